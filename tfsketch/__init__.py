@@ -1,0 +1,27 @@
+"""tfsketch: making and editing photographs, faces first, by sketching on them.
+
+    model = tfsketch.load_model("sc_fegan")
+    result = tfsketch.Editor(model).edit(image, mask, sketch, color)
+"""
+
+import importlib.util
+import os
+
+# Both lanes use the Keras 2 API: it is TensorFlow's own up to 2.15, and the package tf_keras from 2.16 on, which
+# TensorFlow only picks if this is set before its first import of Keras.
+if importlib.util.find_spec("tf_keras") is not None:
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+__version__ = "0.1.0"
+__all__ = ["Editor", "load_model"]
+
+
+def __getattr__(name: str):
+    """The two names of the API, imported when they are asked for: `import tfsketch` alone stays instant."""
+    if name == "load_model":
+        from tfsketch.zoo import load_model
+        return load_model
+    if name == "Editor":
+        from tfsketch.editor import Editor
+        return Editor
+    raise AttributeError(f"module 'tfsketch' has no attribute {name!r}")

@@ -1,0 +1,25 @@
+"""What every binary does around its one library call: absl's flags, and errors for people instead of tracebacks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from absl import app
+
+from tfsketch.errors import TfsketchError
+
+
+def run(main: Callable[[list[str]], int | None]) -> None:
+    """Runs a binary: a `TfsketchError` becomes one line on stderr and exit status 2."""
+
+    def guarded(argv: list[str]) -> int | None:
+        if len(argv) > 1:
+            raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
+        try:
+            return main(argv)
+        except TfsketchError as error:
+            print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+            return 2
+
+    app.run(guarded)

@@ -1,0 +1,29 @@
+"""The errors that tfsketch raises for people.
+
+Every one says what was expected, what came, and which file or key it came from. They are `ValueError`s, so a caller
+that knows nothing of tfsketch still catches them; the binaries turn them into one line and exit status 2.
+"""
+
+
+class TfsketchError(ValueError):
+    """Something a user gave cannot be used."""
+
+
+class ConfigError(TfsketchError):
+    """A configuration file or `--set` names an unknown key or a value of the wrong type."""
+
+
+class ImageError(TfsketchError):
+    """A picture, mask, sketch or colour file cannot be used."""
+
+
+class DataError(TfsketchError):
+    """A folder or a TFRecord shard holds nothing usable, or is damaged."""
+
+
+class WeightsError(TfsketchError):
+    """Weights or a checkpoint are missing, or do not fit the model."""
+
+
+class TrainingError(TfsketchError):
+    """Training cannot go on: a loss or a gradient is not finite, or the run folder is another experiment's."""
