@@ -1,0 +1,1 @@
+"""How a photograph becomes conditions (mask, sketch, colour), and how a user's strokes do."""

@@ -1,0 +1,212 @@
+"""Reading and writing pictures, with the checks of bad input in one place.
+
+Everything is uint8 RGB at this side of the package; BGR exists only inside calls of cv2. Pillow reads, because it tells
+a truncated file from a whole one, applies EXIF orientation and knows a picture's size before it is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+import warnings
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfsketch.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """All picture files below a folder, by name, links not followed.
+
+    Raises:
+      ImageError: no such folder, or no picture in it.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise ImageError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
+    return found
+
+
+def _open(path: str | os.PathLike) -> Image.Image:
+    """The decoded picture, upright, in its own mode."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ImageError(f"expected a picture, found no file at {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
+            picture = Image.open(path)
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found {width} x {height}")
+            picture.load()
+            return ImageOps.exif_transpose(picture)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
+        raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found more ({error})") from error
+    except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
+        reason = "an empty file" if path.stat().st_size == 0 else f"{type(error).__name__}: {error}"
+        raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
+
+
+def _eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
+    """16-bit grey becomes 8-bit (Pillow's own conversion would clip it); 8-bit values in a 16-bit file stay."""
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        values = np.asarray(picture).astype(np.int64)
+        return Image.fromarray((values if values.max() <= 255 else values >> 8).clip(0, 255).astype(np.uint8))
+    if picture.mode == "F":
+        raise ImageError(f"{path}: expected 8 or 16 bits a channel, found floating point")
+    return picture
+
+
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """A photograph as [H,W,3] uint8 RGB, upright; grey, palette and CMYK are converted, transparency is dropped.
+
+    Raises:
+      ImageError: missing, unreadable, truncated, or over `MAX_PIXELS`.
+    """
+    return np.asarray(_eight_bits(_open(path), path).convert("RGB"))
+
+
+def read_mask(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """A mask as ([H,W] uint8 in {0,1}, notes): 1 where the file is at least half white.
+
+    A file whose colour is one flat value but whose transparency varies carries the mask in its alpha channel, as many
+    drawing programs save it; it is read from there, and a note says so. So does one for anti-aliased (grey) masks, and
+    one for masks of 0 and 1, as programs save them, where 1 counts as white.
+
+    Raises:
+      ImageError: unreadable.
+    """
+    picture = _eight_bits(_open(path), path)
+    notes = []
+    rgba = np.asarray(picture.convert("RGBA"))
+    grey, alpha = np.asarray(picture.convert("RGB").convert("L")), rgba[..., 3]
+    if alpha.min() != alpha.max():
+        if grey[alpha > 0].min(initial=255) == grey[alpha > 0].max(initial=0) or not (grey[alpha == 0] == 0).all():
+            grey = alpha
+            notes.append(f"{path}: the mask was read from the alpha channel")
+        else:
+            grey = np.minimum(grey, alpha)
+            notes.append(f"{path}: transparent pixels of the mask count as kept")
+    if grey.max() == 1:
+        grey = grey * 255
+        notes.append(f"{path}: the mask holds 0 and 1; 1 was taken for white")
+    if ((grey > 0) & (grey < 255)).any():
+        notes.append(f"{path}: the mask has grey pixels; it was thresholded at 0.5")
+    return (grey >= 128).astype(np.uint8), notes
+
+
+def read_sketch(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """A sketch as ([H,W] uint8 in {0,1}, notes): 1 = stroke, from white on black or black on white or transparent.
+
+    The commoner of dark and bright is taken for the paper; a note says when the strokes were dark. In a sketch of 0 and
+    1, 1 counts as white.
+    """
+    rgba = np.asarray(_eight_bits(_open(path), path).convert("RGBA")).astype(np.int32)
+    alpha = rgba[..., 3]
+    if alpha.min() == 0:  # drawn on a transparent layer: what was drawn is the stroke, whatever its colour
+        return (alpha >= 128).astype(np.uint8), [f"{path}: the strokes were read from the alpha channel"]
+    level = rgba[..., :3].mean(axis=-1)
+    bright = (level >= (1 if level.max() == 1 else 128)).astype(np.uint8)
+    if bright.mean() > 0.5:
+        return 1 - bright, [f"{path}: dark strokes on bright paper"]
+    return bright, []
+
+
+def read_color(path: str | os.PathLike) -> np.ndarray:
+    """Colour strokes as [H,W,4] uint8 RGBA, alpha 255 where painted and 0 elsewhere.
+
+    Without an alpha channel, pure black is unpainted paper (the convention of SC-FEGAN's demo); paint black on a
+    transparent layer.
+    """
+    picture = _eight_bits(_open(path), path)
+    rgba = np.array(picture.convert("RGBA"))
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        painted = rgba[..., 3] >= 128
+    else:
+        painted = (rgba[..., :3] > 0).any(axis=-1)
+    rgba[..., 3] = np.where(painted, 255, 0)
+    rgba[~painted] = 0
+    return rgba
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        pathlib.Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG."""
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
+    ok, data = cv2.imencode(".png", image)
+    if not ok:
+        raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
+    return data.tobytes()
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes a picture as PNG, atomically."""
+    write_bytes(path, encode_png(image))
+
+
+def center_square(image: np.ndarray, side: int) -> np.ndarray:
+    """The central square of a picture, resized to `side` (by area averaging when it shrinks)."""
+    height, width = image.shape[:2]
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    square = image[top:top + edge, left:left + edge]
+    if edge == side:
+        return np.ascontiguousarray(square)
+    return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC)
+
+
+def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), pad: int = 2) -> np.ndarray:
+    """Pictures in rows, for the eye.
+
+    Args:
+      rows: each a sequence of [H,W,3], [H,W] uint8 pictures of one size.
+      titles: names of the columns, drawn above them.
+      pad: white pixels between pictures.
+
+    Returns:
+      [H',W',3] uint8 RGB.
+    """
+    def colored(picture: np.ndarray) -> np.ndarray:
+        picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+        return cv2.copyMakeBorder(picture[..., :3], pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+    lines = [np.concatenate([colored(p) for p in row], axis=1) for row in rows]
+    if titles:
+        header = np.full((16, lines[0].shape[1], 3), 255, np.uint8)
+        step = lines[0].shape[1] // len(rows[0])
+        for column, title in enumerate(titles):
+            place = (column * step + 3, 12)
+            cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+        lines.insert(0, header)
+    return np.concatenate(lines, axis=0)
