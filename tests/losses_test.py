@@ -1,0 +1,123 @@
+"""Losses: known values, one per example, gradients against finite differences, and the traps of public reimplementations."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsketch import losses
+
+
+def _pictures(seed=0, shape=(2, 6, 5, 3)):
+    rng = np.random.default_rng(seed)
+    return (tf.constant(rng.uniform(-1, 1, shape), tf.float32), tf.constant(rng.uniform(-1, 1, shape), tf.float32),
+            tf.constant(rng.random((*shape[:3], 1)) < 0.4, tf.float32))
+
+
+def _features(seed=0):
+    rng = np.random.default_rng(seed)
+    return {"a": tf.constant(rng.random((2, 4, 4, 3)), tf.float32), "b": tf.constant(rng.random((2, 2, 2, 5)), tf.float32)}
+
+
+def test_pixel_weighs_erased_pixels_alpha_times():
+    raw, truth, mask = _pictures()
+    error, hole = np.abs(raw - truth), mask.numpy()
+    expected = (error * hole).mean((1, 2, 3)) * 6 + (error * (1 - hole)).mean((1, 2, 3))
+    np.testing.assert_allclose(losses.pixel(raw, truth, mask, 6.0), expected, rtol=1e-5)
+
+
+def test_perceptual_and_style_are_the_printed_sums():
+    features, truth = _features(0), _features(1)
+    expected_p, expected_s = np.zeros(2), np.zeros(2)
+    for name in features:
+        f, t = features[name].numpy(), truth[name].numpy()
+        n, channels = f[0].size, f.shape[-1]
+        for i in range(2):
+            expected_p[i] += np.abs(f[i] - t[i]).sum() / n
+            gram = [m[i].reshape(-1, channels).T @ m[i].reshape(-1, channels) for m in (f, t)]
+            expected_s[i] += (np.abs(gram[0] - gram[1]) / n).sum() / channels**2
+    np.testing.assert_allclose(losses.perceptual(features, truth), expected_p, rtol=1e-5)
+    np.testing.assert_allclose(losses.style(features, truth), expected_s, rtol=1e-4)
+
+
+def test_total_variation_counts_neighbours_of_the_hole_only():
+    picture = np.zeros((1, 4, 4, 3), np.float32)
+    picture[:, :, 2:] = 1.0
+    mask = np.zeros((1, 4, 4, 1), np.float32)
+    assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == 0.0
+    mask[:, 1, 2] = 1.0  # touches the jump in its own row only
+    assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == pytest.approx(3 / 48)
+
+
+def test_nothing_is_negative_where_an_error_is_negative():
+    raw, truth, mask = _pictures()
+    for sign in (1, -1):
+        difference = sign * tf.abs(raw - truth)
+        assert (losses.pixel(truth + difference, truth, mask, 6.0).numpy() > 0).all()
+        assert (losses.total_variation(sign * raw, mask).numpy() >= 0).all()
+        assert (losses.style({"a": _features(0)["a"] * (1 + sign * 0.3)}, {"a": _features(0)["a"]}).numpy() > 0).all()
+
+
+def test_every_loss_is_one_value_per_example():
+    raw, truth, mask = _pictures()
+    maps = tf.random.normal([2, 3, 3, 4])
+    values = [losses.pixel(raw, truth, mask, 6.0), losses.total_variation(raw, mask), losses.drift(maps),
+              losses.perceptual(_features(0), _features(1)), losses.style(_features(0), _features(1)),
+              losses.generator_adversarial(maps), losses.gradient_penalty(raw, mask),
+              *(critic(maps, -maps) for critic in losses.CRITICS.values())]
+    assert all(value.shape == (2,) and value.dtype == tf.float32 for value in values)
+    alone = losses.pixel(raw[1:], truth[1:], mask[1:], 6.0)
+    np.testing.assert_allclose(values[0][1:], alone, rtol=1e-6)
+
+
+def test_critics():
+    real, fake = tf.fill([1, 2, 2, 1], 3.0), tf.fill([1, 2, 2, 1], -0.5)
+    assert float(losses.critic_wgan(real, fake)[0]) == pytest.approx((1 - 3) + (1 - 0.5))  # no ReLU
+    assert float(losses.critic_hinge(real, fake)[0]) == pytest.approx(0.5)
+    assert float(losses.generator_adversarial(fake)[0]) == pytest.approx(0.5)
+
+
+def test_drift_is_the_mean_of_squares():
+    assert float(losses.drift(tf.constant([[[[1.0], [-1.0]]]]))[0]) == pytest.approx(1.0)
+
+
+def test_gradient_penalty_is_per_example_and_masked():
+    gradient = np.zeros((2, 2, 2, 3), np.float32)
+    gradient[0, 0, 0] = [3.0, 0.0, 4.0]
+    gradient[1, 1, 1, 0] = 1.0
+    mask = np.zeros((2, 2, 2, 1), np.float32)
+    mask[0, 0, 0] = mask[1, 1, 1] = 1.0
+    np.testing.assert_allclose(losses.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5)
+    np.testing.assert_allclose(losses.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4)
+
+
+def test_interpolation_is_uniform_one_draw_per_example():
+    seeds = tf.stack([tf.range(500), tf.range(500) * 7], axis=1)
+    draws = losses.per_example_uniform(seeds, salt=1).numpy()
+    assert 0 <= draws.min() and draws.max() < 1 and abs(draws.mean() - 0.5) < 0.05 and abs(draws.var() - 1 / 12) < 0.01
+    np.testing.assert_array_equal(draws[:250], losses.per_example_uniform(seeds[:250], salt=1))
+    assert not np.array_equal(draws, losses.per_example_uniform(seeds, salt=2).numpy())
+    between = losses.interpolate(tf.ones([2, 1, 1, 3]), tf.zeros([2, 1, 1, 3]), tf.constant([0.25, 1.0]))
+    np.testing.assert_allclose(between[:, 0, 0, 0], [0.25, 1.0])
+
+
+@pytest.mark.parametrize("name", ["pixel", "total_variation", "perceptual", "style", "gradient_penalty", "hinge", "wgan", "drift"])
+def test_gradients_agree_with_finite_differences(name):
+    raw, truth, mask = _pictures()
+    function = {
+        "pixel": lambda x: losses.pixel(x, truth, mask, 6.0),
+        "total_variation": lambda x: losses.total_variation(x, mask),
+        "perceptual": lambda x: losses.perceptual({"q": x}, {"q": truth}),
+        "style": lambda x: losses.style({"q": x}, {"q": truth}),
+        "gradient_penalty": lambda x: losses.gradient_penalty(x, mask),
+        "hinge": lambda x: losses.critic_hinge(x, 0.5 * x),
+        "wgan": lambda x: losses.critic_wgan(x, 0.5 * x),
+        "drift": losses.drift,
+    }[name]
+    direction = tf.constant(np.random.default_rng(5).standard_normal(raw.shape), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        value = tf.reduce_sum(function(raw))
+    slope = float(tf.reduce_sum(tape.gradient(value, raw) * direction))
+    step = 1e-3
+    numeric = float(tf.reduce_sum(function(raw + step * direction)) - tf.reduce_sum(function(raw - step * direction))) / (2 * step)
+    assert slope == pytest.approx(numeric, rel=3e-2, abs=2e-3)

@@ -1,0 +1,160 @@
+"""Layers that TensorFlow lacks or gets wrong: gated convolutions and a spectral norm whose gradient is right.
+
+Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are TensorFlow's own ([kh,kw,in,out], transposed
+[kh,kw,out,in]), which are also those of SC-FEGAN's released checkpoint.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+LEAK = 0.2
+"""Slope of the leaky ReLU, in the generator (released code) and the discriminator (DeepFill v2)."""
+
+
+def _initializer(gated: bool) -> tf.keras.initializers.Initializer:
+    """A fresh initialiser for a kernel.
+
+    A gated layer multiplies a leaky ReLU of the feature by a sigmoid gate. At the start the gate is sigmoid(N(0,1)), whose
+    mean square is 0.29: with He's variance the signal would lose two thirds of its power at every layer. The scale for
+    `gated` keeps it (ours; without a norm a deep gated net hardly moves otherwise).
+    """
+    scale = 2.0 / (1.0 + LEAK**2) / 0.29 if gated else 1.0
+    return tf.keras.initializers.VarianceScaling(scale, mode="fan_in", distribution="untruncated_normal")
+
+
+def local_response_norm(x: tf.Tensor) -> tf.Tensor:
+    """LRN with the released constants: radius 5, alpha 1, beta 0.5, bias 5e-5. Computed in float32: the bias is below the
+    resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient penalty."""
+    return tf.cast(tf.nn.lrn(tf.cast(x, tf.float32), depth_radius=5, bias=5e-5, alpha=1.0, beta=0.5), x.dtype)
+
+
+def instance_norm(x: tf.Tensor) -> tf.Tensor:
+    """Instance norm without parameters, in float32."""
+    y = tf.cast(x, tf.float32)
+    mean, variance = tf.nn.moments(y, axes=[1, 2], keepdims=True)
+    return tf.cast((y - mean) * tf.math.rsqrt(variance + 1e-5), x.dtype)
+
+
+_NORMS = {"lrn": local_response_norm, "instance": instance_norm, "none": tf.identity}
+
+
+class GatedConv2D(tf.keras.layers.Layer):
+    """Gated convolution (Yu et al., ICCV 2019, eq. 3): act(norm(conv(x))) * sigmoid(gate_conv(x)).
+
+    The norm acts on the feature before the activation and never on the gate, as in SC-FEGAN's released graph.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, strides: int = 1, dilation: int = 1, norm: str = "none",
+                 activate: bool = True, **kwargs):
+        """Args:
+          filters: output channels.
+          kernel_size: side of both kernels; padding is SAME.
+          strides, dilation: as in `tf.nn.conv2d`.
+          norm: `lrn`, `instance` or `none`.
+          activate: leaky ReLU on the feature; off in a layer that makes a picture.
+        """
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.strides, self.dilation = filters, kernel_size, strides, dilation
+        self.norm, self.activate = norm, activate
+
+    def build(self, shape: tf.TensorShape) -> None:
+        kernel = (self.kernel_size, self.kernel_size, int(shape[-1]), self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=kernel, initializer=_initializer(gated=True))
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self.gate_kernel = self.add_weight(name="gate_kernel", shape=kernel, initializer=_initializer(gated=False))
+        self.gate_bias = self.add_weight(name="gate_bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters]."""
+        feature = self._conv(x, self.kernel, self.bias)
+        feature = _NORMS[self.norm](feature)
+        if self.activate:
+            feature = tf.nn.leaky_relu(feature, LEAK)
+        return feature * tf.sigmoid(self._conv(x, self.gate_kernel, self.gate_bias))
+
+    def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+        # bias_add and not +: the gradient of a broadcast sum is a generic reduction, several times slower in bfloat16.
+        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, "SAME", dilations=self.dilation), bias)
+
+
+class GatedDeconv2D(tf.keras.layers.Layer):
+    """Gated 5x5 transposed convolution of stride 2.
+
+    The released SC-FEGAN computes a gate (with the same kernel and a second bias) and then discards it: the gate that is
+    used is the sigmoid of the activated feature. `self_gate=True` is that network, h * sigmoid(h); the second bias is kept
+    as a weight that nothing reads and nothing trains, so that counts and conversions agree with the checkpoint.
+    `self_gate=False` is the gate that the paper describes, with a kernel of its own.
+    """
+
+    def __init__(self, filters: int, self_gate: bool, kernel_size: int = 5, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.self_gate, self.kernel_size = filters, self_gate, kernel_size
+
+    def build(self, shape: tf.TensorShape) -> None:
+        kernel = (self.kernel_size, self.kernel_size, self.filters, int(shape[-1]))
+        # VarianceScaling would read this layout's fans the wrong way round; the released initialiser is N(0, 0.02).
+        self.w = self.add_weight(name="w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02))
+        self.biases1 = self.add_weight(name="biases1", shape=(self.filters,), initializer="zeros")
+        self.biases2 = self.add_weight(name="biases2", shape=(self.filters,), initializer="zeros",
+                                       trainable=not self.self_gate)
+        if not self.self_gate:
+            self.gate_w = self.add_weight(name="gate_w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02))
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """[B,H,W,C] -> [B,2H,2W,filters]."""
+        shape = tf.shape(x)
+        target = tf.stack([shape[0], 2 * shape[1], 2 * shape[2], self.filters])
+        # The static shape is set by hand: the dynamic one keeps any batch and size working (a fixed batch here is what
+        # broke Keras ports of this network), but loses what the following layers' build needs.
+        static = [x.shape[0], *(s * 2 if s else None for s in x.shape[1:3]), self.filters]
+        feature = tf.ensure_shape(tf.nn.conv2d_transpose(x, self.w, target, 2, "SAME"), static)
+        feature = tf.nn.bias_add(feature, self.biases1)
+        feature = tf.nn.leaky_relu(feature, LEAK)
+        if self.self_gate:
+            return feature * tf.sigmoid(feature)
+        gate = tf.ensure_shape(tf.nn.conv2d_transpose(x, self.gate_w, target, 2, "SAME"), static)
+        return feature * tf.sigmoid(tf.nn.bias_add(gate, self.biases2))
+
+
+class SpectralConv2D(tf.keras.layers.Layer):
+    """Convolution with a spectrally normalised kernel (Miyato et al., ICLR 2018), reparametrised.
+
+    The kernel in use is w / sigma(w), with sigma = v W u^T from one power iteration, W the kernel reshaped to
+    [kh*kw*in, out], u and v held constant: so the gradient flows through sigma, which Keras' and tensorflow-addons'
+    wrappers lose by overwriting the kernel.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, strides: int = 1, use_bias: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.strides, self.use_bias = filters, kernel_size, strides, use_bias
+
+    def build(self, shape: tf.TensorShape) -> None:
+        self.kernel = self.add_weight(name="kernel", initializer="he_normal", shape=(
+            self.kernel_size, self.kernel_size, int(shape[-1]), self.filters))
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        # Every replica computes the same u from the same kernel; it needs no reduction, and 16 bits would spoil it.
+        self.u = self.add_weight(name="u", shape=(1, self.filters), initializer="random_normal", trainable=False,
+                                 dtype=tf.float32, experimental_autocast=False,
+                                 synchronization=tf.VariableSynchronization.ON_READ,
+                                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+
+    def normalized_kernel(self, update: bool) -> tf.Tensor:
+        """w / sigma(w) in the compute dtype; `update` moves u by one power iteration."""
+        w = tf.cast(self.kernel, tf.float32)
+        flat = tf.reshape(w, [-1, self.filters])
+        fixed = tf.stop_gradient(flat)
+        u = tf.convert_to_tensor(self.u)
+        v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
+        if update:
+            u = tf.math.l2_normalize(tf.matmul(v, fixed))
+            self.u.assign(u)
+            v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
+        sigma = tf.squeeze(tf.matmul(tf.stop_gradient(v), tf.matmul(flat, tf.stop_gradient(u), transpose_b=True)))
+        return tf.cast(w / (sigma + 1e-12), self.compute_dtype)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters]."""
+        y = tf.nn.conv2d(x, self.normalized_kernel(update=training), self.strides, "SAME")
+        return tf.nn.bias_add(y, self.bias) if self.use_bias else y

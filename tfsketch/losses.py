@@ -1,0 +1,111 @@
+"""Losses: pure functions of tensors, one value per example [B], no reduction over the batch.
+
+The trainer sums over the global batch and divides by its size; a mean taken here would weigh replicas wrongly. Pictures
+are [B,H,W,3] in [-1,1]; masks [B,H,W,1] with 1 = erased. SC-FEGAN's formulas (Jo & Park 2019, section 3.3) print the mask
+the other way round, 1 = valid; every function here says which pixels it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    """Mean over everything but the batch, in float32."""
+    return tf.reduce_mean(tf.cast(x, tf.float32), axis=tf.range(1, tf.rank(x)))
+
+
+def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf.Tensor:
+    """Per-pixel L1 over all pixels' values, erased ones counting `alpha` times.
+
+    The paper says alpha > 1 and gives no number; the seed review mixes it up with sigma. Our default is PartialConv's 6.
+    """
+    return _mean(tf.abs(raw - truth) * (1.0 + (alpha - 1.0) * mask))
+
+
+def perceptual(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Sum over layers q of ||F_q - T_q||_1 / N_q, N_q = H*W*C of that layer."""
+    return tf.add_n([_mean(tf.abs(tf.cast(features[q], tf.float32) - tf.cast(truth[q], tf.float32))) for q in truth])
+
+
+def gram(features: tf.Tensor) -> tf.Tensor:
+    """[B,H,W,C] -> [B,C,C]: F^T F / (H*W*C), in float32 (sums of squares overflow 16 bits)."""
+    shape = tf.shape(features)
+    channels = features.shape[-1]
+    flat = tf.cast(tf.reshape(features, [shape[0], shape[1] * shape[2], channels]), tf.float32)
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(shape[1] * shape[2] * channels, tf.float32)
+
+
+def style(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Sum over layers q of ||Gram(F_q) - Gram(T_q)||_1 / C_q^2 with Gram normalised by N_q, as printed."""
+    return tf.add_n([_mean(tf.abs(gram(features[q]) - gram(truth[q]))) for q in truth])
+
+
+def total_variation(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference of neighbours in rows and columns where either is erased, over all values.
+
+    "Either" is PartialConv's one-pixel dilation of the region, which the paper refers to: the seam counts.
+    """
+    rows = tf.abs(image[:, 1:] - image[:, :-1]) * tf.maximum(mask[:, 1:], mask[:, :-1])
+    columns = tf.abs(image[:, :, 1:] - image[:, :, :-1]) * tf.maximum(mask[:, :, 1:], mask[:, :, :-1])
+    values = tf.cast(tf.size(image[0]), tf.float32)
+    return (tf.reduce_sum(rows, axis=[1, 2, 3]) + tf.reduce_sum(columns, axis=[1, 2, 3])) / values
+
+
+def generator_adversarial(fake: tf.Tensor) -> tf.Tensor:
+    """-E[D(fake)], the generator's term of both the Wasserstein and the hinge loss. `fake` is D's output map."""
+    return -_mean(fake)
+
+
+def critic_wgan(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """E[1 - D(real)] + E[1 + D(fake)]: SC-FEGAN's, DeepFill v2's hinge without the ReLU, i.e. Wasserstein plus 2."""
+    return _mean(1.0 - real) + _mean(1.0 + fake)
+
+
+def critic_hinge(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """E[relu(1 - D(real))] + E[relu(1 + D(fake))] (DeepFill v2)."""
+    return _mean(tf.nn.relu(1.0 - real)) + _mean(tf.nn.relu(1.0 + fake))
+
+
+CRITICS = {"wgan": critic_wgan, "hinge": critic_hinge}
+
+
+def drift(real: tf.Tensor) -> tf.Tensor:
+    """E[D(real)^2], which keeps a critic's output from drifting (Karras et al. 2018).
+
+    The paper prints it in the generator's loss, where its gradient is zero; it belongs to the discriminator's. The mean of
+    the squares, not the square of the mean.
+    """
+    return _mean(tf.square(real))
+
+
+def interpolate(real: tf.Tensor, fake: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """Points drawn uniformly on the lines between pairs: `uniform` [B] in [0,1], one per example, 0 gives `fake`."""
+    share = tf.reshape(uniform, [-1, 1, 1, 1])
+    return share * real + (1.0 - share) * fake
+
+
+def gradient_penalty(gradient: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """(||gradient * mask||_2 - 1)^2, a norm per example (WGAN-GP, Gulrajani et al. 2017, masked as in DeepFill).
+
+    Only erased pixels differ between the two ends of the line, so only they can carry a slope: the mask here must be 1 on
+    the erased ones, whatever the printed formula's polarity.
+    """
+    squares = tf.reduce_sum(tf.square(tf.cast(gradient, tf.float32) * mask), axis=[1, 2, 3])
+    return tf.square(tf.sqrt(squares + 1e-12) - 1.0)
+
+
+def per_example_uniform(seed: tf.Tensor, salt: int) -> tf.Tensor:
+    """One uniform number per example from its own seed, so that a batch split over replicas draws the same ones.
+
+    Args:
+      seed: [B,2] int32.
+      salt: tells apart the uses of one seed.
+
+    Returns:
+      [B] float32 in [0,1).
+    """
+    return tf.map_fn(lambda s: tf.random.stateless_uniform([], s + tf.constant([0, salt])), seed,
+                     fn_output_signature=tf.float32)

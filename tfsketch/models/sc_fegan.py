@@ -1,0 +1,101 @@
+"""SC-FEGAN's generator: a gated U-Net that repaints the mask by sketch and colour (Jo & Park, ICCV 2019).
+
+In: a dict of the package's vocabulary. `image` and `mask` are required; `sketch`, `color`, `noise` default to zeros.
+Out: a dict of `raw` (what the network drew, [B,H,W,3] in [-1,1]) and `image` (`raw` inside the mask, the input bit for
+bit outside).
+
+Stages: pack nine channels -> `stages` halvings by gated convolutions -> dilated gated convolutions at the bottleneck ->
+as many doublings, each concatenated with the encoder's map (the skip first) and mixed by a gated convolution -> tanh.
+The defaults of `GeneratorConfig` are the released network exactly, which differs from the paper's text (7/5/5/3 kernels
+where the text says 3x3); layers carry the released scopes' names, so that a checkpoint maps by name.
+
+The light variant (`upsampling: nearest`, `head_width` > 0) replaces the 5x5 transposed convolutions, half of the
+network's arithmetic, by nearest-neighbour doubling before the same gated convolutions, and ends in a plain 3x3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfsketch.config import ScFeganConfig
+from tfsketch.errors import ImageError
+from tfsketch.layers import GatedConv2D, GatedDeconv2D
+
+PACKED_CHANNELS = 9
+"""Incomplete RGB 3, sketch 1, colour 3, mask 1, noise 1: the released network's order."""
+
+
+def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor:
+    """The network's input, [B,H,W,9]: incomplete image, sketch, colour, mask, noise, all conditions inside the mask only.
+
+    Args:
+      inputs: the vocabulary's dict; the hole is grey (0) in the incomplete image.
+      empty_color: what stands in the hole where no colour was given (the released network was trained with -1).
+    """
+    image, mask = inputs["image"], inputs["mask"]
+    zeros = tf.zeros_like(mask)
+    color = inputs.get("color", tf.zeros_like(image))
+    if empty_color != 0.0:
+        painted = tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True)
+        color = tf.where(painted, color, tf.cast(empty_color, color.dtype))
+    return tf.concat([image * (1.0 - mask), inputs.get("sketch", zeros) * mask, color * mask, mask,
+                      inputs.get("noise", zeros) * mask], axis=-1)
+
+
+def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """`raw` inside the mask and `image`, bit for bit, outside: a choice, not a sum, so that no rounding reaches it."""
+    return tf.where(mask > 0.5, raw, image)
+
+
+class Generator(tf.keras.Model):
+    """The gated U-Net; see the module's docstring."""
+
+    def __init__(self, config: ScFeganConfig, **kwargs):
+        # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for themselves.
+        super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
+        self._empty_color = config.empty_color
+        net = self.config = config.generator
+        widths = [min(net.width * 2**i, net.max_width) for i in range(net.stages)]
+        self.stride = 2**net.stages
+        self.encoder = [GatedConv2D(width, kernel, strides=2, norm=net.norm if i else "none", name=f"gconv{i + 1}_ds")
+                        for i, (width, kernel) in enumerate(zip(widths, net.kernels))]
+        self.dilated = [GatedConv2D(widths[-1], 3, dilation=rate, norm=net.norm, name=f"co_conv{i + 1}_dlt")
+                        for i, rate in enumerate(net.dilations)]
+        # The decoder's stage i makes the size of the encoder's stage i's input; the last one, the picture's.
+        outputs = [*widths[-2::-1], net.head_width or 3]
+        self.deconvs = [GatedDeconv2D(filters, net.upsampling == "published", name=f"deconv{i + 1}")
+                        for i, filters in enumerate(outputs)] if net.upsampling != "nearest" else []
+        self.mixers = [GatedConv2D(filters, 3, norm=net.norm if i + 1 < net.stages else "none",
+                                   activate=i + 1 < net.stages or net.head_width > 0, name=f"gconv{net.stages + 1 + i}")
+                       for i, filters in enumerate(outputs)]
+        self.to_rgb = tf.keras.layers.Conv2D(3, 3, padding="same", name="to_rgb") if net.head_width else None
+        self.upsample = tf.keras.layers.UpSampling2D(2, interpolation="nearest", name="upsample")
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """See the module's docstring. H and W must be multiples of 2 ** stages.
+
+        Raises:
+          ImageError: H or W is known and is no such multiple.
+        """
+        del training  # nothing in this network depends on it
+        height, width = inputs["image"].shape[1:3]
+        if (height or 0) % self.stride or (width or 0) % self.stride:
+            raise ImageError(f"expected a height and width that are multiples of {self.stride}, found {height} x {width}")
+        packed = pack(inputs, self._empty_color)
+        x, skips = packed, [packed]
+        for layer in self.encoder:
+            x = layer(x)
+            skips.append(x)
+        skips.pop()
+        for layer in self.dilated:
+            x = layer(x)
+        for i, mixer in enumerate(self.mixers):
+            x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
+            skip = skips[-1 - i]
+            x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1))
+        if self.to_rgb is not None:
+            x = self.to_rgb(x)
+        raw = tf.tanh(tf.cast(x, tf.float32))
+        return {"raw": raw, "image": composite(raw, inputs["image"], inputs["mask"])}
