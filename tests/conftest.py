@@ -1,0 +1,72 @@
+"""What the tests share: two logical devices, and small shards of pictures that a package ships."""
+
+from __future__ import annotations
+
+import pathlib
+
+import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
+
+import numpy as np
+import pytest
+import skimage.data
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import images, prepare
+
+# Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
+                                           [tf.config.LogicalDeviceConfiguration()] * 2)
+
+TINY = """
+system: sc_fegan
+image_size: 32
+seed: 3
+model:
+  generator: {width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2], norm: none, upsampling: nearest,
+              head_width: 4}
+  discriminator: {widths: [4, 4], strides: [1, 2]}
+  loss: {perceptual: 0.0, style: 0.0, adversarial: 0.1}
+data: {train: "", cache: true}
+train:
+  batch_size: 4
+  strategy: default
+  log_every: 1
+  image_every: 0
+  checkpoint_every: 4
+  phases: [{name: pixels, steps: 2, loss: {adversarial: 0.0}}, {name: main, steps: 10}]
+"""
+
+
+def crops(count: int, side: int) -> list[np.ndarray]:
+    """`count` squares of [side,side,3] uint8 cut from scikit-image's portrait, all different."""
+    picture = skimage.data.astronaut()
+    rng = np.random.default_rng(0)
+    corners = [rng.integers(0, s - 2 * side, count) for s in picture.shape[:2]]
+    return [np.ascontiguousarray(picture[y:y + 2 * side:2, x:x + 2 * side:2]) for y, x in zip(*corners)]
+
+
+@pytest.fixture(scope="session")
+def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Shards of six pictures of 32 px."""
+    root = tmp_path_factory.mktemp("pictures")
+    for number, crop in enumerate(crops(6, 32)):
+        images.write_png(root / "photos" / f"{number}.png", crop)
+    output = root / "shards"
+    prepare.prepare([str(root / "photos")], str(output), config_lib.parse("image_size: 32\nsketch: {min_side: 64}\n"
+                    "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"))
+    return str(output)
+
+
+@pytest.fixture
+def tiny(shards_folder: str) -> config_lib.Config:
+    """A network that trains a step in milliseconds."""
+    return config_lib.parse(TINY, "tiny", [f"data.train={shards_folder}"])
+
+
+@pytest.fixture
+def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
+    """The same as a file, for binaries."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(config_lib.dump(tiny))
+    return path
