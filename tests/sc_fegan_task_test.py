@@ -1,0 +1,133 @@
+"""SC-FEGAN's training step: its terms, who moves, replicas, phases, and resuming after SIGKILL."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import data, zoo
+from tfsketch.training import sc_fegan, trainer
+
+_ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
+
+
+def _rows(folder):
+    return [json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()]
+
+
+def _with_loss(config, **weights):
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, loss=dataclasses.replace(config.model.loss, **weights)))
+
+
+def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum(tiny, tmp_path):
+    config = _with_loss(tiny, perceptual=0.05, style=120.0, adversarial=0.001)
+    trainer.Trainer(config, tmp_path).run(until=4)
+    row, loss = _rows(tmp_path)[-1], config.model.loss
+    assert _ALL <= set(row)
+    assert row["generator"] == pytest.approx(sum(getattr(loss, k) * row[k] for k in (
+        "pixel", "perceptual", "style", "total_variation", "adversarial")), rel=1e-3)
+    assert row["discriminator"] == pytest.approx(row["critic"] + loss.drift * row["drift"]
+                                                 + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3)
+    early = _rows(tmp_path)[0]
+    assert early["phase"] == "pixels" and "adversarial" not in early and "critic" not in early
+
+
+def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_round(tiny):
+    task = sc_fegan.ScFeganTask(tiny)
+    batch = data.fixed_batch(data.Shards(tiny.data.train, 32), tiny, [0, 1])
+    moved = {}
+
+    def minimize(player, tape, loss):
+        assert loss.shape == (2,)
+        moved[player] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
+
+    task.step(batch, tiny.model.loss, minimize)
+    count = len(task.networks["generator"].trainable_variables)
+    assert list(moved) == ["discriminator", "generator"]
+    assert all(g is None for g in moved["discriminator"][:count])
+    assert all(g is not None for g in moved["discriminator"][count:])
+    assert all(g is not None for g in moved["generator"][:count])
+
+
+def test_the_drift_term_reaches_the_discriminator(tiny):
+    task = sc_fegan.ScFeganTask(tiny)
+    batch = data.fixed_batch(data.Shards(tiny.data.train, 32), tiny, [0, 1])
+    gradients = []
+    for drift in (0.0, 1.0):
+        loss = dataclasses.replace(tiny.model.loss, drift=drift, gradient_penalty=0.0)
+
+        def minimize(player, tape, value):
+            if player == "discriminator":
+                gradients.append(tape.gradient(value, task.networks["discriminator"].trainable_variables)[0])
+
+        task.step(batch, loss, minimize)
+    assert not np.allclose(gradients[0], gradients[1])
+
+
+def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
+    config = dataclasses.replace(_with_loss(tiny, total_variation=0.1), train=dataclasses.replace(
+        tiny.train, phases=(config_lib.PhaseConfig("main", 5),)))
+    for name, devices in (("one", ["CPU:0"]), ("two", ["CPU:0", "CPU:1"])):
+        trainer.Trainer(config, tmp_path / name, strategy=tf.distribute.MirroredStrategy(devices)).run()
+    one, two = _rows(tmp_path / "one"), _rows(tmp_path / "two")
+    assert len(one) == len(two) == 5
+    for a, b in zip(one, two):
+        for key in ("pixel", "total_variation", "adversarial", "critic", "drift", "gradient_penalty", "generator", "discriminator"):
+            assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-5), (a["step"], key)
+
+
+def test_the_exported_network_is_the_average_in_float32(tiny, tmp_path):
+    config = dataclasses.replace(tiny, train=dataclasses.replace(tiny.train, precision="mixed_bfloat16", image_every=4))
+    run = trainer.Trainer(config, tmp_path)
+    run.run(until=4)
+    model = zoo.load_model(tmp_path)
+    for name, variable in zoo.variable_names(model).items():
+        np.testing.assert_allclose(variable, run.averaged_weights()[name], atol=1e-7)
+    assert (tmp_path / "grids/0000004.png").exists() and "4 of 12 steps" in (tmp_path / "README.md").read_text()
+
+
+def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, tiny_file, tmp_path):
+    longer = dataclasses.replace(tiny, train=dataclasses.replace(tiny.train, phases=(
+        config_lib.PhaseConfig("pixels", 10, {"adversarial": 0.0}), config_lib.PhaseConfig("main", 40))))
+    tiny_file.write_text(config_lib.dump(longer))
+    command = [sys.executable, "-m", "tools.train", f"--config={tiny_file}", f"--model_dir={tmp_path / 'killed'}"]
+    target, log = random.randint(5, 45), tmp_path / "killed/metrics.jsonl"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < deadline:
+        if log.exists() and log.read_text().count("\n") >= target:
+            break
+        time.sleep(0.005)
+    assert process.poll() is None, f"ended before step {target}: {process.stderr.read()}"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    killed_at = log.read_text().count("\n")
+    trainer.Trainer(longer, tmp_path / "killed").run()
+    trainer.Trainer(longer, tmp_path / "whole").run()
+    killed, whole = _rows(tmp_path / "killed"), _rows(tmp_path / "whole")
+    assert [row["step"] for row in killed] == list(range(1, 51)), f"killed at {killed_at}"
+    for a, b in zip(killed, whole):
+        assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), f"step {a['step']}, killed at {killed_at}"
+
+
+def test_the_binary_names_mistakes_in_one_line(tmp_path, tiny_file):
+    def run(*flags):
+        return subprocess.run([sys.executable, "-m", "tools.train", *flags], capture_output=True, text=True, check=False)
+
+    for flags, expected in (((f"--config={tiny_file}", f"--model_dir={tmp_path / 'a'}", "--set=train.batch_sice=3"), "batch_size"),
+                            ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'b'}", "--set=data.train=/nowhere"), "prepare_data")):
+        done = run(*flags)
+        assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    done = run(f"--config={tiny_file}", "--dry_run")
+    assert done.returncode == 0 and "GFLOP" in done.stdout and "parameters" in done.stdout and "image_size: 32" in done.stdout

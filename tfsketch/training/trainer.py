@@ -1,0 +1,433 @@
+"""The trainer: the only file that knows of a distribution strategy, and the one that knows of no system.
+
+A `Task` owns networks and says what one step does to a replica's share of the batch; the trainer owns everything else:
+the strategy, optimisers, mixed precision, the moving average, phases, logs, grids, checkpoints, resuming.
+
+- Loss over the global batch: a task gives one value per example; they are summed and divided by the global batch size,
+  so one and many replicas take the same step.
+- Exact resume: data is a function of the step (see `data`), and every other state is in the checkpoint.
+- A run folder describes itself: `config.yaml` (effective), `runs.jsonl` (every start: command, versions, devices),
+  `metrics.jsonl`, `grids/`, `tensorboard/`, `checkpoints/`, and `weights.npz` + `README.md`, which make it a model
+  directory at every checkpoint.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+import json
+import math
+import os
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import tfsketch
+from tfsketch import config as config_lib
+from tfsketch import data, images, models, zoo
+from tfsketch.config import Config, OptimizerConfig
+from tfsketch.errors import ConfigError, TrainingError
+
+Batch = dict[str, tf.Tensor]
+Terms = dict[str, tf.Tensor]
+"""Named values per example, [B] float32."""
+Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
+"""minimize(player, tape, loss [B]): one optimiser step of a player's network. The trainer scales, reduces and clips."""
+
+
+class Task(abc.ABC):
+    """A system under training. Made inside the strategy's scope and under the precision's policy."""
+
+    networks: dict[str, tf.keras.Model]
+    """Built networks by name. Each is a player of its own: `minimize(name, ...)` moves its trainable variables."""
+    exported: str
+    """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
+
+    @abc.abstractmethod
+    def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
+        """One step on one replica.
+
+        Args:
+          batch: this replica's examples.
+          loss: the phase's loss weights, of the class of `config.model.loss`; constants while tracing.
+          minimize: to be called once or more per player.
+
+        Returns:
+          What to log, per example.
+        """
+
+
+def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: float) -> float:
+    """The rate at a step (counted from 0) of `total`; see `OptimizerConfig.schedule`."""
+    done = step / max(total, 1)
+    factor = 1.0
+    if config.schedule == "cosine":
+        factor = config.final + (1.0 - config.final) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+    elif config.schedule == "step" and done >= config.step_at:
+        factor = config.final
+    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    return config.learning_rate * phase_factor * factor * warmup
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """`mirrored` over all local GPUs (or the CPU), `multi_worker` from TF_CONFIG, or `default`."""
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored":
+        # Logical CPU devices count too: that is how several replicas are tested on a machine without a GPU.
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
+    """Raises TrainingError where `new` cannot go on from a run of `old`: other networks, size, seed or batch."""
+    old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
+    for tree in (old_tree, new_tree):
+        tree["batch_size"] = tree["train"]["batch_size"]
+        tree["model"] = {k: v for k, v in tree["model"].items() if k != "loss"}
+    for key in ("system", "image_size", "seed", "batch_size", "model"):
+        if old_tree[key] != new_tree[key]:
+            raise TrainingError(f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
+                                "the same, or choose another --model_dir")
+
+
+class Trainer:
+    """Trains a task in a run folder."""
+
+    def __init__(self, config: Config, model_dir: str | os.PathLike, make_task: Callable[[Config], Task] | None = None,
+                 strategy: tf.distribute.Strategy | None = None):
+        """Opens or resumes a run.
+
+        Args:
+          config: the experiment.
+          model_dir: the run folder; if it holds a checkpoint, training goes on from it.
+          make_task: makes the task; by default the one of `config.system`.
+          strategy: overrides `config.train.strategy`.
+
+        Raises:
+          TrainingError: the folder holds a run that this configuration cannot resume.
+          DataError, WeightsError: the data or the weights to start from cannot be used.
+        """
+        if make_task is None:
+            from tfsketch.training import make_task  # the tasks import this module
+        self._config, self._folder = config, pathlib.Path(model_dir)
+        train = config.train
+        if (self._folder / "config.yaml").exists():
+            check_resumable(config_lib.load(self._folder / "config.yaml"), config, self._folder)
+        self._strategy = strategy or make_strategy(train.strategy)
+        self._is_chief = getattr(self._strategy.cluster_resolver, "task_type", None) in (None, "", "chief") or (
+            self._strategy.cluster_resolver.task_type == "worker" and self._strategy.cluster_resolver.task_id == 0
+            and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict())
+        self._shards = data.Shards(config.data.train, config.image_size, config.data.cache)
+        # Everything that draws initial weights follows from the seed, whatever ran in this process before.
+        tf.keras.utils.set_random_seed(config.seed)
+        policy = tf.keras.mixed_precision.global_policy()
+        with self._strategy.scope():
+            tf.keras.mixed_precision.set_global_policy(train.precision)
+            try:
+                self._task = make_task(config)
+                self._optimizers = {name: self._optimizer(name) for name in self._task.networks}
+            finally:
+                tf.keras.mixed_precision.set_global_policy(policy)
+            for name, network in self._task.networks.items():
+                self._optimizers[name].build(network.trainable_variables)
+            self._averaged = self._task.networks[self._task.exported].trainable_variables
+            self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
+            self._step = tf.Variable(0, trainable=False, dtype=tf.int64)
+            self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
+        self._checkpoint = tf.train.Checkpoint(
+            step=self._step, seconds=self._seconds, ema=self._ema, **{f"network_{k}": v for k, v in self._task.networks.items()},
+            **{f"optimizer_{k}": v for k, v in self._optimizers.items()})
+        # Every worker must take part in saving; all but the chief write into a folder of their own that nobody reads.
+        folder = self._folder / "checkpoints" if self._is_chief else self._folder / "workers" / str(os.getpid())
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=train.keep_checkpoints)
+        self._export = models.build(config) if config.system in models.EXPORTED and self._is_exportable() else None
+        self._signal: int | None = None
+        latest = tf.train.latest_checkpoint(str(self._folder / "checkpoints"))
+        if latest:
+            self._checkpoint.restore(latest).assert_existing_objects_matched()
+        elif train.init:
+            self._start_from(train.init)
+
+    def _is_exportable(self) -> bool:
+        """Whether the exported network is the system's own (a test's dummy task is not)."""
+        return isinstance(self._task.networks[self._task.exported], models.EXPORTED[self._config.system])
+
+    def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
+        settings = self._config.train.optimizers.get(player, OptimizerConfig())
+        optimizer = tf.keras.optimizers.Adam(settings.learning_rate, settings.beta_1, settings.beta_2)
+        if self._config.train.precision == "mixed_float16":
+            optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+        return optimizer
+
+    def _start_from(self, source: str) -> None:
+        """Weights of a model directory into the exported network and its average."""
+        network = self._task.networks[self._task.exported]
+        zoo.load_weights(network, zoo.model_dir(source) / "weights.npz")
+        for average, variable in zip(self._ema, self._averaged):
+            average.assign(tf.cast(variable, tf.float32))
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return int(self._step.numpy())
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all phases."""
+        return sum(phase.steps for phase in self._config.train.phases)
+
+    def _phase(self, step: int) -> tuple[config_lib.PhaseConfig, int]:
+        """The phase of a step (counted from 0), and the step at which it ends."""
+        end = 0
+        for phase in self._config.train.phases:
+            end += phase.steps
+            if step < end:
+                break
+        return phase, end
+
+    def _minimize(self, player: str, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
+        """In replica context: one optimiser step on the global batch's mean loss; returns the gradient's global norm."""
+        optimizer, variables = self._optimizers[player], self._task.networks[player].trainable_variables
+        scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+        # Scaling by the incoming gradient, not by a new loss, needs nothing more on the tape.
+        scale = (optimizer.loss_scale if scaling else 1.0) / self._config.train.batch_size
+        gradients = tape.gradient(loss, variables, output_gradients=tf.ones_like(loss) * tf.cast(scale, loss.dtype))
+        missing = [v.name for v, g in zip(variables, gradients) if g is None]
+        if missing:
+            raise TrainingError(f"{player}: the loss does not depend on {', '.join(missing[:5])}")
+        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if scaling:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        norm = tf.linalg.global_norm(gradients)
+        clip = self._config.train.optimizers.get(player, OptimizerConfig()).clip_norm
+        if clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip, use_norm=norm)
+        optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+        return norm
+
+    def _make_step(self, phase: config_lib.PhaseConfig) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """The compiled step of a phase: its loss weights are constants, so terms of weight 0 cost nothing."""
+        loss = getattr(self._config.model, "loss", None)
+        loss = dataclasses.replace(loss, **phase.loss) if loss is not None and phase.loss else loss
+        train, replicas = self._config.train, self._strategy.num_replicas_in_sync
+
+        def replica_step(batch: Batch) -> dict[str, tf.Tensor]:
+            norms: dict[str, tf.Tensor] = {}
+
+            def minimize(player: str, tape: tf.GradientTape, value: tf.Tensor) -> None:
+                norms[f"gradient_norm/{player}"] = self._minimize(player, tape, value)
+
+            terms = self._task.step(batch, loss, minimize)
+            values = {key: tf.reduce_sum(value) / train.batch_size for key, value in terms.items()}
+            # The norms are of the reduced gradient, the same everywhere; the sum over replicas must give it back.
+            return values | {key: norm / replicas for key, norm in norms.items()}
+
+        if train.jit_compile:
+            replica_step = tf.function(replica_step, jit_compile=True)
+
+        @tf.function
+        def step(batch: Any) -> dict[str, tf.Tensor]:
+            values = self._strategy.run(replica_step, args=(batch,))
+            reduced = {key: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+                       for key, value in values.items()}
+            self._step.assign_add(1)
+            if self._ema:
+                done = tf.cast(self._step, tf.float32)
+                decay = tf.minimum(train.ema, (1.0 + done) / (10.0 + done))
+                for average, variable in zip(self._ema, self._averaged):
+                    average.assign(average * decay + tf.cast(variable, tf.float32) * (1.0 - decay))
+            return reduced
+
+        return step
+
+    def _batches(self) -> Any:
+        """The batches from the current step on, distributed."""
+        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            replicas = context.num_replicas_in_sync // context.num_input_pipelines
+            return data.batches(self._shards, self._config, self.step, replicas, context.input_pipeline_id,
+                                context.num_input_pipelines)
+
+        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+
+    def _open_folder(self) -> None:
+        """Writes what describes the run, and drops log lines after the step that is resumed from."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        images.write_bytes(self._folder / "config.yaml", config_lib.dump(self._config).encode())
+        start = {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "step": self.step,
+                 "command": sys.argv, "tfsketch": tfsketch.__version__, "tensorflow": tf.__version__,
+                 "replicas": self._strategy.num_replicas_in_sync,
+                 "devices": [d.name for d in tf.config.list_logical_devices()]}
+        with open(self._folder / "runs.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(start) + "\n")
+        log = self._folder / "metrics.jsonl"
+        if log.exists():
+            lines = []
+            for line in log.read_text(encoding="utf-8").splitlines():
+                try:
+                    if json.loads(line)["step"] <= self.step:
+                        lines.append(line + "\n")
+                except (json.JSONDecodeError, KeyError):
+                    pass  # the line that a kill cut in two
+            images.write_bytes(log, "".join(lines).encode())
+
+    def _log(self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter) -> None:
+        """Means of the pending steps to the console, `metrics.jsonl` and TensorBoard.
+
+        Raises:
+          TrainingError: one is not finite. Nothing has been saved since, so the last checkpoint is good.
+        """
+        values = {key: float(np.mean([float(step[key]) for step in pending])) for key in pending[-1]}
+        step = self.step
+        # Under float16 an infinite gradient is how the loss scale finds its size; the optimiser skips that step.
+        fatal = [key for key, value in values.items() if not math.isfinite(value)
+                 and not (self._config.train.precision == "mixed_float16" and key.startswith("gradient_norm/"))]
+        if fatal:
+            raise TrainingError(
+                f"not finite within the {len(pending)} steps up to step {step}: {', '.join(sorted(fatal))}. The last good "
+                f"checkpoint is {self._manager.latest_checkpoint or '(none yet)'}; run again with a lower learning rate, "
+                "gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it")
+        left = datetime.timedelta(seconds=round((self.total_steps - step) / rate)) if rate else "?"
+        row = {"step": step, "phase": phase, "steps_per_second": round(rate, 3), **{k: float(f"{v:.6g}") for k, v in values.items()}}
+        if self._is_chief:
+            with open(self._folder / "metrics.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(f"step {step}/{self.total_steps} {phase}  {rate:.2f} steps/s, {left} left  "
+                  + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k), flush=True)
+            with writer.as_default(step):
+                for key, value in values.items():
+                    tf.summary.scalar(key, value)
+                tf.summary.scalar("steps_per_second", rate)
+
+    def averaged_weights(self) -> dict[str, np.ndarray]:
+        """The exported network's variables by name, the averages where there are any."""
+        network = self._task.networks[self._task.exported]
+        named = {name: variable.numpy() for name, variable in zoo.variable_names(network).items()}
+        for average, variable in zip(self._ema, self._averaged):
+            named[variable.name.removesuffix(":0")] = average.numpy()
+        return named
+
+    def _grid(self, batch: Batch, writer: tf.summary.SummaryWriter) -> None:
+        """The same pictures every time, drawn by the averaged float32 network."""
+        arrays = self.averaged_weights()
+        for name, variable in zoo.variable_names(self._export).items():
+            variable.assign(arrays[name])
+        outputs = self._export(batch)
+        sheet = images.contact_sheet(data.rows_of(batch, data.to_uint8(outputs["image"])),
+                                     [*data.SHEET_TITLES, "output", "truth"])
+        images.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
+        with writer.as_default(self.step):
+            tf.summary.image("grid", sheet[None])
+
+    def _card(self) -> str:
+        """The model card of a run folder."""
+        hours = float(self._seconds.numpy()) / 3600
+        starts = [json.loads(line) for line in (self._folder / "runs.jsonl").read_text().splitlines()]
+        return (f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
+                f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples, {hours:.2f} hours, "
+                f"{len(self._shards)} pictures from `{self._config.data.train}`, {self._strategy.num_replicas_in_sync} "
+                f"replica(s).\n\n    {' '.join(starts[-1]['command'])}\n\nEffective configuration: `config.yaml`. "
+                "Losses: `metrics.jsonl`.\n")
+
+    def _save(self) -> None:
+        self._manager.save(checkpoint_number=self.step)
+        if self._is_chief and self._export is not None:
+            zoo.save_model(self._folder, self._config, self.averaged_weights(), self._card())
+
+    def run(self, until: int | None = None) -> int:
+        """Trains to the end of the last phase, or to step `until`.
+
+        Returns:
+          0 when it got there, 128 + the signal's number when SIGTERM or SIGINT stopped it, after saving.
+
+        Raises:
+          TrainingError: a loss or gradient is not finite; the last good checkpoint is kept.
+        """
+        train = self._config.train
+        end = min(until or self.total_steps, self.total_steps)
+        if self._is_chief:
+            self._open_folder()
+        writer = (tf.summary.create_file_writer(str(self._folder / "tensorboard")) if self._is_chief
+                  else tf.summary.create_noop_writer())
+        grid = None
+        if self._is_chief and self._export is not None and train.image_every:
+            shown = data.Shards(self._config.data.validation, self._config.image_size) if self._config.data.validation else self._shards
+            grid = data.fixed_batch(shown, self._config, range(min(train.image_count, len(shown))))
+        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._loop(end, grid, writer)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            writer.close()
+        if self._signal:
+            print(f"stopped by {signal.Signals(self._signal).name} at step {self.step}, saved; run the same command again to "
+                  "resume", flush=True)
+            return 128 + self._signal
+        return 0
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        del frame
+        self._signal = number
+
+    def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter) -> None:
+        train = self._config.train
+        batches, compiled, current = self._batches(), None, None
+        pending: list[dict[str, tf.Tensor]] = []
+        begun = mark = time.monotonic()
+        before = float(self._seconds.numpy())
+        while self.step < end and not self._signal:
+            step = self.step
+            phase, phase_end = self._phase(step)
+            if phase is not current:
+                compiled, current = self._make_step(phase), phase
+            for player, optimizer in self._optimizers.items():
+                settings = train.optimizers.get(player, OptimizerConfig())
+                optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
+            pending.append(compiled(next(batches)))
+            done = step + 1
+            last = done in (end, phase_end) or bool(self._signal)
+            saving = last or done % train.checkpoint_every == 0
+            if saving or done % train.log_every == 0:
+                rate = len(pending) / (time.monotonic() - mark)
+                self._log(pending, phase.name, rate, writer)
+                pending, mark = [], time.monotonic()
+            if grid is not None and (last or done % train.image_every == 0):
+                self._grid(grid, writer)
+            if saving:
+                self._seconds.assign(before + time.monotonic() - begun)
+                self._save()
+                mark = time.monotonic()
+
+
+def describe(config: Config, task: Task) -> str:
+    """What `--dry_run` prints: the effective configuration, parameter counts, and GFLOPs of the exported network."""
+    lines = [config_lib.dump(config)]
+    for name, network in task.networks.items():
+        trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+        lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
+    lines.append(f"# {task.exported}: {gflops(config):.1f} GFLOP a picture of {config.image_size} px")
+    return "\n".join(lines)
+
+
+def gflops(config: Config) -> float:
+    """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's profiler."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    model, side = models.build(config), config.image_size
+    spec = {"image": tf.TensorSpec([1, side, side, 3]), "mask": tf.TensorSpec([1, side, side, 1])}
+    graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder(
+        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()).with_empty_output().build()
+    profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
+    if profile is None:
+        raise ConfigError("the profiler counted no operation")
+    return profile.total_float_ops / 1e9

@@ -1,0 +1,36 @@
+"""Trains an experiment; run again on the same --model_dir, it resumes exactly.
+
+    python -m tools.train --config=configs/sc_fegan_light_faces_128.yaml --model_dir=runs/faces
+    python -m tools.train --config=configs/sc_fegan_celebahq_512.yaml --dry_run
+
+Exit status: 0 when all steps are done, 128 + the signal's number when stopped by SIGTERM or SIGINT (saved), 2 on an error.
+"""
+
+from absl import app, flags
+
+from tfsketch import cli, config
+from tfsketch.training import make_task, trainer
+
+_CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
+_MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4; may be repeated.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuration, parameters and GFLOPs, and stop.")
+
+
+def _main(argv: list[str]) -> int:
+    del argv
+    settings = config.load(_CONFIG.value, _SET.value)
+    if _DRY_RUN.value:
+        print(trainer.describe(settings, make_task(settings)))
+        return 0
+    if not _MODEL_DIR.value:
+        raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
+    return trainer.Trainer(settings, _MODEL_DIR.value).run()
+
+
+def main() -> None:
+    cli.run(_main)
+
+
+if __name__ == "__main__":
+    main()
