@@ -1,0 +1,70 @@
+"""Edits photographs by mask, sketch and colour strokes: one, or folders of them.
+
+    python -m tools.edit --image=photo.jpg --mask=mask.png --sketch=sketch.png --color=color.png --output=edited.png
+    python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
+    python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
+    python -m tools.edit --demo --output=out/demo
+
+Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
+the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+from tqdm import tqdm
+
+from tfsketch import cli, editor, zoo
+from tfsketch.errors import TfsketchError
+
+_IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
+_MASK = flags.DEFINE_string("mask", None, "Mask, white = draw anew; or a folder of them.")
+_SKETCH = flags.DEFINE_string("sketch", None, "Lines, white on black, black on white or on transparency; or a folder.")
+_COLOR = flags.DEFINE_string("color", None, "Colour strokes as PNG, on transparent or black paper; or a folder.")
+_STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
+_MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
+_OUTPUT = flags.DEFINE_string("output", None, "A .png file or a folder; a folder for folders.", required=True)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.", lower_bound=0)
+_CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour and result side by side.")
+_DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
+
+
+def _main(argv: list[str]) -> int:
+    del argv
+    partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
+    if _DEMO.value:
+        if _IMAGE.value or any(partners.values()):
+            raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch, --color or "
+                                "--strokes")
+        for file in editor.edit_demo(editor.Editor(zoo.load_model(_MODEL.value)), _OUTPUT.value, _SEED.value):
+            print(file)
+        return 0
+    if not _IMAGE.value:
+        raise TfsketchError("--image: expected a photograph or a folder of them (or --demo), found none")
+    jobs, skipped = editor.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
+    single = not pathlib.Path(_IMAGE.value).is_dir()
+    for line in skipped:
+        print(line, file=sys.stderr)
+    failed = len(skipped)
+    edits = editor.edit_files(editor.Editor(zoo.load_model(_MODEL.value)), jobs, _SEED.value, _CONCAT.value)
+    with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
+        for outcome in progress:
+            for note in outcome.notes:
+                progress.write(note)
+            if outcome.error and single:
+                raise outcome.error
+            if outcome.error:
+                progress.write(f"{outcome.job.image}: skipped: {outcome.error}", file=sys.stderr)
+                failed += 1
+    place = jobs[0].output if single else _OUTPUT.value
+    print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
+    return 1 if failed else 0
+
+
+def main() -> None:
+    cli.run(_main)
+
+
+if __name__ == "__main__":
+    main()
