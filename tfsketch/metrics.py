@@ -1,0 +1,337 @@
+"""Measures of an edited picture against the photograph it was made from, inside the mask.
+
+Outside the mask the output is the input, bit for bit, so a measure over the whole picture mostly says how small the
+hole was. Hence every measure but `st_lpips` counts erased pixels only; those that look at a neighbourhood (SSIM,
+ST-LPIPS) still see kept pixels through their windows, so that a seam counts.
+
+Pictures are [H,W,3] uint8 RGB here (what a user gets, rounding included), masks, sketches and strokes [H,W] with
+nonzero for erased, stroke and painted. A measure is of one picture; means over a set are the mean over its pictures
+(`mean_of`), whatever the size of their holes. A measure is called by its protocol name everywhere: `NAMES`.
+
+| name | better | what |
+|---|---|---|
+| `l1_hole` | lower | mean absolute error, in levels of 255 |
+| `psnr_hole` | higher | peak signal-to-noise ratio in dB, capped at 100 |
+| `ssim_hole` | higher | structural similarity (Wang et al. 2004), Gaussian window of sigma 1.5 |
+| `st_lpips_hole` | lower | shift-tolerant LPIPS (ST0.0, AlexNet), its map averaged over erased pixels |
+| `st_lpips` | lower | the same metric as published: one number for the whole picture |
+| `sketch_f1` | higher | F1 between the given sketch and the output's edges, within 2 px |
+| `color_error` | lower | mean absolute error to the given colours under the strokes, in levels of 255 |
+
+ST-LPIPS (Ghildyal & Liu, "Shift-Tolerant Perceptual Similarity Metric", ECCV 2022) is not LPIPS: its numbers compare
+with each other, not with LPIPS numbers of papers. Its weights come with the package stlpips-pytorch; the network is
+here in `tf.nn`, and PyTorch is not needed, not even to read the file.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import importlib.util
+import pathlib
+import pickle
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from skimage.metrics import structural_similarity
+
+from tfsketch.errors import ImageError, WeightsError
+
+NAMES = {"l1_hole": "lower", "psnr_hole": "higher", "ssim_hole": "higher", "st_lpips_hole": "lower",
+         "st_lpips": "lower", "sketch_f1": "higher", "color_error": "lower"}
+"""Measure -> which direction is better."""
+TOLERANCE = 2.0
+"""Pixels that an edge may lie beside its stroke."""
+_MAX_PSNR = 100.0  # equal pictures have an infinite PSNR, which no mean and no JSON takes
+_MIN_SIDE = 21  # below it a map of ST-LPIPS gets too small to be padded by reflection
+INSTALL_HINT = "install it with: pip install --no-deps stlpips-pytorch==0.0.2"
+
+
+def _inside(mask: np.ndarray, *pictures: np.ndarray) -> np.ndarray:
+    """The mask as [H,W] bool, checked against the pictures.
+
+    Raises:
+      ImageError: an empty mask (no measure of it is defined), or sizes that differ.
+    """
+    inside = np.asarray(mask) > 0
+    for picture in pictures:
+        if picture.shape[:2] != inside.shape:
+            raise ImageError(f"expected a picture of the mask's size {inside.shape}, found {picture.shape[:2]}")
+    if not inside.any():
+        raise ImageError("expected a mask with erased pixels, found none")
+    return inside
+
+
+def l1_hole(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> float:
+    """Mean absolute error over the channels of all erased pixels, in 0..255 levels; 0 is equal.
+
+    Args:
+      truth, output: [H,W,3] uint8.
+      mask: [H,W], nonzero = erased.
+    """
+    inside = _inside(mask, truth, output)
+    return float(np.abs(truth[inside].astype(np.float64) - output[inside]).mean())
+
+
+def psnr_hole(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> float:
+    """10 log10(255^2 / MSE) in dB, the mean squared error over the channels of all erased pixels; at most 100, which
+    stands for equal. Arguments as in `l1_hole`."""
+    inside = _inside(mask, truth, output)
+    error = np.square(truth[inside].astype(np.float64) - output[inside]).mean()
+    return min(_MAX_PSNR, float(10 * np.log10(255.0**2 / error))) if error else _MAX_PSNR
+
+
+def ssim_hole(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> float:
+    """Structural similarity in [-1,1], 1 = equal.
+
+    The map of Wang et al. 2004 (Gaussian window of sigma 1.5, K1 0.01, K2 0.03, population covariance, range 255) is
+    made of the whole pictures, per channel, and averaged over channels and erased pixels. Sides of at least 11 px.
+    Arguments as in `l1_hole`.
+    """
+    inside = _inside(mask, truth, output)
+    _, similarity = structural_similarity(truth, output, channel_axis=-1, gaussian_weights=True, sigma=1.5,
+                                          use_sample_covariance=False, data_range=255, full=True)
+    return float(similarity[inside].mean())
+
+
+def sketch_f1(sketch: np.ndarray, edges: np.ndarray, mask: np.ndarray, tolerance: float = TOLERANCE) -> float:
+    """How well the output's edges follow the given sketch inside the mask: F1 in [0,1].
+
+    Precision is the share of the output's edge pixels in the mask that lie within `tolerance` of a stroke, recall the
+    share of the stroke's pixels in the mask that lie within `tolerance` of an edge of the output; distances are
+    Euclidean. What a pixel is matched with may lie outside the mask, since a line may shift over its rim.
+
+    Args:
+      sketch: [H,W], nonzero = stroke: the sketch of the whole photograph.
+      edges: [H,W], nonzero = edge: the same detector's (`conditions.sketches.Sketcher`) on the composited output.
+      mask: [H,W], nonzero = erased.
+      tolerance: in pixels.
+
+    Returns:
+      F1. With neither strokes nor edges in the mask 1 (nothing was asked and nothing drawn), with one of them 0.
+    """
+    inside = _inside(mask, sketch, edges)
+    sketch, edges = np.asarray(sketch) > 0, np.asarray(edges) > 0
+    given, drawn = sketch & inside, edges & inside
+    if not given.any() or not drawn.any():
+        return float(given.any() == drawn.any())
+
+    def matched(pixels: np.ndarray, candidates: np.ndarray) -> float:
+        distance = cv2.distanceTransform((~candidates).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return float((distance[pixels] <= tolerance + 1e-3).mean())  # float32 roots: sqrt(8) may come out above itself
+
+    precision, recall = matched(drawn, sketch), matched(given, edges)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def color_error(output: np.ndarray, color: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> float | None:
+    """Mean absolute error between the output and the given colours, in 0..255 levels, under the strokes in the mask.
+
+    Args:
+      output: [H,W,3] uint8.
+      color: [H,W,3] uint8, the given colours.
+      painted: [H,W], nonzero = under a colour stroke.
+      mask: [H,W], nonzero = erased.
+
+    Returns:
+      The error, or None where no stroke lies in the mask; `mean_of` leaves such pictures out.
+    """
+    under = _inside(mask, output, color, painted) & (np.asarray(painted) > 0)
+    return float(np.abs(output[under].astype(np.float64) - color[under]).mean()) if under.any() else None
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean over pictures, those without a value (None) left out; None if that leaves none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _read_torch_legacy(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The tensors of a state dict in PyTorch's format before 1.6, read without PyTorch.
+
+    Such a file is five pickles (magic number, protocol version, system, state dict, keys of the storages) and then, per
+    key, the count of its values and the values. Tensors in the state dict are calls of `_rebuild_tensor_v2` on
+    persistent ids of storages. The unpickler knows the three names that this needs and refuses any other, so a file
+    cannot run code.
+
+    Raises:
+      WeightsError: another format, a name that is not allowed, or a truncated file.
+    """
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            allowed = {("collections", "OrderedDict"): collections.OrderedDict,
+                       ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
+                       ("torch", "FloatStorage"): "float32"}
+            if (module, name) not in allowed:
+                raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
+            return allowed[module, name]
+
+        def persistent_load(self, pid: tuple) -> tuple[str, int]:
+            kind, dtype, key, _, count, _ = pid
+            if (kind, dtype) != ("storage", "float32"):
+                raise pickle.UnpicklingError(f"storage of {dtype} is not allowed")
+            return key, count
+
+    def read(file: BinaryIO) -> dict[str, np.ndarray]:
+        if Unpickler(file).load() != 0x1950A86A20F9469CFC6C:
+            raise pickle.UnpicklingError("another magic number")
+        Unpickler(file).load(), Unpickler(file).load()
+        tensors, keys = Unpickler(file).load(), Unpickler(file).load()
+        storages = {}
+        for key in keys:
+            count = int.from_bytes(file.read(8), "little")
+            storages[key] = np.frombuffer(file.read(4 * count), "<f4", count)
+        arrays = {}
+        for name, ((key, _), offset, shape, strides) in tensors.items():
+            expected = tuple(int(np.prod(shape[i + 1:])) for i in range(len(shape)))
+            if strides != expected:
+                raise pickle.UnpicklingError(f"{name} is not stored row by row")
+            arrays[name] = storages[key][offset:offset + int(np.prod(shape))].reshape(shape)
+        return arrays
+
+    try:
+        with open(path, "rb") as file:
+            return read(file)
+    except (OSError, pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: expected weights in PyTorch's format before 1.6, found "
+                           f"{type(error).__name__}: {error}") from error
+
+
+def st_lpips_weights_path() -> pathlib.Path:
+    """Path of ST-LPIPS' AlexNet in the package stlpips-pytorch, which is located, not imported (it needs PyTorch).
+
+    Raises:
+      WeightsError: the package is not installed.
+    """
+    spec = importlib.util.find_spec("stlpips_pytorch")
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError(f"expected the package stlpips-pytorch with the weights of ST-LPIPS; {INSTALL_HINT}")
+    path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "vST0.0" / "alex_shift_tolerant.pth"
+    if not path.is_file():
+        raise WeightsError(f"expected the weights of ST-LPIPS, found no file {path}; {INSTALL_HINT}")
+    return path
+
+
+class StLpips(tf.Module):
+    """ST-LPIPS with AlexNet, variant `shift_tolerant`, weights ST0.0, as published (Ghildyal & Liu, ECCV 2022).
+
+    AlexNet's five convolutions made shift-tolerant: the first has stride 1, every reduction is a blur (a 3x3 binomial
+    filter of stride 2 over two pixels of reflection padding, after Zhang 2019), and poolings have stride 1. Per layer,
+    features of both pictures are scaled to unit length over channels, and the squared differences are mixed by learned
+    weights to a map; the metric is the sum of the five maps' means. Input: RGB in [-1,1], then (x - shift) / scale with
+    the constants of LPIPS 0.1, stored in the file.
+
+    For measuring, not for training: a feature vector of zeros has no gradient.
+    """
+
+    # Scope of the convolution in the file, its zero padding, and whether a pooling and a blur come before it. The first
+    # is blurred after it instead, before its rectifier.
+    _LAYERS = (("net.slice1.0", 2, False), ("net.slice2.5", 2, True), ("net.slice3.9", 1, True),
+               ("net.slice4.11", 1, False), ("net.slice5.13", 1, False))
+
+    def __init__(self, path: pathlib.Path | None = None):
+        """Args:
+          path: the file of weights; by default the package stlpips-pytorch's.
+
+        Raises:
+          WeightsError: not installed, damaged, or not this network's.
+        """
+        super().__init__(name="st_lpips")
+        path = path or st_lpips_weights_path()
+        arrays = _read_torch_legacy(path)
+        try:
+            self._convs = [(tf.constant(arrays[f"{scope}.weight"].transpose(2, 3, 1, 0)),
+                            tf.constant(arrays[f"{scope}.bias"])) for scope, _, _ in self._LAYERS]
+            self._mix = [tf.constant(arrays[f"lin{i}.model.1.weight"].reshape(-1)) for i in range(len(self._LAYERS))]
+            self._shift = tf.constant(arrays["scaling_layer.shift"].reshape(3))
+            self._scale = tf.constant(arrays["scaling_layer.scale"].reshape(3))
+        except KeyError as error:
+            raise WeightsError(f"{path}: expected the weights of ST-LPIPS' AlexNet, found no {error}") from error
+
+    @staticmethod
+    def _blur(x: tf.Tensor) -> tf.Tensor:
+        taps = tf.constant([1.0, 2.0, 1.0]) / 4.0
+        kernel = tf.tile((taps[:, None] * taps[None, :])[:, :, None, None], [1, 1, x.shape[-1], 1])
+        padded = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="REFLECT")
+        return tf.nn.depthwise_conv2d(padded, kernel, [1, 2, 2, 1], "VALID")
+
+    def _features(self, image: tf.Tensor) -> list[tf.Tensor]:
+        x = (image - self._shift) / self._scale
+        features = []
+        for (_, pad, reduce), (kernel, bias) in zip(self._LAYERS, self._convs):
+            if reduce:
+                x = self._blur(tf.nn.max_pool2d(x, 3, 1, "VALID"))
+            x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), bias)
+            x = tf.nn.relu(x if features else self._blur(x))
+            features.append(x / (tf.norm(x, axis=-1, keepdims=True) + 1e-10))
+        return features
+
+    @tf.function(reduce_retracing=True)
+    def __call__(self, first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Distances of pairs.
+
+        Args:
+          first, second: [B,H,W,3] float32 RGB in [-1,1], sides of at least 21.
+
+        Returns:
+          (distance [B], map [B,H,W]): the published number, and the five maps, each resized bilinearly to the picture,
+          summed (the published `spatial=True`). Both are at least 0 up to rounding and 0 for equal pictures.
+        """
+        size, count = tf.shape(first)[1:3], tf.shape(first)[0]
+        both = self._features(tf.concat([first, second], axis=0))
+        maps = [tf.reduce_sum(tf.square(f[:count] - f[count:]) * mix, axis=-1, keepdims=True)
+                for f, mix in zip(both, self._mix)]
+        distance = tf.add_n([tf.reduce_mean(m, axis=[1, 2, 3]) for m in maps])
+        return distance, tf.add_n([tf.image.resize(m, size) for m in maps])[..., 0]
+
+
+@functools.lru_cache(maxsize=1)
+def _st_lpips() -> StLpips:
+    return StLpips()
+
+
+def st_lpips(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shift-tolerant LPIPS of a batch of pictures; see `StLpips` for exactly which metric.
+
+    Args:
+      truth, output: [B,H,W,3] uint8 RGB; they are scaled to [-1,1] by x / 127.5 - 1.
+      mask: [B,H,W], nonzero = erased.
+
+    Returns:
+      (`st_lpips` [B], `st_lpips_hole` [B]): the published number of the whole picture, and its spatial map averaged
+      over erased pixels.
+
+    Raises:
+      ImageError: sides below 21 px, sizes that differ, or an empty mask.
+      WeightsError: the package with the weights is not installed.
+    """
+    if truth.shape != output.shape or min(truth.shape[1:3]) < _MIN_SIDE:
+        raise ImageError(f"expected two batches of one shape with sides of at least {_MIN_SIDE} px, found "
+                         f"{truth.shape} and {output.shape}")
+    inside = [_inside(m, t) for m, t in zip(mask, truth)]
+    first, second = (tf.cast(x, tf.float32) / 127.5 - 1.0 for x in (truth, output))
+    distance, maps = (x.numpy() for x in _st_lpips()(first, second))
+    return distance, np.array([m[i].mean() for m, i in zip(maps, inside)])
+
+
+def measure(truth: np.ndarray, output: np.ndarray, mask: np.ndarray, sketch: np.ndarray, edges: np.ndarray,
+            color: np.ndarray, painted: np.ndarray) -> dict[str, list[float | None]]:
+    """All measures of a batch.
+
+    Args:
+      truth, output, color: [B,H,W,3] uint8 RGB.
+      mask, sketch, painted: [B,H,W], the conditions that the output was asked to meet.
+      edges: [B,H,W], the output's edges.
+
+    Returns:
+      A dict from every name in `NAMES` to a value per picture.
+    """
+    whole, hole = st_lpips(truth, output, mask)
+    pairs = list(zip(truth, output, mask))
+    return {"l1_hole": [l1_hole(*p) for p in pairs], "psnr_hole": [psnr_hole(*p) for p in pairs],
+            "ssim_hole": [ssim_hole(*p) for p in pairs], "st_lpips_hole": hole.tolist(), "st_lpips": whole.tolist(),
+            "sketch_f1": [sketch_f1(*c) for c in zip(sketch, edges, mask)],
+            "color_error": [color_error(*c) for c in zip(output, color, painted, mask)]}
