@@ -11,6 +11,7 @@ def test_the_map_is_flatter_and_keeps_the_colours():
     picture = crops(1, 64)[0]
     flat = colors.color_map(picture, ColorConfig())
     assert flat.shape == picture.shape and flat.dtype == np.uint8
+
     def roughness(x):
         return np.abs(np.diff(x.astype(float), axis=1)).mean()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pathlib
 
-import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
-
 import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
 
+import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
 from tfsketch import config as config_lib
 from tfsketch import images, prepare
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
-                                           [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 
 TINY = """
 system: sc_fegan
@@ -43,7 +43,7 @@ def crops(count: int, side: int) -> list[np.ndarray]:
     picture = skimage.data.astronaut()
     rng = np.random.default_rng(0)
     corners = [rng.integers(0, s - 2 * side, count) for s in picture.shape[:2]]
-    return [np.ascontiguousarray(picture[y:y + 2 * side:2, x:x + 2 * side:2]) for y, x in zip(*corners)]
+    return [np.ascontiguousarray(picture[y : y + 2 * side : 2, x : x + 2 * side : 2]) for y, x in zip(*corners)]
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +53,11 @@ def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     for number, crop in enumerate(crops(6, 32)):
         images.write_png(root / "photos" / f"{number}.png", crop)
     output = root / "shards"
-    prepare.prepare([str(root / "photos")], str(output), config_lib.parse("image_size: 32\nsketch: {min_side: 64}\n"
-                    "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"))
+    prepare.prepare(
+        [str(root / "photos")],
+        str(output),
+        config_lib.parse("image_size: 32\nsketch: {min_side: 64}\nmodel: {generator: {stages: 3, kernels: [3, 3, 3]}}"),
+    )
     return str(output)
 
 

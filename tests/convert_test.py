@@ -24,8 +24,9 @@ _DECONV_GAIN = 8.0
 TINY_GENERATOR = GeneratorConfig(width=4, max_width=8, stages=2, kernels=(7, 5), dilations=(2,))
 
 
-def _published_shapes(widths: tuple[int, ...], kernels: tuple[int, ...],
-                      dilations: tuple[int, ...]) -> dict[str, tuple]:
+def _published_shapes(
+    widths: tuple[int, ...], kernels: tuple[int, ...], dilations: tuple[int, ...]
+) -> dict[str, tuple]:
     """Name -> shape of every variable of the published generator, in its own size or a smaller one."""
     gated, deconvs, depth = {}, {}, len(widths)
     inputs = (9, *widths[:-1])
@@ -45,8 +46,11 @@ def _published_shapes(widths: tuple[int, ...], kernels: tuple[int, ...],
             shapes[f"generator/{scope}{gate}/kernel"] = shape
             shapes[f"generator/{scope}{gate}/bias"] = shape[-1:]
     for scope, shape in deconvs.items():
-        shapes |= {f"generator/{scope}/w": shape, f"generator/{scope}/biases1": (shape[2],),
-                   f"generator/{scope}/biases2": (shape[2],)}
+        shapes |= {
+            f"generator/{scope}/w": shape,
+            f"generator/{scope}/biases1": (shape[2],),
+            f"generator/{scope}/biases2": (shape[2],),
+        }
     return shapes
 
 
@@ -100,7 +104,7 @@ def _render(prefix: str, packed: np.ndarray, rates: tuple[int, ...] = (2, 4, 8, 
     def lrn(x: tf.Tensor) -> tf.Tensor:  # by its definition, over 11 neighbouring channels
         depth = x.shape[-1]
         squares = tf.pad(x * x, [[0, 0], [0, 0], [0, 0], [5, 5]])
-        return x / tf.sqrt(5e-5 + tf.add_n([squares[..., i:i + depth] for i in range(11)]))
+        return x / tf.sqrt(5e-5 + tf.add_n([squares[..., i : i + depth] for i in range(11)]))
 
     def conv(x: tf.Tensor, scope: str, stride: int, rate: int) -> tf.Tensor:
         kernel, bias = get(scope + "/kernel"), get(scope + "/bias")
@@ -108,8 +112,9 @@ def _render(prefix: str, packed: np.ndarray, rates: tuple[int, ...] = (2, 4, 8, 
             return tf.nn.bias_add(tf.nn.atrous_conv2d(x, kernel, rate, "SAME"), bias)
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, [1, stride, stride, 1], "SAME"), bias)
 
-    def gate_conv(x: tf.Tensor, scope: str, stride: int = 1, rate: int = 1, norm: bool = True,
-                  act: bool = True) -> tf.Tensor:
+    def gate_conv(
+        x: tf.Tensor, scope: str, stride: int = 1, rate: int = 1, norm: bool = True, act: bool = True
+    ) -> tf.Tensor:
         feature = conv(x, scope, stride, rate)
         if norm:
             feature = lrn(feature)
@@ -186,8 +191,10 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
     assert drawn.std() > 0.2 and np.mean(np.abs(drawn) > 0.999) < 0.05
     assert all(np.abs(drawn[..., i] - drawn[..., j]).mean() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
     assert np.abs(drawn - mistaken).max() > 1e-3
-    differences = {"raw": np.abs(outputs["raw"].numpy() - drawn).max(),
-                   "image": np.abs(outputs["image"].numpy() - expected).max()}
+    differences = {
+        "raw": np.abs(outputs["raw"].numpy() - drawn).max(),
+        "image": np.abs(outputs["image"].numpy() - expected).max(),
+    }
     print("largest differences", differences, "deviation", drawn.std())
     assert max(differences.values()) <= 1e-4
     assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == GeneratorConfig()
@@ -267,7 +274,7 @@ def test_half_a_checkpoint(tiny, tmp_path):
     prefix = _write(tmp_path / "a.ckpt", tiny)
     data = tmp_path / "a.ckpt.data-00000-of-00001"
     whole = data.read_bytes()
-    data.write_bytes(whole[:len(whole) // 2])
+    data.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="expected a whole TensorFlow checkpoint"):
         _convert(prefix, tmp_path / "model")
     data.unlink()

@@ -22,8 +22,13 @@ def test_a_batch_speaks_the_vocabulary(tiny, shards_folder):
     assert len(shards) == 6
     batch = _take(data.batches(shards, tiny), 1)[0]
     assert {k: v.shape for k, v in batch.items()} == {
-        "image": (4, 32, 32, 3), "mask": (4, 32, 32, 1), "sketch": (4, 32, 32, 1), "color": (4, 32, 32, 3),
-        "noise": (4, 32, 32, 1), "seed": (4, 2)}
+        "image": (4, 32, 32, 3),
+        "mask": (4, 32, 32, 1),
+        "sketch": (4, 32, 32, 1),
+        "color": (4, 32, 32, 3),
+        "noise": (4, 32, 32, 1),
+        "seed": (4, 2),
+    }
     assert -1 <= batch["image"].min() < -0.3 and 0.3 < batch["image"].max() <= 1
     for key in ("mask", "sketch"):
         assert set(np.unique(batch[key])) <= {0.0, 1.0}

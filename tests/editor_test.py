@@ -14,8 +14,21 @@ from tfsketch.editor import crop_square
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 
 SIDE = 32
-TINY = Config(image_size=SIDE, model=ScFeganConfig(generator=GeneratorConfig(
-    width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(2,), norm="none", upsampling="nearest", head_width=4)))
+TINY = Config(
+    image_size=SIDE,
+    model=ScFeganConfig(
+        generator=GeneratorConfig(
+            width=4,
+            max_width=8,
+            stages=2,
+            kernels=(3, 3),
+            dilations=(2,),
+            norm="none",
+            upsampling="nearest",
+            head_width=4,
+        )
+    ),
+)
 
 
 class Spy:
@@ -49,15 +62,25 @@ def _mask(height: int, width: int, top: int, left: int, bottom: int, right: int)
 
 
 # Height and width of a picture; top, left, bottom and right of a hole.
-MASKS = [(37, 501, 10, 200, 30, 260), (37, 501, 0, 0, 37, 501), (640, 480, 100, 90, 300, 310),
-         (128, 128, 0, 0, 60, 128), (1000, 700, 700, 600, 1000, 700), (1000, 700, 0, 0, 1, 1), (32, 32, 8, 8, 20, 20),
-         (5, 4, 1, 1, 3, 3), (1, 3000, 0, 5, 1, 2900), (301, 200, 0, 0, 301, 200), (200, 301, 0, 100, 200, 200)]
+MASKS = [
+    (37, 501, 10, 200, 30, 260),
+    (37, 501, 0, 0, 37, 501),
+    (640, 480, 100, 90, 300, 310),
+    (128, 128, 0, 0, 60, 128),
+    (1000, 700, 700, 600, 1000, 700),
+    (1000, 700, 0, 0, 1, 1),
+    (32, 32, 8, 8, 20, 20),
+    (5, 4, 1, 1, 3, 3),
+    (1, 3000, 0, 5, 1, 2900),
+    (301, 200, 0, 0, 301, 200),
+    (200, 301, 0, 100, 200, 200),
+]
 
 
 @pytest.mark.parametrize("height, width, top, left, bottom, right", MASKS)
 def test_outside_the_mask_the_result_is_the_input(model, height, width, top, left, bottom, right):
     image, mask = _photo(height, width), _mask(height, width, top, left, bottom, right)
-    mask[(top + bottom) // 2, :(left + right) // 2] = 0  # not only boxes
+    mask[(top + bottom) // 2, : (left + right) // 2] = 0  # not only boxes
     before = image.copy()
     result = Editor(model).edit(image, mask, sketch=mask, color=image)
     assert result.shape == image.shape and result.dtype == np.uint8
@@ -76,9 +99,13 @@ def test_at_the_working_side_it_is_the_model_itself(model):
     image, mask = _photo(SIDE, SIDE), _mask(SIDE, SIDE, 4, 4, 28, 24)
     sketch = np.eye(SIDE, dtype=np.uint8)
     noise = np.random.default_rng(5).standard_normal((1, SIDE, SIDE, 1), np.float32) * mask[None, ..., None]
-    batch = {"image": image[None] / np.float32(127.5) - 1, "mask": mask[None, ..., None].astype(np.float32),
-             "sketch": sketch[None, ..., None].astype(np.float32), "noise": noise,
-             "color": np.zeros((1, SIDE, SIDE, 3), np.float32)}
+    batch = {
+        "image": image[None] / np.float32(127.5) - 1,
+        "mask": mask[None, ..., None].astype(np.float32),
+        "sketch": sketch[None, ..., None].astype(np.float32),
+        "noise": noise,
+        "color": np.zeros((1, SIDE, SIDE, 3), np.float32),
+    }
     expected = model({key: tf.constant(value) for key, value in batch.items()})["image"].numpy()[0]
     result = Editor(model).edit(image, mask, sketch, seed=5)
     assert np.abs(result - (expected + 1) * 127.5).max() <= 0.5 + 1e-3
@@ -187,31 +214,34 @@ def test_a_large_photograph(model):
 IMAGE, MASK = _photo(40, 30), _mask(40, 30, 5, 5, 20, 20)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"image": IMAGE.astype(np.float32)}, r"image: expected uint8 \[H,W,3\] RGB, found float32 \[40, 30, 3\]"),
-    ({"image": np.where(IMAGE > 3, IMAGE, np.nan)}, "image: expected .* found float64 .* with NaN"),
-    ({"image": IMAGE > 3}, "image: expected uint8 .* found bool"),
-    ({"image": IMAGE[..., 0]}, r"image: expected .* found uint8 \[40, 30\]"),
-    ({"image": np.dstack([IMAGE, IMAGE[..., 0]])}, r"image: expected .* found uint8 \[40, 30, 4\]"),
-    ({"image": IMAGE[:0]}, "image: expected at least one pixel"),
-    ({"image": None}, "image: expected .* found object"),
-    ({"image": [[1, 2], [3]]}, "image: expected .* found list"),
-    ({"image": np.broadcast_to(np.uint8(0), (20_000, 20_000, 3))}, "image: expected at most 100,000,000 pixels"),
-    ({"mask": MASK[:-1]}, "mask: expected the picture's size, 30 x 40, found 30 x 39"),
-    ({"mask": MASK.T}, "mask: expected the picture's size, 30 x 40, found 40 x 30"),
-    ({"mask": MASK * 0}, "mask: expected at least one erased pixel, found an empty mask"),
-    ({"mask": MASK * 100}, "mask: expected at least one erased pixel"),
-    ({"mask": MASK.astype(np.float32)}, "mask: expected uint8 or bool .* found float32"),
-    ({"mask": np.full((40, 30), np.nan, np.float32)}, "mask: .* with NaN"),
-    ({"mask": MASK.astype(np.int64)}, "mask: .* found int64"),
-    ({"mask": np.dstack([MASK] * 3)}, r"mask: .* found uint8 \[40, 30, 3\]"),
-    ({"mask": np.zeros((0, 30), np.uint8)}, "mask: expected at least one pixel"),
-    ({"sketch": MASK[:, :-1]}, "sketch: expected the picture's size"),
-    ({"sketch": MASK.astype(np.float16)}, "sketch: expected uint8 or bool"),
-    ({"color": IMAGE[:-1]}, "color: expected the picture's size"),
-    ({"color": MASK}, r"color: expected uint8 \[H,W,4\] RGBA"),
-    ({"color": IMAGE / 255}, "color: .* found float64"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"image": IMAGE.astype(np.float32)}, r"image: expected uint8 \[H,W,3\] RGB, found float32 \[40, 30, 3\]"),
+        ({"image": np.where(IMAGE > 3, IMAGE, np.nan)}, "image: expected .* found float64 .* with NaN"),
+        ({"image": IMAGE > 3}, "image: expected uint8 .* found bool"),
+        ({"image": IMAGE[..., 0]}, r"image: expected .* found uint8 \[40, 30\]"),
+        ({"image": np.dstack([IMAGE, IMAGE[..., 0]])}, r"image: expected .* found uint8 \[40, 30, 4\]"),
+        ({"image": IMAGE[:0]}, "image: expected at least one pixel"),
+        ({"image": None}, "image: expected .* found object"),
+        ({"image": [[1, 2], [3]]}, "image: expected .* found list"),
+        ({"image": np.broadcast_to(np.uint8(0), (20_000, 20_000, 3))}, "image: expected at most 100,000,000 pixels"),
+        ({"mask": MASK[:-1]}, "mask: expected the picture's size, 30 x 40, found 30 x 39"),
+        ({"mask": MASK.T}, "mask: expected the picture's size, 30 x 40, found 40 x 30"),
+        ({"mask": MASK * 0}, "mask: expected at least one erased pixel, found an empty mask"),
+        ({"mask": MASK * 100}, "mask: expected at least one erased pixel"),
+        ({"mask": MASK.astype(np.float32)}, "mask: expected uint8 or bool .* found float32"),
+        ({"mask": np.full((40, 30), np.nan, np.float32)}, "mask: .* with NaN"),
+        ({"mask": MASK.astype(np.int64)}, "mask: .* found int64"),
+        ({"mask": np.dstack([MASK] * 3)}, r"mask: .* found uint8 \[40, 30, 3\]"),
+        ({"mask": np.zeros((0, 30), np.uint8)}, "mask: expected at least one pixel"),
+        ({"sketch": MASK[:, :-1]}, "sketch: expected the picture's size"),
+        ({"sketch": MASK.astype(np.float16)}, "sketch: expected uint8 or bool"),
+        ({"color": IMAGE[:-1]}, "color: expected the picture's size"),
+        ({"color": MASK}, r"color: expected uint8 \[H,W,4\] RGBA"),
+        ({"color": IMAGE / 255}, "color: .* found float64"),
+    ],
+)
 def test_bad_pictures_are_refused(changes, message):
     with pytest.raises(ImageError, match=message):
         Editor(Spy(), side=SIDE).edit(**{"image": IMAGE, "mask": MASK, **changes})

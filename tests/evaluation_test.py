@@ -25,8 +25,9 @@ METHODS = ["telea", "navier_stokes", "all", "sketch_blanked", "color_blanked", "
 @pytest.fixture(name="model", scope="module")
 def _model(tmp_path_factory) -> str:
     """A directory of a tiny network with random weights, which no measure should like."""
-    generator = GeneratorConfig(width=4, max_width=8, stages=2, kernels=(5, 3), dilations=(), norm="none",
-                                upsampling="nearest", head_width=4)
+    generator = GeneratorConfig(
+        width=4, max_width=8, stages=2, kernels=(5, 3), dilations=(), norm="none", upsampling="nearest", head_width=4
+    )
     config = Config(image_size=64, seed=7, model=ScFeganConfig(generator=generator))
     tf.random.set_seed(1)
     named = zoo.variable_names(models.build(config))
@@ -41,7 +42,7 @@ def _photographs(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("photographs")
     astronaut = skimage.data.astronaut()
     for i, (top, left) in enumerate([(0, 130), (30, 160), (60, 100)]):
-        images.write_png(folder / f"{i}.png", images.center_square(astronaut[top:top + 160, left:left + 160], 64))
+        images.write_png(folder / f"{i}.png", images.center_square(astronaut[top : top + 160, left : left + 160], 64))
     return str(folder)
 
 
@@ -166,8 +167,10 @@ def test_a_section_of_markdown_is_replaced_and_the_rest_kept(tmp_path):
 
 
 def test_what_is_undefined_is_a_dash():
-    rows = [{"protocol": "p", "method": method, "pictures": 1, **dict.fromkeys(metrics.NAMES, 0.0), "color_error": None}
-            for method in METHODS]
+    rows = [
+        {"protocol": "p", "method": method, "pictures": 1, **dict.fromkeys(metrics.NAMES, 0.0), "color_error": None}
+        for method in METHODS
+    ]
     assert evaluation.table(rows).splitlines()[1].endswith(" -")
     assert len({len(line) for line in evaluation.table(rows).splitlines()}) == 1
     assert "color_error - of color_blanked's" in evaluation.closing(rows)

@@ -29,6 +29,7 @@ def test_shapes_and_the_last_layer_asked_for(vgg):
 
 def test_distances_order_as_a_perceptual_measure_must(vgg):
     first, second = crops(2, 64)
+
     def distance(a, b):
         x, y = (vgg(_image(p), ["pool2"])["pool2"] for p in (a, b))
         return float(tf.reduce_mean(tf.abs(x - y)))

@@ -24,8 +24,10 @@ def _photo(height: int = 24, width: int = 32) -> np.ndarray:
 
 def _png_of_size(path: pathlib.Path, width: int, height: int) -> None:
     """A PNG whose header promises a size that its data does not hold."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b""))
 
@@ -52,11 +54,16 @@ def test_unreadable_files_are_refused_by_name(tmp_path):
     Image.fromarray(_photo()).save(tmp_path / "whole.png")
     for name in ("whole.jpg", "whole.png"):
         data = (tmp_path / name).read_bytes()
-        (tmp_path / f"truncated_{name}").write_bytes(data[:len(data) // 2])
+        (tmp_path / f"truncated_{name}").write_bytes(data[: len(data) // 2])
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("no picture")
-    for name, found in (("truncated_whole.jpg", "OSError.*truncated"), ("truncated_whole.png", "OSError"),
-                        ("empty.png", "an empty file"), ("text.png", "cannot identify"), ("missing.png", "no file")):
+    for name, found in (
+        ("truncated_whole.jpg", "OSError.*truncated"),
+        ("truncated_whole.png", "OSError"),
+        ("empty.png", "an empty file"),
+        ("text.png", "cannot identify"),
+        ("missing.png", "no file"),
+    ):
         for read in (images.read_rgb, images.read_mask, images.read_sketch, images.read_color):
             with pytest.raises(ImageError, match=f"(?i){name}.*{found}|{found}.*{name}"):
                 read(tmp_path / name)
@@ -99,8 +106,15 @@ def test_masks_from_every_kind_of_file(tmp_path):
     Image.fromarray((SQUARE // 255).astype(np.uint16)).save(tmp_path / "sixteen_ones.png")
     Image.fromarray(np.dstack([SQUARE * 0] * 3 + [SQUARE])).save(tmp_path / "black_alpha.png")
     Image.fromarray(np.dstack([SQUARE * 0 + 255] * 3 + [SQUARE])).save(tmp_path / "white_alpha.png")
-    notes = {"grey": "", "bits": "", "ones": "0 and 1", "sixteen": "", "sixteen_ones": "0 and 1",
-             "black_alpha": "alpha channel", "white_alpha": "alpha channel"}
+    notes = {
+        "grey": "",
+        "bits": "",
+        "ones": "0 and 1",
+        "sixteen": "",
+        "sixteen_ones": "0 and 1",
+        "black_alpha": "alpha channel",
+        "white_alpha": "alpha channel",
+    }
     for name, expected in notes.items():
         mask, said = images.read_mask(tmp_path / f"{name}.png")
         assert mask.dtype == np.uint8 and (mask == SQUARE // 255).all(), name

@@ -19,7 +19,7 @@ def test_gated_convolution_is_its_formula(norm):
     feature = tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias
     if norm == "lrn":  # by definition: the eleven neighbouring channels, no division by the window
         squares = np.square(feature.numpy())
-        total = np.stack([squares[..., max(0, c - 5):c + 6].sum(-1) for c in range(6)], axis=-1)
+        total = np.stack([squares[..., max(0, c - 5) : c + 6].sum(-1) for c in range(6)], axis=-1)
         feature = feature / np.sqrt(5e-5 + total)
     elif norm == "instance":
         f = feature.numpy()

@@ -1,4 +1,5 @@
-"""Losses: known values, one per example, gradients against finite differences, and the traps of public reimplementations."""
+"""Losses: known values, one per example, gradients against finite differences, and the traps of public
+reimplementations."""
 
 import numpy as np
 import pytest
@@ -9,13 +10,19 @@ from tfsketch import losses
 
 def _pictures(seed=0, shape=(2, 6, 5, 3)):
     rng = np.random.default_rng(seed)
-    return (tf.constant(rng.uniform(-1, 1, shape), tf.float32), tf.constant(rng.uniform(-1, 1, shape), tf.float32),
-            tf.constant(rng.random((*shape[:3], 1)) < 0.4, tf.float32))
+    return (
+        tf.constant(rng.uniform(-1, 1, shape), tf.float32),
+        tf.constant(rng.uniform(-1, 1, shape), tf.float32),
+        tf.constant(rng.random((*shape[:3], 1)) < 0.4, tf.float32),
+    )
 
 
 def _features(seed=0):
     rng = np.random.default_rng(seed)
-    return {"a": tf.constant(rng.random((2, 4, 4, 3)), tf.float32), "b": tf.constant(rng.random((2, 2, 2, 5)), tf.float32)}
+    return {
+        "a": tf.constant(rng.random((2, 4, 4, 3)), tf.float32),
+        "b": tf.constant(rng.random((2, 2, 2, 5)), tf.float32),
+    }
 
 
 def test_pixel_weighs_erased_pixels_alpha_times():
@@ -60,10 +67,16 @@ def test_nothing_is_negative_where_an_error_is_negative():
 def test_every_loss_is_one_value_per_example():
     raw, truth, mask = _pictures()
     maps = tf.random.normal([2, 3, 3, 4])
-    values = [losses.pixel(raw, truth, mask, 6.0), losses.total_variation(raw, mask), losses.drift(maps),
-              losses.perceptual(_features(0), _features(1)), losses.style(_features(0), _features(1)),
-              losses.generator_adversarial(maps), losses.gradient_penalty(raw, mask),
-              *(critic(maps, -maps) for critic in losses.CRITICS.values())]
+    values = [
+        losses.pixel(raw, truth, mask, 6.0),
+        losses.total_variation(raw, mask),
+        losses.drift(maps),
+        losses.perceptual(_features(0), _features(1)),
+        losses.style(_features(0), _features(1)),
+        losses.generator_adversarial(maps),
+        losses.gradient_penalty(raw, mask),
+        *(critic(maps, -maps) for critic in losses.CRITICS.values()),
+    ]
     assert all(value.shape == (2,) and value.dtype == tf.float32 for value in values)
     alone = losses.pixel(raw[1:], truth[1:], mask[1:], 6.0)
     np.testing.assert_allclose(values[0][1:], alone, rtol=1e-6)
@@ -86,8 +99,12 @@ def test_gradient_penalty_is_per_example_and_masked():
     gradient[1, 1, 1, 0] = 1.0
     mask = np.zeros((2, 2, 2, 1), np.float32)
     mask[0, 0, 0] = mask[1, 1, 1] = 1.0
-    np.testing.assert_allclose(losses.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5)
-    np.testing.assert_allclose(losses.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4)
+    np.testing.assert_allclose(
+        losses.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        losses.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4
+    )
 
 
 def test_interpolation_is_uniform_one_draw_per_example():
@@ -100,7 +117,9 @@ def test_interpolation_is_uniform_one_draw_per_example():
     np.testing.assert_allclose(between[:, 0, 0, 0], [0.25, 1.0])
 
 
-@pytest.mark.parametrize("name", ["pixel", "total_variation", "perceptual", "style", "gradient_penalty", "hinge", "wgan", "drift"])
+@pytest.mark.parametrize(
+    "name", ["pixel", "total_variation", "perceptual", "style", "gradient_penalty", "hinge", "wgan", "drift"]
+)
 def test_gradients_agree_with_finite_differences(name):
     raw, truth, mask = _pictures()
     function = {
@@ -119,5 +138,7 @@ def test_gradients_agree_with_finite_differences(name):
         value = tf.reduce_sum(function(raw))
     slope = float(tf.reduce_sum(tape.gradient(value, raw) * direction))
     step = 1e-3
-    numeric = float(tf.reduce_sum(function(raw + step * direction)) - tf.reduce_sum(function(raw - step * direction))) / (2 * step)
+    numeric = float(
+        tf.reduce_sum(function(raw + step * direction)) - tf.reduce_sum(function(raw - step * direction))
+    ) / (2 * step)
     assert slope == pytest.approx(numeric, rel=3e-2, abs=2e-3)

@@ -69,10 +69,13 @@ def test_ssim_does_not_see_far_outside_the_hole(photograph, mask):
 
 
 # Made with stlpips-pytorch 0.0.2 on PyTorch 2.13 (LPIPS(net="alex", variant="shift_tolerant"), and spatial=True).
-@pytest.mark.parametrize("change, whole, hole", [
-    ("inverse", 0.45093, 0.44440),
-    ("shift", 0.01336, 0.00758),
-])
+@pytest.mark.parametrize(
+    "change, whole, hole",
+    [
+        ("inverse", 0.45093, 0.44440),
+        ("shift", 0.01336, 0.00758),
+    ],
+)
 def test_st_lpips_is_the_published_one(photograph, mask, change, whole, hole):
     changed = 255 - photograph if change == "inverse" else np.roll(photograph, 2, axis=1)
     distance, in_hole = metrics.st_lpips(photograph[None], changed[None], mask[None])
@@ -190,8 +193,15 @@ def test_weights_that_are_damaged_foreign_or_malicious_are_refused(tmp_path, cap
     whole = metrics.st_lpips_weights_path().read_bytes()
     file = tmp_path / "weights.pth"
     header = b"".join(pickle.dumps(x, protocol=2) for x in (0x1950A86A20F9469CFC6C, 1001, {}))
-    for data in [b"", b"PK\x03\x04 a newer file", whole[:1000], whole[:-100], pickle.dumps(_Malicious(), protocol=2),
-                 header + pickle.dumps(_Malicious(), protocol=2), pickle.dumps([1, 2], protocol=2)]:
+    for data in [
+        b"",
+        b"PK\x03\x04 a newer file",
+        whole[:1000],
+        whole[:-100],
+        pickle.dumps(_Malicious(), protocol=2),
+        header + pickle.dumps(_Malicious(), protocol=2),
+        pickle.dumps([1, 2], protocol=2),
+    ]:
         file.write_bytes(data)
         with pytest.raises(WeightsError, match="weights.pth"):
             metrics.StLpips(file)

@@ -70,7 +70,9 @@ def test_lists_choose_and_leave_out(tmp_path):
     photos = _photos(tmp_path / "photos")
     (tmp_path / "list.txt").write_text("photos/1.png\n")
     assert prepare.prepare([str(photos)], str(tmp_path / "only"), _CONFIG, only=str(tmp_path / "list.txt")).written == 1
-    assert prepare.prepare([str(photos)], str(tmp_path / "rest"), _CONFIG, exclude=str(tmp_path / "list.txt")).written == 2
+    assert (
+        prepare.prepare([str(photos)], str(tmp_path / "rest"), _CONFIG, exclude=str(tmp_path / "list.txt")).written == 2
+    )
     (tmp_path / "none.txt").write_text("photos/9.png\n")
     with pytest.raises(DataError, match="left none of 3"):
         prepare.prepare([str(photos)], str(tmp_path / "none"), _CONFIG, only=str(tmp_path / "none.txt"))
@@ -98,7 +100,18 @@ def test_the_binary_reports_and_counts(tmp_path):
     photos = _photos(tmp_path / "photos")
     (photos / "bad.png").write_text("no")
     (tmp_path / "c.yaml").write_text(config.dump(_CONFIG))
-    done = subprocess.run([sys.executable, "-m", "tools.prepare_data", f"--input={photos}", f"--output={tmp_path / 'out'}",
-                           f"--config={tmp_path / 'c.yaml'}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tools.prepare_data",
+            f"--input={photos}",
+            f"--output={tmp_path / 'out'}",
+            f"--config={tmp_path / 'c.yaml'}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1 and "bad.png" in done.stdout and "3 pictures" in done.stdout
     assert (tmp_path / "out/contact_sheet.png").exists()

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch import data, zoo
-from tfsketch.training import sc_fegan, trainer
+from tfsketch.training import make_task, sc_fegan, trainer
 
 _ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
 
@@ -26,18 +26,23 @@ def _rows(folder):
 
 
 def _with_loss(config, **weights):
-    return dataclasses.replace(config, model=dataclasses.replace(config.model, loss=dataclasses.replace(config.model.loss, **weights)))
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, loss=dataclasses.replace(config.model.loss, **weights))
+    )
 
 
 def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum(tiny, tmp_path):
     config = _with_loss(tiny, perceptual=0.05, style=120.0, adversarial=0.001)
-    trainer.Trainer(config, tmp_path).run(until=4)
+    trainer.Trainer(config, tmp_path, make_task).run(until=4)
     row, loss = _rows(tmp_path)[-1], config.model.loss
     assert _ALL <= set(row)
-    assert row["generator"] == pytest.approx(sum(getattr(loss, k) * row[k] for k in (
-        "pixel", "perceptual", "style", "total_variation", "adversarial")), rel=1e-3)
-    assert row["discriminator"] == pytest.approx(row["critic"] + loss.drift * row["drift"]
-                                                 + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3)
+    assert row["generator"] == pytest.approx(
+        sum(getattr(loss, k) * row[k] for k in ("pixel", "perceptual", "style", "total_variation", "adversarial")),
+        rel=1e-3,
+    )
+    assert row["discriminator"] == pytest.approx(
+        row["critic"] + loss.drift * row["drift"] + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3
+    )
     early = _rows(tmp_path)[0]
     assert early["phase"] == "pixels" and "adversarial" not in early and "critic" not in early
 
@@ -75,20 +80,31 @@ def test_the_drift_term_reaches_the_discriminator(tiny):
 
 
 def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
-    config = dataclasses.replace(_with_loss(tiny, total_variation=0.1), train=dataclasses.replace(
-        tiny.train, phases=(config_lib.PhaseConfig("main", 5),)))
+    config = dataclasses.replace(
+        _with_loss(tiny, total_variation=0.1),
+        train=dataclasses.replace(tiny.train, phases=(config_lib.PhaseConfig("main", 5),)),
+    )
     for name, devices in (("one", ["CPU:0"]), ("two", ["CPU:0", "CPU:1"])):
-        trainer.Trainer(config, tmp_path / name, strategy=tf.distribute.MirroredStrategy(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=tf.distribute.MirroredStrategy(devices)).run()
     one, two = _rows(tmp_path / "one"), _rows(tmp_path / "two")
     assert len(one) == len(two) == 5
     for a, b in zip(one, two):
-        for key in ("pixel", "total_variation", "adversarial", "critic", "drift", "gradient_penalty", "generator", "discriminator"):
+        for key in (
+            "pixel",
+            "total_variation",
+            "adversarial",
+            "critic",
+            "drift",
+            "gradient_penalty",
+            "generator",
+            "discriminator",
+        ):
             assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-5), (a["step"], key)
 
 
 def test_the_exported_network_is_the_average_in_float32(tiny, tmp_path):
     config = dataclasses.replace(tiny, train=dataclasses.replace(tiny.train, precision="mixed_bfloat16", image_every=4))
-    run = trainer.Trainer(config, tmp_path)
+    run = trainer.Trainer(config, tmp_path, make_task)
     run.run(until=4)
     model = zoo.load_model(tmp_path)
     for name, variable in zoo.variable_names(model).items():
@@ -97,8 +113,13 @@ def test_the_exported_network_is_the_average_in_float32(tiny, tmp_path):
 
 
 def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, tiny_file, tmp_path):
-    longer = dataclasses.replace(tiny, train=dataclasses.replace(tiny.train, phases=(
-        config_lib.PhaseConfig("pixels", 10, {"adversarial": 0.0}), config_lib.PhaseConfig("main", 40))))
+    longer = dataclasses.replace(
+        tiny,
+        train=dataclasses.replace(
+            tiny.train,
+            phases=(config_lib.PhaseConfig("pixels", 10, {"adversarial": 0.0}), config_lib.PhaseConfig("main", 40)),
+        ),
+    )
     tiny_file.write_text(config_lib.dump(longer))
     command = [sys.executable, "-m", "tools.train", f"--config={tiny_file}", f"--model_dir={tmp_path / 'killed'}"]
     target, log = random.randint(5, 45), tmp_path / "killed/metrics.jsonl"
@@ -112,22 +133,33 @@ def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, t
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     killed_at = log.read_text().count("\n")
-    trainer.Trainer(longer, tmp_path / "killed").run()
-    trainer.Trainer(longer, tmp_path / "whole").run()
+    trainer.Trainer(longer, tmp_path / "killed", make_task).run()
+    trainer.Trainer(longer, tmp_path / "whole", make_task).run()
     killed, whole = _rows(tmp_path / "killed"), _rows(tmp_path / "whole")
     assert [row["step"] for row in killed] == list(range(1, 51)), f"killed at {killed_at}"
     for a, b in zip(killed, whole):
-        assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), f"step {a['step']}, killed at {killed_at}"
+        assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), (
+            f"step {a['step']}, killed at {killed_at}"
+        )
 
 
 def test_the_binary_names_mistakes_in_one_line(tmp_path, tiny_file):
     def run(*flags):
-        return subprocess.run([sys.executable, "-m", "tools.train", *flags], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "tools.train", *flags], capture_output=True, text=True, check=False
+        )
 
-    for flags, expected in (((f"--config={tiny_file}", f"--model_dir={tmp_path / 'a'}", "--set=train.batch_sice=3"), "batch_size"),
-                            ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'b'}", "--set=data.train=/nowhere"), "prepare_data")):
+    for flags, expected in (
+        ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'a'}", "--set=train.batch_sice=3"), "batch_size"),
+        ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'b'}", "--set=data.train=/nowhere"), "prepare_data"),
+    ):
         done = run(*flags)
         assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
     done = run(f"--config={tiny_file}", "--dry_run")
-    assert done.returncode == 0 and "GFLOP" in done.stdout and "parameters" in done.stdout and "image_size: 32" in done.stdout
+    assert (
+        done.returncode == 0
+        and "GFLOP" in done.stdout
+        and "parameters" in done.stdout
+        and "image_size: 32" in done.stdout
+    )

@@ -21,9 +21,12 @@ def _render(*entries: dict, size=(40, 50), drawn_on=(50, 40)) -> strokes.Layers:
 
 
 def test_layers():
-    layers = _render(_stroke(), _stroke(layer="sketch", width=1, points=[[0, 5.5], [50, 5.5]]),
-                     _stroke(layer="color", color=[255, 0, 9]),
-                     _stroke(layer="color", color=[0, 0, 0], points=[[20, 10]]))
+    layers = _render(
+        _stroke(),
+        _stroke(layer="sketch", width=1, points=[[0, 5.5], [50, 5.5]]),
+        _stroke(layer="color", color=[255, 0, 9]),
+        _stroke(layer="color", color=[0, 0, 0], points=[[20, 10]]),
+    )
     for layer, shape in ((layers.mask, (40, 50)), (layers.sketch, (40, 50)), (layers.color, (40, 50, 4))):
         assert layer.shape == shape and layer.dtype == np.uint8
     assert (layers.mask[8:12, 10:30] == 1).all() and layers.mask.max() == 1 and not layers.mask[20, 20]
@@ -64,50 +67,56 @@ def test_outside_of_the_picture_is_cut_off():
     assert _render(_stroke(points=[[25, -9], [25, 900]], width=900_000)).mask.all()
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"layer": None}, r"strokes\[1\].layer: missing"),
-    ({"layer": "layer"}, r"strokes\[1\].layer: expected one of mask, sketch, color, found 'layer'"),
-    ({"layer": ["mask"]}, r"strokes\[1\].layer: expected one of"),
-    ({"points": None}, r"strokes\[1\].points: missing"),
-    ({"points": []}, r"strokes\[1\].points: expected a list of at least 1"),
-    ({"points": "1,2"}, r"strokes\[1\].points: expected a list"),
-    ({"points": [[1, 2], [3]]}, r"strokes\[1\].points\[1\]: expected finite numbers"),
-    ({"points": [[1, 2], [3, float("nan")]]}, r"strokes\[1\].points\[1\]: .* found \[3, nan\]"),
-    ({"points": [[1, 2], [3, float("inf")]]}, r"strokes\[1\].points\[1\]: .* found \[3, inf\]"),
-    ({"points": [[1, 10**400]]}, r"strokes\[1\].points\[0\]"),
-    ({"points": [[1, True]]}, r"strokes\[1\].points\[0\]"),
-    ({"points": [[1, 2]] * (strokes.MAX_POINTS + 1)}, r"strokes\[1\].points: expected at most 100,000 points"),
-    ({"points": [[1, 2], [3, 4]], "fill": True}, r"strokes\[1\].points: .* at least 3 .* found 2 points"),
-    ({"fill": 1}, r"strokes\[1\].fill: expected true or false"),
-    ({"width": None}, r"strokes\[1\].width: missing"),
-    ({"width": 0}, r"strokes\[1\].width: expected a finite number above 0, found 0"),
-    ({"width": -1}, r"strokes\[1\].width"),
-    ({"width": float("nan")}, r"strokes\[1\].width: .* found nan"),
-    ({"width": "4"}, r"strokes\[1\].width: .* found '4'"),
-    ({"color": [1, 2, 3]}, r"strokes\[1\].color: expected none on the layer mask"),
-    ({"layer": "color"}, r"strokes\[1\].color: missing"),
-    ({"layer": "color", "color": [1, 2]}, r"strokes\[1\].color: expected three whole numbers 0 to 255"),
-    ({"layer": "color", "color": [1, 2, 256]}, r"strokes\[1\].color: .* found \[1, 2, 256\]"),
-    ({"layer": "color", "color": [1, 2, -1]}, r"strokes\[1\].color"),
-    ({"layer": "color", "color": [1, 2, 0.5]}, r"strokes\[1\].color"),
-    ({"layer": "color", "color": "#ff0000"}, r"strokes\[1\].color"),
-    ({"colour": [1, 2, 3]}, r"strokes\[1\]: unknown field 'colour'"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"layer": None}, r"strokes\[1\].layer: missing"),
+        ({"layer": "layer"}, r"strokes\[1\].layer: expected one of mask, sketch, color, found 'layer'"),
+        ({"layer": ["mask"]}, r"strokes\[1\].layer: expected one of"),
+        ({"points": None}, r"strokes\[1\].points: missing"),
+        ({"points": []}, r"strokes\[1\].points: expected a list of at least 1"),
+        ({"points": "1,2"}, r"strokes\[1\].points: expected a list"),
+        ({"points": [[1, 2], [3]]}, r"strokes\[1\].points\[1\]: expected finite numbers"),
+        ({"points": [[1, 2], [3, float("nan")]]}, r"strokes\[1\].points\[1\]: .* found \[3, nan\]"),
+        ({"points": [[1, 2], [3, float("inf")]]}, r"strokes\[1\].points\[1\]: .* found \[3, inf\]"),
+        ({"points": [[1, 10**400]]}, r"strokes\[1\].points\[0\]"),
+        ({"points": [[1, True]]}, r"strokes\[1\].points\[0\]"),
+        ({"points": [[1, 2]] * (strokes.MAX_POINTS + 1)}, r"strokes\[1\].points: expected at most 100,000 points"),
+        ({"points": [[1, 2], [3, 4]], "fill": True}, r"strokes\[1\].points: .* at least 3 .* found 2 points"),
+        ({"fill": 1}, r"strokes\[1\].fill: expected true or false"),
+        ({"width": None}, r"strokes\[1\].width: missing"),
+        ({"width": 0}, r"strokes\[1\].width: expected a finite number above 0, found 0"),
+        ({"width": -1}, r"strokes\[1\].width"),
+        ({"width": float("nan")}, r"strokes\[1\].width: .* found nan"),
+        ({"width": "4"}, r"strokes\[1\].width: .* found '4'"),
+        ({"color": [1, 2, 3]}, r"strokes\[1\].color: expected none on the layer mask"),
+        ({"layer": "color"}, r"strokes\[1\].color: missing"),
+        ({"layer": "color", "color": [1, 2]}, r"strokes\[1\].color: expected three whole numbers 0 to 255"),
+        ({"layer": "color", "color": [1, 2, 256]}, r"strokes\[1\].color: .* found \[1, 2, 256\]"),
+        ({"layer": "color", "color": [1, 2, -1]}, r"strokes\[1\].color"),
+        ({"layer": "color", "color": [1, 2, 0.5]}, r"strokes\[1\].color"),
+        ({"layer": "color", "color": "#ff0000"}, r"strokes\[1\].color"),
+        ({"colour": [1, 2, 3]}, r"strokes\[1\]: unknown field 'colour'"),
+    ],
+)
 def test_a_bad_stroke_is_named(changes, message):
     with pytest.raises(ImageError, match=message):
         strokes.parse({"size": [50, 40], "strokes": [_stroke(), _stroke(**changes)]})
 
 
-@pytest.mark.parametrize("tree, message", [
-    ([], "expected a mapping of size and strokes"),
-    ({"strokes": []}, "expected a mapping of size and strokes"),
-    ({"size": [50, 40], "strokes": [], "version": 1}, "expected a mapping of size and strokes, found the keys"),
-    ({"size": [50], "strokes": []}, "size: expected whole numbers"),
-    ({"size": [0, 40], "strokes": []}, "size: expected whole numbers"),
-    ({"size": [50.5, 40], "strokes": []}, "size: expected whole numbers"),
-    ({"size": [50, 40], "strokes": {}}, "strokes: expected a list"),
-    ({"size": [50, 40], "strokes": [3]}, r"strokes\[0\]: expected a mapping"),
-])
+@pytest.mark.parametrize(
+    "tree, message",
+    [
+        ([], "expected a mapping of size and strokes"),
+        ({"strokes": []}, "expected a mapping of size and strokes"),
+        ({"size": [50, 40], "strokes": [], "version": 1}, "expected a mapping of size and strokes, found the keys"),
+        ({"size": [50], "strokes": []}, "size: expected whole numbers"),
+        ({"size": [0, 40], "strokes": []}, "size: expected whole numbers"),
+        ({"size": [50.5, 40], "strokes": []}, "size: expected whole numbers"),
+        ({"size": [50, 40], "strokes": {}}, "strokes: expected a list"),
+        ({"size": [50, 40], "strokes": [3]}, r"strokes\[0\]: expected a mapping"),
+    ],
+)
 def test_a_bad_tree_is_refused(tree, message):
     with pytest.raises(ImageError, match=message):
         strokes.parse(tree)

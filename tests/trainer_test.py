@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import zoo
 from tfsketch.errors import TrainingError
-from tfsketch.training import trainer
+from tfsketch.training import make_task, trainer
 
 _OPTIMIZER = config_lib.OptimizerConfig(learning_rate=0.01)
 
@@ -73,7 +73,9 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
     assert trainer.Trainer(_with(dummy, phases=(config_lib.PhaseConfig("main", 60),)), tmp_path, Dummy).run() == 0
     losses = _losses(tmp_path)
     assert losses[60] < 0.5 * losses[1] and sorted(losses) == list(range(1, 61))
-    assert {"config.yaml", "runs.jsonl", "metrics.jsonl", "tensorboard", "checkpoints"} <= {p.name for p in tmp_path.iterdir()}
+    assert {"config.yaml", "runs.jsonl", "metrics.jsonl", "tensorboard", "checkpoints"} <= {
+        p.name for p in tmp_path.iterdir()
+    }
     assert config_lib.load(tmp_path / "config.yaml").train.phases[0].steps == 60
     assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(_rows(tmp_path)[0])
 
@@ -88,7 +90,9 @@ def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
     gradient = tape.gradient(loss, net.trainable_variables[0]).numpy()
     run.run(until=1)
     # The first step of Adam is the rate times the sign, but for epsilon.
-    np.testing.assert_allclose(net.trainable_variables[0], kernel - 0.01 * gradient / (np.abs(gradient) + 1e-7), atol=1e-4)
+    np.testing.assert_allclose(
+        net.trainable_variables[0], kernel - 0.01 * gradient / (np.abs(gradient) + 1e-7), atol=1e-4
+    )
     assert _losses(tmp_path)[1] == pytest.approx(float(loss), rel=1e-4)
 
 
@@ -187,7 +191,9 @@ def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):
     for other in (dataclasses.replace(dummy, seed=9), _with(dummy, batch_size=2)):
         with pytest.raises(TrainingError, match="another --model_dir"):
             trainer.Trainer(other, tmp_path, Dummy)
-    trainer.Trainer(_with(dummy, log_every=2, phases=(config_lib.PhaseConfig("main", 20),)), tmp_path, Dummy)  # may change
+    trainer.Trainer(
+        _with(dummy, log_every=2, phases=(config_lib.PhaseConfig("main", 20),)), tmp_path, Dummy
+    )  # may change
 
 
 def test_a_loss_that_misses_a_variable_is_named(dummy, tmp_path):
@@ -214,9 +220,9 @@ def test_schedules():
 
 
 def test_training_starts_from_given_weights(tiny, tmp_path):
-    first = trainer.Trainer(tiny, tmp_path / "first")
+    first = trainer.Trainer(tiny, tmp_path / "first", make_task)
     first.run(until=2)
-    second = trainer.Trainer(_with(tiny, init=str(tmp_path / "first")), tmp_path / "second")
+    second = trainer.Trainer(_with(tiny, init=str(tmp_path / "first")), tmp_path / "second", make_task)
     for key, value in first.averaged_weights().items():
         np.testing.assert_allclose(second.averaged_weights()[key], value, atol=1e-7)
     assert second.step == 0 and zoo.load_config(tmp_path / "first") == tiny

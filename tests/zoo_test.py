@@ -30,7 +30,9 @@ def test_a_saved_model_loads_the_same(saved, tiny):
 
 def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, tmp_path):
     model, _ = saved
-    zoo.save_model(tmp_path / "half", tiny, {n: v.numpy() for n, v in zoo.variable_names(model).items()}, "", np.float16)
+    zoo.save_model(
+        tmp_path / "half", tiny, {n: v.numpy() for n, v in zoo.variable_names(model).items()}, "", np.float16
+    )
     difference = zoo.load_model(tmp_path / "half")(_inputs())["image"] - model(_inputs())["image"]
     assert float(tf.reduce_max(tf.abs(difference))) < 2 / 255
     assert (tmp_path / "half/weights.npz").stat().st_size < (tmp_path / "model/weights.npz").stat().st_size
@@ -68,7 +70,7 @@ def test_mistakes_are_named(saved, tmp_path):
     with pytest.raises(WeightsError, match="NaN"):
         reload(arrays | {name: np.full_like(arrays[name], np.nan)})
     whole = (folder / "weights.npz").read_bytes()
-    (folder / "weights.npz").write_bytes(whole[:len(whole) // 2])
+    (folder / "weights.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="weights.npz"):
         zoo.load_model(folder)
     (folder / "config.yaml").write_text("modle: 1")

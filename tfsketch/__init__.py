@@ -1,7 +1,7 @@
 """tfsketch: making and editing photographs, faces first, by sketching on them.
 
-    model = tfsketch.load_model("sc_fegan")
-    result = tfsketch.Editor(model).edit(image, mask, sketch, color)
+model = tfsketch.load_model("sc_fegan")
+result = tfsketch.Editor(model).edit(image, mask, sketch, color)
 """
 
 import importlib.util
@@ -20,8 +20,10 @@ def __getattr__(name: str):
     """The two names of the API, imported when they are asked for: `import tfsketch` alone stays instant."""
     if name == "load_model":
         from tfsketch.zoo import load_model
+
         return load_model
     if name == "Editor":
         from tfsketch.editor import Editor
+
         return Editor
     raise AttributeError(f"module 'tfsketch' has no attribute {name!r}")

@@ -191,7 +191,8 @@ class GeneratorConfig:
     """`published` (5x5 transposed convolution gated by itself), `gated` (the same with a gate of its own), or
     `nearest` (no layer: the gated convolution that follows mixes; no chequerboard and a third of the cost)."""
     head_width: int = 0
-    """Channels of a last gated layer at full size before the plain 3x3 to RGB; 0 is the published head, whose last gated
+    """Channels of a last gated layer at full size before the plain 3x3 to RGB; 0 is the published head, whose last
+    gated
     layer makes RGB itself."""
 
 
@@ -325,25 +326,37 @@ def _build(kind: type, values: Any, where: str) -> Any:
 def _check(config: Config, where: str) -> Config:
     """Checks what no type can say."""
     train = config.train
-    choices = {"train.precision": (train.precision, ("float32", "mixed_float16", "mixed_bfloat16")),
-               "train.strategy": (train.strategy, ("mirrored", "multi_worker", "default"))}
-    choices |= {f"train.optimizers.{name}.schedule": (o.schedule, ("constant", "cosine", "step"))
-                for name, o in train.optimizers.items()}
+    choices = {
+        "train.precision": (train.precision, ("float32", "mixed_float16", "mixed_bfloat16")),
+        "train.strategy": (train.strategy, ("mirrored", "multi_worker", "default")),
+    }
+    choices |= {
+        f"train.optimizers.{name}.schedule": (o.schedule, ("constant", "cosine", "step"))
+        for name, o in train.optimizers.items()
+    }
     if isinstance(config.model, ScFeganConfig):
         model = config.model
-        choices |= {"model.generator.norm": (model.generator.norm, ("lrn", "instance", "none")),
-                    "model.generator.upsampling": (model.generator.upsampling, ("published", "gated", "nearest")),
-                    "model.loss.adversarial_loss": (model.loss.adversarial_loss, ("wgan", "hinge"))}
-        stride = 2 ** model.generator.stages
+        choices |= {
+            "model.generator.norm": (model.generator.norm, ("lrn", "instance", "none")),
+            "model.generator.upsampling": (model.generator.upsampling, ("published", "gated", "nearest")),
+            "model.loss.adversarial_loss": (model.loss.adversarial_loss, ("wgan", "hinge")),
+        }
+        stride = 2**model.generator.stages
         if config.image_size % stride:
-            raise ConfigError(f"{where}.image_size: expected a multiple of {stride} (2 ** model.generator.stages), "
-                              f"found {config.image_size}")
+            raise ConfigError(
+                f"{where}.image_size: expected a multiple of {stride} (2 ** model.generator.stages), "
+                f"found {config.image_size}"
+            )
         if len(model.generator.kernels) != model.generator.stages:
-            raise ConfigError(f"{where}.model.generator.kernels: expected {model.generator.stages} values, one a stage, "
-                              f"found {len(model.generator.kernels)}")
+            raise ConfigError(
+                f"{where}.model.generator.kernels: expected {model.generator.stages} values, one a stage, "
+                f"found {len(model.generator.kernels)}"
+            )
         if len(model.discriminator.widths) != len(model.discriminator.strides):
-            raise ConfigError(f"{where}.model.discriminator.strides: expected as many values as widths "
-                              f"({len(model.discriminator.widths)}), found {len(model.discriminator.strides)}")
+            raise ConfigError(
+                f"{where}.model.discriminator.strides: expected as many values as widths "
+                f"({len(model.discriminator.widths)}), found {len(model.discriminator.strides)}"
+            )
         known = {f.name for f in dataclasses.fields(model.loss)}
         for phase in train.phases:
             for key in phase.loss:

@@ -100,16 +100,20 @@ def find_prefix(path: str | os.PathLike) -> str:
     near = sorted(str(file.with_suffix("")) for file in folder.glob("*.index")) if folder.is_dir() else []
     if path.is_dir():
         if len(near) != 1:
-            raise WeightsError(f"{path}: expected a checkpoint's prefix, such as {path / 'SC-FEGAN.ckpt'}; found "
-                               f"a folder with {len(near)} checkpoints{': ' + _listed(near) if near else ''}")
+            raise WeightsError(
+                f"{path}: expected a checkpoint's prefix, such as {path / 'SC-FEGAN.ckpt'}; found "
+                f"a folder with {len(near)} checkpoints{': ' + _listed(near) if near else ''}"
+            )
         prefix = near[0]
     else:
         prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", str(path))
     if not pathlib.Path(prefix + ".index").is_file():
         hint = f"; did you mean {_listed(near)}?" if near else ""
         found = f"a file {prefix}, but no" if pathlib.Path(prefix).is_file() else "no"
-        raise WeightsError(f"{path}: expected a checkpoint's prefix, with PREFIX.index and PREFIX.data-00000-of-00001 "
-                           f"beside each other; found {found} {prefix}.index{hint}")
+        raise WeightsError(
+            f"{path}: expected a checkpoint's prefix, with PREFIX.index and PREFIX.data-00000-of-00001 "
+            f"beside each other; found {found} {prefix}.index{hint}"
+        )
     if not glob.glob(glob.escape(prefix) + ".data-*-of-*"):
         raise WeightsError(f"{prefix}: expected {prefix}.data-00000-of-00001 beside {prefix}.index, found none")
     return prefix
@@ -158,14 +162,21 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         missing = sorted(set(wanted) - set(found))
         if missing:
             holds = _listed(sorted(found)) or "nothing"
-            raise WeightsError(f"{prefix}: expected the {len(wanted)} variables of SC-FEGAN's generator, found "
-                               f"{len(wanted) - len(missing)} of them; missing: {_listed(missing)}"
-                               + (f" (the checkpoint holds {holds})" if len(missing) == len(wanted) else ""))
-        misshapen = [f"{name}: expected {shape}, found {found[name]}" for name, shape in sorted(wanted.items())
-                     if found[name] != tuple(shape)]
+            raise WeightsError(
+                f"{prefix}: expected the {len(wanted)} variables of SC-FEGAN's generator, found "
+                f"{len(wanted) - len(missing)} of them; missing: {_listed(missing)}"
+                + (f" (the checkpoint holds {holds})" if len(missing) == len(wanted) else "")
+            )
+        misshapen = [
+            f"{name}: expected {shape}, found {found[name]}"
+            for name, shape in sorted(wanted.items())
+            if found[name] != tuple(shape)
+        ]
         if misshapen:
-            raise WeightsError(f"{prefix}: {len(misshapen)} variables of other shapes than SC-FEGAN's generator has; "
-                               f"{_listed(misshapen)}")
+            raise WeightsError(
+                f"{prefix}: {len(misshapen)} variables of other shapes than SC-FEGAN's generator has; "
+                f"{_listed(misshapen)}"
+            )
         arrays, infinite = {}, []
         for name in shapes:
             array = np.asarray(reader.get_tensor(published_name(name)), np.float32)
@@ -176,15 +187,19 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         raise
     # The reader translates some of its errors and not others; strings in place of numbers are NumPy's ValueError.
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise WeightsError(f"{prefix}: expected a whole TensorFlow checkpoint, found {type(error).__name__}: "
-                           f"{error}") from error
+        raise WeightsError(
+            f"{prefix}: expected a whole TensorFlow checkpoint, found {type(error).__name__}: {error}"
+        ) from error
     if infinite:
         raise WeightsError(f"{prefix}: expected finite numbers, found NaN or infinity in {_listed(sorted(infinite))}")
     return arrays, len(found) - len(wanted)
 
 
-def convert_sc_fegan(checkpoint: str | os.PathLike, output: str | os.PathLike,
-                     generator: config_lib.GeneratorConfig = config_lib.GeneratorConfig()) -> Report:
+def convert_sc_fegan(
+    checkpoint: str | os.PathLike,
+    output: str | os.PathLike,
+    generator: config_lib.GeneratorConfig = config_lib.GeneratorConfig(),
+) -> Report:
     """Writes the published checkpoint as a model directory.
 
     Args:
@@ -201,8 +216,10 @@ def convert_sc_fegan(checkpoint: str | os.PathLike, output: str | os.PathLike,
     if output.exists() and not output.is_dir():
         raise WeightsError(f"{output}: expected a folder to write the model to, found a file")
     if (output / "weights.npz").exists():
-        raise WeightsError(f"{output}: expected a folder without weights, found {output / 'weights.npz'}, which is "
-                           "never overwritten; give another --output, or delete it")
+        raise WeightsError(
+            f"{output}: expected a folder without weights, found {output / 'weights.npz'}, which is "
+            "never overwritten; give another --output, or delete it"
+        )
     prefix = find_prefix(checkpoint)
     config = config_lib.Config(image_size=512, model=config_lib.ScFeganConfig(generator=generator, empty_color=-1.0))
     model = models.build(config)

@@ -1,9 +1,12 @@
 """From shards to batches of the vocabulary.
 
 Pictures with their sketch and colour map come from TFRecord shards (see `prepare`); what is random is drawn afresh for
-every example: mask, colour strokes, mirroring, noise. An example is a function of (seed, position) alone, its position in
-the endless stream of examples, and so is the order of pictures (a permutation per epoch). Hence training resumes exactly
-by starting at a position, however it was stopped, and the same examples reach the model however many replicas share them.
+every example: mask, colour strokes, mirroring, noise. An example is a function of (seed, position) alone, its
+position in
+the endless stream of examples, and so is the order of pictures (a permutation per epoch). Hence training resumes
+exactly
+by starting at a position, however it was stopped, and the same examples reach the model however many replicas share
+them.
 
 Shards are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
 pictures are shuffled over the whole set at no cost in memory.
@@ -14,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -56,8 +59,10 @@ class Shards:
     def __init__(self, folder: str, image_size: int, cache: bool = True):
         files = sorted(pathlib.Path(folder).glob("*.tfrecord")) if folder else []
         if not files:
-            raise DataError(f"expected TFRecord shards in the folder {folder!r}, found none; make them with: python -m "
-                            "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG")
+            raise DataError(
+                f"expected TFRecord shards in the folder {folder!r}, found none; make them with: python -m "
+                "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
+            )
         self._records: list[tuple[pathlib.Path, int, int]] = []
         for file in files:
             size, offset = file.stat().st_size, 0
@@ -90,12 +95,17 @@ class Shards:
         if missing:
             raise DataError(f"{where}: expected features id, image, sketch and color, found none of {sorted(missing)}")
         raw = {key: example[key].bytes_list.value[0] for key in ("id", "image", "sketch", "color")}
-        picture = Picture(raw["id"].decode(), _decode(raw["image"], cv2.IMREAD_COLOR, where),
-                          (_decode(raw["sketch"], cv2.IMREAD_GRAYSCALE, where) > 127).astype(np.uint8),
-                          _decode(raw["color"], cv2.IMREAD_COLOR, where))
+        picture = Picture(
+            raw["id"].decode(),
+            _decode(raw["image"], cv2.IMREAD_COLOR, where),
+            (_decode(raw["sketch"], cv2.IMREAD_GRAYSCALE, where) > 127).astype(np.uint8),
+            _decode(raw["color"], cv2.IMREAD_COLOR, where),
+        )
         if picture.image.shape != (self._size, self._size, 3):
-            raise DataError(f"{where}: expected pictures of {self._size} px (image_size), found "
-                            f"{picture.image.shape[1]} x {picture.image.shape[0]}")
+            raise DataError(
+                f"{where}: expected pictures of {self._size} px (image_size), found "
+                f"{picture.image.shape[1]} x {picture.image.shape[0]}"
+            )
         if self._cache is not None:
             self._cache[number] = picture
         return picture
@@ -128,15 +138,27 @@ def draw(picture: Picture, rng: np.random.Generator, config: Config, training: b
     return (*arrays, noise, rng.integers(0, 2**31 - 1, 2).astype(np.int32))
 
 
-def to_vocabulary(image: tf.Tensor, mask: tf.Tensor, sketch: tf.Tensor, color: tf.Tensor, painted: tf.Tensor,
-                  noise: tf.Tensor, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+def to_vocabulary(
+    image: tf.Tensor,
+    mask: tf.Tensor,
+    sketch: tf.Tensor,
+    color: tf.Tensor,
+    painted: tf.Tensor,
+    noise: tf.Tensor,
+    seed: tf.Tensor | None = None,
+) -> dict[str, tf.Tensor]:
     """What `draw` gives, alone or batched, as the vocabulary's float32 dict (`seed` is passed on as it is)."""
+
     def binary(x: tf.Tensor) -> tf.Tensor:
         return tf.cast(x, tf.float32)[..., None]
 
-    example = {"image": tf.cast(image, tf.float32) / 127.5 - 1.0, "mask": binary(mask), "sketch": binary(sketch),
-               "color": (tf.cast(color, tf.float32) / 127.5 - 1.0) * binary(painted),
-               "noise": noise[..., None] * binary(mask)}
+    example = {
+        "image": tf.cast(image, tf.float32) / 127.5 - 1.0,
+        "mask": binary(mask),
+        "sketch": binary(sketch),
+        "color": (tf.cast(color, tf.float32) / 127.5 - 1.0) * binary(painted),
+        "noise": noise[..., None] * binary(mask),
+    }
     return example if seed is None else example | {"seed": seed}
 
 
@@ -151,8 +173,9 @@ def _order(seed: int, count: int, position: int) -> int:
 _order.cached = ((-1, -1, -1), np.zeros(0, np.int64))
 
 
-def batches(shards: Shards, config: Config, start_step: int = 0, replicas: int = 1, pipeline: int = 0,
-            pipelines: int = 1) -> tf.data.Dataset:
+def batches(
+    shards: Shards, config: Config, start_step: int = 0, replicas: int = 1, pipeline: int = 0, pipelines: int = 1
+) -> tf.data.Dataset:
     """The endless stream of training batches of one input pipeline, from a step on.
 
     Args:
@@ -163,7 +186,8 @@ def batches(shards: Shards, config: Config, start_step: int = 0, replicas: int =
       pipeline, pipelines: this pipeline's number and their count (workers).
 
     Returns:
-      A dataset of dicts with `batch_size / (replicas * pipelines)` examples each, keys `image`, `mask`, `sketch`, `color`,
+      A dataset of dicts with `batch_size / (replicas * pipelines)` examples each, keys `image`, `mask`, `sketch`,
+      `color`,
       `noise` and `seed`.
 
     Raises:
@@ -183,8 +207,9 @@ def batches(shards: Shards, config: Config, start_step: int = 0, replicas: int =
         position = element // local * total + pipeline * local + element % local
         side = config.image_size
         arrays = tf.numpy_function(example, [position], [tf.uint8] * 5 + [tf.float32, tf.int32])
-        for array, shape in zip(arrays, [(side, side, 3), (side, side), (side, side), (side, side, 3), (side, side),
-                                         (side, side), (2,)]):
+        for array, shape in zip(
+            arrays, [(side, side, 3), (side, side), (side, side), (side, side, 3), (side, side), (side, side), (2,)]
+        ):
             array.set_shape(shape)
         return to_vocabulary(*arrays)
 
@@ -193,7 +218,7 @@ def batches(shards: Shards, config: Config, start_step: int = 0, replicas: int =
     return examples.batch(share, drop_remainder=True).prefetch(4)
 
 
-def fixed_batch(shards: Shards, config: Config, numbers: Sequence[int]) -> dict[str, tf.Tensor]:
+def fixed_batch(shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int]) -> dict[str, tf.Tensor]:
     """The given pictures as one batch whose conditions never change: for grids and evaluation."""
     drawn = [draw(shards[n], np.random.default_rng([config.seed, 2, n]), config, training=False) for n in numbers]
     return to_vocabulary(*(tf.convert_to_tensor(np.stack(column)) for column in zip(*drawn)))
@@ -214,8 +239,11 @@ def rows_of(batch: dict[str, tf.Tensor], *extra: np.ndarray) -> list[list[np.nda
     image, mask = to_uint8(batch["image"]), batch["mask"].numpy()
     hole = np.where(mask > 0.5, np.uint8(255), image)
     sketch = (255 * (1 - batch["sketch"].numpy()[..., 0] * mask[..., 0])).astype(np.uint8)
-    color = np.where(np.any(batch["color"].numpy() != 0, axis=-1, keepdims=True) & (mask > 0.5),
-                     to_uint8(batch["color"]), np.uint8(255))
+    color = np.where(
+        np.any(batch["color"].numpy() != 0, axis=-1, keepdims=True) & (mask > 0.5),
+        to_uint8(batch["color"]),
+        np.uint8(255),
+    )
     masks_ = (mask[..., 0] * 255).astype(np.uint8)
     return [[hole[i], masks_[i], sketch[i], color[i], *(e[i] for e in extra), image[i]] for i in range(len(image))]
 
@@ -228,5 +256,7 @@ def sheet_of_shards(folder: str, config: Config, count: int = 8) -> pathlib.Path
     shards = Shards(folder, config.image_size, cache=False)
     numbers = np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int).tolist()
     path = pathlib.Path(folder) / "contact_sheet.png"
-    images.write_png(path, images.contact_sheet(rows_of(fixed_batch(shards, config, numbers)), [*SHEET_TITLES, "truth"]))
+    images.write_png(
+        path, images.contact_sheet(rows_of(fixed_batch(shards, config, numbers)), [*SHEET_TITLES, "truth"])
+    )
     return path

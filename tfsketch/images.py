@@ -180,7 +180,7 @@ def center_square(image: np.ndarray, side: int) -> np.ndarray:
     height, width = image.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
-    square = image[top:top + edge, left:left + edge]
+    square = image[top : top + edge, left : left + edge]
     if edge == side:
         return np.ascontiguousarray(square)
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC)
@@ -197,6 +197,7 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = 
     Returns:
       [H',W',3] uint8 RGB.
     """
+
     def colored(picture: np.ndarray) -> np.ndarray:
         picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         return cv2.copyMakeBorder(picture[..., :3], pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(255, 255, 255))

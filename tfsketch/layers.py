@@ -15,7 +15,8 @@ LEAK = 0.2
 def _initializer(gated: bool) -> tf.keras.initializers.Initializer:
     """A fresh initialiser for a kernel.
 
-    A gated layer multiplies a leaky ReLU of the feature by a sigmoid gate. At the start the gate is sigmoid(N(0,1)), whose
+    A gated layer multiplies a leaky ReLU of the feature by a sigmoid gate. At the start the gate is sigmoid(N(0,1)),
+    whose
     mean square is 0.29: with He's variance the signal would lose two thirds of its power at every layer. The scale for
     `gated` keeps it (ours; without a norm a deep gated net hardly moves otherwise).
     """
@@ -24,8 +25,10 @@ def _initializer(gated: bool) -> tf.keras.initializers.Initializer:
 
 
 def local_response_norm(x: tf.Tensor) -> tf.Tensor:
-    """LRN with the released constants: radius 5, alpha 1, beta 0.5, bias 5e-5. Computed in float32: the bias is below the
-    resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient penalty."""
+    """LRN with the released constants: radius 5, alpha 1, beta 0.5, bias 5e-5. Computed in float32: the bias is below
+    the
+    resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient
+    penalty."""
     return tf.cast(tf.nn.lrn(tf.cast(x, tf.float32), depth_radius=5, bias=5e-5, alpha=1.0, beta=0.5), x.dtype)
 
 
@@ -45,14 +48,22 @@ class GatedConv2D(tf.keras.layers.Layer):
     The norm acts on the feature before the activation and never on the gate, as in SC-FEGAN's released graph.
     """
 
-    def __init__(self, filters: int, kernel_size: int, strides: int = 1, dilation: int = 1, norm: str = "none",
-                 activate: bool = True, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        dilation: int = 1,
+        norm: str = "none",
+        activate: bool = True,
+        **kwargs,
+    ):
         """Args:
-          filters: output channels.
-          kernel_size: side of both kernels; padding is SAME.
-          strides, dilation: as in `tf.nn.conv2d`.
-          norm: `lrn`, `instance` or `none`.
-          activate: leaky ReLU on the feature; off in a layer that makes a picture.
+        filters: output channels.
+        kernel_size: side of both kernels; padding is SAME.
+        strides, dilation: as in `tf.nn.conv2d`.
+        norm: `lrn`, `instance` or `none`.
+        activate: leaky ReLU on the feature; off in a layer that makes a picture.
         """
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.dilation = filters, kernel_size, strides, dilation
@@ -81,8 +92,10 @@ class GatedConv2D(tf.keras.layers.Layer):
 class GatedDeconv2D(tf.keras.layers.Layer):
     """Gated 5x5 transposed convolution of stride 2.
 
-    The released SC-FEGAN computes a gate (with the same kernel and a second bias) and then discards it: the gate that is
-    used is the sigmoid of the activated feature. `self_gate=True` is that network, h * sigmoid(h); the second bias is kept
+    The released SC-FEGAN computes a gate (with the same kernel and a second bias) and then discards it: the gate that
+    is
+    used is the sigmoid of the activated feature. `self_gate=True` is that network, h * sigmoid(h); the second bias is
+    kept
     as a weight that nothing reads and nothing trains, so that counts and conversions agree with the checkpoint.
     `self_gate=False` is the gate that the paper describes, with a kernel of its own.
     """
@@ -96,10 +109,13 @@ class GatedDeconv2D(tf.keras.layers.Layer):
         # VarianceScaling would read this layout's fans the wrong way round; the released initialiser is N(0, 0.02).
         self.w = self.add_weight(name="w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02))
         self.biases1 = self.add_weight(name="biases1", shape=(self.filters,), initializer="zeros")
-        self.biases2 = self.add_weight(name="biases2", shape=(self.filters,), initializer="zeros",
-                                       trainable=not self.self_gate)
+        self.biases2 = self.add_weight(
+            name="biases2", shape=(self.filters,), initializer="zeros", trainable=not self.self_gate
+        )
         if not self.self_gate:
-            self.gate_w = self.add_weight(name="gate_w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02))
+            self.gate_w = self.add_weight(
+                name="gate_w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02)
+            )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B,H,W,C] -> [B,2H,2W,filters]."""
@@ -130,15 +146,24 @@ class SpectralConv2D(tf.keras.layers.Layer):
         self.filters, self.kernel_size, self.strides, self.use_bias = filters, kernel_size, strides, use_bias
 
     def build(self, shape: tf.TensorShape) -> None:
-        self.kernel = self.add_weight(name="kernel", initializer="he_normal", shape=(
-            self.kernel_size, self.kernel_size, int(shape[-1]), self.filters))
+        self.kernel = self.add_weight(
+            name="kernel",
+            initializer="he_normal",
+            shape=(self.kernel_size, self.kernel_size, int(shape[-1]), self.filters),
+        )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
         # Every replica computes the same u from the same kernel; it needs no reduction, and 16 bits would spoil it.
-        self.u = self.add_weight(name="u", shape=(1, self.filters), initializer="random_normal", trainable=False,
-                                 dtype=tf.float32, experimental_autocast=False,
-                                 synchronization=tf.VariableSynchronization.ON_READ,
-                                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.u = self.add_weight(
+            name="u",
+            shape=(1, self.filters),
+            initializer="random_normal",
+            trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
 
     def normalized_kernel(self, update: bool) -> tf.Tensor:
         """w / sigma(w) in the compute dtype; `update` moves u by one power iteration."""

@@ -1,7 +1,8 @@
 """Losses: pure functions of tensors, one value per example [B], no reduction over the batch.
 
 The trainer sums over the global batch and divides by its size; a mean taken here would weigh replicas wrongly. Pictures
-are [B,H,W,3] in [-1,1]; masks [B,H,W,1] with 1 = erased. SC-FEGAN's formulas (Jo & Park 2019, section 3.3) print the mask
+are [B,H,W,3] in [-1,1]; masks [B,H,W,1] with 1 = erased. SC-FEGAN's formulas (Jo & Park 2019, section 3.3) print the
+mask
 the other way round, 1 = valid; every function here says which pixels it means.
 """
 
@@ -20,7 +21,8 @@ def _mean(x: tf.Tensor) -> tf.Tensor:
 def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf.Tensor:
     """Per-pixel L1 over all pixels' values, erased ones counting `alpha` times.
 
-    The paper says alpha > 1 and gives no number; the seed review mixes it up with sigma. Our default is PartialConv's 6.
+    The paper says alpha > 1 and gives no number; the seed review mixes it up with sigma. Our default is PartialConv's
+    6.
     """
     return _mean(tf.abs(raw - truth) * (1.0 + (alpha - 1.0) * mask))
 
@@ -75,7 +77,8 @@ CRITICS = {"wgan": critic_wgan, "hinge": critic_hinge}
 def drift(real: tf.Tensor) -> tf.Tensor:
     """E[D(real)^2], which keeps a critic's output from drifting (Karras et al. 2018).
 
-    The paper prints it in the generator's loss, where its gradient is zero; it belongs to the discriminator's. The mean of
+    The paper prints it in the generator's loss, where its gradient is zero; it belongs to the discriminator's. The
+    mean of
     the squares, not the square of the mean.
     """
     return _mean(tf.square(real))
@@ -90,7 +93,8 @@ def interpolate(real: tf.Tensor, fake: tf.Tensor, uniform: tf.Tensor) -> tf.Tens
 def gradient_penalty(gradient: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """(||gradient * mask||_2 - 1)^2, a norm per example (WGAN-GP, Gulrajani et al. 2017, masked as in DeepFill).
 
-    Only erased pixels differ between the two ends of the line, so only they can carry a slope: the mask here must be 1 on
+    Only erased pixels differ between the two ends of the line, so only they can carry a slope: the mask here must be
+    1 on
     the erased ones, whatever the printed formula's polarity.
     """
     squares = tf.reduce_sum(tf.square(tf.cast(gradient, tf.float32) * mask), axis=[1, 2, 3])
@@ -107,5 +111,6 @@ def per_example_uniform(seed: tf.Tensor, salt: int) -> tf.Tensor:
     Returns:
       [B] float32 in [0,1).
     """
-    return tf.map_fn(lambda s: tf.random.stateless_uniform([], s + tf.constant([0, salt])), seed,
-                     fn_output_signature=tf.float32)
+    return tf.map_fn(
+        lambda s: tf.random.stateless_uniform([], s + tf.constant([0, salt])), seed, fn_output_signature=tf.float32
+    )

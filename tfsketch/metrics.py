@@ -40,8 +40,15 @@ from skimage.metrics import structural_similarity
 
 from tfsketch.errors import ImageError, WeightsError
 
-NAMES = {"l1_hole": "lower", "psnr_hole": "higher", "ssim_hole": "higher", "st_lpips_hole": "lower",
-         "st_lpips": "lower", "sketch_f1": "higher", "color_error": "lower"}
+NAMES = {
+    "l1_hole": "lower",
+    "psnr_hole": "higher",
+    "ssim_hole": "higher",
+    "st_lpips_hole": "lower",
+    "st_lpips": "lower",
+    "sketch_f1": "higher",
+    "color_error": "lower",
+}
 """Measure -> which direction is better."""
 TOLERANCE = 2.0
 """Pixels that an edge may lie beside its stroke."""
@@ -92,8 +99,16 @@ def ssim_hole(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> float:
     Arguments as in `l1_hole`.
     """
     inside = _inside(mask, truth, output)
-    _, similarity = structural_similarity(truth, output, channel_axis=-1, gaussian_weights=True, sigma=1.5,
-                                          use_sample_covariance=False, data_range=255, full=True)
+    _, similarity = structural_similarity(
+        truth,
+        output,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        full=True,
+    )
     return float(similarity[inside].mean())
 
 
@@ -160,11 +175,14 @@ def _read_torch_legacy(path: pathlib.Path) -> dict[str, np.ndarray]:
     Raises:
       WeightsError: another format, a name that is not allowed, or a truncated file.
     """
+
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            allowed = {("collections", "OrderedDict"): collections.OrderedDict,
-                       ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
-                       ("torch", "FloatStorage"): "float32"}
+            allowed = {
+                ("collections", "OrderedDict"): collections.OrderedDict,
+                ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
+                ("torch", "FloatStorage"): "float32",
+            }
             if (module, name) not in allowed:
                 raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
             return allowed[module, name]
@@ -186,18 +204,19 @@ def _read_torch_legacy(path: pathlib.Path) -> dict[str, np.ndarray]:
             storages[key] = np.frombuffer(file.read(4 * count), "<f4", count)
         arrays = {}
         for name, ((key, _), offset, shape, strides) in tensors.items():
-            expected = tuple(int(np.prod(shape[i + 1:])) for i in range(len(shape)))
+            expected = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
             if strides != expected:
                 raise pickle.UnpicklingError(f"{name} is not stored row by row")
-            arrays[name] = storages[key][offset:offset + int(np.prod(shape))].reshape(shape)
+            arrays[name] = storages[key][offset : offset + int(np.prod(shape))].reshape(shape)
         return arrays
 
     try:
         with open(path, "rb") as file:
             return read(file)
     except (OSError, pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path}: expected weights in PyTorch's format before 1.6, found "
-                           f"{type(error).__name__}: {error}") from error
+        raise WeightsError(
+            f"{path}: expected weights in PyTorch's format before 1.6, found {type(error).__name__}: {error}"
+        ) from error
 
 
 def st_lpips_weights_path() -> pathlib.Path:
@@ -229,8 +248,13 @@ class StLpips(tf.Module):
 
     # Scope of the convolution in the file, its zero padding, and whether a pooling and a blur come before it. The first
     # is blurred after it instead, before its rectifier.
-    _LAYERS = (("net.slice1.0", 2, False), ("net.slice2.5", 2, True), ("net.slice3.9", 1, True),
-               ("net.slice4.11", 1, False), ("net.slice5.13", 1, False))
+    _LAYERS = (
+        ("net.slice1.0", 2, False),
+        ("net.slice2.5", 2, True),
+        ("net.slice3.9", 1, True),
+        ("net.slice4.11", 1, False),
+        ("net.slice5.13", 1, False),
+    )
 
     def __init__(self, path: pathlib.Path | None = None):
         """Args:
@@ -243,8 +267,10 @@ class StLpips(tf.Module):
         path = path or st_lpips_weights_path()
         arrays = _read_torch_legacy(path)
         try:
-            self._convs = [(tf.constant(arrays[f"{scope}.weight"].transpose(2, 3, 1, 0)),
-                            tf.constant(arrays[f"{scope}.bias"])) for scope, _, _ in self._LAYERS]
+            self._convs = [
+                (tf.constant(arrays[f"{scope}.weight"].transpose(2, 3, 1, 0)), tf.constant(arrays[f"{scope}.bias"]))
+                for scope, _, _ in self._LAYERS
+            ]
             self._mix = [tf.constant(arrays[f"lin{i}.model.1.weight"].reshape(-1)) for i in range(len(self._LAYERS))]
             self._shift = tf.constant(arrays["scaling_layer.shift"].reshape(3))
             self._scale = tf.constant(arrays["scaling_layer.scale"].reshape(3))
@@ -282,8 +308,10 @@ class StLpips(tf.Module):
         """
         size, count = tf.shape(first)[1:3], tf.shape(first)[0]
         both = self._features(tf.concat([first, second], axis=0))
-        maps = [tf.reduce_sum(tf.square(f[:count] - f[count:]) * mix, axis=-1, keepdims=True)
-                for f, mix in zip(both, self._mix)]
+        maps = [
+            tf.reduce_sum(tf.square(f[:count] - f[count:]) * mix, axis=-1, keepdims=True)
+            for f, mix in zip(both, self._mix)
+        ]
         distance = tf.add_n([tf.reduce_mean(m, axis=[1, 2, 3]) for m in maps])
         return distance, tf.add_n([tf.image.resize(m, size) for m in maps])[..., 0]
 
@@ -309,16 +337,25 @@ def st_lpips(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> tuple[n
       WeightsError: the package with the weights is not installed.
     """
     if truth.shape != output.shape or min(truth.shape[1:3]) < _MIN_SIDE:
-        raise ImageError(f"expected two batches of one shape with sides of at least {_MIN_SIDE} px, found "
-                         f"{truth.shape} and {output.shape}")
+        raise ImageError(
+            f"expected two batches of one shape with sides of at least {_MIN_SIDE} px, found "
+            f"{truth.shape} and {output.shape}"
+        )
     inside = [_inside(m, t) for m, t in zip(mask, truth)]
     first, second = (tf.cast(x, tf.float32) / 127.5 - 1.0 for x in (truth, output))
     distance, maps = (x.numpy() for x in _st_lpips()(first, second))
     return distance, np.array([m[i].mean() for m, i in zip(maps, inside)])
 
 
-def measure(truth: np.ndarray, output: np.ndarray, mask: np.ndarray, sketch: np.ndarray, edges: np.ndarray,
-            color: np.ndarray, painted: np.ndarray) -> dict[str, list[float | None]]:
+def measure(
+    truth: np.ndarray,
+    output: np.ndarray,
+    mask: np.ndarray,
+    sketch: np.ndarray,
+    edges: np.ndarray,
+    color: np.ndarray,
+    painted: np.ndarray,
+) -> dict[str, list[float | None]]:
     """All measures of a batch.
 
     Args:
@@ -331,7 +368,12 @@ def measure(truth: np.ndarray, output: np.ndarray, mask: np.ndarray, sketch: np.
     """
     whole, hole = st_lpips(truth, output, mask)
     pairs = list(zip(truth, output, mask))
-    return {"l1_hole": [l1_hole(*p) for p in pairs], "psnr_hole": [psnr_hole(*p) for p in pairs],
-            "ssim_hole": [ssim_hole(*p) for p in pairs], "st_lpips_hole": hole.tolist(), "st_lpips": whole.tolist(),
-            "sketch_f1": [sketch_f1(*c) for c in zip(sketch, edges, mask)],
-            "color_error": [color_error(*c) for c in zip(output, color, painted, mask)]}
+    return {
+        "l1_hole": [l1_hole(*p) for p in pairs],
+        "psnr_hole": [psnr_hole(*p) for p in pairs],
+        "ssim_hole": [ssim_hole(*p) for p in pairs],
+        "st_lpips_hole": hole.tolist(),
+        "st_lpips": whole.tolist(),
+        "sketch_f1": [sketch_f1(*c) for c in zip(sketch, edges, mask)],
+        "color_error": [color_error(*c) for c in zip(output, color, painted, mask)],
+    }

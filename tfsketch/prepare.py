@@ -1,7 +1,8 @@
 """From folders of photographs to TFRecord shards that training reads.
 
 A shard holds examples of `id`, `image`, `sketch` and `color`, the last three as PNG of the experiment's `image_size`:
-what is slow to compute (edge detection, the colour filters) is computed once, what is random (masks, strokes, mirroring)
+what is slow to compute (edge detection, the colour filters) is computed once, what is random (masks, strokes,
+mirroring)
 is drawn afresh by `data`. A folder of shards describes itself: `config.yaml` says how the conditions were made,
 `manifest.json` what went in, with a checksum a shard, and `refused.txt` names every picture that was refused and why.
 
@@ -41,8 +42,10 @@ class Report:
 
 
 def _select(inputs: Sequence[str], only: str, exclude: str) -> list[pathlib.Path]:
-    """The pictures of all input folders, less those a list leaves out. Lists hold one `folder/name` (the last two parts of
+    """The pictures of all input folders, less those a list leaves out. Lists hold one `folder/name` (the last two
+    parts of
     a path) a line."""
+
     def names(path: str) -> set[str] | None:
         if not path:
             return None
@@ -64,21 +67,28 @@ def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def _write_shard(path: pathlib.Path, pictures: Sequence[pathlib.Path], config: config_lib.Config,
-                 sketcher: sketches.Sketcher, bar: tqdm) -> None:
+def _write_shard(
+    path: pathlib.Path,
+    pictures: Sequence[pathlib.Path],
+    config: config_lib.Config,
+    sketcher: sketches.Sketcher,
+    bar: tqdm,
+) -> None:
     """One shard and, beside it, a JSON of its own (count, checksum, refused pictures)."""
     partial = path.with_name(f".{path.name}.partial")
     refused, count = [], 0
     with tf.io.TFRecordWriter(str(partial)) as writer:
         for start in range(0, len(pictures), _BATCH):
             names, squares = [], []
-            for picture in pictures[start:start + _BATCH]:
+            for picture in pictures[start : start + _BATCH]:
                 bar.update()
                 try:
                     photograph = images.read_rgb(picture)
                     if min(photograph.shape[:2]) < config.image_size // 2:
-                        raise ImageError(f"{picture}: expected a side of at least {config.image_size // 2} px, found "
-                                         f"{photograph.shape[1]} x {photograph.shape[0]}")
+                        raise ImageError(
+                            f"{picture}: expected a side of at least {config.image_size // 2} px, found "
+                            f"{photograph.shape[1]} x {photograph.shape[0]}"
+                        )
                     squares.append(images.center_square(photograph, config.image_size))
                     names.append(f"{picture.parent.name}/{picture.name}")
                 except ImageError as error:
@@ -87,14 +97,26 @@ def _write_shard(path: pathlib.Path, pictures: Sequence[pathlib.Path], config: c
                 continue
             for name, square, sketch in zip(names, squares, sketcher(np.stack(squares))):
                 flat = colors.color_map(square, config.color)
-                writer.write(tf.train.Example(features=tf.train.Features(feature={
-                    "id": _bytes(name.encode()), "image": _bytes(images.encode_png(square)),
-                    "sketch": _bytes(images.encode_png(sketch * 255)), "color": _bytes(images.encode_png(flat)),
-                })).SerializeToString())
+                writer.write(
+                    tf.train.Example(
+                        features=tf.train.Features(
+                            feature={
+                                "id": _bytes(name.encode()),
+                                "image": _bytes(images.encode_png(square)),
+                                "sketch": _bytes(images.encode_png(sketch * 255)),
+                                "color": _bytes(images.encode_png(flat)),
+                            }
+                        )
+                    ).SerializeToString()
+                )
                 count += 1
     partial.replace(path)
-    summary = {"shard": path.name, "examples": count, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-               "refused": refused}
+    summary = {
+        "shard": path.name,
+        "examples": count,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "refused": refused,
+    }
     images.write_bytes(path.with_suffix(".json"), json.dumps(summary, indent=1).encode())
 
 
@@ -129,15 +151,23 @@ def prepare(inputs: Sequence[str], output: str, config: config_lib.Config, only:
     shards = [folder / f"pictures-{i:05d}-of-{len(starts):05d}.tfrecord" for i in range(len(starts))]
     with tqdm(total=len(pictures), unit="pictures", mininterval=5) as bar:
         for start, shard in zip(starts, shards):
-            chunk = pictures[start:start + _SHARD]
+            chunk = pictures[start : start + _SHARD]
             if shard.with_suffix(".json").exists():
                 bar.update(len(chunk))
             else:
                 _write_shard(shard, chunk, config, sketcher, bar)
     summaries = [json.loads(shard.with_suffix(".json").read_text()) for shard in shards]
     refused = tuple(line for summary in summaries for line in summary["refused"])
-    images.write_bytes(folder / "manifest.json", json.dumps(
-        {"examples": sum(s["examples"] for s in summaries), "refused": len(refused),
-         "shards": {s["shard"]: s["sha256"] for s in summaries}}, indent=1).encode())
+    images.write_bytes(
+        folder / "manifest.json",
+        json.dumps(
+            {
+                "examples": sum(s["examples"] for s in summaries),
+                "refused": len(refused),
+                "shards": {s["shard"]: s["sha256"] for s in summaries},
+            },
+            indent=1,
+        ).encode(),
+    )
     images.write_bytes(folder / "refused.txt", "".join(line + "\n" for line in refused).encode())
     return Report(sum(s["examples"] for s in summaries), refused)

@@ -10,16 +10,22 @@ from absl import flags
 
 from tfsketch import cli, convert
 
-_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The checkpoint's prefix; its .index or .data file, or a folder "
-                                  "that holds only it, will do.", required=True)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint",
+    None,
+    "The checkpoint's prefix; its .index or .data file, or a folder that holds only it, will do.",
+    required=True,
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the model; made where it is missing.", required=True)
 
 
 def _main(argv: list[str]) -> None:
     del argv
     report = convert.convert_sc_fegan(_CHECKPOINT.value, _OUTPUT.value)
-    print(f"{report.output}: {report.converted} variables, {report.parameters:,} parameters from {report.checkpoint}; "
-          f"{report.ignored} other variables of the checkpoint ignored")
+    print(
+        f"{report.output}: {report.converted} variables, {report.parameters:,} parameters from {report.checkpoint}; "
+        f"{report.ignored} other variables of the checkpoint ignored"
+    )
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import sys
 from absl import flags
 from tqdm import tqdm
 
-from tfsketch import cli, editor, zoo
+from tfsketch import batch, cli, editor, zoo
 from tfsketch.errors import TfsketchError
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
@@ -35,19 +35,20 @@ def _main(argv: list[str]) -> int:
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
     if _DEMO.value:
         if _IMAGE.value or any(partners.values()):
-            raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch, --color or "
-                                "--strokes")
-        for file in editor.edit_demo(editor.Editor(zoo.load_model(_MODEL.value)), _OUTPUT.value, _SEED.value):
+            raise TfsketchError(
+                "--demo: expected no other picture, found one in --image, --mask, --sketch, --color or --strokes"
+            )
+        for file in batch.edit_demo(editor.Editor(zoo.load_model(_MODEL.value)), _OUTPUT.value, _SEED.value):
             print(file)
         return 0
     if not _IMAGE.value:
         raise TfsketchError("--image: expected a photograph or a folder of them (or --demo), found none")
-    jobs, skipped = editor.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
+    jobs, skipped = batch.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
     single = not pathlib.Path(_IMAGE.value).is_dir()
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
-    edits = editor.edit_files(editor.Editor(zoo.load_model(_MODEL.value)), jobs, _SEED.value, _CONCAT.value)
+    edits = batch.edit_files(editor.Editor(zoo.load_model(_MODEL.value)), jobs, _SEED.value, _CONCAT.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:

@@ -11,21 +11,26 @@ from absl import flags
 from tfsketch import cli, evaluation
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")
-_DATA = flags.DEFINE_string("data", None, "Folder of shards or of photographs that the model was not trained on.",
-                            required=True)
+_DATA = flags.DEFINE_string(
+    "data", None, "Folder of shards or of photographs that the model was not trained on.", required=True
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.", required=True)
 _COUNT = flags.DEFINE_integer("count", None, "Measure the first pictures only.", lower_bound=1)
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", None, "Side of the pictures; by default the model's.", lower_bound=32)
-_MARKDOWN = flags.DEFINE_string("markdown", None, "Markdown file whose section on this model is replaced, such as "
-                                "docs/results.md.")
+_MARKDOWN = flags.DEFINE_string(
+    "markdown", None, "Markdown file whose section on this model is replaced, such as docs/results.md."
+)
 
 
 def _main(argv: list[str]) -> None:
     del argv
-    rows = evaluation.evaluate(_MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value,
-                               _MARKDOWN.value)
-    print(f"{evaluation.table(rows)}\n{evaluation.closing(rows)}\n"
-          f"{rows[0]['pictures']} pictures; metrics.jsonl, results.md and sheet.png are in {_OUTPUT.value}")
+    rows = evaluation.evaluate(
+        _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value
+    )
+    print(
+        f"{evaluation.table(rows)}\n{evaluation.closing(rows)}\n"
+        f"{rows[0]['pictures']} pictures; metrics.jsonl, results.md and sheet.png are in {_OUTPUT.value}"
+    )
 
 
 def main() -> None:

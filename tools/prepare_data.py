@@ -6,7 +6,7 @@ Run again on the same --output after a kill, it goes on. Bad pictures are named 
 exit status is then 1.
 """
 
-from absl import app, flags
+from absl import flags
 
 from tfsketch import cli, config, data, prepare
 

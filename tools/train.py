@@ -3,7 +3,8 @@
     python -m tools.train --config=configs/sc_fegan_light_faces_128.yaml --model_dir=runs/faces
     python -m tools.train --config=configs/sc_fegan_celebahq_512.yaml --dry_run
 
-Exit status: 0 when all steps are done, 128 + the signal's number when stopped by SIGTERM or SIGINT (saved), 2 on an error.
+Exit status: 0 when all steps are done, 128 + the signal's number when SIGTERM or SIGINT stopped it (saved), 2 on an
+error.
 """
 
 from absl import app, flags
@@ -13,7 +14,7 @@ from tfsketch.training import make_task, trainer
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4; may be repeated.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4; repeatable.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuration, parameters and GFLOPs, and stop.")
 
 
@@ -25,7 +26,7 @@ def _main(argv: list[str]) -> int:
         return 0
     if not _MODEL_DIR.value:
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
-    return trainer.Trainer(settings, _MODEL_DIR.value).run()
+    return trainer.Trainer(settings, _MODEL_DIR.value, make_task).run()
 
 
 def main() -> None:

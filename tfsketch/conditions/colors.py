@@ -31,8 +31,12 @@ def color_map(image: np.ndarray, config: ColorConfig, regions: np.ndarray | None
     # cv2 filters uint8 with any odd aperture; above 5 it needs exactly uint8, which these pictures are.
     smooth = cv2.medianBlur(np.ascontiguousarray(image), min(size, 255))
     for _ in range(config.bilateral_passes):
-        smooth = cv2.bilateralFilter(smooth, d=max(3, round(config.bilateral_diameter * scale)),
-                                     sigmaColor=config.bilateral_sigma, sigmaSpace=config.bilateral_sigma)
+        smooth = cv2.bilateralFilter(
+            smooth,
+            d=max(3, round(config.bilateral_diameter * scale)),
+            sigmaColor=config.bilateral_sigma,
+            sigmaSpace=config.bilateral_sigma,
+        )
     if regions is not None:
         for label in np.unique(regions):
             inside = regions == label

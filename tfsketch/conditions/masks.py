@@ -18,8 +18,9 @@ import numpy as np
 from tfsketch.config import MaskConfig, StrokeConfig
 
 
-def _zigzag(rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig,
-            start: tuple[float, float] | None = None) -> tuple[np.ndarray, int]:
+def _zigzag(
+    rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig, start: tuple[float, float] | None = None
+) -> tuple[np.ndarray, int]:
     """One stroke: ([N,2] integer points as (x, y), width in pixels)."""
     height, width = size
     side = min(size)
@@ -35,8 +36,15 @@ def _zigzag(rng: np.random.Generator, size: tuple[int, int], config: StrokeConfi
     return np.round(points).astype(np.int32), max(1, round(rng.uniform(*config.width) * side))
 
 
-def strokes(rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig, share: float, upper: float,
-            mask: np.ndarray | None = None, starts: tuple[tuple[float, float], ...] = ()) -> np.ndarray:
+def strokes(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    config: StrokeConfig,
+    share: float,
+    upper: float,
+    mask: np.ndarray | None = None,
+    starts: tuple[tuple[float, float], ...] = (),
+) -> np.ndarray:
     """Adds zig-zag strokes until they cover a share of the picture.
 
     Args:
@@ -78,8 +86,9 @@ def strokes(rng: np.random.Generator, size: tuple[int, int], config: StrokeConfi
     return mask
 
 
-def free_form(rng: np.random.Generator, size: tuple[int, int], config: MaskConfig,
-              region: np.ndarray | None = None) -> np.ndarray:
+def free_form(
+    rng: np.random.Generator, size: tuple[int, int], config: MaskConfig, region: np.ndarray | None = None
+) -> np.ndarray:
     """A free-form mask for training or evaluation.
 
     Args:
@@ -101,12 +110,14 @@ def free_form(rng: np.random.Generator, size: tuple[int, int], config: MaskConfi
         box_h, box_w = (round(rng.uniform(*config.box) * s) for s in size)
         top, left = rng.integers(0, height - box_h + 1), rng.integers(0, width - box_w + 1)
         trial = mask.copy()
-        trial[top:top + box_h, left:left + box_w] = 1
+        trial[top : top + box_h, left : left + box_w] = 1
         mask = trial if trial.mean() <= upper else mask
     starts: tuple[tuple[float, float], ...] = ()
     if rng.random() < config.eye_probability:
         jitter = config.eye_jitter
-        eyes = [((x + rng.uniform(-jitter, jitter)) * width, (y + rng.uniform(-jitter, jitter)) * height)
-                for x, y in config.eyes]
-        starts = tuple(eyes[i] for i in rng.permutation(len(eyes))[:rng.integers(1, len(eyes) + 1)])
+        eyes = [
+            ((x + rng.uniform(-jitter, jitter)) * width, (y + rng.uniform(-jitter, jitter)) * height)
+            for x, y in config.eyes
+        ]
+        starts = tuple(eyes[i] for i in rng.permutation(len(eyes))[: rng.integers(1, len(eyes) + 1)])
     return strokes(rng, size, config.stroke, share, upper, mask, starts)

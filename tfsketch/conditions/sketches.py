@@ -1,7 +1,9 @@
 """Sketches: from a photograph to the one-pixel lines a person could have drawn on it.
 
-The SC-FEGAN recipe (Jo & Park 2019, section 3.1; the author in its issue 24) is: equalise the histogram, run HED, smooth
-the curves, remove small components, binarise. The clean-up follows pix2pix' edge post-processing (thinning to one pixel,
+The SC-FEGAN recipe (Jo & Park 2019, section 3.1; the author in its issue 24) is: equalise the histogram, run HED,
+smooth
+the curves, remove small components, binarise. The clean-up follows pix2pix' edge post-processing (thinning to one
+pixel,
 components below a size dropped). What is ours: the fused map of HED is weak on eyes, nose and mouth in even light, so
 it is averaged with side output 2, which keeps them; the map is scaled to a maximum of 1 per picture, so that one
 threshold serves dark and bright photographs.
@@ -21,8 +23,9 @@ from skimage.morphology import skeletonize
 from tfsketch.config import SketchConfig
 from tfsketch.features import Vgg16, hed_weights_path
 
-# HED's inputs are padded by reflection, so that the border of the picture does not become an edge. A multiple of 16, the
-# stride of the last side output. pix2pix pads by 128 at 256 px; 16 is enough to keep the border clean and costs far less.
+# HED's inputs are padded by reflection, so that the border of the picture does not become an edge. A multiple of 16,
+# the stride of the last side output. pix2pix pads by 128 at 256 px; 16 is enough to keep the border clean and costs far
+# less.
 _PAD = 16
 
 
@@ -33,8 +36,9 @@ class Hed(tf.Module):
         super().__init__(name="hed")
         self._trunk = Vgg16("hed", dtype)
         with h5py.File(hed_weights_path(), "r") as file:
-            self._sides = [(tf.constant(file[f"dsn{k}/vars/0"][()]), tf.constant(file[f"dsn{k}/vars/1"][()]))
-                           for k in range(1, 6)]
+            self._sides = [
+                (tf.constant(file[f"dsn{k}/vars/0"][()]), tf.constant(file[f"dsn{k}/vars/1"][()])) for k in range(1, 6)
+            ]
             self._fuse = (tf.constant(file["fuse/vars/0"][()]), tf.constant(file["fuse/vars/1"][()]))
 
     @tf.function(reduce_retracing=True)

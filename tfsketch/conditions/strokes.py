@@ -110,10 +110,15 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
         found = f"{len(points)} points" if isinstance(points, (list, tuple)) else _show(points)
         raise ImageError(f"{where}.points: expected a list of at least {least} [x, y], found {found}")
     for number, point in enumerate(points):
-        if (not isinstance(point, (list, tuple)) or len(point) != 2
-                or not all(_number(v, -MAX_COORDINATE, MAX_COORDINATE) for v in point)):
-            raise ImageError(f"{where}.points[{number}]: expected finite numbers [x, y] of at most {MAX_COORDINATE:,}, "
-                             f"found {_show(point)}")
+        if (
+            not isinstance(point, (list, tuple))
+            or len(point) != 2
+            or not all(_number(v, -MAX_COORDINATE, MAX_COORDINATE) for v in point)
+        ):
+            raise ImageError(
+                f"{where}.points[{number}]: expected finite numbers [x, y] of at most {MAX_COORDINATE:,}, "
+                f"found {_show(point)}"
+            )
     if "width" not in entry and not fill:
         raise ImageError(f"{where}.width: missing")
     width = entry.get("width", 0.0)
@@ -146,8 +151,9 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
         raise ImageError(f"{where}: expected a mapping of size and strokes, found {found}")
     size, entries = tree["size"], tree["strokes"]
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(_whole(v, 1, MAX_COORDINATE) for v in size):
-        raise ImageError(f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, "
-                         f"found {_show(size)}")
+        raise ImageError(
+            f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, found {_show(size)}"
+        )
     if not isinstance(entries, (list, tuple)):
         raise ImageError(f"{where}: strokes: expected a list, found {_show(entries)}")
     strokes: list[Stroke] = []
@@ -156,8 +162,9 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
         points = entry.get("points") if isinstance(entry, Mapping) else None
         total += len(points) if isinstance(points, (list, tuple)) else 1
         if total > MAX_POINTS:
-            raise ImageError(f"{where}: strokes[{index}].points: expected at most {MAX_POINTS:,} points in all "
-                             "strokes, found more")
+            raise ImageError(
+                f"{where}: strokes[{index}].points: expected at most {MAX_POINTS:,} points in all strokes, found more"
+            )
         strokes.append(_parse_stroke(entry, f"{where}: strokes[{index}]"))
     return Strokes((size[0], size[1]), tuple(strokes))
 
@@ -211,10 +218,14 @@ def render(strokes: Strokes, size: tuple[int, int], where: str = "strokes") -> L
     height, width = size
     scale = np.array([width / strokes.size[0], height / strokes.size[1]])
     if abs(np.log(scale[0] / scale[1])) > np.log1p(MAX_ASPECT_ERROR):
-        raise ImageError(f"{where}: expected a picture of the aspect {strokes.size[0]} x {strokes.size[1]}, "
-                         f"found {width} x {height}")
-    layers = {"mask": np.zeros(size, np.uint8), "sketch": np.zeros(size, np.uint8),
-              "color": np.zeros((height, width, 4), np.uint8)}
+        raise ImageError(
+            f"{where}: expected a picture of the aspect {strokes.size[0]} x {strokes.size[1]}, found {width} x {height}"
+        )
+    layers = {
+        "mask": np.zeros(size, np.uint8),
+        "sketch": np.zeros(size, np.uint8),
+        "color": np.zeros((height, width, 4), np.uint8),
+    }
     for stroke in strokes.strokes:
         _draw(layers[stroke.layer], stroke, scale, (*stroke.color, 255) if stroke.color is not None else 1)
     return Layers(**layers)

@@ -12,7 +12,8 @@ EXPORTED = {"sc_fegan": sc_fegan.Generator}
 
 
 def build(config: Config) -> tf.keras.Model:
-    """The exported network of an experiment, its variables made (with one small picture of zeros, eagerly, so that names
+    """The exported network of an experiment, its variables made (with one small picture of zeros, eagerly, so that
+    names
     of variables do not depend on where the first call happens)."""
     model = EXPORTED[config.system](config.model)
     side = model.stride

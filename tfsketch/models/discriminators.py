@@ -28,8 +28,10 @@ class PatchDiscriminator(tf.keras.Model):
 
     def __init__(self, config: DiscriminatorConfig, **kwargs):
         super().__init__(name=kwargs.pop("name", "discriminator"), **kwargs)
-        self.convs = [SpectralConv2D(width, config.kernel, stride, name=f"conv{i + 1}")
-                      for i, (width, stride) in enumerate(zip(config.widths, config.strides))]
+        self.convs = [
+            SpectralConv2D(width, config.kernel, stride, name=f"conv{i + 1}")
+            for i, (width, stride) in enumerate(zip(config.widths, config.strides))
+        ]
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`training=True` moves the power iteration; do so once a step, so that every call of a step sees one sigma."""

@@ -28,7 +28,8 @@ PACKED_CHANNELS = 9
 
 
 def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor:
-    """The network's input, [B,H,W,9]: incomplete image, sketch, colour, mask, noise, all conditions inside the mask only.
+    """The network's input, [B,H,W,9]: incomplete image, sketch, colour, mask, noise, all conditions inside the mask
+    only.
 
     Args:
       inputs: the vocabulary's dict; the hole is grey (0) in the incomplete image.
@@ -40,8 +41,16 @@ def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor
     if empty_color != 0.0:
         painted = tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True)
         color = tf.where(painted, color, tf.cast(empty_color, color.dtype))
-    return tf.concat([image * (1.0 - mask), inputs.get("sketch", zeros) * mask, color * mask, mask,
-                      inputs.get("noise", zeros) * mask], axis=-1)
+    return tf.concat(
+        [
+            image * (1.0 - mask),
+            inputs.get("sketch", zeros) * mask,
+            color * mask,
+            mask,
+            inputs.get("noise", zeros) * mask,
+        ],
+        axis=-1,
+    )
 
 
 def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -53,23 +62,41 @@ class Generator(tf.keras.Model):
     """The gated U-Net; see the module's docstring."""
 
     def __init__(self, config: ScFeganConfig, **kwargs):
-        # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for themselves.
+        # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for
+        # themselves.
         super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
         self._empty_color = config.empty_color
         net = self.config = config.generator
         widths = [min(net.width * 2**i, net.max_width) for i in range(net.stages)]
         self.stride = 2**net.stages
-        self.encoder = [GatedConv2D(width, kernel, strides=2, norm=net.norm if i else "none", name=f"gconv{i + 1}_ds")
-                        for i, (width, kernel) in enumerate(zip(widths, net.kernels))]
-        self.dilated = [GatedConv2D(widths[-1], 3, dilation=rate, norm=net.norm, name=f"co_conv{i + 1}_dlt")
-                        for i, rate in enumerate(net.dilations)]
+        self.encoder = [
+            GatedConv2D(width, kernel, strides=2, norm=net.norm if i else "none", name=f"gconv{i + 1}_ds")
+            for i, (width, kernel) in enumerate(zip(widths, net.kernels))
+        ]
+        self.dilated = [
+            GatedConv2D(widths[-1], 3, dilation=rate, norm=net.norm, name=f"co_conv{i + 1}_dlt")
+            for i, rate in enumerate(net.dilations)
+        ]
         # The decoder's stage i makes the size of the encoder's stage i's input; the last one, the picture's.
         outputs = [*widths[-2::-1], net.head_width or 3]
-        self.deconvs = [GatedDeconv2D(filters, net.upsampling == "published", name=f"deconv{i + 1}")
-                        for i, filters in enumerate(outputs)] if net.upsampling != "nearest" else []
-        self.mixers = [GatedConv2D(filters, 3, norm=net.norm if i + 1 < net.stages else "none",
-                                   activate=i + 1 < net.stages or net.head_width > 0, name=f"gconv{net.stages + 1 + i}")
-                       for i, filters in enumerate(outputs)]
+        self.deconvs = (
+            [
+                GatedDeconv2D(filters, net.upsampling == "published", name=f"deconv{i + 1}")
+                for i, filters in enumerate(outputs)
+            ]
+            if net.upsampling != "nearest"
+            else []
+        )
+        self.mixers = [
+            GatedConv2D(
+                filters,
+                3,
+                norm=net.norm if i + 1 < net.stages else "none",
+                activate=i + 1 < net.stages or net.head_width > 0,
+                name=f"gconv{net.stages + 1 + i}",
+            )
+            for i, filters in enumerate(outputs)
+        ]
         self.to_rgb = tf.keras.layers.Conv2D(3, 3, padding="same", name="to_rgb") if net.head_width else None
         self.upsample = tf.keras.layers.UpSampling2D(2, interpolation="nearest", name="upsample")
 
@@ -82,7 +109,9 @@ class Generator(tf.keras.Model):
         del training  # nothing in this network depends on it
         height, width = inputs["image"].shape[1:3]
         if (height or 0) % self.stride or (width or 0) % self.stride:
-            raise ImageError(f"expected a height and width that are multiples of {self.stride}, found {height} x {width}")
+            raise ImageError(
+                f"expected a height and width that are multiples of {self.stride}, found {height} x {width}"
+            )
         packed = pack(inputs, self._empty_color)
         x, skips = packed, [packed]
         for layer in self.encoder:

@@ -34,7 +34,8 @@ class ScFeganTask(Task):
         self.networks = {"generator": generator, "discriminator": discriminator}
         weights = [settings.loss, *(phase.loss for phase in config.train.phases)]
         values = [w if isinstance(w, dict) else {"perceptual": w.perceptual, "style": w.style} for w in weights]
-        # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more digits.
+        # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
+        # digits.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
         needed = any(v.get("perceptual", 0) or v.get("style", 0) for v in values)
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
@@ -62,7 +63,10 @@ class ScFeganTask(Task):
                 score = tf.reduce_sum(tf.reduce_mean(scores, axis=[1, 2, 3]))
             terms["gradient_penalty"] = losses.gradient_penalty(tape.gradient(score, between), batch["mask"])
             total += loss.gradient_penalty * terms["gradient_penalty"]
-        return total, terms | {"d_real": tf.reduce_mean(real, axis=[1, 2, 3]), "d_fake": tf.reduce_mean(fake, axis=[1, 2, 3])}
+        return total, terms | {
+            "d_real": tf.reduce_mean(real, axis=[1, 2, 3]),
+            "d_fake": tf.reduce_mean(fake, axis=[1, 2, 3]),
+        }
 
     def _generator_terms(self, batch: Batch, raw: tf.Tensor, image: tf.Tensor, loss: ScFeganLossConfig) -> Terms:
         """The generator's terms [B] that look at the picture alone, unweighted, under their weights' names."""

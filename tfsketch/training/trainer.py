@@ -95,37 +95,44 @@ def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
         tree["model"] = {k: v for k, v in tree["model"].items() if k != "loss"}
     for key in ("system", "image_size", "seed", "batch_size", "model"):
         if old_tree[key] != new_tree[key]:
-            raise TrainingError(f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
-                                "the same, or choose another --model_dir")
+            raise TrainingError(
+                f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
+                "the same, or choose another --model_dir"
+            )
 
 
 class Trainer:
     """Trains a task in a run folder."""
 
-    def __init__(self, config: Config, model_dir: str | os.PathLike, make_task: Callable[[Config], Task] | None = None,
-                 strategy: tf.distribute.Strategy | None = None):
+    def __init__(
+        self,
+        config: Config,
+        model_dir: str | os.PathLike,
+        make_task: Callable[[Config], Task],
+        strategy: tf.distribute.Strategy | None = None,
+    ):
         """Opens or resumes a run.
 
         Args:
           config: the experiment.
           model_dir: the run folder; if it holds a checkpoint, training goes on from it.
-          make_task: makes the task; by default the one of `config.system`.
+          make_task: makes the task, inside the strategy's scope; `training.make_task` knows every system's.
           strategy: overrides `config.train.strategy`.
 
         Raises:
           TrainingError: the folder holds a run that this configuration cannot resume.
           DataError, WeightsError: the data or the weights to start from cannot be used.
         """
-        if make_task is None:
-            from tfsketch.training import make_task  # the tasks import this module
         self._config, self._folder = config, pathlib.Path(model_dir)
         train = config.train
         if (self._folder / "config.yaml").exists():
             check_resumable(config_lib.load(self._folder / "config.yaml"), config, self._folder)
         self._strategy = strategy or make_strategy(train.strategy)
         self._is_chief = getattr(self._strategy.cluster_resolver, "task_type", None) in (None, "", "chief") or (
-            self._strategy.cluster_resolver.task_type == "worker" and self._strategy.cluster_resolver.task_id == 0
-            and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict())
+            self._strategy.cluster_resolver.task_type == "worker"
+            and self._strategy.cluster_resolver.task_id == 0
+            and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict()
+        )
         self._shards = data.Shards(config.data.train, config.image_size, config.data.cache)
         # Everything that draws initial weights follows from the seed, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
@@ -144,8 +151,12 @@ class Trainer:
             self._step = tf.Variable(0, trainable=False, dtype=tf.int64)
             self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         self._checkpoint = tf.train.Checkpoint(
-            step=self._step, seconds=self._seconds, ema=self._ema, **{f"network_{k}": v for k, v in self._task.networks.items()},
-            **{f"optimizer_{k}": v for k, v in self._optimizers.items()})
+            step=self._step,
+            seconds=self._seconds,
+            ema=self._ema,
+            **{f"network_{k}": v for k, v in self._task.networks.items()},
+            **{f"optimizer_{k}": v for k, v in self._optimizers.items()},
+        )
         # Every worker must take part in saving; all but the chief write into a folder of their own that nobody reads.
         folder = self._folder / "checkpoints" if self._is_chief else self._folder / "workers" / str(os.getpid())
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=train.keep_checkpoints)
@@ -195,7 +206,8 @@ class Trainer:
         return phase, end
 
     def _minimize(self, player: str, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
-        """In replica context: one optimiser step on the global batch's mean loss; returns the gradient's global norm."""
+        """In replica context: one optimiser step on the global batch's mean loss; returns the gradient's global
+        norm."""
         optimizer, variables = self._optimizers[player], self._task.networks[player].trainable_variables
         scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
         # Scaling by the incoming gradient, not by a new loss, needs nothing more on the tape.
@@ -232,13 +244,15 @@ class Trainer:
             return values | {key: norm / replicas for key, norm in norms.items()}
 
         if train.jit_compile:
-            replica_step = tf.function(replica_step, jit_compile=True)
+            replica_step = tf.function(replica_step, autograph=False, jit_compile=True)
 
-        @tf.function
+        @tf.function(autograph=False)  # a task's own errors then come out as they are
         def step(batch: Any) -> dict[str, tf.Tensor]:
             values = self._strategy.run(replica_step, args=(batch,))
-            reduced = {key: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-                       for key, value in values.items()}
+            reduced = {
+                key: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+                for key, value in values.items()
+            }
             self._step.assign_add(1)
             if self._ema:
                 done = tf.cast(self._step, tf.float32)
@@ -251,10 +265,12 @@ class Trainer:
 
     def _batches(self) -> Any:
         """The batches from the current step on, distributed."""
+
         def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
             replicas = context.num_replicas_in_sync // context.num_input_pipelines
-            return data.batches(self._shards, self._config, self.step, replicas, context.input_pipeline_id,
-                                context.num_input_pipelines)
+            return data.batches(
+                self._shards, self._config, self.step, replicas, context.input_pipeline_id, context.num_input_pipelines
+            )
 
         return iter(self._strategy.distribute_datasets_from_function(pipeline))
 
@@ -262,10 +278,15 @@ class Trainer:
         """Writes what describes the run, and drops log lines after the step that is resumed from."""
         self._folder.mkdir(parents=True, exist_ok=True)
         images.write_bytes(self._folder / "config.yaml", config_lib.dump(self._config).encode())
-        start = {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "step": self.step,
-                 "command": sys.argv, "tfsketch": tfsketch.__version__, "tensorflow": tf.__version__,
-                 "replicas": self._strategy.num_replicas_in_sync,
-                 "devices": [d.name for d in tf.config.list_logical_devices()]}
+        start = {
+            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "step": self.step,
+            "command": sys.argv,
+            "tfsketch": tfsketch.__version__,
+            "tensorflow": tf.__version__,
+            "replicas": self._strategy.num_replicas_in_sync,
+            "devices": [d.name for d in tf.config.list_logical_devices()],
+        }
         with open(self._folder / "runs.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(start) + "\n")
         log = self._folder / "metrics.jsonl"
@@ -275,11 +296,13 @@ class Trainer:
                 try:
                     if json.loads(line)["step"] <= self.step:
                         lines.append(line + "\n")
-                except (json.JSONDecodeError, KeyError):
-                    pass  # the line that a kill cut in two
+                except (json.JSONDecodeError, KeyError, TypeError):
+                    pass  # the line that a kill cut in two, or one that is not ours
             images.write_bytes(log, "".join(lines).encode())
 
-    def _log(self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter) -> None:
+    def _log(
+        self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter
+    ) -> None:
         """Means of the pending steps to the console, `metrics.jsonl` and TensorBoard.
 
         Raises:
@@ -288,20 +311,33 @@ class Trainer:
         values = {key: float(np.mean([float(step[key]) for step in pending])) for key in pending[-1]}
         step = self.step
         # Under float16 an infinite gradient is how the loss scale finds its size; the optimiser skips that step.
-        fatal = [key for key, value in values.items() if not math.isfinite(value)
-                 and not (self._config.train.precision == "mixed_float16" and key.startswith("gradient_norm/"))]
+        fatal = [
+            key
+            for key, value in values.items()
+            if not math.isfinite(value)
+            and not (self._config.train.precision == "mixed_float16" and key.startswith("gradient_norm/"))
+        ]
         if fatal:
             raise TrainingError(
-                f"not finite within the {len(pending)} steps up to step {step}: {', '.join(sorted(fatal))}. The last good "
-                f"checkpoint is {self._manager.latest_checkpoint or '(none yet)'}; run again with a lower learning rate, "
-                "gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it")
+                f"not finite within {len(pending)} steps up to step {step}: {', '.join(sorted(fatal))}. The last good "
+                f"checkpoint is {self._manager.latest_checkpoint or '(none)'}; run again with a lower learning rate, "
+                "gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it"
+            )
         left = datetime.timedelta(seconds=round((self.total_steps - step) / rate)) if rate else "?"
-        row = {"step": step, "phase": phase, "steps_per_second": round(rate, 3), **{k: float(f"{v:.6g}") for k, v in values.items()}}
+        row = {
+            "step": step,
+            "phase": phase,
+            "steps_per_second": round(rate, 3),
+            **{k: float(f"{v:.6g}") for k, v in values.items()},
+        }
         if self._is_chief:
             with open(self._folder / "metrics.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            print(f"step {step}/{self.total_steps} {phase}  {rate:.2f} steps/s, {left} left  "
-                  + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k), flush=True)
+            print(
+                f"step {step}/{self.total_steps} {phase}  {rate:.2f} steps/s, {left} left  "
+                + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k),
+                flush=True,
+            )
             with writer.as_default(step):
                 for key, value in values.items():
                     tf.summary.scalar(key, value)
@@ -321,8 +357,9 @@ class Trainer:
         for name, variable in zoo.variable_names(self._export).items():
             variable.assign(arrays[name])
         outputs = self._export(batch)
-        sheet = images.contact_sheet(data.rows_of(batch, data.to_uint8(outputs["image"])),
-                                     [*data.SHEET_TITLES, "output", "truth"])
+        sheet = images.contact_sheet(
+            data.rows_of(batch, data.to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
+        )
         images.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
         with writer.as_default(self.step):
             tf.summary.image("grid", sheet[None])
@@ -331,11 +368,13 @@ class Trainer:
         """The model card of a run folder."""
         hours = float(self._seconds.numpy()) / 3600
         starts = [json.loads(line) for line in (self._folder / "runs.jsonl").read_text().splitlines()]
-        return (f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
-                f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples, {hours:.2f} hours, "
-                f"{len(self._shards)} pictures from `{self._config.data.train}`, {self._strategy.num_replicas_in_sync} "
-                f"replica(s).\n\n    {' '.join(starts[-1]['command'])}\n\nEffective configuration: `config.yaml`. "
-                "Losses: `metrics.jsonl`.\n")
+        return (
+            f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
+            f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples, {hours:.2f} hours, "
+            f"{len(self._shards)} pictures from `{self._config.data.train}`, {self._strategy.num_replicas_in_sync} "
+            f"replica(s).\n\n    {' '.join(starts[-1]['command'])}\n\nEffective configuration: `config.yaml`. "
+            "Losses: `metrics.jsonl`.\n"
+        )
 
     def _save(self) -> None:
         self._manager.save(checkpoint_number=self.step)
@@ -355,11 +394,18 @@ class Trainer:
         end = min(until or self.total_steps, self.total_steps)
         if self._is_chief:
             self._open_folder()
-        writer = (tf.summary.create_file_writer(str(self._folder / "tensorboard")) if self._is_chief
-                  else tf.summary.create_noop_writer())
+        writer = (
+            tf.summary.create_file_writer(str(self._folder / "tensorboard"))
+            if self._is_chief
+            else tf.summary.create_noop_writer()
+        )
         grid = None
         if self._is_chief and self._export is not None and train.image_every:
-            shown = data.Shards(self._config.data.validation, self._config.image_size) if self._config.data.validation else self._shards
+            shown = (
+                data.Shards(self._config.data.validation, self._config.image_size)
+                if self._config.data.validation
+                else self._shards
+            )
             grid = data.fixed_batch(shown, self._config, range(min(train.image_count, len(shown))))
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -369,8 +415,11 @@ class Trainer:
                 signal.signal(number, handler)
             writer.close()
         if self._signal:
-            print(f"stopped by {signal.Signals(self._signal).name} at step {self.step}, saved; run the same command again to "
-                  "resume", flush=True)
+            print(
+                f"stopped by {signal.Signals(self._signal).name} at step {self.step}, saved; run the same command "
+                "again to resume",
+                flush=True,
+            )
             return 128 + self._signal
         return 0
 
@@ -419,14 +468,18 @@ def describe(config: Config, task: Task) -> str:
 
 
 def gflops(config: Config) -> float:
-    """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's profiler."""
+    """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's
+    profiler."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model, side = models.build(config), config.image_size
     spec = {"image": tf.TensorSpec([1, side, side, 3]), "mask": tf.TensorSpec([1, side, side, 1])}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder(
-        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()).with_empty_output().build()
+    options = (
+        tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
+        .with_empty_output()
+        .build()
+    )
     profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
     if profile is None:
         raise ConfigError("the profiler counted no operation")

@@ -1,7 +1,9 @@
 """Model directories: reading, writing, and the ones shipped with the package.
 
-A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its name,
-float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format, because
+A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its
+name,
+float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format,
+because
 it is readable without TensorFlow and the same in both lanes.
 """
 
@@ -33,8 +35,10 @@ def model_dir(name_or_dir: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(name_or_dir)
     missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
     if missing:
-        raise WeightsError(f"expected a model directory or one of the shipped models {', '.join(SHIPPED)}; found no "
-                           f"{' and no '.join(missing)} in {path}")
+        raise WeightsError(
+            f"expected a model directory or one of the shipped models {', '.join(SHIPPED)}; found no "
+            f"{' and no '.join(missing)} in {path}"
+        )
     return path
 
 
@@ -56,17 +60,23 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise WeightsError(f"{path}: expected weights written by tfsketch, found {type(error).__name__}: {error}") from error
+        raise WeightsError(
+            f"{path}: expected weights written by tfsketch, found {type(error).__name__}: {error}"
+        ) from error
     except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
         raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
     named = variable_names(model)
     missing, extra = sorted(set(named) - set(arrays)), sorted(set(arrays) - set(named))
     if missing or extra:
-        raise WeightsError(f"{path}: expected the weights of this configuration; missing: {', '.join(missing[:5]) or 'none'}"
-                           f"; unknown: {', '.join(extra[:5]) or 'none'}")
+        raise WeightsError(
+            f"{path}: expected the weights of this configuration; missing: {', '.join(missing[:5]) or 'none'}"
+            f"; unknown: {', '.join(extra[:5]) or 'none'}"
+        )
     for name, variable in named.items():
         if tuple(arrays[name].shape) != tuple(variable.shape):
-            raise WeightsError(f"{path}: {name}: expected the shape {tuple(variable.shape)}, found {arrays[name].shape}")
+            raise WeightsError(
+                f"{path}: {name}: expected the shape {tuple(variable.shape)}, found {arrays[name].shape}"
+            )
         if not np.isfinite(arrays[name]).all():
             raise WeightsError(f"{path}: {name}: expected finite numbers, found NaN or infinity")
         variable.assign(arrays[name].astype(np.float32))
@@ -97,8 +107,13 @@ def load_model(name_or_dir: str | os.PathLike = "sc_fegan") -> tf.keras.Model:
     return model
 
 
-def save_model(folder: str | os.PathLike, config: config_lib.Config, arrays: dict[str, np.ndarray], card: str,
-               dtype: type = np.float32) -> None:
+def save_model(
+    folder: str | os.PathLike,
+    config: config_lib.Config,
+    arrays: dict[str, np.ndarray],
+    card: str,
+    dtype: type = np.float32,
+) -> None:
     """Writes a model directory, each file whole or not at all.
 
     Args:

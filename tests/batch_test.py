@@ -15,14 +15,27 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from tfsketch import images, models, zoo
+from tfsketch.batch import find_jobs
 from tfsketch.config import Config, GeneratorConfig, ScFeganConfig
-from tfsketch.editor import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tools import edit
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TINY = Config(image_size=32, model=ScFeganConfig(generator=GeneratorConfig(
-    width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(2,), norm="none", upsampling="nearest", head_width=4)))
+TINY = Config(
+    image_size=32,
+    model=ScFeganConfig(
+        generator=GeneratorConfig(
+            width=4,
+            max_width=8,
+            stages=2,
+            kernels=(3, 3),
+            dilations=(2,),
+            norm="none",
+            upsampling="nearest",
+            head_width=4,
+        )
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +60,14 @@ def _photo(seed: int = 0, height: int = 48, width: int = 64) -> np.ndarray:
 
 MASK = np.zeros((48, 64), np.uint8)
 MASK[10:40, 20:50] = 255
-EDITS = {"size": [64, 48], "strokes": [
-    {"layer": "mask", "points": [[22, 12], [48, 12], [48, 38], [22, 38]], "fill": True},
-    {"layer": "sketch", "points": [[25, 20], [45, 20]], "width": 1},
-    {"layer": "color", "points": [[25, 30], [45, 30]], "width": 5, "color": [250, 0, 0]}]}
+EDITS = {
+    "size": [64, 48],
+    "strokes": [
+        {"layer": "mask", "points": [[22, 12], [48, 12], [48, 38], [22, 38]], "fill": True},
+        {"layer": "sketch", "points": [[25, 20], [45, 20]], "width": 1},
+        {"layer": "color", "points": [[25, 30], [45, 30]], "width": 5, "color": [250, 0, 0]},
+    ],
+}
 
 
 @pytest.fixture
@@ -89,8 +106,16 @@ def test_notes_of_the_readers_are_printed(model_dir, folders, capsys):
     outside[2, 2:9] = 255
     Image.fromarray(outside).save(folders / "outside.png")
     for mask, expected in (("grey", "thresholded at 0.5"), ("alpha", "read from the alpha channel")):
-        assert _run(model_dir, f"--image={folders}/photos/a.png", f"--mask={folders}/{mask}.png",
-                    f"--sketch={folders}/outside.png", f"--output={folders}/{mask}_out.png") == 0
+        assert (
+            _run(
+                model_dir,
+                f"--image={folders}/photos/a.png",
+                f"--mask={folders}/{mask}.png",
+                f"--sketch={folders}/outside.png",
+                f"--output={folders}/{mask}_out.png",
+            )
+            == 0
+        )
         printed = capsys.readouterr().out
         assert expected in printed and "the sketch lies outside the mask" in printed
     assert (images.read_rgb(folders / "grey_out.png") == images.read_rgb(folders / "alpha_out.png")).all()
@@ -106,8 +131,13 @@ def test_exif_orientation_is_that_of_the_mask(model_dir, folders):
 
 
 def test_folders_and_concat(model_dir, folders, capsys):
-    both = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--sketch={folders}/sketches",
-            f"--color={folders}/colors", f"--strokes={folders}/edits"]
+    both = [
+        f"--image={folders}/photos",
+        f"--mask={folders}/masks",
+        f"--sketch={folders}/sketches",
+        f"--color={folders}/colors",
+        f"--strokes={folders}/edits",
+    ]
     assert _run(model_dir, *both, f"--output={folders}/out") == 0
     assert sorted(p.name for p in (folders / "out").iterdir()) == ["a.png", "b.png", "c.png"]
     assert _run(model_dir, *both, f"--output={folders}/wide", "--concat") == 0
@@ -121,7 +151,7 @@ def test_folders_and_concat(model_dir, folders, capsys):
 def test_one_bad_file_among_good_ones(model_dir, folders, capsys):
     photos, masks = folders / "photos", folders / "masks"
     data = (photos / "a.png").read_bytes()
-    (photos / "truncated.png").write_bytes(data[:len(data) // 2])
+    (photos / "truncated.png").write_bytes(data[: len(data) // 2])
     (photos / "empty.png").touch()
     (photos / "text.jpg").write_text("no picture")
     Image.fromarray(_photo(1, 30, 30)).save(photos / "size.png")
@@ -134,9 +164,15 @@ def test_one_bad_file_among_good_ones(model_dir, folders, capsys):
     assert _run(model_dir, f"--image={photos}", f"--mask={masks}", f"--output={folders}/out") == 1
     assert sorted(p.name for p in (folders / "out").iterdir()) == ["a.png", "c.png"]
     printed = capsys.readouterr()
-    for expected in ("truncated.png: expected a readable picture", "found an empty file",
-                     "text.jpg: expected a readable picture", "found an empty mask", "alone.png: skipped: no mask file",
-                     "masks/b.png: expected a readable picture", "masks/size.png: expected the size of"):
+    for expected in (
+        "truncated.png: expected a readable picture",
+        "found an empty file",
+        "text.jpg: expected a readable picture",
+        "found an empty mask",
+        "alone.png: skipped: no mask file",
+        "masks/b.png: expected a readable picture",
+        "masks/size.png: expected the size of",
+    ):
         assert expected in printed.err, expected
     assert "2 edited" in printed.out and "7 skipped" in printed.out
 
@@ -144,8 +180,17 @@ def test_one_bad_file_among_good_ones(model_dir, folders, capsys):
 def test_a_missing_optional_partner_is_named(model_dir, folders, capsys):
     (folders / "sketches/b.png").unlink()
     (folders / "masks/c.png").unlink()  # its strokes hold a mask too
-    assert _run(model_dir, f"--image={folders}/photos", f"--mask={folders}/masks", f"--sketch={folders}/sketches",
-                f"--strokes={folders}/edits", f"--output={folders}/out") == 0
+    assert (
+        _run(
+            model_dir,
+            f"--image={folders}/photos",
+            f"--mask={folders}/masks",
+            f"--sketch={folders}/sketches",
+            f"--strokes={folders}/edits",
+            f"--output={folders}/out",
+        )
+        == 0
+    )
     assert len(list((folders / "out").iterdir())) == 3
     printed = capsys.readouterr().out
     assert "b.png: edited without: no sketch file b.*" in printed
@@ -171,19 +216,20 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
     photos, masks, out = folders / "photos", folders / "masks", folders / "out"
     (folders / "none").mkdir()
     for arguments, message in (
-            ({"image": photos / "a.png"}, "expected a mask or strokes, found neither"),
-            ({"image": folders / "missing.png", "mask": masks}, "image: expected .* found nothing at .*missing.png"),
-            ({"image": folders / "none", "mask": masks}, "expected pictures .* found none"),
-            ({"image": photos, "mask": folders / "none"}, "expected pictures .* found none"),
-            ({"image": photos, "mask": folders / "missing"}, "mask: expected a file or a folder"),
-            ({"image": photos, "strokes": masks}, "expected strokes .* found none"),
-            ({"image": photos, "mask": masks, "output": photos}, "output: expected a folder that holds no input"),
-            ({"image": photos, "mask": masks, "output": masks}, "output: expected a folder that holds no input"),
-            ({"image": photos, "mask": masks, "output": masks / "a.png"}, "output: expected a folder .* found a file"),
-            ({"image": photos / "a.png", "mask": masks, "output": photos / "a.png"}, "overwrites no input"),
-            ({"image": photos / "a.png", "mask": masks / "b.png", "output": masks / "b.png"}, "overwrites no input"),
-            ({"image": photos / "a.png", "mask": masks, "output": photos}, "overwrites no input"),
-            ({"image": photos / "a.png", "mask": masks, "output": out / "a.jpg"}, "output: expected a .png file")):
+        ({"image": photos / "a.png"}, "expected a mask or strokes, found neither"),
+        ({"image": folders / "missing.png", "mask": masks}, "image: expected .* found nothing at .*missing.png"),
+        ({"image": folders / "none", "mask": masks}, "expected pictures .* found none"),
+        ({"image": photos, "mask": folders / "none"}, "expected pictures .* found none"),
+        ({"image": photos, "mask": folders / "missing"}, "mask: expected a file or a folder"),
+        ({"image": photos, "strokes": masks}, "expected strokes .* found none"),
+        ({"image": photos, "mask": masks, "output": photos}, "output: expected a folder that holds no input"),
+        ({"image": photos, "mask": masks, "output": masks}, "output: expected a folder that holds no input"),
+        ({"image": photos, "mask": masks, "output": masks / "a.png"}, "output: expected a folder .* found a file"),
+        ({"image": photos / "a.png", "mask": masks, "output": photos / "a.png"}, "overwrites no input"),
+        ({"image": photos / "a.png", "mask": masks / "b.png", "output": masks / "b.png"}, "overwrites no input"),
+        ({"image": photos / "a.png", "mask": masks, "output": photos}, "overwrites no input"),
+        ({"image": photos / "a.png", "mask": masks, "output": out / "a.jpg"}, "output: expected a .png file"),
+    ):
         with pytest.raises(ImageError, match=message):
             find_jobs(**{"output": out, **arguments})
     (masks / "a.png").unlink()
@@ -192,11 +238,15 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
     assert not out.exists()
     (folders / "file").touch()
     for arguments, error, message in (
-            ([f"--image={photos}/a.png", f"--mask={masks}/b.png", f"--output={folders}/file/a.png"], ImageError,
-             "file/a.png: expected to write a picture here"),
-            ([f"--output={out}"], TfsketchError, "--image: expected"),
-            ([f"--output={out}", "--demo", f"--image={photos}"], TfsketchError, "--demo: expected"),
-            ([f"--output={folders}/file", "--demo"], ImageError, "expected to write a picture here")):
+        (
+            [f"--image={photos}/a.png", f"--mask={masks}/b.png", f"--output={folders}/file/a.png"],
+            ImageError,
+            "file/a.png: expected to write a picture here",
+        ),
+        ([f"--output={out}"], TfsketchError, "--image: expected"),
+        ([f"--output={out}", "--demo", f"--image={photos}"], TfsketchError, "--demo: expected"),
+        ([f"--output={folders}/file", "--demo"], ImageError, "expected to write a picture here"),
+    ):
         with pytest.raises(error, match=message):
             _run(model_dir, *arguments)
     with pytest.raises(WeightsError, match="expected a model directory"):
@@ -205,8 +255,15 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
 
 def test_errors_are_one_line_and_exit_status_2(model_dir, folders):
     (folders / "masks/a.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "tools.edit", f"--model={model_dir}", f"--image={folders}/photos/a.png",
-               f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.edit",
+        f"--model={model_dir}",
+        f"--image={folders}/photos/a.png",
+        f"--mask={folders}/masks/a.png",
+        f"--output={folders}/out.png",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = [line for line in done.stderr.splitlines() if "edit.py" in line or "Traceback" in line]
     assert done.returncode == 2 and len(lines) == 1, done.stderr
@@ -226,6 +283,15 @@ def test_demo(model_dir, tmp_path):
     assert 0.1 <= mask.mean() <= 0.4  # what models are trained for
     # The layers are files that the tool takes, and the edit can be repeated from them.
     files = {name: tmp_path / f"demo/{name}.png" for name in names}
-    assert _run(model_dir, f"--image={files['input']}", f"--mask={files['mask']}", f"--sketch={files['sketch']}",
-                f"--color={files['color']}", f"--output={tmp_path}/again.png") == 0
+    assert (
+        _run(
+            model_dir,
+            f"--image={files['input']}",
+            f"--mask={files['mask']}",
+            f"--sketch={files['sketch']}",
+            f"--color={files['color']}",
+            f"--output={tmp_path}/again.png",
+        )
+        == 0
+    )
     assert (images.read_rgb(tmp_path / "again.png") == pictures["result"]).all()

