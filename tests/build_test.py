@@ -5,8 +5,7 @@ BUILD files are Starlark, a subset of Python, so Python's `ast` reads them. What
 - `tfsketch/a/b.py` is `//tfsketch/a:b`, a py_library; `tfsketch/a/__init__.py` is `//tfsketch/a`.
 - `tfsketch/__init__.py` imports its API lazily, while every module imports it first. So its file is `//tfsketch:init`,
   which everything depends on, and the API is `//tfsketch`, which depends on what the API names. (One rule for both
-  would
-  be a cycle.)
+  would be a cycle.)
 - `tools/x.py` is the py_binary `//tools:x`.
 - `tests/x_test.py` is the py_test `//tests:x_test`. pytest_main.py runs it, since Bazel runs a file and pytest collects
   one. A test that names "tools.x" starts that binary, so it depends on it.

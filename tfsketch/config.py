@@ -192,8 +192,7 @@ class GeneratorConfig:
     `nearest` (no layer: the gated convolution that follows mixes; no chequerboard and a third of the cost)."""
     head_width: int = 0
     """Channels of a last gated layer at full size before the plain 3x3 to RGB; 0 is the published head, whose last
-    gated
-    layer makes RGB itself."""
+    gated layer makes RGB itself."""
 
 
 @dataclasses.dataclass(frozen=True)

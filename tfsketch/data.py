@@ -2,11 +2,9 @@
 
 Pictures with their sketch and colour map come from TFRecord shards (see `prepare`); what is random is drawn afresh for
 every example: mask, colour strokes, mirroring, noise. An example is a function of (seed, position) alone, its
-position in
-the endless stream of examples, and so is the order of pictures (a permutation per epoch). Hence training resumes
-exactly
-by starting at a position, however it was stopped, and the same examples reach the model however many replicas share
-them.
+position in the endless stream of examples, and so is the order of pictures (a permutation per epoch). Hence training
+resumes exactly by starting at a position, however it was stopped, and the same examples reach the model however many
+replicas share them.
 
 Shards are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
 pictures are shuffled over the whole set at no cost in memory.
@@ -187,8 +185,7 @@ def batches(
 
     Returns:
       A dataset of dicts with `batch_size / (replicas * pipelines)` examples each, keys `image`, `mask`, `sketch`,
-      `color`,
-      `noise` and `seed`.
+      `color`, `noise` and `seed`.
 
     Raises:
       DataError: the global batch does not divide among the replicas.

@@ -16,18 +16,15 @@ def _initializer(gated: bool) -> tf.keras.initializers.Initializer:
     """A fresh initialiser for a kernel.
 
     A gated layer multiplies a leaky ReLU of the feature by a sigmoid gate. At the start the gate is sigmoid(N(0,1)),
-    whose
-    mean square is 0.29: with He's variance the signal would lose two thirds of its power at every layer. The scale for
-    `gated` keeps it (ours; without a norm a deep gated net hardly moves otherwise).
-    """
+    whose mean square is 0.29: with He's variance the signal would lose two thirds of its power at every layer. The
+    scale for `gated` keeps it (ours; without a norm a deep gated net hardly moves otherwise)."""
     scale = 2.0 / (1.0 + LEAK**2) / 0.29 if gated else 1.0
     return tf.keras.initializers.VarianceScaling(scale, mode="fan_in", distribution="untruncated_normal")
 
 
 def local_response_norm(x: tf.Tensor) -> tf.Tensor:
     """LRN with the released constants: radius 5, alpha 1, beta 0.5, bias 5e-5. Computed in float32: the bias is below
-    the
-    resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient
+    the resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient
     penalty."""
     return tf.cast(tf.nn.lrn(tf.cast(x, tf.float32), depth_radius=5, bias=5e-5, alpha=1.0, beta=0.5), x.dtype)
 
@@ -93,12 +90,9 @@ class GatedDeconv2D(tf.keras.layers.Layer):
     """Gated 5x5 transposed convolution of stride 2.
 
     The released SC-FEGAN computes a gate (with the same kernel and a second bias) and then discards it: the gate that
-    is
-    used is the sigmoid of the activated feature. `self_gate=True` is that network, h * sigmoid(h); the second bias is
-    kept
-    as a weight that nothing reads and nothing trains, so that counts and conversions agree with the checkpoint.
-    `self_gate=False` is the gate that the paper describes, with a kernel of its own.
-    """
+    is used is the sigmoid of the activated feature. `self_gate=True` is that network, h * sigmoid(h); the second bias
+    is kept as a weight that nothing reads and nothing trains, so that counts and conversions agree with the checkpoint.
+    `self_gate=False` is the gate that the paper describes, with a kernel of its own."""
 
     def __init__(self, filters: int, self_gate: bool, kernel_size: int = 5, **kwargs):
         super().__init__(**kwargs)

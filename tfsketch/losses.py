@@ -2,9 +2,7 @@
 
 The trainer sums over the global batch and divides by its size; a mean taken here would weigh replicas wrongly. Pictures
 are [B,H,W,3] in [-1,1]; masks [B,H,W,1] with 1 = erased. SC-FEGAN's formulas (Jo & Park 2019, section 3.3) print the
-mask
-the other way round, 1 = valid; every function here says which pixels it means.
-"""
+mask the other way round, 1 = valid; every function here says which pixels it means."""
 
 from __future__ import annotations
 
@@ -78,9 +76,7 @@ def drift(real: tf.Tensor) -> tf.Tensor:
     """E[D(real)^2], which keeps a critic's output from drifting (Karras et al. 2018).
 
     The paper prints it in the generator's loss, where its gradient is zero; it belongs to the discriminator's. The
-    mean of
-    the squares, not the square of the mean.
-    """
+    mean of the squares, not the square of the mean."""
     return _mean(tf.square(real))
 
 
@@ -94,9 +90,7 @@ def gradient_penalty(gradient: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """(||gradient * mask||_2 - 1)^2, a norm per example (WGAN-GP, Gulrajani et al. 2017, masked as in DeepFill).
 
     Only erased pixels differ between the two ends of the line, so only they can carry a slope: the mask here must be
-    1 on
-    the erased ones, whatever the printed formula's polarity.
-    """
+    1 on the erased ones, whatever the printed formula's polarity."""
     squares = tf.reduce_sum(tf.square(tf.cast(gradient, tf.float32) * mask), axis=[1, 2, 3])
     return tf.square(tf.sqrt(squares + 1e-12) - 1.0)
 

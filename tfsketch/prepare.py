@@ -2,9 +2,9 @@
 
 A shard holds examples of `id`, `image`, `sketch` and `color`, the last three as PNG of the experiment's `image_size`:
 what is slow to compute (edge detection, the colour filters) is computed once, what is random (masks, strokes,
-mirroring)
-is drawn afresh by `data`. A folder of shards describes itself: `config.yaml` says how the conditions were made,
-`manifest.json` what went in, with a checksum a shard, and `refused.txt` names every picture that was refused and why.
+mirroring) is drawn afresh by `data`. A folder of shards describes itself: `config.yaml` says how the conditions were
+made, `manifest.json` what went in, with a checksum a shard, and `refused.txt` names every picture that was refused and
+why.
 
 A shard is written beside its final name and renamed, and holds a fixed stretch of the sorted input, so a run that was
 killed goes on where it stopped and ends with the same files.
@@ -43,8 +43,7 @@ class Report:
 
 def _select(inputs: Sequence[str], only: str, exclude: str) -> list[pathlib.Path]:
     """The pictures of all input folders, less those a list leaves out. Lists hold one `folder/name` (the last two
-    parts of
-    a path) a line."""
+    parts of a path) a line."""
 
     def names(path: str) -> set[str] | None:
         if not path:

@@ -1,12 +1,10 @@
 """Sketches: from a photograph to the one-pixel lines a person could have drawn on it.
 
 The SC-FEGAN recipe (Jo & Park 2019, section 3.1; the author in its issue 24) is: equalise the histogram, run HED,
-smooth
-the curves, remove small components, binarise. The clean-up follows pix2pix' edge post-processing (thinning to one
-pixel,
-components below a size dropped). What is ours: the fused map of HED is weak on eyes, nose and mouth in even light, so
-it is averaged with side output 2, which keeps them; the map is scaled to a maximum of 1 per picture, so that one
-threshold serves dark and bright photographs.
+smooth the curves, remove small components, binarise. The clean-up follows pix2pix' edge post-processing (thinning to
+one pixel, components below a size dropped). What is ours: the fused map of HED is weak on eyes, nose and mouth in even
+light, so it is averaged with side output 2, which keeps them; the map is scaled to a maximum of 1 per picture, so that
+one threshold serves dark and bright photographs.
 
 HED runs on the full photograph, never on one with a hole in it: a sketch may not know where the mask will be.
 Pictures are uint8 RGB here, because this is the side of the files; sketches are {0,1} with 1 = stroke.

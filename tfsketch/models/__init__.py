@@ -13,8 +13,7 @@ EXPORTED = {"sc_fegan": sc_fegan.Generator}
 
 def build(config: Config) -> tf.keras.Model:
     """The exported network of an experiment, its variables made (with one small picture of zeros, eagerly, so that
-    names
-    of variables do not depend on where the first call happens)."""
+    names of variables do not depend on where the first call happens)."""
     model = EXPORTED[config.system](config.model)
     side = model.stride
     model({"image": tf.zeros([1, side, side, 3]), "mask": tf.zeros([1, side, side, 1])})

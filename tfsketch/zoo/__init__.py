@@ -1,11 +1,8 @@
 """Model directories: reading, writing, and the ones shipped with the package.
 
 A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its
-name,
-float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format,
-because
-it is readable without TensorFlow and the same in both lanes.
-"""
+name, float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format,
+because it is readable without TensorFlow and the same in both lanes."""
 
 from __future__ import annotations
 
