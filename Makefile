@@ -59,5 +59,5 @@ test-current: $(VENV_CURRENT)/.stamp
 	$(VENV_CURRENT)/bin/python -m pytest $(PYTEST_FLAGS)
 
 clean:
-	rm -rf out .pytest_cache .ruff_cache *.egg-info
+	rm -rf out/build out/demo .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

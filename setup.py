@@ -73,8 +73,8 @@ setup(
     # The experiments are at the top of a checkout and inside the package once installed.
     package_dir={"tfsketch.configs": "configs"},
     package_data={
-        "tfsketch": ["demo.json"],
-        "tfsketch.configs": ["*.yaml", "*/*"],
+        "tfsketch": ["*.json"],
+        "tfsketch.configs": ["*.txt", "*.yaml"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
     },
     # Else BUILD files and Python caches that lie beside the data would be shipped too.
@@ -96,8 +96,4 @@ setup(
     entry_points={
         "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tools.{name}:main" for name in BINARIES],
     },
-    classifiers=[
-        "Programming Language :: Python :: 3",
-        "License :: OSI Approved :: Apache Software License",
-    ],
 )

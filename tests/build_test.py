@@ -210,6 +210,32 @@ def test_constraints_agree_with_the_pinned_set():
                 assert stated in ([], [pin]), f"{lane}: {stated}, constraints.txt: {line}"
 
 
+def _package_data() -> dict[str, list[str]]:
+    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "package_data":
+            return ast.literal_eval(node.value)
+    raise AssertionError("setup.py: no package_data")
+
+
+def test_every_data_file_is_installed():
+    """A model or a picture that only a checkout has would work for us and for nobody else."""
+    shipped = {
+        path
+        for package, patterns in _package_data().items()
+        if package != "tfsketch.configs"
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    shipped |= {path for pattern in _package_data()["tfsketch.configs"] for path in (ROOT / "configs").glob(pattern)}
+    there = {
+        path
+        for folder in ("tfsketch", "configs")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc") and path.name != "BUILD"
+    }
+    assert not [str(path.relative_to(ROOT)) for path in sorted(there - shipped)]
+
+
 @pytest.mark.parametrize("binary", _setup_lists()["BINARIES"])
 def test_installed_commands_exist(binary):
     tree = ast.parse((ROOT / "tools" / f"{binary}.py").read_text(encoding="utf-8"))
