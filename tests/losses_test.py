@@ -46,6 +46,20 @@ def test_perceptual_and_style_are_the_printed_sums():
     np.testing.assert_allclose(losses.style(features, truth), expected_s, rtol=1e-4)
 
 
+def test_normalized_perceptual_compares_directions_not_sizes():
+    features, truth = _features(0), _features(1)
+    expected = np.zeros(2)
+    for name in features:
+        f, t = (
+            x[name].numpy() / np.sqrt(np.square(x[name].numpy()).sum(-1, keepdims=True) + 1e-3)
+            for x in (features, truth)
+        )
+        expected += np.square(f - t).sum(-1).mean((1, 2))
+    np.testing.assert_allclose(losses.normalized_perceptual(features, truth), expected, rtol=1e-4)
+    brighter = {name: 3.0 * f for name, f in features.items()}
+    assert (losses.normalized_perceptual(brighter, features).numpy() < 1e-3).all()
+
+
 def test_total_variation_counts_neighbours_of_the_hole_only():
     picture = np.zeros((1, 4, 4, 3), np.float32)
     picture[:, :, 2:] = 1.0
@@ -118,7 +132,18 @@ def test_interpolation_is_uniform_one_draw_per_example():
 
 
 @pytest.mark.parametrize(
-    "name", ["pixel", "total_variation", "perceptual", "style", "gradient_penalty", "hinge", "wgan", "drift"]
+    "name",
+    [
+        "pixel",
+        "total_variation",
+        "perceptual",
+        "normalized_perceptual",
+        "style",
+        "gradient_penalty",
+        "hinge",
+        "wgan",
+        "drift",
+    ],
 )
 def test_gradients_agree_with_finite_differences(name):
     raw, truth, mask = _pictures()
@@ -126,6 +151,7 @@ def test_gradients_agree_with_finite_differences(name):
         "pixel": lambda x: losses.pixel(x, truth, mask, 6.0),
         "total_variation": lambda x: losses.total_variation(x, mask),
         "perceptual": lambda x: losses.perceptual({"q": x}, {"q": truth}),
+        "normalized_perceptual": lambda x: losses.normalized_perceptual({"q": x}, {"q": truth}),
         "style": lambda x: losses.style({"q": x}, {"q": truth}),
         "gradient_penalty": lambda x: losses.gradient_penalty(x, mask),
         "hinge": lambda x: losses.critic_hinge(x, 0.5 * x),

@@ -28,6 +28,15 @@ def test_a_saved_model_loads_the_same(saved, tiny):
     assert sorted(p.name for p in folder.iterdir()) == ["README.md", "config.yaml", "weights.npz"]
 
 
+def test_publishing_keeps_the_model_and_drops_the_machines_paths(saved, tmp_path):
+    model, folder = saved
+    zoo.publish(folder, tmp_path / "published", "# card\n")
+    config = zoo.load_config(tmp_path / "published")
+    assert config.data.train == "" and config.model == zoo.load_config(folder).model
+    difference = zoo.load_model(tmp_path / "published")(_inputs())["image"] - model(_inputs())["image"]
+    assert float(tf.reduce_max(tf.abs(difference))) < 2 / 255
+
+
 def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, tmp_path):
     model, _ = saved
     zoo.save_model(

@@ -90,8 +90,8 @@ class ColorConfig:
     """Sigma of the bilateral filter, in colour levels and in pixels."""
     probability: float = 0.8
     """Chance that a training example carries colour strokes at all."""
-    share: Range = (0.1, 0.5)
-    """Share of the picture under colour strokes, before the mask cuts them."""
+    share: Range = (0.02, 0.2)
+    """Share of the picture under colour strokes, before the mask cuts them: a few dabs, as a user gives them."""
     stroke: StrokeConfig = StrokeConfig(width=(0.03, 0.1))
     """The colour brush."""
 
@@ -213,6 +213,8 @@ class ScFeganLossConfig:
     """How much more an erased pixel counts than a kept one. Not published; 6 is PartialConv's."""
     perceptual: float = 0.05
     """sigma"""
+    normalized_perceptual: float = 0.0
+    """Not in the paper: the perceptual distance on features of unit length (see `losses.normalized_perceptual`)."""
     style: float = 120.0
     """gamma"""
     total_variation: float = 0.1

@@ -30,6 +30,25 @@ def perceptual(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]
     return tf.add_n([_mean(tf.abs(tf.cast(features[q], tf.float32) - tf.cast(truth[q], tf.float32))) for q in truth])
 
 
+def normalized_perceptual(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Sum over layers of the mean over positions of |f/|f| - t/|t||^2, f and t a position's channels.
+
+    Not in the SC-FEGAN paper: it is LPIPS' distance (Zhang et al., CVPR 2018) without its learned weights. Unit length
+    makes faint texture (skin, a blurred background) count as much as strong edges, which the plain L1 of features,
+    dominated by the strongest, leaves smooth.
+    """
+
+    def distance(name: str) -> tf.Tensor:
+        # The offset is a faint feature's size: without it, noise where both are nearly zero would count in full.
+        unit = [
+            f / tf.sqrt(tf.reduce_sum(tf.square(f), axis=-1, keepdims=True) + 1e-3)
+            for f in (tf.cast(features[name], tf.float32), tf.cast(truth[name], tf.float32))
+        ]
+        return tf.reduce_mean(tf.reduce_sum(tf.math.squared_difference(*unit), axis=-1), axis=[1, 2])
+
+    return tf.add_n([distance(name) for name in truth])
+
+
 def gram(features: tf.Tensor) -> tf.Tensor:
     """[B,H,W,C] -> [B,C,C]: F^T F / (H*W*C), in float32 (sums of squares overflow 16 bits)."""
     shape = tf.shape(features)

@@ -9,6 +9,8 @@ judges it for the generator.
 
 from __future__ import annotations
 
+import dataclasses
+
 import tensorflow as tf
 
 from tfsketch import losses
@@ -17,6 +19,13 @@ from tfsketch.features import Vgg16
 from tfsketch.models.discriminators import PatchDiscriminator, conditioned
 from tfsketch.models.sc_fegan import Generator
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+
+_FEATURE_TERMS = {
+    "perceptual": losses.perceptual,
+    "normalized_perceptual": losses.normalized_perceptual,
+    "style": losses.style,
+}
+"""Terms on the backbone's features, by the names of their weights."""
 
 
 class ScFeganTask(Task):
@@ -32,12 +41,11 @@ class ScFeganTask(Task):
         generator(inputs)
         discriminator(tf.zeros([1, side, side, 8]))
         self.networks = {"generator": generator, "discriminator": discriminator}
-        weights = [settings.loss, *(phase.loss for phase in config.train.phases)]
-        values = [w if isinstance(w, dict) else {"perceptual": w.perceptual, "style": w.style} for w in weights]
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
         # digits.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        needed = any(v.get("perceptual", 0) or v.get("style", 0) for v in values)
+        phases = [dataclasses.replace(settings.loss, **phase.loss) for phase in config.train.phases]
+        needed = any(getattr(loss, name) for loss in phases for name in _FEATURE_TERMS)
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
 
     def _features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> dict[str, tf.Tensor]:
@@ -76,13 +84,11 @@ class ScFeganTask(Task):
             terms["pixel"] = losses.pixel(raw, truth, mask, loss.alpha)
         if loss.total_variation:
             terms["total_variation"] = losses.total_variation(image, mask)
-        if loss.perceptual or loss.style:
+        wanted = {name: term for name, term in _FEATURE_TERMS.items() if getattr(loss, name)}
+        if wanted:
             target = self._features(truth, loss)
             seen = [self._features({"raw": raw, "image": image}[key], loss) for key in loss.perceptual_on]
-            if loss.perceptual:
-                terms["perceptual"] = tf.add_n([losses.perceptual(features, target) for features in seen])
-            if loss.style:
-                terms["style"] = tf.add_n([losses.style(features, target) for features in seen])
+            terms |= {name: tf.add_n([term(features, target) for features in seen]) for name, term in wanted.items()}
         return terms
 
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:

@@ -6,6 +6,7 @@ because it is readable without TensorFlow and the same in both lanes."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import pathlib
@@ -126,3 +127,23 @@ def save_model(
     images.write_bytes(folder / "weights.npz", buffer.getvalue())
     images.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
     images.write_bytes(folder / "README.md", card.encode())
+
+
+def publish(run: str | os.PathLike, folder: str | os.PathLike, card: str) -> None:
+    """Copies a run's model into a directory of its own, in float16, under a card written for its users.
+
+    Args:
+      run: a run folder or model directory.
+      folder: such as `tfsketch/zoo/NAME`.
+      card: the model card, in Markdown: data, command, steps, hours, metrics, licence, limits.
+    """
+    model = load_model(run)
+    config = model.experiment
+    # Paths of the machine that trained mean nothing elsewhere; the card names the data.
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, train="", validation=""),
+        train=dataclasses.replace(config.train, init=""),
+    )
+    arrays = {name: variable.numpy() for name, variable in variable_names(model).items()}
+    save_model(folder, config, arrays, card, np.float16)
