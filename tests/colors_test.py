@@ -34,4 +34,4 @@ def test_strokes_are_left_out_as_often_as_asked():
     assert 0.6 < np.mean(drawn) < 0.8
     for seed in range(20):
         share = colors.stroke_mask(np.random.default_rng(seed), (48, 48), ColorConfig(probability=1.0)).mean()
-        assert 0.1 <= share <= 0.5
+        assert config.share[0] <= share <= config.share[1]

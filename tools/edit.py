@@ -25,6 +25,11 @@ _COLOR = flags.DEFINE_string("color", None, "Colour strokes as PNG, on transpare
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
 _OUTPUT = flags.DEFINE_string("output", None, "A .png file or a folder; a folder for folders.", required=True)
+_SIDE = flags.DEFINE_integer(
+    "side",
+    None,
+    "Working side in pixels; by default the model's own. A larger one is sharper, and less sure in large holes.",
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.", lower_bound=0)
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
@@ -38,7 +43,9 @@ def _main(argv: list[str]) -> int:
             raise TfsketchError(
                 "--demo: expected no other picture, found one in --image, --mask, --sketch, --color or --strokes"
             )
-        for file in batch.edit_demo(editor.Editor(zoo.load_model(_MODEL.value)), _OUTPUT.value, _SEED.value):
+        for file in batch.edit_demo(
+            editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), _OUTPUT.value, _SEED.value
+        ):
             print(file)
         return 0
     if not _IMAGE.value:
@@ -48,7 +55,7 @@ def _main(argv: list[str]) -> int:
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
-    edits = batch.edit_files(editor.Editor(zoo.load_model(_MODEL.value)), jobs, _SEED.value, _CONCAT.value)
+    edits = batch.edit_files(editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), jobs, _SEED.value, _CONCAT.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:
