@@ -136,8 +136,10 @@ def prepare(inputs: Sequence[str], output: str, config: config_lib.Config, only:
     pictures = _select(inputs, only, exclude)
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    plan = config_lib.to_dict(dataclasses.replace(config))
-    plan = {key: plan[key] for key in ("image_size", "sketch", "color")}
+    # What the files depend on; strokes, for example, are drawn later, and may change between runs.
+    tree = config_lib.to_dict(config)
+    flat = {key: value for key, value in tree["color"].items() if key.startswith(("median", "bilateral"))}
+    plan = {"image_size": tree["image_size"], "sketch": tree["sketch"], "color": flat}
     plan["pictures"] = hashlib.sha256("\n".join(map(str, pictures)).encode()).hexdigest()
     plan_file = folder / "plan.json"
     if plan_file.exists() and json.loads(plan_file.read_text()) != json.loads(json.dumps(plan)):
