@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch import data, zoo
@@ -84,8 +83,8 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
         _with_loss(tiny, total_variation=0.1),
         train=dataclasses.replace(tiny.train, phases=(config_lib.PhaseConfig("main", 5),)),
     )
-    for name, devices in (("one", ["CPU:0"]), ("two", ["CPU:0", "CPU:1"])):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=tf.distribute.MirroredStrategy(devices)).run()
+    for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
     one, two = _rows(tmp_path / "one"), _rows(tmp_path / "two")
     assert len(one) == len(two) == 5
     for a, b in zip(one, two):

@@ -6,9 +6,7 @@ the strategy, optimisers, mixed precision, the moving average, phases, logs, gri
 - Loss over the global batch: a task gives one value per example; they are summed and divided by the global batch size,
   so one and many replicas take the same step.
 - Exact resume: data is a function of the step (see `data`), and every other state is in the checkpoint.
-- A run folder describes itself: `config.yaml` (effective), `runs.jsonl` (every start: command, versions, devices),
-  `metrics.jsonl`, `grids/`, `tensorboard/`, `checkpoints/`, and `weights.npz` + `README.md`, which make it a model
-  directory at every checkpoint.
+- A run folder describes itself (see `run_folder`), and is a model directory from the first checkpoint on.
 """
 
 from __future__ import annotations
@@ -16,12 +14,11 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime
-import json
+import functools
 import math
 import os
 import pathlib
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,11 +26,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import tfsketch
 from tfsketch import config as config_lib
 from tfsketch import data, images, models, zoo
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.errors import ConfigError, TrainingError
+from tfsketch.training import run_folder
 
 Batch = dict[str, tf.Tensor]
 Terms = dict[str, tf.Tensor]
@@ -76,6 +73,15 @@ def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: 
     return config.learning_rate * phase_factor * factor * warmup
 
 
+@functools.lru_cache(maxsize=None)
+def mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """The MirroredStrategy of some devices, one a process.
+
+    Two of them on the same devices would number their collective operations alike, and TensorFlow mix up their tensors.
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
 def make_strategy(name: str) -> tf.distribute.Strategy:
     """`mirrored` over all local GPUs (or the CPU), `multi_worker` from TF_CONFIG, or `default`."""
     if name == "multi_worker":
@@ -83,22 +89,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "mirrored":
         # Logical CPU devices count too: that is how several replicas are tested on a machine without a GPU.
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        return mirrored(tuple(device.name for device in devices))
     return tf.distribute.get_strategy()
-
-
-def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
-    """Raises TrainingError where `new` cannot go on from a run of `old`: other networks, size, seed or batch."""
-    old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
-    for tree in (old_tree, new_tree):
-        tree["batch_size"] = tree["train"]["batch_size"]
-        tree["model"] = {k: v for k, v in tree["model"].items() if k != "loss"}
-    for key in ("system", "image_size", "seed", "batch_size", "model"):
-        if old_tree[key] != new_tree[key]:
-            raise TrainingError(
-                f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
-                "the same, or choose another --model_dir"
-            )
 
 
 class Trainer:
@@ -125,8 +117,7 @@ class Trainer:
         """
         self._config, self._folder = config, pathlib.Path(model_dir)
         train = config.train
-        if (self._folder / "config.yaml").exists():
-            check_resumable(config_lib.load(self._folder / "config.yaml"), config, self._folder)
+        self._run_folder = run_folder.RunFolder(self._folder, config)
         self._strategy = strategy or make_strategy(train.strategy)
         self._is_chief = getattr(self._strategy.cluster_resolver, "task_type", None) in (None, "", "chief") or (
             self._strategy.cluster_resolver.task_type == "worker"
@@ -274,32 +265,6 @@ class Trainer:
 
         return iter(self._strategy.distribute_datasets_from_function(pipeline))
 
-    def _open_folder(self) -> None:
-        """Writes what describes the run, and drops log lines after the step that is resumed from."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        images.write_bytes(self._folder / "config.yaml", config_lib.dump(self._config).encode())
-        start = {
-            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "step": self.step,
-            "command": sys.argv,
-            "tfsketch": tfsketch.__version__,
-            "tensorflow": tf.__version__,
-            "replicas": self._strategy.num_replicas_in_sync,
-            "devices": [d.name for d in tf.config.list_logical_devices()],
-        }
-        with open(self._folder / "runs.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(start) + "\n")
-        log = self._folder / "metrics.jsonl"
-        if log.exists():
-            lines = []
-            for line in log.read_text(encoding="utf-8").splitlines():
-                try:
-                    if json.loads(line)["step"] <= self.step:
-                        lines.append(line + "\n")
-                except (json.JSONDecodeError, KeyError, TypeError):
-                    pass  # the line that a kill cut in two, or one that is not ours
-            images.write_bytes(log, "".join(lines).encode())
-
     def _log(
         self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter
     ) -> None:
@@ -331,8 +296,7 @@ class Trainer:
             **{k: float(f"{v:.6g}") for k, v in values.items()},
         }
         if self._is_chief:
-            with open(self._folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            self._run_folder.append(row)
             print(
                 f"step {step}/{self.total_steps} {phase}  {rate:.2f} steps/s, {left} left  "
                 + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k),
@@ -364,22 +328,12 @@ class Trainer:
         with writer.as_default(self.step):
             tf.summary.image("grid", sheet[None])
 
-    def _card(self) -> str:
-        """The model card of a run folder."""
-        hours = float(self._seconds.numpy()) / 3600
-        starts = [json.loads(line) for line in (self._folder / "runs.jsonl").read_text().splitlines()]
-        return (
-            f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
-            f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples, {hours:.2f} hours, "
-            f"{len(self._shards)} pictures from `{self._config.data.train}`, {self._strategy.num_replicas_in_sync} "
-            f"replica(s).\n\n    {' '.join(starts[-1]['command'])}\n\nEffective configuration: `config.yaml`. "
-            "Losses: `metrics.jsonl`.\n"
-        )
-
     def _save(self) -> None:
         self._manager.save(checkpoint_number=self.step)
         if self._is_chief and self._export is not None:
-            zoo.save_model(self._folder, self._config, self.averaged_weights(), self._card())
+            done = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
+            card = self._run_folder.card(done, float(self._seconds.numpy()) / 3600, len(self._shards))
+            zoo.save_model(self._folder, self._config, self.averaged_weights(), card)
 
     def run(self, until: int | None = None) -> int:
         """Trains to the end of the last phase, or to step `until`.
@@ -393,7 +347,7 @@ class Trainer:
         train = self._config.train
         end = min(until or self.total_steps, self.total_steps)
         if self._is_chief:
-            self._open_folder()
+            self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief

@@ -1,0 +1,99 @@
+"""What a run writes down about itself.
+
+`config.yaml` (effective), `runs.jsonl` (every start: command, versions, devices), `metrics.jsonl` (a line per logged
+step, without repetitions across resumes), and the text of the model card. Beside them the trainer puts `checkpoints/`,
+`grids/`, `tensorboard/`, and `weights.npz` + `README.md`, which make the folder a model directory.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+import tfsketch
+from tfsketch import config as config_lib
+from tfsketch import images
+from tfsketch.config import Config
+from tfsketch.errors import TrainingError
+
+
+def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
+    """Raises TrainingError where `new` cannot go on from a run of `old`: other networks, size, seed or batch."""
+    old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
+    for tree in (old_tree, new_tree):
+        tree["batch_size"] = tree["train"]["batch_size"]
+        tree["model"] = {k: v for k, v in tree["model"].items() if k != "loss"}
+    for key in ("system", "image_size", "seed", "batch_size", "model"):
+        if old_tree[key] != new_tree[key]:
+            raise TrainingError(
+                f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
+                "the same, or choose another --model_dir"
+            )
+
+
+class RunFolder:
+    """A run's folder; nothing is written before `open`."""
+
+    def __init__(self, path: pathlib.Path, config: Config):
+        """Args:
+          path: the folder, made by `open` where it is missing.
+          config: the experiment.
+
+        Raises:
+          TrainingError: the folder holds a run that this configuration cannot resume.
+        """
+        self._path, self._config = path, config
+        if (path / "config.yaml").exists():
+            check_resumable(config_lib.load(path / "config.yaml"), config, path)
+
+    def open(self, step: int, replicas: int) -> None:
+        """Writes what describes this start, and drops log lines after the step that is resumed from."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        images.write_bytes(self._path / "config.yaml", config_lib.dump(self._config).encode())
+        start = {
+            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "step": step,
+            "command": sys.argv,
+            "tfsketch": tfsketch.__version__,
+            "tensorflow": tf.__version__,
+            "replicas": replicas,
+            "devices": [d.name for d in tf.config.list_logical_devices()],
+        }
+        with open(self._path / "runs.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(start) + "\n")
+        log = self._path / "metrics.jsonl"
+        if log.exists():
+            lines = []
+            for line in log.read_text(encoding="utf-8").splitlines():
+                try:
+                    if json.loads(line)["step"] <= step:
+                        lines.append(line + "\n")
+                except (json.JSONDecodeError, KeyError, TypeError):
+                    pass  # the line that a kill cut in two, or one that is not ours
+            images.write_bytes(log, "".join(lines).encode())
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Adds a line to `metrics.jsonl`."""
+        with open(self._path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def card(self, done: str, hours: float, pictures: int) -> str:
+        """The model card of a run, in Markdown.
+
+        Args:
+          done: how far it came, such as "10 of 20 steps of 8 examples".
+          hours: spent training, over all starts.
+          pictures: in the training set.
+        """
+        last = json.loads((self._path / "runs.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        return (
+            f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
+            f"{done}, {hours:.2f} hours, {pictures} pictures from `{self._config.data.train}`, "
+            f"{last['replicas']} replica(s).\n\n    {' '.join(last['command'])}\n\n"
+            "Effective configuration: `config.yaml`. Losses: `metrics.jsonl`.\n"
+        )
