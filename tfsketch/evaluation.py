@@ -248,7 +248,7 @@ def results_markdown(rows: Sequence[Row], origin: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"Protocol `{PROTOCOL}`: {rows[0]['pictures']} pictures of {origin['image_size']} px from "
-            f"`{origin['data']}`; model `{origin['model']}`{step}, weights `{origin['weights_sha256']}`, "
+            f"`{pathlib.Path(origin['data']).name}`; model `{pathlib.Path(origin['model']).name}`{step}, weights `{origin['weights_sha256']}`, "
             f"{origin['date'][:10]}. Made by `python -m tools.evaluate`; measures: `tfsketch/metrics.py`.",
             "",
             *body,
