@@ -280,7 +280,7 @@ def test_demo(model_dir, tmp_path):
     assert sheet.shape[1] > 5 * 192 and len(list((tmp_path / "demo").iterdir())) == 6
     mask = pictures["mask"][..., 0] > 0
     assert (pictures["result"][~mask] == pictures["input"][~mask]).all()
-    assert 0.1 <= mask.mean() <= 0.4  # what models are trained for
+    assert 0.02 <= mask.mean() <= 0.4  # what models are trained for
     # The layers are files that the tool takes, and the edit can be repeated from them.
     files = {name: tmp_path / f"demo/{name}.png" for name in names}
     assert (

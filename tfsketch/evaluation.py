@@ -241,6 +241,8 @@ def closing(rows: Sequence[Row]) -> str:
 
 def results_markdown(rows: Sequence[Row], origin: Mapping[str, Any]) -> str:
     """The rows as a Markdown table, with what was measured and how above it and the ratios below."""
+    # Folders by name: where they lay on the machine that measured is nobody's business.
+    data_name, model_name = pathlib.Path(origin["data"]).name, pathlib.Path(origin["model"]).name
     header, *lines = _cells(rows)
     header = [header[0], *(f"{name} ({'↓' if metrics.NAMES[name] == 'lower' else '↑'})" for name in header[1:])]
     step = f", step {origin['step']}" if origin["step"] is not None else ""
@@ -248,7 +250,7 @@ def results_markdown(rows: Sequence[Row], origin: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"Protocol `{PROTOCOL}`: {rows[0]['pictures']} pictures of {origin['image_size']} px from "
-            f"`{pathlib.Path(origin['data']).name}`; model `{pathlib.Path(origin['model']).name}`{step}, weights `{origin['weights_sha256']}`, "
+            f"`{data_name}`; model `{model_name}`{step}, weights `{origin['weights_sha256']}`, "
             f"{origin['date'][:10]}. Made by `python -m tools.evaluate`; measures: `tfsketch/metrics.py`.",
             "",
             *body,
