@@ -14,36 +14,21 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
+from tests.conftest import EDITING
 from tfsketch import images, models, zoo
 from tfsketch.batch import find_jobs
-from tfsketch.config import Config, GeneratorConfig, ScFeganConfig
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tools import edit
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TINY = Config(
-    image_size=32,
-    model=ScFeganConfig(
-        generator=GeneratorConfig(
-            width=4,
-            max_width=8,
-            stages=2,
-            kernels=(3, 3),
-            dilations=(2,),
-            norm="none",
-            upsampling="nearest",
-            head_width=4,
-        )
-    ),
-)
 
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
     tf.keras.utils.set_random_seed(1)
-    network = models.build(TINY)
+    network = models.build(EDITING)
     folder = tmp_path_factory.mktemp("model")
-    zoo.save_model(folder, TINY, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
+    zoo.save_model(folder, EDITING, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
     return folder
 
 

@@ -37,6 +37,23 @@ train:
   phases: [{name: pixels, steps: 2, loss: {adversarial: 0.0}}, {name: main, steps: 10}]
 """
 
+# What edits are tested with: the light generator at its smallest.
+EDITING = config_lib.Config(
+    image_size=32,
+    model=config_lib.ScFeganConfig(
+        generator=config_lib.GeneratorConfig(
+            width=4,
+            max_width=8,
+            stages=2,
+            kernels=(3, 3),
+            dilations=(2,),
+            norm="none",
+            upsampling="nearest",
+            head_width=4,
+        )
+    ),
+)
+
 
 def crops(count: int, side: int) -> list[np.ndarray]:
     """`count` squares of [side,side,3] uint8 cut from scikit-image's portrait, all different."""

@@ -8,27 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import EDITING
 from tfsketch import Editor, images, models
-from tfsketch.config import Config, GeneratorConfig, ScFeganConfig
 from tfsketch.editor import crop_square
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 
-SIDE = 32
-TINY = Config(
-    image_size=SIDE,
-    model=ScFeganConfig(
-        generator=GeneratorConfig(
-            width=4,
-            max_width=8,
-            stages=2,
-            kernels=(3, 3),
-            dilations=(2,),
-            norm="none",
-            upsampling="nearest",
-            head_width=4,
-        )
-    ),
-)
+SIDE = EDITING.image_size
 
 
 class Spy:
@@ -46,8 +31,8 @@ class Spy:
 @pytest.fixture(scope="module")
 def model():
     tf.keras.utils.set_random_seed(1)
-    network = models.build(TINY)
-    network.experiment = TINY
+    network = models.build(EDITING)
+    network.experiment = EDITING
     return network
 
 

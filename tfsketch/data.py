@@ -13,6 +13,7 @@ pictures are shuffled over the whole set at no cost in memory.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 import struct
 from collections.abc import Mapping, Sequence
@@ -160,15 +161,16 @@ def to_vocabulary(
     return example if seed is None else example | {"seed": seed}
 
 
+@functools.lru_cache(maxsize=2)
+def _permutation(seed: int, count: int, epoch: int) -> np.ndarray:
+    """The order of an epoch. Two are kept: around an epoch's end, parallel workers ask for both."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
 def _order(seed: int, count: int, position: int) -> int:
     """The number of the picture at a position of the stream: a permutation per epoch."""
     epoch, place = divmod(position, count)
-    if _order.cached[0] != (seed, count, epoch):  # one permutation is kept: the stream moves through epochs in order
-        _order.cached = ((seed, count, epoch), np.random.default_rng([seed, epoch]).permutation(count))
-    return int(_order.cached[1][place])
-
-
-_order.cached = ((-1, -1, -1), np.zeros(0, np.int64))
+    return int(_permutation(seed, count, epoch)[place])
 
 
 def batches(

@@ -162,8 +162,8 @@ def evaluate(
                     "mask": batch["mask"].numpy()[..., 0],
                     "sketch": batch["sketch"].numpy()[..., 0],
                     "color": data.to_uint8(batch["color"]),
-                    "painted": np.any(batch["color"].numpy() != 0, axis=-1),
-                }  # no uint8 level is 0 in [-1,1]
+                    "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
+                }
                 for method, pictures in outputs.items():
                     measured = metrics.measure(output=pictures, edges=sketcher(pictures), **given)
                     for name, numbers_ in measured.items():

@@ -13,11 +13,10 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfsketch import losses
+from tfsketch import losses, models
 from tfsketch.config import Config, ScFeganLossConfig
 from tfsketch.features import Vgg16
 from tfsketch.models.discriminators import PatchDiscriminator, conditioned
-from tfsketch.models.sc_fegan import Generator
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
 
 _FEATURE_TERMS = {
@@ -36,9 +35,7 @@ class ScFeganTask(Task):
     def __init__(self, config: Config):
         settings = config.model
         side = config.image_size
-        generator, discriminator = Generator(settings), PatchDiscriminator(settings.discriminator)
-        inputs = {"image": tf.zeros([1, side, side, 3]), "mask": tf.zeros([1, side, side, 1])}
-        generator(inputs)
+        generator, discriminator = models.build(config), PatchDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 8]))
         self.networks = {"generator": generator, "discriminator": discriminator}
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
