@@ -1,0 +1,63 @@
+"""Section `train`: the trainer, its phases and its optimisers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam for one player, and its learning-rate schedule."""
+
+    learning_rate: float = 1e-4
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    schedule: str = "constant"
+    """`constant`, `cosine` (to `final` of the rate over all steps) or `step` (to `final` of it at `step_at`)."""
+    final: float = 0.1
+    """What the schedule multiplies the rate by at its end."""
+    step_at: float = 0.7
+    """Share of all steps after which the schedule `step` drops the rate."""
+    warmup_steps: int = 0
+    """Steps over which the rate rises linearly from 0."""
+    clip_norm: float = 0.0
+    """Gradients are scaled down to this global norm; 0 leaves them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseConfig:
+    """A stretch of training with its own loss weights."""
+
+    name: str = "main"
+    steps: int = 100_000
+    loss: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Loss weights that differ from `model.loss` in this phase; a term of weight 0 is not computed at all."""
+    learning_rate: float = 1.0
+    """Multiplies every player's learning rate in this phase."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The trainer; see `training.trainer`."""
+
+    batch_size: int = 8
+    """Examples per step, over all replicas of all workers."""
+    phases: tuple[PhaseConfig, ...] = (PhaseConfig(),)
+    optimizers: dict[str, OptimizerConfig] = dataclasses.field(default_factory=dict)
+    """Per player (`generator`, `discriminator`); a player without one gets `OptimizerConfig()`."""
+    ema: float = 0.999
+    """Decay of the moving average of the exported networks' weights; 0 is none. Warms up as (1+t)/(10+t)."""
+    precision: str = "float32"
+    """`float32`, `mixed_float16` or `mixed_bfloat16`."""
+    jit_compile: bool = False
+    """Compile the step with XLA."""
+    strategy: str = "mirrored"
+    """`mirrored` (all local GPUs), `multi_worker` (from TF_CONFIG) or `default` (one device)."""
+    log_every: int = 50
+    image_every: int = 500
+    """Steps between grids of the same examples."""
+    image_count: int = 8
+    checkpoint_every: int = 500
+    keep_checkpoints: int = 3
+    init: str = ""
+    """A model directory or shipped model whose weights start the run."""
