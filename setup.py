@@ -46,7 +46,7 @@ FIRST = '; python_version < "3.12"'
 CURRENT = '; python_version >= "3.12"'
 
 # Binaries of tools/, by module name.
-BINARIES = ["convert_sc_fegan", "edit", "evaluate", "prepare_data", "train"]
+BINARIES = ["benchmark", "conditions", "convert_sc_fegan", "data_worker", "edit", "evaluate", "prepare_data", "train"]
 
 
 def version() -> str:
@@ -89,7 +89,10 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]==2.15.1" + FIRST, "tensorflow[and-cuda]==2.21.0" + CURRENT],
         "ui": ["gradio>=4.44"],
+        # prepare_data on Apache Beam's runners.
         "beam": ["apache-beam>=2.60"],
+        # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
+        "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
         "dev": ["pytest>=8", "ruff>=0.12"],
     },

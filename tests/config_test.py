@@ -1,5 +1,6 @@
 """Configurations: the tree, its overrides, and what it says to a mistyped key."""
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -45,6 +46,13 @@ def test_overrides_reach_nested_keys_lists_and_maps():
     assert loaded.train.optimizers["generator"].learning_rate == pytest.approx(2e-4)
 
 
+def test_a_part_of_a_section_keeps_the_rest_of_it():
+    """Of that section's own defaults: the colour brush is finer than a mask's."""
+    loaded = config.parse("color: {stroke: {angle: 30}}")
+    assert loaded.color.stroke == dataclasses.replace(config.ColorConfig().stroke, angle=30.0)
+    assert loaded.color.stroke.width != config.StrokeConfig().width
+
+
 @pytest.mark.parametrize(
     "text, overrides, expected",
     [
@@ -56,10 +64,15 @@ def test_overrides_reach_nested_keys_lists_and_maps():
         ("image_size: large", [], "expected int, found 'large'"),
         ("train: {jit_compile: 1}", [], "expected bool"),
         ("mask: {share: [0.1]}", [], "expected 2 values"),
-        ("mask: {share: [0.4, 0.1]}", [], "0 <= low <= high < 1"),
+        ("mask: {share: [0.4, 0.1]}", [], "0 <= low <= high <= 0.999"),
         ("image_size: 100", [], "multiple of 128"),
         ("model: {generator: {stages: 5}}", [], "expected 5 values"),
-        ("train: {precision: float8}", [], "expected one of float32"),
+        ("train: {precision: float8}", [], "train.precision: expected one of float32"),
+        ("hand: {abstraction: [0.5, 1.5]}", [], "hand.abstraction: expected 0 <= low <= high <= 1"),
+        ("data: {stored_size: 600}", [], "data.stored_size: expected 0, or from image_size"),
+        ("prepare: {styles: [hed, xdgo]}", [], "prepare.styles: expected one of hed, canny"),
+        ("mask: {large: [hole]}", [], "mask.large: expected one of half"),
+        ("system: face_parser\nimage_size: 100", [], "multiple of 32"),
         ("a: [", [], "expected YAML"),
         ("- 1", [], "expected a mapping"),
         ("", ["train.batch_size"], "expected key=value"),

@@ -73,7 +73,10 @@ def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     prepare.prepare(
         [str(root / "photos")],
         str(output),
-        config_lib.parse("image_size: 32\nsketch: {min_side: 64}\nmodel: {generator: {stages: 3, kernels: [3, 3, 3]}}"),
+        config_lib.parse(
+            "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
+            "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
+        ),
     )
     return str(output)
 

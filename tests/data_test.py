@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import data
+from tests.conftest import crops
+from tfsketch import config as config_lib
+from tfsketch import data, images
+from tfsketch.conditions import regions
+from tfsketch.config import AffineConfig
 from tfsketch.errors import DataError
 
 
@@ -62,27 +66,112 @@ def test_replicas_and_workers_share_the_same_examples(tiny, shards_folder, repli
             np.testing.assert_array_equal(whole[step][key], np.concatenate([j[key] for j in joined]))
 
 
-def test_mirroring_takes_all_conditions_along(tiny, shards_folder):
-    picture = data.Shards(shards_folder, 32)[0]
-    flipped = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, sketch_probability=1.0))
-    straight = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=False, sketch_probability=1.0))
+def _colored(side: int) -> data.Picture:
+    """A picture whose maps all tell where a pixel was: rows in red, columns in green and everywhere else."""
+    y, x = np.mgrid[:side, :side].astype(np.uint8)
+    image = np.dstack([y, x, np.zeros_like(x)])
+    return data.Picture("p", image, {"hed": x % 2, "canny": y % 2}, image[..., ::-1].copy(), x % 11)
+
+
+def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
+    """keras-cv crops by interpolation; with our whole corners it must copy, for every corner."""
+    stored = 40
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=stored))
+    moves, picture = data._Moves(config), _colored(stored)
+    stack = data._stack(picture, ["canny", "hed"])
     seen = set()
-    for seed in range(8):
-        a = data.draw(picture, np.random.default_rng(seed), flipped, training=True)
-        b = data.draw(picture, np.random.default_rng(seed), straight, training=True)
-        mirrored = not np.array_equal(a[0], picture.image)
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        chances = rng.random(3, np.float32)
+        moved = data._unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), ["canny", "hed"])
+        top, left = (int(c * 9) for c in chances[:2])
+        mirrored = bool(chances[2] < 0.5)
         seen.add(mirrored)
-        for x, y in zip(a[:5], b[:5]):
-            assert np.array_equal(x[:, ::-1] if mirrored else x, y)
+        cut = (slice(top, top + 32), slice(left, left + 32))
+        turn = (slice(None), slice(None, None, -1 if mirrored else 1))
+        np.testing.assert_array_equal(moved.image, picture.image[cut][turn])
+        np.testing.assert_array_equal(moved.color, picture.color[cut][turn])
+        np.testing.assert_array_equal(moved.regions, picture.regions[cut][turn])
+        for style in ("hed", "canny"):
+            np.testing.assert_array_equal(moved.sketches[style], picture.sketches[style][cut][turn])
     assert seen == {True, False}
+
+
+def test_turning_moves_picture_and_regions_alike():
+    side = 64
+    inside = np.zeros((side, side), np.uint8)
+    inside[20:40, 24:50] = 1
+    picture = data.Picture("p", np.dstack([inside * 255] * 3), {"hed": inside}, np.dstack([inside * 255] * 3), inside)
+    config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
+    for seed in range(5):
+        moved = data._warp(picture, np.random.default_rng(seed), config)
+        known = moved.regions != regions.IGNORED
+        bright = moved.image[..., 0] > 127
+        assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
+        assert not np.array_equal(moved.regions, inside)
+    lit = data._warp(picture, np.random.default_rng(1), AffineConfig(light=0.5))
+    assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
+
+
+def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
+    found = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
+    found[:20], found[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
+    picture = dataclasses.replace(_colored(64), regions=found)
+    kinds = set()
+    for seed in range(12):
+        hidden = data._occlude(picture, np.random.default_rng(seed))
+        changed = hidden.regions != found
+        (kind,) = set(np.unique(hidden.regions[changed]))
+        kinds.add(regions.REGIONS[kind])
+        assert np.array_equal(hidden.image[~changed], picture.image[~changed])
+        assert 0.02 <= changed.mean() <= 0.5
+        if regions.REGIONS[kind] == "hat":
+            assert not changed[26:].any()  # below the brows there is none
+    assert kinds == {"background", "hat"}
 
 
 def test_sketches_are_left_out_as_often_as_asked(tiny, shards_folder):
     picture = data.Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, sketch_probability=0.5))
-    kept = [data.draw(picture, np.random.default_rng(s), config, training=True)[2].any() for s in range(100)]
+    kept = [data.draw(picture, np.random.default_rng(s), config, True)["sketch"].any() for s in range(100)]
     assert 0.35 < np.mean(kept) < 0.65
-    assert all(data.draw(picture, np.random.default_rng(s), config, training=False)[2].any() for s in range(20))
+    assert all(data.draw(picture, np.random.default_rng(s), config, False)["sketch"].any() for s in range(20))
+
+
+def test_a_hand_draws_the_sketch_badly_in_training_only(tiny, shards_folder):
+    picture = data.Shards(shards_folder, 32)[0]
+    config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0)))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, sketch_probability=1.0))
+    bad = [data.draw(picture, np.random.default_rng(s), config, True)["sketch"] for s in range(5)]
+    assert not any(np.array_equal(lines, picture.sketches["hed"]) for lines in bad)
+    assert not np.array_equal(bad[0], bad[1])
+    assert np.array_equal(
+        data.draw(picture, np.random.default_rng(0), config, False)["sketch"], picture.sketches["hed"]
+    )
+
+
+def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
+    picture = data.Shards(shards_folder, 32)[0]
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))
+    with pytest.raises(DataError, match="style 'xdog', found hed.*prepare.styles"):
+        data.draw(picture, np.random.default_rng(0), config, True)
+    parser = config_lib.parse("{system: face_parser, image_size: 32, model: {stages: 3}}")
+    assert data.keys(parser) == ("image", "regions", "seed")
+    with pytest.raises(DataError, match="face regions.*prepare.regions"):
+        data.draw(dataclasses.replace(picture, regions=None), np.random.default_rng(0), parser, True)
+
+
+def test_bare_photographs_are_prepared_once(tiny, tmp_path):
+    for number, crop in enumerate(crops(3, 32)):
+        images.write_png(tmp_path / "photos" / f"{number}.png", crop)
+    config = dataclasses.replace(tiny, prepare=dataclasses.replace(tiny.prepare, regions="none"))
+    first = data.open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "scratch").glob("*.tfrecord")}
+    second = data.open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
+    assert len(first) == len(second) == 3 and files
+    assert files == {p: p.stat().st_mtime_ns for p in (tmp_path / "scratch").glob("*.tfrecord")}
+    with pytest.raises(DataError, match="prepare_data"):
+        data.open_pictures("", config, tmp_path / "scratch")
 
 
 def test_a_fixed_batch_never_changes(tiny, shards_folder):

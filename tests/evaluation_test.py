@@ -18,6 +18,7 @@ from tfsketch import data, evaluation, images, metrics, models, prepare, zoo
 from tfsketch.conditions import sketches
 from tfsketch.config import ColorConfig, Config, GeneratorConfig, MaskConfig, ScFeganConfig
 from tfsketch.errors import DataError, WeightsError
+from tfsketch.evaluation import editing, report
 
 METHODS = ["telea", "navier_stokes", "all", "sketch_blanked", "color_blanked", "both_blanked"]
 
@@ -49,8 +50,8 @@ def _photographs(tmp_path_factory) -> str:
 class _Canny:
     """An edge detector in microseconds, for tests of what is around it."""
 
-    def __init__(self, config):
-        del config
+    def __init__(self, config, style=None):
+        del config, style
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         return np.stack([cv2.Canny(picture, 100, 200) // 255 for picture in pictures])
@@ -68,11 +69,12 @@ def _results(model, photographs, tmp_path_factory):
 
 
 def test_rows_are_complete_and_finite(results):
-    rows, _ = results
+    found, _ = results
+    rows = found.rows
+    assert found.protocol == "free_form_10_40" and found.pictures == 3
     assert [row["method"] for row in rows] == METHODS
     for row in rows:
-        assert list(row) == ["protocol", "method", "pictures", *metrics.NAMES]
-        assert row["protocol"] == "free_form_10_40" and row["pictures"] == 3
+        assert list(row) == ["method", *metrics.NAMES]
         assert all(math.isfinite(row[name]) for name in metrics.NAMES)
     by = {row["method"]: row for row in rows}
     assert by["telea"]["l1_hole"] < by["all"]["l1_hole"]
@@ -81,18 +83,20 @@ def test_rows_are_complete_and_finite(results):
 
 
 def test_files_say_what_was_measured(results, model, photographs):
-    rows, output = results
+    found, output = results
+    rows = found.rows
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     assert [{key: line[key] for key in row} for line, row in zip(lines, rows)] == rows
     for line in lines:
         assert line["model"] == model and line["data"] == photographs and line["step"] == 12
-        assert line["image_size"] == 64 and line["date"].startswith("20") and len(line["weights_sha256"]) == 12
+        assert line["protocol"] == "free_form_10_40" and line["pictures"] == 3 and line["image_size"] == 64
+        assert line["date"].startswith("20") and len(line["weights_sha256"]) == 12
     sheet = images.read_rgb(output / "sheet.png")
     assert sheet.shape == (16 + 3 * 68, 7 * 68, 3)
     text = (output / "results.md").read_text()
     assert text == (output / "docs" / "results.md").read_text()
     assert all(f"| {method} | " in text for method in METHODS) and "step 12" in text
-    assert evaluation.closing(rows) in text
+    assert editing.closing(rows) in text
 
 
 @pytest.mark.usefixtures("fast")
@@ -104,18 +108,19 @@ def test_the_protocol_depends_on_the_pictures_only(model, photographs, tmp_path)
     first = evaluation.evaluate(model, photographs, output)
     second = evaluation.evaluate(model, shards, output)
     assert len((output / "metrics.jsonl").read_text().splitlines()) == 2 * len(METHODS)
-    for a, b in zip(first, second):
-        assert a["method"] == b["method"] and a["pictures"] == b["pictures"] == 3
+    assert first.pictures == second.pictures == 3
+    for a, b in zip(first.rows, second.rows):
+        assert a["method"] == b["method"]
         assert [a[n] for n in metrics.NAMES] == pytest.approx([b[n] for n in metrics.NAMES], rel=1e-5)
     for count, pictures in [(1, 1), (9, 3)]:
         a, b = (evaluation.evaluate(model, folder, output, count=count) for folder in (photographs, shards))
-        assert [row["pictures"] for row in a] == [row["pictures"] for row in b] == [pictures] * len(METHODS)
-        assert a[0]["l1_hole"] == b[0]["l1_hole"]
+        assert a.pictures == b.pictures == pictures
+        assert a.rows[0]["l1_hole"] == b.rows[0]["l1_hole"]
     other = tmp_path / "other"
     shutil.copytree(model, other)
     settings = dataclasses.replace(zoo.load_config(model), seed=3, mask=config.mask, color=config.color)
     (other / "config.yaml").write_text(config_lib.dump(settings))
-    for a, b in zip(first, evaluation.evaluate(other, photographs, output)):
+    for a, b in zip(first.rows, evaluation.evaluate(other, photographs, output).rows):
         assert [a[n] for n in metrics.NAMES] == pytest.approx([b[n] for n in metrics.NAMES], rel=1e-5)
 
 
@@ -124,8 +129,7 @@ def test_bad_photographs_are_named_and_left_out(model, photographs, tmp_path, ca
     folder = tmp_path / "photographs"
     shutil.copytree(photographs, folder)
     (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:500])
-    rows = evaluation.evaluate(model, folder, tmp_path / "output")
-    assert {row["pictures"] for row in rows} == {2}
+    assert evaluation.evaluate(model, folder, tmp_path / "output").pictures == 2
     assert "1.png" in capsys.readouterr().out
 
 
@@ -135,9 +139,9 @@ def test_baselines_do_not_look_under_the_mask_and_keep_the_rest(photographs):
     mask[20:40, 10:50] = 1
     other = image.copy()
     other[mask > 0] = 200
-    for method in evaluation.BASELINES:
-        filled = evaluation.inpaint(image, mask, method)
-        assert np.array_equal(filled, evaluation.inpaint(other, mask, method))
+    for method in editing.BASELINES:
+        filled = editing.inpaint(image, mask, method)
+        assert np.array_equal(filled, editing.inpaint(other, mask, method))
         assert np.array_equal(filled[mask == 0], image[mask == 0])
         assert metrics.l1_hole(image, filled, mask) < metrics.l1_hole(image, other, mask)
 
@@ -154,27 +158,26 @@ def test_masks_of_the_protocol_cover_10_to_40_percent(photographs, tmp_path):
 def test_a_section_of_markdown_is_replaced_and_the_rest_kept(tmp_path):
     path = tmp_path / "results.md"
     path.write_text("# Results\n\nbefore\n\n<!-- sc_fegan:begin -->\nold\n<!-- sc_fegan:end -->\n\nafter\n")
-    evaluation.write_section(path, "sc_fegan", "new")
+    report.write_section(path, "sc_fegan", "new")
     expected = "# Results\n\nbefore\n\n<!-- sc_fegan:begin -->\nnew\n<!-- sc_fegan:end -->\n\nafter\n"
     assert path.read_text() == expected
-    evaluation.write_section(path, "cali_sketch", "second")
+    report.write_section(path, "cali_sketch", "second")
     assert path.read_text() == expected + "\n<!-- cali_sketch:begin -->\nsecond\n<!-- cali_sketch:end -->\n"
     for broken in ["<!-- sc_fegan:end --> <!-- sc_fegan:begin -->", "<!-- sc_fegan:begin -->"]:
         path.write_text(broken)
         with pytest.raises(DataError, match="results.md"):
-            evaluation.write_section(path, "sc_fegan", "new")
+            report.write_section(path, "sc_fegan", "new")
         assert path.read_text() == broken
 
 
 def test_what_is_undefined_is_a_dash():
-    rows = [
-        {"protocol": "p", "method": method, "pictures": 1, **dict.fromkeys(metrics.NAMES, 0.0), "color_error": None}
-        for method in METHODS
-    ]
-    assert evaluation.table(rows).splitlines()[1].endswith(" -")
-    assert len({len(line) for line in evaluation.table(rows).splitlines()}) == 1
-    assert "color_error - of color_blanked's" in evaluation.closing(rows)
-    assert "sketch_f1 - of sketch_blanked's" in evaluation.closing(rows)  # and no division by zero
+    rows = [{"method": method, **dict.fromkeys(metrics.NAMES, 0.0), "color_error": None} for method in METHODS]
+    columns = {name: report.Column(better) for name, better in metrics.NAMES.items()}
+    results = report.Results("p", 1, columns, rows, "", [], [])
+    assert results.table().splitlines()[1].endswith(" -")
+    assert len({len(line) for line in results.table().splitlines()}) == 1
+    assert "color_error - of color_blanked's" in editing.closing(rows)
+    assert "sketch_f1 - of sketch_blanked's" in editing.closing(rows)  # and no division by zero
 
 
 def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp_path):

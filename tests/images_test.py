@@ -91,6 +91,47 @@ def test_other_modes_become_rgb(tmp_path):
         images.read_rgb(tmp_path / "float.tiff")
 
 
+def test_animations_and_pages_are_refused(tmp_path):
+    frames = [Image.fromarray(_photo()), Image.fromarray(255 - _photo())]
+    for name, kind in (("a.webp", None), ("a.tiff", None), ("apng.png", "PNG"), ("gif.png", "GIF")):
+        frames[0].save(tmp_path / name, kind, save_all=True, append_images=frames[1:])
+        with pytest.raises(ImageError, match=f"{name}: expected one picture, found several"):
+            images.read_rgb(tmp_path / name)
+        frames[0].save(tmp_path / name, kind)
+        assert images.read_rgb(tmp_path / name).shape == (24, 32, 3)
+    frames[0].save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(images.read_rgb(tmp_path / "phone.jpg").astype(int) - _photo()).mean() < 60
+
+
+def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):
+    images.write_png(tmp_path / "a.png", _photo())
+    data = (tmp_path / "a.png").read_bytes()
+    assert (images.read_rgb("archive.zip/a.png", data) == _photo()).all()
+    for broken, found in ((data[:100], "OSError"), (b"", "an empty file"), (b"text", "cannot identify")):
+        with pytest.raises(ImageError, match=f"archive.zip/a.png: .* found .*{found}") as error:
+            images.read_rgb("archive.zip/a.png", broken)
+        assert "0x" not in str(error.value)  # no address: a report must not change from run to run
+    monkeypatch.setattr(images, "MAX_BYTES", 50)
+    for where in ((tmp_path / "a.png",), ("archive.zip/a.png", data)):
+        with pytest.raises(ImageError, match=f"a.png: expected at most 50 bytes, found {len(data):,}"):
+            images.read_rgb(*where)
+
+
+def test_labels_are_indices(tmp_path):
+    labels = np.arange(24 * 32).reshape(24, 32).astype(np.uint8) % 19
+    picture = Image.fromarray(labels, "P")
+    picture.putpalette([255 - i // 3 for i in range(768)])
+    picture.save(tmp_path / "palette.png")
+    Image.fromarray(labels).save(tmp_path / "grey.png")
+    for name in ("palette.png", "grey.png"):
+        assert (images.read_labels(tmp_path / name) == labels).all()
+    images.write_png(tmp_path / "colors.png", _photo())
+    with pytest.raises(
+        ImageError, match="colors.png: expected labels as a palette or 8-bit grey picture, found mode RGB"
+    ):
+        images.read_labels(tmp_path / "colors.png")
+
+
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise

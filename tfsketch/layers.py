@@ -36,6 +36,29 @@ def instance_norm(x: tf.Tensor) -> tf.Tensor:
     return tf.cast((y - mean) * tf.math.rsqrt(variance + 1e-5), x.dtype)
 
 
+class InstanceNorm(tf.keras.layers.Layer):
+    """Instance norm with a learned scale and offset per channel.
+
+    The same as `GroupNormalization(groups=-1)`, in two passes over the map instead of many: with Keras' layer a step of
+    the face parser's training takes 1.6 times as long on a CPU."""
+
+    def __init__(self, gamma_initializer: str = "ones", **kwargs):
+        super().__init__(**kwargs)
+        self.gamma_initializer = gamma_initializer
+
+    def build(self, shape: tf.TensorShape) -> None:
+        self.gamma = self.add_weight(name="gamma", shape=(int(shape[-1]),), initializer=self.gamma_initializer)
+        self.beta = self.add_weight(name="beta", shape=(int(shape[-1]),), initializer="zeros")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """[B,H,W,C] -> the same shape; statistics in float32."""
+        y = tf.cast(x, tf.float32)
+        mean, variance = tf.nn.moments(y, axes=[1, 2], keepdims=True)
+        scale = tf.math.rsqrt(variance + 1e-5) * tf.cast(self.gamma, tf.float32)
+        offset = tf.cast(self.beta, tf.float32) - mean * scale
+        return x * tf.cast(scale, x.dtype) + tf.cast(offset, x.dtype)
+
+
 _NORMS = {"lrn": local_response_norm, "instance": instance_norm, "none": tf.identity}
 
 
@@ -135,15 +158,25 @@ class SpectralConv2D(tf.keras.layers.Layer):
     wrappers lose by overwriting the kernel.
     """
 
-    def __init__(self, filters: int, kernel_size: int, strides: int = 1, use_bias: bool = True, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        use_bias: bool = True,
+        padding: str = "SAME",
+        dilation: int = 1,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.use_bias = filters, kernel_size, strides, use_bias
+        self.padding, self.dilation = padding, dilation
 
     def build(self, shape: tf.TensorShape) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             initializer="he_normal",
-            shape=(self.kernel_size, self.kernel_size, int(shape[-1]), self.filters),
+            shape=self._kernel_shape(int(shape[-1])),
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
@@ -159,10 +192,16 @@ class SpectralConv2D(tf.keras.layers.Layer):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
+    def _kernel_shape(self, channels: int) -> tuple[int, int, int, int]:
+        return self.kernel_size, self.kernel_size, channels, self.filters
+
+    def _matrix(self, w: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(w, [-1, self.filters])
+
     def normalized_kernel(self, update: bool) -> tf.Tensor:
         """w / sigma(w) in the compute dtype; `update` moves u by one power iteration."""
         w = tf.cast(self.kernel, tf.float32)
-        flat = tf.reshape(w, [-1, self.filters])
+        flat = self._matrix(w)
         fixed = tf.stop_gradient(flat)
         u = tf.convert_to_tensor(self.u)
         v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
@@ -174,6 +213,26 @@ class SpectralConv2D(tf.keras.layers.Layer):
         return tf.cast(w / (sigma + 1e-12), self.compute_dtype)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters]."""
-        y = tf.nn.conv2d(x, self.normalized_kernel(update=training), self.strides, "SAME")
+        """[B,H,W,C] -> [B,h,w,filters]; h and w as in `tf.nn.conv2d` with this padding."""
+        kernel = self.normalized_kernel(update=training)
+        y = tf.nn.conv2d(x, kernel, self.strides, self.padding, dilations=self.dilation)
+        return tf.nn.bias_add(y, self.bias) if self.use_bias else y
+
+
+class SpectralConv2DTranspose(SpectralConv2D):
+    """Transposed convolution with a spectrally normalised kernel; sigma is that of the kernel reshaped to
+    [kh*kw*in, out], as in `SpectralConv2D`. Only the padding SAME is meant."""
+
+    def _kernel_shape(self, channels: int) -> tuple[int, int, int, int]:
+        return self.kernel_size, self.kernel_size, self.filters, channels
+
+    def _matrix(self, w: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.transpose(w, [0, 1, 3, 2]), [-1, self.filters])
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[B,H,W,C] -> [B,strides*H,strides*W,filters]."""
+        shape = tf.shape(x)
+        target = tf.stack([shape[0], self.strides * shape[1], self.strides * shape[2], self.filters])
+        y = tf.nn.conv2d_transpose(x, self.normalized_kernel(update=training), target, self.strides, "SAME")
+        y = tf.ensure_shape(y, [x.shape[0], *(s and s * self.strides for s in x.shape[1:3]), self.filters])
         return tf.nn.bias_add(y, self.bias) if self.use_bias else y

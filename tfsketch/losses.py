@@ -73,6 +73,32 @@ def total_variation(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return (tf.reduce_sum(rows, axis=[1, 2, 3]) + tf.reduce_sum(columns, axis=[1, 2, 3])) / values
 
 
+def total_variation_printed(image: tf.Tensor) -> tf.Tensor:
+    """Mean of |dP/dx - dP/dy| over the pixels that have both neighbours, as Cali-Sketch prints it.
+
+    The difference of the two gradients is zero on a picture that rises equally along both axes, however steeply: very
+    likely a misprint of their sum, which is `total_variation` with a mask of ones."""
+    along_x = image[:, :-1, 1:] - image[:, :-1, :-1]
+    along_y = image[:, 1:, :-1] - image[:, :-1, :-1]
+    return _mean(tf.abs(along_x - along_y))
+
+
+def feature_matching(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Sum over a discriminator's layers i of ||D_i(truth) - D_i(generated)||_1 / N_i (Cali-Sketch's calibration loss;
+    Wang et al., CVPR 2018). What the truth looks like to the discriminator is a constant: no gradient goes there."""
+    return perceptual(features, {name: tf.stop_gradient(maps) for name, maps in truth.items()})
+
+
+def critic_least_squares(real: tf.Tensor, fake: tf.Tensor, fake_label: float, real_label: float) -> tf.Tensor:
+    """1/2 E[(D(real) - b)^2] + 1/2 E[(D(fake) - a)^2], a = `fake_label`, b = `real_label` (LSGAN, Mao et al. 2017)."""
+    return 0.5 * (_mean(tf.square(real - real_label)) + _mean(tf.square(fake - fake_label)))
+
+
+def generator_least_squares(fake: tf.Tensor, wanted_label: float) -> tf.Tensor:
+    """1/2 E[(D(fake) - c)^2], c = `wanted_label`: the generator's half of LSGAN."""
+    return 0.5 * _mean(tf.square(fake - wanted_label))
+
+
 def generator_adversarial(fake: tf.Tensor) -> tf.Tensor:
     """-E[D(fake)], the generator's term of both the Wasserstein and the hinge loss. `fake` is D's output map."""
     return -_mean(fake)
@@ -127,3 +153,39 @@ def per_example_uniform(seed: tf.Tensor, salt: int) -> tf.Tensor:
     return tf.map_fn(
         lambda s: tf.random.stateless_uniform([], s + tf.constant([0, salt])), seed, fn_output_signature=tf.float32
     )
+
+
+def cross_entropy(logits: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
+    """Mean over the known pixels of -log p(true region).
+
+    Args:
+      logits: [B,H,W,R].
+      regions: [B,H,W,1] int32; values from R on (`conditions.regions.IGNORED`) count nowhere.
+    """
+    labels = regions[..., 0]
+    known = tf.cast(labels < logits.shape[-1], tf.float32)
+    values = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tf.minimum(labels, logits.shape[-1] - 1), tf.cast(logits, tf.float32)
+    )
+    return tf.reduce_sum(values * known, axis=[1, 2]) / tf.maximum(tf.reduce_sum(known, axis=[1, 2]), 1.0)
+
+
+def dice(probabilities: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
+    """1 - the mean over regions of the soft Dice coefficient 2 sum(p t) / (sum(p) + sum(t)) (Milletari et al., 3DV
+    2016, without their squares).
+
+    Regions that an example does not show have nothing to overlap with and are left out of its mean.
+
+    Args:
+      probabilities: [B,H,W,R].
+      regions: as in `cross_entropy`.
+    """
+    labels, depth = regions[..., 0], probabilities.shape[-1]
+    truth = tf.one_hot(labels, depth)  # all zero where ignored
+    known = tf.cast(labels < depth, tf.float32)[..., None]
+    both = tf.reduce_sum(probabilities * truth, axis=[1, 2])
+    sizes = tf.reduce_sum(truth, axis=[1, 2])
+    total = tf.reduce_sum(probabilities * known, axis=[1, 2]) + sizes
+    present = tf.cast(sizes > 0, tf.float32)
+    coefficient = tf.reduce_sum(2.0 * both / tf.maximum(total, 1.0) * present, axis=-1)
+    return 1.0 - coefficient / tf.maximum(tf.reduce_sum(present, axis=-1), 1.0)

@@ -1,9 +1,9 @@
-"""Measures of a model on a hold-out, beside classical inpainting and beside blanked conditions.
+"""Measures of a model on a hold-out, by the protocol of its system.
 
     python -m tools.evaluate --model=sc_fegan --data=data/holdout --output=out/evaluation
 
 --data is a folder of shards (tools.prepare_data) or of photographs. OUTPUT gets metrics.jsonl (appended), results.md
-and the contact sheet sheet.png. The protocol is fixed (see tfsketch/evaluation.py); the measures: tfsketch/metrics.py.
+and the contact sheet sheet.png. The protocols are fixed: see tfsketch/evaluation/.
 """
 
 from absl import flags
@@ -24,12 +24,12 @@ _MARKDOWN = flags.DEFINE_string(
 
 def _main(argv: list[str]) -> None:
     del argv
-    rows = evaluation.evaluate(
+    results = evaluation.evaluate(
         _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value
     )
     print(
-        f"{evaluation.table(rows)}\n{evaluation.closing(rows)}\n"
-        f"{rows[0]['pictures']} pictures; metrics.jsonl, results.md and sheet.png are in {_OUTPUT.value}"
+        f"{results.table()}\n{results.closing}\n{results.pictures} pictures; "
+        f"metrics.jsonl, results.md and sheet.png are in {_OUTPUT.value}"
     )
 
 

@@ -1,31 +1,55 @@
-"""Photographs in folders -> TFRecord shards with sketches and colour maps, and a contact sheet.
+"""Photographs -> TFRecord shards with sketches, colour maps and face regions, a report, and a contact sheet.
 
-    python -m tools.prepare_data --input=photos --output=data/photos --config=configs/sc_fegan_faces_128.yaml
+    python -m tools.prepare_data --input=photos,more.zip,list.txt --output=data/photos --config=configs/X.yaml
 
-Run again on the same --output after a kill, it goes on. Bad pictures are named in OUTPUT/refused.txt and skipped; the
-exit status is then 1.
+--input takes folders, zip archives and text files that name a photograph a line. Run again on the same --output after a
+kill, it goes on. Bad pictures and duplicates are named in OUTPUT/report.txt and skipped; with a bad one the exit status
+is 1. With --runner an Apache Beam pipeline does the work (extra `beam`), here or on other machines that share the
+folders, and makes the same files; its own flags are passed on with --beam:
+
+    python -m tools.prepare_data --runner=DirectRunner --beam=--direct_num_workers=4 \
+        --beam=--direct_running_mode=multi_processing ...
 """
+
+import os
+import pathlib
 
 from absl import flags
 
 from tfsketch import cli, config, data, prepare
 
-_INPUT = flags.DEFINE_list("input", None, "Folders of photographs, separated by commas.", required=True)
+_INPUT = flags.DEFINE_list("input", None, "Folders, zip archives and lists, separated by commas.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
-_CONFIG = flags.DEFINE_string("config", None, "Experiment whose image_size, sketch and color are used.", required=True)
+_CONFIG = flags.DEFINE_string("config", None, "Experiment whose sizes, prepare, sketch and color count.", required=True)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
 _ONLY = flags.DEFINE_string("only", "", "File listing the only pictures to take, one folder/name a line.")
 _EXCLUDE = flags.DEFINE_string("exclude", "", "File listing pictures to leave out, such as a hold-out.")
+_LABELS = flags.DEFINE_string("labels", "", "Folder of CelebAMask-HQ label pictures, for prepare.regions=labels.")
+_WORKERS = flags.DEFINE_integer("workers", os.cpu_count(), "Processes on this machine.", lower_bound=1)
+_RUNNER = flags.DEFINE_string("runner", "", "Apache Beam runner, such as DirectRunner, instead of --workers.")
+_BEAM = flags.DEFINE_multi_string("beam", [], "A flag for the Beam runner, such as --direct_num_workers=4; repeatable.")
+
+
+def _execute() -> prepare.Execute:
+    """Who does the work."""
+    if not _RUNNER.value:
+        return prepare.processes(_WORKERS.value)
+    from tfsketch import prepare_beam
+
+    return prepare_beam.pipeline([f"--runner={_RUNNER.value}", *_BEAM.value])
 
 
 def _main(argv: list[str]) -> int:
     del argv
     settings = config.load(_CONFIG.value, _SET.value)
-    report = prepare.prepare(_INPUT.value, _OUTPUT.value, settings, _ONLY.value, _EXCLUDE.value)
-    sheet = data.sheet_of_shards(_OUTPUT.value, settings)
-    print(f"{report.written} pictures in {_OUTPUT.value}, {len(report.refused)} refused, contact sheet {sheet}")
-    for line in report.refused:
-        print(f"refused: {line}")
+    folder = _OUTPUT.value
+    report = prepare.prepare(
+        _INPUT.value, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute()
+    )
+    for part in [folder, os.path.join(folder, "validation")]:
+        if any(pathlib.Path(part).glob("*.tfrecord")):
+            print(f"contact sheet: {data.sheet_of_shards(part, settings)}")
+    print(str(report), end="")
     return 1 if report.refused else 0
 
 

@@ -2,38 +2,103 @@
 
 SC-FEGAN's algorithm 1 (Jo & Park 2019): strokes from random points, each a zig-zag of lines whose direction turns by a
 random angle and flips at every second vertex, a line starting at the eyes, and at random the hair of a face parser. The
-paper gives no numbers; the defaults in `config.MaskConfig` are ours, near DeepFill v2's brush (Yu et al. 2019). What is
-ours beside that: strokes are added until the covered share reaches a target drawn from an exact range, because a hole's
-size decides how hard an example is, and reports are only comparable at a known share.
+paper gives no numbers; the defaults in `config.MaskConfig` are ours, near DeepFill v2's brush (Yu et al. 2019).
+
+Ours beside that, because people also erase otherwise:
+
+- an exact share: strokes are added until the covered share reaches a target drawn from a range, since a hole's size
+  decides how hard an example is, and reports are only comparable at a known share;
+- curved strokes, which wander or scribble to and fro as a mouse does, in the place of zig-zags (`StrokeConfig.curved`);
+- whole regions other than hair (`MaskConfig.regions`), grown by a few pixels, and rectangles;
+- large holes (`MaskConfig.large`): each is the level set of a smooth function (a plane, or a distance from a point),
+  whose level is the quantile that gives the drawn share, so that here too the share is exact;
+- masks that grow over a training (`MaskConfig.growth`).
 
 Masks are [H,W] uint8 in {0,1}, 1 = regenerate. All lengths in the config are shares of the picture's shorter side.
-Everything is a function of the given `numpy.random.Generator`: the same generator state gives the same mask.
+Everything is a function of the given `numpy.random.Generator`: the same generator state gives the same mask. What is
+off in the config draws no random number, so that switching one thing on leaves the masks of older protocols alone.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from tfsketch.conditions import regions as regions_lib
 from tfsketch.config import MaskConfig, StrokeConfig
+from tfsketch.errors import ConfigError
+
+_SAMPLES = 8  # lines from one vertex to the next of a curve: no corner is seen at 512 px
+_T = np.arange(_SAMPLES) / _SAMPLES
+_SPLINE = np.stack([(1 - _T) ** 2, 1 + 2 * _T - 2 * _T**2, _T**2], axis=1) / 2  # quadratic B-spline, uniform
+_OVERSHOOTS = 16  # tries to draw a stroke that fits the range before pixels fill it
 
 
 def _zigzag(
-    rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig, start: tuple[float, float] | None = None
-) -> tuple[np.ndarray, int]:
-    """One stroke: ([N,2] integer points as (x, y), width in pixels)."""
+    rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig, start: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """One stroke: ([N+1,2] int32 points as (x, y), [N] widths of its lines in pixels)."""
     height, width = size
     side = min(size)
     x, y = start if start is not None else (rng.uniform(0, width), rng.uniform(0, height))
     heading = rng.uniform(0, 360)
     points = [(x, y)]
     for vertex in range(rng.integers(config.vertices[0], config.vertices[1] + 1)):
-        angle = heading + rng.uniform(-config.angle, config.angle) + (180 if vertex % 2 else 0)
+        angle = np.radians(heading + rng.uniform(-config.angle, config.angle) + (180 if vertex % 2 else 0))
         length = rng.uniform(*config.length) * side
-        x = float(np.clip(x + length * np.cos(np.radians(angle)), 0, width - 1))
-        y = float(np.clip(y + length * np.sin(np.radians(angle)), 0, height - 1))
+        x = min(max(x + length * np.cos(angle), 0), width - 1)
+        y = min(max(y + length * np.sin(angle), 0), height - 1)
         points.append((x, y))
-    return np.round(points).astype(np.int32), max(1, round(rng.uniform(*config.width) * side))
+    brush = max(1, round(rng.uniform(*config.width) * side))
+    return np.round(points).astype(np.int32), np.full(len(points) - 1, brush)
+
+
+def _curve(
+    rng: np.random.Generator, size: tuple[int, int], config: StrokeConfig, start: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """One smooth stroke, as `_zigzag`; the width is 0 where the brush is lifted.
+
+    Half of the strokes scribble to and fro, the others wander. The vertices are the control points of a quadratic
+    B-spline, which begins in the first and ends in the last of them and has no corners in between. What would leave the
+    picture is mirrored back, because a stroke that was clipped would run along the border.
+    """
+    height, width = size
+    count = int(rng.integers(config.vertices[0], config.vertices[1] + 1))
+    x, y = start if start is not None else (rng.uniform(0, width), rng.uniform(0, height))
+    turns = rng.uniform(-config.angle, config.angle, count)
+    scribbles = rng.random() < 0.5
+    headings = np.radians(rng.uniform(0, 360) + (turns + 180 * (np.arange(count) % 2) if scribbles else turns.cumsum()))
+    lengths = rng.uniform(*config.length, count) * min(size)
+    steps = np.zeros(count + 3, complex)  # x + iy; the spline needs the first and the last vertex twice
+    steps[2:-1] = lengths * np.exp(1j * headings)
+    steps[0] = complex(x, y)
+    vertices = steps.cumsum()
+    curve = (_SPLINE @ np.stack([vertices[:-2], vertices[1:-1], vertices[2:]])).T.reshape(-1)
+    points = np.append(curve, vertices[-1]).view(np.float64).reshape(-1, 2)
+    far = np.array([max(width - 1.0, 1.0), max(height - 1.0, 1.0)])
+    points = far - np.abs(points % (2 * far) - far)
+    widths = np.full(len(points) - 1, rng.uniform(*config.width) * min(size))
+    if config.taper:
+        waves, phase = rng.uniform(0.5, 2.0), rng.uniform(0, 1)
+        along = np.arange(len(widths)) * (waves / len(widths)) + phase
+        widths *= 1 - config.taper * (0.5 + 0.5 * np.cos(2 * np.pi * along))
+    widths = np.maximum(np.round(widths), 1)
+    if config.gap:
+        lifted = rng.random(len(widths) // _SAMPLES) < config.gap
+        lifted[0] = False
+        widths *= ~np.repeat(lifted, _SAMPLES)
+    return np.round(points).astype(np.int32), widths.astype(int)
+
+
+def _draw(mask: np.ndarray, points: np.ndarray, widths: np.ndarray, value: int) -> None:
+    """Draws the lines of a stroke in place, with round joints and ends."""
+    runs = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
+    for a, b in zip(runs[:-1], runs[1:]):
+        if widths[a]:
+            cv2.polylines(mask, [points[a : b + 1]], False, value, int(widths[a]))
 
 
 def strokes(
@@ -43,81 +108,191 @@ def strokes(
     share: float,
     upper: float,
     mask: np.ndarray | None = None,
-    starts: tuple[tuple[float, float], ...] = (),
+    starts: Sequence[tuple[float, float]] = (),
+    numbered: bool = False,
 ) -> np.ndarray:
-    """Adds zig-zag strokes until they cover a share of the picture.
+    """Adds strokes until they cover a share of the picture.
 
     Args:
       rng: source of all randomness.
       size: (height, width).
-      config: vertices, angle, length and width of a stroke.
+      config: vertices, angle, length and width of a stroke, and the chance of curves.
       share: strokes are added until at least this share of all pixels is covered.
       upper: no more than this share is ever covered (unless `mask` already does).
       mask: what to start from, [H,W] uint8 in {0,1}; empty by default.
       starts: points (x, y) in pixels at which the first strokes begin, such as the eyes.
+      numbered: mark each stroke by its number, from 1 and at most 255, later ones over earlier ones; stroke n begins at
+        `starts[n - 1]`.
 
     Returns:
-      A new [H,W] uint8 mask in {0,1} whose covered share lies in [share, upper].
+      A new [H,W] uint8 mask in {0,1}, or of numbers, whose covered share lies in [share, upper]: to the pixel, where no
+      number of pixels lies in between.
     """
     mask = np.zeros(size, np.uint8) if mask is None else mask.copy()
-    total = size[0] * size[1]
-    queue = list(starts)
-    overshoots = 0
-    while (covered := np.count_nonzero(mask)) < share * total:
-        points, width = _zigzag(rng, size, config, queue.pop(0) if queue else None)
-        # A line that would overshoot is drawn again, thinner each time, so that any range above one pixel is reached.
-        width = max(1, width >> min(overshoots, 8))
-        for a, b in zip(points[:-1], points[1:]):
+    most = math.floor(upper * mask.size)
+    goal = min(math.ceil(share * mask.size), most)
+    covered = cv2.countNonZero(mask)
+    stroke = _curve if config.curved and rng.random() < config.curved else _zigzag
+    number = overshoots = 0
+    while covered < goal:
+        points, widths = stroke(rng, size, config, starts[number] if number < len(starts) else None)
+        number += 1
+        value = min(number, 255) if numbered else 1
+        if overshoots:
+            # A line that would overshoot is drawn again, thinner each time, so that any range above a pixel is reached.
+            widths = np.where(widths, np.maximum(1, widths >> min(overshoots, 8)), 0)
+        done, step = 0, len(widths)
+        while True:  # all of its lines; if that is too much, half as many, down to the line that reaches the goal
             trial = mask.copy()
-            cv2.line(trial, a.tolist(), b.tolist(), 1, width)
-            cv2.circle(trial, b.tolist(), width // 2, 1, -1)
-            covered = np.count_nonzero(trial)
-            if covered > upper * total:
-                overshoots += 1
-                if overshoots > 16:  # the range is narrower than any line: fill it pixel by pixel
-                    free = np.flatnonzero(mask == 0)
-                    missing = int(np.ceil(share * total)) - np.count_nonzero(mask)
-                    mask.flat[rng.choice(free, size=missing, replace=False)] = 1
-                    return mask
+            _draw(trial, points[done : done + step + 1], widths[done : done + step], value)
+            now = cv2.countNonZero(trial)
+            if now < goal:
+                mask, covered, done = trial, now, done + step
+                if done == len(widths):
+                    break
+            elif step == 1:
+                if now <= most:
+                    mask, covered = trial, now
+                else:
+                    overshoots += 1
                 break
-            mask = trial
-            if covered >= share * total:
-                break
+            step = max(1, step // 2)
+        if overshoots > _OVERSHOOTS:  # the range is narrower than any line: fill it pixel by pixel
+            free = np.flatnonzero(mask == 0)
+            mask.flat[rng.choice(free, size=goal - covered, replace=False)] = value
+            break
     return mask
 
 
-def free_form(
-    rng: np.random.Generator, size: tuple[int, int], config: MaskConfig, region: np.ndarray | None = None
+def grow(mask: np.ndarray, radius: int) -> np.ndarray:
+    """A mask grown by some pixels in all directions, [H,W] uint8."""
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
+
+
+def _region(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig, upper: float) -> np.ndarray:
+    """One of the configured regions, whole and grown, if one fits under the share; else nothing: [H,W] uint8."""
+    for name in rng.permutation(config.regions):
+        radius = round(rng.uniform(0, config.region_dilation) * min(regions.shape))
+        part = grow(regions_lib.mask_of(regions, str(name)), radius)
+        if 0 < cv2.countNonZero(part) <= upper * part.size:
+            return part
+    return np.zeros_like(regions)
+
+
+def _eyes(config: MaskConfig, regions: np.ndarray | None) -> Sequence[tuple[float, float]]:
+    """Where the eyes are, as shares of (width, height): in the region map if it shows them, else as configured."""
+    if regions is None:
+        return config.eyes
+    height, width = regions.shape
+    found = regions_lib.centers(regions, "eyes") or regions_lib.centers(regions, "glasses")
+    return [(x / width, y / height) for x, y in found] or config.eyes
+
+
+def _large(
+    rng: np.random.Generator, size: tuple[int, int], config: MaskConfig, regions: np.ndarray | None
 ) -> np.ndarray:
-    """A free-form mask for training or evaluation.
+    """A large hole, [H,W] uint8; its covered share lies in `large_share`."""
+    height, width = size
+    total = height * width
+    lower, upper = config.large_share
+    most = math.floor(upper * total)
+    pixels = int(np.clip(round(rng.uniform(lower, upper) * total), min(math.ceil(lower * total), most), most))
+    kind = str(rng.choice(config.large))
+    y = (np.arange(height) + 0.5)[:, None] / height
+    x = (np.arange(width) + 0.5)[None] / width
+
+    def distance(center: tuple[float, float], aspect: float, power: float) -> np.ndarray:
+        """From a point, in a norm whose unit ball is an ellipse (power 2) or nearly a rectangle (12)."""
+        return (np.abs(x - center[0]) / aspect) ** power + np.abs(y - center[1]) ** power
+
+    if kind == "half":
+        angle = np.radians(90 * rng.integers(4) + rng.uniform(-15, 15))
+        level = x * np.cos(angle) + y * np.sin(angle)
+    elif kind == "face":
+        found = None if regions is None else cv2.moments(regions_lib.mask_of(regions, "face"), binaryImage=True)
+        if found is not None and found["m00"] > 0:
+            center = (found["m10"] / found["m00"] / width, found["m01"] / found["m00"] / height)
+            aspect = math.sqrt((found["mu20"] + 1) / (found["mu02"] + 1)) * height / width
+        else:
+            # In FFHQ's alignment, a face's middle is a tenth of the picture below the eyes.
+            center = tuple(np.mean(config.eyes, axis=0) + (0.0, 0.1))
+            aspect = 0.75
+        shift = rng.uniform(-0.03, 0.03, 2)
+        level = distance((center[0] + shift[0], center[1] + shift[1]), aspect * rng.uniform(0.85, 1.15), 2)
+    elif kind == "inner":
+        level = distance(tuple(rng.uniform(0.47, 0.53, 2)), rng.uniform(0.95, 1.05), 12)
+    elif kind == "outer":
+        level = -distance(tuple(rng.uniform(0.1, 0.9, 2)), rng.uniform(0.6, 1.6), rng.choice([2, 12]))
+    else:
+        raise ConfigError(f"mask.large: expected half, face, inner or outer, found {kind!r}")
+    # Of pixels that lie exactly at the level, none of which there are as a rule, the first are taken.
+    order = np.argpartition(level, pixels - 1, axis=None)[:pixels]
+    mask = np.zeros(total, np.uint8)
+    mask[order] = 1
+    return mask.reshape(size)
+
+
+def free_form(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    config: MaskConfig,
+    regions: np.ndarray | None = None,
+    progress: float = 1.0,
+) -> np.ndarray:
+    """A mask for training or evaluation.
 
     Args:
       rng: source of all randomness.
       size: (height, width).
-      config: the covered share, the strokes, the chances of an eye stroke, a box and a region.
-      region: optional [H,W] {0,1} region mask (hair), added whole with `region_probability` where it fits the range.
+      config: the covered share, the strokes, the chances of an eye stroke, a rectangle, a region and a large hole.
+      regions: optional [H,W] uint8 region map (`conditions.regions`): where the eyes, the face and the regions are. A
+        region is only added if all of it fits the range.
+      progress: done share of the training, 0 to 1; only `config.growth` looks at it.
 
     Returns:
-      [H,W] uint8 in {0,1}; the covered share lies in `config.share`.
+      [H,W] uint8 in {0,1}; the covered share lies in `config.share`, for a large hole in `config.large_share`, and
+      while the masks grow in the range between `config.start_share` and `config.share` that `progress` is at.
+
+    Raises:
+      ConfigError: an unknown kind of large hole.
+      DataError: an unknown region.
     """
+    grown = min(max(progress, 0.0) / config.growth, 1.0) if config.growth > 0 else 1.0
+    if config.large_probability and rng.random() < grown * config.large_probability:
+        return _large(rng, size, config, regions)
     lower, upper = config.share
+    if grown < 1:
+        lower, upper = ((1 - grown) * a + grown * b for a, b in zip(config.start_share, config.share))
     share = rng.uniform(lower, upper)
     height, width = size
     mask = np.zeros(size, np.uint8)
-    if region is not None and rng.random() < config.region_probability and 0 < region.mean() <= upper:
-        mask = (region > 0).astype(np.uint8)
+    if regions is not None and rng.random() < config.region_probability:
+        mask = _region(rng, regions, config, upper)
     if rng.random() < config.box_probability:
         box_h, box_w = (round(rng.uniform(*config.box) * s) for s in size)
         top, left = rng.integers(0, height - box_h + 1), rng.integers(0, width - box_w + 1)
         trial = mask.copy()
         trial[top : top + box_h, left : left + box_w] = 1
-        mask = trial if trial.mean() <= upper else mask
+        mask = trial if cv2.countNonZero(trial) <= upper * trial.size else mask
     starts: tuple[tuple[float, float], ...] = ()
     if rng.random() < config.eye_probability:
         jitter = config.eye_jitter
         eyes = [
             ((x + rng.uniform(-jitter, jitter)) * width, (y + rng.uniform(-jitter, jitter)) * height)
-            for x, y in config.eyes
+            for x, y in _eyes(config, regions)
         ]
         starts = tuple(eyes[i] for i in rng.permutation(len(eyes))[: rng.integers(1, len(eyes) + 1)])
     return strokes(rng, size, config.stroke, share, upper, mask, starts)
+
+
+def covered_shares(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    config: MaskConfig,
+    count: int,
+    regions: np.ndarray | None = None,
+    progress: float = 1.0,
+) -> np.ndarray:
+    """The covered shares of masks, for a histogram: [count] float64, 0 to 1; arguments as `free_form` takes them."""
+    masks = (free_form(rng, size, config, regions, progress) for _ in range(count))
+    return np.array([cv2.countNonZero(mask) / mask.size for mask in masks])

@@ -2,13 +2,14 @@
 
 A region map is [H,W] uint8 of indices into `REGIONS`. It comes from the shipped face parser (`models.face_parser`) or
 from the labels of CelebAMask-HQ (Lee et al., CVPR 2020), whose 19 classes are merged: left and right, ears and earrings
-with the skin, necklaces with the neck, hats with the clothes.
+with the skin, necklaces with the neck.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 
 from tfsketch.errors import DataError
@@ -25,11 +26,12 @@ REGIONS = (
     "neck",
     "clothes",
     "glasses",
+    "hat",
 )
 """Index -> name. `mouth` is what lies between the lips."""
 
 FACE = ("skin", "brows", "eyes", "nose", "mouth", "lips", "glasses")
-"""The face itself, without hair and neck."""
+"""The face itself, without hair and neck; `mask_of` takes it under the name `face`."""
 
 IGNORED = 255
 """In a map of labels: not known, counted nowhere."""
@@ -39,8 +41,7 @@ IGNORED = 255
 _CELEBAMASK = tuple(
     REGIONS.index(name)
     for name in (
-        "background skin nose glasses eyes eyes brows brows skin skin mouth lips lips "
-        "hair clothes skin neck neck clothes"
+        "background skin nose glasses eyes eyes brows brows skin skin mouth lips lips hair hat skin neck neck clothes"
     ).split()
 )
 
@@ -57,6 +58,7 @@ PALETTE = np.array(
         [200, 150, 120],
         [90, 160, 100],
         [250, 210, 60],
+        [40, 120, 110],
     ],
     np.uint8,
 )
@@ -76,32 +78,29 @@ def from_celebamask(labels: np.ndarray, where: str = "labels") -> np.ndarray:
 
 
 def mask_of(regions: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
-    """Where a region map shows one of the named regions: [H,W] uint8 in {0,1}.
+    """Where a region map shows one of the named regions, or of `FACE` by the name `face`: [H,W] uint8 in {0,1}.
 
     Raises:
       DataError: an unknown name.
     """
-    names = [names] if isinstance(names, str) else list(names)
-    for name in names:
-        if name not in REGIONS:
-            raise DataError(f"region: expected one of {', '.join(REGIONS)}, found {name!r}")
     wanted = np.zeros(256, np.uint8)
-    wanted[[REGIONS.index(name) for name in names]] = 1
-    return wanted[regions]
+    for name in [names] if isinstance(names, str) else names:
+        if name not in (*REGIONS, "face"):
+            raise DataError(f"region: expected face or one of {', '.join(REGIONS)}, found {name!r}")
+        wanted[[REGIONS.index(part) for part in (FACE if name == "face" else (name,))]] = 1
+    return wanted.take(regions)
 
 
 def centers(regions: np.ndarray, name: str) -> list[tuple[float, float]]:
-    """Where a region's parts are: the centre (x, y) of its left and of its right half in pixels, left first.
+    """Where the parts of a region are: the centres (x, y) of its two largest connected parts in pixels, left first.
 
-    Eyes and brows come in pairs; a face seen from the side, or one part far larger than the other, gives one centre.
+    Eyes and brows come in pairs. There is one centre where the second part is missing (a face seen from the side, the
+    lenses of glasses that touch) or has less than a sixth of the region's pixels, and none where the region is missing.
     """
-    y, x = np.nonzero(mask_of(regions, name))
-    if not len(x):
-        return []
-    middle = (x.min() + x.max()) / 2
-    halves = [x <= middle, x > middle]
-    found = [(float(x[h].mean()), float(y[h].mean())) for h in halves if h.sum() > 0.15 * len(x)]
-    return found if len(found) == 2 else [(float(x.mean()), float(y.mean()))]
+    _, _, stats, centroids = cv2.connectedComponentsWithStats(mask_of(regions, name), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]  # the first is all the rest
+    largest = [i for i in np.argsort(-areas, kind="stable")[:2] if areas[i] * 6 >= areas.sum()]
+    return sorted((float(x), float(y)) for x, y in centroids[1:][largest])
 
 
 def colored(regions: np.ndarray) -> np.ndarray:

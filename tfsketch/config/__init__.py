@@ -5,7 +5,8 @@ the tree does not know is refused with the nearest valid name, because a mistype
 training run. The key `system` chooses the class of the section `model`; everything else is common to all systems.
 
 This module has the tree's root and what reads and writes it; the sections are in `config.conditions`, `config.models`
-and `config.training`, and their names are importable from here.
+and `config.training`, and their names are importable from here. A section that has rules of its own has a method
+`problems`.
 """
 
 from __future__ import annotations
@@ -20,47 +21,72 @@ from typing import Any
 import yaml
 
 from tfsketch.config.conditions import (
+    SKETCH_STYLES,
+    AffineConfig,
+    CannyConfig,
     ColorConfig,
     DataConfig,
+    FdogConfig,
     HandConfig,
     MaskConfig,
+    PhotocopyConfig,
     PrepareConfig,
     Range,
+    SimplifiedConfig,
     SketchConfig,
     StrokeConfig,
+    XdogConfig,
 )
 from tfsketch.config.models import (
     SYSTEMS,
+    CalibratorConfig,
+    CaliSketchConfig,
+    CaliSketchLossConfig,
     DiscriminatorConfig,
     FaceParserConfig,
     FaceParserLossConfig,
+    FeatureDiscriminatorConfig,
     GeneratorConfig,
     ScFeganConfig,
     ScFeganLossConfig,
+    TranslatorConfig,
 )
 from tfsketch.config.training import OptimizerConfig, PhaseConfig, TrainConfig
 from tfsketch.errors import ConfigError
 
 __all__ = [
+    "SKETCH_STYLES",
     "SYSTEMS",
+    "AffineConfig",
+    "CaliSketchConfig",
+    "CaliSketchLossConfig",
+    "CalibratorConfig",
+    "CannyConfig",
     "ColorConfig",
     "Config",
     "DataConfig",
     "DiscriminatorConfig",
     "FaceParserConfig",
     "FaceParserLossConfig",
+    "FdogConfig",
+    "FeatureDiscriminatorConfig",
     "GeneratorConfig",
     "HandConfig",
     "MaskConfig",
     "OptimizerConfig",
     "PhaseConfig",
+    "PhotocopyConfig",
     "PrepareConfig",
     "Range",
     "ScFeganConfig",
     "ScFeganLossConfig",
+    "SimplifiedConfig",
     "SketchConfig",
     "StrokeConfig",
     "TrainConfig",
+    "TranslatorConfig",
+    "XdogConfig",
+    "check_section",
     "dump",
     "load",
     "parse",
@@ -86,6 +112,11 @@ class Config:
     color: ColorConfig = ColorConfig()
     train: TrainConfig = TrainConfig()
 
+    @property
+    def stored_size(self) -> int:
+        """Side of the pictures in the experiment's shards, in pixels."""
+        return self.data.stored_size or self.image_size
+
 
 def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
@@ -93,11 +124,11 @@ def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
     return ConfigError(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
 
 
-def _convert(value: Any, kind: Any, where: str) -> Any:
-    """Turns a plain YAML value into `kind`, or says what was expected."""
+def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
+    """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
-        return value if isinstance(value, kind) else _build(kind, value, where)
+        return value if isinstance(value, kind) else _build(kind, value, where, default)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{where}: expected a list, found {value!r}")
@@ -121,8 +152,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
 
 
-def _build(kind: type, values: Any, where: str) -> Any:
-    """An instance of the dataclass `kind` from a mapping; unknown keys are refused."""
+def _build(kind: type, values: Any, where: str, default: Any = None) -> Any:
+    """`default`, or the defaults of the dataclass `kind`, with the values of a mapping; unknown keys are refused."""
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -133,67 +164,37 @@ def _build(kind: type, values: Any, where: str) -> Any:
         if system not in SYSTEMS:
             raise _nearest(str(system), sorted(SYSTEMS), f"{where}.system")
         hints["model"] = SYSTEMS[system]
+        default = Config(model=SYSTEMS[system]())
+    # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
+    default = kind() if default is None else default
     for key in values:
         if key not in hints:
             raise _nearest(str(key), sorted(hints), where)
-    given = {key: _convert(value, hints[key], f"{where}.{key}") for key, value in values.items()}
-    if kind is Config and "model" not in given:
-        given["model"] = hints["model"]()
-    return kind(**given)
+    given = {key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()}
+    return dataclasses.replace(default, **given)
+
+
+def check_section(config: Config, name: str, where: str) -> None:
+    """Raises ConfigError for the first problem that a section of an experiment has (`problems.Problems`)."""
+    for key, expected, found in getattr(getattr(config, name), "problems", lambda _: ())(config.image_size):
+        raise ConfigError(f"{where}.{name}.{key}: expected {expected}, found {found!r}")
 
 
 def _check(config: Config, where: str) -> Config:
     """Checks what no type can say."""
-    train = config.train
-    choices = {
-        "train.precision": (train.precision, ("float32", "mixed_float16", "mixed_bfloat16")),
-        "train.strategy": (train.strategy, ("mirrored", "multi_worker", "default")),
-    }
-    choices |= {
-        f"train.optimizers.{name}.schedule": (o.schedule, ("constant", "cosine", "step"))
-        for name, o in train.optimizers.items()
-    }
+    for field in dataclasses.fields(config):
+        check_section(config, field.name, where)
     known = {f.name for f in dataclasses.fields(config.model.loss)}
-    for phase in train.phases:
+    for phase in config.train.phases:
         for key in phase.loss:
             if key not in known:
                 raise _nearest(key, sorted(known), f"{where}.train.phases[{phase.name}].loss")
-    if isinstance(config.model, ScFeganConfig):
-        model = config.model
-        choices |= {
-            "model.generator.norm": (model.generator.norm, ("lrn", "instance", "none")),
-            "model.generator.upsampling": (model.generator.upsampling, ("published", "gated", "nearest")),
-            "model.loss.adversarial_loss": (model.loss.adversarial_loss, ("wgan", "hinge")),
-        }
-        stride = 2**model.generator.stages
-        if config.image_size % stride:
-            raise ConfigError(
-                f"{where}.image_size: expected a multiple of {stride} (2 ** model.generator.stages), "
-                f"found {config.image_size}"
-            )
-        if len(model.generator.kernels) != model.generator.stages:
-            raise ConfigError(
-                f"{where}.model.generator.kernels: expected {model.generator.stages} values, one a stage, "
-                f"found {len(model.generator.kernels)}"
-            )
-        if len(model.discriminator.widths) != len(model.discriminator.strides):
-            raise ConfigError(
-                f"{where}.model.discriminator.strides: expected as many values as widths "
-                f"({len(model.discriminator.widths)}), found {len(model.discriminator.strides)}"
-            )
-    if isinstance(config.model, FaceParserConfig) and config.image_size % 2**config.model.stages:
+    multiple, smallest = config.model.sides()
+    if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(
-            f"{where}.image_size: expected a multiple of {2**config.model.stages} (2 ** model.stages), "
+            f"{where}.image_size: expected a multiple of {multiple}, at least {smallest} (see `model`), "
             f"found {config.image_size}"
         )
-    for key, (value, valid) in choices.items():
-        if value not in valid:
-            raise ConfigError(f"{where}.{key}: expected one of {', '.join(valid)}, found {value!r}")
-    for key, (low, high) in {"mask.share": config.mask.share, "color.share": config.color.share}.items():
-        if not 0 <= low <= high < 1:
-            raise ConfigError(f"{where}.{key}: expected 0 <= low <= high < 1, found ({low}, {high})")
-    if train.batch_size < 1 or not train.phases or any(p.steps < 1 for p in train.phases):
-        raise ConfigError(f"{where}.train: expected a batch size and phases of at least 1")
     return config
 
 

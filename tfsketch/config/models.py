@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tfsketch.config.problems import Problems, as_many, one_of
+
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorConfig:
@@ -81,6 +83,21 @@ class ScFeganConfig:
     empty_color: float = 0.0
     """What the network sees in the hole where no colour was given. Ours: 0. The released checkpoint expects -1."""
 
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+        return (2**self.generator.stages,) * 2
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        net = self.generator
+        yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
+        yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))
+        yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("wgan", "hinge"))
+        yield from as_many("generator.kernels", net.kernels, "generator.stages", net.stages)
+        yield from as_many(
+            "discriminator.strides", self.discriminator.strides, "widths", len(self.discriminator.widths)
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class FaceParserLossConfig:
@@ -102,6 +119,130 @@ class FaceParserConfig:
     """Halvings. The picture's side must be a multiple of 2 ** stages."""
     loss: FaceParserLossConfig = FaceParserLossConfig()
 
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+        return (2**self.stages,) * 2
 
-SYSTEMS: dict[str, type] = {"sc_fegan": ScFeganConfig, "face_parser": FaceParserConfig}
+
+@dataclasses.dataclass(frozen=True)
+class TranslatorConfig:
+    """One of Cali-Sketch's two generators (see `models.cali_sketch`). The paper's tables could not be had; the defaults
+    are EdgeConnect's (Nazeri et al. 2019), whose family it belongs to."""
+
+    width: int = 64
+    """Channels at full size; every halving doubles them."""
+    downsamplings: int = 2
+    """Halvings. The picture's side must be a multiple of 2 ** downsamplings."""
+    kernel: int = 4
+    """Side of the kernels that halve and, transposed, double. Not 4 with 16 bits on a CPU: TensorFlow 2.15's bfloat16
+    convolution of stride 2 with an even kernel is wrong at some sizes there (48 channels of 64 px, for one)."""
+    blocks: int = 8
+    """Residual blocks at the smallest size."""
+    dilation: int = 2
+    """Of the first convolution of every block."""
+    norm: str = "instance"
+    """`instance` (published: without parameters) or `affine` (instance norm with a learned scale and offset, and no
+    biases before it)."""
+    spectral_norm: bool = False
+    """Spectral norm on every convolution but the last, and no biases in the blocks: as EdgeConnect has it, in its edge
+    generator alone."""
+    upsampling: str = "transposed"
+    """`transposed` (published: 4x4, stride 2) or `nearest` (doubling before a 3x3; no chequerboard)."""
+    skips: bool = False
+    """Ours: add the encoder's map of the same size after every doubling, so that lines keep their place."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibratorConfig(TranslatorConfig):
+    """The generator that redraws lines: EdgeConnect's edge generator."""
+
+    spectral_norm: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureDiscriminatorConfig(DiscriminatorConfig):
+    """The 70x70 PatchGAN (see `models.discriminators.FeatureDiscriminator`)."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512, 1)
+    strides: tuple[int, ...] = (2, 2, 2, 1, 1)
+    kernel: int = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class CaliSketchLossConfig:
+    """Weights of Cali-Sketch's loss terms (see `training.cali_sketch`). The paper's values could not be had: those of
+    the defaults that are not said to be its own are EdgeConnect's."""
+
+    scn_adversarial: float = 1.0
+    """SCN's GAN loss: no factor, as printed."""
+    global_contour: float = 5.0
+    """Feature matching with the contours (HED). The paper's lambda weighs this and the next together; 10 in all."""
+    local_detail: float = 5.0
+    """Feature matching with the details (Canny)."""
+    fake_label: float = 0.0
+    """a of LSGAN, in both GAN losses"""
+    real_label: float = 1.0
+    """b"""
+    wanted_label: float = 1.0
+    """c"""
+    pixel: float = 1.0
+    """lambda 1"""
+    isn_adversarial: float = 0.1
+    """lambda 2"""
+    perceptual: float = 0.1
+    """lambda 3"""
+    style: float = 250.0
+    """lambda 4"""
+    total_variation: float = 1.0
+    """The paper's, which gives it no factor."""
+    normalized_perceptual: float = 0.0
+    """Not in the paper: the perceptual distance on features of unit length (see `losses.normalized_perceptual`)."""
+    total_variation_printed: bool = False
+    """The total variation as printed, a difference of the two gradients, instead of their sum."""
+    calibrated: float = 0.0
+    """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
+    joint: float = 0.0
+    """Weight of ISN's loss in SCN's: above 0, SCN also learns from the photographs that its lines lead to."""
+    perceptual_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_layers: tuple[str, ...] = ("relu2_2", "relu3_3", "relu4_3", "relu5_2")
+    """EdgeConnect's, but for the last of the third and fourth blocks, which VGG-16 calls so."""
+    perceptual_scale: float = 1.0 / 255.0
+    """Multiplies the backbone's features. EdgeConnect's weights are for features of pictures in [0,1]; our backbone
+    takes grey levels, and a stack of convolutions and ReLUs is nearly homogeneous."""
+    backbone: str = "hed"
+    """`hed`, `vgg19` (published), `imagenet` or an HDF5 file (see `features`)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CaliSketchConfig:
+    """Section `model` of the system `cali_sketch`."""
+
+    scn: CalibratorConfig = CalibratorConfig()
+    isn: TranslatorConfig = TranslatorConfig()
+    d1: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
+    d2: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
+    loss: CaliSketchLossConfig = CaliSketchLossConfig()
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels: the dilated blocks' reflection needs some of it."""
+        nets = (self.scn, self.isn)
+        return (
+            max(2**net.downsamplings for net in nets),
+            max((net.dilation + 1) * 2**net.downsamplings for net in nets),
+        )
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        for name, net in (("scn", self.scn), ("isn", self.isn)):
+            yield from one_of(f"{name}.norm", net.norm, ("instance", "affine"))
+            yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
+        for name, critic in (("d1", self.d1), ("d2", self.d2)):
+            yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))
+
+
+SYSTEMS: dict[str, type] = {
+    "sc_fegan": ScFeganConfig,
+    "face_parser": FaceParserConfig,
+    "cali_sketch": CaliSketchConfig,
+}
 """System -> class of its section `model`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tfsketch.config.problems import Problems, one_of
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
@@ -61,3 +63,14 @@ class TrainConfig:
     keep_checkpoints: int = 3
     init: str = ""
     """A model directory or shipped model whose weights start the run."""
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        yield from one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
+        yield from one_of("strategy", self.strategy, ("mirrored", "multi_worker", "default"))
+        for name, optimizer in self.optimizers.items():
+            yield from one_of(f"optimizers.{name}.schedule", optimizer.schedule, ("constant", "cosine", "step"))
+        if self.batch_size < 1:
+            yield "batch_size", "at least 1", self.batch_size
+        if not self.phases or any(phase.steps < 1 for phase in self.phases):
+            yield "phases", "at least one, of at least 1 step each", [phase.steps for phase in self.phases]

@@ -5,16 +5,23 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.models import sc_fegan
+from tfsketch.models import cali_sketch, face_parser, sc_fegan
 
-EXPORTED = {"sc_fegan": sc_fegan.Generator}
+EXPORTED = {
+    "sc_fegan": sc_fegan.Generator,
+    "face_parser": face_parser.FaceParser,
+    "cali_sketch": cali_sketch.CaliSketch,
+}
 """System -> class of the network that users run; built from the section `model`, vocabulary dict in and out."""
+
+VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1}
+"""What a network may be handed, and its channels; each takes what it knows."""
 
 
 def build(config: Config) -> tf.keras.Model:
     """The exported network of an experiment, its variables made (with one small picture of zeros, eagerly, so that
     names of variables do not depend on where the first call happens)."""
     model = EXPORTED[config.system](config.model)
-    side = model.stride
-    model({"image": tf.zeros([1, side, side, 3]), "mask": tf.zeros([1, side, side, 1])})
+    side = getattr(model, "smallest", model.stride)
+    model({key: tf.zeros([1, side, side, channels]) for key, channels in VOCABULARY.items()})
     return model

@@ -4,6 +4,9 @@ SN-PatchGAN: strided convolutions, each spectrally normalised, whose last featur
 judgement of its receptive field (Yu et al., ICCV 2019). SC-FEGAN's authors never released theirs; the paper has 3x3
 kernels, and what several readers agree on is the default of `DiscriminatorConfig`. No activation after the last layer,
 so that a critic is unbounded (ours). No layer here lacks a second-order gradient: WGAN-GP differentiates through it.
+
+The 70x70 PatchGAN (Isola et al., CVPR 2017) in EdgeConnect's form, for Cali-Sketch: 4x4 kernels, spectral norm and
+nothing else, no biases, one value per patch, and every layer's map beside it, for feature matching.
 """
 
 from __future__ import annotations
@@ -40,3 +43,30 @@ class PatchDiscriminator(tf.keras.Model):
             if i + 1 < len(self.convs):
                 x = tf.nn.leaky_relu(x, LEAK)
         return tf.cast(x, tf.float32)
+
+
+class FeatureDiscriminator(tf.keras.Model):
+    """70x70 PatchGAN; [B,H,W,C] -> a dict of every layer's map, in order, float32.
+
+    `conv1`, `conv2`, ... are after the activation; the last, `score`, is a judgement of each patch. EdgeConnect puts a
+    sigmoid on it for the GAN's loss; LSGAN's squares want none (Mao et al. 2017)."""
+
+    def __init__(self, config: DiscriminatorConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "discriminator"), **kwargs)
+        self.convs = [
+            SpectralConv2D(width, config.kernel, stride, use_bias=False, padding="VALID", name=f"conv{i + 1}")
+            for i, (width, stride) in enumerate(zip(config.widths, config.strides))
+        ]
+
+    def call(self, x: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """`training=True` moves the power iteration; do so once a step, so that every call of a step sees one sigma."""
+        maps = {}
+        for i, conv in enumerate(self.convs):
+            # As many zeros on every side, whatever the stride: SAME would add one more at the end where it is 1.
+            margin = [(conv.kernel_size - 1) // 2] * 2
+            x = conv(tf.pad(x, [[0, 0], margin, margin, [0, 0]]), training=training)
+            last = i + 1 == len(self.convs)
+            if not last:
+                x = tf.nn.leaky_relu(x, LEAK)
+            maps["score" if last else f"conv{i + 1}"] = tf.cast(x, tf.float32)
+        return maps

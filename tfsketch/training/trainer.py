@@ -43,9 +43,15 @@ class Task(abc.ABC):
     """A system under training. Made inside the strategy's scope and under the precision's policy."""
 
     networks: dict[str, tf.keras.Model]
-    """Built networks by name. Each is a player of its own: `minimize(name, ...)` moves its trainable variables."""
+    """Built networks by name; together they hold every variable of the system."""
     exported: str
     """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
+
+    @property
+    def players(self) -> dict[str, tf.keras.Model]:
+        """Who moves, by name: `minimize(name, ...)` takes an optimiser step of its trainable variables. Every network,
+        but in a system whose exported network is made of several players."""
+        return self.networks
 
     @abc.abstractmethod
     def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
@@ -59,6 +65,15 @@ class Task(abc.ABC):
         Returns:
           What to log, per example.
         """
+
+    def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
+        """Rows of uint8 pictures, one an example, and the columns' titles: the grid that shows how training goes.
+
+        Args:
+          batch: the examples, whole.
+          outputs: what the exported network made of them.
+        """
+        return data.rows_of(batch, data.to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
 
 
 def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: float) -> float:
@@ -124,7 +139,7 @@ class Trainer:
             and self._strategy.cluster_resolver.task_id == 0
             and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict()
         )
-        self._shards = data.Shards(config.data.train, config.image_size, config.data.cache)
+        self._shards = data.open_pictures(config.data.train, config, self._folder / "prepared")
         # Everything that draws initial weights follows from the seed, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
         policy = tf.keras.mixed_precision.global_policy()
@@ -132,10 +147,10 @@ class Trainer:
             tf.keras.mixed_precision.set_global_policy(train.precision)
             try:
                 self._task = make_task(config)
-                self._optimizers = {name: self._optimizer(name) for name in self._task.networks}
+                self._optimizers = {name: self._optimizer(name) for name in self._task.players}
             finally:
                 tf.keras.mixed_precision.set_global_policy(policy)
-            for name, network in self._task.networks.items():
+            for name, network in self._task.players.items():
                 self._optimizers[name].build(network.trainable_variables)
             self._averaged = self._task.networks[self._task.exported].trainable_variables
             self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
@@ -199,7 +214,7 @@ class Trainer:
     def _minimize(self, player: str, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
         """In replica context: one optimiser step on the global batch's mean loss; returns the gradient's global
         norm."""
-        optimizer, variables = self._optimizers[player], self._task.networks[player].trainable_variables
+        optimizer, variables = self._optimizers[player], self._task.players[player].trainable_variables
         scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
         # Scaling by the incoming gradient, not by a new loss, needs nothing more on the tape.
         scale = (optimizer.loss_scale if scaling else 1.0) / self._config.train.batch_size
@@ -320,10 +335,7 @@ class Trainer:
         arrays = self.averaged_weights()
         for name, variable in zoo.variable_names(self._export).items():
             variable.assign(arrays[name])
-        outputs = self._export(batch)
-        sheet = images.contact_sheet(
-            data.rows_of(batch, data.to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
-        )
+        sheet = images.contact_sheet(*self._task.sheet(batch, self._export(batch)))
         images.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
         with writer.as_default(self.step):
             tf.summary.image("grid", sheet[None])
@@ -356,7 +368,7 @@ class Trainer:
         grid = None
         if self._is_chief and self._export is not None and train.image_every:
             shown = (
-                data.Shards(self._config.data.validation, self._config.image_size)
+                data.open_pictures(self._config.data.validation, self._config, self._folder / "prepared_validation")
                 if self._config.data.validation
                 else self._shards
             )
@@ -414,7 +426,7 @@ class Trainer:
 def describe(config: Config, task: Task) -> str:
     """What `--dry_run` prints: the effective configuration, parameter counts, and GFLOPs of the exported network."""
     lines = [config_lib.dump(config)]
-    for name, network in task.networks.items():
+    for name, network in (task.networks | task.players).items():
         trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
         lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
     lines.append(f"# {task.exported}: {gflops(config):.1f} GFLOP a picture of {config.image_size} px")
@@ -427,7 +439,7 @@ def gflops(config: Config) -> float:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model, side = models.build(config), config.image_size
-    spec = {"image": tf.TensorSpec([1, side, side, 3]), "mask": tf.TensorSpec([1, side, side, 1])}
+    spec = {key: tf.TensorSpec([1, side, side, channels]) for key, channels in models.VOCABULARY.items()}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
     options = (
         tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())

@@ -1,0 +1,87 @@
+"""The benchmarks: that they measure what they say; how fast this machine is, no test can know."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from tfsketch import benchmark
+from tfsketch.conditions import sketches
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def _spin(milliseconds: float) -> None:
+    end = time.process_time() + milliseconds / 1000.0
+    while time.process_time() < end:
+        pass
+
+
+def test_a_cost_is_processor_time_a_picture():
+    calls = []
+
+    def work(number):
+        calls.append(number)
+        time.sleep(0.01)  # the clock goes on, the processor rests
+        _spin(4.0 if number % 2 else 8.0)
+
+    found = benchmark.cost(work, pictures=2, seconds=0.06)
+    assert calls == list(range(len(calls))) and len(calls) >= 7
+    assert 2.0 <= found.low <= found.median <= found.high < 6.0 and found.high > 3.9
+
+
+def test_throughput_counts_pictures_by_the_clock():
+    def slow(number):
+        time.sleep(0.02)
+        return number
+
+    batches = tf.data.Dataset.range(tf.int64.max).map(lambda n: tf.numpy_function(slow, [n], tf.int64))
+    rate, used = benchmark.throughput(batches, pictures=4, seconds=0.8)
+    assert 20.0 < rate.median <= 4 / 0.02
+    assert 0.0 < used < 20.0
+
+
+def _rows(text: str) -> dict[str, list[str]]:
+    """The cells of all tables by their first one."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tools.benchmark", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
+    results = tmp_path / "results.md"
+    results.write_text("before\n<!-- benchmark_pipeline:begin -->\nold\n<!-- benchmark_pipeline:end -->\nafter\n")
+    found = _run(
+        "pipeline",
+        f"--config={tiny_file}",
+        f"--data={shards_folder}",
+        "--set=hand.abstraction=[0.0, 1.0]",
+        "--set=prepare.regions=none",
+        "--seconds=0.4",
+        f"--markdown={results}",
+    )
+    assert found.returncode == 0, found.stderr
+    written = results.read_text()
+    assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")
+    assert found.stdout.strip() in written
+    rows = _rows(written)
+    floor, shards, memory = (cells for name, cells in rows.items() if name.startswith(("only", "whole")))
+    assert floor[2] == "1.00" and all(float(cells[0]) > 0 and float(cells[3]) > 0 for cells in (shards, memory))
+    assert float(shards[2]) == pytest.approx(float(shards[0]) / float(floor[0]), abs=0.02)
+    for name in ("mask", "colour strokes", "noise", "hand: draw them badly"):
+        assert rows[name][3] == "drawn anew"
+    assert rows["hand: trace the lines"][3] == "follows the crop"
+    assert {f"sketch `{style}`" for style in sketches.STYLES} | {"colour map"} < set(rows)
+    assert "that are not drawn anew: " in written and "`image`, `mask`, `sketch`, `color`, `noise`" in written
+
+
+def test_a_benchmark_that_there_is_not_is_refused_by_name():
+    found = _run("nonsense")
+    assert found.returncode == 1 and "expected one of pipeline first, found 'nonsense'" in found.stdout + found.stderr

@@ -1,0 +1,287 @@
+"""Speed, as tables that anyone can make again: `python -m tools.benchmark NAME`.
+
+A benchmark is a function of `BENCHMARKS` that gives Markdown. What all of them keep to:
+
+- Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
+  that. Only throughput is by the clock, and there the processor time a picture stands beside it.
+- Every number is a median with the 10th and the 90th percentile, because pictures and random draws differ.
+- Speeds are given as ratios to a named floor of the same run. A machine is named by its number of cores alone.
+
+`pipeline`: how fast shards become batches (`data`), and where the time goes: what runs for every example, and what is
+computed once when the shards are made, so that it can be seen that nothing slow runs online that need not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import skimage.data
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import data, images, prepare, zoo
+from tfsketch.conditions import colors, hand, masks, sketches
+from tfsketch.config import Config
+from tfsketch.models import face_parser
+
+ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
+"""What is measured where no configuration is given: every condition, and a hand that draws badly."""
+_SLOW = 4.0
+"""Milliseconds a picture above which a part should be computed once, if it can be."""
+_OWN_PICTURES = 24
+_BATCH = 8
+"""Pictures a call of the networks, as in preparing."""
+_WINDOWS = 8
+"""Throughput is the median over so many stretches."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """What repeated measurements found."""
+
+    low: float
+    """10th percentile."""
+    median: float
+    high: float
+    """90th percentile."""
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread:
+        return Spread(*(float(value) for value in np.percentile(values, [10, 50, 90])))
+
+    def cells(self, digits: int) -> list[str]:
+        """Two cells of a table: the median, and the range around it."""
+        return [f"{self.median:.{digits}f}", f"{self.low:.{digits}f} - {self.high:.{digits}f}"]
+
+
+def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread:
+    """What a piece of work costs.
+
+    Args:
+      work: called with 0, 1, 2, ...; the first two calls do not count (they fill caches and trace graphs).
+      pictures: in each call.
+      seconds: of processor time to spend, at least; no fewer than 5 calls.
+
+    Returns:
+      Milliseconds of processor time a picture, of all threads together.
+    """
+    work(0), work(1)
+    spent: list[float] = []
+    while len(spent) < 5 or sum(spent) < seconds:
+        start = time.process_time()
+        work(len(spent) + 2)
+        spent.append(time.process_time() - start)
+    return Spread.of([1000.0 * value / pictures for value in spent])
+
+
+def throughput(batches: tf.data.Dataset, pictures: int, seconds: float) -> tuple[Spread, float]:
+    """How fast a dataset runs.
+
+    Args:
+      batches: endless.
+      pictures: in each batch.
+      seconds: by the clock, after a warm-up of a quarter of it.
+
+    Returns:
+      (pictures a second, milliseconds of processor time a picture).
+    """
+    stream = iter(batches)
+
+    def run(limit: float) -> tuple[float, int]:
+        """At least one batch, until the limit: seconds by the clock, pictures."""
+        start, count = time.perf_counter(), 0
+        while not count or time.perf_counter() - start < limit:
+            next(stream)
+            count += pictures
+        return time.perf_counter() - start, count
+
+    run(seconds / 4)
+    start = time.process_time()
+    windows = [run(seconds / _WINDOWS) for _ in range(_WINDOWS)]
+    used = time.process_time() - start
+    return Spread.of([count / took for took, count in windows]), 1000.0 * used / sum(count for _, count in windows)
+
+
+def _own_shards(config: Config, folder: pathlib.Path) -> str:
+    """Shards of squares cut from scikit-image's photographs, without regions unless a face parser is there."""
+    photographs = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.rocket()]
+    rng = np.random.default_rng(0)
+    for number, photograph in zip(range(_OWN_PICTURES), itertools.cycle(photographs)):
+        side = int(rng.integers(min(photograph.shape[:2]) * 3 // 4, min(photograph.shape[:2]) + 1))
+        top, left = (int(rng.integers(0, extent - side + 1)) for extent in photograph.shape[:2])
+        square = images.center_square(photograph[top : top + side, left : left + side], config.stored_size)
+        images.write_png(folder / "photographs" / f"{number:02d}.png", square)
+    if not _has_parser(config):
+        config = dataclasses.replace(config, prepare=dataclasses.replace(config.prepare, regions="none"))
+    prepare.prepare([str(folder / "photographs")], str(folder / "shards"), config)
+    return str(folder / "shards")
+
+
+def _has_parser(config: Config) -> bool:
+    source = config.prepare.regions
+    return source not in ("none", "labels") and (zoo.model_dir(source) / "weights.npz").is_file()
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown; the first column is text, the others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _online(
+    config: Config, folder: str, pictures: Sequence[data.Picture]
+) -> Iterator[tuple[str, str, Callable[[int], object], int]]:
+    """The parts that run for every example: name, what keeps it online, the work, pictures a call of it.
+
+    The first is the floor: a record must be read and decoded whatever is done with it.
+    """
+    anew, follows = "drawn anew", "follows the crop"
+    shards = data.Shards(folder, config.stored_size, cache=False)
+    memory = data.Shards(folder, config.stored_size, cache=True)
+    read = data.stages(memory, config)["read"]
+    wanted = data.keys(config)
+    cut = [data._centered(picture, config.image_size) for picture in pictures]
+    size = (config.image_size, config.image_size)
+    rng = np.random.default_rng(config.seed)
+
+    def at(number: int) -> data.Picture:
+        return cut[number % len(cut)]
+
+    yield "read and decode a record (floor)", "comes first", lambda n: shards[n % len(shards)], 1
+    moves = tf.function(data._Moves(config))
+    stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]  # now these are in memory
+    yield "stack its maps, from memory", follows, lambda n: read(n % len(cut)), 1
+    chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(cut))]
+    yield "crop and mirror (keras-cv)", anew, lambda n: moves(stacks[n % len(cut)], chances[n % len(cut)]), 1
+    if "mask" in wanted:
+        yield "mask", anew, lambda n: masks.free_form(rng, size, config.mask, at(n).regions), 1
+    if "color" in wanted:
+        yield "colour strokes", anew, lambda n: colors.paint(rng, at(n).color, config.color, at(n).regions), 1
+    if "sketch" in wanted and config.hand.abstraction[1] > 0:
+        lines = [picture.sketches[config.sketch.style] for picture in cut]
+        traced = [hand.trace(drawing) for drawing in lines]
+
+        def draw(n: int) -> None:
+            level = rng.uniform(*config.hand.abstraction)
+            hand.draw_badly(rng, traced[n % len(cut)], size, level, config.hand, at(n).regions)
+
+        yield "hand: trace the lines", follows, lambda n: hand.trace(lines[n % len(cut)]), 1
+        yield "hand: draw them badly", anew, draw, 1
+    if "noise" in wanted:
+        yield "noise", anew, lambda n: rng.standard_normal(size, np.float32), 1
+    yield "all conditions together (`draw`)", anew, lambda n: data.draw(at(n), rng, config, training=True), 1
+    drawn = [data.draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
+    batch = {key: tf.constant(np.stack([example[key] for example in drawn])) for key in drawn[0]}
+    convert = tf.function(data.to_vocabulary)
+    yield "a batch of uint8 to float32", follows, lambda n: convert(batch), config.train.batch_size
+
+
+def _precomputed(
+    config: Config, pictures: Sequence[data.Picture]
+) -> Iterator[tuple[str, Callable[[int], object], int]]:
+    """The parts that run once a photograph, when shards are made: name, the work, pictures a call of it."""
+    side = config.stored_size
+    photograph = skimage.data.astronaut()
+    yield "resize a photograph of 512 px", lambda n: images.center_square(photograph, side), 1
+    square = [picture.image for picture in pictures]
+    batches = [np.stack([square[(n + i) % len(square)] for i in range(_BATCH)]) for n in range(len(square))]
+    for style in sketches.STYLES:
+        sketcher = sketches.Sketcher(config.sketch, style)
+        yield f"sketch `{style}`", lambda n, draw=sketcher: draw(batches[n % len(batches)]), _BATCH
+    yield "colour map", lambda n: colors.color_map(square[n % len(square)], config.color), 1
+    if _has_parser(config):
+        parser = zoo.load_model(config.prepare.regions)
+        yield "face regions (face parser)", lambda n: face_parser.parse(parser, batches[n % len(batches)]), _BATCH
+
+
+def pipeline(config: Config, folder: str, seconds: float) -> str:
+    """The online data pipeline; see the module's docstring.
+
+    Args:
+      config: the experiment.
+      folder: shards for it; empty for squares from scikit-image's photographs.
+      seconds: for each throughput; each part gets a tenth.
+
+    Raises:
+      DataError: no shards there, or not this experiment's.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfsketch-benchmark-") as scratch:
+        folder = folder or _own_shards(config, pathlib.Path(scratch))
+        shards = data.Shards(folder, config.stored_size, cache=False)
+        pictures = [shards[n] for n in range(min(_OWN_PICTURES, len(shards)))]
+        batch = config.train.batch_size
+
+        def read_only() -> tf.data.Dataset:
+            read = data.stages(shards, config)["read"]
+            numbers = tf.data.Dataset.range(tf.int64.max)
+            return numbers.map(
+                lambda n: tf.numpy_function(read, [n], [tf.uint8, tf.float32]), config.data.workers
+            ).batch(batch)
+
+        def whole(cache: bool) -> tf.data.Dataset:
+            return data.batches(data.Shards(folder, config.stored_size, cache), config)
+
+        runs = {
+            name: throughput(dataset, batch, seconds)
+            for name, dataset in (
+                ("only reading and decoding (floor)", read_only()),
+                ("whole pipeline, from shards", whole(cache=False)),
+                ("whole pipeline, from memory (`data.cache`)", whole(cache=True)),
+            )
+        }
+        online = [
+            (name, why, cost(work, count, seconds / 10)) for name, why, work, count in _online(config, folder, pictures)
+        ]
+        once = [(name, cost(work, count, seconds / 10)) for name, work, count in _precomputed(config, pictures)]
+
+    floor = next(iter(runs.values()))
+    decode = online[0][2].median
+    slow = [name for name, why, spread in online[1:] if why != "drawn anew" and spread.median > _SLOW]
+    keys = ", ".join(f"`{key}`" for key in data.keys(config))
+    lines = [
+        f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; system "
+        f"`{config.system}` ({keys}), {config.image_size} px from {config.stored_size} px, batches of {batch}, "
+        f"`data.workers` {config.data.workers}, {len(shards)} pictures. Made by `python -m tools.benchmark pipeline`.",
+        "",
+        *_table(
+            ["pipeline", "pictures/s", "10 % - 90 %", "of the floor", "processor ms a picture"],
+            [
+                [name, *rate.cells(1), f"{rate.median / floor[0].median:.2f}", f"{used:.1f}"]
+                for name, (rate, used) in runs.items()
+            ],
+        ),
+        "",
+        *_table(
+            ["online, for every example", "processor ms a picture", "10 % - 90 %", "of the floor", "why online"],
+            [[name, *spread.cells(2), f"{spread.median / decode:.2f}", why] for name, why, spread in online],
+        ),
+        "",
+        f"Online parts above {_SLOW:.0f} ms a picture that are not drawn anew: {', '.join(slow) or 'none'}.",
+        "",
+        *_table(
+            ["precomputed, once a photograph", "processor ms a picture", "10 % - 90 %", "of the floor"],
+            [[name, *spread.cells(2), f"{spread.median / decode:.2f}"] for name, spread in once],
+        ),
+    ]
+    return "\n".join(lines)
+
+
+BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {"pipeline": pipeline}
+"""Name -> (experiment, folder of data, seconds) -> Markdown."""
+
+
+def configuration(path: str = "", overrides: Sequence[str] = ()) -> Config:
+    """The experiment to measure: a file's, or `ALL_CONDITIONS`.
+
+    Raises:
+      ConfigError: see `config.parse`.
+    """
+    return config_lib.load(path, overrides) if path else config_lib.parse(ALL_CONDITIONS, "benchmark", overrides)

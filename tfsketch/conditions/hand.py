@@ -1,0 +1,458 @@
+"""A hand that draws badly: from clean one-pixel lines to what a poor drawer would have drawn of them.
+
+Cali-Sketch (Xia et al. 2021) refines poorly drawn sketches, but how its authors made them could not be found, and no
+pairs of poor and good sketches exist. So the recipe is ours, with the stroke deformation of SketchRefiner's data as a
+public precedent: trace the lines to strokes, leave strokes out, simplify, displace and redraw them.
+
+What makes such a drawing look like a person's and not like noise decided the stages:
+
+- Strokes, not pixels, are changed. Lines are traced through junctions where they go straight on, and across small gaps,
+  because a person draws an eyelid or a chin in one stroke.
+- The unimportant goes first: short strokes, strokes beside a longer one, strokes far from the features of the face.
+- Every stroke is redrawn as a smooth curve through few points, and only these points are displaced. A single stroke
+  moves little against its neighbours; most of the displacement is a smooth warp of the whole drawing, so that an eye
+  stays an eye at the wrong place.
+
+One number, the level of abstraction, scales everything: at 0 the traced lines are redrawn, at 1 a child has drawn.
+`config.HandConfig` has the values at level 1. Sketches are [H,W] uint8 in {0,1} with 1 = stroke; strokes are [N,2]
+polylines (x, y) in pixels, where (0, 0) is the centre of the first pixel. All randomness comes from the given
+`numpy.random.Generator`: the same state gives the same drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+from skimage.morphology import skeletonize
+
+from tfsketch.conditions import regions as regions_lib
+from tfsketch.config import HandConfig
+from tfsketch.errors import ConfigError, DataError
+
+_REACH = 6  # pixels over which a line's direction at its end is measured; fewer would measure the pixel grid
+_STRAIGHT = float(np.cos(np.radians(50.0)))  # a line that turns by less goes on through a junction or over a gap
+_LINES = 8  # at a junction; what only noise exceeds would take the square of their number in memory
+_STEP = 2.0  # spacing of the points of a stroke at level 0, in pixels: close enough to redraw it within a pixel
+_WAVES = 6  # of the warp; their sum is smooth, and enough of them have no visible pattern
+_SHIFT = 4  # cv2 takes coordinates in 1/16 pixels
+
+_FEATURES = ("brows", "eyes", "nose", "mouth", "lips", "glasses")
+_CENTER = (0.5, 0.58)  # of the face's features, as shares of (width, height), where FFHQ's alignment puts them
+_SPREAD = 0.25  # of the features about it
+
+
+def _darts(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The line pixels of [H,W] bool, and each step from one to a neighbour in both directions ("darts").
+
+    Diagonal neighbours count only where no pixel beside both joins them already, else every corner would be a junction.
+
+    Returns:
+      (points [P,2] as (x, y), source [D], target [D]); the dart back from `d` is `(d + D / 2) % D`.
+    """
+    padded = np.pad(lines, 1)
+    flat, stride = padded.ravel(), padded.shape[1]
+    places = np.flatnonzero(flat)
+    number = np.zeros(flat.size, np.int32)
+    number[places] = np.arange(len(places), dtype=np.int32)
+    left, right, below = flat[places - 1], flat[places + 1], flat[places + stride]
+    neighbours = (
+        (1, right),
+        (stride, below),
+        (stride + 1, flat[places + stride + 1] & ~right & ~below),
+        (stride - 1, flat[places + stride - 1] & ~left & ~below),
+    )
+    a = np.concatenate([number[places[there]] for _, there in neighbours])
+    b = np.concatenate([number[places[there] + offset] for offset, there in neighbours])
+    y, x = np.divmod(places, stride)
+    return np.stack([x - 1, y - 1], axis=1), np.concatenate([a, b]), np.concatenate([b, a])
+
+
+def _pair(one: np.ndarray, other: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
+    """Pairs things 0 to count - 1 along the candidates (one, other), the highest score first.
+
+    Returns:
+      [count] int: the partner of each, or -1.
+    """
+    partner = [-1] * count
+    order = np.argsort(-score, kind="stable")
+    for i, j in zip(one[order].tolist(), other[order].tolist()):
+        if partner[i] < 0 and partner[j] < 0:
+            partner[i], partner[j] = j, i
+    return np.array(partner, np.int64)
+
+
+def _through_junctions(
+    points: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+    onward: np.ndarray,
+    degree: np.ndarray,
+    shape: tuple[int, int],
+) -> None:
+    """Lets the darts that enter a junction go on in the line that is straightest ahead.
+
+    Args:
+      points, source, target: as of `_darts`, but for the darts inside of a junction.
+      onward: [D] the dart after each, or itself at a line's end; it is changed in place.
+      degree: [P] how many pixels each pixel touches; more than two are a junction.
+      shape: of the picture.
+    """
+    junction = degree > 2
+    picture = np.zeros(shape, np.uint8)
+    picture[points[junction, 1], points[junction, 0]] = 1
+    # Crossings of thin lines are often two or more junction pixels side by side: they are one junction.
+    count, labels = cv2.connectedComponents(picture, connectivity=8)
+    back = (np.arange(len(source)) + len(source) // 2) % len(source)
+    entering = np.flatnonzero(junction[target])
+    x, y = points[target[entering]].T
+    hub = labels[y, x]
+    order = np.argsort(hub, kind="stable")
+    entering, hub = entering[order], hub[order]
+    start = entering  # walks back along the line, before any line goes through a junction
+    for _ in range(_REACH - 1):
+        start = back[onward[back[start]]]
+    way = (points[target[entering]] - points[source[start]]).astype(np.float64)
+    way /= np.linalg.norm(way, axis=1, keepdims=True).clip(1e-6)
+    lines = np.bincount(hub, minlength=count)
+    pairs = [np.stack([np.arange(len(hub) - d), np.arange(d, len(hub))]) for d in range(1, min(lines.max(), _LINES))]
+    i, j = np.concatenate(pairs or [np.zeros((2, 0), int)], axis=1)
+    ahead = -(way[i] * way[j]).sum(axis=1)
+    fits = (hub[i] == hub[j]) & (ahead > _STRAIGHT)
+    partner = _pair(i[fits], j[fits], ahead[fits], len(hub))
+    paired = partner >= 0
+    onward[entering[paired]] = back[entering[partner[paired]]]
+
+
+def _rank(onward: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Follows the pointers of linked lists, all at once, by pointer doubling.
+
+    Args:
+      onward: [D] the next element of each, or itself at the end of a list. Lists may be closed.
+
+    Returns:
+      (last, steps, least), each [D]: the list's last element, the steps to it, and the smallest element from there on.
+      On a closed list only `least` has a meaning.
+    """
+    last, least = onward, np.minimum(onward, np.arange(len(onward)))
+    steps = (onward != np.arange(len(onward))).astype(np.int64)
+    for _ in range(len(onward).bit_length()):
+        steps = steps + steps[last]
+        least = np.minimum(least, least[last])
+        further = last[last]
+        if np.array_equal(further, last):
+            break
+        last = further
+    return last, steps, least
+
+
+def trace(lines: np.ndarray) -> list[np.ndarray]:
+    """One-pixel lines become strokes.
+
+    Args:
+      lines: [H,W], 0 or not; lines thicker than a pixel are thinned first.
+
+    Returns:
+      Polylines [N,2] float32 of neighbouring pixels' centres (x, y); every pixel of the (thinned) lines is on one. At a
+      junction the lines that go straight on are one stroke; a closed line ends with its first point; a lone pixel is a
+      stroke of one point.
+    """
+    if not lines.any():
+        return []
+    points, source, target = _darts(skeletonize(lines > 0))
+    degree = np.bincount(source, minlength=len(points))
+    if not len(source):
+        return list(points[:, None].astype(np.float32))
+    outer = (degree[source] <= 2) | (degree[target] <= 2)  # the steps inside of a junction are no lines
+    source, target = source[outer], target[outer]
+    number = np.arange(len(source))
+    back = (number + len(number) // 2) % len(number)
+    # A pixel of a line has two darts out of it: that which does not lead back leads on.
+    both = np.bincount(source, weights=number, minlength=len(points)).astype(np.int64)
+    onward = np.where(degree[target] == 2, both[target] - back, number)
+    if (degree > 2).any():
+        _through_junctions(points, source, target, onward, degree, lines.shape)
+
+    last, steps, least = _rank(onward)
+    closed = onward[last] != last
+    if closed.any():  # cut at the smallest element
+        onward = np.where(closed & (onward == least), number, onward)
+        last, steps, _ = _rank(onward)
+    head = np.ones(len(number), bool)
+    head[onward[onward != number]] = False
+    heads = np.flatnonzero(head)
+    heads = heads[least[heads] < least[back[last[heads]]]]  # of the two directions, one
+    counts = steps[heads] + 1
+    first = np.zeros(len(number), np.int64)
+    kept = np.zeros(len(number), bool)
+    first[last[heads]] = np.cumsum(counts) - 1  # of each stroke by its last dart: where the last dart goes
+    kept[last[heads]] = True
+    darts = np.flatnonzero(kept[last])
+    path = np.empty(len(darts), np.int64)
+    path[first[last[darts]] - steps[darts]] = darts
+    # A dart gives its source, and its target where the next does not start there: at the end, and inside a junction.
+    ends = np.cumsum(counts)
+    leaps = np.append(target[path[:-1]] != source[path[1:]], True)
+    leaps[ends - 1] = True
+    pixels = np.stack([source[path], target[path]], axis=1)[np.stack([np.ones_like(leaps), leaps], axis=1)]
+    ends = (np.cumsum(1 + leaps)[ends - 1]).tolist()
+    traced = points[pixels].astype(np.float32)
+    alone = np.ones(len(points), bool)
+    alone[pixels] = False
+    return [traced[a:b] for a, b in zip([0, *ends], ends)] + list(points[alone, None].astype(np.float32))
+
+
+def _join(strokes: Sequence[np.ndarray], reach: float) -> list[np.ndarray]:
+    """Joins strokes whose ends point at each other over a gap of at most `reach` pixels; the closest ends first."""
+    counts = np.array([len(stroke) for stroke in strokes])
+    last = np.cumsum(counts) - 1
+    first = last - counts + 1
+    points = np.concatenate(strokes)
+    # Ends 2 k and 2 k + 1 are the first and the last point of stroke k.
+    tips = np.stack([points[first], points[last]], axis=1).reshape(-1, 2)
+    inner = np.stack([np.minimum(first + _REACH, last), np.maximum(last - _REACH, first)], axis=1).ravel()
+    way = tips - points[inner]
+    way /= np.hypot(*way.T).clip(1e-6)[:, None]
+    loose = np.flatnonzero((tips[::2] != tips[1::2]).any(axis=1).repeat(2))  # rings have no ends, nor have points
+    i, j = loose[cKDTree(tips[loose]).query_pairs(reach, output_type="ndarray").T]
+    gap = tips[j] - tips[i]
+    length = np.hypot(*gap.T).clip(1e-6)
+    # Of ends beside each other, the direction of the gap says nothing.
+    ahead = [(way[i] * gap).sum(axis=1) / length, -(way[j] * gap).sum(axis=1) / length]
+    facing = (length <= 2) | (np.minimum(*ahead) > _STRAIGHT)
+    facing &= -(way[i] * way[j]).sum(axis=1) > _STRAIGHT
+    partner = _pair(i[facing], j[facing], -length[facing], len(tips)).tolist()
+    joined, done = [], [False] * len(strokes)
+    for end in [*(e for e, other in enumerate(partner) if other < 0), *range(0, len(tips), 2)]:
+        if done[end // 2]:
+            continue
+        parts = []
+        while end >= 0 and not done[end // 2]:
+            done[end // 2] = True
+            parts.append(strokes[end // 2][:: -1 if end % 2 else 1])
+            end = partner[end ^ 1]
+        if end >= 0:  # a ring
+            parts.append(parts[0][:1])
+        joined.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    return joined
+
+
+def _weights(points: np.ndarray, size: tuple[int, int], config: HandConfig, regions: np.ndarray | None) -> np.ndarray:
+    """How many times its length a stroke counts at each of its points [N,2]."""
+    if regions is None:
+        offset = (points + 0.5) / size[::-1] - _CENTER
+        near = 2 * np.exp(-(offset**2).sum(axis=1) / (2 * _SPREAD**2)) - 1
+    else:
+        kernel = np.ones((2 * round(0.02 * min(size)) + 1,) * 2, np.uint8)
+        contour = cv2.morphologyEx(regions_lib.mask_of(regions, regions_lib.FACE), cv2.MORPH_GRADIENT, kernel)
+        features = contour | cv2.dilate(regions_lib.mask_of(regions, _FEATURES), kernel)
+        scene = cv2.erode(regions_lib.mask_of(regions, ("background", "clothes")), kernel)
+        column, row = np.round(points).astype(int).T
+        near = np.where(features[row, column], 1.0, np.where(scene[row, column], -1.0, -0.5))
+    return config.feature_weight**near
+
+
+def _choose(
+    rng: np.random.Generator,
+    strokes: Sequence[np.ndarray],
+    size: tuple[int, int],
+    level: float,
+    config: HandConfig,
+    regions: np.ndarray | None,
+) -> list[np.ndarray]:
+    """Leaves out strokes that count little and strokes that run beside one that counts more; keeps at least one."""
+    side = min(size)
+    counts = np.array([len(stroke) for stroke in strokes])
+    ends = np.cumsum(counts)
+    points = np.concatenate(strokes).clip(0, np.subtract(size[::-1], 1))
+    importance = np.add.reduceat(_weights(points, size, config, regions), ends - counts)
+    # A gamma variate of mean 1 and deviation 0.5: of the strokes about the threshold, a random part is left out.
+    threshold = level * config.shortest * side * rng.standard_gamma(4.0, len(strokes)) / 4.0
+    keep = importance >= threshold
+    keep[importance.argmax()] = True
+    order = np.argsort(-importance, kind="stable")
+    order = order[keep[order]].tolist()
+    cell = level * config.crowding * side
+    if cell < 1.0:
+        return [strokes[i] for i in order]
+    # What a chosen stroke passes is taken, with the cells around; a stroke that is mostly there is left out.
+    columns = int(size[1] / cell) + 3
+    cells = (points / cell).astype(np.int64) + 1
+    cells = cells[:, 1] * columns + cells[:, 0]
+    around = np.array([[row * columns + column] for row in (-1, 0, 1) for column in (-1, 0, 1)])
+    taken = np.zeros((int(size[0] / cell) + 3) * columns, bool)
+    chosen = []
+    for i in order:
+        own = cells[ends[i] - counts[i] : ends[i]]
+        if 2 * np.count_nonzero(taken[own]) <= len(own):
+            chosen.append(strokes[i])
+            taken[own + around] = True
+    return chosen
+
+
+def _controls(strokes: Sequence[np.ndarray], spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Few points on each stroke, each the mean of the line about it.
+
+    Args:
+      strokes: polylines [N,2].
+      spacing: between two points, in pixels; less on short strokes, so that a curve stays a curve and a ring a ring.
+
+    Returns:
+      (controls [C,2] of all strokes in a row, pieces [S]: one less than each stroke's number of them, length [S]).
+    """
+    counts = np.array([len(stroke) for stroke in strokes])
+    last = np.cumsum(counts) - 1
+    first = last - counts + 1
+    points = np.concatenate(strokes).astype(np.float64)
+    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    steps[first] = 1.0  # apart, even where a stroke starts at the end of the one before
+    arc = np.cumsum(steps)
+    length = arc[last] - arc[first]
+    ring = (points[first] == points[last]).all(axis=1)
+    fewest = np.minimum(np.where(ring, 8, 4), np.ceil(length / _STEP))
+    pieces = np.maximum(np.ceil(length / spacing), fewest).clip(1).astype(int)
+    owner = np.repeat(np.arange(len(pieces)), pieces + 1)
+    index = np.arange(len(owner)) - (np.cumsum(pieces + 1) - pieces - 1)[owner]
+    step = (length / pieces)[owner]
+    # A triangular window that ends at the neighbours, and does not reach over the stroke's own ends.
+    reach = step * np.minimum(1, np.minimum(index, pieces[owner] - index))
+    window = arc[first][owner] + index * step + reach * np.array([[-1.0], [-0.5], [0.0], [0.5], [1.0]])
+    triangle = np.array([1, 2, 3, 2, 1]) / 9
+    return np.stack([triangle @ np.interp(window, arc, axis) for axis in points.T], axis=1), pieces, length
+
+
+def _displace(
+    rng: np.random.Generator,
+    controls: np.ndarray,
+    pieces: np.ndarray,
+    length: np.ndarray,
+    level: float,
+    config: HandConfig,
+    side: int,
+) -> None:
+    """Extends, moves, wobbles and warps the strokes of `_controls`, in place."""
+    count = len(pieces)
+    last = np.cumsum(pieces + 1) - 1
+    first = last - pieces
+    owner = np.repeat(np.arange(count), pieces + 1)
+    spacing = length / pieces
+    for tip, inner in ((first, first + 1), (last, last - 1)):
+        way = controls[tip] - controls[inner]
+        way /= np.hypot(*way.T).clip(1e-6)[:, None]
+        extent = np.minimum(level * config.extend * side, 0.25 * length) * rng.uniform(-0.7, 1.0, count)
+        controls[tip] += way * np.maximum(extent, -0.7 * spacing)[:, None]
+
+    center = (np.add.reduceat(controls, first) / (pieces + 1)[:, None])[owner]
+    angle = np.radians(level * config.turn) * rng.standard_normal(count)
+    scale = np.exp(level * config.scale * rng.standard_normal(count))
+    shift = np.minimum(config.shift * side, 0.2 * length)[:, None] * level * rng.standard_normal((count, 2))
+    cos, sin = (scale * np.cos(angle))[owner], (scale * np.sin(angle))[owner]
+    x, y = (controls - center).T
+    controls[:] = center + shift[owner] + np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
+
+    controls += np.minimum(level * config.wobble * side, 0.2 * spacing)[owner, None] * rng.standard_normal(
+        controls.shape
+    )
+
+    heading = rng.uniform(0, 2 * np.pi, _WAVES)
+    cycles = rng.uniform(0.4, 1.4, _WAVES)
+    phase = rng.uniform(0, 2 * np.pi, _WAVES)
+    amplitude = rng.standard_normal((_WAVES, 2)) * level * config.warp * side * np.sqrt(2 / _WAVES)
+    frequency = np.stack([np.cos(heading), np.sin(heading)]) * cycles * (2 * np.pi / side)
+    controls += np.sin(controls @ frequency + phase) @ amplitude
+
+
+def _curves(controls: np.ndarray, pieces: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
+    """Smooth (Catmull-Rom) curves through the points of `_controls`: [N,1,2] int32 each, in cv2's fixed point."""
+    fine = np.ceil(length / pieces / 3).clip(1).astype(int) * pieces  # lines of about three pixels look round
+    ends = np.cumsum(fine + 1)
+    owner = np.repeat(np.arange(len(fine)), fine + 1)
+    place = (np.arange(len(owner)) - (ends - fine - 1)[owner]) * (pieces / fine)[owner]
+    piece = np.minimum(place.astype(int), pieces[owner] - 1)
+    t = (place - piece)[:, None]
+    last = np.cumsum(pieces + 1) - 1
+    low, high = (last - pieces)[owner], last[owner]
+    a, b, c, d = (controls[np.clip(low + piece + offset, low, high)] for offset in (-1, 0, 1, 2))
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    fixed = np.round(curve * 2**_SHIFT).astype(np.int32)[:, None]
+    return [fixed[start:end] for start, end in zip([0, *ends.tolist()], ends.tolist())]
+
+
+def draw_badly(
+    rng: np.random.Generator,
+    strokes: Sequence[np.ndarray],
+    size: tuple[int, int],
+    level: float,
+    config: HandConfig,
+    regions: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draws strokes as a poor drawer would.
+
+    Args:
+      rng: source of all randomness.
+      strokes: polylines [N,2] (x, y) in pixels, of about one point a pixel, as `trace` gives them.
+      size: (height, width) of the picture.
+      level: of abstraction, from 0 (the strokes as they are, whatever the generator) to 1 (a child's drawing). The
+        magnitudes of `config` grow in proportion.
+      config: the magnitudes at level 1.
+      regions: optional [H,W] uint8 map of `conditions.regions`: strokes of eyes, brows, nose, mouth, glasses and the
+        face's contour are kept longest, those of the background go first. Without it the features are taken to be where
+        FFHQ's alignment puts them.
+
+    Returns:
+      [H,W] uint8 in {0,1}; empty only if there are no strokes.
+
+    Raises:
+      ConfigError: `level` is not in [0, 1].
+      DataError: `regions` is not of the shape `size`.
+    """
+    if not 0.0 <= level <= 1.0:
+        raise ConfigError(f"level: expected 0 to 1, found {level}")
+    if regions is not None and regions.shape != tuple(size):
+        raise DataError(f"regions: expected the sketch's shape {list(size)}, found {list(regions.shape)}")
+    drawing = np.zeros(size, np.uint8)
+    if not len(strokes):
+        return drawing
+    side = min(size)
+    strokes = _join(strokes, level * config.join * side) if level > 0 else strokes
+    strokes = _choose(rng, strokes, size, level, config, regions)
+    strokes += [strokes[i] for i in np.flatnonzero(rng.random(len(strokes)) < level * config.double)]
+    controls, pieces, length = _controls(strokes, _STEP + level * config.simplify * side)
+    _displace(rng, controls, pieces, length, level, config, side)
+    curves = _curves(controls, pieces, length)
+    pen = level * config.width * side * rng.uniform(0.3, 1.0)
+    widths = np.round(pen * rng.uniform(0.7, 1.3, len(strokes))).astype(int).clip(1)
+    for width in np.unique(widths):
+        group = [curves[i] for i in np.flatnonzero(widths == width)]
+        cv2.polylines(drawing, group, False, 1, int(width), cv2.LINE_8, _SHIFT)
+    if not drawing.any():  # all of it was moved out of the picture: it stays at the border
+        border = (np.array([size[1], size[0]]) - 1) << _SHIFT
+        cv2.polylines(
+            drawing, [curve.clip(0, border).astype(np.int32) for curve in curves], False, 1, 1, cv2.LINE_8, _SHIFT
+        )
+    return drawing
+
+
+def drawn_by_hand(
+    rng: np.random.Generator,
+    sketch: np.ndarray,
+    level: float,
+    config: HandConfig,
+    regions: np.ndarray | None = None,
+) -> np.ndarray:
+    """Traces a clean sketch and draws it badly.
+
+    Args:
+      rng: source of all randomness.
+      sketch: [H,W] uint8 in {0,1}, 1 = stroke.
+      level, config, regions: as in `draw_badly`.
+
+    Returns:
+      [H,W] uint8 in {0,1}, empty where the sketch is.
+
+    Raises:
+      ConfigError, DataError: as `draw_badly`.
+    """
+    return draw_badly(rng, trace(sketch), sketch.shape, level, config, regions)

@@ -1,0 +1,28 @@
+"""What a section of a configuration says about values that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Problems = Iterator[tuple[str, str, Any]]
+"""(key within the section, what was expected, what was found), the first of which is shown."""
+
+
+def one_of(key: str, value: str, valid: Sequence[str]) -> Problems:
+    """A problem where a value is not among the valid ones."""
+    if value not in valid:
+        yield key, f"one of {', '.join(valid)}", value
+
+
+def increasing(key: str, value: tuple[float, float], highest: float = 1.0) -> Problems:
+    """A problem where a range is not increasing within 0 and `highest`."""
+    low, high = value
+    if not 0 <= low <= high <= highest:
+        yield key, f"0 <= low <= high <= {highest:g}", value
+
+
+def as_many(key: str, values: Sequence[Any], other: str, count: int) -> Problems:
+    """A problem where a list has not as many values as something else."""
+    if len(values) != count:
+        yield key, f"{count} values, one for each of {other}", list(values)

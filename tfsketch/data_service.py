@@ -1,0 +1,168 @@
+"""Training examples from other processes and machines: tf.data service, exactly.
+
+`data.service` names the data workers (`tools.data_worker`), each a process with the shards and the configuration of its
+own. A trainer with a service gets the same batches as one without, bit for bit, and resumes as exactly:
+
+- The trainer says which examples: its graph holds the range of positions from the step on, and an example is a function
+  of its position (see `data`). Nothing is drawn by the service that the trainer did not ask for.
+- Each worker is a dispatcher and the one tf.data worker behind it, because what several workers behind one dispatcher
+  deliver comes in any order. The trainer opens a stream per address and takes elements from them in turn.
+- An example comes with its number, and the trainer checks it. So whatever happens on the way (a restarted worker that
+  begins again, a lost message) ends in an error, never in other batches.
+- Trainer and worker compare their identity (settings, number and lengths of the records) before the first example, and
+  the functions are found by a name that contains it.
+
+The stages in Python are the difficulty. tf.data service sends the trainer's graph to the worker, where an operation
+`PyFunc` finds its function by a token in a table that `tf.numpy_function` fills with tokens counted from 0 in each
+process. So here the worker enters its functions under names that both sides can compute (`_register`, the only use of a
+part of TensorFlow that is not public), and the trainer names them through the public `tf.raw_ops.PyFunc`.
+
+If a worker ends, the trainer waits at the next batch until something answers at that address again, and then stops with
+TensorFlow's NotFoundError, which speaks of a dispatcher restart; run again, it resumes from its checkpoint. A worker
+outlives its trainers, and may serve several at once.
+
+Whoever reaches a worker's ports can have it compute any TensorFlow graph: open them to trusted networks only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+from tensorflow.python.ops import script_ops
+
+from tfsketch.errors import ConfigError, DataError
+
+Identity = Mapping[str, str]
+"""What must be the same in trainer and worker: name -> value, as text."""
+_TIMEOUT = 10.0
+"""Seconds to wait for a connection, since TensorFlow itself would wait for an hour."""
+_kept: list[Callable] = []
+
+
+def _token(name: str, identity: Identity) -> str:
+    digest = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
+    return f"tfsketch/{name}/{digest}"
+
+
+def _register(token: str, function: Callable) -> None:
+    """Makes a function callable by a token, as `tf.numpy_function` does by one of its own choosing."""
+    _kept.append(function)  # the table holds weak references
+    script_ops._py_funcs._funcs[token] = function
+
+
+def call(identity: Identity, name: str, inputs: Sequence[tf.Tensor], types: Sequence[tf.DType]) -> list[tf.Tensor]:
+    """Like `tf.numpy_function`, for the worker's function of that name; tensors without shapes."""
+    return tf.raw_ops.PyFunc(input=list(inputs), token=_token(name, identity), Tout=list(types))
+
+
+def _distributed(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
+    """The dataset, made by the worker at an address."""
+    options = tf.data.Options()
+    # TensorFlow holds Python functions for state that it cannot send along; ours are functions of their inputs.
+    options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
+    service = tf.data.experimental.service
+    return dataset.with_options(options).apply(service.distribute(service.ShardingPolicy.OFF, address))
+
+
+def connect(addresses: str, identity: Identity) -> list[str]:
+    """The addresses of workers that are there and have the trainer's identity.
+
+    Args:
+      addresses: `data.service`.
+      identity: the trainer's.
+
+    Raises:
+      ConfigError: an address that is none.
+      DataError: nobody answers, or a worker with other settings or pictures.
+    """
+    found = [address.strip() for address in addresses.split(",")]
+    for address in found:
+        parts = re.fullmatch(r"grpc://([^:/]+):(\d+)", address)
+        if parts is None:
+            raise ConfigError(f"data.service: expected addresses such as grpc://host:5000, found {address!r}")
+        try:
+            socket.create_connection((parts[1], int(parts[2])), _TIMEOUT).close()
+        except OSError as error:
+            raise DataError(
+                f"data.service: expected a data worker at {address}, found none ({error}); start one there: python -m "
+                f"tools.data_worker --config=CONFIG --set data.train=SHARDS --port={parts[2]}"
+            ) from error
+        asked = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
+        try:
+            theirs = json.loads(next(iter(_distributed(asked, address))).numpy())
+        except tf.errors.OpError as error:
+            raise DataError(f"data.service: expected a data worker at {address}, found: {error.message}") from error
+        differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
+        if differing:
+            raise DataError(
+                f"data.service: expected the worker at {address} to have the trainer's settings and pictures, found "
+                + ", ".join(f"{key} = {theirs.get(key)} instead of {identity.get(key)}" for key in sorted(differing))
+            )
+    return found
+
+
+def _check(number: tf.Tensor, came: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The element, if it is the one that was due."""
+    text = "data.service: the worker sent another example than was due (has it been restarted?); run again to resume"
+    with tf.control_dependencies([tf.debugging.assert_equal(came, number, text)]):
+        return {key: tf.identity(value) for key, value in element.items()}
+
+
+def in_turn(addresses: Sequence[str], start: int, stream: Callable[[int, int], tf.data.Dataset]) -> tf.data.Dataset:
+    """An endless dataset whose elements are made by workers in turn.
+
+    Args:
+      addresses: of the workers, from `connect`.
+      start: number of the first element.
+      stream: (number of the first element, stride) -> dataset of (number, dict of tensors).
+
+    Returns:
+      A dataset of the dicts, by number. Its iterator raises `tf.errors.OpError` where a worker fails.
+    """
+    count = len(addresses)
+    streams = [_distributed(stream(start + n, count), address) for n, address in enumerate(addresses)]
+    elements = tf.data.Dataset.choose_from_datasets(streams, tf.data.Dataset.range(count).repeat())
+    numbers = tf.data.Dataset.range(start, tf.int64.max)
+    return tf.data.Dataset.zip((numbers, elements)).map(lambda number, element: _check(number, *element))
+
+
+class Server:
+    """A data worker in this process, until it ends."""
+
+    def __init__(self, functions: Mapping[str, Callable], identity: Identity, port: int, host: str):
+        """Args:
+          functions: the stages by name, of NumPy arrays (see `call`).
+          identity: what trainers must share.
+          port: where trainers connect; the next one is taken for the examples. 0 lets the system choose both.
+          host: the name or address by which trainers reach this machine.
+
+        Raises:
+          DataError: a port cannot be used.
+        """
+        for name, function in functions.items():
+            _register(_token(name, identity), function)
+        _register(_token("identity", {}), lambda: json.dumps(dict(identity)).encode())
+        service = tf.data.experimental.service
+        try:
+            self._dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))
+            self._port = int(self._dispatcher.target.rpartition(":")[2])
+            self._worker = service.WorkerServer(
+                service.WorkerConfig(
+                    dispatcher_address=f"localhost:{self._port}",
+                    worker_address=f"{host}:%port%",
+                    port=port and port + 1,
+                )
+            )
+        except tf.errors.OpError as error:
+            raise DataError(f"--port: expected two free ports from {port} on, found: {error.message}") from error
+        self.address = f"grpc://{host}:{self._port}"
+        """What `data.service` names."""
+
+    def join(self) -> None:
+        """Serves for ever. Python runs no signal handler meanwhile."""
+        self._dispatcher.join()

@@ -1,0 +1,196 @@
+"""Conditions looked at and measured: what a model is given in training, for people to judge.
+
+`sheets` shows one face in every sketch style, drawn worse and worse, with every kind of mask and of colour. `measure`
+answers two questions about the default sketch on a set of faces: does every eye, the nose and the mouth carry a line (a
+sketch that loses them teaches a model to invent them), and how much of the picture is line (people draw few).
+`histogram` shows what share of the picture masks cover.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from tfsketch import data
+from tfsketch.conditions import colors, hand, masks, regions, sketches
+from tfsketch.config import Config, StrokeConfig
+
+FEATURES = ("left eye", "right eye", "nose", "mouth")
+"""What must carry a line; left and right as one sees them."""
+LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+"""Levels of abstraction on the sheet of the badly drawing hand."""
+_BRUSH = StrokeConfig(curved=1.0, taper=0.3)
+_DAB = StrokeConfig(width=(0.03, 0.1), curved=1.0, taper=0.5, gap=0.15)
+
+Sheet = tuple[list[list[np.ndarray]], list[str]]
+"""Rows of pictures and the columns' titles, for `images.contact_sheet`."""
+
+
+def _ink(sketch: np.ndarray) -> np.ndarray:
+    """A sketch {0,1} or soft map in [0,1] as black on white, [H,W] uint8."""
+    return (255 * (1.0 - sketch.astype(np.float32))).astype(np.uint8)
+
+
+def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sheet]:
+    """One face under every condition.
+
+    Args:
+      image: [S,S,3] uint8 RGB, a face aligned like FFHQ's.
+      found: [S,S] uint8, its regions.
+      config: `seed`, and the sections `sketch`, `hand`, `mask` and `color`.
+
+    Returns:
+      Name -> sheet: `styles` (soft map above, sketch below), `hand` (by level, two draws), `masks` (by kind, three
+      draws), `colors` (the steps from the photograph to strokes, three draws of the latter).
+    """
+    size = image.shape[:2]
+
+    def rng(*path: int) -> np.random.Generator:
+        return np.random.default_rng([config.seed, *path])
+
+    drawn = {style: sketches.Sketcher(config.sketch, style) for style in sketches.STYLES}
+    soft = [_ink(drawn[style].edge_maps(image[None])[0]) for style in drawn]
+    lines = {style: drawn[style](image[None], found[None])[0] for style in drawn}
+    styles: Sheet = (
+        [[image, *soft], [regions.colored(found), *(_ink(lines[style]) for style in drawn)]],
+        ["image, regions", *drawn],
+    )
+
+    clean = lines[config.sketch.style]
+    levels: Sheet = (
+        [
+            [_ink(hand.drawn_by_hand(rng(1, row), clean, level, config.hand, found)) for level in LEVELS]
+            for row in range(3)
+        ],
+        [f"level {level:g}" for level in LEVELS],
+    )
+
+    base = dataclasses.replace(
+        config.mask, eye_probability=0.0, box_probability=0.0, region_probability=0.0, large_probability=0.0, growth=0.0
+    )
+    kinds = {
+        "zigzag": base,
+        "brush": dataclasses.replace(base, stroke=_BRUSH),
+        "eyes": dataclasses.replace(base, eye_probability=1.0, share=(0.1, 0.15)),
+        "box": dataclasses.replace(base, box_probability=1.0, share=(0.15, 0.3)),
+        "hair": dataclasses.replace(base, region_probability=1.0, regions=("hair",), share=(0.1, 0.5)),
+        "mouth": dataclasses.replace(base, region_probability=1.0, regions=("lips", "mouth"), share=(0.01, 0.08)),
+        **{k: dataclasses.replace(base, large_probability=1.0, large=(k,)) for k in config.mask.large},
+    }
+    holes = [
+        [
+            np.where(masks.free_form(rng(2, row), size, kind, found)[..., None] > 0, np.uint8(255), image)
+            for kind in kinds.values()
+        ]
+        for row in range(3)
+    ]
+
+    smooth = colors.color_map(image, config.color)
+    brushes = {
+        "zigzag": dataclasses.replace(config.color, probability=1.0),
+        "brush": dataclasses.replace(config.color, probability=1.0, stroke=_DAB),
+        "one colour each": dataclasses.replace(config.color, probability=1.0, stroke=_DAB, flat=1.0),
+        "face and hair": dataclasses.replace(
+            config.color, probability=1.0, stroke=_DAB, flat=1.0, regions=("face", "hair"), flatten=(1.0, 1.0)
+        ),
+    }
+    dabs = []
+    for row in range(3):
+        cells = [image, smooth, colors.flatten(smooth, found)]
+        for brush in brushes.values():
+            color, painted = colors.paint(rng(3, row), smooth, brush, found)
+            cells.append(np.where(painted[..., None] > 0, color, np.uint8(255)))
+        dabs.append(cells)
+    return {
+        "styles": styles,
+        "hand": levels,
+        "masks": (holes, list(kinds)),
+        "colors": (dabs, ["image", "smoothed", "flattened", *brushes]),
+    }
+
+
+def _features(found: np.ndarray) -> dict[str, np.ndarray]:
+    """The masks of a face's `FEATURES`, as far as it shows them, grown by a 64th of the side: a line that draws a
+    feature runs along its edge."""
+    side = min(found.shape)
+    parts: dict[str, np.ndarray] = {}
+    eyes = regions.mask_of(found, "eyes")
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(eyes, connectivity=8)
+    large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= (side / 128) ** 2 * 8]
+    large = sorted(sorted(large, key=lambda n: -stats[n, cv2.CC_STAT_AREA])[:2], key=lambda n: centers[n][0])
+    for n in large:
+        name = FEATURES[0] if len(large) == 2 and n == large[0] or centers[n][0] < found.shape[1] / 2 else FEATURES[1]
+        parts[name] = (labels == n).astype(np.uint8)
+    parts["nose"] = regions.mask_of(found, "nose")
+    parts["mouth"] = regions.mask_of(found, ("mouth", "lips"))
+    return {name: masks.grow(part, max(1, round(side / 64))) for name, part in parts.items() if part.any()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """What `measure` found."""
+
+    pictures: int
+    shown: dict[str, int]
+    """Feature -> how many pictures show it."""
+    lined: dict[str, int]
+    """Feature -> in how many of those it carries a line."""
+    line_shares: np.ndarray
+    """[pictures] float64: share of a picture's pixels that are line."""
+
+    @property
+    def share(self) -> float:
+        """Of all features that are shown, those that carry a line."""
+        return sum(self.lined.values()) / max(1, sum(self.shown.values()))
+
+    def markdown(self) -> str:
+        """As a Markdown table."""
+        low, median, high = np.percentile(100 * self.line_shares, [0, 50, 100])
+        inside = np.mean((self.line_shares >= 0.02) & (self.line_shares <= 0.08))
+        rows = "\n".join(
+            f"| {name} | {self.shown[name]} | {100 * self.lined[name] / max(1, self.shown[name]):.1f} % |"
+            for name in FEATURES
+        )
+        return (
+            f"{self.pictures} faces. Features that carry at least one line: {100 * self.share:.1f} %. Line share of a "
+            f"picture: median {median:.1f} %, from {low:.1f} to {high:.1f} %; {100 * inside:.0f} % of the pictures lie "
+            f"between 2 and 8 %.\n\n| feature | shown | with a line |\n| --- | ---: | ---: |\n{rows}"
+        )
+
+
+def measure(pictures: Sequence[data.Picture], config: Config) -> Coverage:
+    """Measures the sketch style of `config.sketch` on faces that carry a region map; see the module's docstring."""
+    sketcher = sketches.Sketcher(config.sketch)
+    shown, lined = dict.fromkeys(FEATURES, 0), dict.fromkeys(FEATURES, 0)
+    shares = []
+    for picture in pictures:
+        lines = sketcher(picture.image[None], [picture.regions])[0]
+        shares.append(lines.mean())
+        for name, part in _features(picture.regions).items():
+            shown[name] += 1
+            lined[name] += bool((lines & part).any())
+    return Coverage(len(pictures), shown, lined, np.array(shares))
+
+
+def histogram(shares: np.ndarray, expected: tuple[float, float], size: tuple[int, int] = (240, 480)) -> np.ndarray:
+    """A histogram of covered shares, in 50 bins over 0 to 1, with the asked range in grey behind: [H,W,3] uint8."""
+    height, width = size
+    picture = np.full((height, width, 3), 255, np.uint8)
+    bottom, left, right = height - 24, 10, width - 10
+
+    def x(share: float) -> int:
+        return round(left + share * (right - left))
+
+    picture[8:bottom, x(expected[0]) : x(expected[1])] = 225
+    counts, edges = np.histogram(shares, 50, (0, 1))
+    for count, a, b in zip(counts, edges[:-1], edges[1:]):
+        top = bottom - round(count / max(1, counts.max()) * (bottom - 12))
+        cv2.rectangle(picture, (x(a), top), (x(b) - 2, bottom), (60, 110, 180), -1)
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        text = f"{100 * share:.0f} %"
+        place = (min(max(0, x(share) - 14), width - 40), height - 6)
+        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,122 @@
+"""What an evaluation found, as a table for the console, as Markdown between markers, and as JSON lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import os
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfsketch import images
+from tfsketch.errors import DataError
+
+Row = dict[str, Any]
+"""A method's or region's numbers: `method`, and a value (or None where it is undefined) per column."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A measure in a table."""
+
+    better: str
+    """`lower`, `higher`, or empty where neither is."""
+    digits: int = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What a protocol found."""
+
+    protocol: str
+    pictures: int
+    columns: Mapping[str, Column]
+    rows: Sequence[Row]
+    closing: str
+    """One line with the figures by which it is judged."""
+    sheet: Sequence[Sequence[np.ndarray]]
+    """Rows of pictures for `images.contact_sheet`."""
+    titles: Sequence[str]
+
+    def cells(self) -> list[list[str]]:
+        """The table's cells, the header first; what is undefined is a dash."""
+
+        def text(name: str, value: float | None) -> str:
+            return "-" if value is None else f"{value:.{self.columns[name].digits}f}"
+
+        return [["method", *self.columns]] + [[r["method"], *(text(n, r[n]) for n in self.columns)] for r in self.rows]
+
+    def table(self) -> str:
+        """The rows as an aligned table for the console."""
+        cells = self.cells()
+        widths = [max(map(len, column)) for column in zip(*cells)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) for line in cells
+        )
+
+    def markdown(self, origin: Mapping[str, Any]) -> str:
+        """The rows as a Markdown table, with what was measured and how above it and the closing line below.
+
+        Args:
+          origin: what `describe` gives, with `data` and `image_size`.
+        """
+        # Folders by name: where they lay on the machine that measured is nobody's business.
+        data_name, model_name = pathlib.Path(origin["data"]).name, pathlib.Path(origin["model"]).name
+        arrows = {"lower": " (↓)", "higher": " (↑)", "": ""}
+        header, *lines = self.cells()
+        header = [header[0], *(f"{name}{arrows[self.columns[name].better]}" for name in header[1:])]
+        step = f", step {origin['step']}" if origin["step"] is not None else ""
+        body = ["| " + " | ".join(line) + " |" for line in [header, ["---", *["---:"] * (len(header) - 1)], *lines]]
+        return "\n".join(
+            [
+                f"Protocol `{self.protocol}`: {self.pictures} pictures of {origin['image_size']} px from "
+                f"`{data_name}`; model `{model_name}`{step}, weights `{origin['weights_sha256']}`, "
+                f"{origin['date'][:10]}. Made by `python -m tools.evaluate`.",
+                "",
+                *body,
+                "",
+                self.closing,
+            ]
+        )
+
+
+def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, Any]:
+    """What was measured: the model as it was named, a checksum of its weights, the step (None where the model card
+    names none, as for converted models) and the date."""
+    card = folder / "README.md"
+    found = re.search(r"(\d+) of \d+ steps", card.read_text(encoding="utf-8")) if card.is_file() else None
+    digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
+    return {
+        "model": str(name_or_dir),
+        "weights_sha256": digest[:12],
+        "step": int(found[1]) if found else None,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def write_section(path: str | os.PathLike, system: str, text: str) -> None:
+    """Puts text between `<!-- SYSTEM:begin -->` and `<!-- SYSTEM:end -->` of a Markdown file, the rest kept as it is.
+
+    A file that is missing is made, one without the markers gets them at its end.
+
+    Raises:
+      DataError: the markers are not one pair in order.
+    """
+    path = pathlib.Path(path)
+    begin, end = f"<!-- {system}:begin -->", f"<!-- {system}:end -->"
+    section = f"{begin}\n{text}\n{end}"
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if begin not in old and end not in old:
+        new = f"{old.rstrip()}\n\n{section}\n" if old.strip() else f"{section}\n"
+    elif old.count(begin) == old.count(end) == 1 and old.index(begin) < old.index(end):
+        new = old[: old.index(begin)] + section + old[old.index(end) + len(end) :]
+    else:
+        raise DataError(
+            f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and {old.count(end)}"
+        )
+    images.write_bytes(path, new.encode())

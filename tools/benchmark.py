@@ -1,0 +1,43 @@
+"""Measures speed and prints it as Markdown.
+
+    python -m tools.benchmark pipeline
+    python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
+
+The first argument names the benchmark (see tfsketch/benchmark.py). Without --config all conditions are measured at 256
+px; without --data they are drawn on squares from scikit-image's photographs.
+"""
+
+import functools
+import sys
+
+from absl import app, flags
+
+from tfsketch import benchmark, cli
+from tfsketch.evaluation import write_section
+
+_CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
+_DATA = flags.DEFINE_string("data", "", "Folder of shards.")
+_SECONDS = flags.DEFINE_float("seconds", 20.0, "For each throughput; each part gets a tenth.", lower_bound=0.1)
+_MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this benchmark is replaced.")
+
+
+def _main(name: str, argv: list[str]) -> None:
+    del argv
+    if name not in benchmark.BENCHMARKS:
+        raise app.UsageError(f"expected one of {', '.join(benchmark.BENCHMARKS)} first, found {name!r}")
+    settings = benchmark.configuration(_CONFIG.value, _SET.value)
+    text = benchmark.BENCHMARKS[name](settings, _DATA.value, _SECONDS.value)
+    print(text)
+    if _MARKDOWN.value:
+        write_section(_MARKDOWN.value, f"benchmark_{name}", text)
+
+
+def main() -> None:
+    # Else `cli.run` would refuse an argument that is no flag.
+    name = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else ""
+    cli.run(functools.partial(_main, name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Makes training examples for trainers on other machines (or in other processes), until it is interrupted.
+
+    python -m tools.data_worker --config=CONFIG --set data.train=data/faces128 --port=5000
+    python -m tools.train --config=CONFIG --model_dir=runs/faces --set data.service=grpc://THIS_MACHINE:5000
+
+Its configuration and shards must be the trainer's (the folder may be another); a trainer that differs is told how. Two
+ports are used, --port and the next one: open them to trusted networks only. A process keeps some two cores busy, so
+start one for every two cores, on ports of their own, and name all of them: data.service=grpc://a:5000,grpc://a:5002.
+How and why it is exact, and what happens if it is stopped: see tfsketch/data_service.py.
+"""
+
+import signal
+import socket
+
+from absl import flags
+
+from tfsketch import cli, config, data, data_service
+
+_CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128.")
+_PORT = flags.DEFINE_integer("port", 5000, "Port that trainers connect to; 0 chooses one.", lower_bound=0)
+_HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by which trainers reach this machine.")
+
+
+def _main(argv: list[str]) -> None:
+    del argv
+    settings = config.load(_CONFIG.value, _SET.value)
+    shards = data.Shards(settings.data.train, settings.stored_size, settings.data.cache)
+    server = data_service.Server(
+        data.stages(shards, settings), data.identity(shards, settings), _PORT.value, _HOST.value
+    )
+    print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)
+    # Ctrl-C ends the process at once, as SIGTERM does: nothing is to be saved, and the servers would wait for trainers.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    server.join()
+
+
+def main() -> None:
+    cli.run(_main)
+
+
+if __name__ == "__main__":
+    main()
