@@ -232,7 +232,8 @@ class Setup:
     labels: str = ""
 
     def worker(self) -> Worker:
-        return Worker(config_lib.parse(self.config, "the configuration"), self.labels)
+        # Whoever starts a preparation has checked it, but for the model, which may not suit pictures of this size.
+        return Worker(config_lib.parse(self.config, "the configuration", check=False), self.labels)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,7 +62,8 @@ def evaluate(
     bare = config_lib.Config(
         image_size=side,
         data=config_lib.DataConfig(cache=False),
-        prepare=config_lib.PrepareConfig(regions="none"),
+        sketch=config_lib.SketchConfig(style="canny"),  # the quickest
+        prepare=config_lib.PrepareConfig(regions="none", duplicates=-1),
     )
     with tempfile.TemporaryDirectory(prefix="tfsketch-evaluate-") as scratch:
         shards = data.open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")

@@ -23,6 +23,7 @@ FEATURES = ("left eye", "right eye", "nose", "mouth")
 LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 """Levels of abstraction on the sheet of the badly drawing hand."""
 _BRUSH = StrokeConfig(curved=1.0, taper=0.3)
+_ZIGZAG = StrokeConfig(width=(0.03, 0.1))
 _DAB = StrokeConfig(width=(0.03, 0.1), curved=1.0, taper=0.5, gap=0.15)
 
 Sheet = tuple[list[list[np.ndarray]], list[str]]
@@ -89,13 +90,15 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
     ]
 
     smooth = colors.color_map(image, config.color)
+    zigzag = dataclasses.replace(
+        config.color, probability=1.0, share=(0.05, 0.15), stroke=_ZIGZAG, flat=0.0, regions=(), flatten=(0.0, 0.0)
+    )
+    brush = dataclasses.replace(zigzag, stroke=_DAB)
     brushes = {
-        "zigzag": dataclasses.replace(config.color, probability=1.0),
-        "brush": dataclasses.replace(config.color, probability=1.0, stroke=_DAB),
-        "one colour each": dataclasses.replace(config.color, probability=1.0, stroke=_DAB, flat=1.0),
-        "face and hair": dataclasses.replace(
-            config.color, probability=1.0, stroke=_DAB, flat=1.0, regions=("face", "hair"), flatten=(1.0, 1.0)
-        ),
+        "zigzag": zigzag,
+        "brush": brush,
+        "one colour each": dataclasses.replace(brush, flat=1.0),
+        "flat, face and hair": dataclasses.replace(brush, flat=1.0, regions=("face", "hair"), flatten=(1.0, 1.0)),
     }
     dabs = []
     for row in range(3):
@@ -188,7 +191,8 @@ def histogram(shares: np.ndarray, expected: tuple[float, float], size: tuple[int
     counts, edges = np.histogram(shares, 50, (0, 1))
     for count, a, b in zip(counts, edges[:-1], edges[1:]):
         top = bottom - round(count / max(1, counts.max()) * (bottom - 12))
-        cv2.rectangle(picture, (x(a), top), (x(b) - 2, bottom), (60, 110, 180), -1)
+        if count:
+            cv2.rectangle(picture, (x(a), top), (x(b) - 2, bottom), (60, 110, 180), -1)
     for share in (0, 0.25, 0.5, 0.75, 1):
         text = f"{100 * share:.0f} %"
         place = (min(max(0, x(share) - 14), width - 40), height - 6)
