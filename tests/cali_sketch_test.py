@@ -121,10 +121,11 @@ def test_every_variable_that_matters_gets_a_gradient(upsampling, spectral_norm):
 
 
 def test_spectral_transposed_convolution_has_norm_one_and_a_true_gradient():
+    tf.keras.utils.set_random_seed(4)  # how fast the power iteration gets there depends on the kernel
     layer = layers.SpectralConv2DTranspose(3, 4, 2)
     x = tf.random.stateless_normal([1, 3, 4, 2], [1, 2])
     assert layer(x).shape == (1, 6, 8, 3)
-    for _ in range(40):
+    for _ in range(100):
         layer(x, training=True)
     kernel = layer.normalized_kernel(update=False).numpy()
     assert np.linalg.svd(kernel.transpose(0, 1, 3, 2).reshape(-1, 3), compute_uv=False)[0] == pytest.approx(1, abs=1e-3)

@@ -5,7 +5,7 @@ A benchmark is a function of `BENCHMARKS` that gives Markdown. What all of them 
 - Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
   that. Only throughput is by the clock, and there the processor time a picture stands beside it.
 - Every number is a median with the 10th and the 90th percentile, because pictures and random draws differ.
-- Speeds are given as ratios to a named floor of the same run. A machine is named by its number of cores alone.
+- Speeds are given as ratios to a named floor of the same run; what is timed by the clock takes turns. A machine is named by its number of cores alone.
 
 `pipeline`: how fast shards become batches (`data`), and where the time goes: what runs for every example, and what is
 computed once when the shards are made, so that it can be seen that nothing slow runs online that need not.
@@ -20,7 +20,7 @@ import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import skimage.data
@@ -39,8 +39,8 @@ _SLOW = 4.0
 _OWN_PICTURES = 24
 _BATCH = 8
 """Pictures a call of the networks, as in preparing."""
-_WINDOWS = 8
-"""Throughput is the median over so many stretches."""
+_ROUNDS = 8
+"""Throughput is the median over so many turns."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,32 +82,51 @@ def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread
     return Spread.of([1000.0 * value / pictures for value in spent])
 
 
-def throughput(batches: tf.data.Dataset, pictures: int, seconds: float) -> tuple[Spread, float]:
-    """How fast a dataset runs.
+@dataclasses.dataclass(frozen=True)
+class Throughput:
+    """How fast a dataset ran."""
+
+    rate: Spread
+    """Pictures a second."""
+    ratio: float
+    """To the first dataset, the median over the rounds."""
+    used: float
+    """Milliseconds of processor time a picture."""
+
+
+def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: float) -> dict[str, Throughput]:
+    """How fast datasets run.
+
+    They take turns, each time from a new iterator whose first two batches do not count, so that what else happens on
+    the machine falls on all of them and none lives on what it had in store.
 
     Args:
-      batches: endless.
+      datasets: endless, by name; the first is the floor.
       pictures: in each batch.
-      seconds: by the clock, after a warm-up of a quarter of it.
-
-    Returns:
-      (pictures a second, milliseconds of processor time a picture).
+      seconds: by the clock, for each of them.
     """
-    stream = iter(batches)
-
-    def run(limit: float) -> tuple[float, int]:
-        """At least one batch, until the limit: seconds by the clock, pictures."""
-        start, count = time.perf_counter(), 0
-        while not count or time.perf_counter() - start < limit:
-            next(stream)
-            count += pictures
-        return time.perf_counter() - start, count
-
-    run(seconds / 4)
-    start = time.process_time()
-    windows = [run(seconds / _WINDOWS) for _ in range(_WINDOWS)]
-    used = time.process_time() - start
-    return Spread.of([count / took for took, count in windows]), 1000.0 * used / sum(count for _, count in windows)
+    rates: dict[str, list[float]] = {name: [] for name in datasets}
+    used = {name: (0.0, 0) for name in datasets}
+    for _ in range(_ROUNDS):
+        for name, dataset in datasets.items():
+            stream = iter(dataset)
+            next(stream), next(stream)
+            count, start, before = 0, time.perf_counter(), time.process_time()
+            while not count or time.perf_counter() - start < seconds / _ROUNDS:
+                next(stream)
+                count += pictures
+            rates[name].append(count / (time.perf_counter() - start))
+            used[name] = (used[name][0] + time.process_time() - before, used[name][1] + count)
+            del stream  # and with it the threads that would go on in the next one's turn
+    floor = next(iter(rates.values()))
+    return {
+        name: Throughput(
+            Spread.of(found),
+            float(np.median(np.divide(found, floor))),
+            1000.0 * used[name][0] / used[name][1],
+        )
+        for name, found in rates.items()
+    }
 
 
 def _own_shards(config: Config, folder: pathlib.Path) -> str:
@@ -145,8 +164,7 @@ def _online(
     """
     anew, follows = "drawn anew", "follows the crop"
     shards = data.Shards(folder, config.stored_size, cache=False)
-    memory = data.Shards(folder, config.stored_size, cache=True)
-    read = data.stages(memory, config)["read"]
+    read = data.stages(pictures, config)["read"]
     wanted = data.keys(config)
     cut = [data._centered(picture, config.image_size) for picture in pictures]
     size = (config.image_size, config.image_size)
@@ -157,8 +175,8 @@ def _online(
 
     yield "read and decode a record (floor)", "comes first", lambda n: shards[n % len(shards)], 1
     moves = tf.function(data._Moves(config))
-    stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]  # now these are in memory
-    yield "stack its maps, from memory", follows, lambda n: read(n % len(cut)), 1
+    yield "stack its maps, from memory", follows, read, 1
+    stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]
     chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(cut))]
     yield "crop and mirror (keras-cv)", anew, lambda n: moves(stacks[n % len(cut)], chances[n % len(cut)]), 1
     if "mask" in wanted:
@@ -226,23 +244,21 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
                 lambda n: tf.numpy_function(read, [n], [tf.uint8, tf.float32]), config.data.workers
             ).batch(batch)
 
-        def whole(cache: bool) -> tf.data.Dataset:
-            return data.batches(data.Shards(folder, config.stored_size, cache), config)
-
-        runs = {
-            name: throughput(dataset, batch, seconds)
-            for name, dataset in (
-                ("only reading and decoding (floor)", read_only()),
-                ("whole pipeline, from shards", whole(cache=False)),
-                ("whole pipeline, from memory (`data.cache`)", whole(cache=True)),
-            )
-        }
+        runs = throughput(
+            {
+                "only reading and decoding (floor)": read_only(),
+                "whole pipeline, from shards": data.batches(shards, config),
+                # As with data.cache after the first epoch, which would take too long here.
+                "whole pipeline, from memory": data.batches(pictures, config),
+            },
+            batch,
+            seconds,
+        )
         online = [
             (name, why, cost(work, count, seconds / 10)) for name, why, work, count in _online(config, folder, pictures)
         ]
         once = [(name, cost(work, count, seconds / 10)) for name, work, count in _precomputed(config, pictures)]
 
-    floor = next(iter(runs.values()))
     decode = online[0][2].median
     slow = [name for name, why, spread in online[1:] if why != "drawn anew" and spread.median > _SLOW]
     keys = ", ".join(f"`{key}`" for key in data.keys(config))
@@ -253,10 +269,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
         "",
         *_table(
             ["pipeline", "pictures/s", "10 % - 90 %", "of the floor", "processor ms a picture"],
-            [
-                [name, *rate.cells(1), f"{rate.median / floor[0].median:.2f}", f"{used:.1f}"]
-                for name, (rate, used) in runs.items()
-            ],
+            [[name, *found.rate.cells(1), f"{found.ratio:.2f}", f"{found.used:.1f}"] for name, found in runs.items()],
         ),
         "",
         *_table(

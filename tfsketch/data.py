@@ -149,7 +149,8 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     Raises:
       DataError, ImageError: the folder holds neither.
     """
-    if not folder or any(pathlib.Path(folder).glob("*.tfrecord")):
+    # What is no folder cannot hold photographs: `Shards` says what was expected.
+    if not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         return Shards(folder, config.stored_size, config.data.cache)
     for line in prepare.prepare([str(folder)], str(scratch), config).refused:
         print(f"refused: {line}")
