@@ -5,7 +5,8 @@ A benchmark is a function of `BENCHMARKS` that gives Markdown. What all of them 
 - Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
   that. Only throughput is by the clock, and there the processor time a picture stands beside it.
 - Every number is a median with the 10th and the 90th percentile, because pictures and random draws differ.
-- Speeds are given as ratios to a named floor of the same run; what is timed by the clock takes turns. A machine is named by its number of cores alone.
+- Speeds are given as ratios to a named floor of the same run, and what is timed by the clock takes turns with it. A
+  machine is named by its number of cores alone.
 
 `pipeline`: how fast shards become batches (`data`), and where the time goes: what runs for every example, and what is
 computed once when the shards are made, so that it can be seen that nothing slow runs online that need not.

@@ -389,7 +389,7 @@ class _Moves:
         return tf.gather(tf.reshape(stack, (-1, channels)), tf.cast(numbers[0, ..., 0], tf.int32))
 
 
-def stages(shards: Shards, config: Config) -> dict[str, Callable]:
+def stages(shards: Shards | Sequence[Picture], config: Config) -> dict[str, Callable]:
     """The stages of an example that are Python, by name, as functions of NumPy arrays.
 
     `read`: position int64 -> stack [S,S,C] uint8 and chances [3] float32, see `_stack` and `_Moves`. `finish`: position
@@ -433,12 +433,17 @@ def identity(shards: Shards, config: Config) -> dict[str, str]:
 
 
 def batches(
-    shards: Shards, config: Config, start_step: int = 0, replicas: int = 1, pipeline: int = 0, pipelines: int = 1
+    shards: Shards | Sequence[Picture],
+    config: Config,
+    start_step: int = 0,
+    replicas: int = 1,
+    pipeline: int = 0,
+    pipelines: int = 1,
 ) -> tf.data.Dataset:
     """The endless stream of training batches of one input pipeline, from a step on.
 
     Args:
-      shards: the pictures.
+      shards: the pictures, of shards where there is a `data.service`.
       config: seed, conditions and `train.batch_size`, the global one.
       start_step: the first step to make batches for.
       replicas: replicas fed by this pipeline; consecutive elements go to consecutive ones.
