@@ -359,8 +359,11 @@ class _Moves:
     """
 
     def __init__(self, config: Config):
-        # Imported here: it takes seconds, and only training needs it.
-        import keras_cv
+        # Imported here: it takes seconds, and only training needs it. keras-cv copies the names of tensorflow.keras,
+        # which TensorFlow 2.21 fills in at the first use alone.
+        from tensorflow.keras import saving  # noqa: F401
+
+        import keras_cv  # isort: skip
 
         self.crop = config.stored_size - config.image_size
         self.flip = config.data.flip
