@@ -225,7 +225,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
     """The online data pipeline; see the module's docstring.
 
     Args:
-      config: the experiment.
+      config: the experiment; the workers of a `data.service` are measured beside this process alone.
       folder: shards for it; empty for squares from scikit-image's photographs.
       seconds: for each throughput; each part gets a tenth.
 
@@ -245,16 +245,19 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
                 lambda n: tf.numpy_function(read, [n], [tf.uint8, tf.float32]), config.data.workers
             ).batch(batch)
 
-        runs = throughput(
-            {
-                "only reading and decoding (floor)": read_only(),
-                "whole pipeline, from shards": data.batches(shards, config),
-                # As with data.cache after the first epoch, which would take too long here.
-                "whole pipeline, from memory": data.batches(pictures, config),
-            },
-            batch,
-            seconds,
-        )
+        here = dataclasses.replace(config, data=dataclasses.replace(config.data, service=""))
+        datasets = {
+            "only reading and decoding (floor)": read_only(),
+            "whole pipeline, from shards": data.batches(shards, here),
+            # As with data.cache after the first epoch, which would take too long here.
+            "whole pipeline, from memory": data.batches(pictures, here),
+        }
+        if config.data.service:
+            count = len(config.data.service.split(","))
+            datasets[f"whole pipeline, by {count} data workers (their time is not in the last column)"] = data.batches(
+                shards, config
+            )
+        runs = throughput(datasets, batch, seconds)
         online = [
             (name, why, cost(work, count, seconds / 10)) for name, why, work, count in _online(config, folder, pictures)
         ]
