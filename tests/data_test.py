@@ -13,7 +13,7 @@ from tests.conftest import crops
 from tfsketch import config as config_lib
 from tfsketch import data, images
 from tfsketch.conditions import regions
-from tfsketch.config import AffineConfig
+from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.errors import DataError
 
 
@@ -104,12 +104,12 @@ def test_turning_moves_picture_and_regions_alike():
     picture = data.Picture("p", np.dstack([inside * 255] * 3), {"hed": inside}, np.dstack([inside * 255] * 3), inside)
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
-        moved = data._warp(picture, np.random.default_rng(seed), config)
+        moved = data._warp(picture, np.random.default_rng(seed), config, SketchConfig())
         known = moved.regions != regions.IGNORED
         bright = moved.image[..., 0] > 127
         assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
         assert not np.array_equal(moved.regions, inside)
-    lit = data._warp(picture, np.random.default_rng(1), AffineConfig(light=0.5))
+    lit = data._warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
 
 

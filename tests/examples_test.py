@@ -46,7 +46,7 @@ def test_findings_survive_json_and_the_setup_makes_the_same_worker(tmp_path):
     items = _items(tmp_path / "photos", crops(2, 32))
     result = tmp_path / "result.json"
     ticks = []
-    examples.ExamineJob(str(result), items).run(examples.Setup(config_lib.dump(_CONFIG)).worker(), ticks.append)
+    examples.ExamineJob(str(result), items).run(examples.Setup(_CONFIG).worker(), ticks.append)
     worker = examples.Worker(_CONFIG)
     findings = [examples.Finding.of(tree) for tree in json.loads(result.read_text())]
     assert findings == [worker.examine(item) for item in items] and ticks == [1, 1]

@@ -29,11 +29,12 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow as tf
+from skimage.morphology import skeletonize
 
 from tfsketch import config as config_lib
 from tfsketch import data_service, images, prepare
 from tfsketch.conditions import colors, hand, masks, regions
-from tfsketch.config import AffineConfig, Config, StrokeConfig
+from tfsketch.config import AffineConfig, Config, SketchConfig, StrokeConfig
 from tfsketch.errors import DataError
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
@@ -162,11 +163,13 @@ def keys(config: Config) -> tuple[str, ...]:
     return ("image", *CONDITIONS[config.system], *(f"sketch_{style}" for style in config.data.maps), "seed")
 
 
-def _warp(picture: Picture, rng: np.random.Generator, config: AffineConfig) -> Picture:
+def _warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketch: SketchConfig) -> Picture:
     """Turns, shifts and zooms a picture and its maps together and changes its light; what comes in from outside is a
-    reflection in the photograph and ignored in the regions."""
+    reflection in the photograph and ignored in the regions. Lines of one pixel stay so."""
     side = picture.image.shape[0]
     zoom = (1.0 + config.zoom) ** rng.uniform(-1, 1)
+    if config.zoom_in:
+        zoom *= (1.0 + config.zoom_in) ** rng.uniform(0, 1)
     matrix = cv2.getRotationMatrix2D(
         ((side - 1) / 2, (side - 1) / 2), rng.uniform(-config.rotation, config.rotation), zoom
     )
@@ -177,12 +180,15 @@ def _warp(picture: Picture, rng: np.random.Generator, config: AffineConfig) -> P
     def linear(layer: np.ndarray) -> np.ndarray:
         return cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
+    def moved(style: str, lines: np.ndarray) -> np.ndarray:
+        strokes = linear(lines * 255) >= 96  # a line of one pixel that falls between two stays a line
+        return (skeletonize(strokes) if sketch.one_pixel(style) else strokes).astype(np.uint8)
+
     return dataclasses.replace(
         picture,
         image=cv2.LUT(linear(picture.image), levels[None]),
         color=linear(picture.color),
-        # A line of one pixel that falls between two stays a line.
-        sketches={key: (linear(lines * 255) >= 96).astype(np.uint8) for key, lines in picture.sketches.items()},
+        sketches={style: moved(style, lines) for style, lines in picture.sketches.items()},
         regions=None
         if picture.regions is None
         else cv2.warpAffine(
@@ -214,9 +220,9 @@ def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
         return np.zeros_like(found)
     x, y = np.arange(side), np.arange(side)[:, None]
     rim = features[0] - rng.uniform(0.0, 0.12) * side + rng.uniform(-0.2, 0.2) * (x - side / 2)
-    top = regions.mask_of(found, ("hair", "skin", "hat")) & (y < rim).astype(np.uint8)
-    reach = 2 * round(rng.uniform(0.0, 0.05) * side) + 1
-    return cv2.dilate(top, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) & (y < rim).astype(np.uint8)
+    above = (y < rim).astype(np.uint8)
+    top = regions.mask_of(found, ("hair", "skin", "hat")) & above
+    return masks.grow(top, round(rng.uniform(0.0, 0.05) * side)) & above
 
 
 def _occlude(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -242,7 +248,12 @@ def _occlude(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def draw(
-    picture: Picture, rng: np.random.Generator, config: Config, training: bool, progress: float = 1.0
+    picture: Picture,
+    rng: np.random.Generator,
+    config: Config,
+    training: bool,
+    progress: float = 1.0,
+    level: float | None = None,
 ) -> dict[str, np.ndarray]:
     """An example with conditions drawn for it.
 
@@ -252,6 +263,7 @@ def draw(
       config: sections `data`, `mask`, `sketch`, `hand` and `color`.
       training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
       progress: share of the training that is done, for schedules.
+      level: the hand's, in the place of a random one in training and of the steady one else.
 
     Returns:
       What `to_vocabulary` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`, `sketch`,
@@ -270,7 +282,7 @@ def draw(
     if "regions" in wanted and picture.regions is None:
         raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
     if training and config.data.affine != AffineConfig():
-        picture = _warp(picture, rng, config.data.affine)
+        picture = _warp(picture, rng, config.data.affine, config.sketch)
     if training and rng.random() < config.data.occlusion_probability:
         picture = _occlude(picture, rng)
     size = picture.image.shape[:2]
@@ -285,8 +297,8 @@ def draw(
         drawn["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
-        elif training and config.hand.abstraction[1] > 0:
-            level = rng.uniform(*config.hand.abstraction)
+        elif level is not None or training and config.hand.abstraction[1] > 0:
+            level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)
         drawn["sketch"] = lines
     for style in config.data.maps:
@@ -472,9 +484,10 @@ def batches(
     sample = _unstack(sample.name, _stack(sample, styles)[:side, :side], styles)
     layout = draw(sample, np.random.default_rng(0), config, training=True)
 
-    workers = data_service.connect(config.data.service, identity(shards, config)) if config.data.service else []
-    if workers:
-        call = functools.partial(data_service.call, identity(shards, config))
+    workers: list[str] = []
+    if config.data.service:
+        ours = identity(shards, config)
+        workers, call = data_service.connect(config.data.service, ours), functools.partial(data_service.call, ours)
     else:
         functions = stages(shards, config)
 
@@ -520,14 +533,14 @@ def _centered(picture: Picture, side: int) -> Picture:
     )
 
 
-def fixed_batch(shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int]) -> dict[str, tf.Tensor]:
-    """The given pictures as one batch whose conditions never change: for grids and evaluation."""
-    drawn = [
-        draw(
-            _centered(shards[n], config.image_size), np.random.default_rng([config.seed, 2, n]), config, training=False
-        )
-        for n in numbers
-    ]
+def fixed_batch(
+    shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int], level: float | None = None
+) -> dict[str, tf.Tensor]:
+    """The given pictures as one batch whose conditions never change: for grids and evaluation; `level` as in `draw`."""
+    drawn = []
+    for n in numbers:
+        rng = np.random.default_rng([config.seed, 2, n])
+        drawn.append(draw(_centered(shards[n], config.image_size), rng, config, training=False, level=level))
     return to_vocabulary({key: np.stack([example[key] for example in drawn]) for key in drawn[0]})
 
 

@@ -183,11 +183,7 @@ class Worker:
         """The labels under the photograph's square, by nearest pixel: a mean of two labels is a third."""
         if finding.quad:
             return faces.align_labels(labels, np.array(finding.quad), image.shape[:2], self._side)
-        height, width = labels.shape
-        edge = min(height, width)
-        top, left = (height - edge) // 2, (width - edge) // 2
-        square = labels[top : top + edge, left : left + edge]
-        return cv2.resize(square, (self._side, self._side), interpolation=cv2.INTER_NEAREST_EXACT)
+        return cv2.resize(images.cut_square(labels), (self._side, self._side), interpolation=cv2.INTER_NEAREST_EXACT)
 
     def _labels_of(self, item: sources.Item, image: np.ndarray) -> np.ndarray:
         """A photograph's region map at the size of its label picture.
@@ -227,13 +223,11 @@ class Worker:
 class Setup:
     """What a process must know to make a worker of its own."""
 
-    config: str
-    """As YAML: a configuration holds mappings that cannot be pickled."""
+    config: config_lib.Config
     labels: str = ""
 
     def worker(self) -> Worker:
-        # Whoever starts a preparation has checked it, but for the model, which may not suit pictures of this size.
-        return Worker(config_lib.parse(self.config, "the configuration", check=False), self.labels)
+        return Worker(self.config, self.labels)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -152,3 +152,7 @@ class Vgg16(tf.Module):
             if len(set(layers) - set(features)) == 0:
                 break
         return {name: features[name] for name in layers}
+
+    def scaled(self, image: tf.Tensor, layers: Sequence[str], scale: float) -> dict[str, tf.Tensor]:
+        """The same features in float32, times `scale`: what perceptual and style losses are taken of."""
+        return {name: tf.cast(found, tf.float32) * scale for name, found in self(image, layers).items()}

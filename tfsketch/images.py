@@ -203,12 +203,18 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     write_bytes(path, encode_png(image))
 
 
-def center_square(image: np.ndarray, side: int) -> np.ndarray:
-    """The central square of a picture, resized to `side` (by area averaging when it shrinks)."""
+def cut_square(image: np.ndarray) -> np.ndarray:
+    """The central square of a picture [H,W,...], a view."""
     height, width = image.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
-    square = image[top : top + edge, left : left + edge]
+    return image[top : top + edge, left : left + edge]
+
+
+def center_square(image: np.ndarray, side: int) -> np.ndarray:
+    """The central square of a picture, resized to `side` (by area averaging when it shrinks)."""
+    square = cut_square(image)
+    edge = len(square)
     if edge == side:
         return np.ascontiguousarray(square)
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC)

@@ -29,11 +29,16 @@ def local_response_norm(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.nn.lrn(tf.cast(x, tf.float32), depth_radius=5, bias=5e-5, alpha=1.0, beta=0.5), x.dtype)
 
 
+def _instance_statistics(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(mean, 1 / deviation) of each channel of each picture, [B,1,1,C] float32."""
+    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), axes=[1, 2], keepdims=True)
+    return mean, tf.math.rsqrt(variance + 1e-5)
+
+
 def instance_norm(x: tf.Tensor) -> tf.Tensor:
     """Instance norm without parameters, in float32."""
-    y = tf.cast(x, tf.float32)
-    mean, variance = tf.nn.moments(y, axes=[1, 2], keepdims=True)
-    return tf.cast((y - mean) * tf.math.rsqrt(variance + 1e-5), x.dtype)
+    mean, scale = _instance_statistics(x)
+    return tf.cast((tf.cast(x, tf.float32) - mean) * scale, x.dtype)
 
 
 class InstanceNorm(tf.keras.layers.Layer):
@@ -52,9 +57,8 @@ class InstanceNorm(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B,H,W,C] -> the same shape; statistics in float32."""
-        y = tf.cast(x, tf.float32)
-        mean, variance = tf.nn.moments(y, axes=[1, 2], keepdims=True)
-        scale = tf.math.rsqrt(variance + 1e-5) * tf.cast(self.gamma, tf.float32)
+        mean, scale = _instance_statistics(x)
+        scale *= tf.cast(self.gamma, tf.float32)
         offset = tf.cast(self.beta, tf.float32) - mean * scale
         return x * tf.cast(scale, x.dtype) + tf.cast(offset, x.dtype)
 

@@ -380,7 +380,7 @@ def prepare(
     unfinished.mkdir(parents=True, exist_ok=True)
     _put(plan, json.dumps(depends, indent=1), unfinished)
     _put(folder / "config.yaml", config_lib.dump(config), unfinished)
-    with execute(examples.Setup(config_lib.dump(config), labels)) as run:
+    with execute(examples.Setup(config, labels)) as run:
         stretches = _results(run, _examine_jobs(found, unfinished), "examined")
         findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
         sides, report = _plan(found, findings, config)

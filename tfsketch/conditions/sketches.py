@@ -461,7 +461,7 @@ class Sketcher:
             return canny(images, config.canny)[1]
         section = getattr(config, self.style)
         strokes = [edges >= 0.5 for edges in self.edge_maps(images)]
-        if self.style != "photocopy" and section.thin:
+        if config.one_pixel(self.style):
             strokes = [skeletonize(lines) for lines in strokes]
         least = _length(section.min_stroke, min(images.shape[1:3]))
         return np.stack([drop_short(lines, least) for lines in strokes])

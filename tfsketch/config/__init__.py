@@ -226,14 +226,13 @@ def _override(tree: dict[str, Any], assignment: str) -> None:
         node[last] = value
 
 
-def parse(text: str, where: str = "config", overrides: typing.Sequence[str] = (), check: bool = True) -> Config:
+def parse(text: str, where: str = "config", overrides: typing.Sequence[str] = ()) -> Config:
     """A configuration from YAML text.
 
     Args:
       text: YAML; empty for all defaults.
       where: what error messages call the source, usually the file's name.
       overrides: `key=value` assignments, the values in YAML.
-      check: off, values that contradict each other pass.
 
     Raises:
       ConfigError: not YAML, an unknown key, a value of the wrong type, or one that contradicts another.
@@ -249,8 +248,7 @@ def parse(text: str, where: str = "config", overrides: typing.Sequence[str] = ()
         tree = to_dict(_build(Config, tree, where))
         for assignment in overrides:
             _override(tree, assignment)
-    parsed = _build(Config, tree, where)
-    return _check(parsed, where) if check else parsed
+    return _check(_build(Config, tree, where), where)
 
 
 def load(path: str | pathlib.Path, overrides: typing.Sequence[str] = ()) -> Config:

@@ -32,6 +32,10 @@ class StrokeConfig:
     """Chance, from vertex to vertex of a curved stroke, that the brush is lifted."""
 
 
+LARGE_HOLES = ("half", "face", "inner", "outer")
+"""Kinds of large holes; see `conditions.masks`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MaskConfig:
     """Free-form masks; see `conditions.masks`."""
@@ -62,7 +66,7 @@ class MaskConfig:
     """How far the region is grown at most, as a share of the side, since people erase generously."""
     large_probability: float = 0.0
     """Chance of a large hole instead of all this; while the masks grow, it grows from 0."""
-    large: tuple[str, ...] = ("half", "face", "inner", "outer")
+    large: tuple[str, ...] = LARGE_HOLES
     """Kinds of large holes, one drawn at random: one side of the picture, an ellipse over the face, everything but a
     border, everything but a patch."""
     large_share: Range = (0.4, 0.8)
@@ -73,7 +77,7 @@ class MaskConfig:
         for key in ("share", "start_share", "large_share"):
             yield from increasing(key, getattr(self, key), 0.999)
         for kind in self.large:
-            yield from one_of("large", kind, ("half", "face", "inner", "outer"))
+            yield from one_of("large", kind, LARGE_HOLES)
 
 
 SKETCH_STYLES = ("hed", "canny", "xdog", "fdog", "photocopy", "simplified")
@@ -208,6 +212,10 @@ class SketchConfig:
     photocopy: PhotocopyConfig = PhotocopyConfig()
     simplified: SimplifiedConfig = SimplifiedConfig()
 
+    def one_pixel(self, style: str) -> bool:
+        """Whether the lines of a style are one pixel wide, and not as wide as its ink."""
+        return style in ("hed", "canny") or (style != "photocopy" and getattr(self, style).thin)
+
     def problems(self, image_size: int) -> Problems:
         del image_size
         yield from one_of("style", self.style, SKETCH_STYLES)
@@ -304,6 +312,8 @@ class AffineConfig:
     """Largest shift, as a share of the side."""
     zoom: float = 0.0
     """Largest change of size: 0.2 is 1 / 1.2 to 1.2."""
+    zoom_in: float = 0.0
+    """Largest further enlargement: 0.5 is 1 to 1.5. People who draw a face fill the paper with it."""
     light: float = 0.0
     """Largest change of brightness and contrast, as a share of the range."""
 

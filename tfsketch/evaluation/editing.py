@@ -26,7 +26,7 @@ from tqdm import tqdm
 from tfsketch import data, metrics
 from tfsketch.conditions import colors, sketches
 from tfsketch.config import ColorConfig, Config, DataConfig, MaskConfig, SketchConfig, StrokeConfig
-from tfsketch.evaluation.report import Column, Results, Row
+from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 
 PROTOCOL = "free_form_10_40"
 BASELINES = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
@@ -34,7 +34,6 @@ BASELINES = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
 BLANKED = {"all": (), "sketch_blanked": ("sketch",), "color_blanked": ("color",), "both_blanked": ("sketch", "color")}
 """The model's rows -> conditions that are set to zero."""
 _BATCH = 8
-_SHEET_ROWS = 24
 _DIGITS = {
     "l1_hole": 2,
     "psnr_hole": 2,
@@ -130,7 +129,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     sketcher = sketches.Sketcher(config.sketch)
     values: dict[str, dict[str, list[float | None]]] = {}
     sheet: list[list[np.ndarray]] = []
-    shown = set(np.linspace(0, count - 1, min(_SHEET_ROWS, count)).astype(int).tolist())
+    shown = sheet_numbers(count)
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
         for numbers, batch in _batches(shards, config, sketcher, count):
             outputs = _outputs(model, batch)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tfsketch import data
 from tfsketch.conditions import regions
 from tfsketch.errors import DataError
-from tfsketch.evaluation.report import Column, Results
+from tfsketch.evaluation.report import Column, Results, sheet_numbers
 from tfsketch.models import face_parser
 
 PROTOCOL = "regions"
@@ -31,7 +31,6 @@ EIGHT: dict[str, tuple[str, ...]] = {
 }
 """The eight regions of the mean -> ours."""
 _BATCH = 8
-_SHEET_ROWS = 24
 
 
 def confusion(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -69,7 +68,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     del side
     matrix = np.zeros([len(regions.REGIONS)] * 2, np.int64)
     sheet: list[list[np.ndarray]] = []
-    shown = set(np.linspace(0, count - 1, min(_SHEET_ROWS, count)).astype(int).tolist())
+    shown = sheet_numbers(count)
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         pictures = [shards[n] for n in range(start, min(start + _BATCH, count))]
         found = face_parser.parse(model, np.stack([p.image for p in pictures]))

@@ -85,6 +85,11 @@ class Results:
         )
 
 
+def sheet_numbers(count: int) -> set[int]:
+    """Which of `count` pictures are shown on a contact sheet: at most 24, spread evenly."""
+    return set(np.linspace(0, count - 1, min(24, count)).astype(int).tolist())
+
+
 def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, Any]:
     """What was measured: the model as it was named, a checksum of its weights, the step (None where the model card
     names none, as for converted models) and the date."""

@@ -46,8 +46,7 @@ class ScFeganTask(Task):
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
 
     def _features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> dict[str, tf.Tensor]:
-        features = self._backbone(image, loss.perceptual_layers)
-        return {name: tf.cast(f, tf.float32) * loss.perceptual_scale for name, f in features.items()}
+        return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
 
     def _discriminator_terms(self, batch: Batch, image: tf.Tensor, loss: ScFeganLossConfig) -> tuple[tf.Tensor, Terms]:
         """The discriminator's loss [B] and its parts; `image` is the completed picture, cut off from the generator."""

@@ -372,7 +372,9 @@ class Trainer:
                 if self._config.data.validation
                 else self._shards
             )
-            grid = data.fixed_batch(shown, self._config, range(min(train.image_count, len(shown))))
+            low, high = self._config.hand.abstraction
+            level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
+            grid = data.fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._loop(end, grid, writer)
