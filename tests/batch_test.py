@@ -32,7 +32,7 @@ def model_dir(tmp_path_factory):
     return folder
 
 
-def _run(model: pathlib.Path, *arguments: str) -> int:
+def run_edit(model: pathlib.Path, *arguments: str) -> int:
     """The binary's main with its flags, in this process: importing TensorFlow again and again would take minutes."""
     with flagsaver.flagsaver():
         flags.FLAGS(["edit", f"--model={model}", *map(str, arguments)])
@@ -71,15 +71,17 @@ def folders(tmp_path):
 
 def test_single_file(model_dir, folders, capsys):
     photo, mask = folders / "photos/a.png", folders / "masks/a.png"
-    assert _run(model_dir, f"--image={photo}", f"--mask={mask}", f"--output={folders}/out/x.png") == 0
+    assert run_edit(model_dir, f"--image={photo}", f"--mask={mask}", f"--output={folders}/out/x.png") == 0
     result = images.read_rgb(folders / "out/x.png")
     assert (result[MASK == 0] == _photo()[MASK == 0]).all() and (result[MASK > 0] != _photo()[MASK > 0]).any()
     assert "x.png" in capsys.readouterr().out
     for n, layers in enumerate((["--sketch=sketches/a.png"], ["--color=colors/a.png"], ["--strokes=edits/a.json"])):
         partners = [f"{flag}={folders / path}" for flag, path in (layer.split("=") for layer in layers)]
-        assert _run(model_dir, f"--image={photo}", f"--mask={mask}", *partners, f"--output={folders}/out/{n}.png") == 0
+        assert (
+            run_edit(model_dir, f"--image={photo}", f"--mask={mask}", *partners, f"--output={folders}/out/{n}.png") == 0
+        )
         assert (images.read_rgb(folders / f"out/{n}.png") != result).any()
-    assert _run(model_dir, f"--image={photo}", f"--mask={mask}", f"--output={folders}/folder", "--seed=1") == 0
+    assert run_edit(model_dir, f"--image={photo}", f"--mask={mask}", f"--output={folders}/folder", "--seed=1") == 0
     assert (images.read_rgb(folders / "folder/a.png") != result).any()  # another seed
 
 
@@ -92,7 +94,7 @@ def test_notes_of_the_readers_are_printed(model_dir, folders, capsys):
     Image.fromarray(outside).save(folders / "outside.png")
     for mask, expected in (("grey", "thresholded at 0.5"), ("alpha", "read from the alpha channel")):
         assert (
-            _run(
+            run_edit(
                 model_dir,
                 f"--image={folders}/photos/a.png",
                 f"--mask={folders}/{mask}.png",
@@ -110,8 +112,8 @@ def test_exif_orientation_is_that_of_the_mask(model_dir, folders):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.rot90(_photo())).save(folders / "turned.png", exif=exif)
-    _run(model_dir, f"--image={folders}/turned.png", f"--mask={folders}/masks/a.png", f"--output={folders}/1.png")
-    _run(model_dir, f"--image={folders}/photos/a.png", f"--mask={folders}/masks/a.png", f"--output={folders}/2.png")
+    run_edit(model_dir, f"--image={folders}/turned.png", f"--mask={folders}/masks/a.png", f"--output={folders}/1.png")
+    run_edit(model_dir, f"--image={folders}/photos/a.png", f"--mask={folders}/masks/a.png", f"--output={folders}/2.png")
     assert (images.read_rgb(folders / "1.png") == images.read_rgb(folders / "2.png")).all()
 
 
@@ -123,9 +125,9 @@ def test_folders_and_concat(model_dir, folders, capsys):
         f"--color={folders}/colors",
         f"--strokes={folders}/edits",
     ]
-    assert _run(model_dir, *both, f"--output={folders}/out") == 0
+    assert run_edit(model_dir, *both, f"--output={folders}/out") == 0
     assert sorted(p.name for p in (folders / "out").iterdir()) == ["a.png", "b.png", "c.png"]
-    assert _run(model_dir, *both, f"--output={folders}/wide", "--concat") == 0
+    assert run_edit(model_dir, *both, f"--output={folders}/wide", "--concat") == 0
     wide = images.read_rgb(folders / "wide/b.png")
     assert wide.shape == (48, 5 * 64, 3)
     assert (wide[:, :64] == _photo(1)).all() and (wide[:, 64:128, 0] == MASK).all()
@@ -146,7 +148,7 @@ def test_one_bad_file_among_good_ones(model_dir, folders, capsys):
         Image.fromarray(MASK).save(masks / f"{stem}.png")
     Image.fromarray(MASK * 0).save(masks / "blank.png")
     (masks / "b.png").write_bytes(b"")
-    assert _run(model_dir, f"--image={photos}", f"--mask={masks}", f"--output={folders}/out") == 1
+    assert run_edit(model_dir, f"--image={photos}", f"--mask={masks}", f"--output={folders}/out") == 1
     assert sorted(p.name for p in (folders / "out").iterdir()) == ["a.png", "c.png"]
     printed = capsys.readouterr()
     for expected in (
@@ -166,7 +168,7 @@ def test_a_missing_optional_partner_is_named(model_dir, folders, capsys):
     (folders / "sketches/b.png").unlink()
     (folders / "masks/c.png").unlink()  # its strokes hold a mask too
     assert (
-        _run(
+        run_edit(
             model_dir,
             f"--image={folders}/photos",
             f"--mask={folders}/masks",
@@ -233,9 +235,9 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
         ([f"--output={folders}/file", "--demo"], ImageError, "expected to write a picture here"),
     ):
         with pytest.raises(error, match=message):
-            _run(model_dir, *arguments)
+            run_edit(model_dir, *arguments)
     with pytest.raises(WeightsError, match="expected a model directory"):
-        _run(folders, f"--image={photos}/b.png", f"--mask={masks}/b.png", f"--output={out}/b.png")
+        run_edit(folders, f"--image={photos}/b.png", f"--mask={masks}/b.png", f"--output={out}/b.png")
 
 
 def test_errors_are_one_line_and_exit_status_2(model_dir, folders):
@@ -257,7 +259,7 @@ def test_errors_are_one_line_and_exit_status_2(model_dir, folders):
 
 
 def test_demo(model_dir, tmp_path):
-    assert _run(model_dir, "--demo", f"--output={tmp_path}/demo") == 0
+    assert run_edit(model_dir, "--demo", f"--output={tmp_path}/demo") == 0
     names = ("input", "mask", "sketch", "color", "result")
     pictures = {name: images.read_rgb(tmp_path / f"demo/{name}.png") for name in names}
     assert {p.shape for p in pictures.values()} == {(192, 192, 3)}
@@ -269,7 +271,7 @@ def test_demo(model_dir, tmp_path):
     # The layers are files that the tool takes, and the edit can be repeated from them.
     files = {name: tmp_path / f"demo/{name}.png" for name in names}
     assert (
-        _run(
+        run_edit(
             model_dir,
             f"--image={files['input']}",
             f"--mask={files['mask']}",

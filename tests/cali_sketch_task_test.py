@@ -18,7 +18,7 @@ from tfsketch.errors import ConfigError
 from tfsketch.training import cali_sketch, make_task, trainer
 
 _TRAINING = """
-  loss: {perceptual: 0.0, style: 0.0}
+  loss: {perceptual: 0.0, style: 0.0, line_density: 2.0}
 data: {maps: [canny], sketch_probability: 1.0}
 prepare: {styles: [canny], regions: none}
 sketch: {min_side: 64}
@@ -31,9 +31,10 @@ train:
   checkpoint_every: 100
   phases:
     - {name: scn, steps: 2, loss: {pixel: 0.0, isn_adversarial: 0.0, total_variation: 0.0}}
-    - {name: isn_true, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0}}
+    - {name: isn_true, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
+                                        line_density: 0.0}}
     - {name: isn_calibrated, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
-                                              calibrated: 1.0}}
+                                              line_density: 0.0, calibrated: 1.0}}
     - {name: joint, steps: 2, loss: {calibrated: 0.5, joint: 1.0}}
 """
 _STAGES = {
@@ -83,7 +84,12 @@ def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
     # the trainer does not move by it), and ISN's reaches SCN in the joint stage only.
     assert all(moved[player] == {player} for player in moved if player[0] == "d")
     if name == "scn":
-        assert moved["scn"] == {"scn", "d1"} and {"global_contour", "local_detail", "scn_adversarial"} <= set(terms)
+        assert moved["scn"] == {"scn", "d1"} and {
+            "global_contour",
+            "local_detail",
+            "scn_adversarial",
+            "line_density",
+        } <= set(terms)
     elif name != "joint":
         assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (name == "isn_calibrated")
     else:
@@ -95,7 +101,7 @@ def test_totals_are_weighted_sums(tiny):
     loss = _phases(tiny)["joint"]
     terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
     isn = sum(getattr(loss, key) * terms[key] for key in ("pixel", "isn_adversarial", "total_variation"))
-    scn = sum(getattr(loss, key) * terms[key] for key in ("scn_adversarial", "global_contour", "local_detail"))
+    scn = sum(getattr(loss, key) * terms[key] for key in cali_sketch._SCN_TERMS)
     np.testing.assert_allclose(totals["isn"], isn, rtol=1e-5)
     np.testing.assert_allclose(totals["scn"], scn + isn, rtol=1e-5)
     assert all(np.array_equal(totals[player], terms[player]) for player in totals)

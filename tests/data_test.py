@@ -150,6 +150,31 @@ def test_a_hand_draws_the_sketch_badly_in_training_only(tiny, shards_folder):
     )
 
 
+def test_a_given_level_takes_the_place_of_the_random_and_the_steady_one(tiny, shards_folder):
+    shards = data.Shards(shards_folder, 32)
+    clean, bad, again = (data.fixed_batch(shards, tiny, [0, 1], level)["sketch"].numpy() for level in (None, 0.9, 0.9))
+    assert np.array_equal(clean[0, ..., 0], shards[0].sketches["hed"]) and np.array_equal(bad, again)
+    assert not np.array_equal(clean, bad)
+
+
+def test_enlarging_moves_thin_lines_and_leaves_them_thin():
+    sketch = np.zeros((64, 64), np.uint8)
+    sketch[10:54, 20] = sketch[10:54, 44] = sketch[10, 20:44] = 1
+    picture = data.Picture("p", np.dstack([sketch * 255] * 3), {"hed": sketch, "xdog": sketch}, np.dstack([sketch] * 3))
+    for seed in range(4):
+        moved = data._warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
+        thin, ink = moved.sketches["hed"], moved.sketches["xdog"]
+        # No square of four pixels is all line; the columns have moved apart.
+        assert not (thin[1:, 1:] & thin[:-1, 1:] & thin[1:, :-1] & thin[:-1, :-1]).any() and ink.sum() > thin.sum()
+        left, right = np.flatnonzero(thin[32])[[0, -1]]
+        assert 24 < right - left <= 49
+    plain = data._warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2), SketchConfig())
+    assert np.array_equal(
+        data._warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2, zoom_in=0.0), SketchConfig()).image,
+        plain.image,
+    )
+
+
 def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
     picture = data.Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))

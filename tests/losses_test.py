@@ -168,3 +168,27 @@ def test_gradients_agree_with_finite_differences(name):
         tf.reduce_sum(function(raw + step * direction)) - tf.reduce_sum(function(raw - step * direction))
     ) / (2 * step)
     assert slope == pytest.approx(numeric, rel=3e-2, abs=2e-3)
+
+
+def _drawing(column: int) -> np.ndarray:
+    lines = np.zeros((1, 32, 32, 1), np.float32)
+    lines[:, :, column] = 1.0
+    return lines
+
+
+def test_line_density_counts_how_much_line_is_where_and_not_which_pixel():
+    true = _drawing(10)
+    near, far, none = (
+        float(losses.line_density(tf.constant(drawn), tf.constant(true))[0])
+        for drawn in (_drawing(11), _drawing(25), np.zeros_like(true))
+    )
+    assert float(losses.line_density(tf.constant(true), tf.constant(true))[0]) == 0.0
+    assert near < none < far  # pixel by pixel, near would cost as much as far, and twice as much as none
+    # By hand: windows of 4 every 2 pixels; the line is in two of sixteen columns of windows, a quarter of each.
+    four = float(losses.line_density(tf.constant(true), tf.zeros_like(true), (4,))[0])
+    assert four == pytest.approx(4 * (2 / 16) * (1 / 4), rel=0.2)  # windows at the border are smaller
+    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    theory, numeric = tf.test.compute_gradient(
+        lambda x: losses.line_density(x, tf.constant(true[:, :8, 8:16]), (4,)), [drawn], delta=1e-3
+    )
+    np.testing.assert_allclose(theory[0], numeric[0], atol=2e-3)

@@ -209,3 +209,51 @@ def test_weights_that_are_damaged_foreign_or_malicious_are_refused(tmp_path, cap
     with pytest.raises(WeightsError, match=r"found no 'net\.slice1\.0\.weight'"):
         metrics.StLpips(file)
     assert capsys.readouterr().out == ""
+
+
+def test_chamfer_is_the_mean_distance_both_ways():
+    one, other = _line(20), _line(23)
+    assert metrics.chamfer(one, one) == 0.0
+    assert metrics.chamfer(one, other) == pytest.approx(3.0) == metrics.chamfer(other, one)
+    # A second line, 10 px off, is far from the one: half of its pixels there, none the other way.
+    both = one | _line(30)
+    assert metrics.chamfer(both, one) == pytest.approx((10 / 2 + 0) / 2)
+    empty = np.zeros_like(one)
+    assert metrics.chamfer(empty, empty) == 0.0
+    assert metrics.chamfer(empty, one) == metrics.chamfer(one, empty) == pytest.approx(64 * np.sqrt(2))
+    with pytest.raises(ImageError, match="one size"):
+        metrics.chamfer(one, one[:32])
+
+
+def test_feature_distance_tells_sets_apart_and_not_their_members():
+    picture = skimage.data.astronaut()
+    rng = np.random.default_rng(0)
+    crops = np.stack([picture[y : y + 64, x : x + 64] for y, x in rng.integers(0, 448, (48, 2))])
+    blurred = np.stack([cv2.GaussianBlur(crop, (0, 0), 2.5) for crop in crops])
+    real, other, soft = (metrics.embed(part) for part in (crops[:24], crops[24:], blurred[24:]))
+    assert real.shape == (24, 1152)
+    same, worse = metrics.feature_distance(real, other), metrics.feature_distance(real, soft)
+    assert abs(same) < 0.3 * worse and worse == pytest.approx(metrics.feature_distance(soft, real))
+    with pytest.raises(ImageError, match="at least 2 pictures"):
+        metrics.feature_distance(real, other[:1])
+
+
+def test_feature_distance_is_unbiased():
+    """Against the definition, and about zero between samples of one distribution."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(7, 5)), rng.normal(size=(6, 5))
+
+    def kernel(a, b):
+        return (a @ b / 5.0 + 1.0) ** 3
+
+    def mean(pairs):
+        return np.mean([kernel(a, b) for a, b in pairs])
+
+    expected = (
+        mean((x[i], x[j]) for i in range(7) for j in range(7) if i != j)
+        + mean((y[i], y[j]) for i in range(6) for j in range(6) if i != j)
+        - 2 * mean((a, b) for a in x for b in y)
+    )
+    assert metrics.feature_distance(x, y) == pytest.approx(1000 * expected)
+    draws = [metrics.feature_distance(*rng.normal(size=(2, 40, 5))) for _ in range(2000)]
+    assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(2000)

@@ -1,4 +1,4 @@
-"""Editing files: one picture, or folders matched by stem, and the demo.
+"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise.
 
 Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
 final name only when it is whole; no input is ever overwritten.
@@ -21,9 +21,9 @@ from tfsketch.errors import ImageError, TfsketchError
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The files of one edit."""
+    """The files of one edit, or, without an image, of one drawing from a sketch."""
 
-    image: pathlib.Path
+    image: pathlib.Path | None
     output: pathlib.Path
     """A .png file."""
     mask: pathlib.Path | None = None
@@ -33,6 +33,16 @@ class Job:
     """JSON; its layers are drawn over those of the other files."""
     notes: tuple[str, ...] = ()
     """What the user should know of how the files were matched."""
+
+    @property
+    def source(self) -> pathlib.Path:
+        """The file that the job is named after."""
+        return self.image or self.sketch
+
+    @property
+    def refined(self) -> pathlib.Path | None:
+        """Where a drawing's redrawn lines go, black on white: beside the photograph."""
+        return None if self.image else self.output.with_name(f"{self.output.stem}_refined.png")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,28 +95,35 @@ def _find_partners(
 
 
 def find_jobs(
-    image: str | os.PathLike, output: str | os.PathLike, **partners: str | os.PathLike | None
+    image: str | os.PathLike | None, output: str | os.PathLike, **partners: str | os.PathLike | None
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
 
     Args:
-      image: a picture, or a folder of pictures.
+      image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
       output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
-        picture's partner has the same path but for the suffix. A mask or strokes are needed.
+        picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
     Returns:
       (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
       without a partner among the optional layers gets a job, whose notes say so.
 
     Raises:
-      ImageError: nothing there, no mask at all, a result that would overwrite an input; for a single picture also
-        whatever would have been a line.
+      ImageError: nothing there, no mask at all, a result that would overwrite an input or another result; for a single
+        picture also whatever would have been a line.
     """
-    source, output = pathlib.Path(image), pathlib.Path(output)
+    output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
-    if "mask" not in given and "strokes" not in given:
+    leading = "image" if image else "sketch"
+    if not image:
+        if set(given) != {"sketch"}:
+            raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
+        source = given.pop("sketch")
+    elif "mask" not in given and "strokes" not in given:
         raise ImageError("expected a mask or strokes, found neither")
+    else:
+        source = pathlib.Path(image)
     folders = {}
     for what, path in given.items():
         if path.is_dir():
@@ -114,7 +131,7 @@ def find_jobs(
         elif not path.is_file():
             raise ImageError(f"{what}: expected a file or a folder, found nothing at {path}")
     if source.is_dir():
-        pictures = _by_stem(source, "image")
+        pictures = _by_stem(source, leading)
         if output.exists() and not output.is_dir():
             raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
         if output.resolve() in {path.resolve() for path in (source, *given.values())}:
@@ -126,7 +143,7 @@ def find_jobs(
     elif source.is_file():
         pictures = {source.stem: [source]}
     else:
-        raise ImageError(f"image: expected a picture or a folder of pictures, found nothing at {source}")
+        raise ImageError(f"{leading}: expected a picture or a folder of pictures, found nothing at {source}")
 
     jobs, skipped = [], []
     for stem, files in pictures.items():
@@ -137,13 +154,19 @@ def find_jobs(
             skipped.append(f"{files[0]}: skipped: {problem}")
             continue
         target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
-        jobs.append(Job(files[0], target, notes=tuple(f"{files[0]}: edited without: {m}" for m in missing), **own))
+        notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
+        jobs.append(Job(output=target, notes=notes, **{"image": None, leading: files[0], **own}))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color) if file}
+    results: set[pathlib.Path] = set()
     for job in jobs:
-        if job.output.resolve() in inputs:
-            raise ImageError(f"output: expected a place that overwrites no input, found {job.output}")
+        for result in {job.output, job.refined} - {None}:
+            if result.resolve() in inputs:
+                raise ImageError(f"output: expected a place that overwrites no input, found {result}")
+            if result.resolve() in results:
+                raise ImageError(f"output: expected a place of its own for every result, found two for {result}")
+            results.add(result.resolve())
     return jobs, skipped
 
 
@@ -184,13 +207,17 @@ def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, l
     return image, layers["mask"], layers["sketch"], layers["color"], notes
 
 
+def _black_on_white(lines: np.ndarray) -> np.ndarray:
+    """[H,W] uint8 in {0,1} -> [H,W,3] uint8."""
+    return np.repeat(((np.uint8(1) - lines) * 255)[..., None], 3, axis=-1)
+
+
 def side_by_side(
     image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, result: np.ndarray
 ) -> list[np.ndarray]:
     """The five pictures of an edit for the eye, [H,W,3] uint8: white mask, black lines and colours on white paper."""
     paper = np.where(color[..., 3:] > 0, color[..., :3], np.uint8(255))
-    grey = [np.repeat((layer * 255)[..., None], 3, axis=-1) for layer in (mask, np.uint8(1) - sketch)]
-    return [image, *grey, paper, result]
+    return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
 
 
 def _write(path: pathlib.Path, picture: np.ndarray) -> None:
@@ -200,26 +227,37 @@ def _write(path: pathlib.Path, picture: np.ndarray) -> None:
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
 
 
-def edit_files(editor: Editor, jobs: Iterable[Job], seed: int = 0, concat: bool = False) -> Iterator[Outcome]:
-    """Edits files, one at a time; a bad one ends in its outcome's `error` and the next goes on.
+def edit_files(
+    editor: Editor, jobs: Iterable[Job], seed: int = 0, concat: bool = False, fill: float | None = None
+) -> Iterator[Outcome]:
+    """Edits files, or draws them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
     Args:
       editor: what edits.
       jobs: from `find_jobs`.
       seed: of every edit.
-      concat: write input, mask, sketch, colour and result side by side instead of the result alone.
+      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, its
+        sketch, redrawn lines and photograph.
+      fill: of every drawing; see `Editor.draw`.
 
     Yields:
-      An outcome per job, after its result lies, whole, under its final name.
+      An outcome per job, after its results lie, whole, under their final names.
     """
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
-            image, mask, sketch, color, notes = _layers(job)
-            result = editor.edit(image, mask, sketch, color, seed)
-            if concat:
-                result = np.concatenate(side_by_side(image, mask, sketch, color, result), axis=1)
-            _write(job.output, result)
+            if job.image is None:
+                sketch, notes = images.read_sketch(job.sketch)
+                drawing = editor.draw(sketch, fill)
+                shown = [_black_on_white(sketch), _black_on_white(drawing.refined), drawing.image]
+                result = drawing.image
+                if not concat:
+                    _write(job.refined, shown[1])
+            else:
+                image, mask, sketch, color, notes = _layers(job)
+                result = editor.edit(image, mask, sketch, color, seed)
+                shown = side_by_side(image, mask, sketch, color, result)
+            _write(job.output, np.concatenate(shown, axis=1) if concat else result)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

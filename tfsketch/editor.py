@@ -25,10 +25,16 @@ still a line. Colours are averaged over painted pixels alone, so a stroke keeps 
 A square larger than the working side comes back softer than the photograph around it. There the seam is feathered over
 half a working pixel just inside the mask's edge, by default; the erased original shows through in that ramp only. At
 the working side and below nothing is feathered.
+
+A model that takes a sketch alone (Cali-Sketch) draws: sketch -> a place in the working square -> the model -> back to
+the sketch's size. The place matters as much as the square of an edit: photographs leave room round a head, and people
+who draw a face fill the paper with it, so at face value the model would see a face twice as large as any it knows.
+`fill` is the share of the square that the paper takes; see `place`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -43,7 +49,21 @@ from tfsketch.errors import ImageError, TfsketchError, WeightsError
 PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
 CONTEXT = 2.5
+LOW = 0.85
+"""Of the room that a sheet of paper leaves in the square, the share that lies above it."""
 _MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
+
+
+def _finite(drawn: Any) -> np.ndarray:
+    """A model's result as an array.
+
+    Raises:
+      WeightsError: it holds NaN or infinity.
+    """
+    drawn = np.asarray(drawn)
+    if not np.isfinite(drawn).all():
+        raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
+    return drawn
 
 
 def crop_square(
@@ -152,8 +172,37 @@ def _rgba(value: Any) -> np.ndarray:
     return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """What a model made of a sketch alone, at the sketch's size."""
+
+    refined: np.ndarray
+    """[H,W] uint8 in {0,1}, 1 = stroke: the lines as the model redrew them."""
+    image: np.ndarray
+    """[H,W,3] uint8 RGB: the photograph."""
+
+
+def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int, int]:
+    """Where a sheet of paper lies in the square that a model sees.
+
+    In the middle, and low: with `fill` 0.6 a face that fills its paper comes to lie where FFHQ's alignment puts faces,
+    with the room of hair above it.
+
+    Args:
+      size: (height, width) of the sheet.
+      side: of the square.
+      fill: the share of the square that the sheet's longer side takes, above 0 and at most 1.
+
+    Returns:
+      (top, left, height, width) in the square.
+    """
+    scale = fill * side / max(size)
+    height, width = (max(1, round(length * scale)) for length in size)
+    return round((side - height) * LOW), (side - width) // 2, height, width
+
+
 class Editor:
-    """Edits photographs of any size with a model of the vocabulary.
+    """Edits photographs, or draws them, at any size with a model of the vocabulary.
 
     Args:
       model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it.
@@ -179,13 +228,45 @@ class Editor:
             if experiment is None:
                 raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
             side = experiment.image_size
-        if side != int(side) or side < 1 or side % stride or side * side > images.MAX_PIXELS:
-            raise TfsketchError(f"side: expected a positive multiple of {stride}, found {side}")
+        smallest = getattr(model, "smallest", stride)
+        if side != int(side) or side < smallest or side % stride or side * side > images.MAX_PIXELS:
+            least = f" of at least {smallest}" if smallest > stride else ""
+            raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
         if context is not None and not context >= 1:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
         if feather is not None and not 0 <= feather < math.inf:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
         self._model, self._side, self._context, self._feather = model, int(side), context, feather
+
+    def draw(self, sketch: np.ndarray, fill: float = 1.0) -> Drawing:
+        """Makes a photograph of a sketch, with a model that takes a sketch alone.
+
+        Args:
+          sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
+            128. Lines of any width.
+          fill: see `place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait 1.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
+          TfsketchError: a `fill` outside of (0, 1], or a model that edits photographs.
+          WeightsError: the model gave values that are not finite.
+        """
+        if tuple(getattr(self._model, "takes", ())) != ("sketch",):
+            raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
+        sketch = _binary(sketch, "sketch")
+        if not sketch.any():
+            raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+        if not 0 < fill <= 1:
+            raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+        size = sketch.shape[:2]
+        top, left, height, width = place(size, self._side, fill)
+        sheet = (slice(top, top + height), slice(left, left + width))
+        seen = np.zeros((self._side, self._side), np.uint8)
+        seen[sheet] = _resize_sketch(sketch, (height, width))
+        outputs = self._model(data.to_vocabulary({"sketch": seen[None]}))
+        refined, image = (_finite(outputs[key])[0][sheet] for key in ("refined", "image"))
+        lines = _resize(refined[..., 0], size) >= 0.5
+        return Drawing(lines.astype(np.uint8), _resize(data.to_uint8(image), size))
 
     def edit(
         self,
@@ -209,9 +290,11 @@ class Editor:
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
-          TfsketchError: a seed that is no whole number from 0.
+          TfsketchError: a seed that is no whole number from 0, or a model that repaints nothing.
           WeightsError: the model gave values that are not finite.
         """
+        if "mask" not in getattr(self._model, "takes", ("mask",)):
+            raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
         image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         mask = _binary(mask, "mask")
         size = image.shape[:2]
@@ -269,10 +352,7 @@ class Editor:
             "noise": noise,
         }
         batch = data.to_vocabulary({key: layer[None] for key, layer in layers.items()})
-        drawn = np.asarray(self._model(batch)["image"])[0, top : top + height, left : left + width]
-        if not np.isfinite(drawn).all():
-            raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
-        return data.to_uint8(drawn)
+        return data.to_uint8(_finite(self._model(batch)["image"])[0, top : top + height, left : left + width])
 
     def _faded(
         self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], edge: int

@@ -6,7 +6,7 @@ mask the other way round, 1 = valid; every function here says which pixels it me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -87,6 +87,24 @@ def feature_matching(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.T
     """Sum over a discriminator's layers i of ||D_i(truth) - D_i(generated)||_1 / N_i (Cali-Sketch's calibration loss;
     Wang et al., CVPR 2018). What the truth looks like to the discriminator is a constant: no gradient goes there."""
     return perceptual(features, {name: tf.stop_gradient(maps) for name, maps in truth.items()})
+
+
+def line_density(drawn: tf.Tensor, true: tf.Tensor, sizes: Sequence[int] = (4, 16)) -> tf.Tensor:
+    """Mean over window sizes s of the mean |share of line in a window of drawn - of true| * s, windows of s x s every
+    s / 2 pixels: how much line there is where, whatever the pixel.
+
+    Not in the Cali-Sketch paper. A line that is a few pixels off costs as much as one that is missing in every
+    pixelwise comparison, and in a discriminator's first layers; this one tells the two apart. The factor s makes lines
+    of one pixel count alike at every size.
+
+    Args:
+      drawn, true: [B,H,W,1] in [0,1].
+    """
+
+    def share(lines: tf.Tensor, size: int) -> tf.Tensor:
+        return tf.nn.avg_pool2d(tf.cast(lines, tf.float32), size, max(1, size // 2), "SAME")
+
+    return tf.add_n([size * _mean(tf.abs(share(drawn, size) - share(true, size))) for size in sizes]) / len(sizes)
 
 
 def critic_least_squares(real: tf.Tensor, fake: tf.Tensor, fake_label: float, real_label: float) -> tf.Tensor:

@@ -1,12 +1,14 @@
-"""Edits photographs by mask, sketch and colour strokes: one, or folders of them.
+"""Edits photographs by mask, sketch and colour strokes, or draws them from sketches alone: one, or folders of them.
 
     python -m tools.edit --image=photo.jpg --mask=mask.png --sketch=sketch.png --color=color.png --output=edited.png
     python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
     python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
+    python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
     python -m tools.edit --demo --output=out/demo
 
 Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
-the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1.
+the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
+redrawn lines beside it, as NAME_refined.png.
 """
 
 import pathlib
@@ -31,7 +33,13 @@ _SIDE = flags.DEFINE_integer(
     "Working side in pixels; by default the model's own. A larger one is sharper, and less sure in large holes.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.", lower_bound=0)
-_CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour and result side by side.")
+_FILL = flags.DEFINE_float(
+    "fill",
+    None,
+    "For sketches alone: share of the photograph that the paper takes, 1 for a drawing framed like a portrait, about "
+    "0.6 for a face that fills its paper; by default what suits the drawing best.",
+)
+_CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
 
 
@@ -48,14 +56,18 @@ def _main(argv: list[str]) -> int:
         ):
             print(file)
         return 0
-    if not _IMAGE.value:
-        raise TfsketchError("--image: expected a photograph or a folder of them (or --demo), found none")
+    if not _IMAGE.value and not _SKETCH.value:
+        raise TfsketchError(
+            "--image: expected a photograph or a folder of them (or --sketch alone with a model that draws, such as "
+            "cali_sketch, or --demo), found none"
+        )
     jobs, skipped = batch.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
-    single = not pathlib.Path(_IMAGE.value).is_dir()
+    single = not pathlib.Path(_IMAGE.value or _SKETCH.value).is_dir()
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
-    edits = batch.edit_files(editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), jobs, _SEED.value, _CONCAT.value)
+    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
+    edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:
@@ -63,7 +75,7 @@ def _main(argv: list[str]) -> int:
             if outcome.error and single:
                 raise outcome.error
             if outcome.error:
-                progress.write(f"{outcome.job.image}: skipped: {outcome.error}", file=sys.stderr)
+                progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
                 failed += 1
     place = jobs[0].output if single else _OUTPUT.value
     print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")

@@ -20,12 +20,13 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", None, "Side of the pictures; by
 _MARKDOWN = flags.DEFINE_string(
     "markdown", None, "Markdown file whose section on this model is replaced, such as docs/results.md."
 )
+_SECTION = flags.DEFINE_string("section", "", "Name of that section; by default the model's system.")
 
 
 def _main(argv: list[str]) -> None:
     del argv
     results = evaluation.evaluate(
-        _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value
+        _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value, _SECTION.value
     )
     print(
         f"{results.table()}\n{results.closing}\n{results.pictures} pictures; "

@@ -148,8 +148,10 @@ class TranslatorConfig:
     generator alone."""
     upsampling: str = "transposed"
     """`transposed` (published: 4x4, stride 2) or `nearest` (doubling before a 3x3; no chequerboard)."""
-    skips: bool = False
-    """Ours: add the encoder's map of the same size after every doubling, so that lines keep their place."""
+    skips: int = 0
+    """Ours: after how many of the doublings, from the smallest size up, the encoder's map of the same size is added, so
+    that lines keep their place. As many as `downsamplings` is all; a network that redraws lines does better with one
+    less, since with the map at full size it learns to pass them on as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +181,8 @@ class CaliSketchLossConfig:
     """Feature matching with the contours (HED). The paper's lambda weighs this and the next together; 10 in all."""
     local_detail: float = 5.0
     """Feature matching with the details (Canny)."""
+    line_density: float = 0.0
+    """Not in the paper: how much line there is where (see `losses.line_density`)."""
     fake_label: float = 0.0
     """a of LSGAN, in both GAN losses"""
     real_label: float = 1.0
@@ -236,6 +240,8 @@ class CaliSketchConfig:
         for name, net in (("scn", self.scn), ("isn", self.isn)):
             yield from one_of(f"{name}.norm", net.norm, ("instance", "affine"))
             yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
+            if not 0 <= net.skips <= net.downsamplings:
+                yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
         for name, critic in (("d1", self.d1), ("d2", self.d2)):
             yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))
 

@@ -1,7 +1,8 @@
 """How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
 
-`editing` measures repainted faces beside classical inpainting and blanked conditions, `parsing` a face parser. This
-module finds the pictures, runs the protocol of the model's system and writes what it found; `report` is how that looks.
+`editing` measures repainted faces beside classical inpainting and blanked conditions, `drawing` photographs made of
+poor sketches, `parsing` a face parser. This module finds the pictures, runs the protocol of the model's system and
+writes what it found; `report` is how that looks.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import data, images, zoo
 from tfsketch.errors import DataError
-from tfsketch.evaluation import editing, parsing
+from tfsketch.evaluation import drawing, editing, parsing
 from tfsketch.evaluation.report import Results, describe, write_section
 
 PROTOCOLS: dict[str, Callable[[tf.keras.Model, data.Shards, int, int], Results]] = {
     "sc_fegan": editing.measure,
     "face_parser": parsing.measure,
+    "cali_sketch": drawing.measure,
 }
 """System -> (model, pictures, their side, how many) -> results."""
 
@@ -34,6 +36,7 @@ def evaluate(
     count: int | None = None,
     image_size: int | None = None,
     markdown: str | os.PathLike | None = None,
+    section: str = "",
 ) -> Results:
     """Measures a model on a hold-out by the protocol of its system.
 
@@ -43,8 +46,9 @@ def evaluate(
       output_folder: gets `metrics.jsonl` (a line per row, appended), `results.md` and `sheet.png`.
       count: how many pictures at most, in the order of the shards (the sorted names); all by default.
       image_size: the pictures' side, by default the one that the model was trained at.
-      markdown: a Markdown file whose part between the markers of the model's system is replaced by the results
+      markdown: a Markdown file whose part between the markers of `section` is replaced by the results
         (`report.write_section`).
+      section: by default the model's system; another name for a second model of it.
 
     Raises:
       DataError, ImageError: no pictures, of another size than `image_size`, or `output_folder` is the model's.
@@ -75,5 +79,5 @@ def evaluate(
         file.writelines(json.dumps(common | row | origin) + "\n" for row in results.rows)
     images.write_png(output / "sheet.png", images.contact_sheet(results.sheet, results.titles))
     for path in [output / "results.md", *([markdown] if markdown else [])]:
-        write_section(path, system, results.markdown(origin))
+        write_section(path, section or system, results.markdown(origin))
     return results

@@ -12,7 +12,8 @@ EXPORTED = {
     "face_parser": face_parser.FaceParser,
     "cali_sketch": cali_sketch.CaliSketch,
 }
-"""System -> class of the network that users run; built from the section `model`, vocabulary dict in and out."""
+"""System -> class of the network that users run; built from the section `model`, vocabulary dict in and out. Its
+`takes` names what it looks at of the vocabulary."""
 
 VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1}
 """What a network may be handed, and its channels; each takes what it knows."""

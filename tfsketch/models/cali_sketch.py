@@ -139,9 +139,9 @@ class Translator(tf.keras.Model):
             x = tf.nn.relu(layer(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)
-        for layer in self.up:
-            x = layer(self.upsample(x), training=training)
-            x = tf.nn.relu(x + passed.pop() if self.skips else x)
+        for number, layer in enumerate(self.up):
+            x, same_size = layer(self.upsample(x), training=training), passed.pop()
+            x = tf.nn.relu(x + same_size if number < self.skips else x)
         return tf.cast(self.last(_reflect(x, 3)), tf.float32)
 
 
@@ -171,6 +171,8 @@ class ImageSynthesis(Translator):
 
 class CaliSketch(tf.keras.Model):
     """Both networks, one after the other: what users run. See the module's docstring."""
+
+    takes = ("sketch",)
 
     def __init__(self, config: CaliSketchConfig, **kwargs):
         super().__init__(name=kwargs.pop("name", "cali_sketch"), autocast=False, **kwargs)

@@ -54,6 +54,8 @@ class Block(tf.keras.layers.Layer):
 class FaceParser(tf.keras.Model):
     """The U-Net; see the module's docstring."""
 
+    takes = ("image",)
+
     def __init__(self, config: FaceParserConfig, **kwargs):
         super().__init__(name=kwargs.pop("name", "face_parser"), autocast=False, **kwargs)
         widths = [min(config.width * 2**i, config.max_width) for i in range(config.stages)]

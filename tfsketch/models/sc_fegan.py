@@ -61,6 +61,8 @@ def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 class Generator(tf.keras.Model):
     """The gated U-Net; see the module's docstring."""
 
+    takes = ("image", "mask", "sketch", "color", "noise")
+
     def __init__(self, config: ScFeganConfig, **kwargs):
         # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for
         # themselves.

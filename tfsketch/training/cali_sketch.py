@@ -1,7 +1,8 @@
 """What one training step of Cali-Sketch does (Xia, Yang & Xue, arXiv 1911.00426; see `models.cali_sketch`).
 
     D1:   least squares between the true lines and SCN's
-    SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld)  [+ joint * ISN's loss]
+    SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld) + line_density
+          [+ joint * ISN's loss]
     D2:   least squares between the photograph and ISN's
     ISN:  pixel + perceptual + style + isn_adversarial * GAN + total variation
 
@@ -30,7 +31,7 @@ from tfsketch.features import Vgg16
 from tfsketch.models.discriminators import FeatureDiscriminator
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
 
-_SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail")
+_SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_density")
 _FEATURE_TERMS = ("perceptual", "normalized_perceptual", "style")
 _ISN_TERMS = ("pixel", "isn_adversarial", "total_variation", *_FEATURE_TERMS)
 
@@ -97,6 +98,8 @@ class CaliSketchTask(Task):
             terms["global_contour"] = losses.feature_matching(judged, d1(batch["refined"]))
         if loss.local_detail:
             terms["local_detail"] = losses.feature_matching(judged, d1(batch[self._details]))
+        if loss.line_density:
+            terms["line_density"] = losses.line_density(refined, self._lines(batch))
         return terms
 
     def _isn_terms(self, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig) -> Terms:
