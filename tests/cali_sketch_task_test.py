@@ -18,7 +18,7 @@ from tfsketch.errors import ConfigError
 from tfsketch.training import cali_sketch, make_task, trainer
 
 _TRAINING = """
-  loss: {perceptual: 0.0, style: 0.0, line_density: 2.0}
+  loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0}
 data: {maps: [canny], sketch_probability: 1.0}
 prepare: {styles: [canny], regions: none}
 sketch: {min_side: 64}
@@ -32,9 +32,9 @@ train:
   phases:
     - {name: scn, steps: 2, loss: {pixel: 0.0, isn_adversarial: 0.0, total_variation: 0.0}}
     - {name: isn_true, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
-                                        line_density: 0.0}}
+                                        chamfer: 0.0, stroke_density: 0.0}}
     - {name: isn_calibrated, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
-                                              line_density: 0.0, calibrated: 1.0}}
+                                              chamfer: 0.0, stroke_density: 0.0, calibrated: 1.0}}
     - {name: joint, steps: 2, loss: {calibrated: 0.5, joint: 1.0}}
 """
 _STAGES = {
@@ -88,7 +88,7 @@ def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
             "global_contour",
             "local_detail",
             "scn_adversarial",
-            "line_density",
+            "chamfer",
         } <= set(terms)
     elif name != "joint":
         assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (name == "isn_calibrated")
@@ -119,6 +119,16 @@ def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     np.testing.assert_array_equal(seen[0], lines)
     np.testing.assert_allclose(seen[1], task.players["scn"](batch)["refined"], atol=1e-6)
     assert not np.allclose(seen[0], seen[1])
+    task.step(batch, dataclasses.replace(_phases(tiny)["isn_true"], uncalibrated=1.0), lambda *_: None)
+    np.testing.assert_array_equal(seen[2], batch["sketch"])
+    # Shares: of many examples, as many see each as asked.
+    many = {key: tf.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
+    many["seed"] = tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (64, 2)), tf.int32)
+    loss = dataclasses.replace(_phases(tiny)["isn_true"], calibrated=0.5, uncalibrated=0.3)
+    task.step(many, loss, lambda *_: None)
+    kinds = (many["sketch"], lines[:1], task.players["scn"](many)["refined"])
+    counts = [int(np.sum(np.all(np.isclose(seen[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
+    assert sum(counts) == 64 and 10 <= counts[0] <= 28 and 5 <= counts[1] <= 21 and 22 <= counts[2] <= 42
 
 
 def test_features_weigh_in_at_their_scale(tiny):

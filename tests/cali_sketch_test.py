@@ -98,6 +98,7 @@ def test_a_size_that_does_not_fit_is_named(size, expected):
     [
         ("image_size: 30", "multiple of 4"),
         ("model: {scn: {norm: batch}}", "model.scn.norm"),
+        ("model: {loss: {calibrated: 0.8, uncalibrated: 0.3}}", "model.loss.uncalibrated: expected at most 1"),
         ("model: {isn: {upsampling: gated}}", "model.isn.upsampling"),
         ("model: {scn: {skips: 3}}", "model.scn.skips: expected from 0 to scn.downsamplings"),
         ("model: {d1: {widths: [4, 4]}}", "model.d1.strides"),

@@ -176,19 +176,59 @@ def _drawing(column: int) -> np.ndarray:
     return lines
 
 
-def test_line_density_counts_how_much_line_is_where_and_not_which_pixel():
+def test_soft_chamfer_is_a_distance_in_pixels():
     true = _drawing(10)
-    near, far, none = (
-        float(losses.line_density(tf.constant(drawn), tf.constant(true))[0])
-        for drawn in (_drawing(11), _drawing(25), np.zeros_like(true))
-    )
-    assert float(losses.line_density(tf.constant(true), tf.constant(true))[0]) == 0.0
-    assert near < none < far  # pixel by pixel, near would cost as much as far, and twice as much as none
-    # By hand: windows of 4 every 2 pixels; the line is in two of sixteen columns of windows, a quarter of each.
-    four = float(losses.line_density(tf.constant(true), tf.zeros_like(true), (4,))[0])
-    assert four == pytest.approx(4 * (2 / 16) * (1 / 4), rel=0.2)  # windows at the border are smaller
+
+    def distance(drawn, truth=true):
+        return float(losses.soft_chamfer(tf.constant(drawn), tf.constant(truth))[0])
+
+    # A shift by n columns is n pixels both ways, where n is a step of its radii. Not to the digit: the ends of a stroke
+    # have one neighbour and count for less, and one pixel is added to the sums (32 to 33).
+    assert distance(true) < 0.05
+    for columns in (1, 2, 4, 8):
+        assert distance(_drawing(10 + columns)) == pytest.approx(columns * 32 / 33, abs=0.3)
+    # Nothing drawn: only the true lines are far, at the end of the radii.
+    assert distance(np.zeros_like(true)) == pytest.approx(16 / 2 * 32 / 33)
+    # A line more, 8 off: half of the drawn pixels are far. A faint one counts by its strength.
+    two = np.maximum(true, _drawing(18))
+    assert distance(two) == pytest.approx(0.5 * 8 * 32 / 65, abs=0.05)
+    assert distance(np.maximum(true, 0.25 * _drawing(18))) == pytest.approx(0.5 * 8 * 0.25 * 32 / 41, abs=0.05)
+    # Dots on every true pixel's way bring nothing nearer, though none is far from them.
+    dots = np.zeros_like(true)
+    dots[:, ::4, ::4] = 1.0
+    assert distance(dots) > distance(np.zeros_like(true)) > distance(_drawing(14))
     drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
-    theory, numeric = tf.test.compute_gradient(
-        lambda x: losses.line_density(x, tf.constant(true[:, :8, 8:16]), (4,)), [drawn], delta=1e-3
-    )
-    np.testing.assert_allclose(theory[0], numeric[0], atol=2e-3)
+    truth = tf.constant(true[:, :8, 8:16])
+    theory, numeric = tf.test.compute_gradient(lambda x: losses.soft_chamfer(x, truth), [drawn], delta=1e-4)
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+
+
+def test_soft_chamfer_draws_lines_where_they_belong():
+    """Downhill, a faint line in its place grows, beside a strong one that is off; one that belongs nowhere fades."""
+    drawn = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
+    with tf.GradientTape() as tape:
+        tape.watch(drawn)
+        loss = losses.soft_chamfer(drawn, tf.constant(_drawing(10)))
+    slope = tape.gradient(loss, drawn).numpy()[0, :, :, 0].mean(axis=0)
+    assert slope[10] < 0 < slope[30]
+
+
+def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
+    true = _drawing(10)
+
+    def density(drawn):
+        return float(losses.stroke_density(tf.constant(drawn), tf.constant(true))[0])
+
+    nothing = density(np.zeros_like(true))
+    # The stroke is an eighth of the pixels of two in eight columns of windows of 8, and 1/24 of those of 32, of which
+    # 24 columns lie in the picture.
+    by_hand = [(10 / 8) ** 2 * 2 / 8, (10 / 24) ** 2]
+    assert nothing == pytest.approx(np.mean(by_hand), rel=1e-3)
+    assert density(true) < density(_drawing(11)) + 1e-6 < 0.5 * nothing < density(_drawing(25))
+    grey, dots = np.full_like(true, 1 / 32), np.zeros_like(true)
+    dots[:, ::4, ::8] = 1.0
+    assert density(grey) == pytest.approx(nothing, rel=0.05) and density(dots) == pytest.approx(nothing)
+    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    truth = tf.constant(true[:, :8, 8:16])
+    theory, numeric = tf.test.compute_gradient(lambda x: losses.stroke_density(x, truth), [drawn], delta=1e-3)
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)

@@ -181,8 +181,14 @@ class CaliSketchLossConfig:
     """Feature matching with the contours (HED). The paper's lambda weighs this and the next together; 10 in all."""
     local_detail: float = 5.0
     """Feature matching with the details (Canny)."""
-    line_density: float = 0.0
-    """Not in the paper: how much line there is where (see `losses.line_density`)."""
+    line_cross_entropy: float = 0.0
+    """Not in the paper: the redrawn and the true lines pixel by pixel (see `losses.line_cross_entropy`)."""
+    line_weight: float = 4.0
+    """How much more a pixel of a true line counts there than one of the paper."""
+    chamfer: float = 0.0
+    """Not in the paper: the distance between the redrawn and the true lines, per pixel (see `losses.soft_chamfer`)."""
+    stroke_density: float = 0.0
+    """Not in the paper: how much line there is where (see `losses.stroke_density`)."""
     fake_label: float = 0.0
     """a of LSGAN, in both GAN losses"""
     real_label: float = 1.0
@@ -205,6 +211,8 @@ class CaliSketchLossConfig:
     """The total variation as printed, a difference of the two gradients, instead of their sum."""
     calibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
+    uncalibrated: float = 0.0
+    """Share of the examples whose photograph ISN makes from the poor sketch itself: the ablation of SCN."""
     joint: float = 0.0
     """Weight of ISN's loss in SCN's: above 0, SCN also learns from the photographs that its lines lead to."""
     perceptual_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -242,6 +250,9 @@ class CaliSketchConfig:
             yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
             if not 0 <= net.skips <= net.downsamplings:
                 yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
+        shares = self.loss.calibrated + self.loss.uncalibrated
+        if not 0 <= shares <= 1:
+            yield "loss.uncalibrated", "at most 1, together with loss.calibrated", shares
         for name, critic in (("d1", self.d1), ("d2", self.d2)):
             yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))
 

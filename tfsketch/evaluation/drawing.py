@@ -6,7 +6,8 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least 0.5, thinned to one pixel; photographs are rounded to uint8.
+- lines are what is at least 0.5, thinned to one pixel, without specks: strokes below 6 px are dropped, as they are of
+  the true lines; else dots all over the paper would be near everything. Photographs are rounded to uint8.
 
 Rows: `input L` is the poor sketch of level L, and the photograph that the image network makes of it as it is; `refined
 L` is what the calibration network made of it, and the photograph from that; `true lines` is the photograph from the
@@ -38,6 +39,7 @@ COLUMNS = {
     "feature_distance": Column("lower", 1),
 }
 _BATCH = 8
+_SHORTEST = 6
 # Defaults for training may move; what is measured may not.
 SETTINGS = Config(
     seed=1,
@@ -73,8 +75,8 @@ SETTINGS = Config(
 
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
-    """[H,W] in [0,1] -> [H,W] bool, lines of one pixel."""
-    return skeletonize(np.asarray(drawing) >= 0.5)
+    """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
+    return sketches.drop_short(skeletonize(np.asarray(drawing) >= 0.5), _SHORTEST)
 
 
 def _paper(drawing: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What one training step of Cali-Sketch does (Xia, Yang & Xue, arXiv 1911.00426; see `models.cali_sketch`).
 
     D1:   least squares between the true lines and SCN's
-    SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld) + line_density
-          [+ joint * ISN's loss]
+    SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld)
+          + chamfer + stroke density  [+ joint * ISN's loss]
     D2:   least squares between the photograph and ISN's
     ISN:  pixel + perceptual + style + isn_adversarial * GAN + total variation
 
@@ -13,7 +13,8 @@ kinds of lines together, max(E_gc, E_ld).
 
 A term of weight 0 is not computed, and a network none of whose terms has a weight is neither stepped nor, where nobody
 needs its output, run. So stages are phases with other weights: SCN alone (ISN's weights 0), ISN on the true lines
-(SCN's weights 0), ISN on SCN's output (`calibrated: 1`, which stops the gradient there), both together (`joint`).
+(SCN's weights 0), ISN on SCN's output (`calibrated: 1`, which stops the gradient there), both together (`joint`). ISN
+on the poor sketches themselves (`uncalibrated: 1`) is the network without SCN, to compare with.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tfsketch.features import Vgg16
 from tfsketch.models.discriminators import FeatureDiscriminator
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
 
-_SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_density")
+_SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_cross_entropy", "chamfer", "stroke_density")
 _FEATURE_TERMS = ("perceptual", "normalized_perceptual", "style")
 _ISN_TERMS = ("pixel", "isn_adversarial", "total_variation", *_FEATURE_TERMS)
 
@@ -98,8 +99,12 @@ class CaliSketchTask(Task):
             terms["global_contour"] = losses.feature_matching(judged, d1(batch["refined"]))
         if loss.local_detail:
             terms["local_detail"] = losses.feature_matching(judged, d1(batch[self._details]))
-        if loss.line_density:
-            terms["line_density"] = losses.line_density(refined, self._lines(batch))
+        if loss.line_cross_entropy:
+            terms["line_cross_entropy"] = losses.line_cross_entropy(refined, self._lines(batch), loss.line_weight)
+        if loss.chamfer:
+            terms["chamfer"] = losses.soft_chamfer(refined, self._lines(batch))
+        if loss.stroke_density:
+            terms["stroke_density"] = losses.stroke_density(refined, self._lines(batch))
         return terms
 
     def _isn_terms(self, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig) -> Terms:
@@ -152,11 +157,13 @@ class CaliSketchTask(Task):
 
         if synthesizes:
             seen = lines
+            if loss.calibrated > 0 or loss.uncalibrated > 0:
+                chance = tf.reshape(losses.per_example_uniform(batch["seed"], salt=2), [-1, 1, 1, 1])
+                seen = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
             if loss.calibrated > 0:
                 with scn_tape if joint else contextlib.nullcontext():
                     served = refined if joint else tf.stop_gradient(refined)
-                    chance = losses.per_example_uniform(batch["seed"], salt=2)
-                    seen = tf.where(tf.reshape(chance < loss.calibrated, [-1, 1, 1, 1]), served, lines)
+                    seen = tf.where(chance < loss.calibrated, served, seen)
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
