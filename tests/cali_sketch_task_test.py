@@ -18,7 +18,7 @@ from tfsketch.errors import ConfigError
 from tfsketch.training import cali_sketch, make_task, trainer
 
 _TRAINING = """
-  loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0}
+  loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0, line_cross_entropy: 1.0}
 data: {maps: [canny], sketch_probability: 1.0}
 prepare: {styles: [canny], regions: none}
 sketch: {min_side: 64}
@@ -32,9 +32,10 @@ train:
   phases:
     - {name: scn, steps: 2, loss: {pixel: 0.0, isn_adversarial: 0.0, total_variation: 0.0}}
     - {name: isn_true, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
-                                        chamfer: 0.0, stroke_density: 0.0}}
+                                        chamfer: 0.0, stroke_density: 0.0, line_cross_entropy: 0.0}}
     - {name: isn_calibrated, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
-                                              chamfer: 0.0, stroke_density: 0.0, calibrated: 1.0}}
+                                              chamfer: 0.0, stroke_density: 0.0, line_cross_entropy: 0.0,
+                                              calibrated: 1.0}}
     - {name: joint, steps: 2, loss: {calibrated: 0.5, joint: 1.0}}
 """
 _STAGES = {

