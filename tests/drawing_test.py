@@ -20,6 +20,7 @@ from tfsketch import Editor, config, editor, evaluation, images, models, zoo
 from tfsketch.batch import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import drawing
+from tfsketch.models.cali_sketch import LINE
 
 SIDE = 32
 
@@ -80,7 +81,7 @@ def test_at_the_working_side_it_is_the_model_itself(model):
     outputs = model({"sketch": tf.constant(sketch[None, ..., None], tf.float32)})
     expected = np.clip(np.rint((outputs["image"][0].numpy() + 1) * 127.5), 0, 255)
     assert np.abs(found.image - expected).max() <= 1
-    assert (found.refined == (outputs["refined"][0, ..., 0].numpy() >= 0.5)).all()
+    assert (found.refined == (outputs["refined"][0, ..., 0].numpy() >= LINE)).all()
 
 
 def test_lines_of_any_width_reach_the_model_as_one_pixel():
@@ -103,7 +104,7 @@ def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
     assert lines.max(axis=0) == pytest.approx([top + height - 1, left + width - 1], abs=1)
     # The frame of the sheet is where it was, and red.
     assert found.refined[:8].mean() > 0.5 and found.refined[20:60, 60:90].mean() < 0.2
-    assert (found.image[found.refined > 0][:, 0] > 100).mean() > 0.9 and found.image[..., 1:].max() == 0
+    assert (found.image[found.refined > 0][:, 0] >= 255 * LINE - 9).mean() > 0.95 and found.image[..., 1:].max() == 0
 
 
 def test_bad_sketches_are_refused(model):

@@ -6,8 +6,9 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least 0.5, thinned to one pixel, without specks: strokes below 6 px are dropped, as they are of
-  the true lines; else dots all over the paper would be near everything. Photographs are rounded to uint8.
+- lines are what is at least `models.cali_sketch.LINE`, thinned to one pixel, without specks: strokes below 6 px are
+  dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
+  to uint8.
 
 Rows: `input L` is the poor sketch of level L, and the photograph that the image network makes of it as it is; `refined
 L` is what the calibration network made of it, and the photograph from that; `true lines` is the photograph from the
@@ -28,7 +29,7 @@ from tfsketch import data, metrics, zoo
 from tfsketch.conditions import sketches
 from tfsketch.config import CannyConfig, Config, DataConfig, HandConfig, SketchConfig
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
-from tfsketch.models import face_parser
+from tfsketch.models import cali_sketch, face_parser
 
 PROTOCOL = "poor_sketches"
 LEVELS = (0.3, 0.6, 0.9)
@@ -76,7 +77,7 @@ SETTINGS = Config(
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
     """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
-    return sketches.drop_short(skeletonize(np.asarray(drawing) >= 0.5), _SHORTEST)
+    return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), _SHORTEST)
 
 
 def _paper(drawing: np.ndarray) -> np.ndarray:
