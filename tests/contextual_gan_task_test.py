@@ -19,7 +19,7 @@ from tfsketch.training import contextual_gan, make_task, trainer
 _TRAINING = """
 data: {sketch_probability: 1.0}
 prepare: {regions: none}
-sketch: {style: xdog, xdog: {min_stroke: 1.0}}
+sketch: {style: xdog, abstractions: 1, xdog: {min_stroke: 1.0}}
 train:
   batch_size: 4
   strategy: default
@@ -66,6 +66,7 @@ def test_a_batch_carries_its_vectors(shards):
     batch = _batch(config)
     assert set(batch) == {"image", "sketch", "z", "seed"} and batch["z"].shape == (4, 6)
     assert batch["z"].dtype == tf.float32 and np.abs(batch["z"]).max() <= 1 and np.std(batch["z"]) > 0.3
+    assert set(data.Shards(shards, 16)[0].sketches) == {"xdog", "xdog@1"}
     fixed = [data.fixed_batch(data.Shards(shards, 16), config, [0, 1])["z"] for _ in range(2)]
     np.testing.assert_array_equal(*fixed)
 

@@ -275,11 +275,11 @@ def draw(
       DataError: the shards lack a style or the regions that the experiment needs.
     """
     wanted = keys(config)
-    for style in {config.sketch.style, *config.data.maps} if "sketch" in wanted or config.data.maps else ():
+    for style in {*config.sketch.drawings(), *config.data.maps} if "sketch" in wanted or config.data.maps else ():
         if style not in picture.sketches:
             raise DataError(
                 f"{picture.name}: expected a sketch in the style {style!r}, found {', '.join(picture.sketches)}; add "
-                "it to prepare.styles and run tools.prepare_data anew"
+                "it to prepare.styles (STYLE@n: raise sketch.abstractions) and run tools.prepare_data anew"
             )
     if "regions" in wanted and picture.regions is None:
         raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
@@ -295,7 +295,9 @@ def draw(
         color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
         drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
     if "sketch" in wanted:
-        lines = picture.sketches[config.sketch.style]
+        drawings = config.sketch.drawings()
+        several = training and len(drawings) > 1
+        lines = picture.sketches[drawings[rng.integers(len(drawings))] if several else drawings[0]]
         drawn["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)

@@ -122,6 +122,7 @@ class ContextualGan(tf.keras.Model):
 
     def __init__(self, config: ContextualGanConfig, **kwargs):
         super().__init__(name=kwargs.pop("name", "contextual_gan"), autocast=False, **kwargs)
+        self.config = config
         self.latent = config.latent
         self.stride = self.side = config.side
         self.adversarial_loss = config.loss.adversarial_loss
