@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 import tensorflow as tf
 
 from tfsketch import benchmark
 from tfsketch.conditions import sketches
+from tfsketch.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -85,6 +87,28 @@ def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
     assert "that are not drawn anew: " in written and "`image`, `mask`, `sketch`, `color`, `noise`" in written
 
 
+def test_the_projections_table():
+    settings = benchmark.configuration(
+        "projection",
+        overrides=["model.generator.widths=[4,4,4,4]", "model.discriminator.widths=[4,4,4,4]"],
+    )
+    rows = _rows(benchmark.projection(settings, "", 0.1, count=3, candidates=2, steps=4))
+    names = [name for name in rows if name not in ("search", "---")]
+    assert [name.split(" (")[0] for name in names] == [
+        "plain loop, eager",
+        "plain loop, each step compiled",
+        "one call",
+        "one call, searching in bfloat16",
+    ]
+    assert rows[names[0]][1] == rows[names[0]][3] == "1.000"
+    assert all(float(cell) >= 0 for name in names for cell in rows[name])
+    with pytest.raises(ConfigError, match="expected contextual_gan"):
+        benchmark.projection(benchmark.configuration("pipeline"), "", 0.1)
+
+
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
     found = _run("nonsense")
-    assert found.returncode == 1 and "expected one of pipeline first, found 'nonsense'" in found.stdout + found.stderr
+    assert (
+        found.returncode == 1
+        and "expected one of pipeline, projection first, found 'nonsense'" in found.stdout + found.stderr
+    )

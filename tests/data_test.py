@@ -175,6 +175,22 @@ def test_enlarging_moves_thin_lines_and_leaves_them_thin():
     )
 
 
+def test_training_takes_one_of_the_drawings_at_random(tiny):
+    config = dataclasses.replace(
+        tiny,
+        sketch=SketchConfig(style="xdog", abstractions=2),
+        data=dataclasses.replace(tiny.data, sketch_probability=1.0),
+    )
+    picture = _colored(8)
+    drawn = {name: np.full((8, 8), number % 2, np.uint8) for number, name in enumerate(("xdog", "xdog@1", "xdog@2"))}
+    picture, rng = dataclasses.replace(picture, sketches=drawn), np.random.default_rng(0)
+    shares = [data.draw(picture, rng, config, training=True)["sketch"].mean() for _ in range(60)]
+    assert 0.15 < np.mean(shares) < 0.5
+    assert not any(data.draw(picture, rng, config, training=False)["sketch"].any() for _ in range(9))
+    with pytest.raises(DataError, match="'xdog@2'"):
+        data.draw(dataclasses.replace(picture, sketches={"xdog": 0, "xdog@1": 0}), rng, config, training=True)
+
+
 def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
     picture = data.Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))

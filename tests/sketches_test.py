@@ -249,3 +249,24 @@ def test_strokes_can_be_thinned(face):
     wide, thin = (sketches.Sketcher(SketchConfig(xdog=c), "xdog")(face[None])[0] for c in (XdogConfig(), section))
     assert _one_pixel_wide(thin) and thin.sum() < 0.6 * wide.sum()
     assert not (thin & ~wide & 1).any()
+
+
+def test_smoothing_evens_out_texture_and_keeps_edges():
+    rng = np.random.default_rng(0)
+    step = np.full((1, 64, 64, 3), 60, np.uint8)
+    step[:, :, 32:] = 200
+    rough = np.clip(step + rng.integers(-15, 16, step.shape), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(sketches.smoothed(rough, 0), rough)
+    texture = [sketches.smoothed(rough, level)[0, :, :24].std() for level in range(3)]
+    assert texture[2] < texture[1] < 0.5 * texture[0]
+    rows = sketches.smoothed(rough, 2)[0].astype(int).mean((0, 2))
+    assert rows[33] - rows[30] > 100  # the edge is where it was
+
+
+def test_more_abstract_drawings_have_fewer_strokes(face):
+    config = SketchConfig(style="xdog", abstractions=2)
+    assert config.drawings() == ("xdog", "xdog@1", "xdog@2") and not config.one_pixel("xdog@2")
+    draw = sketches.Sketcher(config)
+    small = cv2.resize(face, (64, 64), interpolation=cv2.INTER_AREA)[None]
+    shares = [draw(sketches.smoothed(small, level)).mean() for level in range(3)]
+    assert 0 < shares[2] < shares[0]

@@ -41,6 +41,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "sc_fegan": ("mask", "sketch", "color", "noise"),
     "face_parser": ("regions",),
     "cali_sketch": ("sketch", "refined"),
+    "contextual_gan": ("sketch", "z"),
 }
 """System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
 
@@ -267,17 +268,18 @@ def draw(
 
     Returns:
       What `to_vocabulary` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`, `sketch`,
-      `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `seed` [2] int32.
+      `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `z` [Z] float32, uniform
+      in [-1,1]; `seed` [2] int32.
 
     Raises:
       DataError: the shards lack a style or the regions that the experiment needs.
     """
     wanted = keys(config)
-    for style in {config.sketch.style, *config.data.maps} if "sketch" in wanted or config.data.maps else ():
+    for style in {*config.sketch.drawings(), *config.data.maps} if "sketch" in wanted or config.data.maps else ():
         if style not in picture.sketches:
             raise DataError(
                 f"{picture.name}: expected a sketch in the style {style!r}, found {', '.join(picture.sketches)}; add "
-                "it to prepare.styles and run tools.prepare_data anew"
+                "it to prepare.styles (STYLE@n: raise sketch.abstractions) and run tools.prepare_data anew"
             )
     if "regions" in wanted and picture.regions is None:
         raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
@@ -293,7 +295,9 @@ def draw(
         color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
         drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
     if "sketch" in wanted:
-        lines = picture.sketches[config.sketch.style]
+        drawings = config.sketch.drawings()
+        several = training and len(drawings) > 1
+        lines = picture.sketches[drawings[rng.integers(len(drawings))] if several else drawings[0]]
         drawn["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
@@ -307,12 +311,15 @@ def draw(
         drawn["regions"] = picture.regions
     if "noise" in wanted:
         drawn["noise"] = rng.standard_normal(size, np.float32)
+    if "z" in wanted:
+        drawn["z"] = rng.uniform(-1.0, 1.0, config.model.latent).astype(np.float32)
     drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
     return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}
 
 
 def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
-    """What `draw` gives, alone or batched, as the vocabulary's dict: float32, `regions` [...,1] and `seed` int32.
+    """What `draw` gives, alone or batched, as the vocabulary's dict: float32, `regions` [...,1] and `seed` int32, `z`
+    as it is.
     `color` needs `painted`, and `noise` needs `mask`."""
 
     def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -331,7 +338,7 @@ def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.T
             example[key] = plane(key) * plane("mask")
         elif key == "regions":
             example[key] = plane(key, tf.int32)
-        elif key == "seed":
+        elif key in ("seed", "z"):
             example[key] = tf.convert_to_tensor(drawn[key])
         elif key != "painted":
             example[key] = plane(key)
@@ -434,7 +441,8 @@ def identity(shards: Shards, config: Config) -> dict[str, str]:
     }.items():
         tree[section] = {key: value for key, value in tree[section].items() if key not in others}
     tree["train"]["phases"] = [phase["steps"] for phase in tree["train"]["phases"]]
-    del tree["model"], tree["prepare"]
+    tree["model"] = {"latent": getattr(config.model, "latent", 0)}
+    del tree["prepare"]
     found = {"pictures": str(len(shards))}
     lengths = np.array([length for _, _, length in shards._records], np.int64)
     found["records"] = hashlib.sha256(lengths.tobytes()).hexdigest()[:16]

@@ -11,7 +11,7 @@ A `Job` is a stretch of either step that leaves one file. Jobs know nothing of e
 this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`prepare_beam`) give the same bytes,
 because pictures always go through the networks in the same groups.
 
-An example's features, all bytes: `id`; `image` [S,S,3]; `sketch/STYLE` [S,S] of 0 and 255 for every style; `color`
+An example's features, all bytes: `id`; `image` [S,S,3]; `sketch/STYLE` [S,S] of 0 and 255 for every drawing; `color`
 [S,S,3]; `regions` [S,S], indices into `conditions.regions.REGIONS`, where regions are made. S is `data.stored_size`, or
 `image_size` where that is 0.
 """
@@ -62,8 +62,8 @@ class Finding:
 
 
 def styles(config: config_lib.Config) -> tuple[str, ...]:
-    """The sketch styles in the shards of an experiment, that of `sketch.style` first."""
-    return tuple(dict.fromkeys((config.sketch.style, *config.prepare.styles)))
+    """The drawings in the shards of an experiment by name, those in `sketch.style` first (see `SketchConfig`)."""
+    return tuple(dict.fromkeys((*config.sketch.drawings(), *config.prepare.styles)))
 
 
 def content_of(image: np.ndarray) -> str:
@@ -147,7 +147,11 @@ class Worker:
         batch = np.stack(squares)
         if self._config.prepare.regions not in ("none", "labels"):
             maps = list(self._parse(batch))
-        drawn = {style: self._sketcher(style)(batch, maps or None) for style in styles(self._config)}
+        drawn = {}
+        for name in styles(self._config):
+            style, _, level = name.partition("@")
+            seen = sketches.smoothed(batch, int(level)) if level else batch
+            drawn[name] = self._sketcher(style)(seen, maps or None)
         serialized = []
         for number, (item, _) in enumerate(pictures):
             feature = {

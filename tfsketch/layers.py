@@ -1,4 +1,4 @@
-"""Layers that TensorFlow lacks or gets wrong: gated convolutions and a spectral norm whose gradient is right.
+"""Layers that TensorFlow lacks or gets wrong: gated convolutions, norms, a spectral norm whose gradient is right.
 
 Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are TensorFlow's own ([kh,kw,in,out], transposed
 [kh,kw,out,in]), which are also those of SC-FEGAN's released checkpoint.
@@ -61,6 +61,64 @@ class InstanceNorm(tf.keras.layers.Layer):
         scale *= tf.cast(self.gamma, tf.float32)
         offset = tf.cast(self.beta, tf.float32) - mean * scale
         return x * tf.cast(scale, x.dtype) + tf.cast(offset, x.dtype)
+
+
+class BatchNorm(tf.keras.layers.Layer):
+    """Batch norm over the global batch, whose moving statistics move only when told to.
+
+    The batch's statistics are averaged over the replicas, so one and many replicas take the same step, and every
+    replica's moving statistics are the same. Epsilon 1e-5, momentum 0.9 and gamma from N(1, 0.02) are DCGAN's (Radford
+    et al. 2016) and the public Contextual GAN code's."""
+
+    def build(self, shape: tf.TensorShape) -> None:
+        channels = (int(shape[-1]),)
+        self.gamma = self.add_weight(
+            name="gamma", shape=channels, initializer=tf.keras.initializers.RandomNormal(1.0, 0.02)
+        )
+        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        self.moving_mean, self.moving_variance = (
+            self.add_weight(
+                name=name,
+                shape=channels,
+                initializer=initializer,
+                trainable=False,
+                dtype=tf.float32,
+                experimental_autocast=False,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            for name, initializer in (("moving_mean", "zeros"), ("moving_variance", "ones"))
+        )
+
+    def call(self, x: tf.Tensor, training: bool = False, update: bool | None = None) -> tf.Tensor:
+        """[B,H,W,C] -> the same shape; statistics in float32.
+
+        Args:
+          x: the map.
+          training: normalise by the batch's statistics; off, by the moving ones, and every example is on its own.
+          update: whether the batch's statistics move the moving ones; as `training` where not given.
+        """
+        gamma, beta = tf.cast(self.gamma, tf.float32), tf.cast(self.beta, tf.float32)
+        if not training:
+            moving = tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+            return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, *moving, 1e-5, is_training=False)[0]
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync == 1:
+            # The same as below, in a third of the time on a CPU.
+            x, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=1e-5)
+            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+            variance *= (count - 1.0) / count  # the operation gives the unbiased one
+        else:
+            full = tf.cast(x, tf.float32)
+            moments = [tf.reduce_mean(full, axis=[0, 1, 2]), tf.reduce_mean(tf.square(full), axis=[0, 1, 2])]
+            mean, squares = replica.all_reduce(tf.distribute.ReduceOp.MEAN, moments)
+            variance = tf.nn.relu(squares - tf.square(mean))
+            scale = gamma * tf.math.rsqrt(variance + 1e-5)
+            x = tf.cast((full - mean) * scale + beta, x.dtype)
+        if update is None or update:
+            self.moving_mean.assign(0.9 * self.moving_mean + 0.1 * mean)
+            self.moving_variance.assign(0.9 * self.moving_variance + 0.1 * variance)
+        return x
 
 
 _NORMS = {"lrn": local_response_norm, "instance": instance_norm, "none": tf.identity}

@@ -6,7 +6,7 @@ mask the other way round, 1 = valid; every function here says which pixels it me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -186,7 +186,21 @@ def critic_hinge(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     return _mean(tf.nn.relu(1.0 - real)) + _mean(tf.nn.relu(1.0 + fake))
 
 
-CRITICS = {"wgan": critic_wgan, "hinge": critic_hinge}
+def critic_logistic(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """-E[log p(real)] - E[log(1 - p(fake))], p the sigmoid of D's logit: the first GAN's (Goodfellow et al. 2014)."""
+    return _mean(tf.nn.softplus(-real)) + _mean(tf.nn.softplus(fake))
+
+
+def generator_logistic(fake: tf.Tensor) -> tf.Tensor:
+    """-E[log p(fake)]: the generator's half of it, in the form that does not saturate; in Contextual GAN's search for z
+    the perceptual loss, for which the text prints log(1 - p)."""
+    return _mean(tf.nn.softplus(-fake))
+
+
+CRITICS = {"wgan": critic_wgan, "hinge": critic_hinge, "paper": critic_logistic}
+GENERATORS = {"wgan": generator_adversarial, "hinge": generator_adversarial, "paper": generator_logistic}
+"""Values of a system's `adversarial_loss` -> the discriminator's loss, and the generator's; `paper` is Contextual
+GAN's."""
 
 
 def drift(real: tf.Tensor) -> tf.Tensor:
@@ -212,18 +226,36 @@ def gradient_penalty(gradient: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.square(tf.sqrt(squares + 1e-12) - 1.0)
 
 
-def per_example_uniform(seed: tf.Tensor, salt: int) -> tf.Tensor:
-    """One uniform number per example from its own seed, so that a batch split over replicas draws the same ones.
+def kl_divergence(wanted: tf.Tensor, found: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:
+    """sum(p log(p / q)), p and q the pictures `wanted` and `found` as distributions: Contextual GAN's contextual loss.
+
+    One direction for everything, from what is wanted to what was found, so that a missing stroke costs much and a
+    superfluous one its share of the mass; the public code searches with one and picks its start by the other. Its
+    pictures have white paper for their mass; ours have strokes.
+
+    Args:
+      wanted, found: [B,H,W,1], not negative, 1 = stroke; broadcast against each other.
+      epsilon: added to every pixel before each picture is divided by its sum, so that neither a blank one nor a pixel
+        of exactly 0 divides by zero; a missing stroke then costs at most log(1 / epsilon) for each pixel's share of p.
+    """
+    p, q = (tf.cast(x, tf.float32) + epsilon for x in (wanted, found))
+    p, q = (x / tf.reduce_sum(x, axis=[-3, -2, -1], keepdims=True) for x in (p, q))
+    return tf.reduce_sum(p * (tf.math.log(p) - tf.math.log(q)), axis=[-3, -2, -1])
+
+
+def per_example_uniform(seed: tf.Tensor, salt: int, shape: Sequence[int] = ()) -> tf.Tensor:
+    """Uniform numbers per example from its own seed, so that a batch split over replicas draws the same ones.
 
     Args:
       seed: [B,2] int32.
       salt: tells apart the uses of one seed.
+      shape: of each example's numbers; one by default.
 
     Returns:
-      [B] float32 in [0,1).
+      [B,...] float32 in [0,1).
     """
     return tf.map_fn(
-        lambda s: tf.random.stateless_uniform([], s + tf.constant([0, salt])), seed, fn_output_signature=tf.float32
+        lambda s: tf.random.stateless_uniform(shape, s + tf.constant([0, salt])), seed, fn_output_signature=tf.float32
     )
 
 

@@ -1,10 +1,12 @@
 """Measures speed and prints it as Markdown.
 
     python -m tools.benchmark pipeline
+    python -m tools.benchmark projection
     python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
 
-The first argument names the benchmark (see tfsketch/benchmark.py). Without --config all conditions are measured at 256
-px; without --data they are drawn on squares from scikit-image's photographs.
+The first argument names the benchmark (see tfsketch/benchmark.py). Without --config `pipeline` measures all
+conditions at 256 px and `projection` the light networks; without --data `pipeline` draws on squares from scikit-image's
+photographs, and `projection` needs none.
 """
 
 import functools
@@ -26,7 +28,7 @@ def _main(name: str, argv: list[str]) -> None:
     del argv
     if name not in benchmark.BENCHMARKS:
         raise app.UsageError(f"expected one of {', '.join(benchmark.BENCHMARKS)} first, found {name!r}")
-    settings = benchmark.configuration(_CONFIG.value, _SET.value)
+    settings = benchmark.configuration(name, _CONFIG.value, _SET.value)
     text = benchmark.BENCHMARKS[name](settings, _DATA.value, _SECONDS.value)
     print(text)
     if _MARKDOWN.value:

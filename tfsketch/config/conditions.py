@@ -187,6 +187,9 @@ class SketchConfig:
 
     style: str = "hed"
     """One of `SKETCH_STYLES`."""
+    abstractions: int = 0
+    """Further drawings of every photograph in this style, each of a photograph smoothed more than the last, so that
+    fewer lines are left; training takes one of all at random (see `conditions.sketches.smoothed`)."""
     min_side: int = 192
     """Smaller pictures are enlarged to this side for the detector."""
     clahe: float = 2.0
@@ -212,13 +215,20 @@ class SketchConfig:
     photocopy: PhotocopyConfig = PhotocopyConfig()
     simplified: SimplifiedConfig = SimplifiedConfig()
 
+    def drawings(self) -> tuple[str, ...]:
+        """Names of the drawings in `style`: the style itself, then `STYLE@1` and on, ever more abstract."""
+        return self.style, *(f"{self.style}@{level}" for level in range(1, self.abstractions + 1))
+
     def one_pixel(self, style: str) -> bool:
-        """Whether the lines of a style are one pixel wide, and not as wide as its ink."""
+        """Whether the lines of a style, or of a drawing in it, are one pixel wide, and not as wide as its ink."""
+        style = style.partition("@")[0]
         return style in ("hed", "canny") or (style != "photocopy" and getattr(self, style).thin)
 
     def problems(self, image_size: int) -> Problems:
         del image_size
         yield from one_of("style", self.style, SKETCH_STYLES)
+        if not 0 <= self.abstractions <= 9:
+            yield "abstractions", "0 to 9", self.abstractions
 
 
 @dataclasses.dataclass(frozen=True)

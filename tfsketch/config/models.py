@@ -257,9 +257,76 @@ class CaliSketchConfig:
             yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))
 
 
+@dataclasses.dataclass(frozen=True)
+class JointGeneratorConfig:
+    """Contextual GAN's generator (see `models.contextual_gan`); the defaults are the published network."""
+
+    widths: tuple[int, ...] = (512, 256, 128, 64)
+    """Channels of the map of 4 x 8 that z becomes, and after every doubling but the last. So the picture's side is
+    4 * 2 ** (number of widths)."""
+    kernel: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class JointDiscriminatorConfig:
+    """Contextual GAN's discriminator; the defaults are the published network."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    """Channels after every halving; as many as the generator's."""
+    kernel: int = 5
+    norm: str = "batch"
+    """`batch` (published) or `spectral`, which every example passes alone, as a gradient penalty needs it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualGanLossConfig:
+    """Contextual GAN's training (see `training.contextual_gan`)."""
+
+    adversarial_loss: str = "paper"
+    """`paper` (the non-saturating cross-entropy) or `wgan` (Wasserstein, with a gradient penalty)."""
+    gradient_penalty: float = 10.0
+    """Weight of the penalty, of `wgan` alone."""
+    generator_steps: int = 2
+    """Steps of the generator for every one of the discriminator (the public code's 2)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualGanConfig:
+    """Section `model` of the system `contextual_gan`."""
+
+    latent: int = 100
+    """Numbers in z."""
+    generator: JointGeneratorConfig = JointGeneratorConfig()
+    discriminator: JointDiscriminatorConfig = JointDiscriminatorConfig()
+    loss: ContextualGanLossConfig = ContextualGanLossConfig()
+
+    @property
+    def side(self) -> int:
+        """Side of the photograph that the networks are made for, in pixels; the joint picture is twice as wide."""
+        return 4 * 2 ** len(self.generator.widths)
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+        return self.side, self.side
+
+    def problems(self, image_size: int) -> Problems:
+        if self.side != image_size:
+            yield "generator.widths", f"as many as halve {image_size} px to 4", list(self.generator.widths)
+        yield from as_many(
+            "discriminator.widths", self.discriminator.widths, "generator.widths", len(self.generator.widths)
+        )
+        yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral"))
+        yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
+        if self.loss.adversarial_loss == "wgan" and self.discriminator.norm == "batch":
+            yield "discriminator.norm", "spectral, since a penalty of each example's gradient allows no batch", "batch"
+        if self.loss.generator_steps < 1:
+            yield "loss.generator_steps", "at least 1", self.loss.generator_steps
+
+
 SYSTEMS: dict[str, type] = {
     "sc_fegan": ScFeganConfig,
     "face_parser": FaceParserConfig,
     "cali_sketch": CaliSketchConfig,
+    "contextual_gan": ContextualGanConfig,
 }
 """System -> class of its section `model`."""

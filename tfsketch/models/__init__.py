@@ -5,18 +5,25 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.models import cali_sketch, face_parser, sc_fegan
+from tfsketch.models import cali_sketch, contextual_gan, face_parser, sc_fegan
 
 EXPORTED = {
     "sc_fegan": sc_fegan.Generator,
     "face_parser": face_parser.FaceParser,
     "cali_sketch": cali_sketch.CaliSketch,
+    "contextual_gan": contextual_gan.ContextualGan,
 }
 """System -> class of the network that users run; built from the section `model`, vocabulary dict in and out. Its
 `takes` names what it looks at of the vocabulary."""
 
 VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1}
-"""What a network may be handed, and its channels; each takes what it knows."""
+"""What a network may be handed as pictures, and their channels; each takes what it knows."""
+
+
+def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
+    """Shapes of one example of everything a network may be handed: pictures of a side, and `z` where it has one."""
+    pictures = {key: [1, side, side, channels] for key, channels in VOCABULARY.items()}
+    return pictures | ({"z": [1, model.latent]} if hasattr(model, "latent") else {})
 
 
 def build(config: Config) -> tf.keras.Model:
@@ -24,5 +31,5 @@ def build(config: Config) -> tf.keras.Model:
     names of variables do not depend on where the first call happens)."""
     model = EXPORTED[config.system](config.model)
     side = getattr(model, "smallest", model.stride)
-    model({key: tf.zeros([1, side, side, channels]) for key, channels in VOCABULARY.items()})
+    model({key: tf.zeros(shape) for key, shape in shapes(model, side).items()})
     return model

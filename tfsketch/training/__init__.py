@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tfsketch.config import Config
-from tfsketch.training import cali_sketch, face_parser, sc_fegan
+from tfsketch.training import cali_sketch, contextual_gan, face_parser, sc_fegan
 from tfsketch.training.trainer import Task
 
 TASKS = {
     "sc_fegan": sc_fegan.ScFeganTask,
     "face_parser": face_parser.FaceParserTask,
     "cali_sketch": cali_sketch.CaliSketchTask,
+    "contextual_gan": contextual_gan.ContextualGanTask,
 }
 """System -> what one training step of it does."""
 

@@ -53,6 +53,11 @@ class Task(abc.ABC):
         but in a system whose exported network is made of several players."""
         return self.networks
 
+    @property
+    def averaged(self) -> list[tf.Variable]:
+        """The exported network's variables that the moving average follows."""
+        return self.networks[self.exported].trainable_variables
+
     @abc.abstractmethod
     def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
         """One step on one replica.
@@ -152,7 +157,7 @@ class Trainer:
                 tf.keras.mixed_precision.set_global_policy(policy)
             for name, network in self._task.players.items():
                 self._optimizers[name].build(network.trainable_variables)
-            self._averaged = self._task.networks[self._task.exported].trainable_variables
+            self._averaged = self._task.averaged
             self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
             self._step = tf.Variable(0, trainable=False, dtype=tf.int64)
             self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
@@ -441,7 +446,7 @@ def gflops(config: Config) -> float:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model, side = models.build(config), config.image_size
-    spec = {key: tf.TensorSpec([1, side, side, channels]) for key, channels in models.VOCABULARY.items()}
+    spec = {key: tf.TensorSpec(shape) for key, shape in models.shapes(model, side).items()}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
     options = (
         tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())

@@ -1,0 +1,92 @@
+"""What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `models.contextual_gan`).
+
+    discriminator, once:              -log D(joint) - log(1 - D(G(z)))
+    generator, `generator_steps`:     -log D(G(z)), each time with another z
+
+D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
+the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
+
+Batch norm: D judges real and generated pictures in batches of their own, each by its own statistics, as DCGAN does. The
+moving statistics, which judge when the network is used, are of the generated pictures alone: only such it judges then.
+Statistics are of the global batch, so one and many replicas take the same steps.
+
+The moving average follows the generator, with its moving statistics (those of a few batches alone are noisy). The
+discriminator is exported as it stands: it is of the last generator, and its average would be of none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import data, losses, models
+from tfsketch.config import Config, ContextualGanLossConfig
+from tfsketch.models.contextual_gan import join
+from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+
+
+class ContextualGanTask(Task):
+    """Players `generator` and `discriminator`; the exported network `contextual_gan` is both."""
+
+    exported = "contextual_gan"
+
+    def __init__(self, config: Config):
+        self.networks = {"contextual_gan": models.build(config)}
+
+    @property
+    def players(self) -> dict[str, tf.keras.Model]:
+        both = self.networks["contextual_gan"]
+        return {"generator": both.generator, "discriminator": both.discriminator}
+
+    @property
+    def averaged(self) -> list[tf.Variable]:
+        return self.players["generator"].variables
+
+    def _discriminator_terms(
+        self, batch: Batch, fake: tf.Tensor, loss: ContextualGanLossConfig
+    ) -> tuple[tf.Tensor, Terms]:
+        """The discriminator's loss [B] and its parts; `fake` is cut off from the generator."""
+        discriminator, real = self.players["discriminator"], join(batch["sketch"], batch["image"])
+        on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
+        on_real = discriminator(real, training=True, update=False)
+        total = losses.CRITICS[loss.adversarial_loss](on_real, on_fake)
+        terms = {"d_real": on_real, "d_fake": on_fake}
+        if loss.adversarial_loss == "wgan" and loss.gradient_penalty:
+            between = losses.interpolate(real, fake, losses.per_example_uniform(batch["seed"], salt=1))
+            with tf.GradientTape() as tape:
+                tape.watch(between)
+                # The sum over examples has, for each example's picture, the gradient of its own score alone.
+                score = tf.reduce_sum(discriminator(between))
+            slope = tape.gradient(score, between)
+            terms["gradient_penalty"] = losses.gradient_penalty(slope, tf.ones_like(slope[..., :1]))
+            total += loss.gradient_penalty * terms["gradient_penalty"]
+        return total, terms | {"discriminator": total}
+
+    def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
+        generator, discriminator = self.players["generator"], self.players["discriminator"]
+        logged: Terms = {}
+        for turn in range(int(loss.generator_steps)):
+            z = batch["z"]
+            if turn:
+                z = 2.0 * losses.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
+            with tf.GradientTape() as tape:
+                fake = generator(z, training=True)
+            if not turn:
+                with tf.GradientTape() as critic_tape:
+                    total, logged = self._discriminator_terms(batch, tf.stop_gradient(fake), loss)
+                minimize("discriminator", critic_tape, total)
+            with tape:  # goes on recording what the generator's output is judged by
+                judged = discriminator(fake, training=True, update=False)
+                total = losses.GENERATORS[loss.adversarial_loss](judged)
+            minimize("generator", tape, total)
+        return logged | {"generator": total}
+
+    def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
+        """What the same vectors give every time, halves side by side, and for comparison a real pair."""
+
+        def drawn(lines: tf.Tensor) -> np.ndarray:
+            return np.repeat(data.to_uint8(1.0 - 2.0 * lines), 3, axis=-1)
+
+        columns = [drawn(outputs["sketch"]), data.to_uint8(outputs["image"])]
+        columns += [drawn(batch["sketch"]), data.to_uint8(batch["image"])]
+        return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]
