@@ -51,7 +51,8 @@ def evaluate(
       section: by default the model's system; another name for a second model of it.
 
     Raises:
-      DataError, ImageError: no pictures, of another size than `image_size`, or `output_folder` is the model's.
+      DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's, or its
+        system has no protocol.
       WeightsError, ConfigError: the model cannot be read.
     """
     folder, output = zoo.model_dir(model_name_or_dir), pathlib.Path(output_folder)
@@ -59,8 +60,10 @@ def evaluate(
         raise DataError(f"count: expected at least 1 picture, found {count}")
     if output.resolve() == folder.resolve():  # a run folder has a metrics.jsonl of its own
         raise DataError(f"expected an output folder other than the model's, found {output}")
+    system = zoo.load_config(folder).system
+    if system not in PROTOCOLS:
+        raise DataError(f"{model_name_or_dir}: expected a model of {', '.join(PROTOCOLS)}, found one of {system}")
     model = zoo.load_model(model_name_or_dir)
-    system = model.experiment.system
     side = image_size or model.experiment.image_size
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.
     bare = config_lib.Config(
