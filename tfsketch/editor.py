@@ -45,6 +45,7 @@ import tensorflow as tf
 from skimage.morphology import skeletonize
 
 from tfsketch import data, images, zoo
+from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.models import cali_sketch, face_parser
@@ -277,7 +278,8 @@ class Editor:
         outputs = self._model(data.to_vocabulary({"sketch": seen}))
         refined, image = _finite(outputs["refined"])[..., 0], data.to_uint8(_finite(outputs["image"]))
         best = self._surest_face(image) if len(fills) > 1 else 0
-        lines = _resize(refined[best][sheets[best]], size) >= cali_sketch.LINE
+        kept = sketches.drop_short(refined[best] >= cali_sketch.LINE, cali_sketch.SPECK)
+        lines = _resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
         return Drawing(lines.astype(np.uint8), _resize(image[best][sheets[best]], size))
 
     def _surest_face(self, photographs: np.ndarray) -> int:

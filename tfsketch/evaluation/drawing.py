@@ -6,7 +6,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least `models.cali_sketch.LINE`, thinned to one pixel, without specks: strokes below 6 px are
+- lines are what is at least `models.cali_sketch.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
   to uint8.
 
@@ -40,7 +40,6 @@ COLUMNS = {
     "feature_distance": Column("lower", 1),
 }
 _BATCH = 8
-_SHORTEST = 6
 # Defaults for training may move; what is measured may not.
 SETTINGS = Config(
     seed=1,
@@ -77,7 +76,7 @@ SETTINGS = Config(
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
     """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
-    return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), _SHORTEST)
+    return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
 
 
 def _paper(drawing: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ from tfsketch.layers import InstanceNorm, SpectralConv2D, SpectralConv2DTranspos
 LINE = 0.25
 """Where `refined` is at least this, there is a line. SCN doubts: on faces of its training, the lines from here on are
 nearer to the true ones than those from 0.5 on, at every level of abstraction."""
+SPECK = 6
+"""Strokes that are shorter than this, in pixels at the working side, are not drawn."""
 
 
 def _reflect(x: tf.Tensor, margin: int) -> tf.Tensor:
