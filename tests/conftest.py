@@ -64,6 +64,16 @@ def crops(count: int, side: int) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with three squares of a portrait, 64 px."""
+    folder = tmp_path_factory.mktemp("photographs")
+    portrait = skimage.data.astronaut()
+    for i, (top, left) in enumerate([(0, 130), (30, 160), (60, 100)]):
+        images.write_png(folder / f"{i}.png", images.center_square(portrait[top : top + 160, left : left + 160], 64))
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Shards of six pictures of 32 px."""
     root = tmp_path_factory.mktemp("pictures")

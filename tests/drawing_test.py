@@ -197,15 +197,6 @@ def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
         run_edit(model_dir, f"--output={out}")
 
 
-@pytest.fixture(scope="module", name="photographs")
-def _photographs(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("photographs")
-    astronaut = skimage.data.astronaut()
-    for i, (top, left) in enumerate([(0, 130), (30, 160), (60, 100)]):
-        images.write_png(folder / f"{i}.png", images.center_square(astronaut[top : top + 160, left : left + 160], 64))
-    return str(folder)
-
-
 def test_the_protocol(tmp_path, photographs):
     settings = dataclasses.replace(config.parse(TINY), image_size=64)
     tf.keras.utils.set_random_seed(5)

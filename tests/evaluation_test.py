@@ -10,7 +10,6 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 import tensorflow as tf
 
 from tfsketch import config as config_lib
@@ -34,16 +33,6 @@ def _model(tmp_path_factory) -> str:
     named = zoo.variable_names(models.build(config))
     folder = tmp_path_factory.mktemp("model")
     zoo.save_model(folder, config, {name: v.numpy() for name, v in named.items()}, "# tiny\n\n12 of 34 steps.\n")
-    return str(folder)
-
-
-@pytest.fixture(name="photographs", scope="module")
-def _photographs(tmp_path_factory) -> str:
-    """A folder with three square crops of a portrait."""
-    folder = tmp_path_factory.mktemp("photographs")
-    astronaut = skimage.data.astronaut()
-    for i, (top, left) in enumerate([(0, 130), (30, 160), (60, 100)]):
-        images.write_png(folder / f"{i}.png", images.center_square(astronaut[top : top + 160, left : left + 160], 64))
     return str(folder)
 
 
