@@ -341,11 +341,11 @@ def _plain_loop(model: ContextualGan, sketch: tf.Tensor, candidates: int, compil
 
     def search(steps: int) -> None:
         drawn = [tf.random.uniform([1, model.latent], -1.0, 1.0) for _ in range(candidates)]
-        z = min(drawn, key=lambda z: float(rate(z)))
+        z = min(drawn, key=lambda z: float(rate(z)[0]))
         velocity = tf.zeros_like(z)
         for _ in range(steps):
             z, velocity, loss = step(z, velocity)
-            float(loss)  # it is looked at, as public code prints it
+            float(loss[0])  # it is looked at, as public code prints it
 
     return search
 

@@ -19,10 +19,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
 import struct
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -378,11 +380,11 @@ class _Moves:
     """
 
     def __init__(self, config: Config):
-        # Imported here: it takes seconds, and only training needs it. keras-cv copies the names of tensorflow.keras,
-        # which TensorFlow 2.21 fills in at the first use alone.
-        from tensorflow.keras import saving  # noqa: F401
-
-        import keras_cv  # isort: skip
+        # Imported here: it takes seconds, and only training needs it. It takes its names from the module
+        # `tensorflow.keras`, which on TensorFlow 2.21 is Keras 3 for whoever imported TensorFlow before tfsketch.
+        if importlib.util.find_spec("tf_keras") is not None:
+            sys.modules["tensorflow.keras"] = importlib.import_module("tf_keras.api._v2.keras")
+        import keras_cv
 
         self.crop = config.stored_size - config.image_size
         self.flip = config.data.flip
