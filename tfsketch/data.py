@@ -321,8 +321,7 @@ def draw(
 
 def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
     """What `draw` gives, alone or batched, as the vocabulary's dict: float32, `regions` [...,1] and `seed` int32, `z`
-    as it is.
-    `color` needs `painted`, and `noise` needs `mask`."""
+    as it is. `color` needs `painted`, and `noise` needs `mask`."""
 
     def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
         return tf.cast(drawn[key], dtype)[..., None]
@@ -557,6 +556,11 @@ def fixed_batch(
 def to_uint8(image: tf.Tensor | np.ndarray) -> np.ndarray:
     """[-1,1] -> uint8, rounded; the exact inverse of `x / 127.5 - 1`."""
     return np.clip(np.rint((np.asarray(image, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def ink(lines: tf.Tensor | np.ndarray) -> np.ndarray:
+    """Lines in [0,1], 1 = stroke, of any shape -> black on white paper, uint8."""
+    return 255 - to_uint8(2.0 * np.asarray(lines) - 1.0)
 
 
 def rows_of(batch: dict[str, tf.Tensor], *extra: np.ndarray) -> list[list[np.ndarray]]:

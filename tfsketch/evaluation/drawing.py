@@ -79,11 +79,6 @@ def lines_of(drawing: np.ndarray) -> np.ndarray:
     return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
 
 
-def _paper(drawing: np.ndarray) -> np.ndarray:
-    """[H,W] in [0,1] -> black lines on white, [H,W] uint8."""
-    return np.rint(255 * (1 - drawing)).astype(np.uint8)
-
-
 def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -> Results:
     """Runs the protocol.
 
@@ -121,23 +116,22 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         made = {}
         for name, drawing in drawings.items():
             made[name] = data.to_uint8(model.isn({"refined": tf.constant(drawing[..., None])})["image"])
-            lines = [lines_of(one) for one in drawing]
             everywhere = np.ones_like(true)
-            values[name]["chamfer"] += map(metrics.chamfer, lines, true)
-            values[name]["line_f1"] += map(metrics.sketch_f1, true, lines, everywhere)
+            if drawing is not true:  # they are what lines are measured against
+                lines = [lines_of(one) for one in drawing]
+                values[name]["chamfer"] += map(metrics.chamfer, lines, true)
+                values[name]["line_f1"] += map(metrics.sketch_f1, true, lines, everywhere)
             values[name]["st_lpips"] += metrics.st_lpips(photographs, made[name], everywhere)[0].tolist()
             features[name].append(metrics.embed(made[name]))
         for i, n in enumerate(numbers):
             if n in shown:
                 row = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
-                sheet.append([*row, _paper(true[i]), made["true lines"][i], photographs[i]])
+                sheet.append([*row, data.ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
     for name in names:
         row: Row = {key: metrics.mean_of(values[name][key]) for key in COLUMNS if key != "feature_distance"}
         row["feature_distance"] = metrics.feature_distance(truth, np.concatenate(features[name]))
-        if name == "true lines":  # they are what lines are measured against
-            row |= {"chamfer": None, "line_f1": None}
         rows.append({"method": name, **row})
     titles = [f"{kind} {level}" for level in LEVELS for kind in ("sketch", "refined", "output")]
     return Results(
@@ -146,7 +140,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
 
 
 def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: float, number: int) -> list[np.ndarray]:
-    sketch, refined = (_paper(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
+    sketch, refined = (data.ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
     return [sketch, refined, made[f"refined {level}"][number]]
 
 

@@ -17,13 +17,12 @@ EXPORTED = {
 `takes` names what it looks at of the vocabulary."""
 
 VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1}
-"""What a network may be handed as pictures, and their channels; each takes what it knows."""
+"""What a network may be handed as pictures, and their channels."""
 
 
 def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything a network may be handed: pictures of a side, and `z` where it has one."""
-    pictures = {key: [1, side, side, channels] for key, channels in VOCABULARY.items()}
-    return pictures | ({"z": [1, model.latent]} if hasattr(model, "latent") else {})
+    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
+    return {key: [1, model.latent] if key == "z" else [1, side, side, VOCABULARY[key]] for key in model.takes}
 
 
 def build(config: Config) -> tf.keras.Model:

@@ -2,7 +2,7 @@
 
     D1:   least squares between the true lines and SCN's
     SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld)
-          + chamfer + stroke density  [+ joint * ISN's loss]
+          + line cross entropy + chamfer + stroke density  [+ joint * ISN's loss]
     D2:   least squares between the photograph and ISN's
     ISN:  pixel + perceptual + style + isn_adversarial * GAN + total variation
 
@@ -186,9 +186,6 @@ class CaliSketchTask(Task):
         return logged
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        def drawn(lines: tf.Tensor) -> np.ndarray:
-            return np.repeat(255 - data.to_uint8(2.0 * lines - 1.0), 3, axis=-1)
-
-        columns = [drawn(batch["sketch"]), drawn(outputs["refined"]), drawn(self._lines(batch))]
+        columns = [data.ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self._lines(batch))]
         columns += [data.to_uint8(outputs["image"]), data.to_uint8(batch["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "refined", "true lines", "output", "truth"]

@@ -83,10 +83,7 @@ class ContextualGanTask(Task):
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         """What the same vectors give every time, halves side by side, and for comparison a real pair."""
-
-        def drawn(lines: tf.Tensor) -> np.ndarray:
-            return np.repeat(data.to_uint8(1.0 - 2.0 * lines), 3, axis=-1)
-
-        columns = [drawn(outputs["sketch"]), data.to_uint8(outputs["image"])]
-        columns += [drawn(batch["sketch"]), data.to_uint8(batch["image"])]
+        columns = []
+        for pair in (outputs, batch):
+            columns += [np.repeat(data.ink(pair["sketch"]), 3, axis=-1), data.to_uint8(pair["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]
