@@ -1,4 +1,5 @@
-"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise.
+"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise, and
+completing sketches or photographs.
 
 Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
 final name only when it is whole; no input is ever overwritten.
@@ -21,11 +22,13 @@ from tfsketch.errors import ImageError, TfsketchError
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The files of one edit, or, without an image, of one drawing from a sketch."""
+    """The files of one edit, or, with a sketch or an image alone, of one drawing."""
 
     image: pathlib.Path | None
     output: pathlib.Path
     """A .png file."""
+    results: int = 0
+    """How many drawings are wanted; 0 is an edit."""
     mask: pathlib.Path | None = None
     sketch: pathlib.Path | None = None
     color: pathlib.Path | None = None
@@ -40,9 +43,16 @@ class Job:
         return self.image or self.sketch
 
     @property
-    def refined(self) -> pathlib.Path | None:
-        """Where a drawing's redrawn lines go, black on white: beside the photograph."""
-        return None if self.image else self.output.with_name(f"{self.output.stem}_refined.png")
+    def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
+        """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
+        redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
+        Of several the best is NAME.png, and the others are NAME_2.png and on."""
+        stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
+        other = "photo" if self.image else "refined"
+        return [
+            (self.output.with_name(f"{stem}.png"), self.output.with_name(f"{stem}_{other}.png"))
+            for stem in stems[: self.results]
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +105,17 @@ def _find_partners(
 
 
 def find_jobs(
-    image: str | os.PathLike | None, output: str | os.PathLike, **partners: str | os.PathLike | None
+    image: str | os.PathLike | None,
+    output: str | os.PathLike,
+    results: int = 0,
+    **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
 
     Args:
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
       output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
+      results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
         picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
@@ -116,10 +130,15 @@ def find_jobs(
     output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
+    if results and image and given:
+        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(given)}")
     if not image:
         if set(given) != {"sketch"}:
             raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
         source = given.pop("sketch")
+        results = results or 1
+    elif results:
+        source = pathlib.Path(image)
     elif "mask" not in given and "strokes" not in given:
         raise ImageError("expected a mask or strokes, found neither")
     else:
@@ -155,13 +174,13 @@ def find_jobs(
             continue
         target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
-        jobs.append(Job(output=target, notes=notes, **{"image": None, leading: files[0], **own}))
+        jobs.append(Job(output=target, notes=notes, results=results, **{"image": None, leading: files[0], **own}))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color) if file}
     results: set[pathlib.Path] = set()
     for job in jobs:
-        for result in {job.output, job.refined} - {None}:
+        for result in [path for pair in job.drawings for path in pair] or [job.output]:
             if result.resolve() in inputs:
                 raise ImageError(f"output: expected a place that overwrites no input, found {result}")
             if result.resolve() in results:
@@ -220,6 +239,34 @@ def side_by_side(
     return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
 
 
+def _drawn(
+    editor: Editor, job: Job, seed: int, fill: float | None
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray], list[str]]:
+    """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
+    notes: list[str] = []
+    given: dict[str, np.ndarray] = {}
+    if job.image is None:
+        given["sketch"], notes = images.read_sketch(job.sketch)
+        shown = [_black_on_white(given["sketch"])]
+    else:
+        given["image"] = images.read_rgb(job.image)
+        shown = [images.cut_square(given["image"])]
+        if shown[0].shape != given["image"].shape:
+            notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
+    if editor.completes:
+        drawings = editor.complete(**given, results=job.results, seed=seed, fill=1.0 if fill is None else fill)
+        losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
+        notes.append(f"{job.source}: loss {losses}")
+    else:
+        drawings = [editor.draw(given["sketch"], fill)]
+    files: dict[pathlib.Path, np.ndarray] = {}
+    for paths, drawing in zip(job.drawings, drawings):
+        pair = [drawing.image, _black_on_white(drawing.refined)]
+        files.update(zip(paths, pair if job.image is None else reversed(pair)))
+        shown += reversed(pair)
+    return shown, files, notes
+
+
 def _write(path: pathlib.Path, picture: np.ndarray) -> None:
     try:
         images.write_png(path, picture)
@@ -236,8 +283,8 @@ def edit_files(
       editor: what edits.
       jobs: from `find_jobs`.
       seed: of every edit.
-      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, its
-        sketch, redrawn lines and photograph.
+      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
+        was given, and the lines and photograph of every result.
       fill: of every drawing; see `Editor.draw`.
 
     Yields:
@@ -246,18 +293,17 @@ def edit_files(
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
-            if job.image is None:
-                sketch, notes = images.read_sketch(job.sketch)
-                drawing = editor.draw(sketch, fill)
-                shown = [_black_on_white(sketch), _black_on_white(drawing.refined), drawing.image]
-                result = drawing.image
-                if not concat:
-                    _write(job.refined, shown[1])
+            if job.results:
+                shown, files, said = _drawn(editor, job, seed, fill)
+                notes += said
             else:
                 image, mask, sketch, color, notes = _layers(job)
                 result = editor.edit(image, mask, sketch, color, seed)
-                shown = side_by_side(image, mask, sketch, color, result)
-            _write(job.output, np.concatenate(shown, axis=1) if concat else result)
+                shown, files = side_by_side(image, mask, sketch, color, result), {job.output: result}
+            if concat:
+                files = {job.output: np.concatenate(shown, axis=1)}
+            for path, picture in reversed(files.items()):  # the first is the one that says that all are there
+                _write(path, picture)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

@@ -4,11 +4,14 @@
     python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
     python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
     python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
+    python -m tools.edit --model=contextual_gan --sketch=drawing.png --results=4 --output=drawn.png
+    python -m tools.edit --model=contextual_gan --image=face.jpg --output=sketch.png
     python -m tools.edit --demo --output=out/demo
 
 Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
-redrawn lines beside it, as NAME_refined.png.
+redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the
+best first: NAME.png, NAME_2.png and on.
 """
 
 import pathlib
@@ -32,12 +35,15 @@ _SIDE = flags.DEFINE_integer(
     None,
     "Working side in pixels; by default the model's own. A larger one is sharper, and less sure in large holes.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, or of the search.", lower_bound=0)
 _FILL = flags.DEFINE_float(
     "fill",
     None,
     "For sketches alone: share of the photograph that the paper takes, 1 for a drawing framed like a portrait, about "
     "0.6 for a face that fills its paper; by default what suits the drawing best.",
+)
+_RESULTS = flags.DEFINE_integer(
+    "results", 4, "How many different photographs of a sketch, or sketches of a photograph, contextual_gan makes.", 1
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
@@ -61,12 +67,13 @@ def _main(argv: list[str]) -> int:
             "--image: expected a photograph or a folder of them (or --sketch alone with a model that draws, such as "
             "cali_sketch, or --demo), found none"
         )
-    jobs, skipped = batch.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
+    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
+    results = _RESULTS.value if model.completes else 0
+    jobs, skipped = batch.find_jobs(_IMAGE.value, _OUTPUT.value, results, **partners)
     single = not pathlib.Path(_IMAGE.value or _SKETCH.value).is_dir()
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
-    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
     edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:

@@ -296,6 +296,9 @@ class ContextualGanConfig:
 
     latent: int = 100
     """Numbers in z."""
+    blur: float = 0.0
+    """Sigma of a Gaussian, in pixels, that sketches go through before the networks meet them, in training and in the
+    search; 0 is none. XDoG's own ink has soft edges, which the sketches of shards have lost."""
     generator: JointGeneratorConfig = JointGeneratorConfig()
     discriminator: JointDiscriminatorConfig = JointDiscriminatorConfig()
     loss: ContextualGanLossConfig = ContextualGanLossConfig()
@@ -319,6 +322,8 @@ class ContextualGanConfig:
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
         if self.loss.adversarial_loss == "wgan" and self.discriminator.norm == "batch":
             yield "discriminator.norm", "spectral, since a penalty of each example's gradient allows no batch", "batch"
+        if not 0.0 <= self.blur <= image_size / 16:
+            yield "blur", f"0 to {image_size / 16:g} px", self.blur
         if self.loss.generator_steps < 1:
             yield "loss.generator_steps", "at least 1", self.loss.generator_steps
 
