@@ -44,6 +44,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "face_parser": ("regions",),
     "cali_sketch": ("sketch", "refined"),
     "contextual_gan": ("sketch", "z"),
+    "region_edit": ("mask",),
 }
 """System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
 
