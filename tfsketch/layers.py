@@ -390,7 +390,13 @@ class EqualizedConv2D(tf.keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.activate = filters, kernel_size, strides, activate
-        self.use_bias, self.padding, self.blur, self.up, self.demodulate = use_bias, padding, tuple(blur), up, demodulate
+        self.use_bias, self.padding, self.blur, self.up, self.demodulate = (
+            use_bias,
+            padding,
+            tuple(blur),
+            up,
+            demodulate,
+        )
         self.factor = gain * (2.0**0.5 if activate else 1.0)
 
     def build(self, shape: tf.TensorShape) -> None:

@@ -10,9 +10,10 @@ head H_c, two 1x1 convolutions, gives the structure code [B,h,w,8], of unit leng
 H_s, convolutions that halve without padding and then the mean, forgets where things are and gives the style code [B,S],
 of unit length. Generator G: the structure code, scaled and shifted by the style, goes through residual blocks, the
 later of which double, and every convolution's input is scaled channel by channel by an affine function of the style, of
-mean square 1 (StyleGAN2's modulation in the Swapping Autoencoder's form, in which the kernel's output channels have unit
-length); a modulated 1x1 convolution makes RGB, with no tanh after it. All weights are drawn from N(0,1) and scaled at
-use (equalised learning rate).
+mean square 1 (StyleGAN2's modulation in the Swapping Autoencoder's form; that the kernel of every output channel is of
+unit length then is ours, what StyleGAN2's demodulation comes to with such scales); a modulated 1x1 convolution makes
+RGB, with no tanh after it. Noise there is none. All weights are drawn from N(0,1) and scaled at use (equalised learning
+rate).
 
 Styles may differ from place to place: a style map [B,h,w,S] in the code's place, or two codes and a mask. Each layer's
 affine function is taken before anything is resized to the layer's size; that gives the same, since both are linear, and

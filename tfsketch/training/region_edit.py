@@ -5,13 +5,14 @@ Every example A has a partner B in the batch, whose style it takes. I_g = G(C_A,
 reconstruction, I_h what content alignment's mask merges (`models.region_edit.RegionEdit.merged`).
 
     discriminator:        softplus(-D(A)) + 1/2 softplus(D(A')) + 1/2 softplus(D(I_g))      [+ R1]
-    patch_discriminator:  softplus(-D_co(patches of B)) + softplus(D_co(patches of I_g)), each beside patches of B [+ R1]
+    patch_discriminator:  softplus(-D_co(patches of B)) + softplus(D_co(patches of I_g))    [+ R1]
     region_edit:          reconstruction + gan_reconstruction * softplus(-D(A')) + gan_swap * softplus(-D(I_g))
                           + patches * softplus(-D_co(patches of I_g))
                           [+ code consistency] [+ content alignment]
 
-What is in brackets comes every few steps, weighted as many times (`config.RegionEditLossConfig.at`), as R1 does in
-StyleGAN2 and code consistency in You et al.; content alignment may. Without the last two it is a Swapping Autoencoder.
+D_co judges patches beside others of B, the mean of whose features it sees. What is in brackets comes every few steps,
+weighted as many times (`config.RegionEditLossConfig.at`), as R1 does in StyleGAN2 and code consistency in You et al.;
+content alignment may. Without the last two it is a Swapping Autoencoder.
 
 Partners are neighbours, the first and the second, the third and the fourth, so that replicas with an even share pair as
 one does; the last of an odd number takes the first's style. As in the public code only every second example is
@@ -145,8 +146,8 @@ class RegionEditTask(Task):
             terms["reconstruction"] = _for_both(losses.l1(reconstruction, image[::2]), count)
             if judges:
                 judged = self.networks["discriminator"](drawn)
-                terms["gan_reconstruction"] = _for_both(losses.generator_logistic(judged[:-count, None]), count)
-                terms["gan_swap"] = losses.generator_logistic(judged[-count:, None])
+                terms["gan_reconstruction"] = _for_both(losses.generator_logistic(judged[:-count]), count)
+                terms["gan_swap"] = losses.generator_logistic(judged[-count:])
             if loss.patches:
                 terms["patches"] = losses.generator_logistic(self.networks["patch_discriminator"](fake, references))
             if loss.code_consistency:
