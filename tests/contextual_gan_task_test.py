@@ -14,6 +14,8 @@ from tests.conftest import crops
 from tests.contextual_gan_test import SPECTRAL, TINY
 from tfsketch import config as config_lib
 from tfsketch import data, images, prepare, zoo
+from tfsketch.errors import ConfigError
+from tfsketch.models.contextual_gan import join
 from tfsketch.training import contextual_gan, make_task, trainer
 
 _TRAINING = """
@@ -31,6 +33,9 @@ train:
   phases: [{steps: 4}]
 """
 _WGAN = "model.loss.adversarial_loss=wgan"
+_R1 = "model.loss.r1=2.0"
+_AUGMENT = "model.loss.augment=true"
+PLAIN = TINY.replace("[4, 8], kernel: 5", "[4, 8], norm: none")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,9 @@ def test_a_batch_carries_its_vectors(shards):
     np.testing.assert_array_equal(*fixed)
 
 
-@pytest.mark.parametrize("text, overrides", [(TINY, []), (SPECTRAL, []), (SPECTRAL, [_WGAN])])
+@pytest.mark.parametrize(
+    "text, overrides", [(TINY, []), (SPECTRAL, []), (SPECTRAL, [_WGAN]), (PLAIN, [_R1]), (TINY, [_AUGMENT])]
+)
 def test_who_moves_and_how_often(shards, text, overrides):
     config = _config(shards, text, *overrides)
     task, moved = contextual_gan.ContextualGanTask(config), []
@@ -83,12 +90,55 @@ def test_who_moves_and_how_often(shards, text, overrides):
         moved.append((player, {other for other, found in gradients.items() if any(g is not None for g in found)}))
         assert all(g is not None for g in gradients[player])
 
-    terms = task.step(_batch(config), config.model.loss, minimize)
+    terms = task.step(_batch(config), config.model.loss.at(0), minimize)
     passes = {"generator", "discriminator"}
     # The discriminator learns from its own judgement alone; the generator's loss passes through it.
     assert moved == [("discriminator", {"discriminator"}), ("generator", passes), ("generator", passes)]
     assert all(term.shape == (4,) for term in terms.values())
-    assert ("gradient_penalty" in terms) == bool(overrides)
+    assert ("gradient_penalty" in terms) == (overrides == [_WGAN])
+    assert ("r1" in terms) == (overrides == [_R1])
+    later = task.step(_batch(config), config.model.loss.at(1), lambda *_: None)
+    assert "r1" not in later
+
+
+def test_r1_is_of_the_discriminator_at_real_pictures(shards):
+    config = _config(shards, PLAIN, _R1)
+    task, batch = contextual_gan.ContextualGanTask(config), _batch(config)
+    both, real = task.networks["contextual_gan"], join(batch["sketch"], batch["image"])
+    found = task.step(batch, config.model.loss.at(0), lambda *_: None)
+    expected, step = [], 1e-2
+    way = np.random.default_rng(0).standard_normal((64, *real.shape[1:])).astype(np.float32)
+    for picture in real:  # E[(way . gradient)^2] over normal ways is the gradient's square
+        ahead, back = (both.discriminator(picture + sign * step * way).numpy() for sign in (1, -1))
+        expected.append(0.5 * np.mean(np.square((ahead - back) / (2 * step))))
+    np.testing.assert_allclose(found["r1"], expected, rtol=0.6)
+    with pytest.raises(ConfigError, match="discriminator.norm: expected spectral or none"):
+        _config(shards, TINY, _R1)
+
+
+def test_augmentation_moves_both_halves_alike_and_lets_gradients_through():
+    rng = np.random.default_rng(0)
+    joint = tf.constant(rng.uniform(0.2, 0.9, (6, 16, 32, 3)), tf.float32)
+    seed = tf.constant(rng.integers(0, 2**31 - 1, (6, 2)), tf.int32)
+    with tf.GradientTape() as tape:
+        tape.watch(joint)
+        shown = contextual_gan.augment(joint, seed, 8)
+        score = tf.reduce_sum(tf.square(shown))
+    sketch, image = np.split(shown.numpy(), 2, axis=2)
+    assert shown.shape == joint.shape and ((sketch == 0) == (image == 0)).mean() > 0.999
+    assert all(0.0 < (one == 0).mean() < 0.7 for one in sketch)
+    # A stroke is as black as before, wherever it went, and a photograph's light is another.
+    assert set(np.unique(sketch)) - {0.0} <= set(np.unique(joint))
+    assert np.std([one[one != 0].mean() for one in image]) > 0.05
+    np.testing.assert_array_equal(shown, contextual_gan.augment(joint, seed, 8))
+    assert np.abs(shown - contextual_gan.augment(joint, seed, 9)).max() > 0.1
+    slope, step = tape.gradient(score, joint).numpy(), 1e-2
+    for place in ((0, 8, 8, 0), (3, 5, 24, 2), (5, 10, 20, 1)):
+        change = np.zeros(joint.shape, np.float32)
+        change[place] = step
+        ends = (tf.square(contextual_gan.augment(joint + sign * change, seed, 8)) for sign in (1, -1))
+        ahead, back = (float(np.sum(end.numpy().astype(np.float64))) for end in ends)
+        assert (ahead - back) / (2 * step) == pytest.approx(slope[place], rel=2e-2, abs=2e-2)
 
 
 def test_the_generators_turns_have_vectors_of_their_own(shards, monkeypatch):

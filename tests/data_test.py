@@ -138,6 +138,16 @@ def test_sketches_are_left_out_as_often_as_asked(tiny, shards_folder):
     assert all(data.draw(picture, np.random.default_rng(s), config, False)["sketch"].any() for s in range(20))
 
 
+def test_some_examples_are_spared_the_hand(tiny, shards_folder):
+    config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0), probability=0.5))
+    picture = data.Shards(shards_folder, 32)[0]
+    drawn = [data.draw(picture, np.random.default_rng(n), config, training=True)["sketch"] for n in range(60)]
+    spared = np.mean(
+        [(sketch == data.draw(picture, np.random.default_rng(0), tiny, False)["sketch"]).all() for sketch in drawn]
+    )
+    assert 0.2 < spared < 0.8
+
+
 def test_a_hand_draws_the_sketch_badly_in_training_only(tiny, shards_folder):
     picture = data.Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0)))

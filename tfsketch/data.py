@@ -259,6 +259,12 @@ def _occlude(picture: Picture, rng: np.random.Generator) -> Picture:
     )
 
 
+def _by_hand(rng: np.random.Generator, config: Config) -> bool:
+    """Whether a training example's sketch is drawn by the hand. No number is drawn where there is no chance in it."""
+    chance = config.hand.probability if config.hand.abstraction[1] > 0 else 0.0
+    return chance >= 1.0 or chance > 0.0 and rng.random() < chance
+
+
 def draw(
     picture: Picture,
     rng: np.random.Generator,
@@ -312,7 +318,7 @@ def draw(
         drawn["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
-        elif level is not None or training and config.hand.abstraction[1] > 0:
+        elif level is not None or training and _by_hand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)
         drawn["sketch"] = lines

@@ -216,7 +216,9 @@ def _join(strokes: Sequence[np.ndarray], reach: float) -> list[np.ndarray]:
     way = tips - points[inner]
     way /= np.hypot(*way.T).clip(1e-6)[:, None]
     loose = np.flatnonzero((tips[::2] != tips[1::2]).any(axis=1).repeat(2))  # rings have no ends, nor have points
-    i, j = loose[cKDTree(tips[loose]).query_pairs(reach, output_type="ndarray").T]
+    # Away from 0, next to which are denormal numbers: TensorFlow's threads round these to 0, and the tree, which splits
+    # at the number next to a coordinate, would split there for ever, until the stack ends (a crash without a word).
+    i, j = loose[cKDTree(tips[loose] + 1.0).query_pairs(reach, output_type="ndarray").T]
     gap = tips[j] - tips[i]
     length = np.hypot(*gap.T).clip(1e-6)
     # Of ends beside each other, the direction of the gap says nothing.

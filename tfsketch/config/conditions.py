@@ -241,6 +241,8 @@ class HandConfig:
 
     abstraction: Range = (0.0, 0.0)
     """Range of the level drawn for a training example: 0 traces the clean lines, 1 is a child's drawing."""
+    probability: float = 1.0
+    """Chance that a training example is drawn by the hand at all, where `abstraction` asks for one."""
     join: float = 0.04
     """Strokes whose ends point at each other over a gap up to this become one, as a share of the side."""
     shortest: float = 0.2

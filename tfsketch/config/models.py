@@ -275,7 +275,8 @@ class JointDiscriminatorConfig:
     """Channels after every halving; as many as the generator's."""
     kernel: int = 5
     norm: str = "batch"
-    """`batch` (published) or `spectral`, which every example passes alone, as a gradient penalty needs it."""
+    """`batch` (published), `spectral` or `none`; the last two every example passes alone, as a gradient penalty needs
+    it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,8 +287,20 @@ class ContextualGanLossConfig:
     """`paper` (the non-saturating cross-entropy) or `wgan` (Wasserstein, with a gradient penalty)."""
     gradient_penalty: float = 10.0
     """Weight of the penalty, of `wgan` alone."""
+    r1: float = 0.0
+    """gamma of R1 on the discriminator (Mescheder et al., ICML 2018), which keeps it from growing ever surer; not the
+    paper's."""
+    r1_every: int = 16
+    """R1 is computed at every so many steps, weighted as many times."""
     generator_steps: int = 2
     """Steps of the generator for every one of the discriminator (the public code's 2)."""
+    augment: bool = False
+    """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
+    Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
+
+    def at(self, step: int) -> ContextualGanLossConfig:
+        """The weights of a step (counted from 0), at which R1 may not be due."""
+        return dataclasses.replace(self, r1=0.0 if step % self.r1_every else self.r1 * self.r1_every)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,10 +331,16 @@ class ContextualGanConfig:
         yield from as_many(
             "discriminator.widths", self.discriminator.widths, "generator.widths", len(self.generator.widths)
         )
-        yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral"))
+        yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral", "none"))
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
-        if self.loss.adversarial_loss == "wgan" and self.discriminator.norm == "batch":
-            yield "discriminator.norm", "spectral, since a penalty of each example's gradient allows no batch", "batch"
+        if (self.loss.adversarial_loss == "wgan" or self.loss.r1) and self.discriminator.norm == "batch":
+            yield (
+                "discriminator.norm",
+                "spectral or none, since a penalty of each example's gradient allows no batch",
+                "batch",
+            )
+        if self.loss.r1_every < 1:
+            yield "loss.r1_every", "at least 1", self.loss.r1_every
         if not 0.0 <= self.blur <= image_size / 16:
             yield "blur", f"0 to {image_size / 16:g} px", self.blur
         if self.loss.generator_steps < 1:

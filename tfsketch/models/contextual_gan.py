@@ -77,7 +77,7 @@ class JointDiscriminator(tf.keras.Model):
 
     def __init__(self, config: JointDiscriminatorConfig, **kwargs):
         super().__init__(name=kwargs.pop("name", "discriminator"), autocast=False, **kwargs)
-        self.spectral = config.norm == "spectral"
+        self.spectral, self.normed = config.norm == "spectral", config.norm == "batch"
         if self.spectral:
             self.convs = [
                 SpectralConv2D(width, config.kernel, 2, name=f"conv{i + 1}") for i, width in enumerate(config.widths)
@@ -90,13 +90,13 @@ class JointDiscriminator(tf.keras.Model):
                 config.kernel,
                 2,
                 "same",
-                use_bias=i == 0,
+                use_bias=i == 0 or not self.normed,
                 kernel_initializer=tf.keras.initializers.TruncatedNormal(0.0, 0.02),
                 name=f"conv{i + 1}",
             )
             for i, width in enumerate(config.widths)
         ]
-        self.norms = [BatchNorm(name=f"norm{i + 2}") for i in range(len(config.widths) - 1)]
+        self.norms = [BatchNorm(name=f"norm{i + 2}") for i in range(len(config.widths) - 1)] if self.normed else []
         self.logit = tf.keras.layers.Conv2D(1, 1, kernel_initializer=_normal(), dtype="float32", name="logit")
 
     def call(self, x: tf.Tensor, training: bool = False, update: bool | None = None) -> tf.Tensor:
@@ -112,7 +112,7 @@ class JointDiscriminator(tf.keras.Model):
         x = tf.cast(x, self.compute_dtype)
         for i, conv in enumerate(self.convs):
             x = conv(x, training=update) if self.spectral else conv(x)
-            if i and not self.spectral:
+            if i and self.normed:
                 x = self.norms[i - 1](x, training=training, update=update)
             x = tf.nn.leaky_relu(x, LEAK)
         # A fully connected layer, as a convolution of one position, which is what has a spectral norm here. In float32:

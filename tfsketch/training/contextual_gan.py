@@ -16,6 +16,8 @@ discriminator is exported as it stands: it is of the last generator, and its ave
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -23,6 +25,37 @@ from tfsketch import data, losses, models
 from tfsketch.config import Config, ContextualGanLossConfig
 from tfsketch.models.contextual_gan import join
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+
+
+def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
+    """DiffAugment (Zhao et al., NeurIPS 2020) of joint pictures [B,H,2H,3], differentiable: another brightness,
+    saturation and contrast of the photograph, a shift by up to an eighth of the side, and a square of half the side cut
+    out, the last two of both halves at the same place. What is moved in or cut is 0, as there.
+
+    Args:
+      joint: pictures in [-1,1].
+      seed: [B,2] int32.
+      salt: tells apart the uses of one seed.
+    """
+    side, reach = joint.shape[1], joint.shape[1] // 8
+    chances = losses.per_example_uniform(seed, salt, [7])[:, :, None, None]
+    sketch, image = tf.split(joint, 2, axis=2)
+    image += chances[:, 0:1] - 0.5
+    grey = tf.reduce_mean(image, axis=-1, keepdims=True)
+    image = grey + (image - grey) * 2.0 * chances[:, 1:2]
+    mean = tf.reduce_mean(image, axis=[1, 2, 3], keepdims=True)
+    image = mean + (image - mean) * (0.5 + chances[:, 2:3])
+    both = tf.concat([sketch, image], axis=-1)
+    # By products with shifted unit matrices, not by tf.gather, whose gradient is slow.
+    shifts = tf.round((2.0 * chances[:, 3:5, 0, 0] - 1.0) * reach)
+    places = tf.range(side, dtype=tf.float32)
+    down, right = (tf.cast(places[:, None] + shifts[:, axis, None, None] == places, tf.float32) for axis in (0, 1))
+    both = tf.einsum("bij,bjkc,blk->bilc", down, both, right)
+    # The square's centre is anywhere in the picture, so part of it may lie outside.
+    away = [tf.abs(tf.range(side, dtype=tf.float32) + 0.5 - side * chances[:, n, :, 0]) for n in (5, 6)]
+    cut = (away[0][:, :, None] < side / 4) & (away[1][:, None] < side / 4)
+    both = tf.where(cut[..., None], 0.0, both)
+    return tf.concat(tf.split(both, 2, axis=-1), axis=2)
 
 
 class ContextualGanTask(Task):
@@ -48,10 +81,20 @@ class ContextualGanTask(Task):
         """The discriminator's loss [B] and its parts; `fake` is cut off from the generator."""
         discriminator = self.players["discriminator"]
         real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
+        if loss.augment:
+            real, fake = augment(real, batch["seed"], 8), augment(fake, batch["seed"], 9)
         on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
-        on_real = discriminator(real, training=True, update=False)
+        with tf.GradientTape() if loss.r1 else contextlib.nullcontext() as tape:
+            if loss.r1:
+                tape.watch(real)
+            on_real = discriminator(real, training=True, update=False)
+            # The sum over examples has, for each example's picture, the gradient of its own score alone.
+            score = tf.reduce_sum(on_real)
         total = losses.CRITICS[loss.adversarial_loss](on_real, on_fake)
         terms = {"d_real": on_real, "d_fake": on_fake}
+        if loss.r1:
+            terms["r1"] = losses.r1(tape.gradient(score, real))
+            total += loss.r1 * terms["r1"]
         if loss.adversarial_loss == "wgan" and loss.gradient_penalty:
             between = losses.interpolate(real, fake, losses.per_example_uniform(batch["seed"], salt=1))
             with tf.GradientTape() as tape:
@@ -77,7 +120,8 @@ class ContextualGanTask(Task):
                     total, logged = self._discriminator_terms(batch, tf.stop_gradient(fake), loss)
                 minimize("discriminator", critic_tape, total)
             with tape:  # goes on recording what the generator's output is judged by
-                judged = discriminator(fake, training=True, update=False)
+                shown = augment(fake, batch["seed"], 10 + turn) if loss.augment else fake
+                judged = discriminator(shown, training=True, update=False)
                 total = losses.GENERATORS[loss.adversarial_loss](judged)
             minimize("generator", tape, total)
         return logged | {"generator": total}
