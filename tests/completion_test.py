@@ -68,7 +68,7 @@ def test_a_sketch_of_the_working_side_is_searched_for_as_it_is(model):
     sketch[6:8, 4:28], sketch[12:22, 10:24] = 1, 1  # a line of the pen's width, and a filled area
     seen = editor._resize_ink(sketch, (SIDE, SIDE))
     assert (seen >= sketch).all() and seen.sum() <= sketch.sum() * 1.2
-    found = Editor(model).complete(seen, results=2, steps=4)
+    found = Editor(model).complete(seen, results=2, steps=4, fill=1.0)
     expected = projection.project(
         model, editor._resize_ink(seen, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
     )

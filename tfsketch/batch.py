@@ -254,7 +254,7 @@ def _drawn(
         if shown[0].shape != given["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
-        drawings = editor.complete(**given, results=job.results, seed=seed, fill=1.0 if fill is None else fill)
+        drawings = editor.complete(**given, results=job.results, seed=seed, fill=fill)
         losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
         notes.append(f"{job.source}: loss {losses}")
     else:
