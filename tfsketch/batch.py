@@ -94,6 +94,35 @@ def _find_partners(
     return own, missing, "" if "mask" in own or "strokes" in own else "; ".join(missing)
 
 
+def sort_files(files: Iterable[str]) -> dict[str, str]:
+    """Which file is what, of files as a desktop hands them over, in any order.
+
+    Args:
+      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
+
+    Returns:
+      Keys of `find_jobs` to paths.
+
+    Raises:
+      ImageError: more files than that.
+    """
+    sorted_: dict[str, str] = {}
+    for file in files:
+        path = pathlib.Path(file)
+        json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
+        what = "strokes" if json else "mask" if "image" in sorted_ else "image"
+        if what in sorted_:
+            raise ImageError(f"{what}: expected one of them, found {sorted_[what]} and {file}")
+        sorted_[what] = file
+    return sorted_
+
+
+def default_output(source: str | os.PathLike) -> pathlib.Path:
+    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`."""
+    path = pathlib.Path(os.path.abspath(source))
+    return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
+
+
 def find_jobs(
     image: str | os.PathLike | None, output: str | os.PathLike, **partners: str | os.PathLike | None
 ) -> tuple[list[Job], list[str]]:
@@ -170,9 +199,9 @@ def find_jobs(
     return jobs, skipped
 
 
-def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes) of a job's files, of one size."""
-    image = images.read_rgb(job.image)
+def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], images.Metadata]:
+    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size."""
+    image, metadata = images.read_photograph(job.image)
     size = image.shape[:2]
     notes = list(job.notes)
     layers = {
@@ -204,7 +233,7 @@ def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, l
     for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
         if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
             notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
-    return image, layers["mask"], layers["sketch"], layers["color"], notes
+    return image, layers["mask"], layers["sketch"], layers["color"], notes, metadata
 
 
 def _black_on_white(lines: np.ndarray) -> np.ndarray:
@@ -220,15 +249,20 @@ def side_by_side(
     return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
 
 
-def _write(path: pathlib.Path, picture: np.ndarray) -> None:
+def _write(path: pathlib.Path, picture: np.ndarray, metadata: images.Metadata | None = None) -> None:
     try:
-        images.write_png(path, picture)
+        images.write_png(path, picture, metadata)
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
 
 
 def edit_files(
-    editor: Editor, jobs: Iterable[Job], seed: int = 0, concat: bool = False, fill: float | None = None
+    editor: Editor,
+    jobs: Iterable[Job],
+    seed: int = 0,
+    concat: bool = False,
+    fill: float | None = None,
+    mark: bool = True,
 ) -> Iterator[Outcome]:
     """Edits files, or draws them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
@@ -239,6 +273,8 @@ def edit_files(
       concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, its
         sketch, redrawn lines and photograph.
       fill: of every drawing; see `Editor.draw`.
+      mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
+        beside its pixels (EXIF, colour profile, XMP) is kept in any case.
 
     Yields:
       An outcome per job, after its results lie, whole, under their final names.
@@ -246,6 +282,7 @@ def edit_files(
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
+            metadata = images.Metadata()
             if job.image is None:
                 sketch, notes = images.read_sketch(job.sketch)
                 drawing = editor.draw(sketch, fill)
@@ -254,10 +291,12 @@ def edit_files(
                 if not concat:
                     _write(job.refined, shown[1])
             else:
-                image, mask, sketch, color, notes = _layers(job)
+                image, mask, sketch, color, notes, metadata = _layers(job)
                 result = editor.edit(image, mask, sketch, color, seed)
-                shown = side_by_side(image, mask, sketch, color, result)
-            _write(job.output, np.concatenate(shown, axis=1) if concat else result)
+                shown = side_by_side(image, mask, sketch, color, result) if concat else []
+            if mark:
+                metadata = metadata.marked(images.EDITED if job.image else images.MADE)
+            _write(job.output, np.concatenate(shown, axis=1) if concat else result, metadata)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

@@ -2,13 +2,14 @@
 
     python -m tools.edit --image=photo.jpg --mask=mask.png --sketch=sketch.png --color=color.png --output=edited.png
     python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
+    python -m tools.edit photo.jpg edits.json                   # the same, into photo_edited.png
     python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
     python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
     python -m tools.edit --demo --output=out/demo
 
 Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
-redrawn lines beside it, as NAME_refined.png.
+redrawn lines beside it, as NAME_refined.png. A result keeps the photograph's metadata, and says that it was edited.
 """
 
 import pathlib
@@ -26,7 +27,9 @@ _SKETCH = flags.DEFINE_string("sketch", None, "Lines, white on black, black on w
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes as PNG, on transparent or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
-_OUTPUT = flags.DEFINE_string("output", None, "A .png file or a folder; a folder for folders.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "A .png file or a folder; a folder for folders. By default beside the photograph, as NAME_edited."
+)
 _SIDE = flags.DEFINE_integer(
     "side",
     None,
@@ -41,19 +44,25 @@ _FILL = flags.DEFINE_float(
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
+_MARK = flags.DEFINE_bool("mark", True, "Say in the result's metadata (IPTC's, in XMP) that it was edited.")
 
 
 def _main(argv: list[str]) -> int:
-    del argv
+    for name, path in batch.sort_files(argv[1:]).items():
+        if flags.FLAGS[name].value:
+            raise TfsketchError(f"--{name}: expected one of them, found {flags.FLAGS[name].value} and {path}")
+        flags.FLAGS[name].value = path
+    source = _IMAGE.value or _SKETCH.value
+    if not _OUTPUT.value and (_DEMO.value or not source):
+        raise TfsketchError("--output: expected a .png file or a folder, found none")
+    output = _OUTPUT.value or batch.default_output(source)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
     if _DEMO.value:
         if _IMAGE.value or any(partners.values()):
             raise TfsketchError(
                 "--demo: expected no other picture, found one in --image, --mask, --sketch, --color or --strokes"
             )
-        for file in batch.edit_demo(
-            editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), _OUTPUT.value, _SEED.value
-        ):
+        for file in batch.edit_demo(editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), output, _SEED.value):
             print(file)
         return 0
     if not _IMAGE.value and not _SKETCH.value:
@@ -61,13 +70,13 @@ def _main(argv: list[str]) -> int:
             "--image: expected a photograph or a folder of them (or --sketch alone with a model that draws, such as "
             "cali_sketch, or --demo), found none"
         )
-    jobs, skipped = batch.find_jobs(_IMAGE.value, _OUTPUT.value, **partners)
+    jobs, skipped = batch.find_jobs(_IMAGE.value, output, **partners)
     single = not pathlib.Path(_IMAGE.value or _SKETCH.value).is_dir()
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
     model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
-    edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value)
+    edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value, _MARK.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:
@@ -77,13 +86,13 @@ def _main(argv: list[str]) -> int:
             if outcome.error:
                 progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
                 failed += 1
-    place = jobs[0].output if single else _OUTPUT.value
+    place = jobs[0].output if single else output
     print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
     return 1 if failed else 0
 
 
 def main() -> None:
-    cli.run(_main)
+    cli.run(_main, arguments=2)
 
 
 if __name__ == "__main__":
