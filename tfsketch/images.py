@@ -28,8 +28,9 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 1_000_000_000
 """Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What Pillow may try on a file: it knows forty formats more, one of which starts another program."""
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What Pillow may try on a file; a telephone's MPO is a JPEG to it. It knows forty formats more, one of which starts
+another program."""
 EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
 """The IPTC's digital source types of a picture of which a network made a part, or all."""
 _SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
