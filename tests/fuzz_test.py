@@ -64,7 +64,7 @@ def _file(rng: random.Random) -> bytes:
     elif damage == "empty":
         data = bytearray()
     elif damage == "twice":
-        data += data
+        data = data * 2
     return bytes(data)
 
 
