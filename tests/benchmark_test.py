@@ -117,9 +117,18 @@ def test_the_regions_table():
         benchmark.region(benchmark.configuration("projection"), "", 0.1)
 
 
+def test_the_latencys_table():
+    rows = _rows(benchmark.latency(benchmark.configuration("latency"), "", 0.0, sides=(128,)))
+    small, large = (cells for name, cells in rows.items() if name[0].isdigit())
+    for cells in (small, large):
+        whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]
+        assert 0 < whole and len(parts) == 4 and 0.5 * whole < sum(parts) < 2 * whole + 4
+
+
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
     found = _run("nonsense")
     assert (
         found.returncode == 1
-        and "expected one of pipeline, projection, region first, found 'nonsense'" in found.stdout + found.stderr
+        and "expected one of pipeline, projection, region, latency first, found 'nonsense'"
+        in found.stdout + found.stderr
     )

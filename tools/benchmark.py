@@ -3,6 +3,7 @@
     python -m tools.benchmark pipeline
     python -m tools.benchmark projection
     python -m tools.benchmark region
+    python -m tools.benchmark latency
     python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
 
 The first argument names the benchmark (see tfsketch/benchmark.py). Without --config `pipeline` measures all

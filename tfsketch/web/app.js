@@ -111,8 +111,11 @@ function render() {
   $("zoom").hidden = !open;
   const entry = S.current && S.current.size === S.size && S.current.image === S.image ? S.current : null;
   $("views").hidden = !entry;
-  const view = entry ? S.view : "draw";
-  for (const button of $("views").children) button.setAttribute("aria-pressed", button.dataset.view === view);
+  const view = !entry ? "draw" : S.view === "lines" && !entry.lines ? "result" : S.view;
+  for (const button of $("views").children) {
+    button.setAttribute("aria-pressed", button.dataset.view === view);
+    if (button.dataset.view === "lines") button.hidden = !entry || !entry.lines;
+  }
   const current = mode();
   const live = $("live").checked && entry && !current.sheet;
   if (open) {
@@ -126,7 +129,7 @@ function render() {
     const shows = !!entry && (view !== "draw" || live);
     afterGroup.visible(shows);
     if (shows) {
-      after.setAttrs({ image: entry.canvas, width, height });
+      after.setAttrs({ image: view === "lines" ? entry.lines : entry.canvas, width, height });
       const from = view === "compare" ? S.divide * width : 0;
       afterGroup.clip({ x: from, y: 0, width: width - from, height });
     }
@@ -181,6 +184,7 @@ function render() {
   $("color-field").hidden = !current.layers.includes("color");
   $("side-field").hidden = $("continue").hidden = current.sheet;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
+  for (const field of document.querySelectorAll(".seeded")) field.hidden = current.sheet;
   $("open").hidden = false;
   $("hint").textContent = current.hint;
   $("credit").textContent = S.credit ? `Picture: ${S.credit}` : "";
@@ -302,7 +306,7 @@ function begin(event) {
   if (event.button === 1 || panning || S.tool === "hand") { ongoing = { kind: "pan", last: p }; return; }
   if (S.tool === "dropper") { pick(point); return; }
   if (S.view === "compare" && !$("views").hidden) { ongoing = { kind: "divide" }; move(event); return; }
-  if (S.view === "result" && !$("views").hidden) { ongoing = { kind: "pan", last: p }; return; }
+  if (S.view !== "draw" && !$("views").hidden) { ongoing = { kind: "pan", last: p }; return; }
   if (S.tool === "eraser") {
     ongoing = { kind: "erase", from: S.strokes };
     S.strokes = erase(S.strokes, S.layer, point, brushWidth() / 2);
@@ -533,7 +537,8 @@ async function run() {
       const context = canvas.getContext("2d");
       if (image) context.drawImage(image, 0, 0, ...size);
       context.drawImage(patch, ...result.box);
-      remember({ canvas, image, size, name, reopen, credit, request: { ...request, seed: result.seed, count: 1 }, strokes: request.strokes.strokes });
+      const lines = result.lines ? await loadImage(`data:image/png;base64,${result.lines}`) : null;
+      remember({ canvas, lines, image, size, name, reopen, credit, request: { ...request, seed: result.seed, count: 1 }, strokes: request.strokes.strokes });
     }
     if (!$("live").checked || mode().sheet) S.view = "compare";
     $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
@@ -558,7 +563,7 @@ function remember(entry) {
   image.src = thumb.toDataURL("image/jpeg", 0.85);
   image.alt = button.title;
   const label = document.createElement("small");
-  label.textContent = `seed ${entry.request.seed}`;
+  label.textContent = entry.lines ? `${S.results.length}` : `seed ${entry.request.seed}`;
   button.append(image, label);
   button.onclick = () => recall(entry);
   $("history").append(button);
@@ -627,8 +632,8 @@ function resize(factor) {
 }
 function nextView() {
   if ($("views").hidden) return;
-  const order = ["draw", "compare", "result"];
-  S.view = order[(order.indexOf(S.view) + 1) % 3];
+  const order = [...$("views").children].filter((button) => !button.hidden).map((button) => button.dataset.view);
+  S.view = order[(order.indexOf(S.view) + 1) % order.length];
   render();
 }
 function toggle(name) {
