@@ -25,6 +25,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 
+pytest.importorskip("uvicorn", reason="the extra app is not installed")
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
@@ -80,7 +81,8 @@ def studio(model_dirs):
 @contextlib.contextmanager
 def serving(studio: app.Studio, hosts=app.LOOPBACK):
     """The server on a free port of this machine; gives the port."""
-    uvicorn = pytest.importorskip("uvicorn")
+    import uvicorn
+
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app.create(studio, hosts), log_level="critical"))

@@ -475,7 +475,7 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
     model, side = models.build(config), config.image_size
     whole = tf.function(model)
     rows = []
-    for hole in (*holes, side):
+    for hole in (*(hole for hole in holes if hole < side), side):
         for name, pair in _edits(side, hole):
             inference = region_inference.RegionInference(model)
             apart = 0.0

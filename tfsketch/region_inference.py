@@ -29,6 +29,7 @@ box, and `decode_box` can stand in a graph that is exported.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
@@ -312,7 +313,7 @@ class RegionInference:
     """Stands for a network whose weights no longer change: called with the vocabulary's dict it returns `image`.
 
     Made for a picture that is edited stroke by stroke: it keeps the last call's maps (35 MB for the published network
-    at 512 px), and finds out by itself what changed. Not for several threads at once.
+    at 512 px), and finds out by itself what changed. Threads take turns.
 
     Args:
       model: the network.
@@ -321,6 +322,7 @@ class RegionInference:
 
     def __init__(self, model: Generator, worthwhile: float = WORTHWHILE):
         self._model, self._kept = model, None
+        self._lock = threading.Lock()
         self._worthwhile = 0.0 if model.config.norm == "instance" else worthwhile
         self._pack = tf.function(lambda inputs: (model.pack(inputs), box_of(inputs["mask"] > 0.5)))
 
@@ -333,6 +335,16 @@ class RegionInference:
         inputs = {key: tf.convert_to_tensor(value) for key, value in inputs.items()}
         self._model.check_size(inputs["image"].shape)
         packed, box = self._pack(inputs)
+        with self._lock:
+            try:
+                drawn = self._draw(packed, box)
+            except BaseException:  # maps of two pictures must not be mixed
+                self._kept = None
+                raise
+        return {"image": composite(drawn, inputs["image"], inputs["mask"])}
+
+    def _draw(self, packed: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+        """What the network draws in the box, [B,H,W,3]; anything outside of it."""
         if self._kept is None or self._kept.shape != tuple(packed.shape):
             self._kept = _Kept(self._model, packed)
             self._kept.encode(packed)
@@ -343,8 +355,7 @@ class RegionInference:
             elif int(changed[1]):
                 self._kept.update(packed, changed)
         whole = self._share(decoder_share, box) > self._worthwhile
-        drawn = self._kept.decode() if whole else self._kept.decode_box(box)
-        return {"image": composite(drawn, inputs["image"], inputs["mask"])}
+        return self._kept.decode() if whole else self._kept.decode_box(box)
 
     def _share(self, share: Callable[[Generator, Window, Sequence[int]], float], box: tf.Tensor) -> float:
         return share(self._model, window_of(box.numpy().tolist()), self._kept.size)
