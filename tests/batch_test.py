@@ -166,7 +166,7 @@ def test_files_without_flags(model_dir, folders, capsys):
     assert sorted(path.name for path in (folders / "photos_edited").iterdir()) == ["a.png", "b.png", "c.png"]
     with pytest.raises(ImageError, match="strokes: expected one of them"):
         run_edit(model_dir, photo, strokes, folders / "edits/b.json")
-    with pytest.raises(TfsketchError, match="--image: expected one of them"):
+    with pytest.raises(ImageError, match="image: expected one of them"):
         run_edit(model_dir, photo, strokes, f"--image={photo}")
 
 

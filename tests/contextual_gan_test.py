@@ -267,3 +267,16 @@ def test_a_model_directory_gives_the_same_networks(tmp_path):
     joint = model({"z": z})["joint"]
     np.testing.assert_allclose(again({"z": z})["joint"], joint, atol=1e-6)
     np.testing.assert_allclose(again.discriminator(joint), model.discriminator(joint), atol=1e-6)
+
+
+def test_soft_edges_keep_a_sketchs_mass_and_range():
+    model = models.build(config_lib.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 0.8")))
+    sketch = np.zeros((1, 16, 16, 1), np.float32)
+    sketch[0, 5:7, 4:12] = 1
+    soft = model.soften(tf.constant(sketch)).numpy()
+    assert soft.sum() == pytest.approx(sketch.sum(), rel=1e-4) and 0 <= soft.min() and 0.3 < soft.max() < 1
+    assert soft[0, 4, 8] > 0.05
+    hard = models.build(config_lib.parse(TINY))
+    assert (hard.soften(tf.constant(sketch)).numpy() == sketch).all()
+    with pytest.raises(ConfigError, match="blur: expected 0 to 1 px"):
+        config_lib.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 3.0"))

@@ -184,7 +184,8 @@ def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp
     assert not output.exists()
 
 
-def test_a_system_without_a_protocol_is_named(tmp_path, photographs):
+def test_a_system_without_a_protocol_is_named(tmp_path, photographs, monkeypatch):
+    monkeypatch.delitem(evaluation.PROTOCOLS, "contextual_gan")
     config = config_lib.parse("{system: contextual_gan, image_size: 64}")
     zoo.save_model(tmp_path, config, {}, "# none\n")
     with pytest.raises(DataError, match="expected a model of sc_fegan, .*found one of contextual_gan"):

@@ -165,6 +165,7 @@ class Request:
     seeds: tuple[int, ...]
     side: int | None
     fill: float | None
+    pick: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -189,6 +190,12 @@ def _draw(editor: Editor, request: Request) -> list[Result]:
     return [Result(drawing.image, 0, drawing.refined)]
 
 
+def _complete(editor: Editor, request: Request) -> list[Result]:
+    seed, fill = request.seeds[0], 1.0 if request.fill is None else request.fill
+    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=fill)
+    return [Result(drawing.image, seed, drawing.refined) for drawing in found]
+
+
 @dataclasses.dataclass(frozen=True)
 class Mode:
     """A way of working."""
@@ -201,6 +208,8 @@ class Mode:
     """Whether it starts from a blank sheet and not from a photograph."""
     fits: Callable[[tuple[str, ...]], bool]
     """Whether a model that takes these keys of the vocabulary works in this mode."""
+    seeded: bool
+    """Whether seeds make a difference, so that several results can be asked for."""
     run: Callable[[Editor, Request], list[Result]]
 
 
@@ -211,6 +220,7 @@ MODES: dict[str, Mode] = {
         ("mask", "sketch", "color"),
         False,
         lambda takes: {"image", "mask", "sketch"} <= set(takes),
+        True,
         _edit,
     ),
     "draw": Mode(
@@ -219,7 +229,17 @@ MODES: dict[str, Mode] = {
         ("sketch",),
         True,
         lambda takes: takes == ("sketch",),
+        False,
         _draw,
+    ),
+    "complete": Mode(
+        "Complete a sketch",
+        "Draw a part of a face, or all of it: a search finds photographs that have such lines, the nearest first.",
+        ("sketch",),
+        True,
+        lambda takes: "z" in takes,
+        True,
+        _complete,
     ),
 }
 
@@ -303,7 +323,7 @@ class Studio:
         used = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
         return {
             "modes": {
-                name: {"title": mode.title, "hint": mode.hint, "layers": mode.layers, "sheet": mode.sheet}
+                name: {key: getattr(mode, key) for key in ("title", "hint", "layers", "sheet", "seeded")}
                 for name, mode in used.items()
             },
             "models": [{"name": name, "mode": mode} for name, mode in self.modes.items()],
@@ -417,12 +437,13 @@ class Studio:
 
         Args:
           tree: a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
-            strokes file; and where given `seed`, `count`, `side` and `fill`.
+            strokes file; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of the results is meant
+            where only one is.
 
         Raises:
           TfsketchError: anything else; the message names the key.
         """
-        known = ("model", "picture", "strokes", "seed", "count", "side", "fill", "mark")
+        known = ("model", "picture", "strokes", "seed", "count", "pick", "side", "fill", "mark")
         if not isinstance(tree, Mapping) or not set(tree) <= set(known):
             raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
         model = tree.get("model")
@@ -439,6 +460,7 @@ class Studio:
             )
         seed = _whole(tree.get("seed", 0), 0, 2**31 - 1, "seed")
         count = _whole(tree.get("count", 1), 1, MAX_RESULTS, "count")
+        pick = _whole(tree.get("pick", 0), 0, count - 1, "pick")
         side, fill = tree.get("side"), tree.get("fill")
         if side is not None and (isinstance(side, bool) or side not in SIDES):
             raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
@@ -446,7 +468,7 @@ class Studio:
             isinstance(fill, (int, float)) and not isinstance(fill, bool) and math.isfinite(fill)
         ):
             raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {str(fill)[:40]!r}")
-        return Request(model, picture, strokes, tuple(range(seed, seed + count)), side, fill)
+        return Request(model, picture, strokes, tuple(range(seed, seed + count)), side, fill, pick)
 
     def results(self, request: Request) -> list[Result]:
         """Makes the pictures of a request.
@@ -501,19 +523,19 @@ class Studio:
         return found
 
     def file(self, tree: Any) -> bytes:
-        """The first result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is
+        """The picked result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is
         false."""
         request = self.request(tree)
-        result = self.results(request)[0]
+        result = self.results(request)[request.pick]
         metadata = request.picture.metadata if request.picture else images.Metadata()
         if tree.get("mark", True):
             metadata = metadata.marked(images.EDITED if request.picture else images.MADE)
         return images.encode_png(result.image, metadata)
 
     def go_on(self, tree: Any) -> dict[str, Any]:
-        """Takes the first result of a request for a photograph, to be edited further: as `open`."""
+        """Takes the picked result of a request for a photograph, to be edited further: as `open`."""
         request = self.request(tree)
-        result = self.results(request)[0]
+        result = self.results(request)[request.pick]
         return self.keep(Picture(result.image, request.picture.metadata if request.picture else images.Metadata()))
 
 

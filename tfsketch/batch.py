@@ -1,4 +1,5 @@
-"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise.
+"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise, and
+completing sketches or photographs.
 
 Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
 final name only when it is whole; no input is ever overwritten.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -21,11 +22,13 @@ from tfsketch.errors import ImageError, TfsketchError
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The files of one edit, or, without an image, of one drawing from a sketch."""
+    """The files of one edit, or, with a sketch or an image alone, of one drawing."""
 
     image: pathlib.Path | None
     output: pathlib.Path
     """A .png file."""
+    results: int = 0
+    """How many drawings are wanted; 0 is an edit."""
     mask: pathlib.Path | None = None
     sketch: pathlib.Path | None = None
     color: pathlib.Path | None = None
@@ -40,9 +43,16 @@ class Job:
         return self.image or self.sketch
 
     @property
-    def refined(self) -> pathlib.Path | None:
-        """Where a drawing's redrawn lines go, black on white: beside the photograph."""
-        return None if self.image else self.output.with_name(f"{self.output.stem}_refined.png")
+    def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
+        """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
+        redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
+        Of several the best is NAME.png, and the others are NAME_2.png and on."""
+        stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
+        other = "photo" if self.image else "refined"
+        return [
+            (self.output.with_name(f"{stem}.png"), self.output.with_name(f"{stem}_{other}.png"))
+            for stem in stems[: self.results]
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +104,12 @@ def _find_partners(
     return own, missing, "" if "mask" in own or "strokes" in own else "; ".join(missing)
 
 
-def sort_files(files: Iterable[str]) -> dict[str, str]:
+def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
     """Which file is what, of files as a desktop hands them over, in any order.
 
     Args:
       files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
+      taken: what is given already, by name.
 
     Returns:
       Keys of `find_jobs` to paths.
@@ -111,26 +122,36 @@ def sort_files(files: Iterable[str]) -> dict[str, str]:
         path = pathlib.Path(file)
         json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
         what = "strokes" if json else "mask" if "image" in sorted_ else "image"
-        if what in sorted_:
-            raise ImageError(f"{what}: expected one of them, found {sorted_[what]} and {file}")
+        if what in sorted_ or what in taken:
+            raise ImageError(f"{what}: expected one of them, found {file} too")
         sorted_[what] = file
     return sorted_
 
 
-def default_output(source: str | os.PathLike) -> pathlib.Path:
-    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`."""
+def default_output(source: str | os.PathLike | None, demo: bool = False) -> pathlib.Path:
+    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`.
+
+    Raises:
+      ImageError: there is no picture to lie beside.
+    """
+    if not source or demo:
+        raise ImageError("--output: expected a .png file or a folder, found none")
     path = pathlib.Path(os.path.abspath(source))
     return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
 
 
 def find_jobs(
-    image: str | os.PathLike | None, output: str | os.PathLike, **partners: str | os.PathLike | None
+    image: str | os.PathLike | None,
+    output: str | os.PathLike,
+    results: int = 0,
+    **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
 
     Args:
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
       output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
+      results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
         picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
@@ -145,10 +166,15 @@ def find_jobs(
     output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
+    if results and image and given:
+        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(given)}")
     if not image:
         if set(given) != {"sketch"}:
             raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
         source = given.pop("sketch")
+        results = results or 1
+    elif results:
+        source = pathlib.Path(image)
     elif "mask" not in given and "strokes" not in given:
         raise ImageError("expected a mask or strokes, found neither")
     else:
@@ -184,13 +210,13 @@ def find_jobs(
             continue
         target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
-        jobs.append(Job(output=target, notes=notes, **{"image": None, leading: files[0], **own}))
+        jobs.append(Job(output=target, notes=notes, results=results, **{"image": None, leading: files[0], **own}))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color) if file}
     results: set[pathlib.Path] = set()
     for job in jobs:
-        for result in {job.output, job.refined} - {None}:
+        for result in [path for pair in job.drawings for path in pair] or [job.output]:
             if result.resolve() in inputs:
                 raise ImageError(f"output: expected a place that overwrites no input, found {result}")
             if result.resolve() in results:
@@ -249,6 +275,34 @@ def side_by_side(
     return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
 
 
+def _drawn(
+    editor: Editor, job: Job, seed: int, fill: float | None
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray], list[str]]:
+    """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
+    notes: list[str] = []
+    given: dict[str, np.ndarray] = {}
+    if job.image is None:
+        given["sketch"], notes = images.read_sketch(job.sketch)
+        shown = [_black_on_white(given["sketch"])]
+    else:
+        given["image"] = images.read_rgb(job.image)
+        shown = [images.cut_square(given["image"])]
+        if shown[0].shape != given["image"].shape:
+            notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
+    if editor.completes:
+        drawings = editor.complete(**given, results=job.results, seed=seed, fill=1.0 if fill is None else fill)
+        losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
+        notes.append(f"{job.source}: loss {losses}")
+    else:
+        drawings = [editor.draw(given["sketch"], fill)]
+    files: dict[pathlib.Path, np.ndarray] = {}
+    for paths, drawing in zip(job.drawings, drawings):
+        pair = [drawing.image, _black_on_white(drawing.refined)]
+        files.update(zip(paths, pair if job.image is None else reversed(pair)))
+        shown += reversed(pair)
+    return shown, files, notes
+
+
 def _write(path: pathlib.Path, picture: np.ndarray, metadata: images.Metadata | None = None) -> None:
     try:
         images.write_png(path, picture, metadata)
@@ -270,8 +324,8 @@ def edit_files(
       editor: what edits.
       jobs: from `find_jobs`.
       seed: of every edit.
-      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, its
-        sketch, redrawn lines and photograph.
+      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
+        was given, and the lines and photograph of every result.
       fill: of every drawing; see `Editor.draw`.
       mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
         beside its pixels (EXIF, colour profile, XMP) is kept in any case.
@@ -283,20 +337,21 @@ def edit_files(
         notes: list[str] = list(job.notes)
         try:
             metadata = images.Metadata()
-            if job.image is None:
-                sketch, notes = images.read_sketch(job.sketch)
-                drawing = editor.draw(sketch, fill)
-                shown = [_black_on_white(sketch), _black_on_white(drawing.refined), drawing.image]
-                result = drawing.image
-                if not concat:
-                    _write(job.refined, shown[1])
+            if job.results:
+                shown, files, said = _drawn(editor, job, seed, fill)
+                notes += said
             else:
                 image, mask, sketch, color, notes, metadata = _layers(job)
                 result = editor.edit(image, mask, sketch, color, seed)
-                shown = side_by_side(image, mask, sketch, color, result) if concat else []
+                shown, files = [], {job.output: result}
+                if concat:
+                    shown = side_by_side(image, mask, sketch, color, result)
+            if concat:
+                files = {job.output: np.concatenate(shown, axis=1)}
             if mark:
-                metadata = metadata.marked(images.EDITED if job.image else images.MADE)
-            _write(job.output, np.concatenate(shown, axis=1) if concat else result, metadata)
+                metadata = metadata.marked(images.MADE if job.results else images.EDITED)
+            for path, picture in reversed(files.items()):  # the first is the one that says that all are there
+                _write(path, picture, metadata)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

@@ -44,6 +44,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "face_parser": ("regions",),
     "cali_sketch": ("sketch", "refined"),
     "contextual_gan": ("sketch", "z"),
+    "region_edit": ("mask",),
 }
 """System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
 
@@ -73,19 +74,27 @@ def _decode(data: bytes, flag: int, where: str) -> np.ndarray:
 
 
 class Shards:
-    """The pictures of a folder of shards, by number.
+    """The pictures of a folder of shards, by number; of several, one after the other.
+
+    Args:
+      folder: a folder, or folders separated by commas.
+      size: side of the pictures, in pixels.
+      cache: keep what was read.
 
     Raises:
       DataError: no shards, a truncated one, or pictures of another side than `size`.
     """
 
     def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
-        files = sorted(pathlib.Path(folder).glob("*.tfrecord")) if folder else []
-        if not files:
-            raise DataError(
-                f"expected TFRecord shards in the folder {str(folder)!r}, found none; make them with: python -m "
-                "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
-            )
+        files = []
+        for part in str(folder).split(","):
+            found = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
+            if not found:
+                raise DataError(
+                    f"expected TFRecord shards in the folder {part!r}, found none; make them with: python -m "
+                    "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
+                )
+            files += found
         self._records: list[tuple[pathlib.Path, int, int]] = []
         for file in files:
             end, offset = file.stat().st_size, 0
@@ -143,7 +152,7 @@ class Shards:
 
 
 def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike) -> Shards:
-    """The pictures of a folder of shards, or of one of photographs, whose shards are then made first.
+    """The pictures of folders of shards, or of a folder of photographs, whose shards are then made first.
 
     Args:
       folder: what `data.train` names.
@@ -359,7 +368,16 @@ def _order(seed: int, count: int, position: int) -> int:
 
 
 def _stack(picture: Picture, styles: Sequence[str]) -> np.ndarray:
-    """A picture and its maps as one [S,S,C] uint8 array: image, colour map, regions, sketches in order."""
+    """A picture and its maps as one [S,S,C] uint8 array: image, colour map, regions, sketches in order.
+
+    Raises:
+      DataError: the picture has other sketches, being of another folder than the first.
+    """
+    if picture.sketches.keys() != set(styles):
+        raise DataError(
+            f"{picture.name}: expected the sketches of the first picture, {', '.join(styles)}, found "
+            f"{', '.join(sorted(picture.sketches))}; folders that are used together must be prepared alike"
+        )
     known = picture.regions if picture.regions is not None else np.full_like(picture.image[..., 0], regions.IGNORED)
     # cv2's merge and split take a quarter of the time that NumPy takes for strided copies.
     return cv2.merge([picture.image, picture.color, known, *(picture.sketches[style] for style in styles)])

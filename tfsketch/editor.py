@@ -30,6 +30,10 @@ A model that takes a sketch alone (Cali-Sketch) draws: sketch -> a place in the 
 the sketch's size. The place matters as much as the square of an edit: photographs leave room round a head, and people
 who draw a face fill the paper with it, so at face value the model would see a face twice as large as any it knows.
 `fill` is the share of the square that the paper takes; see `place`.
+
+A model that draws sketch and photograph as one picture (Contextual GAN) completes what is given, a sketch or a
+photograph, several times, by a search (`projection`). A sketch goes to the working side as the strokes of XDoG look
+there: drawn anew with a pen of `PEN` pixels, and whatever is black over more than half a pixel stays.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ import numpy as np
 import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch import data, images, zoo
+from tfsketch import data, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
@@ -59,6 +63,8 @@ LOW = 0.85
 """Of the room that a sheet of paper leaves in the square, the share that lies above it."""
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
+PEN = 2
+"""Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 _PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
 _MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
@@ -129,6 +135,12 @@ def _resize_sketch(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return skeletonize(_mean_of(sketch, size) > 0).astype(np.uint8)
 
 
+def _resize_ink(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H,W] uint8 in {0,1} -> [*size] in {0,1}: lines of `PEN` pixels, and filled areas."""
+    drawn = cv2.dilate(_resize_sketch(sketch, size), np.ones((PEN, PEN), np.uint8))
+    return np.maximum(drawn, (_mean_of(sketch, size) > 0.5).astype(np.uint8))
+
+
 def _resize_color(color: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H,W,4] uint8 RGBA -> [*size,4], alpha 1 where painted and 0 elsewhere."""
     painted = color[..., 3] >= 128
@@ -174,6 +186,24 @@ def _binary(value: Any, what: str) -> np.ndarray:
     return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
 
 
+def _strokes(value: Any) -> np.ndarray:
+    """A sketch as [H,W] uint8 in {0,1} with at least one stroke."""
+    sketch = _binary(value, "sketch")
+    if not sketch.any():
+        raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+    return sketch
+
+
+def _check_seed(seed: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
+
+
+def _check_fill(fill: float) -> None:
+    if not 0 < fill <= 1:
+        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+
+
 def _rgba(value: Any) -> np.ndarray:
     """Colour strokes as [H,W,4] uint8."""
     array = _checked(value, "color", (3, 4), "uint8 [H,W,4] RGBA, or [H,W,3] RGB with black where nothing is painted")
@@ -184,12 +214,14 @@ def _rgba(value: Any) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """What a model made of a sketch alone, at the sketch's size."""
+    """What a model made of a sketch alone, or of a photograph alone, at its size."""
 
     refined: np.ndarray
     """[H,W] uint8 in {0,1}, 1 = stroke: the lines as the model redrew them."""
     image: np.ndarray
     """[H,W,3] uint8 RGB: the photograph."""
+    loss: float | None = None
+    """Of a search: how far its result is from what was given, the lower the better; see `projection`."""
 
 
 def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int, int]:
@@ -251,6 +283,73 @@ class Editor:
         self._network = RegionInference(model) if isinstance(model, Generator) else model
         self._parser: tf.keras.Model | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether the model's way is `draw`."""
+        return tuple(getattr(self._model, "takes", ())) == ("sketch",)
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model's way is `complete`."""
+        return "z" in getattr(self._model, "takes", ())
+
+    def complete(
+        self,
+        sketch: np.ndarray | None = None,
+        image: np.ndarray | None = None,
+        results: int = 4,
+        seed: int = 0,
+        fill: float = 1.0,
+        steps: int = 500,
+    ) -> list[Drawing]:
+        """Makes photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
+
+        Args:
+          sketch: as of `draw`.
+          image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the square in its middle counts, and
+            results are of its size. A face should fill it as one fills CelebA's photographs.
+          results: how many searches, each from another start, at most `projection.CANDIDATES`.
+          seed: of the starts; a seed gives the same results every time.
+          fill: of a sketch; see `place`.
+          steps: at most, of each search.
+
+        Returns:
+          `results` drawings by their loss, the best first.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels; both or neither are given.
+          TfsketchError: another argument is out of its range, or the model completes nothing.
+          WeightsError: the model gave values that are not finite.
+        """
+        if not self.completes:
+            raise TfsketchError("complete: expected a model that draws sketch and photograph, such as contextual_gan")
+        if (sketch is None) == (image is None):
+            raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
+        _check_seed(seed)
+        if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= projection.CANDIDATES:
+            raise TfsketchError(f"results: expected 1 to {projection.CANDIDATES}, found {results!r}")
+        _check_fill(fill)
+        side = self._side
+        sheet, known = (slice(0, side), slice(0, side)), {}
+        if image is None:
+            sketch = _strokes(sketch)
+            size = sketch.shape[:2]
+            top, left, height, width = place(size, side, fill)
+            sheet = (slice(top, top + height), slice(left, left + width))
+            seen = np.zeros((side, side), np.uint8)
+            seen[sheet] = _resize_ink(sketch, (height, width))
+            known["sketch"] = seen.astype(np.float32)[None, ..., None]
+        else:
+            image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+            size = images.cut_square(image).shape[:2]
+            known = data.to_vocabulary({"image": images.center_square(image, side)[None]})
+        found = projection.project(self._model, **known, restarts=results, seed=int(seed), steps=steps)
+        drawings = []
+        for lines, photograph, loss in zip(_finite(found.sketch[0]), _finite(found.image[0]), found.loss[0]):
+            lines = (_resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
+            drawings.append(Drawing(lines, _resize(data.to_uint8(photograph)[sheet], size), float(loss)))
+        return drawings
+
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """Makes a photograph of a sketch, with a model that takes a sketch alone.
 
@@ -265,13 +364,11 @@ class Editor:
           TfsketchError: a `fill` outside of (0, 1], or a model that edits photographs.
           WeightsError: the model gave values that are not finite.
         """
-        if tuple(getattr(self._model, "takes", ())) != ("sketch",):
+        if not self.draws:
             raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
-        sketch = _binary(sketch, "sketch")
-        if not sketch.any():
-            raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-        if fill is not None and not 0 < fill <= 1:
-            raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+        sketch = _strokes(sketch)
+        if fill is not None:
+            _check_fill(fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
         places = [place(size, self._side, one) for one in fills]
@@ -333,8 +430,7 @@ class Editor:
                     f"{what}: expected the picture's size, {size[1]} x {size[0]}, found "
                     f"{layer.shape[1]} x {layer.shape[0]}"
                 )
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
+        _check_seed(seed)
         if not mask.any():
             raise ImageError("mask: expected at least one erased pixel, found an empty mask")
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

@@ -25,6 +25,53 @@ def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf
     return _mean(tf.abs(raw - truth) * (1.0 + (alpha - 1.0) * mask))
 
 
+def l1(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean |x - target|: region-wise manipulation's reconstruction."""
+    return _mean(tf.abs(tf.cast(x, tf.float32) - tf.cast(target, tf.float32)))
+
+
+def code_distance(code: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean over positions of ||code - target||_1 / sqrt(C), codes of unit length along their last axis, C numbers.
+
+    L1 as in You et al. 2021; what it is divided by is not published. A unit vector's L1 norm grows with sqrt(C): so
+    codes of any width count alike, and the seed's lambda weighs a structure code of 8 against a style code of 2048."""
+    return l1(code, target) * float(code.shape[-1]) ** 0.5
+
+
+def code_consistency(
+    structure: tf.Tensor,
+    style: tf.Tensor,
+    target_structure: tf.Tensor,
+    target_style: tf.Tensor,
+    style_weight: float,
+) -> tf.Tensor:
+    """L1(C_g, C_A) + lambda * L1(S_g, S_B): a swap, encoded again, has the codes that it was made from (You et al.
+    2021). The targets are constants: it is the picture that is to agree with them.
+
+    Args:
+      structure, style: the codes of the swap, [B,h,w,c] and [B,S].
+      target_structure: of the photograph that gave the structure.
+      target_style: of the one that gave the style.
+      style_weight: lambda.
+    """
+    kept = code_distance(structure, tf.stop_gradient(target_structure))
+    return kept + style_weight * code_distance(style, tf.stop_gradient(target_style))
+
+
+def content_alignment(merged: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """L1(I_h * M, I_g * M) + L1(I_h * (1 - M), I_A * (1 - M)): a picture that is restyled in a region is the restyled
+    picture there, and the photograph elsewhere (You et al. 2021). Both are constants.
+
+    Args:
+      merged: I_h [B,H,W,3].
+      swap: I_g, all of it restyled.
+      image: I_A, the photograph.
+      mask: M [B,H,W,1], 1 = the region.
+    """
+    inside = l1(merged * mask, tf.stop_gradient(swap) * mask)
+    return inside + l1(merged * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))
+
+
 def perceptual(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Sum over layers q of ||F_q - T_q||_1 / N_q, N_q = H*W*C of that layer."""
     return tf.add_n([_mean(tf.abs(tf.cast(features[q], tf.float32) - tf.cast(truth[q], tf.float32))) for q in truth])
@@ -224,6 +271,16 @@ def gradient_penalty(gradient: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     1 on the erased ones, whatever the printed formula's polarity."""
     squares = tf.reduce_sum(tf.square(tf.cast(gradient, tf.float32) * mask), axis=[1, 2, 3])
     return tf.square(tf.sqrt(squares + 1e-12) - 1.0)
+
+
+def r1(gradient: tf.Tensor) -> tf.Tensor:
+    """||dD/dx||^2 / 2 at real pictures, per example (Mescheder et al., ICML 2018); to be multiplied by gamma.
+
+    Args:
+      gradient: of D at real pictures x, in these, [B,...].
+    """
+    squares = tf.square(tf.cast(gradient, tf.float32))
+    return 0.5 * tf.reduce_sum(squares, axis=tf.range(1, tf.rank(squares)))
 
 
 def kl_divergence(wanted: tf.Tensor, found: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:

@@ -38,6 +38,8 @@ from tfsketch.config.problems import one_of
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.models.contextual_gan import ContextualGan, split
 
+CANDIDATES = 30
+"""N of the paper."""
 RATES = {"momentum": 1.0, "adam": 0.03}
 """Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
 
@@ -226,7 +228,7 @@ def project(
     sketch: np.ndarray | None = None,
     image: np.ndarray | None = None,
     *,
-    candidates: int = 30,
+    candidates: int = CANDIDATES,
     restarts: int = 1,
     steps: int = 500,
     initialization: str = "kl",
@@ -280,6 +282,8 @@ def project(
         raise ConfigError(f"project: {key}: expected {expected}, found {found!r}")
 
     searched = searched or model
+    if half == "sketch":
+        known = model.soften(tf.constant(known)).numpy()
     count = len(known)
     drawn = _drawn(known, seed, candidates, model.latent)
     flat, owner = drawn.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)

@@ -5,11 +5,14 @@
     python -m tools.edit photo.jpg edits.json                   # the same, into photo_edited.png
     python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
     python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
+    python -m tools.edit --model=contextual_gan --sketch=drawing.png --results=4 --output=drawn.png
+    python -m tools.edit --model=contextual_gan --image=face.jpg --output=sketch.png
     python -m tools.edit --demo --output=out/demo
 
 Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
-redrawn lines beside it, as NAME_refined.png. A result keeps the photograph's metadata, and says that it was edited.
+redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the
+best first: NAME.png, NAME_2.png and on. Results keep the photograph's metadata, and say that they were edited.
 """
 
 import pathlib
@@ -31,16 +34,17 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "A .png file or a folder; a folder for folders. By default beside the photograph, as NAME_edited."
 )
 _SIDE = flags.DEFINE_integer(
-    "side",
-    None,
-    "Working side in pixels; by default the model's own. A larger one is sharper, and less sure in large holes.",
+    "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, or of the search.", lower_bound=0)
 _FILL = flags.DEFINE_float(
     "fill",
     None,
     "For sketches alone: share of the photograph that the paper takes, 1 for a drawing framed like a portrait, about "
     "0.6 for a face that fills its paper; by default what suits the drawing best.",
+)
+_RESULTS = flags.DEFINE_integer(
+    "results", 4, "How many different photographs of a sketch, or sketches of a photograph, contextual_gan makes.", 1
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
@@ -48,14 +52,10 @@ _MARK = flags.DEFINE_bool("mark", True, "Say in the result's metadata (IPTC's, i
 
 
 def _main(argv: list[str]) -> int:
-    for name, path in batch.sort_files(argv[1:]).items():
-        if flags.FLAGS[name].value:
-            raise TfsketchError(f"--{name}: expected one of them, found {flags.FLAGS[name].value} and {path}")
+    for name, path in batch.sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
         flags.FLAGS[name].value = path
     source = _IMAGE.value or _SKETCH.value
-    if not _OUTPUT.value and (_DEMO.value or not source):
-        raise TfsketchError("--output: expected a .png file or a folder, found none")
-    output = _OUTPUT.value or batch.default_output(source)
+    output = _OUTPUT.value or batch.default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
     if _DEMO.value:
         if _IMAGE.value or any(partners.values()):
@@ -65,17 +65,18 @@ def _main(argv: list[str]) -> int:
         for file in batch.edit_demo(editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), output, _SEED.value):
             print(file)
         return 0
-    if not _IMAGE.value and not _SKETCH.value:
+    if not source:
         raise TfsketchError(
             "--image: expected a photograph or a folder of them (or --sketch alone with a model that draws, such as "
             "cali_sketch, or --demo), found none"
         )
-    jobs, skipped = batch.find_jobs(_IMAGE.value, output, **partners)
-    single = not pathlib.Path(_IMAGE.value or _SKETCH.value).is_dir()
+    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
+    results = _RESULTS.value if model.completes else 0
+    jobs, skipped = batch.find_jobs(_IMAGE.value, output, results, **partners)
+    single = not pathlib.Path(source).is_dir()
     for line in skipped:
         print(line, file=sys.stderr)
     failed = len(skipped)
-    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
     edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value, _MARK.value)
     with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:

@@ -333,7 +333,7 @@ class DataConfig:
     """Where pictures come from and how they become batches; see `data`."""
 
     train: str = ""
-    """Folder of TFRecord shards made by `tools.prepare_data`."""
+    """Folder of TFRecord shards made by `tools.prepare_data`, or several, separated by commas: their union."""
     validation: str = ""
     """Shards whose pictures fill the grid; empty: the first examples of `train`."""
     flip: bool = True

@@ -5,18 +5,19 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.models import cali_sketch, contextual_gan, face_parser, sc_fegan
+from tfsketch.models import cali_sketch, contextual_gan, face_parser, region_edit, sc_fegan
 
 EXPORTED = {
     "sc_fegan": sc_fegan.Generator,
     "face_parser": face_parser.FaceParser,
     "cali_sketch": cali_sketch.CaliSketch,
     "contextual_gan": contextual_gan.ContextualGan,
+    "region_edit": region_edit.RegionEdit,
 }
 """System -> class of the network that users run; built from the section `model`, vocabulary dict in and out. Its
 `takes` names what it looks at of the vocabulary."""
 
-VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1}
+VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
 """What a network may be handed as pictures, and their channels."""
 
 

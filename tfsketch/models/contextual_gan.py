@@ -26,6 +26,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from tfsketch import addons
 from tfsketch.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
 from tfsketch.layers import LEAK, BatchNorm, SpectralConv2D
 
@@ -55,17 +56,20 @@ class JointGenerator(tf.keras.Model):
         self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
         self.ups = [
             tf.keras.layers.Conv2DTranspose(
-                width, config.kernel, 2, "same", use_bias=last, kernel_initializer=_normal(), name=f"up{i + 1}"
+                width, config.kernel, 2, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}"
             )
-            for i, (width, last) in enumerate([*((w, False) for w in config.widths[1:]), (3, True)])
+            for i, width in enumerate([*config.widths[1:], 3])
         ]
+        # Not the last layer's own, because its gradient, a sum over all pixels of a batch, is wrong by a factor of ten
+        # in TensorFlow 2.15's bfloat16 on a CPU.
+        self.bias = self.add_weight(name="bias", shape=(3,), initializer="zeros", experimental_autocast=False)
 
     def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`training=True` normalises by the batch's statistics and moves the moving ones."""
         x = tf.reshape(self.fc(tf.cast(z, self.compute_dtype)), [-1, 4, 8, self.width])
         for norm, up in zip(self.norms, self.ups):
             x = up(tf.nn.relu(norm(x, training=training)))
-        return tf.tanh(tf.cast(x, tf.float32))
+        return tf.tanh(tf.cast(x, tf.float32) + self.bias)
 
 
 class JointDiscriminator(tf.keras.Model):
@@ -128,10 +132,15 @@ class ContextualGan(tf.keras.Model):
         self.latent = config.latent
         self.stride = self.side = config.side
         self.adversarial_loss = config.loss.adversarial_loss
+        self.blur = config.blur
         self.generator = JointGenerator(config.generator)
         self.discriminator = JointDiscriminator(config.discriminator)
         # Now, because `call` leaves the discriminator out.
         self.discriminator(self.generator(tf.zeros([1, self.latent])))
+
+    def soften(self, sketch: tf.Tensor) -> tf.Tensor:
+        """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""
+        return addons.gaussian_blur(sketch, self.blur) if self.blur else sketch
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """See the module's docstring."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfsketch.config import Config
-from tfsketch.training import cali_sketch, contextual_gan, face_parser, sc_fegan
+from tfsketch.training import cali_sketch, contextual_gan, face_parser, region_edit, sc_fegan
 from tfsketch.training.trainer import Task
 
 TASKS = {
@@ -11,6 +11,7 @@ TASKS = {
     "face_parser": face_parser.FaceParserTask,
     "cali_sketch": cali_sketch.CaliSketchTask,
     "contextual_gan": contextual_gan.ContextualGanTask,
+    "region_edit": region_edit.RegionEditTask,
 }
 """System -> what one training step of it does."""
 

@@ -46,7 +46,8 @@ class ContextualGanTask(Task):
         self, batch: Batch, fake: tf.Tensor, loss: ContextualGanLossConfig
     ) -> tuple[tf.Tensor, Terms]:
         """The discriminator's loss [B] and its parts; `fake` is cut off from the generator."""
-        discriminator, real = self.players["discriminator"], join(batch["sketch"], batch["image"])
+        discriminator = self.players["discriminator"]
+        real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
         on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
         on_real = discriminator(real, training=True, update=False)
         total = losses.CRITICS[loss.adversarial_loss](on_real, on_fake)

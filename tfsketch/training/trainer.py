@@ -64,19 +64,24 @@ class Task(abc.ABC):
 
         Args:
           batch: this replica's examples.
-          loss: the phase's loss weights, of the class of `config.model.loss`; constants while tracing.
+          loss: the loss weights of this step, of the class of `config.model.loss`; constants while tracing.
           minimize: to be called once or more per player.
 
         Returns:
           What to log, per example.
         """
 
+    def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
+        """What the exported network makes of a grid's examples, for `sheet`: one call with the batch as it is, but in a
+        system that shows more than one thing."""
+        return network(batch)
+
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         """Rows of uint8 pictures, one an example, and the columns' titles: the grid that shows how training goes.
 
         Args:
           batch: the examples, whole.
-          outputs: what the exported network made of them.
+          outputs: of `draw`.
         """
         return data.rows_of(batch, data.to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
 
@@ -237,10 +242,15 @@ class Trainer:
         optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
         return norm
 
-    def _make_step(self, phase: config_lib.PhaseConfig) -> Callable[[Any], dict[str, tf.Tensor]]:
-        """The compiled step of a phase: its loss weights are constants, so terms of weight 0 cost nothing."""
+    def _loss(self, phase: config_lib.PhaseConfig, step: int) -> Any:
+        """The loss weights of a step (counted from 0): the phase's, and where terms come at some steps only (a method
+        `at` of the weights), those of this one."""
         loss = getattr(self._config.model, "loss", None)
         loss = dataclasses.replace(loss, **phase.loss) if loss is not None and phase.loss else loss
+        return loss.at(step) if hasattr(loss, "at") else loss
+
+    def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """The compiled step for some loss weights, which are constants in it: terms of weight 0 cost nothing."""
         train, replicas = self._config.train, self._strategy.num_replicas_in_sync
 
         def replica_step(batch: Batch) -> dict[str, tf.Tensor]:
@@ -293,7 +303,9 @@ class Trainer:
         Raises:
           TrainingError: one is not finite. Nothing has been saved since, so the last checkpoint is good.
         """
-        values = {key: float(np.mean([float(step[key]) for step in pending])) for key in pending[-1]}
+        # Of a term that comes at some steps only, the mean of those.
+        keys = dict.fromkeys(key for step in pending for key in step)
+        values = {key: float(np.mean([float(step[key]) for step in pending if key in step])) for key in keys}
         step = self.step
         # Under float16 an infinite gradient is how the loss scale finds its size; the optimiser skips that step.
         fatal = [
@@ -340,7 +352,7 @@ class Trainer:
         arrays = self.averaged_weights()
         for name, variable in zoo.variable_names(self._export).items():
             variable.assign(arrays[name])
-        sheet = images.contact_sheet(*self._task.sheet(batch, self._export(batch)))
+        sheet = images.contact_sheet(*self._task.sheet(batch, self._task.draw(self._export, batch)))
         images.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
         with writer.as_default(self.step):
             tf.summary.image("grid", sheet[None])
@@ -402,7 +414,8 @@ class Trainer:
 
     def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter) -> None:
         train = self._config.train
-        batches, compiled, current = self._batches(), None, None
+        batches, current = self._batches(), None
+        compiled: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
         pending: list[dict[str, tf.Tensor]] = []
         begun = mark = time.monotonic()
         before = float(self._seconds.numpy())
@@ -410,11 +423,14 @@ class Trainer:
             step = self.step
             phase, phase_end = self._phase(step)
             if phase is not current:
-                compiled, current = self._make_step(phase), phase
+                compiled, current = {}, phase
+            loss = self._loss(phase, step)
+            if loss not in compiled:
+                compiled[loss] = self._make_step(loss)
             for player, optimizer in self._optimizers.items():
                 settings = train.optimizers.get(player, OptimizerConfig())
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
-            pending.append(compiled(next(batches)))
+            pending.append(compiled[loss](next(batches)))
             done = step + 1
             last = done in (end, phase_end) or bool(self._signal)
             saving = last or done % train.checkpoint_every == 0

@@ -184,7 +184,7 @@ function render() {
   $("color-field").hidden = !current.layers.includes("color");
   $("side-field").hidden = $("continue").hidden = current.sheet;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
-  for (const field of document.querySelectorAll(".seeded")) field.hidden = current.sheet;
+  for (const field of document.querySelectorAll(".seeded")) field.hidden = !current.seeded;
   $("open").hidden = false;
   $("hint").textContent = current.hint;
   $("credit").textContent = S.credit ? `Picture: ${S.credit}` : "";
@@ -503,7 +503,7 @@ function requestNow() {
   const sheet = mode().sheet;
   return {
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
-    seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: sheet ? 1 : Number($("count").value),
+    seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: mode().seeded ? Number($("count").value) : 1,
     side: sheet ? null : number("side"), fill: sheet ? number("fill") : null,
   };
 }
@@ -530,7 +530,7 @@ async function run() {
   render();
   await guarded("Painting", async () => {
     const answer = await (await askOf("/api/run", request, reopen)).json();
-    for (const result of answer.results) {
+    for (const [pick, result] of answer.results.entries()) {
       const patch = await loadImage(`data:image/png;base64,${result.png}`);
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = size;
@@ -538,7 +538,9 @@ async function run() {
       if (image) context.drawImage(image, 0, 0, ...size);
       context.drawImage(patch, ...result.box);
       const lines = result.lines ? await loadImage(`data:image/png;base64,${result.lines}`) : null;
-      remember({ canvas, lines, image, size, name, reopen, credit, request: { ...request, seed: result.seed, count: 1 }, strokes: request.strokes.strokes });
+      remember({ canvas, lines, image, size, name, reopen, credit, 
+        // Seeds of an edit stand alone; a search's results are ordered among themselves.
+        request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick }, strokes: request.strokes.strokes });
     }
     if (!$("live").checked || mode().sheet) S.view = "compare";
     $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
