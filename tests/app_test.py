@@ -22,7 +22,7 @@ from PIL import Image, ImageCms
 from tests.conftest import EDITING
 from tfsketch import app, config, images, models, zoo
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.editor import Editor
+from tfsketch.editor import Drawing, Editor
 from tfsketch.errors import ImageError, TfsketchError
 
 pytest.importorskip("uvicorn", reason="the extra app is not installed")
@@ -250,6 +250,27 @@ def test_drawing_from_a_sheet(port, model_dirs):
     assert "at most 2048 pixels" in _error(ask(port, "/api/run", {"model": model_dirs[1], "strokes": huge}))
 
 
+def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs, monkeypatch):
+    """With a stand-in for the search, which takes a minute."""
+
+    class Searching:
+        def complete(self, sketch, results, seed, fill):
+            lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
+            return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
+
+    assert app.MODES["complete"].fits(("z",)) and not app.MODES["draw"].fits(("z",))
+    monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
+    monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
+    sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
+    request = {"model": model_dirs[1], "strokes": sheet, "seed": 3, "count": 3}
+    found = studio.run(request)["results"]
+    assert [int(images.read_rgb("p", base64.b64decode(one["png"])).max()) for one in found] == [3, 13, 23]
+    assert [int(images.read_rgb("l", base64.b64decode(one["lines"])).max()) for one in found] == [255, 0, 255]
+    assert images.read_rgb("file", studio.file(request | {"pick": 2})).max() == 23
+    with pytest.raises(TfsketchError, match="pick: expected a whole number of 0 to 2"):
+        studio.file(request | {"pick": 3})
+
+
 def test_examples_open(port, studio, model_dirs):
     for name, example in app.EXAMPLES.items():
         status, answer = ask(port, f"/api/examples/{name}", {})
@@ -458,6 +479,26 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
 def _window(page) -> dict[str, float]:
     (left, top), (right, bottom) = _place(page, 0, 0), _place(page, 1, 1)
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
+def test_the_result_follows_every_stroke(browser, port, tmp_path):
+    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    with page_of(browser, port) as page:
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+        page.check("#live")
+        page.keyboard.press("m")
+        _drag(page, (0.3, 0.4), (0.7, 0.6))
+        page.wait_for_selector('#run[data-runs="1"]')
+        assert page.get_attribute("[data-view=draw]", "aria-pressed") == "true"  # one goes on drawing
+        page.keyboard.press("s")
+        _drag(page, (0.35, 0.45), (0.6, 0.55))
+        page.wait_for_selector('#run[data-runs="2"]')
+        page.click("#undo")
+        page.wait_for_selector('#run[data-runs="3"]')
+        page.click("#continue")  # the result is the photograph now
+        page.wait_for_selector("#views", state="hidden")
+        assert _counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
 
 
 def test_the_page_says_what_is_wrong(browser, port, tmp_path):
