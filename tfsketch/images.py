@@ -156,7 +156,10 @@ def _metadata(picture: Image.Image) -> Metadata:
 def read_photograph(
     path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS
 ) -> tuple[np.ndarray, Metadata]:
-    """`read_rgb` of at most so many pixels, and what the file says beside; a profile only where it is of RGB values."""
+    """`read_rgb` of at most so many pixels, and what the file says beside.
+
+    A profile is kept only where it is one of RGB values. A TIFF's EXIF is not: it is one with the file's own structure.
+    """
     picture = _open(path, data, most)
     return np.asarray(_eight_bits(picture, path).convert("RGB")), _metadata(picture)
 
