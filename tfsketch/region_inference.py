@@ -29,6 +29,7 @@ box, and `decode_box` can stand in a graph that is exported.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
@@ -141,7 +142,7 @@ def _doubled(
 
 def _weights(layer: tf.keras.layers.Layer) -> int:
     """Multiplications of a layer for a place of its smaller map (a convolution's output, a doubling's input)."""
-    return sum(int(tf.size(variable)) for variable in layer.trainable_variables if variable.shape.rank == 4)
+    return sum(variable.shape.num_elements() for variable in layer.trainable_variables if variable.shape.rank == 4)
 
 
 def _area(window: Window) -> int:
@@ -324,6 +325,8 @@ class RegionInference:
         self._model, self._kept = model, None
         self._lock = threading.Lock()
         self._worthwhile = 0.0 if model.config.norm == "instance" else worthwhile
+        # A small network is done in the time that counting takes, and a next stroke has the same hole.
+        self._counted = functools.lru_cache(64)(lambda share, box, size: share(model, window_of(box), size))
         self._pack = tf.function(lambda inputs: (model.pack(inputs), box_of(inputs["mask"] > 0.5)))
 
     def __call__(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -358,4 +361,4 @@ class RegionInference:
         return self._kept.decode() if whole else self._kept.decode_box(box)
 
     def _share(self, share: Callable[[Generator, Window, Sequence[int]], float], box: tf.Tensor) -> float:
-        return share(self._model, window_of(box.numpy().tolist()), self._kept.size)
+        return self._counted(share, tuple(box.numpy().tolist()), self._kept.size)
