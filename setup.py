@@ -42,11 +42,24 @@ CURRENT_LANE = [
 # Ranges that reach back to the last releases for Python 3.9.
 BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tqdm>=4.60"]
 
+# The editor in the browser. Its tests drive a Chromium that is there (Debian's package chromium) through playwright.
+APP = ["starlette>=0.37", "uvicorn>=0.29"]
+
 FIRST = '; python_version < "3.12"'
 CURRENT = '; python_version >= "3.12"'
 
 # Binaries of tools/, by module name.
-BINARIES = ["benchmark", "conditions", "convert_sc_fegan", "data_worker", "edit", "evaluate", "prepare_data", "train"]
+BINARIES = [
+    "app",
+    "benchmark",
+    "conditions",
+    "convert_sc_fegan",
+    "data_worker",
+    "edit",
+    "evaluate",
+    "prepare_data",
+    "train",
+]
 
 
 def version() -> str:
@@ -73,7 +86,7 @@ setup(
     # The experiments are at the top of a checkout and inside the package once installed.
     package_dir={"tfsketch.configs": "configs"},
     package_data={
-        "tfsketch": ["*.json"],
+        "tfsketch": ["*.json", "web/*.*", "web/*/*"],
         "tfsketch.configs": ["*.txt", "*.yaml"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
     },
@@ -88,13 +101,13 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]==2.15.1" + FIRST, "tensorflow[and-cuda]==2.21.0" + CURRENT],
-        "ui": ["gradio>=4.44"],
+        "app": APP,
         # prepare_data on Apache Beam's runners.
         "beam": ["apache-beam>=2.60"],
         # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
-        "dev": ["pytest>=8", "ruff>=0.12"],
+        "dev": ["pytest>=8", "ruff>=0.12", "playwright>=1.40", *APP],
     },
     entry_points={
         "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tools.{name}:main" for name in BINARIES],

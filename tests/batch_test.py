@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.conftest import EDITING
 from tfsketch import images, models, zoo
@@ -35,8 +35,7 @@ def model_dir(tmp_path_factory):
 def run_edit(model: pathlib.Path, *arguments: str) -> int:
     """The binary's main with its flags, in this process: importing TensorFlow again and again would take minutes."""
     with flagsaver.flagsaver():
-        flags.FLAGS(["edit", f"--model={model}", *map(str, arguments)])
-        return edit._main([])
+        return edit._main(flags.FLAGS(["edit", f"--model={model}", *map(str, arguments)]))
 
 
 def _photo(seed: int = 0, height: int = 48, width: int = 64) -> np.ndarray:
@@ -115,6 +114,60 @@ def test_exif_orientation_is_that_of_the_mask(model_dir, folders):
     run_edit(model_dir, f"--image={folders}/turned.png", f"--mask={folders}/masks/a.png", f"--output={folders}/1.png")
     run_edit(model_dir, f"--image={folders}/photos/a.png", f"--mask={folders}/masks/a.png", f"--output={folders}/2.png")
     assert (images.read_rgb(folders / "1.png") == images.read_rgb(folders / "2.png")).all()
+
+
+def test_what_the_file_says_beside_its_pixels_is_kept(model_dir, folders):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 6
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = 48, 64  # as the turned pixels lie in the file
+    exif.get_ifd(0x8825)[1] = "N"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="here"/></rdf:RDF>'
+        b"</x:xmpmeta>"
+    )
+    photo = Image.fromarray(np.rot90(_photo()))
+    photo.save(folders / "turned.jpg", exif=exif, icc_profile=profile, xmp=xmp, quality=95)
+    photo.convert("CMYK").save(folders / "print.jpg", icc_profile=b"\0" * 16 + b"CMYK" + b"\0" * 108)
+    for mark in (True, False):
+        arguments = [f"--mask={folders}/masks/a.png", f"--output={folders}/out.png", f"--mark={mark}"]
+        assert run_edit(model_dir, folders / "turned.jpg", *arguments) == 0
+        with Image.open(folders / "out.png") as result:
+            result.load()
+            found = result.getexif()
+            assert result.size == (64, 48) and found[0x010F] == "Camera" and 0x0112 not in found
+            assert found.get_ifd(0x8769)[0xA002] == 64 and found.get_ifd(0x8825)[1] == "N"
+            assert result.info["icc_profile"] == profile and b'dc:source="here"' in result.info["xmp"]
+            assert (b"compositeWithTrainedAlgorithmicMedia" in result.info["xmp"]) is mark
+    mask = folders / "upright.png"
+    Image.fromarray(np.rot90(MASK)).save(mask)
+    assert run_edit(model_dir, folders / "print.jpg", f"--mask={mask}", f"--output={folders}/out.png") == 0
+    with Image.open(folders / "out.png") as result:  # a printer's profile says nothing of RGB values
+        assert "icc_profile" not in result.info
+
+
+def test_a_mark_replaces_another_and_a_damaged_packet():
+    marked = images.Metadata(xmp=b"no packet").marked(images.MADE)
+    assert marked.xmp.count(b"DigitalSourceType") == 1 and images.MADE.encode() in marked.xmp
+    again = marked.marked(images.EDITED)
+    assert images.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
+
+
+def test_files_without_flags(model_dir, folders, capsys):
+    photo, strokes = folders / "photos/a.png", folders / "edits/a.json"
+    assert run_edit(model_dir, strokes, photo) == 0  # in any order, as a desktop hands them over
+    result = folders / "photos/a_edited.png"
+    assert str(result) in capsys.readouterr().out
+    run_edit(model_dir, f"--image={photo}", f"--strokes={strokes}", f"--output={folders}/same.png")
+    assert result.read_bytes() == (folders / "same.png").read_bytes()
+    result.unlink()
+    assert run_edit(model_dir, folders / "photos", folders / "edits") == 0
+    assert sorted(path.name for path in (folders / "photos_edited").iterdir()) == ["a.png", "b.png", "c.png"]
+    with pytest.raises(ImageError, match="strokes: expected one of them"):
+        run_edit(model_dir, photo, strokes, folders / "edits/b.json")
+    with pytest.raises(ImageError, match="image: expected one of them"):
+        run_edit(model_dir, photo, strokes, f"--image={photo}")
 
 
 def test_folders_and_concat(model_dir, folders, capsys):

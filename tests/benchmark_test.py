@@ -106,9 +106,29 @@ def test_the_projections_table():
         benchmark.projection(benchmark.configuration("pipeline"), "", 0.1)
 
 
+def test_the_regions_table():
+    small = "model.generator={width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2]}"
+    settings = benchmark.configuration("region", overrides=["image_size=64", small])
+    rows = _rows(benchmark.region(settings, "", 0.05, holes=(16,)))
+    names = [name for name in rows if name not in ("hole", "---")]
+    assert names == [f"{size}, {edit}" for size in ("16 px", "whole picture") for edit in ("first edit", "next stroke")]
+    assert all(float(rows[name][0]) > 0 and float(rows[name][4]) < 1e-5 for name in names)
+    with pytest.raises(ConfigError, match="expected sc_fegan"):
+        benchmark.region(benchmark.configuration("projection"), "", 0.1)
+
+
+def test_the_latencys_table():
+    rows = _rows(benchmark.latency(benchmark.configuration("latency"), "", 0.0, sides=(128,)))
+    small, large = (cells for name, cells in rows.items() if name[0].isdigit())
+    for cells in (small, large):
+        whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]
+        assert 0 < whole and len(parts) == 4 and 0.5 * whole < sum(parts) < 2 * whole + 4
+
+
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
     found = _run("nonsense")
     assert (
         found.returncode == 1
-        and "expected one of pipeline, projection first, found 'nonsense'" in found.stdout + found.stderr
+        and "expected one of pipeline, projection, region, latency first, found 'nonsense'"
+        in found.stdout + found.stderr
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -104,6 +104,42 @@ def _find_partners(
     return own, missing, "" if "mask" in own or "strokes" in own else "; ".join(missing)
 
 
+def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
+    """Which file is what, of files as a desktop hands them over, in any order.
+
+    Args:
+      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
+      taken: what is given already, by name.
+
+    Returns:
+      Keys of `find_jobs` to paths.
+
+    Raises:
+      ImageError: more files than that.
+    """
+    sorted_: dict[str, str] = {}
+    for file in files:
+        path = pathlib.Path(file)
+        json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
+        what = "strokes" if json else "mask" if "image" in sorted_ else "image"
+        if what in sorted_ or what in taken:
+            raise ImageError(f"{what}: expected one of them, found {file} too")
+        sorted_[what] = file
+    return sorted_
+
+
+def default_output(source: str | os.PathLike | None, demo: bool = False) -> pathlib.Path:
+    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`.
+
+    Raises:
+      ImageError: there is no picture to lie beside.
+    """
+    if not source or demo:
+        raise ImageError("--output: expected a .png file or a folder, found none")
+    path = pathlib.Path(os.path.abspath(source))
+    return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
+
+
 def find_jobs(
     image: str | os.PathLike | None,
     output: str | os.PathLike,
@@ -189,9 +225,9 @@ def find_jobs(
     return jobs, skipped
 
 
-def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes) of a job's files, of one size."""
-    image = images.read_rgb(job.image)
+def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], images.Metadata]:
+    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size."""
+    image, metadata = images.read_photograph(job.image)
     size = image.shape[:2]
     notes = list(job.notes)
     layers = {
@@ -223,7 +259,7 @@ def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, l
     for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
         if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
             notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
-    return image, layers["mask"], layers["sketch"], layers["color"], notes
+    return image, layers["mask"], layers["sketch"], layers["color"], notes, metadata
 
 
 def _black_on_white(lines: np.ndarray) -> np.ndarray:
@@ -267,15 +303,20 @@ def _drawn(
     return shown, files, notes
 
 
-def _write(path: pathlib.Path, picture: np.ndarray) -> None:
+def _write(path: pathlib.Path, picture: np.ndarray, metadata: images.Metadata | None = None) -> None:
     try:
-        images.write_png(path, picture)
+        images.write_png(path, picture, metadata)
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
 
 
 def edit_files(
-    editor: Editor, jobs: Iterable[Job], seed: int = 0, concat: bool = False, fill: float | None = None
+    editor: Editor,
+    jobs: Iterable[Job],
+    seed: int = 0,
+    concat: bool = False,
+    fill: float | None = None,
+    mark: bool = True,
 ) -> Iterator[Outcome]:
     """Edits files, or draws them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
@@ -286,6 +327,8 @@ def edit_files(
       concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
         was given, and the lines and photograph of every result.
       fill: of every drawing; see `Editor.draw`.
+      mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
+        beside its pixels (EXIF, colour profile, XMP) is kept in any case.
 
     Yields:
       An outcome per job, after its results lie, whole, under their final names.
@@ -293,17 +336,22 @@ def edit_files(
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
+            metadata = images.Metadata()
             if job.results:
                 shown, files, said = _drawn(editor, job, seed, fill)
                 notes += said
             else:
-                image, mask, sketch, color, notes = _layers(job)
+                image, mask, sketch, color, notes, metadata = _layers(job)
                 result = editor.edit(image, mask, sketch, color, seed)
-                shown, files = side_by_side(image, mask, sketch, color, result), {job.output: result}
+                shown, files = [], {job.output: result}
+                if concat:
+                    shown = side_by_side(image, mask, sketch, color, result)
             if concat:
                 files = {job.output: np.concatenate(shown, axis=1)}
+            if mark:
+                metadata = metadata.marked(images.MADE if job.results else images.EDITED)
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
-                _write(path, picture)
+                _write(path, picture, metadata)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

@@ -13,6 +13,12 @@ computed once when the shards are made, so that it can be seen that nothing slow
 
 `projection`: how fast Contextual GAN's search for z is (`tfsketch.projection`), many sketches in one call, against the
 plain loop that public code has: one sketch, one step a call. Its floor is that loop.
+
+`region`: exact region inference (`tfsketch.region_inference`) of SC-FEGAN's network, for holes of several sizes, a
+first edit and a next stroke in it. Its floor is the network as one graph, measured just before each of them.
+
+`latency`: from a stroke to the new picture, as the editor in the browser asks for it (`tfsketch.app`), by parts and by
+the clock, which is what a person waits for; what the browser takes itself is not in it. It has no floor.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
+import json
 import os
 import pathlib
 import tempfile
@@ -30,8 +37,8 @@ import numpy as np
 import skimage.data
 import tensorflow as tf
 
+from tfsketch import app, data, images, losses, models, prepare, region_inference, zoo
 from tfsketch import config as config_lib
-from tfsketch import data, images, losses, models, prepare, zoo
 from tfsketch import projection as projection_lib
 from tfsketch.conditions import colors, hand, masks, sketches
 from tfsketch.config import Config
@@ -46,6 +53,8 @@ LIGHT_JOINT = (
     "discriminator: {widths: [32, 64, 128, 256], norm: spectral}}, data: {sketch_probability: 1.0}}"
 )
 """What `projection` measures where no configuration is given: the networks of the light configuration."""
+PUBLISHED = "{system: sc_fegan, image_size: 512}"
+"""What `region` measures where no configuration is given: the published network."""
 _SLOW = 4.0
 """Milliseconds a picture above which a part should be computed once, if it can be."""
 _OWN_PICTURES = 24
@@ -425,9 +434,143 @@ def projection(
     return "\n".join(lines)
 
 
-BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {"pipeline": pipeline, "projection": projection}
+def _edits(side: int, hole: int) -> Iterator[tuple[str, list[Mapping[str, tf.Tensor]]]]:
+    """What is done to a picture, with the inputs that take turns so that each call finds the other's maps: two
+    photographs, for a first edit; one with a line across the hole and one without, for a next stroke."""
+    rng = np.random.default_rng(hole)
+    top = (side - hole) // 2
+    mask, line = np.zeros((1, side, side, 1), np.float32), np.zeros((1, side, side, 1), np.float32)
+    mask[:, top : top + hole, top : top + hole] = 1.0
+    line[:, side // 2, top : top + hole] = 1.0
+
+    def inputs() -> dict[str, np.ndarray]:
+        return {
+            "image": rng.uniform(-1, 1, (1, side, side, 3)).astype(np.float32),
+            "mask": mask,
+            "sketch": np.zeros_like(mask),
+            "color": np.zeros((1, side, side, 3), np.float32),
+            "noise": rng.standard_normal(mask.shape, np.float32),
+        }
+
+    first, second = inputs(), inputs()
+    for name, pair in (("first edit", (first, second)), ("next stroke", (first, first | {"sketch": line}))):
+        yield name, [{key: tf.constant(value) for key, value in given.items()} for given in pair]
+
+
+def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (64, 128, 256)) -> str:
+    """Exact region inference; see the module's docstring.
+
+    Args:
+      config: the experiment, whose network gets random weights: none that depend on them.
+      folder: not used; the pictures are noise.
+      seconds: by the clock, for each row; no fewer than 5 rounds.
+      holes: sides of the square holes, in pixels of the picture; the whole picture is measured too.
+
+    Raises:
+      ConfigError: another system.
+    """
+    del folder
+    if config.system != "sc_fegan":
+        raise ConfigError(f"system: expected sc_fegan for this benchmark, found {config.system}")
+    model, side = models.build(config), config.image_size
+    whole = tf.function(model)
+    rows = []
+    for hole in (*(hole for hole in holes if hole < side), side):
+        for name, pair in _edits(side, hole):
+            inference = region_inference.RegionInference(model)
+            apart = 0.0
+            for given in (*pair, *pair):  # also makes the graphs
+                apart = max(apart, float(tf.reduce_max(tf.abs(inference(given)["image"] - whole(given)["image"]))))
+            spent: list[tuple[_Spent, _Spent]] = []
+            start = time.perf_counter()
+            while len(spent) < 5 or time.perf_counter() - start < seconds:
+                given = pair[len(spent) % 2]
+                spent.append(tuple(_Spent.of(lambda: work(given)["image"].numpy(), 1) for work in (whole, inference)))
+            ratios = [
+                Spread.of([getattr(ours, of) / getattr(floor, of) for floor, ours in spent])
+                for of in ("processor", "clock")
+            ]
+            size = f"{hole} px" if hole < side else "whole picture"
+            cells = [cell for ratio in ratios for cell in ratio.cells(2)]
+            rows.append([f"{size}, {name}", *cells, f"{apart:.0e}"])
+    lines = [
+        f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; "
+        f"{model.count_params() / 1e6:.1f} M parameters, {side} px. Share of the whole network's time in the same run. "
+        "Made by `python -m tools.benchmark region`.",
+        "",
+        *_table(
+            [
+                "hole",
+                "processor time, of the whole network's",
+                "10 % - 90 %",
+                "by the clock",
+                "10 % - 90 %",
+                "largest difference",
+            ],
+            rows,
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = (128, 192, 256)) -> str:
+    """From a stroke to the new picture; see the module's docstring.
+
+    Args:
+      config: not used; it is the shipped model that is measured.
+      folder: not used; the picture is one of the editor's examples, at its own size and at 24 megapixels.
+      seconds: by the clock, for each row; no fewer than 5 strokes.
+      sides: working sides.
+    """
+    del config, folder
+    studio = app.Studio(zoo.SHIPPED[:1])
+    example = studio.example("fringe")
+    small = studio.picture(example["picture"])
+    large = dataclasses.replace(small, image=np.repeat(np.repeat(small.image, 10, axis=0), 10, axis=1)[:, :4800])
+    rows = []
+    cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
+    for name, picture, side in [*cases, ("4800 x 5120, working side 128", large, 128)]:
+        opened = studio.keep(picture)
+        drawn = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
+        spent: dict[str, list[float]] = {}
+        start = time.perf_counter()
+        number = 0
+        while number < 7 or time.perf_counter() - start < seconds:
+            line = {
+                "layer": "sketch",
+                "points": [[200 + number % 9 * 10, 130], [205 + number % 9 * 10, 180]],
+                "width": 2,
+            }
+            strokes = {"size": opened["preview"], "strokes": [*drawn, line]}
+            request = {"model": zoo.SHIPPED[0], "picture": opened["picture"], "strokes": strokes, "side": side}
+            begun = time.perf_counter()
+            answer = json.loads(json.dumps(studio.run(json.loads(json.dumps(request)))))
+            if number > 1:  # the first two make the graphs
+                whole = time.perf_counter() - begun
+                parts = {"whole": whole, **answer["seconds"], "JSON": whole - sum(answer["seconds"].values())}
+                for part, value in parts.items():
+                    spent.setdefault(part, []).append(1000.0 * value)
+            number += 1
+        spreads = {part: Spread.of(values) for part, values in spent.items()}
+        medians = [f"{spreads[part].median:.0f}" for part in ("strokes", "model", "encode", "JSON")]
+        rows.append([name, *spreads["whole"].cells(0), *medians])
+    lines = [
+        f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; shipped "
+        "model, ms by the clock from the page's request to its answer. Made by `python -m tools.benchmark latency`.",
+        "",
+        *_table(["photograph", "whole", "10 % - 90 %", "strokes", "edit", "to the preview's PNG", "JSON"], rows),
+    ]
+    return "\n".join(lines)
+
+
+BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {
+    "pipeline": pipeline,
+    "projection": projection,
+    "region": region,
+    "latency": latency,
+}
 """Name -> (experiment, folder of data, seconds) -> Markdown."""
-_EXPERIMENTS = {"pipeline": ALL_CONDITIONS, "projection": LIGHT_JOINT}
+_EXPERIMENTS = {"pipeline": ALL_CONDITIONS, "projection": LIGHT_JOINT, "region": PUBLISHED, "latency": ALL_CONDITIONS}
 
 
 def configuration(name: str, path: str = "", overrides: Sequence[str] = ()) -> Config:

@@ -10,12 +10,19 @@ from absl import app
 from tfsketch.errors import TfsketchError
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
-    """Runs a binary: a `TfsketchError` becomes one line on stderr and exit status 2."""
+def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
+    """Runs a binary: a `TfsketchError` becomes one line on stderr and exit status 2.
+
+    Args:
+      main: gets the name of the binary and the arguments that are no flags.
+      arguments: how many of those it takes at most.
+    """
 
     def guarded(argv: list[str]) -> int | None:
-        if len(argv) > 1:
+        if len(argv) > 1 and not arguments:
             raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
+        if len(argv) > 1 + arguments:
+            raise app.UsageError(f"expected at most {arguments} files beside flags, found {' '.join(argv[1:])!r}")
         try:
             return main(argv)
         except TfsketchError as error:

@@ -53,6 +53,8 @@ from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.models import cali_sketch, face_parser
+from tfsketch.models.sc_fegan import Generator
+from tfsketch.region_inference import RegionInference
 
 PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
@@ -279,6 +281,8 @@ class Editor:
         if feather is not None and not 0 <= feather < math.inf:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
         self._model, self._side, self._context, self._feather = model, int(side), context, feather
+        # The same picture, from less work: between strokes most of what the network looks at stays as it was.
+        self._network = RegionInference(model) if isinstance(model, Generator) else model
         self._parser: tf.keras.Model | None = None
 
     @property
@@ -474,7 +478,7 @@ class Editor:
             "noise": noise,
         }
         batch = data.to_vocabulary({key: layer[None] for key, layer in layers.items()})
-        return data.to_uint8(_finite(self._model(batch)["image"])[0, top : top + height, left : left + width])
+        return data.to_uint8(_finite(self._network(batch)["image"])[0, top : top + height, left : left + width])
 
     def _faded(
         self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], edge: int

@@ -6,11 +6,15 @@ a truncated file from a whole one, applies EXIF orientation and knows a picture'
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import pathlib
+import re
+import struct
 import tempfile
 import warnings
+import zlib
 from collections.abc import Sequence
 
 import cv2
@@ -24,6 +28,42 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 1_000_000_000
 """Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What Pillow may try on a file; a telephone's MPO is a JPEG to it. It knows forty formats more, one of which starts
+another program."""
+EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
+"""The IPTC's digital source types of a picture of which a network made a part, or all."""
+_SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
+_XMP = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What a file says of a photograph beside its pixels; empty where it says nothing."""
+
+    exif: bytes = b""
+    """A TIFF structure. Its orientation is the one that the pixels have been given, and it holds no thumbnail, which
+    would show the photograph before its edit."""
+    icc: bytes = b""
+    """The profile of RGB values."""
+    xmp: bytes = b""
+
+    def marked(self, source: str = EDITED) -> Metadata:
+        """The same with a digital source type, as the IPTC has it in XMP."""
+        value = _SOURCE_TYPE + source.encode()
+        xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
+        if b"DigitalSourceType" in xmp:
+            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda found: found.group(1) + value, xmp)
+        else:
+            said = (
+                b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+                b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
+            )
+            xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
+        return dataclasses.replace(self, xmp=xmp)
 
 
 def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -41,7 +81,7 @@ def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
     return found
 
 
-def _open(path: str | os.PathLike, data: bytes | None = None) -> Image.Image:
+def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> Image.Image:
     """The decoded picture, upright, in its own mode; from `data`, if given, and then `path` is only its name."""
     path = pathlib.Path(path)
     if data is None and not path.is_file():
@@ -52,10 +92,10 @@ def _open(path: str | os.PathLike, data: bytes | None = None) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
-            with Image.open(path if data is None else io.BytesIO(data)) as picture:
+            with Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS) as picture:
                 width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found {width} x {height}")
+                if width * height > most:
+                    raise ImageError(f"{path}: expected at most {most:,} pixels, found {width} x {height}")
                 # MPO is a telephone's JPEG with a second view behind a whole first one.
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
@@ -64,7 +104,7 @@ def _open(path: str | os.PathLike, data: bytes | None = None) -> Image.Image:
     except ImageError:
         raise
     except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
-        raise ImageError(f"{path}: expected at most {MAX_PIXELS:,} pixels, found more ({error})") from error
+        raise ImageError(f"{path}: expected at most {most:,} pixels, found more ({error})") from error
     except UnidentifiedImageError as error:
         # Pillow's text names the place of `data` in memory, and a report must be the same in every run.
         reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
@@ -94,6 +134,34 @@ def read_rgb(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
       ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
     """
     return np.asarray(_eight_bits(_open(path, data), path).convert("RGB"))
+
+
+def _metadata(picture: Image.Image) -> Metadata:
+    """What is kept of an upright picture's metadata; damaged parts are left out."""
+    try:
+        exif = picture.getexif()
+        exif.pop(0x0112, None)  # the orientation, which the pixels have now
+        details = exif.get_ifd(0x8769)
+        for tag, side in ((0xA002, picture.width), (0xA003, picture.height)):
+            if tag in details:
+                details[tag] = side
+        found = exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b""
+    except Exception:  # on damaged EXIF Pillow raises anything
+        found = b""
+    icc = picture.info.get("icc_profile") or b""
+    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    return Metadata(found, icc if icc[16:20] == b"RGB " else b"", xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def read_photograph(
+    path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS
+) -> tuple[np.ndarray, Metadata]:
+    """`read_rgb` of at most so many pixels, and what the file says beside.
+
+    A profile is kept only where it is one of RGB values. A TIFF's EXIF is not: it is one with the file's own structure.
+    """
+    picture = _open(path, data, most)
+    return np.asarray(_eight_bits(picture, path).convert("RGB")), _metadata(picture)
 
 
 def read_labels(path: str | os.PathLike) -> np.ndarray:
@@ -188,19 +256,34 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
         raise
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG."""
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def encode_png(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
+    """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG, with what is said beside."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     ok, data = cv2.imencode(".png", image)
     if not ok:
         raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
-    return data.tobytes()
+    data = data.tobytes()
+    if metadata is None:
+        return data
+    chunks = []
+    if metadata.icc:
+        chunks.append(_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(metadata.icc)))
+    if metadata.exif:
+        chunks.append(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
+    start = 33  # behind the signature and the header, before everything else
+    return b"".join([data[:start], *chunks, data[start:]])
 
 
-def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | None = None) -> None:
     """Writes a picture as PNG, atomically."""
-    write_bytes(path, encode_png(image))
+    write_bytes(path, encode_png(image, metadata))
 
 
 def cut_square(image: np.ndarray) -> np.ndarray:

@@ -161,17 +161,18 @@ class GatedConv2D(tf.keras.layers.Layer):
         self.gate_kernel = self.add_weight(name="gate_kernel", shape=kernel, initializer=_initializer(gated=False))
         self.gate_bias = self.add_weight(name="gate_bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters]."""
-        feature = self._conv(x, self.kernel, self.bias)
+    def call(self, x: tf.Tensor, padding: str = "SAME") -> tf.Tensor:
+        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters], or with the padding VALID what the kernel covers
+        whole: for a part of a map."""
+        feature = self._conv(x, self.kernel, self.bias, padding)
         feature = _NORMS[self.norm](feature)
         if self.activate:
             feature = tf.nn.leaky_relu(feature, LEAK)
-        return feature * tf.sigmoid(self._conv(x, self.gate_kernel, self.gate_bias))
+        return feature * tf.sigmoid(self._conv(x, self.gate_kernel, self.gate_bias, padding))
 
-    def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, padding: str) -> tf.Tensor:
         # bias_add and not +: the gradient of a broadcast sum is a generic reduction, several times slower in bfloat16.
-        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, "SAME", dilations=self.dilation), bias)
+        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, padding, dilations=self.dilation), bias)
 
 
 class GatedDeconv2D(tf.keras.layers.Layer):
@@ -199,20 +200,24 @@ class GatedDeconv2D(tf.keras.layers.Layer):
                 name="gate_w", shape=kernel, initializer=tf.keras.initializers.RandomNormal(0.0, 0.02)
             )
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """[B,H,W,C] -> [B,2H,2W,filters]."""
+    def call(self, x: tf.Tensor, padding: str = "SAME") -> tf.Tensor:
+        """[B,H,W,C] -> [B,2H,2W,filters], or with the padding VALID all that the kernel reaches,
+        [B,2(H-1)+kernel_size,2(W-1)+kernel_size,filters]: for a part of a map."""
         shape = tf.shape(x)
-        target = tf.stack([shape[0], 2 * shape[1], 2 * shape[2], self.filters])
+        more = self.kernel_size - 2 if padding == "VALID" else 0
+        target = tf.stack([shape[0], 2 * shape[1] + more, 2 * shape[2] + more, self.filters])
         # The static shape is set by hand: the dynamic one keeps any batch and size working (a fixed batch here is what
         # broke Keras ports of this network), but loses what the following layers' build needs.
-        static = [x.shape[0], *(s * 2 if s else None for s in x.shape[1:3]), self.filters]
-        feature = tf.ensure_shape(tf.nn.conv2d_transpose(x, self.w, target, 2, "SAME"), static)
-        feature = tf.nn.bias_add(feature, self.biases1)
+        static = [x.shape[0], *(s * 2 + more if s else None for s in x.shape[1:3]), self.filters]
+
+        def conv(kernel: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(tf.nn.conv2d_transpose(x, kernel, target, 2, padding), static)
+
+        feature = tf.nn.bias_add(conv(self.w), self.biases1)
         feature = tf.nn.leaky_relu(feature, LEAK)
         if self.self_gate:
             return feature * tf.sigmoid(feature)
-        gate = tf.ensure_shape(tf.nn.conv2d_transpose(x, self.gate_w, target, 2, "SAME"), static)
-        return feature * tf.sigmoid(tf.nn.bias_add(gate, self.biases2))
+        return feature * tf.sigmoid(tf.nn.bias_add(conv(self.gate_w), self.biases2))
 
 
 class SpectralConv2D(tf.keras.layers.Layer):

@@ -2,11 +2,13 @@
 
     python -m tools.benchmark pipeline
     python -m tools.benchmark projection
+    python -m tools.benchmark region
+    python -m tools.benchmark latency
     python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
 
 The first argument names the benchmark (see tfsketch/benchmark.py). Without --config `pipeline` measures all
-conditions at 256 px and `projection` the light networks; without --data `pipeline` draws on squares from scikit-image's
-photographs, and `projection` needs none.
+conditions at 256 px, `projection` the light networks and `region` the published one; without --data `pipeline` draws on
+squares from scikit-image's photographs, and the others need none.
 """
 
 import functools

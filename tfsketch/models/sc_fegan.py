@@ -15,7 +15,7 @@ network's arithmetic, by nearest-neighbour doubling before the same gated convol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -109,24 +109,45 @@ class Generator(tf.keras.Model):
           ImageError: H or W is known and is no such multiple.
         """
         del training  # nothing in this network depends on it
-        height, width = inputs["image"].shape[1:3]
+        self.check_size(inputs["image"].shape)
+        maps = self.encode(self.pack(inputs))
+        return self.composited(inputs, self.decode(self.dilate(maps[-1]), maps[:-1]))
+
+    def check_size(self, shape: tf.TensorShape) -> None:
+        """Raises `ImageError` where a side of [B,H,W,C] is known and is no multiple of the stride."""
+        height, width = shape[1:3]
         if (height or 0) % self.stride or (width or 0) % self.stride:
             raise ImageError(
                 f"expected a height and width that are multiples of {self.stride}, found {height} x {width}"
             )
-        packed = pack(inputs, self._empty_color)
-        x, skips = packed, [packed]
+
+    def pack(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """`pack` with this network's empty colour."""
+        return pack(inputs, self._empty_color)
+
+    def encode(self, packed: tf.Tensor) -> list[tf.Tensor]:
+        """[B,H,W,9] -> itself and every encoder stage's map, the largest first."""
+        maps = [packed]
         for layer in self.encoder:
-            x = layer(x)
-            skips.append(x)
-        skips.pop()
+            maps.append(layer(maps[-1]))
+        return maps
+
+    def dilate(self, x: tf.Tensor) -> tf.Tensor:
+        """The bottleneck: the encoder's last map through the dilated layers."""
         for layer in self.dilated:
             x = layer(x)
+        return x
+
+    def decode(self, x: tf.Tensor, skips: Sequence[tf.Tensor]) -> tf.Tensor:
+        """What `dilate` gives, and the other maps of `encode` -> the picture before the tanh, [B,H,W,3]."""
         for i, mixer in enumerate(self.mixers):
             x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
             skip = skips[-1 - i]
             x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1))
-        if self.to_rgb is not None:
-            x = self.to_rgb(x)
+        return x if self.to_rgb is None else self.to_rgb(x)
+
+    @staticmethod
+    def composited(inputs: Mapping[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The vocabulary's results, of what `decode` gives."""
         raw = tf.tanh(tf.cast(x, tf.float32))
         return {"raw": raw, "image": composite(raw, inputs["image"], inputs["mask"])}

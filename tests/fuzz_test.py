@@ -1,0 +1,223 @@
+"""Hostile inputs to the editor, to edits of files and to the app: each ends in a picture or in a message.
+
+A few dozen here; the environment variable TFSKETCH_FUZZ sets how many (1000 takes some minutes).
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+import os
+import pathlib
+import random
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.app_test import STROKES, ask, model_dirs, serving  # noqa: F401  (model_dirs is a fixture)
+from tfsketch import app, batch, images, zoo
+from tfsketch.editor import Editor
+from tfsketch.errors import TfsketchError
+
+COUNT = int(os.environ.get("TFSKETCH_FUZZ", "60"))
+SLOW = 60.0
+"""Seconds after which one input counts as a hang: far above anything seen, since other things run on a machine too."""
+
+_ODD = (
+    None, True, False, 0, -1, 1.5, 10**30, -(10**30), 1e308, math.nan, math.inf, "", "x" * 1000, "../../etc/passwd",
+    "\x00", "\ud800", [], [[]], {}, [None] * 50, {"a": {"b": []}}, [[1e308, -1e308]] * 3, list(range(300)),
+)  # fmt: skip
+
+
+def _file(rng: random.Random) -> bytes:
+    """A picture's file: whole, odd, damaged, or none at all."""
+    height, width = rng.choice([(60, 80), (1, 1), (1, 700), (90, 60), (60, 80)])
+    pixels = np.random.default_rng(rng.randrange(2**32)).integers(0, 256, (height, width, 4)).astype(np.uint8)
+    mode = rng.choice(["RGB", "RGBA", "L", "LA", "P", "CMYK", "1", "I;16", "I", "F", "YCbCr"])
+    picture = Image.fromarray(pixels).convert("L" if mode in ("I;16", "I", "F") else "RGB" if mode != "RGBA" else mode)
+    kind = rng.choice(["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "ICO"])
+    more = {"exif": rng.randbytes(rng.randrange(200))} if kind in ("PNG", "JPEG", "WEBP") and rng.random() < 0.3 else {}
+    if rng.random() < 0.3 and kind in ("PNG", "JPEG", "TIFF"):
+        more["icc_profile"] = rng.randbytes(rng.randrange(300))
+    buffer = io.BytesIO()
+    try:
+        picture.convert(mode).save(buffer, kind, **more)
+    except Exception:  # many modes have no such file
+        buffer = io.BytesIO()
+        picture.convert("RGB").save(buffer, "PNG")
+    data = bytearray(buffer.getvalue())
+    damage = rng.choice(["none", "none", "cut", "flip", "size", "noise", "empty", "twice"])
+    if damage == "cut":
+        data = data[: rng.randrange(len(data))]
+    elif damage == "flip":
+        for _ in range(rng.randrange(1, 30)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    elif damage == "size":  # a header that promises more than there is
+        at = rng.randrange(min(40, len(data) - 4))
+        data[at : at + 4] = rng.randbytes(4)
+    elif damage == "noise":
+        data = bytearray(rng.randbytes(rng.randrange(5000)))
+    elif damage == "empty":
+        data = bytearray()
+    elif damage == "twice":
+        data = data * 2
+    return bytes(data)
+
+
+def _tree(rng: random.Random, start):
+    """A plain tree with odd values in a few places, or gone."""
+    tree = copy.deepcopy(start)
+    for _ in range(rng.choice([0, 1, 1, 2, 5])):
+        at, where = tree, None
+        while isinstance(at, (dict, list)) and at and (where is None or rng.random() < 0.7):
+            parent, where = at, rng.choice(list(at) if isinstance(at, dict) else range(len(at)))
+            at = parent[where]
+        if where is None:
+            return rng.choice(_ODD)
+        if rng.random() < 0.2:
+            del parent[where]
+        elif rng.random() < 0.15 and isinstance(parent, dict):
+            parent[rng.choice(["extra", "size", "points", ""])] = rng.choice(_ODD)
+        else:
+            parent[where] = copy.deepcopy(rng.choice(_ODD))
+    return tree
+
+
+def _json(rng: random.Random, start) -> bytes:
+    text = json.dumps(_tree(rng, start)).encode()
+    how = rng.choice(["whole", "whole", "whole", "cut", "deep", "noise", "utf16"])
+    if how == "cut":
+        return text[: rng.randrange(len(text) + 1)]
+    if how == "deep":
+        return b'{"size":[1,1],"strokes":' + b"[" * 5000
+    if how == "noise":
+        return rng.randbytes(300)
+    return text.decode().encode("utf-16") if how == "utf16" else text
+
+
+def _array(rng: random.Random, channels: int):
+    """A layer as a caller might hand it over."""
+    height, width = rng.choice([*[(60, 80)] * 12, (80, 60), (1, 1), (0, 5), (1, 900)])
+    shape = (height, width, channels) if channels else (height, width)
+    values = np.random.default_rng(rng.randrange(2**32)).integers(0, 256, shape)
+    how = rng.choice([*["good"] * 12, "float", "nan", "int", "flat", "more", "odd", "strided", "bool"])
+    if how == "float":
+        return values / 255.0
+    if how == "nan":
+        return np.where(values > 200, np.nan, values)
+    if how == "int":
+        return values.astype(rng.choice([np.int64, np.uint16, np.int8]))
+    if how == "flat":
+        return values.astype(np.uint8).ravel()
+    if how == "more":
+        return values.astype(np.uint8)[None, ..., None]
+    if how == "odd":
+        return rng.choice([*_ODD, np.array(["a"]), np.array([object()]), object()])
+    if how == "strided":
+        return np.repeat(values.astype(np.uint8), 2, axis=0)[::-2]
+    return values > 128 if how == "bool" else values.astype(np.uint8)
+
+
+def _said(error: Exception) -> None:
+    assert isinstance(error, TfsketchError), repr(error)
+    assert len(str(error)) > 10
+
+
+@pytest.fixture(scope="module")
+def editor(model_dirs):  # noqa: F811
+    return Editor(zoo.load_model(model_dirs[0]))
+
+
+def test_arrays(editor):
+    rng = random.Random(1)
+    done = 0
+    for _ in range(COUNT):
+        image, mask = _array(rng, 3), _array(rng, 0)
+        sketch = _array(rng, 0) if rng.random() < 0.5 else None
+        color = _array(rng, 4) if rng.random() < 0.5 else None
+        seed = rng.choice([0, 7, 2**40, *_ODD[:10]])
+        started = time.perf_counter()
+        try:
+            result = editor.edit(image, mask, sketch, color, seed)
+        except TfsketchError as error:
+            _said(error)
+        else:
+            done += 1
+            kept = np.asarray(mask).reshape(result.shape[:2]) == 0
+            assert result.dtype == np.uint8 and (result[kept] == np.asarray(image)[kept]).all()
+        assert time.perf_counter() - started < SLOW
+    assert 0 < done < COUNT
+
+
+def test_files(editor, tmp_path):
+    rng = random.Random(2)
+    for number in range(COUNT):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / f"image{rng.choice(sorted(images.SUFFIXES))}").write_bytes(_file(rng))
+        given = {"image": str(next(folder.iterdir()))}
+        for what in ("mask", "sketch", "color"):
+            if rng.random() < (0.5 if what == "mask" else 0.2):
+                (folder / f"{what}.png").write_bytes(_file(rng))
+                given[what] = str(folder / f"{what}.png")
+        if rng.random() < 0.7:
+            (folder / "strokes.json").write_bytes(_json(rng, STROKES))
+            given["strokes"] = str(folder / "strokes.json")
+        started = time.perf_counter()
+        try:
+            jobs, skipped = batch.find_jobs(given.pop("image"), folder / "out.png", **given)
+        except TfsketchError as error:
+            _said(error)
+            continue
+        assert not skipped
+        (outcome,) = batch.edit_files(editor, jobs, rng.randrange(9))
+        assert time.perf_counter() - started < SLOW
+        written = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
+        if outcome.error is None:
+            assert written == ["out.png"] and images.read_rgb(folder / "out.png").ndim == 3
+        else:
+            _said(outcome.error)
+            assert not written
+
+
+def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    rng = random.Random(3)
+    studio = app.Studio(model_dirs)
+    good = io.BytesIO()
+    Image.new("RGB", (80, 60), (90, 120, 150)).save(good, "PNG")
+    answered: dict[int, int] = {}
+    with serving(studio) as port:
+        picture = studio.open(good.getvalue())["picture"]
+        for _ in range(COUNT):
+            what = rng.choice(["picture", "run", "run", "run", "file", "continue", "path"])
+            request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
+            started = time.perf_counter()
+            if what == "picture":
+                status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")
+            elif what == "path":
+                path = rng.choice(
+                    ["/api/pictures/..%2f..", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff"]
+                )
+                status, body = ask(port, path, rng.choice([None, b"", b"{}"]))
+            else:
+                status, body = ask(port, f"/api/{what}", _json(rng, request))
+            assert time.perf_counter() - started < SLOW
+            assert status in (200, 400, 404, 405), (what, status, body[:300])
+            if status == 400:
+                assert len(json.loads(body)["error"]) > 10
+            answered[status] = answered.get(status, 0) + 1
+        status, _ = ask(
+            port,
+            "/api/run",
+            {"model": model_dirs[0], "picture": studio.open(good.getvalue())["picture"], "strokes": STROKES},
+        )
+        assert status == 200  # still at work
+    studio.close()
+    assert answered[200] and answered[400]
+    assert not list(pathlib.Path(tmp_path).iterdir())  # nothing left on the disk
