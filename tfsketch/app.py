@@ -191,8 +191,8 @@ def _draw(editor: Editor, request: Request) -> list[Result]:
 
 
 def _complete(editor: Editor, request: Request) -> list[Result]:
-    seed, fill = request.seeds[0], 1.0 if request.fill is None else request.fill
-    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=fill)
+    seed = request.seeds[0]
+    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=request.fill)
     return [Result(drawing.image, seed, drawing.refined) for drawing in found]
 
 
