@@ -57,9 +57,10 @@ LOW = 0.85
 """Of the room that a sheet of paper leaves in the square, the share that lies above it."""
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
-_PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
+PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
-_MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
+MARGIN = 1.1
+"""The square is at least this much larger than the mask's box, where the picture is."""
 
 
 def _finite(drawn: Any) -> np.ndarray:
@@ -94,7 +95,7 @@ def crop_square(
         wanted = float(shorter)
     else:
         wanted = max(extent * (CONTEXT if context is None else context), side)
-    edge = math.ceil(max(min(wanted, shorter), min(extent * _MARGIN, longer)))
+    edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
     starts = []
     for length, start, part in zip(size, box[:2], box[2:]):
         start = start + (part - edge) // 2
@@ -288,8 +289,8 @@ class Editor:
         if self._parser is None:
             self._parser = zoo.load_model("face_parser")
         shares = face_parser.shares(self._parser, photographs)
-        found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in _PORTRAIT]
-        return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, _PORTRAIT.values()))))
+        found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in PORTRAIT]
+        return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
 
     def edit(
         self,
