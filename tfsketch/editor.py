@@ -181,6 +181,43 @@ def _rgba(value: Any) -> np.ndarray:
     return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
 
 
+def checked_layers(
+    image: Any, mask: Any, sketch: Any = None, color: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """What `Editor.edit` takes, checked: image, mask and sketch [H,W] uint8 in {0,1}, colour [H,W,4] uint8 or None.
+
+    Raises:
+      ImageError: see `Editor.edit`.
+    """
+    image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    mask = _binary(mask, "mask")
+    size = image.shape[:2]
+    sketch = None if sketch is None else _binary(sketch, "sketch")
+    color = None if color is None else _rgba(color)
+    for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
+        if layer is not None and layer.shape[:2] != size:
+            raise ImageError(
+                f"{what}: expected the picture's size, {size[1]} x {size[0]}, found {layer.shape[1]} x {layer.shape[0]}"
+            )
+    if not mask.any():
+        raise ImageError("mask: expected at least one erased pixel, found an empty mask")
+    return image, mask, sketch, color
+
+
+def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
+    """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
+
+    Raises:
+      ImageError, TfsketchError: see `Editor.draw`.
+    """
+    sketch = _binary(sketch, "sketch")
+    if not sketch.any():
+        raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+    if fill is not None and not 0 < fill <= 1:
+        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+    return sketch
+
+
 @dataclasses.dataclass(frozen=True)
 class Drawing:
     """What a model made of a sketch alone, at the sketch's size."""
@@ -264,11 +301,7 @@ class Editor:
         """
         if tuple(getattr(self._model, "takes", ())) != ("sketch",):
             raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
-        sketch = _binary(sketch, "sketch")
-        if not sketch.any():
-            raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-        if fill is not None and not 0 < fill <= 1:
-            raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+        sketch = checked_sketch(sketch, fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
         places = [place(size, self._side, one) for one in fills]
@@ -319,21 +352,11 @@ class Editor:
         """
         if "mask" not in getattr(self._model, "takes", ("mask",)):
             raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
-        image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-        mask = _binary(mask, "mask")
-        size = image.shape[:2]
-        sketch = np.zeros(size, np.uint8) if sketch is None else _binary(sketch, "sketch")
-        color = None if color is None else _rgba(color)
-        for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
-            if layer is not None and layer.shape[:2] != size:
-                raise ImageError(
-                    f"{what}: expected the picture's size, {size[1]} x {size[0]}, found "
-                    f"{layer.shape[1]} x {layer.shape[0]}"
-                )
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
-        if not mask.any():
-            raise ImageError("mask: expected at least one erased pixel, found an empty mask")
+        image, mask, sketch, color = checked_layers(image, mask, sketch, color)
+        size = image.shape[:2]
+        sketch = np.zeros(size, np.uint8) if sketch is None else sketch
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = (int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
         top, left, edge = crop_square(size, box, self._side, self._context)

@@ -31,3 +31,7 @@ class TrainingError(TfsketchError):
 
 class ExportError(TfsketchError):
     """A model cannot be exported so, or its export differs too much from it."""
+
+
+class ServingError(TfsketchError):
+    """A server cannot be reached, or refused a request."""

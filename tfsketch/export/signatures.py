@@ -29,11 +29,11 @@ SEARCH_STEPS = 200
 MEANINGS = {
     "image_bytes": "encoded picture, RGB; given as PNG or JPEG, returned as PNG",
     "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew; thresholded at 0.5",
-    "sketch_bytes": "PNG or JPEG, lines white on black, black on white or on transparency; where a photograph is edited, "
-    "of its size, and an empty string is no sketch",
+    "sketch_bytes": "PNG or JPEG, lines white on black, black on white or on transparency; where a photograph is "
+    "edited, of its size, and an empty string is no sketch",
     "color_bytes": "PNG of the picture's size, colour strokes on transparent or black paper; an empty string is none",
-    "fill": "share of the photograph that the paper takes: 1 for a drawing framed like a portrait, about 0.6 for a face "
-    "that fills its paper; 0 tries several and keeps the one that makes the surest face",
+    "fill": "share of the photograph that the paper takes: 1 for a drawing framed like a portrait, about 0.6 for a "
+    "face that fills its paper; 0 tries several and keeps the one that makes the surest face",
     "refined_bytes": "PNG, the lines as the model redrew them, black on white",
     "regions_bytes": "grey PNG of the picture's size, each level the number of a region",
     "image": "RGB in [-1,1] (level / 127.5 - 1)",
