@@ -21,6 +21,8 @@ from tfsketch import data, images
 from tfsketch.conditions import colors, sketches
 from tfsketch.errors import DataError
 
+COUNT = 20
+"""Edits that an export is measured with."""
 _PORTRAIT = (0, 100, 256)
 """Top, left and side of the face's square in scikit-image's portrait."""
 

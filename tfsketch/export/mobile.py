@@ -1,8 +1,8 @@
 """A model as a TensorFlow Lite file for phones.
 
-One file, one signature `edit`: pictures of one side, batch 1, the vocabulary's tensors in and out, the composite inside,
-built-in operations only. The file is a ZIP archive too, as TensorFlow Lite's files with metadata are: it carries
-`metadata.json`, which says shapes, ranges, meanings and order, and the model card (`unzip -p MODEL.tflite
+One file, one signature `edit`: pictures of one side, batch 1, the vocabulary's tensors in and out, the composite
+inside, built-in operations only. The file is a ZIP archive too, as TensorFlow Lite's files with metadata are: it
+carries `metadata.json`, which says shapes, ranges, meanings and order, and the model card (`unzip -p MODEL.tflite
 metadata.json`). With it and an interpreter, nothing else is needed to make an edit.
 
 Variants (`VARIANTS`): `float32`; `float16`, the default: weights of half the size, arithmetic in float32 or, on a GPU,
@@ -31,7 +31,7 @@ import re
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,6 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 """System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
 CALIBRATION = 32
 """Edits that `int8` is calibrated on."""
-EDITS = 20
-"""Edits that are measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,7 +268,8 @@ def export(
       name_or_dir: what `zoo.load_model` takes.
       output: a `.tflite` file for one variant, or a folder, which gets MODEL_VARIANT.tflite.
       variants: of `VARIANTS`.
-      folder: photographs or shards to calibrate and to measure with (`edits.photographs`); 52 for `int8`, 20 else.
+      folder: photographs or shards to calibrate and to measure with (`edits.photographs`); those of `int8`'s
+        calibration come after the measured ones.
 
     Returns:
       File -> what was measured, by every runtime.
@@ -285,10 +284,10 @@ def export(
         raise ExportError(f"{output}: expected a folder for several variants, found a file")
     model, source = zoo.load_model(name_or_dir), zoo.model_dir(name_or_dir)
     side = model.experiment.image_size
-    count = EDITS + (CALIBRATION if "int8" in variants else 0)
+    count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
     inputs = edits.conditions(model, edits.photographs(folder, side, count))
     measured, calibration = (
-        {key: value[part] for key, value in inputs.items()} for part in (slice(EDITS), slice(EDITS, None))
+        {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
     edit = _Edit(model)
     described = saved_model.describe(model, name_or_dir, {SIGNATURE: edit.graph})
@@ -307,6 +306,26 @@ def export(
         images.write_bytes(path, _with_files(content, extra))
         written[path] = found
     return written
+
+
+def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:
+    """What `export` measured, as Markdown."""
+    lines = [
+        "| file | MB | operations | largest difference | PSNR, dB | ms | run by |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for path, measured in written.items():
+        for one in measured:
+            count = sum(one.operations.values())
+            lines.append(
+                f"| `{path.name}` | {one.megabytes:.2f} | {count} | {one.difference:.1e} | {one.psnr:.1f} | "
+                f"{one.milliseconds:.0f} | {one.runtime} |"
+            )
+    for path, measured in written.items():
+        names = ", ".join(f"{name} {count}" for name, count in measured[0].operations.items())
+        verdict = " ".join(measured[0].not_on_gpu) or "nothing."
+        lines += ["", f"`{path.name}`: {names}. A GPU delegate cannot take: {verdict}"]
+    return "\n".join(lines)
 
 
 def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:

@@ -39,8 +39,6 @@ from tfsketch.export import edits, signatures
 MAX_DIFFERENCE = 1e-5
 """Largest difference between a network called here and the signature `tensors` of its SavedModel, on real edits."""
 _EXTRA = "assets.extra"
-_CHECKED = 4
-"""Edits that every export is checked with."""
 # Loads with nothing but TensorFlow, so that what is missing in the file is missed.
 _RUN = """
 import sys
@@ -208,16 +206,22 @@ def next_version(output: str | os.PathLike) -> int:
     return max(there, default=0) + 1
 
 
-def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, version: int | None = None) -> pathlib.Path:
+def export(
+    name_or_dir: str | os.PathLike,
+    output: str | os.PathLike,
+    version: int | None = None,
+    folder: str | os.PathLike = "",
+) -> pathlib.Path:
     """Writes a model as a version for TensorFlow Serving, and checks it in a process of its own.
 
     Args:
       name_or_dir: what `zoo.load_model` takes.
       output: the model's base folder, whose last part is the name that warmup requests carry.
       version: a whole number from 1; the next one by default.
+      folder: photographs or shards to check it with (`edits.photographs`).
 
     Returns:
-      `output`/`version`.
+      `output`/`version`; `difference` in its metadata is what the check found.
 
     Raises:
       ExportError: the version exists or is no version, or what was written differs by more than `MAX_DIFFERENCE`.
@@ -231,12 +235,16 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, version: i
     if final.exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
     model = zoo.load_model(name_or_dir)
+    inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     served = Served(model)
     output.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
     try:
         tf.saved_model.save(served, str(partial), signatures=served.graphs)
-        metadata = describe(model, name_or_dir, served.graphs) | {"version": version}
+        found = difference(model, partial, inputs)
+        if not found <= MAX_DIFFERENCE:
+            raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
+        metadata = describe(model, name_or_dir, served.graphs) | {"version": version, "difference": found}
         request = example_request(tuple(served.graphs["serving_default"].structured_input_signature[1]))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)
@@ -248,10 +256,6 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, version: i
         for name, text in texts.items():
             (extra / name).write_text(text, encoding="utf-8")
         shutil.copy(source / "config.yaml", extra / "config.yaml")
-        inputs = edits.conditions(model, edits.photographs("", model.experiment.image_size, _CHECKED))
-        found = difference(model, partial, inputs)
-        if not found <= MAX_DIFFERENCE:
-            raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
         os.chmod(partial, 0o755)
         try:
             os.rename(partial, final)
