@@ -55,7 +55,14 @@ def delegable() -> Iterator[None]:
 
 def _instance_statistics(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """(mean, 1 / deviation) of each channel of each picture, [B,1,1,C] float32."""
-    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), axes=[1, 2], keepdims=True)
+    full = tf.cast(x, tf.float32)
+    if _delegable:
+        # Line by line: TensorFlow Lite adds up one number after the other, and over a whole map that is too coarse.
+        mean = tf.reduce_mean(tf.reduce_mean(full, axis=2, keepdims=True), axis=1, keepdims=True)
+        square = tf.square(full - mean)
+        variance = tf.reduce_mean(tf.reduce_mean(square, axis=2, keepdims=True), axis=1, keepdims=True)
+    else:
+        mean, variance = tf.nn.moments(full, axes=[1, 2], keepdims=True)
     return mean, tf.math.rsqrt(variance + 1e-5)
 
 

@@ -33,12 +33,15 @@ _AREA_TOLERANCE = 1e-3
 
 def _text(*parts: Any) -> list[Any]:
     """The text of an assertion as one string, so that a server's message reads as it was written."""
-    return [tf.strings.join([part if isinstance(part, str) else tf.strings.as_string(part) for part in parts])]
+    words = [part if isinstance(part, str) or part.dtype == tf.string else tf.strings.as_string(part) for part in parts]
+    return [tf.strings.join(words)]
 
 
-def require(condition: tf.Tensor, *parts: Any) -> None:
-    """Fails with a text of strings and numbers where the condition does not hold."""
-    tf.debugging.Assert(condition, _text(*parts), name="require")
+def require(condition: tf.Tensor, value: tf.Tensor, *parts: Any) -> tf.Tensor:
+    """`value`, where the condition holds; else the graph fails with a text of strings and numbers. What is computed
+    from the returned value cannot fail first, with a text that names no field."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, _text(*parts))]):
+        return tf.identity(value)
 
 
 def _big_endian(data: tf.Tensor, start: int) -> tf.Tensor:
@@ -63,7 +66,8 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.name_scope(field):
         png, jpeg = tf.strings.substr(data, 0, 8) == PNG, tf.strings.substr(data, 0, 3) == JPEG
         length = tf.strings.length(data)
-        require((png & (length > 32)) | jpeg, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
+        known = (png & (length > 32)) | jpeg
+        data = require(known, data, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
 
         def size_of_png() -> tf.Tensor:
             return tf.stack([_big_endian(data, 20), _big_endian(data, 16)])
@@ -72,8 +76,9 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64)
 
         size = tf.cond(png, size_of_png, size_of_jpeg)
-        with tf.control_dependencies([_fits(field, size)]):
-            data = tf.identity(data)
+        pixels = tf.reduce_prod(size)
+        expected = f"{field}: expected 1 to {images.MAX_PIXELS} pixels, found "
+        data = require((pixels > 0) & (pixels <= images.MAX_PIXELS), data, expected, size[1], " x ", size[0])
 
         def from_png() -> tf.Tensor:
             return tf.io.decode_png(data, channels=4, name=f"{field}_png")
@@ -83,25 +88,26 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.concat([rgb, tf.fill([*tf.unstack(tf.shape(rgb)[:2]), 1], np.uint8(255))], axis=-1)
 
         rgba = tf.ensure_shape(tf.cond(png, from_png, from_jpeg), [None, None, 4])
+        # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
+        # bits as alpha: 1 for black and white.
+        depth = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8, fixed_length=1)[0], tf.int32)
+        filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
+        rgba = tf.cond(
+            png & tf.reduce_all(rgba[..., 3] == filler),
+            lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
+            lambda: rgba,
+        )
         # Colour types 4 and 6 have a channel of it; a palette's transparency shows in the pixels.
         kind = tf.strings.substr(data, 25, 1)
         transparent = png & ((kind == b"\x04") | (kind == b"\x06") | tf.reduce_any(rgba[..., 3] < 255))
         return rgba, transparent
 
 
-def _fits(field: str, size: tf.Tensor) -> tf.Operation:
-    pixels = tf.reduce_prod(size)
-    return tf.debugging.Assert(
-        (pixels > 0) & (pixels <= images.MAX_PIXELS),
-        _text(f"{field}: expected at most {images.MAX_PIXELS} pixels, found ", size[1], " x ", size[0]),
-    )
-
-
-def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> None:
-    """Fails unless a layer has the picture's height and width."""
+def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """`layer`, where it has the picture's height and width; else the graph fails."""
     found, wanted = tf.shape(layer)[:2], tf.shape(image)[:2]
     expected = (f"{field}: expected the picture's size, ", wanted[1], " x ", wanted[0])
-    require(tf.reduce_all(found == wanted), *expected, ", found ", found[1], " x ", found[0])
+    return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
 
 
 def _grey(rgba: tf.Tensor) -> tf.Tensor:

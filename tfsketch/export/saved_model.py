@@ -70,6 +70,11 @@ class Served(tf.Module):
         self.weights = list({id(v): v for graph in self.graphs.values() for v in graph.variables}.values())
 
 
+def inputs_of(graph: Any) -> dict[str, tf.TensorSpec]:
+    """What a concrete function takes, by name."""
+    return {spec.name: spec for spec in tf.nest.flatten(graph.structured_input_signature)}
+
+
 def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapping[str, Any]) -> dict[str, Any]:
     """What a program, or a person, has to know to call an export.
 
@@ -79,7 +84,7 @@ def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapp
 
     Returns:
       What becomes `metadata.json`: where the model comes from and, for every signature, each input's and output's
-      dtype, shape (null = any) and meaning, in the order of the call.
+      dtype, shape (null = any) and meaning.
     """
     origin = report.describe(name_or_dir, zoo.model_dir(name_or_dir))
 
@@ -104,7 +109,7 @@ def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapp
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "signatures": {
             name: {
-                "inputs": table(graph.structured_input_signature[1]),
+                "inputs": table(inputs_of(graph)),
                 "outputs": table(graph.structured_outputs),
             }
             for name, graph in graphs.items()
@@ -245,7 +250,7 @@ def export(
         if not found <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
         metadata = describe(model, name_or_dir, served.graphs) | {"version": version, "difference": found}
-        request = example_request(tuple(served.graphs["serving_default"].structured_input_signature[1]))
+        request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:

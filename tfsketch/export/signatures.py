@@ -69,7 +69,7 @@ _PICTURE = tf.TensorSpec([None], tf.string)
 def _levels(image: tf.Tensor) -> tf.Tensor:
     """[-1,1] -> whole levels of 0 to 255, float32: `data.to_uint8`."""
     finite = tf.reduce_all(tf.math.is_finite(image))
-    pictures.require(finite, "expected a model that draws finite values, found NaN or infinity in its result")
+    image = pictures.require(finite, image, "expected a model that draws finite values, found NaN or infinity")
     return pictures.rounded((image + 1.0) * 127.5)
 
 
@@ -106,18 +106,16 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
 
         def given() -> tuple[tf.Tensor, tf.Tensor]:
             rgba, transparent = pictures.decode(field, data)
-            pictures.same_size(field, rgba, image)
-            return rgba, transparent
+            return pictures.same_size(field, rgba, image), transparent
 
         return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
 
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
         image, rgba = pictures.decode("image_bytes", image_bytes)[0], pictures.decode("mask_bytes", mask_bytes)[0]
-        pictures.same_size("mask_bytes", rgba, image)
-        mask = pictures.mask_of(rgba)
-        pictures.require(tf.reduce_any(mask), "mask_bytes: expected at least one erased pixel, found an empty mask")
-        return image, mask
+        mask = pictures.mask_of(pictures.same_size("mask_bytes", rgba, image))
+        expected = "mask_bytes: expected at least one erased pixel, found an empty mask"
+        return image, pictures.require(tf.reduce_any(mask), mask, expected)
 
     def square_of(mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """The mask's box, the square around it, what of the square lies in the picture, and that part's working size,
@@ -197,8 +195,8 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
 def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
     """A sheet with at least one stroke: [H,W] bool."""
     sketch = pictures.sketch_of(pictures.decode("sketch_bytes", sketch_bytes)[0])
-    pictures.require(tf.reduce_any(sketch), "sketch_bytes: expected at least one stroke, found an empty sheet")
-    return sketch
+    expected = "sketch_bytes: expected at least one stroke, found an empty sheet"
+    return pictures.require(tf.reduce_any(sketch), sketch, expected)
 
 
 def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
@@ -250,12 +248,9 @@ def drawing(model: tf.keras.Model) -> dict[str, Signature]:
     fills = tf.constant(editor.FILLS)
 
     def draw(sketch_bytes: tf.Tensor, fill: tf.Tensor) -> Outputs:
-        wrong = tf.reduce_any(~((fill >= 0.0) & (fill <= 1.0)))
-        pictures.require(
-            ~wrong,
-            "fill: expected shares of 0 to 1, found ",
-            tf.strings.reduce_join(tf.strings.as_string(fill), separator=", "),
-        )
+        valid = tf.reduce_all((fill >= 0.0) & (fill <= 1.0))
+        found = tf.strings.reduce_join(tf.strings.as_string(fill), separator=", ")
+        fill = pictures.require(valid, fill, "fill: expected shares of 0 to 1, found ", found)
         open_ = fill == 0.0
         tries = tf.where(tf.reduce_any(open_), len(editor.FILLS), 1)
         # Pictures whose place is given take all tries at that place, where others of the batch need them.
