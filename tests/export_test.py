@@ -90,9 +90,9 @@ def test_a_bad_request_is_told_by_its_field(serve):
     empty = images.encode_png(np.zeros((32, 32), np.uint8))
     for field, value, text in (
         ("image_bytes", b"no picture", "expected a PNG or JPEG picture"),
-        ("mask_bytes", other["mask_bytes"], "expected the picture's size, 32 x 32, found 76 x 100"),
+        ("mask_bytes", other["mask_bytes"], "expected the size of the picture, 32 x 32, found 76 x 100"),
         ("mask_bytes", empty, "at least one erased pixel"),
-        ("sketch_bytes", other["sketch_bytes"], "expected the picture's size"),
+        ("sketch_bytes", other["sketch_bytes"], "expected the size of the picture"),
         ("color_bytes", good["color_bytes"][:-30], ""),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=field) as raised:

@@ -289,8 +289,7 @@ def export(
     measured, calibration = (
         {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
-    edit = _Edit(model)
-    described = saved_model.describe(model, name_or_dir, {SIGNATURE: edit.graph})
+    described = saved_model.describe(model, name_or_dir, {SIGNATURE: _Edit(model).graph})
     written = {}
     plain = convert(model, "float32")
     for variant in variants:
@@ -300,12 +299,22 @@ def export(
         for one in found:
             if one.problem():
                 raise ExportError(f"{path}: expected {one.problem()} ({variant}, run by {one.runtime})")
-        extra = {METADATA: json.dumps(described | {"variant": variant}, indent=2)}
+        extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
         if (source / "README.md").is_file():
             extra["README.md"] = (source / "README.md").read_text(encoding="utf-8")
         images.write_bytes(path, _with_files(content, extra))
         written[path] = found
     return written
+
+
+def _ordered(described: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Metadata whose inputs and outputs stand in the order of the file's tensors, for callers that have no names."""
+    runner = tf.lite.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    signature = {}
+    for side, details in (("inputs", runner.get_input_details()), ("outputs", runner.get_output_details())):
+        rows = described["signatures"][SIGNATURE][side]
+        signature[side] = sorted(rows, key=lambda row: details[row["name"]]["index"])
+    return described | {"signatures": {SIGNATURE: signature}}
 
 
 def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:

@@ -106,7 +106,7 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """`layer`, where it has the picture's height and width; else the graph fails."""
     found, wanted = tf.shape(layer)[:2], tf.shape(image)[:2]
-    expected = (f"{field}: expected the picture's size, ", wanted[1], " x ", wanted[0])
+    expected = (f"{field}: expected the size of the picture, ", wanted[1], " x ", wanted[0])
     return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
 
 
