@@ -46,7 +46,17 @@ FIRST = '; python_version < "3.12"'
 CURRENT = '; python_version >= "3.12"'
 
 # Binaries of tools/, by module name.
-BINARIES = ["benchmark", "conditions", "convert_sc_fegan", "data_worker", "edit", "evaluate", "prepare_data", "train"]
+BINARIES = [
+    "benchmark",
+    "conditions",
+    "convert_sc_fegan",
+    "data_worker",
+    "edit",
+    "evaluate",
+    "export",
+    "prepare_data",
+    "train",
+]
 
 
 def version() -> str:
@@ -74,7 +84,7 @@ setup(
     package_dir={"tfsketch.configs": "configs"},
     package_data={
         "tfsketch": ["*.json"],
-        "tfsketch.configs": ["*.txt", "*.yaml"],
+        "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
     },
     # Else BUILD files and Python caches that lie beside the data would be shipped too.
@@ -93,6 +103,9 @@ setup(
         "beam": ["apache-beam>=2.60"],
         # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
+        # Export runs its files by LiteRT too, the runtime of phones.
+        "mobile": ["ai-edge-litert>=1.4"],
+        # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
         "dev": ["pytest>=8", "ruff>=0.12"],
     },

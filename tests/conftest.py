@@ -12,7 +12,6 @@ import tensorflow as tf
 import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
 from tfsketch import config as config_lib
 from tfsketch import images, models, prepare, zoo
-from tfsketch.export import saved_model
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
@@ -120,6 +119,8 @@ def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The same, exported: the base folder of its version 1."""
+    from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
+
     base = tmp_path_factory.mktemp("models") / "tiny"
     saved_model.export(editing_folder, base)
     return base
