@@ -52,6 +52,9 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "face_parser": ("probabilities",),
 }
 """System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
+_NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT")
+"""What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit, and the
+statistics of instance norms, whose squares 8 bits cannot hold."""
 CALIBRATION = 32
 """Edits that `int8` is calibrated on."""
 
@@ -140,8 +143,7 @@ def convert(model: tf.keras.Model, variant: str, calibration: Mapping[str, np.nd
             converter.representative_dataset = examples
         try:
             if variant == "int8":
-                # The composite stays in float32, so that what was not erased is the input, bit for bit.
-                options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["GREATER", "SELECT_V2"])
+                options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(_NEVER_INT8))
                 return tf.lite.experimental.QuantizationDebugger(
                     converter=converter, debug_dataset=examples, debug_options=options
                 ).get_nondebug_quantized_model()
