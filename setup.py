@@ -105,6 +105,8 @@ setup(
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
         # Export runs its files by LiteRT too, the runtime of phones.
         "mobile": ["ai-edge-litert>=1.4"],
+        # onnx from 1.18 on wants an ml_dtypes that TensorFlow 2.15 does not run with, though it does not say so.
+        "onnx": ["tf2onnx>=1.16,<2" + FIRST, "onnx>=1.15,<1.18" + FIRST, "onnxruntime>=1.16" + FIRST],
         # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
         "dev": ["pytest>=8", "ruff>=0.12"],

@@ -170,3 +170,15 @@ def test_the_mobile_setting_keeps_its_budgets():
         "CONCATENATION", "CONV_2D", "GREATER", "LEAKY_RELU", "LOGISTIC", "MUL", "RESIZE_NEAREST_NEIGHBOR", "SELECT_V2",
         "SUB", "TANH",
     }  # fmt: skip
+
+
+def test_an_onnx_file_is_the_network(editing_folder, tmp_path, monkeypatch):
+    for name in ("tf2onnx", "onnxruntime"):
+        pytest.importorskip(name)
+    from tfsketch.export import onnx
+
+    assert onnx.export(editing_folder, tmp_path / "tiny.onnx") < 1e-4
+    monkeypatch.setattr(onnx, "_NEEDED", ("no_such_package",))
+    with pytest.raises(ExportError, match="the extra `onnx` .*found no no_such_package"):
+        onnx.export(editing_folder, tmp_path / "other.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]

@@ -3,9 +3,10 @@
     python -m tools.export --model=sc_fegan --output=models/sc_fegan
     python -m tools.export --model=sc_fegan --format=tflite --output=sc_fegan.tflite
     python -m tools.export --model=sc_fegan --format=tflite --variant=all --output=mobile --data=photographs
+    python -m tools.export --model=sc_fegan --format=onnx --output=sc_fegan.onnx
 
 saved_model writes OUTPUT/VERSION, whole or not at all, and never over another. tflite writes one file, or a folder of
-them. Both are measured before they get their names, on edits of --data (by default of scikit-image's portrait), and an
+them. All are measured before they get their names, on edits of --data (by default of scikit-image's portrait), and an
 export that differs too much from the model is an error.
 """
 
@@ -16,12 +17,14 @@ from absl import flags
 
 from tfsketch import cli, zoo
 from tfsketch.evaluation import report
-from tfsketch.export import mobile, saved_model
+from tfsketch.export import mobile, onnx, saved_model
 
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
-_FORMAT = flags.DEFINE_enum("format", "saved_model", ["saved_model", "tflite"], "For a server, or for phones.")
+_FORMAT = flags.DEFINE_enum(
+    "format", "saved_model", ["saved_model", "tflite", "onnx"], "For a server, for phones, or as ONNX."
+)
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Base folder of the versions; for tflite a .tflite file or a folder.", required=True
+    "output", None, "Base folder of the versions; a .tflite file or a folder; a .onnx file.", required=True
 )
 _VERSION = flags.DEFINE_integer("version", None, "Of a SavedModel; by default the next one.", lower_bound=1)
 _VARIANT = flags.DEFINE_enum("variant", "float16", [*mobile.VARIANTS, "all"], "Of a TensorFlow Lite file.")
@@ -36,6 +39,10 @@ def _main(argv: list[str]) -> None:
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
         names = ", ".join(f"`{name}`" for name in metadata["signatures"])
         text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
+    elif _FORMAT.value == "onnx":
+        path = _OUTPUT.value
+        found = onnx.export(_MODEL.value, path, _DATA.value)
+        text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
     else:
         variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
         text = mobile.table(mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value))

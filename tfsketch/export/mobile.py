@@ -87,7 +87,7 @@ class Measured:
         return "" if self.psnr >= limit else f"at least {limit:g} dB, found {self.psnr:.1f}"
 
 
-class _Edit(tf.Module):
+class Edit(tf.Module):
     """The signature `edit` of a model, with static shapes."""
 
     def __init__(self, model: tf.keras.Model):
@@ -123,7 +123,7 @@ def convert(model: tf.keras.Model, variant: str, calibration: Mapping[str, np.nd
     """
     if variant not in VARIANTS:
         raise ExportError(f"variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
-    edit = _Edit(model)
+    edit = Edit(model)
     with tempfile.TemporaryDirectory(prefix="tfsketch-edit-") as scratch, _quiet():
         tf.saved_model.save(edit, scratch, signatures={SIGNATURE: edit.graph})
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=[SIGNATURE])
@@ -291,7 +291,7 @@ def export(
     measured, calibration = (
         {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
-    described = saved_model.describe(model, name_or_dir, {SIGNATURE: _Edit(model).graph})
+    described = saved_model.describe(model, name_or_dir, {SIGNATURE: Edit(model).graph})
     written = {}
     plain = convert(model, "float32")
     for variant in variants:
