@@ -1,8 +1,8 @@
 """A model as an ONNX file, for the many runtimes that read one; the extra `onnx`.
 
 The same graph as the signature `edit` of a TensorFlow Lite file (`mobile`): static shapes, batch 1, the vocabulary's
-tensors in, the composite inside. Outputs are called `out_image` and so on, because ONNX has one room of names for inputs
-and outputs. tf2onnx converts, in a process of its own, and ONNX Runtime checks the file before it is written.
+tensors in, the composite inside. Outputs are called `out_image` and so on, because ONNX has one room of names for
+inputs and outputs. tf2onnx converts, in a process of its own, and ONNX Runtime checks the file before it is written.
 """
 
 from __future__ import annotations
