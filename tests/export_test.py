@@ -138,10 +138,6 @@ def test_warmup_requests_are_the_servers_protos_and_can_be_answered(served_folde
     assert [images.read_rgb("found", png).shape for png in serve(rows)] == [(256, 256, 3), (192, 192, 3)]
 
 
-def _versions(base):
-    return sorted(p.name for p in base.iterdir() if p.name.isdigit())
-
-
 def test_versions_count_on_and_are_never_written_over(served_folder, editing_folder, tmp_path, monkeypatch):
     assert saved_model.next_version(tmp_path) == saved_model.next_version(tmp_path / "none") == 1
     for name in ("2", "10", "x", ".partial-3"):
@@ -262,11 +258,7 @@ def test_a_search_is_the_projections(monkeypatch):
 
 
 def test_every_system_has_signatures_and_every_name_a_meaning(served_folder):
-    assert set(signatures.SYSTEMS) == set(models.EXPORTED)
-    names = {
-        key
-        for table in (EDITS and json.loads((served_folder / "metadata.json").read_text())["signatures"]).values()
-        for side in ("inputs", "outputs")
-        for key in (i["name"] for i in table[side])
-    }
-    assert names <= set(signatures.MEANINGS)
+    assert set(zoo.SHIPPED) <= set(signatures.SYSTEMS) <= set(models.EXPORTED)
+    metadata = json.loads((served_folder / "metadata.json").read_text())
+    rows = [row for one in metadata["signatures"].values() for row in one["inputs"] + one["outputs"]]
+    assert rows and all(row["meaning"] == signatures.MEANINGS[row["name"]] for row in rows)

@@ -62,8 +62,11 @@ class Served(tf.Module):
 
     def __init__(self, model: tf.keras.Model):
         super().__init__(name="served")
+        system = model.experiment.system
+        if system not in signatures.SYSTEMS:
+            raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
         self.graphs = {}
-        described = signatures.SYSTEMS[model.experiment.system](model)  # holds networks beside the model
+        described = signatures.SYSTEMS[system](model)  # holds networks beside the model
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
