@@ -109,6 +109,9 @@ def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypa
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
         mobile.export(editing_folder, path)
     assert list(tmp_path.iterdir()) == []
+    found = mobile.export(editing_folder, tmp_path / "several", ("float32", "float16"))
+    assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
+    assert "`tiny_float16.tflite` differs too much and is not written." in mobile.table(found)
     with pytest.raises(ExportError, match="a folder for several variants"):
         mobile.export(editing_folder, path, ("float16", "int8"))
 

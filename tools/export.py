@@ -7,7 +7,8 @@
 
 saved_model writes OUTPUT/VERSION, whole or not at all, and never over another. tflite writes one file, or a folder of
 them. All are measured before they get their names, on edits of --data (by default of scikit-image's portrait), and an
-export that differs too much from the model is an error.
+export that differs too much from the model is an error; of several variants the others are written, and the exit status
+is 1.
 """
 
 import json
@@ -32,8 +33,9 @@ _DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to cali
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
 
 
-def _main(argv: list[str]) -> None:
+def _main(argv: list[str]) -> int:
     del argv
+    failed = False
     if _FORMAT.value == "saved_model":
         path = saved_model.export(_MODEL.value, _OUTPUT.value, _VERSION.value, _DATA.value)
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
@@ -45,11 +47,13 @@ def _main(argv: list[str]) -> None:
         text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
     else:
         variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
-        text = mobile.table(mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value))
-        path = _OUTPUT.value
+        written = mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value)
+        text, path = mobile.table(written), _OUTPUT.value
+        failed = any(one.problem() for measured in written.values() for one in measured)
     print(f"{text}\n{path}")
     if _MARKDOWN.value:
         report.write_section(_MARKDOWN.value, f"{pathlib.Path(_MODEL.value).name}_{_FORMAT.value}", text)
+    return 1 if failed else 0
 
 
 def main() -> None:

@@ -274,10 +274,10 @@ def export(
         calibration come after the measured ones.
 
     Returns:
-      File -> what was measured, by every runtime.
+      File -> what was measured, by every runtime. Of several variants, those with a `problem` are not written.
 
     Raises:
-      ExportError: see `convert`, or a file differs too much; it is then not written.
+      ExportError: see `convert`, or the only variant differs too much; it is then not written.
       WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read.
     """
     output = pathlib.Path(output)
@@ -298,14 +298,16 @@ def export(
         content = plain if variant == "float32" else convert(model, variant, calibration)
         found = measure(model, variant, content, plain, measured)
         path = output if single else output / f"{described['model']}_{variant}.tflite"
-        for one in found:
-            if one.problem():
-                raise ExportError(f"{path}: expected {one.problem()} ({variant}, run by {one.runtime})")
+        written[path] = found
+        problem = "; ".join(f"{one.problem()} ({variant}, run by {one.runtime})" for one in found if one.problem())
+        if problem and len(variants) == 1:
+            raise ExportError(f"{path}: expected {problem}")
+        if problem:
+            continue
         extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
         if (source / "README.md").is_file():
             extra["README.md"] = (source / "README.md").read_text(encoding="utf-8")
         images.write_bytes(path, _with_files(content, extra))
-        written[path] = found
     return written
 
 
@@ -333,6 +335,9 @@ def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:
                 f"{one.milliseconds:.0f} | {one.runtime} |"
             )
     for path, measured in written.items():
+        if any(one.problem() for one in measured):
+            lines += ["", f"`{path.name}` differs too much and is not written."]
+            continue
         names = ", ".join(f"{name} {count}" for name, count in measured[0].operations.items())
         verdict = " ".join(measured[0].not_on_gpu) or "nothing."
         lines += ["", f"`{path.name}`: {names}. A GPU delegate cannot take: {verdict}"]
