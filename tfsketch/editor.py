@@ -67,9 +67,10 @@ FREE_HAND = 0.7
 """What `Editor.complete` takes a sketch to fill; of 1, 0.85, 0.7 and 0.6 it suited nine free-hand faces best."""
 PEN = 2
 """Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
-_PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
+PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
-_MARGIN = 1.1  # the square is at least this much larger than the mask's box, where the picture is
+MARGIN = 1.1
+"""The square is at least this much larger than the mask's box, where the picture is."""
 
 
 def _finite(drawn: Any) -> np.ndarray:
@@ -104,7 +105,7 @@ def crop_square(
         wanted = float(shorter)
     else:
         wanted = max(extent * (CONTEXT if context is None else context), side)
-    edge = math.ceil(max(min(wanted, shorter), min(extent * _MARGIN, longer)))
+    edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
     starts = []
     for length, start, part in zip(size, box[:2], box[2:]):
         start = start + (part - edge) // 2
@@ -188,22 +189,9 @@ def _binary(value: Any, what: str) -> np.ndarray:
     return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
 
 
-def _strokes(value: Any) -> np.ndarray:
-    """A sketch as [H,W] uint8 in {0,1} with at least one stroke."""
-    sketch = _binary(value, "sketch")
-    if not sketch.any():
-        raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-    return sketch
-
-
 def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
-
-
-def _check_fill(fill: float) -> None:
-    if not 0 < fill <= 1:
-        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
 
 
 def _rgba(value: Any) -> np.ndarray:
@@ -212,6 +200,43 @@ def _rgba(value: Any) -> np.ndarray:
     if array.shape[2] == 4:
         return array
     return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
+
+
+def checked_layers(
+    image: Any, mask: Any, sketch: Any = None, color: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """What `Editor.edit` takes, checked: image, mask and sketch [H,W] uint8 in {0,1}, colour [H,W,4] uint8 or None.
+
+    Raises:
+      ImageError: see `Editor.edit`.
+    """
+    image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    mask = _binary(mask, "mask")
+    size = image.shape[:2]
+    sketch = None if sketch is None else _binary(sketch, "sketch")
+    color = None if color is None else _rgba(color)
+    for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
+        if layer is not None and layer.shape[:2] != size:
+            raise ImageError(
+                f"{what}: expected the picture's size, {size[1]} x {size[0]}, found {layer.shape[1]} x {layer.shape[0]}"
+            )
+    if not mask.any():
+        raise ImageError("mask: expected at least one erased pixel, found an empty mask")
+    return image, mask, sketch, color
+
+
+def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
+    """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
+
+    Raises:
+      ImageError, TfsketchError: see `Editor.draw`.
+    """
+    sketch = _binary(sketch, "sketch")
+    if not sketch.any():
+        raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+    if fill is not None and not 0 < fill <= 1:
+        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+    return sketch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -330,14 +355,12 @@ class Editor:
         _check_seed(seed)
         if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= projection.CANDIDATES:
             raise TfsketchError(f"results: expected 1 to {projection.CANDIDATES}, found {results!r}")
-        fill = FREE_HAND if fill is None else fill
-        _check_fill(fill)
         side = self._side
         sheet, known = (slice(0, side), slice(0, side)), {}
         if image is None:
-            sketch = _strokes(sketch)
+            sketch = checked_sketch(sketch, fill)
             size = sketch.shape[:2]
-            top, left, height, width = place(size, side, fill)
+            top, left, height, width = place(size, side, FREE_HAND if fill is None else fill)
             sheet = (slice(top, top + height), slice(left, left + width))
             seen = np.zeros((side, side), np.uint8)
             seen[sheet] = _resize_ink(sketch, (height, width))
@@ -369,9 +392,7 @@ class Editor:
         """
         if not self.draws:
             raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
-        sketch = _strokes(sketch)
-        if fill is not None:
-            _check_fill(fill)
+        sketch = checked_sketch(sketch, fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
         places = [place(size, self._side, one) for one in fills]
@@ -392,8 +413,8 @@ class Editor:
         if self._parser is None:
             self._parser = zoo.load_model("face_parser")
         shares = face_parser.shares(self._parser, photographs)
-        found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in _PORTRAIT]
-        return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, _PORTRAIT.values()))))
+        found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in PORTRAIT]
+        return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
 
     def edit(
         self,
@@ -422,20 +443,10 @@ class Editor:
         """
         if "mask" not in getattr(self._model, "takes", ("mask",)):
             raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
-        image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-        mask = _binary(mask, "mask")
-        size = image.shape[:2]
-        sketch = np.zeros(size, np.uint8) if sketch is None else _binary(sketch, "sketch")
-        color = None if color is None else _rgba(color)
-        for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
-            if layer is not None and layer.shape[:2] != size:
-                raise ImageError(
-                    f"{what}: expected the picture's size, {size[1]} x {size[0]}, found "
-                    f"{layer.shape[1]} x {layer.shape[0]}"
-                )
         _check_seed(seed)
-        if not mask.any():
-            raise ImageError("mask: expected at least one erased pixel, found an empty mask")
+        image, mask, sketch, color = checked_layers(image, mask, sketch, color)
+        size = image.shape[:2]
+        sketch = np.zeros(size, np.uint8) if sketch is None else sketch
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = (int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
         top, left, edge = crop_square(size, box, self._side, self._context)

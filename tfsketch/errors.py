@@ -27,3 +27,11 @@ class WeightsError(TfsketchError):
 
 class TrainingError(TfsketchError):
     """Training cannot go on: a loss or a gradient is not finite, or the run folder is another experiment's."""
+
+
+class ExportError(TfsketchError):
+    """A model cannot be exported so, or its export differs too much from it."""
+
+
+class ServingError(TfsketchError):
+    """A server cannot be reached, or refused a request."""

@@ -190,6 +190,49 @@ def _search(
     return {"z": end["best"], "steps": end["steps"], "curve": curve.gather(tf.range(done))}
 
 
+def search(
+    model: ContextualGan,
+    half: str,
+    known: tf.Tensor,
+    z: tf.Tensor,
+    *,
+    steps: int,
+    perceptual: float = 0.01,
+    epsilon: float = 1e-3,
+) -> dict[str, tf.Tensor]:
+    """The search of `project` as operations of a graph, for an export: momentum from the best candidate, no stop.
+
+    Args:
+      model: the trained networks.
+      half: the known half, `sketch` or `image`.
+      known: [B,H,W,1 or 3], its pictures.
+      z: [B,N,Z] in [-1,1], the candidates of each.
+      steps: of every search.
+      perceptual, epsilon: see `project`.
+
+    Returns:
+      `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
+    """
+    known = model.soften(known) if half == "sketch" else known
+    count, drawn = tf.shape(z)[0], tf.shape(z)[1]
+    first = _rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(known, drawn, axis=0))
+    best = tf.argmin(tf.reshape(first, [count, drawn]), axis=1)
+    numbers = {"steps": tf.constant(steps), "patience": tf.constant(steps + 2)} | {
+        key: tf.constant(value, tf.float32)
+        for key, value in (
+            ("learning_rate", RATES["momentum"]),
+            ("momentum", 0.9),
+            ("perceptual", perceptual),
+            ("tolerance", 0.0),
+        )
+    }
+    start = tf.gather(z, best, batch_dims=1)
+    found = _search(model, half, "momentum", perceptual > 0, epsilon, start, known, numbers)["z"]
+    judged = _judge(model, half, epsilon, found, known)
+    loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
+    return {"sketch": judged["sketch"], "image": judged["image"], "z": found, "loss": loss}
+
+
 def _checked(model: ContextualGan, sketch: np.ndarray | None, image: np.ndarray | None) -> tuple[str, np.ndarray]:
     """The known half's name and its pictures [S,H,W,C] float32.
 

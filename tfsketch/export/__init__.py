@@ -1,0 +1,1 @@
+"""Models for TensorFlow Serving and for phones: see `signatures`, `saved_model` and `mobile`."""

@@ -1,0 +1,77 @@
+"""Real edits to calibrate and to measure exports with: photographs, and conditions drawn for them as in training.
+
+Conditions come from the model's own experiment (its masks, colours and hand), with two exceptions, so that any folder
+of photographs will do and nothing needs to be installed or parsed first: lines are Canny's, and there are no face
+regions. Everything is a function of the photographs and their order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import skimage.data
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import data, images
+from tfsketch.conditions import colors, sketches
+from tfsketch.errors import DataError
+
+COUNT = 20
+"""Edits that an export is measured with."""
+_PORTRAIT = (0, 100, 256)
+"""Top, left and side of the face's square in scikit-image's portrait."""
+
+
+def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
+    """[count,side,side,3] uint8: the first pictures of a folder of photographs or shards, or, where `folder` is empty,
+    squares around the face in scikit-image's portrait.
+
+    Raises:
+      DataError, ImageError: no or too few pictures, or shards of another size.
+    """
+    if not folder:
+        rng, portrait, (top, left, edge) = np.random.default_rng(0), skimage.data.astronaut(), _PORTRAIT
+        squares = []
+        for number in range(count):
+            size = edge if number == 0 else int(edge * rng.uniform(0.8, 1.2))
+            y, x = (0, 0) if number == 0 else rng.integers(0, 24, 2)
+            square = images.center_square(portrait[top + y : top + y + size, left + x : left + x + size], side)
+            squares.append(square[:, ::-1] if number % 2 else square)
+        return np.stack(squares)
+    bare = config_lib.Config(
+        image_size=side,
+        data=config_lib.DataConfig(cache=False),
+        sketch=config_lib.SketchConfig(style="canny"),
+        prepare=config_lib.PrepareConfig(regions="none", duplicates=-1),
+    )
+    with tempfile.TemporaryDirectory(prefix="tfsketch-edits-") as scratch:
+        shards = data.open_pictures(folder, bare, pathlib.Path(scratch) / "shards")
+        if len(shards) < count:
+            raise DataError(f"expected at least {count} pictures in {folder}, found {len(shards)}")
+        return np.stack([shards[number].image for number in range(count)])
+
+
+def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """What a model takes of the vocabulary, [B,...] float32, drawn for photographs [B,S,S,3] uint8."""
+    experiment = model.experiment
+    config = dataclasses.replace(
+        experiment,
+        image_size=pictures.shape[1],
+        seed=1,
+        data=dataclasses.replace(experiment.data, maps=(), cache=False),
+        sketch=config_lib.SketchConfig(style="canny"),
+    )
+    if "regions" in data.CONDITIONS[config.system]:  # what it is to find; its system draws nothing that it takes
+        return {"image": data.to_vocabulary({"image": pictures})["image"].numpy()}
+    drawn = sketches.Sketcher(config.sketch)(pictures)
+    prepared = {
+        n: data.Picture(str(n), picture, {"canny": lines}, colors.color_map(picture, config.color))
+        for n, (picture, lines) in enumerate(zip(pictures, drawn))
+    }
+    batch = data.fixed_batch(prepared, config, range(len(pictures)))
+    return {key: batch[key].numpy() for key in model.takes}

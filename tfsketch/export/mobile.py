@@ -1,0 +1,353 @@
+"""A model as a TensorFlow Lite file for phones.
+
+One file, one signature `edit`: pictures of one side, batch 1, the vocabulary's tensors in and out, the composite
+inside, built-in operations only. The file is a ZIP archive too, as TensorFlow Lite's files with metadata are: it
+carries `metadata.json`, which says shapes, ranges, meanings and order, and the model card (`unzip -p MODEL.tflite
+metadata.json`). With it and an interpreter, nothing else is needed to make an edit.
+
+Variants (`VARIANTS`): `float32`; `float16`, the default: weights of half the size, arithmetic in float32 or, on a GPU,
+float16; `dynamic`: 8-bit weights, activations quantised as they come; `int8`: weights and activations, calibrated on
+real edits. In `int8` too inputs and outputs are float32.
+
+A GPU delegate has no local response norm; `layers.local_response_norm` becomes a 1x1 convolution with a band of ones
+(`layers.delegable`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
+than the dilation. What is left is told by TensorFlow Lite's own analyzer, in the report.
+
+Nothing is written that differs too much (`LIMITS`). PSNR counts the erased pixels only, where there is a mask: the
+others are the input.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import importlib.util
+import io
+import json
+import os
+import pathlib
+import re
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import images, layers, models, zoo
+from tfsketch.errors import ExportError
+from tfsketch.export import edits, saved_model
+
+SIGNATURE = "edit"
+METADATA = "metadata.json"
+VARIANTS = ("float32", "float16", "dynamic", "int8")
+LIMITS = {"float32": 1e-4, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
+"""Variant -> the largest difference from the network (`float32`), or the least PSNR in dB (the others)."""
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "sc_fegan": ("image",),
+    "cali_sketch": ("refined", "image"),
+    "face_parser": ("probabilities",),
+}
+"""System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
+_NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT")
+"""What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit, and the
+statistics of instance norms, whose squares 8 bits cannot hold."""
+CALIBRATION = 32
+"""Edits that `int8` is calibrated on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What is known of one file."""
+
+    variant: str
+    megabytes: float
+    """10^6 bytes."""
+    operations: Mapping[str, int]
+    """Built-in operation -> how often."""
+    not_on_gpu: tuple[str, ...]
+    """The analyzer's sentences on what a GPU delegate cannot take."""
+    difference: float
+    """The largest from the network, over all outputs and edits."""
+    psnr: float
+    """In dB, of the last output, over all edits' erased pixels (all pixels where nothing is erased)."""
+    milliseconds: float
+    """A call's median, on this machine's processor, two threads."""
+    runtime: str
+    """What ran it."""
+
+    def problem(self) -> str:
+        """Why the file must not be used; empty where it may."""
+        limit = LIMITS[self.variant]
+        if self.variant == "float32":
+            return "" if self.difference <= limit else f"a difference of at most {limit:g}, found {self.difference:g}"
+        return "" if self.psnr >= limit else f"at least {limit:g} dB, found {self.psnr:.1f}"
+
+
+class Edit(tf.Module):
+    """The signature `edit` of a model, with static shapes."""
+
+    def __init__(self, model: tf.keras.Model):
+        super().__init__(name="edit")
+        system, side = model.experiment.system, model.experiment.image_size
+        if system not in OUTPUTS:
+            raise ExportError(
+                f"expected a model of {', '.join(OUTPUTS)} for --format=tflite, found one of {system}; "
+                "use --format=saved_model"
+            )
+
+        def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            made = model(inputs)
+            return {key: made[key] for key in OUTPUTS[system]}
+
+        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in models.shapes(model, side).items()}
+        with layers.delegable():
+            self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
+        self.weights = list(self.graph.variables)
+
+
+def convert(model: tf.keras.Model, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
+    """A model as a TensorFlow Lite flatbuffer, without metadata.
+
+    Args:
+      model: as `zoo.load_model` gives it.
+      variant: one of `VARIANTS`.
+      calibration: for `int8`, real conditions as `edits.conditions` gives them.
+
+    Raises:
+      ExportError: no such variant, a system that allows none, no calibration for `int8`, or an operation that is not
+        built in.
+    """
+    if variant not in VARIANTS:
+        raise ExportError(f"variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
+    edit = Edit(model)
+    with tempfile.TemporaryDirectory(prefix="tfsketch-edit-") as scratch, _quiet():
+        tf.saved_model.save(edit, scratch, signatures={SIGNATURE: edit.graph})
+        converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=[SIGNATURE])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if variant != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if variant == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if variant == "int8":
+            if calibration is None:
+                raise ExportError("int8: expected real conditions to calibrate on, found none")
+
+            def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+                for number in range(len(next(iter(calibration.values())))):
+                    yield SIGNATURE, {key: value[number : number + 1] for key, value in calibration.items()}
+
+            converter.representative_dataset = examples
+        try:
+            if variant == "int8":
+                options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(_NEVER_INT8))
+                return tf.lite.experimental.QuantizationDebugger(
+                    converter=converter, debug_dataset=examples, debug_options=options
+                ).get_nondebug_quantized_model()
+            return converter.convert()
+        except Exception as error:  # the converter's errors share no base
+            raise ExportError(
+                f"{variant}: expected a model that converts, found {type(error).__name__}: {error}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the converter prints."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def interpreters() -> dict[str, Callable[..., Any]]:
+    """What runs TensorFlow Lite files here: class by name. LiteRT, the runtime of phones, is an extra (`mobile`)."""
+    found = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        from importlib.metadata import version
+
+        from ai_edge_litert.interpreter import Interpreter
+
+        found[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
+    return found
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """What `metadata.json` in a file says.
+
+    Raises:
+      ExportError: there is none.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(METADATA))
+    except (OSError, KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise ExportError(f"{path}: expected a TensorFlow Lite file with {METADATA}, found none ({error})") from error
+
+
+def _run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:
+    """({output: [B,...]}, seconds of each call) of the examples one after the other."""
+    loaded = interpreter(model_content=content, num_threads=2)
+    runner = loaded.get_signature_runner(SIGNATURE)
+    outputs: dict[str, list[np.ndarray]] = collections.defaultdict(list)
+    seconds = []
+    for number in range(len(next(iter(inputs.values())))):
+        example = {key: value[number : number + 1] for key, value in inputs.items()}
+        begun = time.perf_counter()
+        made = runner(**example)
+        seconds.append(time.perf_counter() - begun)
+        for key, value in made.items():
+            outputs[key].append(np.array(value))
+    return {key: np.concatenate(value) for key, value in outputs.items()}, seconds
+
+
+def _analysis(content: bytes) -> tuple[dict[str, int], tuple[str, ...]]:
+    """(operations and how often, the analyzer's warnings on a GPU delegate)."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        tf.lite.experimental.Analyzer.analyze(model_content=content, gpu_compatibility=True)
+    found = text.getvalue()
+    operations = collections.Counter(re.findall(r"^\s*Op#\d+ ([A-Z0-9_]+)\(", found, re.MULTILINE))
+    warnings = re.findall(r"GPU COMPATIBILITY WARNING: (.*)", found)
+    if not operations:
+        raise ExportError("expected the analyzer to name operations, found none")
+    return dict(sorted(operations.items())), tuple(dict.fromkeys(warnings))
+
+
+def measure(
+    model: tf.keras.Model, variant: str, content: bytes, plain: bytes, inputs: Mapping[str, np.ndarray]
+) -> list[Measured]:
+    """What a file does, by every runtime that is installed.
+
+    Args:
+      model: the network.
+      variant, content: the file.
+      plain: the same network as `float32`. It is what is asked about a GPU in the place of `float16`, since a delegate
+        takes 16-bit weights as they are, and the analyzer complains of the operation that widens them for a processor.
+      inputs: edits, as `edits.conditions` gives them.
+
+    Raises:
+      ExportError: a pixel that was not erased is not the input's, bit for bit.
+    """
+    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    operations, warnings = _analysis(content)
+    warnings = _analysis(plain)[1] if variant == "float16" else warnings
+    last = OUTPUTS[model.experiment.system][-1]
+    erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, wanted[last].shape)
+    peak = 1.0 if last == "probabilities" else 2.0
+    results = []
+    for runtime, interpreter in interpreters().items():
+        found, seconds = _run(content, interpreter, inputs)
+        if "mask" in inputs and not np.array_equal(found[last][~erased], inputs["image"][~erased]):
+            raise ExportError(f"{variant}: expected the input outside the mask, bit for bit, found another ({runtime})")
+        errors = {key: np.abs(found[key] - wanted[key]) for key in found}
+        square = float(np.mean(np.square(errors[last][erased])))
+        results.append(
+            Measured(
+                variant,
+                len(content) / 1e6,
+                operations,
+                warnings,
+                max(float(error.max()) for error in errors.values()),
+                float(10 * np.log10(peak**2 / square)) if square else np.inf,
+                1000 * float(np.median(seconds)),
+                runtime,
+            )
+        )
+    return results
+
+
+def export(
+    name_or_dir: str | os.PathLike,
+    output: str | os.PathLike,
+    variants: tuple[str, ...] = ("float16",),
+    folder: str | os.PathLike = "",
+) -> dict[pathlib.Path, list[Measured]]:
+    """Writes a model as TensorFlow Lite files, each measured before it is written.
+
+    Args:
+      name_or_dir: what `zoo.load_model` takes.
+      output: a `.tflite` file for one variant, or a folder, which gets MODEL_VARIANT.tflite.
+      variants: of `VARIANTS`.
+      folder: photographs or shards to calibrate and to measure with (`edits.photographs`); those of `int8`'s
+        calibration come after the measured ones.
+
+    Returns:
+      File -> what was measured, by every runtime. Of several variants, those with a `problem` are not written.
+
+    Raises:
+      ExportError: see `convert`, or the only variant differs too much; it is then not written.
+      WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read.
+    """
+    output = pathlib.Path(output)
+    single = output.suffix == ".tflite"
+    if single and len(variants) != 1:
+        raise ExportError(f"{output}: expected a folder for several variants, found a file")
+    model, source = zoo.load_model(name_or_dir), zoo.model_dir(name_or_dir)
+    side = model.experiment.image_size
+    count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
+    inputs = edits.conditions(model, edits.photographs(folder, side, count))
+    measured, calibration = (
+        {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
+    )
+    described = saved_model.describe(model, name_or_dir, {SIGNATURE: Edit(model).graph})
+    written = {}
+    plain = convert(model, "float32")
+    for variant in variants:
+        content = plain if variant == "float32" else convert(model, variant, calibration)
+        found = measure(model, variant, content, plain, measured)
+        path = output if single else output / f"{described['model']}_{variant}.tflite"
+        written[path] = found
+        problem = "; ".join(f"{one.problem()} ({variant}, run by {one.runtime})" for one in found if one.problem())
+        if problem and len(variants) == 1:
+            raise ExportError(f"{path}: expected {problem}")
+        if problem:
+            continue
+        extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
+        if (source / "README.md").is_file():
+            extra["README.md"] = (source / "README.md").read_text(encoding="utf-8")
+        images.write_bytes(path, _with_files(content, extra))
+    return written
+
+
+def _ordered(described: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Metadata whose inputs and outputs stand in the order of the file's tensors, for callers that have no names."""
+    runner = tf.lite.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    signature = {}
+    for side, details in (("inputs", runner.get_input_details()), ("outputs", runner.get_output_details())):
+        rows = described["signatures"][SIGNATURE][side]
+        signature[side] = sorted(rows, key=lambda row: details[row["name"]]["index"])
+    return described | {"signatures": {SIGNATURE: signature}}
+
+
+def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:
+    """What `export` measured, as Markdown."""
+    lines = [
+        "| file | MB | operations | largest difference | PSNR, dB | ms | run by |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for path, measured in written.items():
+        for one in measured:
+            count = sum(one.operations.values())
+            lines.append(
+                f"| `{path.name}` | {one.megabytes:.2f} | {count} | {one.difference:.1e} | {one.psnr:.1f} | "
+                f"{one.milliseconds:.0f} | {one.runtime} |"
+            )
+    for path, measured in written.items():
+        if any(one.problem() for one in measured):
+            lines += ["", f"`{path.name}` differs too much and is not written."]
+            continue
+        names = ", ".join(f"{name} {count}" for name, count in measured[0].operations.items())
+        verdict = " ".join(measured[0].not_on_gpu) or "nothing."
+        lines += ["", f"`{path.name}`: {names}. A GPU delegate cannot take: {verdict}"]
+    return "\n".join(lines)
+
+
+def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:
+    """A flatbuffer with a ZIP archive behind it; interpreters stop where the flatbuffer ends."""
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()

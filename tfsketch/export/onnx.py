@@ -1,0 +1,93 @@
+"""A model as an ONNX file, for the many runtimes that read one; the extra `onnx`.
+
+The same graph as the signature `edit` of a TensorFlow Lite file (`mobile`): static shapes, batch 1, the vocabulary's
+tensors in, the composite inside. Outputs are called `out_image` and so on, because ONNX has one room of names for
+inputs and outputs. tf2onnx converts, in a process of its own, and ONNX Runtime checks the file before it is written.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import images, zoo
+from tfsketch.errors import ExportError
+from tfsketch.export import edits, mobile
+
+OPSET = 17
+_NEEDED = ("tf2onnx", "onnx", "onnxruntime")
+
+
+class _Renamed(tf.Module):
+    """The graph of an `edit` with outputs that no input is called like."""
+
+    def __init__(self, edit: mobile.Edit):
+        super().__init__(name="onnx")
+        self.edit = edit
+        specs = {spec.name: spec for spec in tf.nest.flatten(edit.graph.structured_input_signature)}
+
+        def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {f"out_{key}": value for key, value in edit.graph(**inputs).items()}
+
+        self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
+
+
+def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: str | os.PathLike = "") -> float:
+    """Writes a model as an ONNX file and checks it.
+
+    Args:
+      name_or_dir: what `zoo.load_model` takes; its system must be one of `mobile.OUTPUTS`.
+      output: the `.onnx` file.
+      folder: photographs or shards to measure with (`edits.photographs`).
+
+    Returns:
+      The largest difference from the network.
+
+    Raises:
+      ExportError: the extra is missing, or the file cannot be made, or differs by more than `mobile.LIMITS["float32"]`.
+      WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f"expected the packages of the extra `onnx` (pip install -c constraints.txt '.[onnx]'), found no "
+            f"{', '.join(missing)}"
+        )
+    model = zoo.load_model(name_or_dir)
+    inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
+    renamed = _Renamed(mobile.Edit(model))
+    with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:
+        saved, made = pathlib.Path(scratch) / "saved", pathlib.Path(scratch) / "model.onnx"
+        tf.saved_model.save(renamed, str(saved), signatures={mobile.SIGNATURE: renamed.graph})
+        flags = ["--saved-model", saved, "--signature_def", mobile.SIGNATURE, "--opset", OPSET, "--output", made]
+        command = [sys.executable, "-m", "tf2onnx.convert", *map(str, flags)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode or not made.is_file():
+            raise ExportError(f"{output}: expected a model that tf2onnx converts, found: {ran.stderr.strip()[-1000:]}")
+        content = made.read_bytes()
+    found = _difference(model, content, inputs)
+    if not found <= mobile.LIMITS["float32"]:
+        raise ExportError(f"{output}: expected a difference of at most {mobile.LIMITS['float32']:g}, found {found:g}")
+    images.write_bytes(output, content)
+    return found
+
+
+def _difference(model: tf.keras.Model, content: bytes, inputs: dict[str, np.ndarray]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    outputs = [output.name for output in session.get_outputs()]
+    largest = 0.0
+    for number in range(len(next(iter(inputs.values())))):
+        given = {one.name: inputs[one.name][number : number + 1] for one in session.get_inputs()}
+        for name, value in zip(outputs, session.run(outputs, given)):
+            largest = max(largest, float(np.abs(value[0] - wanted[name.removeprefix("out_")][number]).max()))
+    return largest

@@ -1,0 +1,277 @@
+"""A model as a SavedModel for TensorFlow Serving.
+
+    OUTPUT/<version>/saved_model.pb, variables/
+    OUTPUT/<version>/assets.extra/   tf_serving_warmup_requests, metadata.json, config.yaml, README.md (the model card)
+    OUTPUT/metadata.json, README.md  those of the version written last, for people
+
+A server picks up every folder of OUTPUT whose name is a number, and it may look at any moment. So a version is written
+whole under a name that is none, checked, and then renamed, which is one step on one file system; a version that exists
+is never touched. An export that was killed leaves a folder `.partial-*`, which no server looks at. Weights are what
+`zoo.load_model` gives: the moving average, in float32 whatever the training's precision.
+
+What is saved is a `tf.Module` that holds variables and signatures and no Keras object: loading it needs nothing of
+Keras, nor of tfsketch.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import tfsketch
+from tfsketch import images, zoo
+from tfsketch.conditions.regions import REGIONS
+from tfsketch.errors import ExportError
+from tfsketch.evaluation import report
+from tfsketch.export import edits, signatures
+
+MAX_DIFFERENCE = 1e-5
+"""Largest difference between a network called here and the signature `tensors` of its SavedModel, on real edits."""
+_EXTRA = "assets.extra"
+# Loads with nothing but TensorFlow, so that what is missing in the file is missed.
+_RUN = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+folder, signature, given, found = sys.argv[1:]
+run = tf.saved_model.load(folder).signatures[signature]
+with np.load(given) as file:
+    outputs = run(**{key: tf.constant(file[key]) for key in file.files})
+np.savez(found, **{key: value.numpy() for key, value in outputs.items()})
+"""
+
+
+class Served(tf.Module):
+    """A model's signatures, and the variables that they read.
+
+    Args:
+      model: as `zoo.load_model` gives it.
+    """
+
+    def __init__(self, model: tf.keras.Model):
+        super().__init__(name="served")
+        system = model.experiment.system
+        if system not in signatures.SYSTEMS:
+            raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
+        self.graphs = {}
+        described = signatures.SYSTEMS[system](model)  # holds networks beside the model
+        for name, signature in described.items():
+            specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
+            self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
+        self.weights = list({id(v): v for graph in self.graphs.values() for v in graph.variables}.values())
+
+
+def inputs_of(graph: Any) -> dict[str, tf.TensorSpec]:
+    """What a concrete function takes, by name."""
+    return {spec.name: spec for spec in tf.nest.flatten(graph.structured_input_signature)}
+
+
+def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a program, or a person, has to know to call an export.
+
+    Args:
+      model, name_or_dir: the model, and what it was loaded by.
+      graphs: concrete functions by the name of their signature.
+
+    Returns:
+      What becomes `metadata.json`: where the model comes from and, for every signature, each input's and output's
+      dtype, shape (null = any) and meaning.
+    """
+    origin = report.describe(name_or_dir, zoo.model_dir(name_or_dir))
+
+    def table(specs: Mapping[str, tf.TensorSpec | tf.Tensor]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": key,
+                "dtype": spec.dtype.name,
+                "shape": spec.shape.as_list(),
+                "meaning": signatures.MEANINGS[key],
+            }
+            for key, spec in specs.items()
+        ]
+
+    return {
+        "model": pathlib.Path(origin["model"]).name,
+        "system": model.experiment.system,
+        "image_size": model.experiment.image_size,
+        "weights_sha256": origin["weights_sha256"],
+        "tfsketch": tfsketch.__version__,
+        "tensorflow": tf.__version__,
+        "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "signatures": {
+            name: {
+                "inputs": table(inputs_of(graph)),
+                "outputs": table(graph.structured_outputs),
+            }
+            for name, graph in graphs.items()
+        },
+        "regions_of_a_face": list(REGIONS) if model.experiment.system == "face_parser" else None,
+    }
+
+
+def _field(number: int, data: bytes | str) -> bytes:
+    """A field of a protocol buffer that holds a string, bytes or a message."""
+
+    def varint(value: int) -> bytes:
+        return bytes([value & 127 | 128]) + varint(value >> 7) if value > 127 else bytes([value])
+
+    data = data.encode() if isinstance(data, str) else data
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def warmup_log(name: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
+    """A serialised `tensorflow.serving.PredictionLog` of one request, as a server replays it before it takes others;
+    written without the package that knows the message, which is an extra.
+
+    Args:
+      name: the model's.
+      signature: the signature's.
+      inputs: its inputs.
+    """
+    request = _field(1, _field(1, name) + _field(3, signature))
+    for key, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString(deterministic=True)
+        request += _field(2, _field(1, key) + _field(2, tensor))
+    return _field(6, _field(1, request))
+
+
+def example_request(inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Two pictures, of two sizes, for a `serving_default` with these inputs."""
+    rows: list[dict[str, Any]] = []
+    for side in (256, 192):
+        mask, lines = np.zeros((side, side), np.uint8), np.full((side, side), 255, np.uint8)
+        mask[side // 3 : side // 2, side // 4 : 3 * side // 4] = 255
+        lines[2 * side // 5, side // 4 : 3 * side // 4] = 0
+        rows.append(
+            {
+                "image_bytes": images.encode_png(edits.photographs("", side, 1)[0]),
+                "mask_bytes": images.encode_png(mask),
+                "sketch_bytes": images.encode_png(lines),
+                "color_bytes": b"",
+                "fill": np.float32(0.0),
+            }
+        )
+    return {key: np.array([row[key] for row in rows], np.float32 if key == "fill" else object) for key in inputs}
+
+
+def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a signature of a SavedModel gives, loaded by TensorFlow alone in a process of its own.
+
+    Raises:
+      ExportError: the process failed; the message is the end of what it said.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfsketch-run-") as scratch:
+        given, found = pathlib.Path(scratch) / "given.npz", pathlib.Path(scratch) / "found.npz"
+        np.savez(given, **inputs)
+        ran = subprocess.run(
+            [sys.executable, "-c", _RUN, str(folder), signature, str(given), str(found)],
+            capture_output=True,
+            text=True,
+            cwd=scratch,
+            check=False,
+        )
+        if ran.returncode:
+            raise ExportError(f"{folder}: expected a SavedModel that runs, found: {ran.stderr.strip()[-2000:]}")
+        with np.load(found) as file:
+            return {key: file[key] for key in file.files}
+
+
+def difference(model: tf.keras.Model, folder: str | os.PathLike, inputs: Mapping[str, np.ndarray]) -> float:
+    """The largest difference in any output between a network and its SavedModel, in a process of its own.
+
+    Args:
+      model: the network, as `zoo.load_model` gives it.
+      folder: the SavedModel's.
+      inputs: what it takes of the vocabulary, as `edits.conditions` gives it.
+
+    Raises:
+      ExportError: outputs are missing.
+    """
+    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    found = run_elsewhere(folder, "tensors", inputs)
+    if set(found) != set(wanted):
+        raise ExportError(f"{folder}: expected the outputs {sorted(wanted)}, found {sorted(found)}")
+    # A region's number is no measure: where two are as likely, either is right.
+    return max(float(np.abs(wanted[key] - found[key]).max()) for key in wanted if wanted[key].dtype == np.float32)
+
+
+def next_version(output: str | os.PathLike) -> int:
+    """One more than the highest version in a folder."""
+    folder = pathlib.Path(output)
+    there = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    return max(there, default=0) + 1
+
+
+def export(
+    name_or_dir: str | os.PathLike,
+    output: str | os.PathLike,
+    version: int | None = None,
+    folder: str | os.PathLike = "",
+) -> pathlib.Path:
+    """Writes a model as a version for TensorFlow Serving, and checks it in a process of its own.
+
+    Args:
+      name_or_dir: what `zoo.load_model` takes.
+      output: the model's base folder, whose last part is the name that warmup requests carry.
+      version: a whole number from 1; the next one by default.
+      folder: photographs or shards to check it with (`edits.photographs`).
+
+    Returns:
+      `output`/`version`; `difference` in its metadata is what the check found.
+
+    Raises:
+      ExportError: the version exists or is no version, or what was written differs by more than `MAX_DIFFERENCE`.
+      WeightsError, ConfigError: the model cannot be read.
+    """
+    source, output = zoo.model_dir(name_or_dir), pathlib.Path(output)
+    version = next_version(output) if version is None else version
+    if version < 1:
+        raise ExportError(f"version: expected a whole number from 1, found {version}")
+    final = output / str(version)
+    if final.exists():
+        raise ExportError(f"expected a version that is not there yet, found {final}")
+    model = zoo.load_model(name_or_dir)
+    inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
+    served = Served(model)
+    output.mkdir(parents=True, exist_ok=True)
+    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
+    try:
+        tf.saved_model.save(served, str(partial), signatures=served.graphs)
+        found = difference(model, partial, inputs)
+        if not found <= MAX_DIFFERENCE:
+            raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
+        metadata = describe(model, name_or_dir, served.graphs) | {"version": version, "difference": found}
+        request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
+        extra = partial / _EXTRA
+        extra.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+            writer.write(warmup_log(output.resolve().name, "serving_default", request))
+        texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n"}
+        if (source / "README.md").is_file():
+            texts["README.md"] = (source / "README.md").read_text(encoding="utf-8")
+        for name, text in texts.items():
+            (extra / name).write_text(text, encoding="utf-8")
+        shutil.copy(source / "config.yaml", extra / "config.yaml")
+        os.chmod(partial, 0o755)
+        try:
+            os.rename(partial, final)
+        except OSError as error:
+            raise ExportError(f"expected a version that is not there yet, found {final} ({error})") from error
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    for name, text in texts.items():
+        images.write_bytes(output / name, text.encode())
+    return final

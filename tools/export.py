@@ -1,0 +1,64 @@
+"""A model for TensorFlow Serving, or for phones.
+
+    python -m tools.export --model=sc_fegan --output=models/sc_fegan
+    python -m tools.export --model=sc_fegan --format=tflite --output=sc_fegan.tflite
+    python -m tools.export --model=sc_fegan --format=tflite --variant=all --output=mobile --data=photographs
+    python -m tools.export --model=sc_fegan --format=onnx --output=sc_fegan.onnx
+
+saved_model writes OUTPUT/VERSION, whole or not at all, and never over another. tflite writes one file, or a folder of
+them. All are measured before they get their names, on edits of --data (by default of scikit-image's portrait), and an
+export that differs too much from the model is an error; of several variants the others are written, and the exit status
+is 1.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+
+from tfsketch import cli, zoo
+from tfsketch.evaluation import report
+from tfsketch.export import mobile, onnx, saved_model
+
+_MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
+_FORMAT = flags.DEFINE_enum(
+    "format", "saved_model", ["saved_model", "tflite", "onnx"], "For a server, for phones, or as ONNX."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Base folder of the versions; a .tflite file or a folder; a .onnx file.", required=True
+)
+_VERSION = flags.DEFINE_integer("version", None, "Of a SavedModel; by default the next one.", lower_bound=1)
+_VARIANT = flags.DEFINE_enum("variant", "float16", [*mobile.VARIANTS, "all"], "Of a TensorFlow Lite file.")
+_DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to calibrate and to measure with.")
+_MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
+
+
+def _main(argv: list[str]) -> int:
+    del argv
+    failed = False
+    if _FORMAT.value == "saved_model":
+        path = saved_model.export(_MODEL.value, _OUTPUT.value, _VERSION.value, _DATA.value)
+        metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
+        names = ", ".join(f"`{name}`" for name in metadata["signatures"])
+        text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
+    elif _FORMAT.value == "onnx":
+        path = _OUTPUT.value
+        found = onnx.export(_MODEL.value, path, _DATA.value)
+        text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
+    else:
+        variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
+        written = mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value)
+        text, path = mobile.table(written), _OUTPUT.value
+        failed = any(one.problem() for measured in written.values() for one in measured)
+    print(f"{text}\n{path}")
+    if _MARKDOWN.value:
+        report.write_section(_MARKDOWN.value, f"{pathlib.Path(_MODEL.value).name}_{_FORMAT.value}", text)
+    return 1 if failed else 0
+
+
+def main() -> None:
+    cli.run(_main)
+
+
+if __name__ == "__main__":
+    main()
