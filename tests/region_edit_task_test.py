@@ -174,7 +174,9 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     assert all("content_alignment" in row for row in whole)
     assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2  # at 2, and the last
     model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["region_edit"]
-    average, last = (zoo.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained))
+    average, last = (
+        zoo.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
+    )
     assert 0 < np.abs(average - last).max() < 0.5
     batch = _batch(config)
     rows, titles = run._task.sheet(batch, run._task.draw(model, batch))

@@ -285,7 +285,7 @@ class _View:
 
 
 class Editor:
-    """Edits photographs, or draws them, at any size with a model of the vocabulary.
+    """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
     Args:
       model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it.

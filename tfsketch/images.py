@@ -212,7 +212,7 @@ def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
 
 
 def fit(image: np.ndarray, side: int) -> np.ndarray:
-    """A picture [H,W,3] at a size whose longer side is at most `side`; as it is where it is small enough."""
+    """A picture [H,W,...] at a size whose longer side is at most `side`; as it is where it is small enough."""
     height, width = image.shape[:2]
     if max(height, width) <= side:
         return image
