@@ -338,6 +338,7 @@ def test_a_perfect_model_has_perfect_numbers(monkeypatch):
     own, swap = rows["reconstruction"], rows["swap"]
     assert own["l1"] == 0 and own["st_lpips"] == pytest.approx(0, abs=1e-6)
     assert own["edge_f1"] == own["region_iou"] == 1 and own["style_distance"] == pytest.approx(1)
+    assert all(row["style_own"] == row["style_distance"] for row in rows.values())
     assert swap["style_distance"] == pytest.approx(0, abs=1e-5) and swap["edge_f1"] < 1
     for name in ("hair", "background", "free form"):
         assert rows[name]["pairs"] == 3 and rows[name]["outside"] == rows[name]["outside_own"] == 0
@@ -356,6 +357,18 @@ def test_what_leaks_is_counted_beside_the_models_own_reconstruction(monkeypatch)
     for name in ("hair", "background", "free form"):
         found = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
         assert found == pytest.approx([20, 15, 25])
+
+
+def test_a_blur_that_takes_the_style_is_there_by_its_own_measure(monkeypatch):
+    """A model that makes of every picture its mean colour, and of a swap the style image's."""
+
+    def blurs(batch):
+        raw = tf.reduce_mean(batch["style"], axis=[1, 2], keepdims=True) + tf.zeros_like(batch["image"])
+        return {"raw": raw, "image": raw}
+
+    rows = _measured(monkeypatch, blurs)
+    assert rows["swap"]["style_own"] == pytest.approx(0, abs=1e-5) and rows["swap"]["style_distance"] > 0.3
+    assert rows["reconstruction"]["style_own"] == pytest.approx(1)
 
 
 def test_partners_are_one_cycle():

@@ -21,6 +21,8 @@ style; `hair`, `lips`, `skin`, `background` and `free form` are edits of that re
   by layer over the geometric mean of the two matrices' norms, so that every layer counts; means over all pairs are
   divided. Of an edit, only features in the mask are counted, and of the style image those in the region of the same
   name; for a free-form mask those in the same mask;
+- `style_own`: the same where the model's reconstructions of content and style image stand for both, since a blur is far
+  from every photograph's style, whichever it was given;
 - `feature_distance`: whether the drawn pictures look like photographs as a set, see `metrics`;
 - `outside`: of an edit, before it is composited: mean absolute difference to the content outside of the mask (levels);
 - `outside_own`: the same to the model's own reconstruction, so that a poor one does not hide what leaks;
@@ -29,7 +31,7 @@ style; `hair`, `lips`, `skin`, `background` and `free form` are edits of that re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +56,7 @@ COLUMNS = {
     "edge_f1": Column("higher", 3),
     "region_iou": Column("higher", 3),
     "style_distance": Column("lower", 3),
+    "style_own": Column("lower", 3),
     "feature_distance": Column("lower", 1),
     "outside": Column("lower", 2),
     "outside_own": Column("lower", 2),
@@ -126,18 +129,19 @@ class _Sums:
     def __init__(self, names: list[str]):
         self.values: dict[str, dict[str, list[float]]] = {name: {} for name in names}
 
-    def add(self, name: str, **values: list[float]) -> None:
+    def add(self, name: str, **values: Sequence[float] | np.ndarray) -> None:
         for key, value in values.items():
-            self.values[name].setdefault(key, []).extend(value)
+            self.values[name].setdefault(key, []).extend(map(float, value))
 
     def row(self, name: str) -> Row:
-        """The means; `style_distance` is the quotient of two."""
+        """The means; the distances of styles are quotients of two."""
         values = {key: metrics.mean_of(found) for key, found in self.values[name].items()}
         row: Row = {"method": name, **dict.fromkeys(COLUMNS)}
         row |= {key: value for key, value in values.items() if key in COLUMNS}
         row["pairs"] = len(self.values[name].get("moved", ()))
-        if values.get("apart"):
-            row["style_distance"] = values["moved"] / values["apart"]
+        for key, to, of in (("style_distance", "moved", "apart"), ("style_own", "moved_own", "apart_own")):
+            if values.get(of):
+                row[key] = values[to] / values[of]
         return row
 
 
@@ -174,16 +178,29 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
             "reconstruction": data.to_uint8(model({**batch, "style": batch["image"]})["raw"]),
             "swap": data.to_uint8(model(batch)["raw"]),
         }
-        features_of = {"content": vgg(batch["image"], LAYERS), "style": vgg(batch["style"], LAYERS)}
-        wanted, given = grams(features_of["style"]), grams(features_of["content"])
+        theirs_own = data.to_uint8(model({**batch, "image": batch["style"]})["raw"])
+        # Features of: the photographs, and the model's reconstructions of them, as (content, style).
+        pairs = [[vgg(levels(x), LAYERS) for x in (content, style)]]
+        pairs += [[vgg(levels(x), LAYERS) for x in (drawn["reconstruction"], theirs_own)]]
+
+        def moved(
+            made: np.ndarray, mask: np.ndarray | None = None, goal: np.ndarray | None = None
+        ) -> dict[str, np.ndarray]:
+            """How far a drawn picture's style, in a mask, is from the style image's, in another, and the content's."""
+            found, distances = grams(vgg(levels(made), LAYERS), mask), {}
+            for suffix, (ours, theirs) in zip(("", "_own"), pairs):
+                wanted = grams(theirs, goal)
+                distances[f"moved{suffix}"] = style_distance(found, wanted)
+                distances[f"apart{suffix}"] = style_distance(grams(ours, mask), wanted)
+            return distances
+
         edges, everywhere = sketcher(content), np.ones(content.shape[:3], np.uint8)
         looks["content"].append(metrics.embed(content))
         for name, made in drawn.items():
             sums.add(
                 name,
                 edge_f1=[metrics.sketch_f1(*pair) for pair in zip(edges, sketcher(made), everywhere)],
-                moved=style_distance(grams(vgg(levels(made), LAYERS)), wanted).tolist(),
-                apart=style_distance(given, wanted).tolist(),
+                **moved(made),
             )
             confusions[name] += parsing.confusion(parsed, face_parser.parse(parser, made))
             looks[name].append(metrics.embed(made))
@@ -204,15 +221,13 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
             counts = (share >= LEAST) & (mask.mean(axis=(1, 2)) < 1)  # else nothing is outside
             if not counts.any():
                 continue
-            mask, swap = mask[counts], drawn["swap"][counts]
-            goal = grams(vgg(batch["style"][counts], LAYERS), theirs[name][counts])
+            inside = mask[counts]
             sums.add(
                 name,
-                outside=_outside(raw[counts], content[counts], mask),
-                outside_own=_outside(raw[counts], own[counts], mask),
-                swap_outside_own=_outside(swap, own[counts], mask),
-                moved=style_distance(grams(vgg(levels(raw[counts]), LAYERS), mask), goal).tolist(),
-                apart=style_distance(grams(vgg(batch["image"][counts], LAYERS), mask), goal).tolist(),
+                outside=_outside(raw[counts], content[counts], inside),
+                outside_own=_outside(raw[counts], own[counts], inside),
+                swap_outside_own=_outside(drawn["swap"][counts], own[counts], inside),
+                **{key: value[counts] for key, value in moved(raw, mask, theirs[name]).items()},
             )
         sheet += [row for n, row in zip(numbers, rows) if n in shown]
 
@@ -221,7 +236,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         row["region_iou"] = parsing.mean_iou(confusions[row["method"]])[0]
         real, made = (np.concatenate(looks[name]) for name in ("content", row["method"]))
         row["feature_distance"] = metrics.feature_distance(real, made)
-    titles = ["content", "style", "reconstr.", "swap", *REGIONS, "free form"]
+    titles = ["content", "style", "reconstr.", "swap", *(name[:7] for name in REGIONS), "free form"]
     return Results(PROTOCOL, count, COLUMNS, results, closing(results), sheet, titles)
 
 
@@ -231,8 +246,9 @@ def closing(rows: list[Row]) -> str:
     if not edits:
         return "No region was found in any pair."
     leaks, whole = (np.mean([row[key] for row in edits]) for key in ("outside_own", "swap_outside_own"))
-    inside = np.mean([row["style_distance"] for row in edits])
+    inside, drawn = (np.mean([row[key] for row in edits]) for key in ("style_distance", "style_own"))
     return (
         f"Outside of its mask an edit changes the model's own reconstruction by {leaks:.2f} levels, a swap by "
-        f"{whole:.2f} (mean of {len(edits)} kinds of mask); inside, {inside:.2f} of the distance to the style is left."
+        f"{whole:.2f} (mean of {len(edits)} kinds of mask); inside, {inside:.2f} of the distance to the style is left, "
+        f"{drawn:.2f} between the model's own reconstructions."
     )
