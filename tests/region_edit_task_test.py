@@ -33,6 +33,8 @@ train:
   optimizers: {region_edit: {beta_1: 0.0}}
   phases: [{steps: 3}]
 """
+# One halving less than TINY: tracing a step costs by the layer.
+_SMALL = ["model.encoder.downsamplings=1", "model.generator.widths=[4]"]
 _PLAIN = ["model.loss.code_consistency=0", "model.loss.content_alignment=0"]
 
 
@@ -45,8 +47,16 @@ def shards(tmp_path_factory) -> str:
     return str(root / "shards")
 
 
+@pytest.fixture(name="eagerly")
+def _eagerly():
+    """The trainer's step uncompiled: the same operations, and seconds for a variant of the step, not ten."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def _config(shards: str, *overrides: str) -> config_lib.Config:
-    return config_lib.parse(TINY + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *overrides])
+    return config_lib.parse(TINY + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
 
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
@@ -152,6 +162,7 @@ def test_odd_batches(shards, count):
     assert all(term.shape == (count,) and np.isfinite(term).all() for term in terms.values())
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "whole", make_task).run()
@@ -165,7 +176,9 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     assert all("content_alignment" in row for row in whole)
     assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2  # at 2, and the last
     model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["region_edit"]
-    average, last = (zoo.variable_names(m)["generator/to_rgb/conv/kernel"].numpy() for m in (model, trained))
+    average, last = (
+        zoo.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
+    )
     assert 0 < np.abs(average - last).max() < 0.5
     batch = _batch(config)
     rows, titles = run._task.sheet(batch, run._task.draw(model, batch))
@@ -176,6 +189,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     assert (_rows(tmp_path / "parts")[-1]["reconstruction"], _rows(tmp_path / "parts")[-1]["r1"]) == (2.0, 5.0)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
@@ -184,6 +198,7 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
 
 
 def test_sixteen_bits_stay_finite(shards, tmp_path):
+    """Compiled, with every term."""
     config = _config(shards, "train.phases.0.steps=1", "train.precision=mixed_bfloat16", "train.image_every=0")
     trainer.Trainer(config, tmp_path / "run", make_task).run()
     assert len(_rows(tmp_path / "run")) == 1  # the trainer stops where a value is not finite

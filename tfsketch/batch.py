@@ -1,5 +1,5 @@
-"""Editing files: one picture, or folders matched by stem, and the demo. Drawing from sketches alone, likewise, and
-completing sketches or photographs.
+"""Editing files: one picture, or folders matched by stem, and the demo. Likewise drawing from sketches, completing
+sketches or photographs, and restyling photographs by others.
 
 Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
 final name only when it is whole; no input is ever overwritten.
@@ -10,14 +10,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import cv2
 import numpy as np
+from tqdm import tqdm
 
 from tfsketch import images
+from tfsketch.conditions import regions
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
+
+STRIP_SIDE = 512
+"""Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +35,11 @@ class Job:
     output: pathlib.Path
     """A .png file."""
     results: int = 0
-    """How many drawings are wanted; 0 is an edit."""
+    """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
+    styles: tuple[pathlib.Path, ...] = ()
+    """Photographs whose looks are wanted."""
+    region: tuple[str, ...] = ()
+    """Names of face regions, in a mask's place."""
     mask: pathlib.Path | None = None
     sketch: pathlib.Path | None = None
     color: pathlib.Path | None = None
@@ -41,6 +52,13 @@ class Job:
     def source(self) -> pathlib.Path:
         """The file that the job is named after."""
         return self.image or self.sketch
+
+    @property
+    def files(self) -> list[pathlib.Path]:
+        """All that is written, the one that says that all are there first."""
+        if self.styles:
+            return [self.output, self.output.with_suffix(".gif")] if self.results else [self.output]
+        return [path for pair in self.drawings for path in pair] or [self.output]
 
     @property
     def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
@@ -88,7 +106,10 @@ def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
 
 
 def _find_partners(
-    stem: str, given: Mapping[str, pathlib.Path], folders: Mapping[str, Mapping[str, list[pathlib.Path]]]
+    stem: str,
+    given: Mapping[str, pathlib.Path],
+    folders: Mapping[str, Mapping[str, list[pathlib.Path]]],
+    all_needed: bool,
 ) -> tuple[dict[str, pathlib.Path], list[str], str]:
     """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
     own: dict[str, pathlib.Path] = {}
@@ -101,7 +122,34 @@ def _find_partners(
             own[what] = found[0]
         else:
             missing.append(f"no {what} file {stem}.* in {path}")
-    return own, missing, "" if "mask" in own or "strokes" in own else "; ".join(missing)
+    enough = not missing if all_needed else "mask" in own or "strokes" in own
+    return own, missing, "" if enough else "; ".join(missing)
+
+
+def _check_restyling(
+    image: str | os.PathLike | None,
+    steps: int,
+    styles: Sequence[str | os.PathLike],
+    region: Sequence[str],
+    given: set[str],
+) -> None:
+    """What can be said of `find_jobs`' arguments for restyling without looking at files."""
+    if not styles:
+        raise ImageError("style: expected a photograph whose looks are taken (--style_image), found none")
+    if not image:
+        raise ImageError("expected a photograph to restyle, found none")
+    if given - {"mask", "strokes"}:
+        raise ImageError(
+            "expected a photograph, a style and a mask (or strokes, or a region), found also "
+            f"{', '.join(sorted(given - {'mask', 'strokes'}))}"
+        )
+    if region and given:
+        raise ImageError(f"expected a mask or a region, found {', '.join(sorted(given))} and {', '.join(region)}")
+    if steps == 1:
+        raise ImageError("steps: expected at least 2, found 1")
+    if len(styles) > 1 and not steps:
+        raise ImageError(f"expected one style, or steps between styles for a strip, found {len(styles)} styles")
+    regions.mask_of(np.zeros((1, 1), np.uint8), region)
 
 
 def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
@@ -144,6 +192,8 @@ def find_jobs(
     image: str | os.PathLike | None,
     output: str | os.PathLike,
     results: int = 0,
+    styles: Sequence[str | os.PathLike] = (),
+    region: Sequence[str] = (),
     **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
@@ -152,6 +202,10 @@ def find_jobs(
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
       output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
       results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
+        With styles, the steps of a strip.
+      styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
+        strip. A mask is optional then, but what is given must be there for every picture.
+      region: names of face regions instead of a mask, for a model that restyles.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
         picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
@@ -162,18 +216,22 @@ def find_jobs(
     Raises:
       ImageError: nothing there, no mask at all, a result that would overwrite an input or another result; for a single
         picture also whatever would have been a line.
+      DataError: a region without such a name.
     """
     output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
-    if results and image and given:
+    if styles or region:
+        _check_restyling(image, results, styles, region, set(given))
+        given |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
+    elif results and image and given:
         raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(given)}")
     if not image:
         if set(given) != {"sketch"}:
             raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
         source = given.pop("sketch")
         results = results or 1
-    elif results:
+    elif results or styles:
         source = pathlib.Path(image)
     elif "mask" not in given and "strokes" not in given:
         raise ImageError("expected a mask or strokes, found neither")
@@ -202,7 +260,7 @@ def find_jobs(
 
     jobs, skipped = [], []
     for stem, files in pictures.items():
-        own, missing, problem = _find_partners(stem, given, folders)
+        own, missing, problem = _find_partners(stem, given, folders, all_needed=bool(styles))
         if len(files) > 1:
             problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
         if problem:
@@ -210,13 +268,17 @@ def find_jobs(
             continue
         target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
-        jobs.append(Job(output=target, notes=notes, results=results, **{"image": None, leading: files[0], **own}))
+        looks = tuple(own.pop(what) for what in given if what.startswith("style "))
+        options = {"notes": notes, "results": results, "styles": looks, "region": tuple(region)}
+        jobs.append(Job(output=target, **options, **{"image": None, leading: files[0], **own}))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
-    inputs = {file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color) if file}
+    inputs = {
+        file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color, *job.styles) if file
+    }
     results: set[pathlib.Path] = set()
     for job in jobs:
-        for result in [path for pair in job.drawings for path in pair] or [job.output]:
+        for result in job.files:
             if result.resolve() in inputs:
                 raise ImageError(f"output: expected a place that overwrites no input, found {result}")
             if result.resolve() in results:
@@ -303,9 +365,92 @@ def _drawn(
     return shown, files, notes
 
 
-def _write(path: pathlib.Path, picture: np.ndarray, metadata: images.Metadata | None = None) -> None:
+def _restyled(
+    editor: Editor, job: Job, detail: bool
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], images.Metadata]:
+    """A restyled photograph, as `_drawn`, and its metadata: or a strip of steps, and an animation there and back."""
+    styles = [images.read_rgb(style) for style in job.styles]
+    if job.mask or job.strokes:
+        image, mask, _, _, notes, metadata = _layers(job)
+    else:
+        (image, metadata), notes = images.read_photograph(job.image), list(job.notes)
+        try:
+            mask = editor.region(image, job.region) if job.region else None
+        except ImageError as error:
+            raise ImageError(f"{job.image}: {error}") from error
+    if job.results:
+        small = images.fit(image, STRIP_SIDE)
+        mask = None if mask is None else images.fit(mask, STRIP_SIDE)  # the mean of a pixel's, rounded
+        steps = editor.interpolate(small, styles, job.results, mask, detail)
+        animation = images.encode_gif([*steps, *steps[-2:0:-1]])
+        strip = np.concatenate(steps, axis=1)
+        return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, metadata
+    result = editor.restyle(image, styles[0], mask, detail=detail)
+    size = image.shape[1::-1]
+    shown = [image, cv2.resize(images.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
+    shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
+    return [*shown, result], {job.output: result}, notes, metadata
+
+
+def mixing_grid(
+    editor: Editor,
+    image: str | os.PathLike,
+    styles: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    region: Sequence[str] = (),
+    detail: bool = True,
+) -> tuple[int, int]:
+    """Every photograph in every style: photographs down the side, styles along the top, as one .png.
+
+    Args:
+      editor: of a model that restyles.
+      image: a photograph or a folder of them; of each the square in its middle, at most `STRIP_SIDE` pixels.
+      styles: the same of those whose looks are taken.
+      output: a .png file.
+      region: names of face regions to restyle; the whole photographs by default.
+      detail: see `Editor.restyle`.
+
+    Returns:
+      (photographs, styles).
+
+    Raises:
+      TfsketchError: a file cannot be read or a region is not found: a grid has no holes.
+    """
+    _check_restyling(image, 2, styles, region, set())
+    output = pathlib.Path(output)
+    if output.suffix.lower() != ".png" or output.is_dir():
+        raise ImageError(f"output: expected a .png file for a grid, found {output}")
+    sources = [_pictures_of(image, "image"), [file for style in styles for file in _pictures_of(style, "style")]]
+    if output.resolve() in {file.resolve() for files in sources for file in files}:
+        raise ImageError(f"output: expected a place that overwrites no input, found {output}")
+    rows, columns = map(len, sources)
+    most = int(images.MAX_PIXELS**0.5 / STRIP_SIDE) - 1
+    if max(rows, columns) > most:
+        raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
+    squares = [[images.cut_square(images.read_rgb(file)) for file in files] for files in sources]
+    side = min(STRIP_SIDE, max(map(len, squares[0])))
+    contents, looks = ([images.center_square(square, side) for square in one] for one in squares)
+    grid = [[np.full((side, side, 3), 255, np.uint8), *looks]]
+    for file, content in zip(sources[0], contents):
+        try:
+            mask = editor.region(content, region) if region else None
+            grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
+        except ImageError as error:
+            raise ImageError(f"{file}: {error}") from error
+    _write(output, images.contact_sheet(grid))
+    return rows, columns
+
+
+def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:
+    path = pathlib.Path(path)
+    if not path.is_dir() and not path.is_file():
+        raise ImageError(f"{what}: expected a picture or a folder of pictures, found nothing at {path}")
+    return images.find_pictures(path) if path.is_dir() else [path]
+
+
+def _write(path: pathlib.Path, picture: np.ndarray | bytes, metadata: images.Metadata | None = None) -> None:
     try:
-        images.write_png(path, picture, metadata)
+        images.write_bytes(path, picture if isinstance(picture, bytes) else images.encode_png(picture, metadata))
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
 
@@ -317,18 +462,20 @@ def edit_files(
     concat: bool = False,
     fill: float | None = None,
     mark: bool = True,
+    detail: bool = True,
 ) -> Iterator[Outcome]:
-    """Edits files, or draws them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
+    """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
     Args:
       editor: what edits.
       jobs: from `find_jobs`.
       seed: of every edit.
       concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
-        was given, and the lines and photograph of every result.
+        was given, and the lines and photograph of every result; of a restyling, photograph, style, mask and result.
       fill: of every drawing; see `Editor.draw`.
       mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
         beside its pixels (EXIF, colour profile, XMP) is kept in any case.
+      detail: of every restyling; see `Editor.restyle`.
 
     Yields:
       An outcome per job, after its results lie, whole, under their final names.
@@ -337,7 +484,9 @@ def edit_files(
         notes: list[str] = list(job.notes)
         try:
             metadata = images.Metadata()
-            if job.results:
+            if job.styles:
+                shown, files, notes, metadata = _restyled(editor, job, detail)
+            elif job.results:
                 shown, files, said = _drawn(editor, job, seed, fill)
                 notes += said
             else:
@@ -346,16 +495,47 @@ def edit_files(
                 shown, files = [], {job.output: result}
                 if concat:
                     shown = side_by_side(image, mask, sketch, color, result)
-            if concat:
+            if concat and not (job.styles and job.results):  # a strip is side by side
                 files = {job.output: np.concatenate(shown, axis=1)}
             if mark:
-                metadata = metadata.marked(images.MADE if job.results else images.EDITED)
+                metadata = metadata.marked(images.EDITED if job.styles or not job.results else images.MADE)
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
                 _write(path, picture, metadata)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:
             yield Outcome(job, tuple(notes))
+
+
+def run(
+    editor: Editor, jobs: Sequence[Job], skipped: Sequence[str], place: str | os.PathLike, single: bool, **how: object
+) -> int:
+    """Edits files as `edit_files` does, and says on the console what came of it.
+
+    Args:
+      editor, jobs: as of `edit_files`.
+      skipped: lines of `find_jobs`, counted as failed.
+      place: where the results go, for the last line.
+      single: there is one picture, whose error is raised.
+      **how: as of `edit_files`.
+
+    Returns:
+      The exit status: 1 if a picture failed.
+    """
+    for line in skipped:
+        print(line, file=sys.stderr)
+    failed = len(skipped)
+    with tqdm(edit_files(editor, jobs, **how), total=len(jobs), unit="picture", disable=single) as progress:
+        for outcome in progress:
+            for note in outcome.notes:
+                progress.write(note)
+            if outcome.error and single:
+                raise outcome.error
+            if outcome.error:
+                progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
+                failed += 1
+    print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
+    return 1 if failed else 0
 
 
 DEMO_CROP = (11, 129, 192)

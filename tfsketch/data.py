@@ -346,7 +346,7 @@ def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.T
 
     example: dict[str, tf.Tensor] = {}
     for key in drawn:
-        if key == "image":
+        if key in ("image", "style"):
             example[key] = levels(key)
         elif key == "color":
             example[key] = levels(key) * plane("painted")

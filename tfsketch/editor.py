@@ -31,6 +31,15 @@ the sketch's size. The place matters as much as the square of an edit: photograp
 who draw a face fill the paper with it, so at face value the model would see a face twice as large as any it knows.
 `fill` is the share of the square that the paper takes; see `place`.
 
+A model that takes looks from another photograph (region-wise manipulation) restyles: the mask, or a region of the face
+that the shipped parser names, or the whole picture. The square, the mask's pixels at the working side, the pasting and
+the feather are an edit's; but nothing is erased, the model sees the whole photograph. At its side, 64 or 128 px, such a
+model knows what colour and light a region should have, and little of a photograph's detail: pasted as it is, what it
+drew makes a face both soft and somebody else's. So by default its change alone is taken: what it drew in the wanted
+style less what it drew, the same way, in the photograph's own, enlarged and added to the photograph. Where the two
+agree the photograph stays, bit for bit. This hides how well the model redraws a photograph, and keeps detail that the
+other style might not have, such as the grain of hair; `detail=False` pastes what the model drew.
+
 A model that draws sketch and photograph as one picture (Contextual GAN) completes what is given, a sketch or a
 photograph, several times, by a search (`projection`). A sketch goes to the working side as the strokes of XDoG look
 there: drawn anew with a pen of `PEN` pixels, and whatever is black over more than half a pixel stays.
@@ -40,7 +49,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -50,7 +59,7 @@ from skimage.morphology import skeletonize
 
 from tfsketch import data, images, projection, zoo
 from tfsketch.conditions import sketches
-from tfsketch.conditions.regions import REGIONS
+from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.models import cali_sketch, face_parser
 from tfsketch.models.sc_fegan import Generator
@@ -155,6 +164,19 @@ def _resize_color(color: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         result[..., channel] = np.clip(np.rint(mean), 0, 255)
     result[..., 3] = share > 0
     return result
+
+
+def _middle(side: int, length: int) -> slice:
+    """The middle `length` of `side` pixels."""
+    start = (side - length) // 2
+    return slice(start, start + length)
+
+
+def _padded(layer: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """(a layer [H,W] or [H,W,C], padded to a square by reflection on all sides; where in it the layer is)."""
+    inner = tuple(_middle(side, length) for length in layer.shape[:2])
+    pads = [pad for s in inner for pad in (s.start, side - s.stop)]
+    return cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101), inner
 
 
 def _checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
@@ -270,8 +292,29 @@ def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int,
     return round((side - height) * LOW), (side - width) // 2, height, width
 
 
+@dataclasses.dataclass(frozen=True)
+class _View:
+    """Where an edit looks and where it writes, as slices (rows, columns)."""
+
+    window: tuple[slice, slice]
+    """The mask's box, of the picture."""
+    square: tuple[slice, slice]
+    """What the model sees of the picture."""
+    inner: tuple[slice, slice]
+    """The box, of `square`."""
+    work: tuple[int, int]
+    """Height and width of `square` at the working side."""
+    edge: int
+    """The square's side in pixels of the picture."""
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Height and width of `square`."""
+        return self.square[0].stop - self.square[0].start, self.square[1].stop - self.square[1].start
+
+
 class Editor:
-    """Edits photographs, or draws them, at any size with a model of the vocabulary.
+    """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
     Args:
       model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it.
@@ -319,6 +362,11 @@ class Editor:
     def completes(self) -> bool:
         """Whether the model's way is `complete`."""
         return "z" in getattr(self._model, "takes", ())
+
+    @property
+    def restyles(self) -> bool:
+        """Whether the model's way is `restyle`."""
+        return "style" in getattr(self._model, "takes", ())
 
     def complete(
         self,
@@ -407,12 +455,15 @@ class Editor:
         lines = _resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
         return Drawing(lines.astype(np.uint8), _resize(image[best][sheets[best]], size))
 
+    def _face_parser(self) -> tf.keras.Model:
+        if self._parser is None:
+            self._parser = zoo.load_model("face_parser")
+        return self._parser
+
     def _surest_face(self, photographs: np.ndarray) -> int:
         """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
         features, each counting up to the share of the picture that it has in a portrait."""
-        if self._parser is None:
-            self._parser = zoo.load_model("face_parser")
-        shares = face_parser.shares(self._parser, photographs)
+        shares = face_parser.shares(self._face_parser(), photographs)
         found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in PORTRAIT]
         return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
 
@@ -443,42 +494,190 @@ class Editor:
         """
         if "mask" not in getattr(self._model, "takes", ("mask",)):
             raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
+        if self.restyles:
+            raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only restyles")
         _check_seed(seed)
         image, mask, sketch, color = checked_layers(image, mask, sketch, color)
         size = image.shape[:2]
         sketch = np.zeros(size, np.uint8) if sketch is None else sketch
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        box = (int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
-        top, left, edge = crop_square(size, box, self._side, self._context)
-
-        square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
-        part = tuple(s.stop - s.start for s in square)  # of the picture, what the square holds
-        work = tuple(max(1, round(length * self._side / edge)) for length in part)
-        work_color = np.zeros((*work, 4), np.uint8) if color is None else _resize_color(color[square], work)
+        view = self._view(mask)
+        work, square = view.work, view.square
         drawn = self._run(
             _resize(image[square], work),
             _resize_mask(mask[square], work),
             _resize_sketch(sketch[square], work),
-            work_color,
+            np.zeros((*work, 4), np.uint8) if color is None else _resize_color(color[square], work),
             int(seed),
         )
-        top, left = box[0] - square[0].start, box[1] - square[1].start
-        drawn = _resize(drawn, part)[top : top + box[2], left : left + box[3]]
+        return self._pasted(image, _resize(drawn, view.part)[view.inner], mask, view)
 
+    def restyle(
+        self,
+        image: np.ndarray,
+        style: np.ndarray,
+        mask: np.ndarray | None = None,
+        amount: float = 1.0,
+        detail: bool = True,
+    ) -> np.ndarray:
+        """Gives a photograph, or a region of it, the looks of another.
+
+        Args:
+          image: [H,W,3] uint8 RGB, any size up to `images.MAX_PIXELS`.
+          style: [h,w,3] uint8 RGB, of any size; the square in its middle counts.
+          mask: as of `edit`, nonzero = restyle, such as `region` gives it; None is the whole picture.
+          amount: between the photograph's own style, 0, and the other's, 1.
+          detail: add the model's change to the photograph; False pastes what the model drew. See the module's
+            docstring.
+
+        Returns:
+          [H,W,3] uint8 RGB; outside the mask the input, bit for bit.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
+          TfsketchError: `amount` is not from 0 to 1, or the model restyles nothing.
+          WeightsError: the model gave values that are not finite.
+        """
+        if not 0 <= amount <= 1:
+            raise TfsketchError(f"amount: expected a share from 0 to 1, found {amount}")
+        return self._restyled(image, [style], [amount], mask, detail)[0]
+
+    def interpolate(
+        self,
+        image: np.ndarray,
+        styles: Sequence[np.ndarray],
+        steps: int = 8,
+        mask: np.ndarray | None = None,
+        detail: bool = True,
+    ) -> list[np.ndarray]:
+        """`restyle` in steps from one style to the next.
+
+        Args:
+          image, mask, detail: as of `restyle`.
+          styles: photographs; from the first to the last in equal steps, or from the photograph's own style to the only
+            one.
+          steps: how many pictures, at least 2. Between two photographs a style code is on the straight line between
+            theirs, as in Park et al., and of unit length.
+
+        Returns:
+          `steps` pictures [H,W,3] uint8 RGB.
+
+        Raises:
+          As `restyle`, and TfsketchError: fewer than 2 steps, or no style.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+            raise TfsketchError(f"steps: expected a whole number from 2, found {steps!r}")
+        if not len(styles):
+            raise TfsketchError("styles: expected at least one photograph, found none")
+        return self._restyled(image, styles, np.linspace(0.0, 1.0, steps), mask, detail)
+
+    def region(self, image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
+        """Where a photograph shows a region of a face, by the shipped face parser: a mask for `restyle`.
+
+        Args:
+          image: [H,W,3] uint8 RGB, of any size, with a face that looks about at the camera, framed like a portrait.
+          names: of `conditions.regions.REGIONS`, or `face`; one or several.
+
+        Returns:
+          [H,W] uint8 in {0,1}.
+
+        Raises:
+          DataError: an unknown name.
+          ImageError: no such region is found, or the picture is none.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        wanted = mask_of(np.arange(len(REGIONS)), names) > 0
+        image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+        parser = self._face_parser()
+        side, size = parser.experiment.image_size, image.shape[:2]
+        work = tuple(max(1, round(length * side / max(size))) for length in size)
+        # Padded to a square, or a face would be squeezed.
+        seen, inner = _padded(_resize(image, work), side)
+        shares = face_parser.shares(parser, seen[None])[0][inner]
+        rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
+        # The lead is resized, not a mask: outlines stay smooth.
+        lead = cv2.resize(shares[..., wanted].max(axis=-1) - rest, size[::-1], interpolation=cv2.INTER_LINEAR)
+        mask = (lead > 0).astype(np.uint8)
+        if not mask.any():
+            raise ImageError(
+                f"region: expected {' or '.join(names)} in the picture, found none; the face parser knows faces that "
+                "are framed like a portrait: crop the picture, or give a mask"
+            )
+        return mask
+
+    def _restyled(
+        self,
+        image: np.ndarray,
+        styles: Sequence[np.ndarray],
+        shares: Sequence[float],
+        mask: np.ndarray | None,
+        detail: bool,
+    ) -> list[np.ndarray]:
+        """`image` at shares of the way along styles, from its own where there is only one."""
+        if not self.restyles:
+            raise TfsketchError("restyle: expected a model that takes a style, such as region_edit")
+        image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+        styles = [_checked(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
+        size = image.shape[:2]
+        whole = mask is None
+        mask = np.ones(size, np.uint8) if mask is None else _binary(mask, "mask")
+        if mask.shape != size:
+            raise ImageError(
+                f"mask: expected the picture's size, {size[1]} x {size[0]}, found {mask.shape[1]} x {mask.shape[0]}"
+            )
+        if not mask.any():
+            raise ImageError("mask: expected at least one pixel to restyle, found an empty mask")
+        view = self._view(mask)
+        seen, inner = _padded(_resize(image[view.square], view.work), self._side)
+        layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}
+        if not whole:
+            layers["mask"] = _padded(_resize_mask(mask[view.square], view.work), self._side)[0]
+        batch = data.to_vocabulary({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
+
+        own, path = self._model.encode(batch["image"])[1], self._model.encode(batch["style"])[1]
+        path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
+        results = []
+        base = self._model.restyled(batch["image"], own, batch.get("mask")) if detail else None
+        for share in shares:
+            place = float(share) * (len(path) - 1)
+            first = min(int(place), len(path) - 2)
+            code = path[first : first + 1] + (path[first + 1 : first + 2] - path[first : first + 1]) * (place - first)
+            raw = self._model.restyled(batch["image"], code, batch.get("mask"))
+            if detail:
+                change = _finite(127.5 * (raw - base))[0][inner]
+                change = _resize(change, view.part)[view.inner]
+                drawn = np.clip(np.rint(image[view.window] + change), 0, 255).astype(np.uint8)
+            else:
+                drawn = _resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
+            results.append(self._pasted(image, drawn, mask, view))
+        return results
+
+    def _view(self, mask: np.ndarray) -> _View:
+        """Where to look for a mask [H,W] that is not empty."""
+        size = mask.shape
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        box = (int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
+        top, left, edge = crop_square(size, box, self._side, self._context)
+        square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
+        top, left = box[0] - square[0].start, box[1] - square[1].start
+        return _View(
+            window=(slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3])),
+            square=square,
+            inner=(slice(top, top + box[2]), slice(left, left + box[3])),
+            work=tuple(max(1, round((s.stop - s.start) * self._side / edge)) for s in square),
+            edge=edge,
+        )
+
+    def _pasted(self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, view: _View) -> np.ndarray:
+        """A copy of the picture with `drawn`, of the box's size, in the mask."""
         result = image.copy()
-        window = (slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3]))
-        hole = mask[window] > 0
-        result[window][hole] = self._faded(image, drawn, mask, window, edge)[hole]
+        hole = mask[view.window] > 0
+        result[view.window][hole] = self._faded(image, drawn, mask, view.window, view.edge)[hole]
         return result
 
     def _run(self, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int) -> np.ndarray:
         """The model on layers of at most the working side, padded to it; returns a uint8 picture of `image`'s size."""
-        height, width = mask.shape
-        top, left = (self._side - height) // 2, (self._side - width) // 2
-        pads = (top, self._side - height - top, left, self._side - width - left)
-        image, mask, sketch, color = (
-            cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101) for layer in (image, mask, sketch, color)
-        )
+        image, inner = _padded(image, self._side)
+        mask, sketch, color = (_padded(layer, self._side)[0] for layer in (mask, sketch, color))
         noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
         layers = {
             "image": image,
@@ -489,7 +688,7 @@ class Editor:
             "noise": noise,
         }
         batch = data.to_vocabulary({key: layer[None] for key, layer in layers.items()})
-        return data.to_uint8(_finite(self._network(batch)["image"])[0, top : top + height, left : left + width])
+        return data.to_uint8(_finite(self._network(batch)["image"])[0][inner])
 
     def _faded(
         self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], edge: int

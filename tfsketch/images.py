@@ -286,6 +286,24 @@ def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | N
     write_bytes(path, encode_png(image, metadata))
 
 
+def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
+    """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
+    buffer = io.BytesIO()
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+    return buffer.getvalue()
+
+
+def fit(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture [H,W,...] at a size whose longer side is at most `side`; as it is where it is small enough."""
+    height, width = image.shape[:2]
+    if max(height, width) <= side:
+        return image
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def cut_square(image: np.ndarray) -> np.ndarray:
     """The central square of a picture [H,W,...], a view."""
     height, width = image.shape[:2]

@@ -1,4 +1,4 @@
-"""Edits photographs by mask, sketch and colour strokes, or draws them from sketches alone: one, or folders of them.
+"""Edits photographs by mask, sketch and colour strokes, draws them from sketches alone, or restyles them by others.
 
     python -m tools.edit --image=photo.jpg --mask=mask.png --sketch=sketch.png --color=color.png --output=edited.png
     python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
@@ -7,19 +7,20 @@
     python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
     python -m tools.edit --model=contextual_gan --sketch=drawing.png --results=4 --output=drawn.png
     python -m tools.edit --model=contextual_gan --image=face.jpg --output=sketch.png
+    python -m tools.edit --model=region_edit --image=me.jpg --style_image=you.jpg --region=hair --output=restyled.png
     python -m tools.edit --demo --output=out/demo
 
 Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
-redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the
-best first: NAME.png, NAME_2.png and on. Results keep the photograph's metadata, and say that they were edited.
+redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the best
+first: NAME.png, NAME_2.png and on. region_edit restyles the mask, a region or all; --steps makes a strip and a GIF from
+the photograph's own style to the other's, or between several; --grid shows every photograph in every style. Results
+keep the photograph's metadata, and say that they were edited.
 """
 
 import pathlib
-import sys
 
 from absl import flags
-from tqdm import tqdm
 
 from tfsketch import batch, cli, editor, zoo
 from tfsketch.errors import TfsketchError
@@ -29,6 +30,15 @@ _MASK = flags.DEFINE_string("mask", None, "Mask, white = draw anew; or a folder 
 _SKETCH = flags.DEFINE_string("sketch", None, "Lines, white on black, black on white or on transparency; or a folder.")
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes as PNG, on transparent or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
+_STYLE = flags.DEFINE_multi_string(
+    "style_image", [], "Photograph whose looks are taken; or a folder. For a strip, more."
+)
+_REGION = flags.DEFINE_list("region", [], "Instead of a mask to restyle: hair, lips, skin, background, face and so on.")
+_STEPS = flags.DEFINE_integer("steps", 0, "Restyle in so many steps, at least 2: a strip, and a GIF beside it.", 0)
+_GRID = flags.DEFINE_bool("grid", False, "Restyle every photograph by every style, into one picture.")
+_DETAIL = flags.DEFINE_bool(
+    "detail", True, "Restyle: add the model's change to the photograph; else paste its drawing."
+)
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
 _OUTPUT = flags.DEFINE_string(
     "output", None, "A .png file or a folder; a folder for folders. By default beside the photograph, as NAME_edited."
@@ -57,39 +67,28 @@ def _main(argv: list[str]) -> int:
     source = _IMAGE.value or _SKETCH.value
     output = _OUTPUT.value or batch.default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
-    if _DEMO.value:
-        if _IMAGE.value or any(partners.values()):
-            raise TfsketchError(
-                "--demo: expected no other picture, found one in --image, --mask, --sketch, --color or --strokes"
-            )
-        for file in batch.edit_demo(editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value), output, _SEED.value):
-            print(file)
-        return 0
-    if not source:
-        raise TfsketchError(
-            "--image: expected a photograph or a folder of them (or --sketch alone with a model that draws, such as "
-            "cali_sketch, or --demo), found none"
-        )
+    if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
+        raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
+    if not (_DEMO.value or source):
+        raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
     model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
-    results = _RESULTS.value if model.completes else 0
-    jobs, skipped = batch.find_jobs(_IMAGE.value, output, results, **partners)
+    if _DEMO.value:
+        print(*batch.edit_demo(model, output, _SEED.value), sep="\n")
+        return 0
+    if _GRID.value:
+        if any(partners.values()):
+            raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
+        shape = batch.mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value)
+        print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
+        return 0
+    if model.restyles and not _STYLE.value:
+        raise TfsketchError("--style_image: expected a photograph whose looks are taken, found none")
+    results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
+    jobs, skipped = batch.find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, **partners)
     single = not pathlib.Path(source).is_dir()
-    for line in skipped:
-        print(line, file=sys.stderr)
-    failed = len(skipped)
-    edits = batch.edit_files(model, jobs, _SEED.value, _CONCAT.value, _FILL.value, _MARK.value)
-    with tqdm(edits, total=len(jobs), unit="picture", disable=single) as progress:
-        for outcome in progress:
-            for note in outcome.notes:
-                progress.write(note)
-            if outcome.error and single:
-                raise outcome.error
-            if outcome.error:
-                progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
-                failed += 1
     place = jobs[0].output if single else output
-    print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
-    return 1 if failed else 0
+    how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
+    return batch.run(model, jobs, skipped, place, single, mark=_MARK.value, **how)
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
 
 `editing` measures repainted faces beside classical inpainting and blanked conditions, `drawing` photographs made of
-poor sketches, `completion` photographs searched for by a sketch, `parsing` a face parser. This module finds the
-pictures, runs the protocol of the model's system and writes what it found; `report` is how that looks.
+poor sketches, `completion` photographs searched for by a sketch, `restyling` photographs and regions in the style of
+others, `parsing` a face parser. This module finds the pictures, runs the protocol of the model's system and writes what
+it found; `report` is how that looks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import data, images, zoo
 from tfsketch.errors import DataError
-from tfsketch.evaluation import completion, drawing, editing, parsing
+from tfsketch.evaluation import completion, drawing, editing, parsing, restyling
 from tfsketch.evaluation.report import Results, describe, write_section
 
 PROTOCOLS: dict[str, Callable[[tf.keras.Model, data.Shards, int, int], Results]] = {
@@ -26,6 +27,7 @@ PROTOCOLS: dict[str, Callable[[tf.keras.Model, data.Shards, int, int], Results]]
     "face_parser": parsing.measure,
     "cali_sketch": drawing.measure,
     "contextual_gan": completion.measure,
+    "region_edit": restyling.measure,
 }
 """System -> (model, pictures, their side, how many) -> results."""
 

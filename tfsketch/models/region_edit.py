@@ -256,18 +256,21 @@ class RegionEdit(tf.keras.Model):
         self.encoder = Encoder(config.encoder)
         self.generator = Generator(config.generator, config.encoder.structure)
 
-    def encode(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Photograph [B,H,W,3] in [-1,1] -> (structure code [B,h,w,c], style code [B,S]), float32, of unit length.
-
-        Raises:
-          ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
-        """
+    def _check(self, image: tf.Tensor) -> None:
         for side in image.shape[1:3]:
             if side is not None and (side % self.stride or side < self.smallest):
                 raise ImageError(
                     f"expected a height and width that are multiples of {self.stride} and at least {self.smallest}, "
                     f"found {image.shape[1]} x {image.shape[2]}"
                 )
+
+    def encode(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Photograph [B,H,W,3] in [-1,1] -> (structure code [B,h,w,c], style code [B,S]), float32, of unit length.
+
+        Raises:
+          ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
+        """
+        self._check(image)
         return self.encoder(image)
 
     def decode(
@@ -310,6 +313,23 @@ class RegionEdit(tf.keras.Model):
             features = ours + (theirs - ours) * share
         return self.decode(self.encoder.structure(features), style, inside, mask)
 
+    def restyled(self, image: tf.Tensor, inside: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """A photograph in another style, before it is composited: [B,H,W,3] float32, about [-1,1].
+
+        Args:
+          image: [B,H,W,3] in [-1,1].
+          inside: the style code [B,S], of a photograph or between those of several.
+          mask: [B,H,W,1], where it rules; everywhere by default.
+
+        Raises:
+          ImageError: as `encode`.
+        """
+        self._check(image)
+        features = self.encoder.features(image)
+        if mask is None:
+            return self.decode(self.encoder.structure(features), inside)
+        return self.merged(features, self.encoder.style(features), inside, mask)
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """See the module's docstring; `training` changes nothing.
 
@@ -317,14 +337,9 @@ class RegionEdit(tf.keras.Model):
           ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
         """
         del training
-        _, inside = self.encode(inputs["style"])
         image, mask = inputs["image"], inputs.get("mask")
-        if mask is None:
-            raw = self.decode(self.encode(image)[0], inside)
-            mask = tf.ones_like(image[..., :1])
-        else:
-            features = self.encoder.features(image)
-            raw = self.merged(features, self.encoder.style(features), inside, mask)
+        raw = self.restyled(image, self.encode(inputs["style"])[1], mask)
+        mask = tf.ones_like(image[..., :1]) if mask is None else mask
         raw = tf.clip_by_value(raw, -1.0, 1.0)
         return {"raw": raw, "image": tf.where(mask > 0.5, raw, image)}
 
