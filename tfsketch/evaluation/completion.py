@@ -5,7 +5,8 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 
 - sketches are XDoG's of the photographs, and drawings by the hand of `conditions.hand`, of the same sketches traced, at
   the levels of abstraction 0, 0.3 and 0.6, with a pen of `editor.PEN` pixels. At 0 it only traces;
-- the model searches with the defaults of `projection.project`, one answer for a sketch;
+- the model searches with the defaults of `projection.project`, in bfloat16 for its speed, one answer for a sketch; the
+  results and their losses are its own, in float32;
 - Cali-Sketch and SC-FEGAN, the shipped ones, get the same sketches through the editor, at twice the size, which is
   theirs: one draws, the other repaints a grey picture that is erased everywhere. Neither was trained on sketches like
   these or on faces cut like these: it is what a user gets who has nothing else, not a contest of methods;
@@ -175,10 +176,12 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     rows: list[Row] = []
     made: dict[str, np.ndarray] = {}
     found = {}
+    searched = projection.in_bfloat16(model)
     searches = [("xdog", "best candidate", {"steps": 0}), ("xdog", "random start", {"initialization": "random"})]
     searches += [(sketch, "contextual_gan", {}) for sketch in drawn]
     for sketch, name, how in tqdm(searches, unit="searches"):
-        found[name, sketch] = projection.project(model, drawn[sketch][..., None].astype(np.float32), **how)
+        known = drawn[sketch][..., None].astype(np.float32)
+        found[name, sketch] = projection.project(model, known, searched=searched, **how)
         made[f"{name}, {sketch}"] = data.to_uint8(found[name, sketch].image[:, 0])
         rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], found[name, sketch]))
     for name, editor in _direct(side) if face else ():
