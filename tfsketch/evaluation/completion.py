@@ -45,6 +45,8 @@ from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 
 PROTOCOL = "sketch_completion"
 LEVELS = (0.0, 0.3, 0.6)
+EARLY = 30
+"""Steps after which the closing line compares the two starts once more."""
 COLUMNS = {
     "verification": Column("higher", 3),
     "same": Column("higher", 3),
@@ -170,7 +172,8 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         values["feature_distance"] = metrics.feature_distance(looks, metrics.embed(made))
         if found is not None:
             values["contextual"] = float(found.contextual[:, 0].mean())
-            values["below"] = float((found.contextual[:, 0] < found.candidates.min(axis=1)).mean())
+            if found.steps.any():
+                values["below"] = float((found.contextual[:, 0] < found.candidates.min(axis=1)).mean())
         return {"method": name, **values}
 
     rows: list[Row] = []
@@ -190,17 +193,20 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
             rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"]))
 
     names = [name for name in made if not name.startswith(("best", "random"))]
-    titles = [*drawn, "lines of it", *names, "truth"]
+    heads = [name.split(",")[0] if name.endswith("xdog") else "" for name in names]  # each over its four columns
+    titles = [*drawn, "lines", *heads, "truth"]
     sheet = []
     for i in sorted(sheet_numbers(len(truth))):
         lines = [np.repeat(data.ink(d[i])[..., None], 3, axis=-1) for d in drawn.values()]
         own = np.repeat(data.ink(found["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
         sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
-    ends = found["contextual_gan", "xdog"].contextual[:, 0], found["random start", "xdog"].contextual[:, 0]
+    starts = found["contextual_gan", "xdog"], found["random start", "xdog"]
+    ends = [one.contextual[:, 0] for one in starts]
+    early = [one.curve[: EARLY + 1, :, 0].min(axis=0).mean() for one in starts]
     closing = (
         f"Of the searches for XDoG's sketches, {100 * rows[2]['below']:.1f} % end below the best of their "
         f"{projection.CANDIDATES} candidates. From the candidate of least divergence they end at {ends[0].mean():.4f} "
         f"on average, from a random one at {ends[1].mean():.4f}; lower in {100 * np.mean(ends[0] < ends[1]):.0f} % of "
-        f"the pairs.{note}"
+        f"the pairs. The whole loss after {EARLY} steps: {early[0]:.4f} and {early[1]:.4f}.{note}"
     )
     return Results(PROTOCOL, len(truth), COLUMNS, rows, closing, sheet, titles)
