@@ -209,7 +209,15 @@ def test_verification_counts_both_kinds_of_answer(model, monkeypatch):
             image = np.repeat(image[:1], len(truth), axis=0)
         ones = np.ones((len(truth), 1), np.float32)
         return projection.Projection(
-            ones, sketch[:, None], image.astype(np.float32), ones, ones, ones, ones, ones, np.repeat(ones * 2, 30, 1)
+            ones,
+            sketch[:, None],
+            image.astype(np.float32),
+            ones,
+            ones,
+            ones[None],
+            ones,
+            ones,
+            np.repeat(ones * 2, 30, 1),
         )
 
     monkeypatch.setattr(faces, "Verifier", Sameness)
