@@ -249,3 +249,12 @@ def test_the_protocols_sketches(photographs):
     assert covered[0] > covered[1] > covered[2] and covered[0] > 0.5
     again = completion.drawings(images.read_rgb(f"{photographs}/2.png")[None], range(2, 3))
     assert (again["hand 0.6"][0] == found["hand 0.6"][2]).all()
+
+
+def test_a_face_is_framed_alike_on_any_paper():
+    face = np.zeros((40, 30), np.uint8)
+    face[5:35, 3:27] = 1
+    small = np.zeros((120, 120), np.uint8)
+    small[30:60, 40:64] = 1
+    assert editor.framing(np.ones((50, 20), np.uint8)) == editor.FREE_HAND
+    assert editor.framing(face) == pytest.approx(editor.FREE_HAND * 40 / 30) and editor.framing(small) == 1.0

@@ -73,7 +73,7 @@ LOW = 0.85
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
 FREE_HAND = 0.7
-"""What `Editor.complete` takes a sketch to fill; of 1, 0.85, 0.7 and 0.6 it suited nine free-hand faces best."""
+"""Share of the square that `framing` gives a face; of 1, 0.85, 0.7 and 0.6 it suited nine free-hand faces best."""
 PEN = 2
 """Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
@@ -120,6 +120,12 @@ def crop_square(
         start = start + (part - edge) // 2
         starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
     return starts[0], starts[1], edge
+
+
+def _box(layer: np.ndarray) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of what is not 0 in [H,W]."""
+    rows, columns = np.flatnonzero(layer.any(axis=1)), np.flatnonzero(layer.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def _resize(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -273,6 +279,16 @@ class Drawing:
     """Of a search: how far its result is from what was given, the lower the better; see `projection`."""
 
 
+def framing(sketch: np.ndarray) -> float:
+    """What a sketch is taken to fill, for `place`, where nobody says it: so much that its strokes, taken for a face,
+    have `FREE_HAND` of the square, and at most all of it.
+
+    Args:
+      sketch: [H,W] in {0,1}, with at least one stroke.
+    """
+    return min(1.0, FREE_HAND * max(sketch.shape) / max(_box(sketch)[2:]))
+
+
 def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int, int]:
     """Where a sheet of paper lies in the square that a model sees.
 
@@ -385,7 +401,7 @@ class Editor:
             results are of its size. A face should fill it as one fills CelebA's photographs.
           results: how many searches, each from another start, at most `projection.CANDIDATES`.
           seed: of the starts; a seed gives the same results every time.
-          fill: of a sketch; see `place`. 1 for one that is framed as a photograph is; None is `FREE_HAND`.
+          fill: of a sketch; see `place`. 1 for one that is framed as a photograph is; None is `framing`.
           steps: at most, of each search.
 
         Returns:
@@ -408,7 +424,7 @@ class Editor:
         if image is None:
             sketch = checked_sketch(sketch, fill)
             size = sketch.shape[:2]
-            top, left, height, width = place(size, side, FREE_HAND if fill is None else fill)
+            top, left, height, width = place(size, side, framing(sketch) if fill is None else fill)
             sheet = (slice(top, top + height), slice(left, left + width))
             seen = np.zeros((side, side), np.uint8)
             seen[sheet] = _resize_ink(sketch, (height, width))
@@ -654,8 +670,7 @@ class Editor:
     def _view(self, mask: np.ndarray) -> _View:
         """Where to look for a mask [H,W] that is not empty."""
         size = mask.shape
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        box = (int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
+        box = _box(mask)
         top, left, edge = crop_square(size, box, self._side, self._context)
         square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
         top, left = box[0] - square[0].start, box[1] - square[1].start

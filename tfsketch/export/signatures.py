@@ -207,6 +207,12 @@ def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
     return [top, (side - width) // 2, height, width]
 
 
+def _framing(sketch: tf.Tensor) -> tf.Tensor:
+    """`editor.framing` of [H,W] bool, float32."""
+    longest, box = (tf.cast(tf.reduce_max(one), tf.float32) for one in (tf.shape(sketch), pictures.box_of(sketch)[1]))
+    return tf.minimum(1.0, editor.FREE_HAND * longest / box)
+
+
 def _placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
     """A sheet [H,W] bool in the square that a model sees, [side,side,1] float32 in {0,1}: lines of one pixel, or
     `ink` of `editor.PEN` pixels."""
@@ -306,7 +312,7 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
     """Completes sketches, placed and drawn anew as by `Editor.complete`, by searching for z, a fixed number of steps,
     from the same candidates for every sketch: those of `projection.project` follow from a hash of its pixels, which a
     graph cannot compute. `search` and `search_image` take tensors and candidates."""
-    side, fill = model.side, tf.constant(editor.FREE_HAND)
+    side = model.side
     drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (CANDIDATES, model.latent)).astype(np.float32)
 
     def search(half: str) -> Callable[..., Outputs]:
@@ -319,11 +325,12 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
         return run
 
     def before(data: tf.Tensor) -> tf.Tensor:
-        return _placed(_read_sketch(data), side, fill, ink=True)
+        sketch = _read_sketch(data)
+        return _placed(sketch, side, _framing(sketch), ink=True)
 
     def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        size = tf.shape(pictures.decode("sketch_bytes", data)[0])[:2]
-        return _png(pictures.rounded(_sheet_of(image, size, fill)))
+        sketch = _read_sketch(data)
+        return _png(pictures.rounded(_sheet_of(image, tf.shape(sketch), _framing(sketch))))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:
         known = _each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))

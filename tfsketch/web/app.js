@@ -542,6 +542,7 @@ async function run() {
         // Seeds of an edit stand alone; a search's results are ordered among themselves.
         request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick }, strokes: request.strokes.strokes });
     }
+    if (!image) S.current = S.results[Math.max(0, S.results.length - answer.results.length)]; // the best of a search
     if (!$("live").checked || mode().sheet) S.view = "compare";
     $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
     $("run").dataset.runs = Number($("run").dataset.runs || 0) + 1;
