@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.cali_sketch_test import TINY
-from tests.conftest import crops
+from tests.conftest import crops, logged
 from tfsketch import config as config_lib
 from tfsketch import data, images, prepare
 from tfsketch.errors import ConfigError
@@ -62,10 +60,6 @@ def _phases(config: config_lib.Config) -> dict[str, config_lib.CaliSketchLossCon
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(data.batches(data.Shards(config.data.train, 32), config)))
-
-
-def _rows(folder: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("name", _STAGES)
@@ -156,7 +150,7 @@ def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
     for until in (3, 8):
         run = trainer.Trainer(tiny, tmp_path / "parts", make_task)
         run.run(until=until)
-    whole, parts = _rows(tmp_path / "whole"), _rows(tmp_path / "parts")
+    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
     assert [row["phase"] for row in whole] == [name for name in _STAGES for _ in range(2)]
     for a, b in zip(whole, parts):
         assert set(a) == set(b)
@@ -185,7 +179,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
-    one, two = _rows(tmp_path / "one"), _rows(tmp_path / "two")
+    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
     assert len(one) == len(two) == 2
     for a, b in zip(one, two):
         for key in set(a) - {"phase", "steps_per_second"}:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.batch_test import run_edit
 from tests.drawing_test import _sketch
-from tfsketch import Editor, config, data, editor, evaluation, faces, images, models, projection, zoo
+from tfsketch import Editor, config, data, editor, evaluation, faces, images, models, projection
 from tfsketch.batch import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import completion
@@ -43,14 +43,6 @@ def _model():
         network.generator(z, training=True)
     network.experiment = settings
     return network
-
-
-@pytest.fixture(scope="module", name="model_dir")
-def _model_dir(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
-    zoo.save_model(folder, model.experiment, arrays, "# random\n")
-    return folder
 
 
 def test_several_photographs_of_a_sketch_the_best_first(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import numpy as np
@@ -55,12 +56,35 @@ EDITING = config_lib.Config(
 )
 
 
+def logged(folder: pathlib.Path) -> list[dict]:
+    """The lines of a run's metrics.jsonl."""
+    return [json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()]
+
+
+def same_steps(one: list[dict], two: list[dict], tolerance: float) -> None:
+    """Asserts that two logs say the same of the same steps."""
+    assert len(one) == len(two)
+    for a, b in zip(one, two):
+        assert set(a) == set(b)
+        for key in set(a) - {"phase", "steps_per_second"}:
+            assert a[key] == pytest.approx(b[key], abs=tolerance, rel=tolerance), (a["step"], key)
+
+
 def crops(count: int, side: int) -> list[np.ndarray]:
     """`count` squares of [side,side,3] uint8 cut from scikit-image's portrait, all different."""
     picture = skimage.data.astronaut()
     rng = np.random.default_rng(0)
     corners = [rng.integers(0, s - 2 * side, count) for s in picture.shape[:2]]
     return [np.ascontiguousarray(picture[y : y + 2 * side : 2, x : x + 2 * side : 2]) for y, x in zip(*corners)]
+
+
+@pytest.fixture(scope="module")
+def model_dir(model: tf.keras.Model, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The model of a module's own fixture `model`, as a directory."""
+    folder = tmp_path_factory.mktemp("model")
+    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
+    zoo.save_model(folder, model.experiment, arrays, "# random\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.conftest import crops, logged, same_steps
 from tests.contextual_gan_test import SPECTRAL, TINY
 from tfsketch import config as config_lib
 from tfsketch import data, images, prepare, zoo
@@ -53,17 +51,6 @@ def _config(shards: str, text: str = TINY, *overrides: str) -> config_lib.Config
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(data.batches(data.Shards(config.data.train, 16), config)))
-
-
-def _rows(folder: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def _same(one: list[dict], two: list[dict], tolerance: float) -> None:
-    assert len(one) == len(two)
-    for a, b in zip(one, two):
-        for key in set(a) - {"phase", "steps_per_second"}:
-            assert a[key] == pytest.approx(b[key], abs=tolerance, rel=tolerance), (a["step"], key)
 
 
 def test_a_batch_carries_its_vectors(shards):
@@ -170,8 +157,8 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     for until in (3, 4):
         run = trainer.Trainer(config, tmp_path / "parts", make_task)
         run.run(until=until)
-    whole, parts = _rows(tmp_path / "whole"), _rows(tmp_path / "parts")
-    _same(whole, parts, 1e-4)
+    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
+    same_steps(whole, parts, 1e-4)
     assert {"gradient_norm/generator", "gradient_norm/discriminator", "d_real", "d_fake"} <= set(whole[-1])
     assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2
     model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["contextual_gan"]
@@ -203,4 +190,4 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, TINY, "train.phases.0.steps=2", "train.image_every=0")
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
-    _same(_rows(tmp_path / "one"), _rows(tmp_path / "two"), 1e-3)
+    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)

@@ -36,14 +36,6 @@ def _model():
     return network
 
 
-@pytest.fixture(scope="module", name="model_dir")
-def _model_dir(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
-    zoo.save_model(folder, model.experiment, arrays, "# random\n")
-    return folder
-
-
 class Copyist:
     """A model that redraws every line as it is and paints lines red."""
 

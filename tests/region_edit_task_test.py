@@ -4,14 +4,12 @@ resuming, the run folder."""
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.conftest import crops, logged, same_steps
 from tests.region_edit_test import LIGHT, TINY
 from tfsketch import config as config_lib
 from tfsketch import data, images, losses, prepare, zoo
@@ -61,18 +59,6 @@ def _config(shards: str, *overrides: str) -> config_lib.Config:
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(data.batches(data.open_pictures(config.data.train, config, "unused"), config)))
-
-
-def _rows(folder: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def _same(one: list[dict], two: list[dict], tolerance: float) -> None:
-    assert len(one) == len(two)
-    for a, b in zip(one, two):
-        assert set(a) == set(b)
-        for key in set(a) - {"phase", "steps_per_second"}:
-            assert a[key] == pytest.approx(b[key], abs=tolerance, rel=tolerance), (a["step"], key)
 
 
 def test_partners_are_neighbours_and_the_last_of_an_odd_number_takes_the_first():
@@ -169,8 +155,8 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     for until in (2, 3):
         run = trainer.Trainer(config, tmp_path / "parts", make_task)
         run.run(until=until)
-    whole, parts = _rows(tmp_path / "whole"), _rows(tmp_path / "parts")
-    _same(whole, parts, 1e-4)
+    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
+    same_steps(whole, parts, 1e-4)
     # Steps are numbered from 1 in the log, counted from 0 by what is due.
     assert ["r1" in row and "code_consistency" in row for row in whole] == [True, False, True]
     assert all("content_alignment" in row for row in whole)
@@ -186,7 +172,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     # A log line over several steps has the mean of those that a term came at.
     steps = [{"reconstruction": tf.constant(1.0), "r1": tf.constant(5.0)}, {"reconstruction": tf.constant(3.0)}]
     run._log(steps, "main", 1.0, tf.summary.create_noop_writer())
-    assert (_rows(tmp_path / "parts")[-1]["reconstruction"], _rows(tmp_path / "parts")[-1]["r1"]) == (2.0, 5.0)
+    assert (logged(tmp_path / "parts")[-1]["reconstruction"], logged(tmp_path / "parts")[-1]["r1"]) == (2.0, 5.0)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -194,14 +180,14 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
-    _same(_rows(tmp_path / "one"), _rows(tmp_path / "two"), 1e-3)
+    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
 
 
 def test_sixteen_bits_stay_finite(shards, tmp_path):
     """Compiled, with every term."""
     config = _config(shards, "train.phases.0.steps=1", "train.precision=mixed_bfloat16", "train.image_every=0")
     trainer.Trainer(config, tmp_path / "run", make_task).run()
-    assert len(_rows(tmp_path / "run")) == 1  # the trainer stops where a value is not finite
+    assert len(logged(tmp_path / "run")) == 1  # the trainer stops where a value is not finite
 
 
 def test_the_union_of_two_sets(shards, tmp_path):

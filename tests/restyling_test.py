@@ -35,14 +35,6 @@ def _model():
     return network
 
 
-@pytest.fixture(scope="module", name="model_dir")
-def _model_dir(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
-    zoo.save_model(folder, model.experiment, arrays, "# random\n")
-    return folder
-
-
 def _photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
     """Grey about the middle, so that nothing clips."""
     return np.random.default_rng(seed).integers(100, 156, (height, width, 3)).astype(np.uint8)

@@ -1,9 +1,7 @@
 """SC-FEGAN's training step: its terms, who moves, replicas, phases, and resuming after SIGKILL."""
 
 import dataclasses
-import json
 import os
-import pathlib
 import random
 import signal
 import subprocess
@@ -13,15 +11,12 @@ import time
 import numpy as np
 import pytest
 
+from tests.conftest import logged
 from tfsketch import config as config_lib
 from tfsketch import data, zoo
 from tfsketch.training import make_task, sc_fegan, trainer
 
 _ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
-
-
-def _rows(folder):
-    return [json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()]
 
 
 def _with_loss(config, **weights):
@@ -33,7 +28,7 @@ def _with_loss(config, **weights):
 def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum(tiny, tmp_path):
     config = _with_loss(tiny, perceptual=0.05, style=120.0, adversarial=0.001)
     trainer.Trainer(config, tmp_path, make_task).run(until=4)
-    row, loss = _rows(tmp_path)[-1], config.model.loss
+    row, loss = logged(tmp_path)[-1], config.model.loss
     assert _ALL <= set(row)
     assert row["generator"] == pytest.approx(
         sum(getattr(loss, k) * row[k] for k in ("pixel", "perceptual", "style", "total_variation", "adversarial")),
@@ -42,7 +37,7 @@ def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum
     assert row["discriminator"] == pytest.approx(
         row["critic"] + loss.drift * row["drift"] + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3
     )
-    early = _rows(tmp_path)[0]
+    early = logged(tmp_path)[0]
     assert early["phase"] == "pixels" and "adversarial" not in early and "critic" not in early
 
 
@@ -85,7 +80,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     )
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
-    one, two = _rows(tmp_path / "one"), _rows(tmp_path / "two")
+    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
     assert len(one) == len(two) == 5
     for a, b in zip(one, two):
         for key in (
@@ -134,7 +129,7 @@ def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, t
     killed_at = log.read_text().count("\n")
     trainer.Trainer(longer, tmp_path / "killed", make_task).run()
     trainer.Trainer(longer, tmp_path / "whole", make_task).run()
-    killed, whole = _rows(tmp_path / "killed"), _rows(tmp_path / "whole")
+    killed, whole = logged(tmp_path / "killed"), logged(tmp_path / "whole")
     assert [row["step"] for row in killed] == list(range(1, 51)), f"killed at {killed_at}"
     for a, b in zip(killed, whole):
         assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), (

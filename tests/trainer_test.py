@@ -1,15 +1,14 @@
 """The trainer, on a dummy task of one layer: steps, replicas, resuming, precision, and how it stops."""
 
 import dataclasses
-import json
 import os
-import pathlib
 import signal
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import logged
 from tfsketch import config as config_lib
 from tfsketch import zoo
 from tfsketch.errors import TrainingError
@@ -52,12 +51,8 @@ class Broken(Dummy):
         return {"net": value}
 
 
-def _rows(folder):
-    return [json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()]
-
-
 def _losses(folder, key="net"):
-    return {row["step"]: row[key] for row in _rows(folder)}
+    return {row["step"]: row[key] for row in logged(folder)}
 
 
 def _with(config, **train):
@@ -77,7 +72,7 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
         p.name for p in tmp_path.iterdir()
     }
     assert config_lib.load(tmp_path / "config.yaml").train.phases[0].steps == 60
-    assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(_rows(tmp_path)[0])
+    assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(logged(tmp_path)[0])
 
 
 def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
@@ -160,7 +155,7 @@ def test_clipping_bounds_the_step(dummy, tmp_path):
     run.run(until=2)
     # Adam divides by the gradient's own size plus 1e-7, so only a gradient far below that leaves the weights in place.
     np.testing.assert_allclose(run._averaged[0], before, atol=1e-5)
-    assert _rows(tmp_path)[0]["gradient_norm/net"] > 1e-3  # logged as it was before clipping
+    assert logged(tmp_path)[0]["gradient_norm/net"] > 1e-3  # logged as it was before clipping
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(dummy, tmp_path):

@@ -308,6 +308,12 @@ def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int,
     return round((side - height) * LOW), (side - width) // 2, height, width
 
 
+def _sheet(size: tuple[int, int], side: int, fill: float) -> tuple[slice, slice]:
+    """`place` as slices of the square."""
+    top, left, height, width = place(size, side, fill)
+    return slice(top, top + height), slice(left, left + width)
+
+
 @dataclasses.dataclass(frozen=True)
 class _View:
     """Where an edit looks and where it writes, as slices (rows, columns)."""
@@ -424,10 +430,9 @@ class Editor:
         if image is None:
             sketch = checked_sketch(sketch, fill)
             size = sketch.shape[:2]
-            top, left, height, width = place(size, side, framing(sketch) if fill is None else fill)
-            sheet = (slice(top, top + height), slice(left, left + width))
+            sheet = _sheet(size, side, framing(sketch) if fill is None else fill)
             seen = np.zeros((side, side), np.uint8)
-            seen[sheet] = _resize_ink(sketch, (height, width))
+            seen[sheet] = _resize_ink(sketch, seen[sheet].shape)
             known["sketch"] = seen.astype(np.float32)[None, ..., None]
         else:
             image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
@@ -459,11 +464,10 @@ class Editor:
         sketch = checked_sketch(sketch, fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
-        places = [place(size, self._side, one) for one in fills]
-        sheets = [(slice(top, top + height), slice(left, left + width)) for top, left, height, width in places]
+        sheets = [_sheet(size, self._side, one) for one in fills]
         seen = np.zeros((len(fills), self._side, self._side), np.uint8)
-        for number, (sheet, (_, _, height, width)) in enumerate(zip(sheets, places)):
-            seen[number][sheet] = _resize_sketch(sketch, (height, width))
+        for square, sheet in zip(seen, sheets):
+            square[sheet] = _resize_sketch(sketch, square[sheet].shape)
         outputs = self._model(data.to_vocabulary({"sketch": seen}))
         refined, image = _finite(outputs["refined"])[..., 0], data.to_uint8(_finite(outputs["image"]))
         best = self._surest_face(image) if len(fills) > 1 else 0

@@ -41,6 +41,7 @@ from tfsketch.conditions import hand, sketches
 from tfsketch.config import HandConfig, SketchConfig, XdogConfig
 from tfsketch.editor import PEN, Editor
 from tfsketch.errors import DataError
+from tfsketch.evaluation import drawing
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 
 PROTOCOL = "sketch_completion"
@@ -68,21 +69,8 @@ class Settings:
             clahe=1.0, bilateral=1, flatten=0.65, sigma=1.0, sharpness=20.0, epsilon=0.33, phi=10.0, min_stroke=8.0
         ),
     )
-    hand: HandConfig = HandConfig(
-        join=0.04,
-        shortest=0.2,
-        feature_weight=5.0,
-        crowding=0.022,
-        simplify=0.08,
-        extend=0.03,
-        shift=0.02,
-        turn=6.0,
-        scale=0.1,
-        wobble=0.006,
-        warp=0.03,
-        double=0.2,
-        width=0.0,
-    )
+    # The pinned hand of the other protocol; the pen is this one's.
+    hand: HandConfig = dataclasses.replace(drawing.SETTINGS.hand, width=0.0)
     seed: int = 1
 
 
