@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
 
 from tests.conftest import EDITING
@@ -188,6 +189,34 @@ def test_the_square_of_portraits_and_scenes():
     assert crop_square((640, 480), (100, 200, 90, 100), 128, context=1.6)[2] == 160
     assert crop_square((640, 480), (100, 200, 90, 100), 128, context=math.inf)[2] == 480
     assert crop_square((480, 640), (0, 0, 480, 640), 128) == (-80, 0, 640)  # erased altogether: padded
+
+
+def test_the_square_of_a_found_face():
+    size, face = (3000, 4000), (800.0, 1000.0, 600.0)
+    assert crop_square(size, (1300, 1200, 80, 150), 128, faces=[face]) == (800, 1000, 600)  # its mouth alone
+    assert crop_square(size, (1300, 1200, 80, 150), 128, context=2.0, faces=[face])[2] == 300
+    assert crop_square(size, (2000, 1200, 80, 150), 128, faces=[face])[2] == 375  # a mask that is not of the face
+    assert crop_square(size, (820, 960, 500, 500), 128, faces=[face]) == (800, 960, 600)  # moved, to hold the mask
+    near = [(700.0, 900.0, 1600.0), face]
+    assert crop_square(size, (1300, 1200, 80, 150), 128, faces=near)[2] == 600  # the smaller of two that hold it
+    # At a corner of the photograph the square is moved into it; one larger than the photograph is the photograph's.
+    assert crop_square(size, (10, 10, 80, 150), 128, faces=[(-90.0, -60.0, 600.0)]) == (0, 0, 600)
+    assert crop_square((400, 400), (200, 200, 20, 30), 128, faces=[(-90.0, -60.0, 600.0)]) == (0, 0, 400)
+    assert crop_square(size, (1300, 1200, 20, 30), 128, faces=[(1290.0, 1190.0, 50.0)])[2] == 128  # not below the side
+    # Framed like a portrait already: what is there is not resampled for a few pixels.
+    assert crop_square((512, 512), (300, 200, 80, 150), 128, faces=[(10.0, 8.0, 490.0)]) == (0, 0, 512)
+
+
+def test_an_edit_looks_at_the_face_that_it_finds():
+    image = skimage.data.astronaut()
+    mask = _mask(512, 512, 130, 205, 150, 245)  # the mouth
+    spies = [Spy(), Spy()]
+    for spy, find in zip(spies, (True, False)):
+        result = Editor(spy, side=64, find_faces=find).edit(image, mask)
+        assert (result[mask == 0] == image[mask == 0]).all()
+    shares = [spy.seen["mask"].mean() for spy in spies]
+    face, none = (20 * 40 / side**2 for side in (153, 100))  # the face's square; 2.5 times the mask's box
+    assert face == pytest.approx(shares[0], rel=0.15) and none == pytest.approx(shares[1], rel=0.15)
 
 
 def test_a_large_photograph(model):

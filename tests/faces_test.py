@@ -125,3 +125,16 @@ def test_a_photographed_face_is_found_and_squared():
     wide[:128, :128] = image[::4, ::4]
     np.testing.assert_allclose(faces.quad_of(finder(wide)) - (300, 0), quad, atol=6)
     assert finder(np.full((300, 300, 3), 128, np.uint8)) is None
+
+
+def test_the_squares_of_faces_in_a_photograph():
+    astronaut = skimage.data.astronaut()
+    ((top, left, side),) = faces.squares(astronaut)
+    # Her eyes are at (205, 105) and (245, 105), her mouth at (224, 143): the recipe's square is 160 wide.
+    assert abs(side - 160) < 20 and abs(left + side / 2 - 225) < 10 and abs(top + side / 2 - 109) < 12
+    two = np.concatenate([np.zeros_like(astronaut[:, :100]), astronaut, astronaut[:, ::-1]], axis=1)
+    assert len(faces.squares(two)) == 2
+    large = np.repeat(np.repeat(astronaut, 3, axis=0), 3, axis=1)
+    np.testing.assert_allclose(faces.squares(large), [(3 * top, 3 * left, 3 * side)], rtol=0.05)
+    assert faces.squares(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)) == []
+    assert faces.squares(np.zeros((1, 1, 3), np.uint8)) == [] == faces.squares(np.zeros((3, 2000, 3), np.uint8))

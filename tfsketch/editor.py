@@ -6,13 +6,16 @@ input bit for bit, whatever the sizes, because nothing else is ever written to.
 
 The square decides the scale at which the model sees a face. The shipped model knows whole aligned faces, so a square
 drawn tightly around a mouth would show it a face many times too large; a square that is far larger than the face throws
-resolution away, since only the working side (128 px) comes back. Without a face detector the rule is (`crop_square`):
+resolution away, since only the working side (128 px) comes back. The rule is (`crop_square`):
 
+- Where a face is found (`faces.squares`) and the mask lies in its aligned square, that is the square, moved into the
+  photograph where it reaches out of it. It is not turned upright, so that nothing is resampled twice. The finder looks
+  at the photograph as it was, what is erased included: the face that is to be repainted.
 - A picture whose sides are within 3:2 and whose mask's box is at least an eighth of its shorter side is taken for a
   portrait: the square is as large as its shorter side, and slides along the longer one to the mask.
 - In any other picture (a person in a scene, a group, a panorama) the square is 2.5 times the mask's box, which is
   between a masked face (1.8 of its box makes an aligned portrait) and a masked mouth (3.5).
-- `context` replaces both by a factor of the mask's box; infinity is the largest square.
+- `context` replaces them all by a factor of the mask's box; infinity is the largest square.
 
 In each case the square is at least the working side and lies within the picture where both are possible, and holds the
 whole mask. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large square.
@@ -57,7 +60,7 @@ import numpy as np
 import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch import data, images, projection, zoo
+from tfsketch import data, faces, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
@@ -78,6 +81,10 @@ PEN = 2
 """Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
+SLACK = 0.1
+"""A mask may reach so far out of a face's square, in shares of its side, and still be of that face."""
+FRAMED = 0.7
+"""From this overlap on, the square of portraits and scenes is as good as a found face's."""
 MARGIN = 1.1
 """The square is at least this much larger than the mask's box, where the picture is."""
 
@@ -95,7 +102,11 @@ def _finite(drawn: Any) -> np.ndarray:
 
 
 def crop_square(
-    size: tuple[int, int], box: tuple[int, int, int, int], side: int, context: float | None = None
+    size: tuple[int, int],
+    box: tuple[int, int, int, int],
+    side: int,
+    context: float | None = None,
+    faces: Iterable[tuple[float, float, float]] = (),
 ) -> tuple[int, int, int]:
     """The square that an edit looks at; the module's docstring says why this one.
 
@@ -103,7 +114,8 @@ def crop_square(
       size: (height, width) of the picture.
       box: (top, left, height, width) of the mask.
       side: the model's working side.
-      context: side of the square as a factor of the box's longer side; None is the rule for portraits and scenes.
+      context: side of the square as a factor of the box's longer side; None is the rule for faces, portraits, scenes.
+      faces: (top, left, side) of each found face's square; of several that hold the box, the smallest counts.
 
     Returns:
       (top, left, edge). It holds the box; it reaches out of the picture only where `edge` is larger than the picture.
@@ -114,12 +126,35 @@ def crop_square(
         wanted = float(shorter)
     else:
         wanted = max(extent * (CONTEXT if context is None else context), side)
-    edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
-    starts = []
-    for length, start, part in zip(size, box[:2], box[2:]):
-        start = start + (part - edge) // 2
-        starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
-    return starts[0], starts[1], edge
+
+    def laid(wanted: float, middle: Sequence[float]) -> tuple[int, int, int]:
+        """The square of about that side and middle that holds the box."""
+        edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
+        starts = []
+        for length, first, part, center in zip(size, box[:2], box[2:], middle):
+            start = min(max(math.floor(center - edge / 2), first + part - edge), first)
+            starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
+        return starts[0], starts[1], edge
+
+    found = laid(wanted, [first + part / 2 for first, part in zip(box[:2], box[2:])])
+    for top, left, edge in sorted(faces, key=lambda face: face[2]) if context is None else ():
+        slack = SLACK * edge
+        if all(
+            first >= start - slack and first + part <= start + edge + slack
+            for start, first, part in zip((top, left), box[:2], box[2:])
+        ):
+            aligned = laid(max(edge, side), (top + edge / 2, left + edge / 2))
+            # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
+            return found if _overlap(aligned, found) >= FRAMED else aligned
+    return found
+
+
+def _overlap(one: tuple[int, int, int], two: tuple[int, int, int]) -> float:
+    """Two squares (top, left, edge): their common area as a share of the area that either has."""
+    common = 1.0
+    for a, b in zip(one[:2], two[:2]):
+        common *= max(0, min(a + one[2], b + two[2]) - max(a, b))
+    return common / (one[2] ** 2 + two[2] ** 2 - common)
 
 
 def _box(layer: np.ndarray) -> tuple[int, int, int, int]:
@@ -344,6 +379,7 @@ class Editor:
       context: see `crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
         pixel's size where the result was enlarged, else 0.
+      find_faces: whether faces are looked for, for `crop_square`; an exported model's own `serving_default` does not.
 
     Raises:
       TfsketchError: a value outside of what is said here.
@@ -355,6 +391,7 @@ class Editor:
         side: int | None = None,
         context: float | None = None,
         feather: float | None = None,
+        find_faces: bool = True,
     ):
         stride = getattr(model, "stride", 1)
         experiment = getattr(model, "experiment", None)
@@ -374,6 +411,8 @@ class Editor:
         # The same picture, from less work: between strokes most of what the network looks at stays as it was.
         self._network = RegionInference(model) if isinstance(model, Generator) else model
         self._parser: tf.keras.Model | None = None
+        self._find_faces = find_faces
+        self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
 
     @property
     def draws(self) -> bool:
@@ -520,7 +559,7 @@ class Editor:
         image, mask, sketch, color = checked_layers(image, mask, sketch, color)
         size = image.shape[:2]
         sketch = np.zeros(size, np.uint8) if sketch is None else sketch
-        view = self._view(mask)
+        view = self._view(image, mask)
         work, square = view.work, view.square
         drawn = self._run(
             _resize(image[square], work),
@@ -646,7 +685,7 @@ class Editor:
             )
         if not mask.any():
             raise ImageError("mask: expected at least one pixel to restyle, found an empty mask")
-        view = self._view(mask)
+        view = self._view(image, mask)
         seen, inner = _padded(_resize(image[view.square], view.work), self._side)
         layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}
         if not whole:
@@ -671,11 +710,20 @@ class Editor:
             results.append(self._pasted(image, drawn, mask, view))
         return results
 
-    def _view(self, mask: np.ndarray) -> _View:
+    def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:
+        """`faces.squares`, looked for once as long as the photograph is the same."""
+        if not self._find_faces or self._context is not None:
+            return []
+        known = self._looked_at
+        if known is None or not np.array_equal(known[0], image):
+            known = self._looked_at = image.copy(), faces.squares(image)
+        return known[1]
+
+    def _view(self, image: np.ndarray, mask: np.ndarray) -> _View:
         """Where to look for a mask [H,W] that is not empty."""
         size = mask.shape
         box = _box(mask)
-        top, left, edge = crop_square(size, box, self._side, self._context)
+        top, left, edge = crop_square(size, box, self._side, self._context, self._faces(image))
         square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
         top, left = box[0] - square[0].start, box[1] - square[1].start
         return _View(

@@ -1,4 +1,5 @@
-"""Faces squared as FFHQ's: found, turned upright and cropped by the places of eyes and mouth.
+"""Faces squared as FFHQ's: found, turned upright and cropped by the places of eyes and mouth; or, where that square is
+only looked at (`squares`), found and framed.
 
 The recipe is the published one of CelebA-HQ and FFHQ (Karras et al., ICLR 2018, appendix C; CVPR 2019, appendix A). Of
 68 landmarks it takes the means of the two eyes and the corners of the mouth. The square's x axis is the mean of the
@@ -20,6 +21,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pathlib
+import threading
 from typing import Any
 
 import cv2
@@ -92,6 +94,43 @@ class Finder:
         edges = [round(edge / scale) for edge in (box.left(), box.top(), box.right(), box.bottom())]
         shape = self._landmarks(np.ascontiguousarray(image), self._rectangle(*edges))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float64)
+
+
+_CASCADE = "haarcascade_frontalface_alt2.xml"
+_CASCADE_SIDE = 480
+"""The longer side of the picture that `squares` looks at; smaller photographs are enlarged, at most twice."""
+_of_thread = threading.local()
+"""A cascade keeps the picture that it looks at in itself, so every thread has its own."""
+_CASCADE_BOX = (0.177, 0.222, 0.65)
+"""(left, top, side) of the cascade's box in a photograph that is aligned like FFHQ's, as shares of its side: between
+the medians over the hold-outs of FFHQ and CelebA-HQ, from which boxes stray by 0.03, 0.03 and 0.05."""
+
+
+def squares(image: np.ndarray) -> list[tuple[float, float, float]]:
+    """The squares of a photograph's faces, about as FFHQ's alignment would lay them, but upright with the photograph.
+
+    Found by OpenCV's cascade of frontal faces, which comes with it and saw 96 of 100 faces of FFHQ's hold-out and 1 in
+    100 cars; who needs the eyes' places takes `Finder`.
+
+    Args:
+      image: [H,W,3] uint8 RGB, upright. Faces below a twelfth of the longer side are not found.
+
+    Returns:
+      (top, left, side) each, in pixels, by size, the largest first; they may reach out of the photograph.
+    """
+    height, width = image.shape[:2]
+    scale = min(2.0, _CASCADE_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    gray, found = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), []
+    if not hasattr(_of_thread, "cascade"):
+        _of_thread.cascade = cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADE)
+    cascade = _of_thread.cascade
+    for x, y, edge, _ in cascade.detectMultiScale(gray, 1.1, 4, minSize=(_CASCADE_SIDE // 12,) * 2):
+        left, top, share = _CASCADE_BOX
+        side = edge / scale / share
+        found.append((float(y / scale - top * side), float(x / scale - left * side), float(side)))
+    return sorted(found, key=lambda square: -square[2])
 
 
 def quad_of(landmarks: np.ndarray) -> np.ndarray:

@@ -120,11 +120,23 @@ class RegionEditTask(Task):
             total += loss.patch_r1 * terms["patch_r1"]
         return terms | {"patch_discriminator": total}
 
+    def _reconstruct(self, image: tf.Tensor, loss: RegionEditLossConfig, minimize: Minimize) -> Terms:
+        """The step where nothing else is asked for: every example is reconstructed, nothing is swapped."""
+        network = self.networks["region_edit"]
+        with tf.GradientTape() as tape:
+            reconstruction = losses.l1(network.decode(*network.encode(image)), image)
+            total = loss.reconstruction * reconstruction
+        minimize("region_edit", tape, total)
+        return {"reconstruction": reconstruction, "region_edit": total}
+
     def step(self, batch: Batch, loss: RegionEditLossConfig, minimize: Minimize) -> Terms:
         network, image, seed = self.networks["region_edit"], batch["image"], batch["seed"]
         count = tf.shape(image)[0]
         partner = partners(count)
         logged: Terms = {}
+        judges = bool(loss.gan_reconstruction or loss.gan_swap)
+        if not (judges or loss.patches or loss.code_consistency or loss.content_alignment):
+            return self._reconstruct(image, loss, minimize)
         with tf.GradientTape() as tape:
             features = network.encoder.features(image)
             structure, style = network.encoder.structure(features), network.encoder.style(features)
@@ -132,7 +144,6 @@ class RegionEditTask(Task):
             drawn = network.decode(tf.concat([structure[::2], structure], 0), tf.concat([style[::2], other], 0))
             reconstruction, swap = drawn[:-count], drawn[-count:]
 
-        judges = bool(loss.gan_reconstruction or loss.gan_swap)
         if judges:
             with tf.GradientTape() as critic_tape:
                 found = self._criticize(image, tf.stop_gradient(reconstruction), tf.stop_gradient(swap), loss)
