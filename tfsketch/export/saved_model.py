@@ -30,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfsketch
-from tfsketch import images, zoo
+from tfsketch import backends, images, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
@@ -67,6 +67,7 @@ class Served(tf.Module):
             raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
         self.graphs = {}
         described = signatures.SYSTEMS[system](model)  # holds networks beside the model
+        described[backends.ABOUT] = signatures.about(model)
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
@@ -200,7 +201,7 @@ def difference(model: tf.keras.Model, folder: str | os.PathLike, inputs: Mapping
       ExportError: outputs are missing.
     """
     wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
-    found = run_elsewhere(folder, "tensors", inputs)
+    found = run_elsewhere(folder, backends.TENSORS, inputs)
     if set(found) != set(wanted):
         raise ExportError(f"{folder}: expected the outputs {sorted(wanted)}, found {sorted(found)}")
     # A region's number is no measure: where two are as likely, either is right.

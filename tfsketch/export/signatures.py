@@ -3,7 +3,8 @@
 `serving_default` takes encoded pictures, a batch of strings each, and gives PNG; the pictures of a batch may differ in
 size. It does what `editor.Editor` does by default, seed 0 and its rule for the square included, so an edit is the same
 from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any size that it
-takes. Further signatures are a system's own.
+takes. `about` says what the model is, to who cannot read its metadata: a client of a server. Further signatures are a
+system's own.
 
 A new system costs one function here and its line in `SYSTEMS`.
 """
@@ -11,12 +12,13 @@ A new system costs one function here and its line in `SYSTEMS`.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import editor, models, projection, zoo
+from tfsketch import backends, editor, models, projection, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.export import pictures
 from tfsketch.models import cali_sketch
@@ -48,6 +50,8 @@ MEANINGS = {
     "probabilities": "share of each region, in the order of regions_of_a_face",
     "regions": "number of the likeliest region, in the order of regions_of_a_face",
     "loss": "of the search, at its end",
+    "ask": "anything: an answer for each",
+    "about_bytes": "JSON: system, image_size, stride and smallest of the sides that tensors takes, takes",
 }
 """Name of an input or output -> what it is, for metadata."""
 
@@ -94,6 +98,20 @@ def _tensors(model: tf.keras.Model) -> Signature:
         return tf.TensorSpec([None, model.latent] if key == "z" else [None, None, None, models.VOCABULARY[key]])
 
     return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
+
+
+def about(model: tf.keras.Model) -> Signature:
+    """What `backends` asks an export for."""
+    said = {
+        "system": model.experiment.system,
+        "image_size": model.experiment.image_size,
+        "stride": model.stride,
+        "smallest": getattr(model, "smallest", model.stride),
+        "takes": list(model.takes),
+    }
+    return Signature(
+        lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(said))}, {"ask": tf.TensorSpec([None], tf.string)}
+    )
 
 
 def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
@@ -189,7 +207,7 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         return {"image_bytes": _each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), _PICTURE)
-    return {"serving_default": Signature(edit, inputs), "tensors": _tensors(model)}
+    return {"serving_default": Signature(edit, inputs), backends.TENSORS: _tensors(model)}
 
 
 def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
@@ -287,7 +305,7 @@ def drawing(model: tf.keras.Model) -> dict[str, Signature]:
         return _each(after, sketch_bytes, image, refined, share, gives=encoded)
 
     inputs = {"sketch_bytes": _PICTURE, "fill": tf.TensorSpec([None])}
-    return {"serving_default": Signature(draw, inputs), "tensors": _tensors(model)}
+    return {"serving_default": Signature(draw, inputs), backends.TENSORS: _tensors(model)}
 
 
 def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
@@ -305,7 +323,7 @@ def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
         shares = model({"image": _each(before, image_bytes, gives=tf.TensorSpec([side, side, 3]))})["probabilities"]
         return {"regions_bytes": _each(after, image_bytes, shares, gives=tf.TensorSpec([], tf.string))}
 
-    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), "tensors": _tensors(model)}
+    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), backends.TENSORS: _tensors(model)}
 
 
 def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
@@ -341,7 +359,7 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
     candidates = tf.TensorSpec([None, None, model.latent])
     return {
         "serving_default": Signature(draw, {"sketch_bytes": _PICTURE}),
-        "tensors": _tensors(model),
+        backends.TENSORS: _tensors(model),
         "search": Signature(search("sketch"), {"sketch": tf.TensorSpec([None, side, side, 1]), "z": candidates}),
         "search_image": Signature(search("image"), {"image": tf.TensorSpec([None, side, side, 3]), "z": candidates}),
     }
