@@ -103,14 +103,14 @@ class _Bare(tf.Module):
         graphs = {"tensors": self.call}
         if system:
             experiment = types.SimpleNamespace(system=system, image_size=32)
-            about = signatures.about(types.SimpleNamespace(experiment=experiment, stride=4, takes=("z",)))
+            about = signatures.about(types.SimpleNamespace(experiment=experiment, stride=4, takes=("z",)), ())
             graphs["about"] = tf.function(about.run).get_concrete_function(**about.inputs)
         tf.saved_model.save(self, str(folder), signatures=graphs)
 
 
 def test_what_is_no_export_is_told(tmp_path):
     _Bare(tmp_path / "bare" / "1")
-    with pytest.raises(WeightsError, match="signatures about and tensors, found tensors"):
+    with pytest.raises(WeightsError, match="signature about, found tensors"):
         Editor(tmp_path / "bare")
     server = StandIn(tmp_path / "bare")
     address = f"{server.rest}/v1/models/bare"

@@ -32,10 +32,13 @@ from tfsketch.errors import ExportError, ServingError, WeightsError
 
 SYSTEMS = ("sc_fegan", "cali_sketch")
 """Those whose networks edit or draw in one call."""
-ABOUT, TENSORS = "about", "tensors"
-"""Signatures of a SavedModel: what it is, as JSON (see `export.signatures.about`), and the network."""
+ABOUT = "about"
+"""Signature of a SavedModel: what it is, as JSON; see `export.signatures.about`."""
+TENSORS = "tensors"
+"""Signature of a SavedModel: the network, all of its outputs."""
 SIGNATURE = "edit"
-"""The signature of a TensorFlow Lite file."""
+"""Signature of a TensorFlow Lite file, and of an SC-FEGAN's SavedModel: the network's results, and no more than these
+need."""
 METADATA = "metadata.json"
 """In a TensorFlow Lite file: what it is."""
 
@@ -89,18 +92,18 @@ class Backend:
 
 
 def _about(where: str | os.PathLike, text: bytes) -> dict[str, Any]:
-    """What the signature `about` answered, as arguments of `Backend`.
+    """What the signature `about` answered: the arguments of `Backend`, and `signature`, which is the network.
 
     Raises:
       WeightsError: it is something else.
     """
     try:
         said = json.loads(text)
-        return {key: said[key] for key in ("system", "takes", "image_size", "stride", "smallest")}
+        return {key: said[key] for key in ("system", "takes", "image_size", "stride", "smallest", "signature")}
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(
-            f"{where}: expected the signature {ABOUT} to give JSON with system, takes, image_size, stride and "
-            f"smallest, found {text[:100]!r}"
+            f"{where}: expected the signature {ABOUT} to give JSON with system, takes, image_size, stride, "
+            f"smallest and signature, found {text[:100]!r}"
         ) from error
 
 
@@ -120,15 +123,14 @@ class SavedModel(Backend):
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise WeightsError(f"{folder}: expected a SavedModel, found a damaged one ({error})") from error
         signatures = self._loaded.signatures
-        missing = [name for name in (ABOUT, TENSORS) if name not in signatures]
-        if missing:
+        if ABOUT not in signatures:
             raise WeightsError(
-                f"{folder}: expected a SavedModel written by tools.export, with the signatures {ABOUT} and {TENSORS}, "
+                f"{folder}: expected a SavedModel written by tools.export, with the signature {ABOUT}, "
                 f"found {', '.join(signatures) or 'none'}"
             )
-        said = signatures[ABOUT](ask=tf.constant([""]))["about_bytes"].numpy()[0]
-        super().__init__(folder, **_about(folder, said))
-        self._network = signatures[TENSORS]
+        said = _about(folder, signatures[ABOUT](ask=tf.constant([""]))["about_bytes"].numpy()[0])
+        self._network = signatures[said.pop("signature")]
+        super().__init__(folder, **said)
 
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         made = self._network(**{key: tf.constant(value) for key, value in inputs.items()})
@@ -149,22 +151,22 @@ class Served(Backend):
 
     def __init__(self, address: str, **how: Any):
         self._caller, self._address = wire.at(address, **how), address
-        said = self._predict([{"ask": b""}], ABOUT)[0].get("about_bytes", b"")
-        super().__init__(address, **_about(address, said))
+        said = _about(address, self._predict([{"ask": b""}], ABOUT)[0].get("about_bytes", b""))
+        self._signature = said.pop("signature")
+        super().__init__(address, **said)
 
     def _predict(self, rows: Sequence[wire.Row], signature: str) -> list[dict[str, Any]]:
         try:
             return self._caller.predict(rows, signature)
         except ServingError as error:
             raise ServingError(
-                f"{error}; expected a running server of a model that tools.export wrote, with the signatures {ABOUT} "
-                f"and {TENSORS}"
+                f"{error}; expected a running server of a model that tools.export wrote, with the signature {signature}"
             ) from error
 
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         count = len(next(iter(inputs.values())))
         rows = [{key: value[number] for key, value in inputs.items()} for number in range(count)]
-        found = self._predict(rows, TENSORS)
+        found = self._predict(rows, self._signature)
         return {key: np.array([row[key] for row in found], np.float32) for key in found[0]}
 
 

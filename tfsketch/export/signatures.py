@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, editor, models, projection, zoo
+from tfsketch import backends, editor, models, projection, region_inference, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.export import pictures
 from tfsketch.models import cali_sketch
@@ -51,7 +51,8 @@ MEANINGS = {
     "regions": "number of the likeliest region, in the order of regions_of_a_face",
     "loss": "of the search, at its end",
     "ask": "anything: an answer for each",
-    "about_bytes": "JSON: system, image_size, stride and smallest of the sides that tensors takes, takes",
+    "about_bytes": "JSON: system; image_size, stride and smallest of its sides; the network's signature and what that "
+    "takes",
 }
 """Name of an input or output -> what it is, for metadata."""
 
@@ -100,14 +101,15 @@ def _tensors(model: tf.keras.Model) -> Signature:
     return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
 
 
-def about(model: tf.keras.Model) -> Signature:
-    """What `backends` asks an export for."""
+def about(model: tf.keras.Model, names: Sequence[str]) -> Signature:
+    """What `backends` asks an export for; `names` are those of its other signatures."""
     said = {
         "system": model.experiment.system,
         "image_size": model.experiment.image_size,
         "stride": model.stride,
         "smallest": getattr(model, "smallest", model.stride),
         "takes": list(model.takes),
+        "signature": backends.SIGNATURE if backends.SIGNATURE in names else backends.TENSORS,
     }
     return Signature(
         lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(said))}, {"ask": tf.TensorSpec([None], tf.string)}
@@ -115,7 +117,8 @@ def about(model: tf.keras.Model) -> Signature:
 
 
 def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
-    """Edits as `Editor.edit` does."""
+    """Edits as `Editor.edit` does; `edit` is `tensors` without what the network draws outside of the mask, which it
+    does not compute (`region_inference`). `serving_default` runs that too."""
     side = model.experiment.image_size
     noise = np.random.default_rng(0).standard_normal((side, side), np.float32)[..., None]
 
@@ -203,11 +206,13 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
         seen = _each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
-        drawn = _levels(model(seen)["image"])
+        drawn = _levels(region_inference.edited(model, seen))
         return {"image_bytes": _each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), _PICTURE)
-    return {"serving_default": Signature(edit, inputs), backends.TENSORS: _tensors(model)}
+    tensors = _tensors(model)
+    part = Signature(lambda **inputs: {"image": region_inference.edited(model, inputs)}, tensors.inputs)
+    return {"serving_default": Signature(edit, inputs), backends.TENSORS: tensors, backends.SIGNATURE: part}
 
 
 def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
