@@ -105,7 +105,8 @@ def test_the_network_itself_is_the_same_in_another_process(served_folder, editin
     inputs = edits.conditions(model, edits.photographs("", 32, 3))
     assert set(inputs) == set(model.takes) and inputs["mask"].min() == 0 and inputs["mask"].max() == 1
     assert inputs["sketch"].any() and inputs["color"].any()
-    assert saved_model.difference(model, served_folder / "1", inputs) <= saved_model.MAX_DIFFERENCE
+    for signature in ("tensors", "edit"):
+        assert saved_model.difference(model, served_folder / "1", inputs, signature) <= saved_model.MAX_DIFFERENCE
     for variable in model.variables[:1]:  # another network is another
         variable.assign(variable + 0.1)
     assert saved_model.difference(model, served_folder / "1", inputs) > saved_model.MAX_DIFFERENCE
@@ -150,13 +151,16 @@ def test_versions_count_on_and_are_never_written_over(served_folder, editing_fol
 
 
 def test_what_differs_too_much_or_stops_leaves_no_version(editing_folder, tmp_path, monkeypatch):
-    tiny = {
-        "serving_default": signatures.Signature(
-            lambda image_bytes: {"image": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
-        )
-    }
+    one = signatures.Signature(
+        lambda image_bytes: {"image": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
+    )
+    tiny = {"serving_default": one, "tensors": one, "edit": one}
     monkeypatch.setitem(signatures.SYSTEMS, "sc_fegan", lambda model: tiny)
-    for outcome in (lambda *_: 0.01, lambda *_: float("nan"), lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())):
+    for outcome in (
+        lambda *given: 0.01 * (given[-1] == "edit"),
+        lambda *given: float("nan") if given[-1] == "edit" else 0.0,
+        lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()),
+    ):
         monkeypatch.setattr(saved_model, "difference", outcome)
         with pytest.raises((ExportError, KeyboardInterrupt)):
             saved_model.export(editing_folder, tmp_path / "models")
@@ -171,7 +175,9 @@ import tensorflow as tf
 from tfsketch.export import saved_model, signatures
 
 spec = {"image_bytes": tf.TensorSpec([None], tf.string)}
-tiny = {"serving_default": signatures.Signature(lambda image_bytes: {"image": image_bytes}, spec)}
+tiny = dict.fromkeys(
+    ("serving_default", "tensors"), signatures.Signature(lambda image_bytes: {"image": image_bytes}, spec)
+)
 signatures.SYSTEMS["sc_fegan"] = lambda model: tiny
 saved_model.difference = lambda *_: 0.0
 os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all is written, and nothing is renamed

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tests.contextual_gan_test import TINY as CONTEXTUAL
+from tfsketch import backends, layers, models
 from tfsketch import config as config_lib
-from tfsketch import layers, models
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, mobile
 from tfsketch.training import trainer
@@ -34,7 +34,7 @@ def files(editing_folder, tmp_path_factory):
 def test_every_variant_is_near_the_network(files):
     assert [path.name for path in files] == [f"tiny_{variant}.tflite" for variant in mobile.VARIANTS]
     for (path, measured), variant in zip(files.items(), mobile.VARIANTS):
-        assert len(measured) == len(mobile.interpreters())
+        assert len(measured) == len(backends.interpreters())
         for one in measured:
             assert one.variant == variant and not one.problem() and one.not_on_gpu == ()
             assert 0 < one.megabytes * 1e6 <= path.stat().st_size
@@ -92,7 +92,7 @@ def test_the_file_alone_makes_an_edit(files, variant, tmp_path):
 
 
 def test_metadata_says_shapes_ranges_and_origin(files):
-    metadata = mobile.read_metadata(next(iter(files)))
+    metadata = backends.read_metadata(next(iter(files)))
     rows = metadata["signatures"]["edit"]
     assert {row["name"]: row["shape"] for row in rows["inputs"]} == {
         key: [1, 32, 32, channels] for key, channels in models.VOCABULARY.items() if key != "style"
@@ -100,7 +100,7 @@ def test_metadata_says_shapes_ranges_and_origin(files):
     assert [row["name"] for row in rows["outputs"]] == ["image"] and all(row["meaning"] for row in rows["inputs"])
     assert metadata["variant"] == "float32" and metadata["model"] == "tiny" and len(metadata["weights_sha256"]) == 12
     with pytest.raises(ExportError, match="expected a TensorFlow Lite file with metadata.json"):
-        mobile.read_metadata(__file__)
+        backends.read_metadata(__file__)
 
 
 def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypatch):

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config
+from tfsketch import config, region_inference
 from tfsketch.errors import ImageError
 from tfsketch.models import sc_fegan
-from tfsketch.region_inference import RegionInference, Stencil, _Kept, decoder_share, encoder_share, encoder_windows
+from tfsketch.region_inference import (
+    RegionInference,
+    Stencil,
+    _Kept,
+    decoder_share,
+    edited,
+    encoder_share,
+    encoder_windows,
+)
 
 # Every kind of layer, with the published kernels (7 and 5 pad unevenly), and a size that is no square.
 VARIANTS = {
@@ -121,7 +129,7 @@ def test_stencils_are_tensorflows_padding():
     for kernel, stride, dilation, side in ((7, 2, 1, 8), (5, 2, 1, 2), (3, 2, 1, 6), (3, 1, 1, 5), (3, 1, 4, 7)):
         layer = tf.keras.layers.Conv2D(1, kernel, 1, "same", use_bias=False, kernel_initializer="ones")
         layer.strides, layer.dilation = (stride, stride), dilation
-        stencil = Stencil(layer, side)
+        stencil = Stencil(layer)
         weights = tf.ones([kernel, kernel, 1, 1])
         for place in range(side):
             one = np.zeros((1, side, side, 1), np.float32)
@@ -189,3 +197,35 @@ def test_a_batch_and_another_size(network):
         assert _differs(inference(inputs), network(inputs)) < 1e-5
     with pytest.raises(ImageError, match="multiples of"):
         inference({key: value[:, :30] for key, value in _inputs((2, 12, 3, 14)).items()})
+
+
+def test_one_graph_for_any_mask_size_and_batch(network):
+    """What an export holds: shapes are unknown, and the box is found inside."""
+    specs = {key: tf.TensorSpec([None, None, None, value.shape[-1]]) for key, value in _inputs((0, 1, 0, 1)).items()}
+    graph = tf.function(lambda inputs: edited(network, inputs, worthwhile=1.0), input_signature=[specs])
+    other = _inputs((20, 30, 40, 50), seed=50)
+    for seed, hole in enumerate(HOLES):
+        inputs = _inputs(hole, seed)
+        batch = {key: np.concatenate([inputs[key], other[key]]) for key in inputs}
+        small = {key: value[:, :32, :64] for key, value in inputs.items()}  # of some holes nothing is in it
+        for given in (inputs, batch, small):
+            assert _differs({"image": graph(given)}, network(given)) < 1e-5, hole
+
+
+def test_the_graph_computes_the_box_or_all(monkeypatch):
+    """A small mask leaves the whole decoder alone, a large one the windows: told by poisoning the other way."""
+    model = _network("light")
+    ways = ((model, "decode", (20, 30, 40, 52)), (region_inference, "decode_box", (0, 64, 0, 96)))
+    for where, name, hole in ways:
+        way = getattr(where, name)
+        with monkeypatch.context() as patched:
+            patched.setattr(where, name, lambda *given, way=way: way(*given) * np.nan)
+            found = tf.function(lambda inputs: edited(model, inputs))(_inputs(hole))
+        assert np.abs(found - model(_inputs(hole))["image"]).max() < 1e-5
+
+
+def test_an_instance_norm_is_whole_in_the_graph_too():
+    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
+    inputs = _inputs((20, 24, 20, 24))
+    expected = model(inputs)
+    np.testing.assert_array_equal(edited(model, inputs), expected["image"])

@@ -46,7 +46,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tfsketch import images, zoo
+from tfsketch import backends, images, zoo
 from tfsketch.batch import DEMO_CROP
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Editor
@@ -262,7 +262,7 @@ class Studio:
     Everything that takes time runs in one thread of its own; `submit` hands work to it.
 
     Args:
-      models: names of shipped models, or model directories; those that fit no mode are left out.
+      models: what `backends.load` takes; those that fit no mode are left out.
 
     Raises:
       TfsketchError: no model is left, or one cannot be loaded.
@@ -277,7 +277,7 @@ class Studio:
         self.modes: dict[str, str] = {}
         """Mode by model."""
         for name in models:
-            network = zoo.load_model(name)
+            network = backends.load(name)
             mode = next((key for key, mode in MODES.items() if mode.fits(tuple(network.takes))), None)
             if mode is not None:
                 self._networks[str(name)], self.modes[str(name)] = network, mode

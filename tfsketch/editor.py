@@ -52,6 +52,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ import numpy as np
 import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch import data, faces, images, projection, zoo
+from tfsketch import backends, data, faces, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
@@ -374,7 +375,8 @@ class Editor:
     """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
     Args:
-      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it.
+      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it; or what
+        `backends.load` takes: a name, a model directory, an export, a server's address.
       side: working side in pixels, a multiple of the model's stride; None is the side it was trained at.
       context: see `crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
@@ -382,23 +384,27 @@ class Editor:
       find_faces: whether faces are looked for, for `crop_square`; an exported model's own `serving_default` does not.
 
     Raises:
-      TfsketchError: a value outside of what is said here.
+      TfsketchError: a value outside of what is said here, or a model that cannot be loaded.
     """
 
     def __init__(
         self,
-        model: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        model: Callable[[Mapping[str, Any]], Mapping[str, Any]] | str | os.PathLike,
         side: int | None = None,
         context: float | None = None,
         feather: float | None = None,
         find_faces: bool = True,
     ):
+        if isinstance(model, (str, os.PathLike)):
+            model = backends.load(model)
         stride = getattr(model, "stride", 1)
-        experiment = getattr(model, "experiment", None)
+        trained = getattr(getattr(model, "experiment", model), "image_size", None)
         if side is None:
-            if experiment is None:
+            if trained is None:
                 raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
-            side = experiment.image_size
+            side = trained
+        if getattr(model, "fixed", False) and side != trained:
+            raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
         smallest = getattr(model, "smallest", stride)
         if side != int(side) or side < smallest or side % stride or side * side > images.MAX_PIXELS:
             least = f" of at least {smallest}" if smallest > stride else ""

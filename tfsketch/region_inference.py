@@ -23,8 +23,8 @@ Both shortcuts stand alone, and each is taken only where its share of the arithm
 windows cost some copying, and convolutions of small maps run slower. Where neither is taken, this is the network
 itself, split in two graphs. An instance norm looks at the whole map, so a network with one is never cut.
 
-Box arithmetic is the same on Python's numbers, for the decision, and on tensors, in the graph: one graph serves every
-box, and `decode_box` can stand in a graph that is exported.
+Box arithmetic is the same on Python's numbers and on tensors: one graph serves every box. `edited` is the first
+shortcut for an export, in one graph that finds the box, decides, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -58,19 +58,18 @@ class Stencil:
     j * stride - before to j * stride - before + extent - 1 of the larger one.
 
     Of a convolution the larger map is the input, of a doubling the output. Padding is TensorFlow's SAME: half of what
-    lacks comes before, and the odd one after.
+    lacks comes before, and the odd one after. The larger map's sides must be multiples of the stride, as all of a
+    `Generator`'s are; what lacks is then the same at any size.
     """
 
-    def __init__(self, layer: tf.keras.layers.Layer, larger: int):
-        """`larger` is the side of the layer's larger map."""
+    def __init__(self, layer: tf.keras.layers.Layer):
         if isinstance(layer, tf.keras.layers.UpSampling2D):
             self.stride = self.extent = _along(layer.size)
         else:
             dilation = getattr(layer, "dilation", 1)
             self.stride = _along(getattr(layer, "strides", 2))  # a gated doubling has none of its own
             self.extent = (_along(layer.kernel_size) - 1) * dilation + 1
-        smaller = -(-larger // self.stride)
-        self.before = max((smaller - 1) * self.stride + self.extent - larger, 0) // 2
+        self.before = max(self.extent - self.stride, 0) // 2
 
     def looks_at(self, span: Span) -> Span:
         """Places of the larger map for a span of the smaller one, not cut at the border."""
@@ -84,19 +83,21 @@ class Stencil:
 
 
 def _clip(value: Number, high: int) -> Number:
-    return tf.clip_by_value(value, 0, high) if tf.is_tensor(value) else min(max(value, 0), high)
+    if tf.is_tensor(value) or tf.is_tensor(high):
+        return tf.clip_by_value(value, 0, high)
+    return min(max(value, 0), high)
 
 
 def _clipped(window: Window, size: Sequence[int]) -> Window:
     return tuple((_clip(start, side), _clip(stop, side)) for (start, stop), side in zip(window, size))
 
 
-def _looks_at(layer: tf.keras.layers.Layer, window: Window, larger: Sequence[int]) -> Window:
-    return tuple(Stencil(layer, side).looks_at(span) for span, side in zip(window, larger))
+def _looks_at(layer: tf.keras.layers.Layer, window: Window) -> Window:
+    return tuple(Stencil(layer).looks_at(span) for span in window)
 
 
-def _reaches(layer: tf.keras.layers.Layer, window: Window, larger: Sequence[int]) -> Window:
-    return tuple(Stencil(layer, side).reaches(span) for span, side in zip(window, larger))
+def _reaches(layer: tf.keras.layers.Layer, window: Window) -> Window:
+    return tuple(Stencil(layer).reaches(span) for span in window)
 
 
 def _cut(x: tf.Tensor, window: Window, origin: Window = ((0, 0), (0, 0))) -> tf.Tensor:
@@ -115,7 +116,7 @@ def _convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size:
       window: of the output.
       size: (height, width) of the input.
     """
-    wanted = _looks_at(layer, window, size)
+    wanted = _looks_at(layer, window)
     pads = [(inner[0] - outer[0], outer[1] - inner[1]) for outer, inner in zip(wanted, _clipped(wanted, size))]
     x = tf.pad(x, [(0, 0), *pads, (0, 0)])
     if isinstance(layer, tf.keras.layers.Conv2D):
@@ -124,9 +125,7 @@ def _convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size:
     return layer(x, padding="VALID")
 
 
-def _doubled(
-    layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window: Window, size: Sequence[int]
-) -> tf.Tensor:
+def _doubled(layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window: Window) -> tf.Tensor:
     """A doubling's output on a window.
 
     Args:
@@ -134,10 +133,9 @@ def _doubled(
       x: what the window comes from of the input, cut at the border.
       origin: x's own window.
       window: of the output.
-      size: (height, width) of the output.
     """
     x = layer(x) if isinstance(layer, tf.keras.layers.UpSampling2D) else layer(x, padding="VALID")
-    return _cut(x, window, _looks_at(layer, origin, size))
+    return _cut(x, window, _looks_at(layer, origin))
 
 
 def _weights(layer: tf.keras.layers.Layer) -> int:
@@ -145,44 +143,46 @@ def _weights(layer: tf.keras.layers.Layer) -> int:
     return sum(variable.shape.num_elements() for variable in layer.trainable_variables if variable.shape.rank == 4)
 
 
-def _area(window: Window) -> int:
-    return (window[0][1] - window[0][0]) * (window[1][1] - window[1][0])
+def _area(window: Window) -> Number:
+    """Places of a window; as a tensor float32, since what they cost is more than 32 bits count."""
+    area = (window[0][1] - window[0][0]) * (window[1][1] - window[1][0])
+    return tf.cast(area, tf.float32) if tf.is_tensor(area) else area
 
 
 def _doubling(model: Generator, stage: int) -> tf.keras.layers.Layer:
     return model.deconvs[stage] if model.deconvs else model.upsample
 
 
-def _sizes(model: Generator, size: Sequence[int]) -> list[tuple[int, int]]:
+def _sizes(model: Generator, size: Sequence[Number]) -> list[tuple[Number, Number]]:
     """(height, width) of the maps that the decoder's stages make."""
     stages = len(model.mixers)
-    return [tuple(side >> (stages - 1 - stage) for side in size) for stage in range(stages)]
+    return [tuple(side // 2 ** (stages - 1 - stage) for side in size) for stage in range(stages)]
 
 
-def decoder_windows(model: Generator, box: Window, size: Sequence[int]) -> list[tuple[Window, Window, Window]]:
+def decoder_windows(model: Generator, box: Window, size: Sequence[Number]) -> list[tuple[Window, Window, Window]]:
     """What the decoder must compute for a box of the picture.
 
     Args:
       model: the network.
       box: the window of the picture.
-      size: (height, width) of the picture, numbers.
+      size: (height, width) of the picture.
 
     Returns:
       For every stage the windows of (its input, its doubled input, its output), cut at the border.
     """
-    wanted = box if model.to_rgb is None else _clipped(_looks_at(model.to_rgb, box, size), size)
+    wanted = box if model.to_rgb is None else _clipped(_looks_at(model.to_rgb, box), size)
     windows = []
     for stage, (mixer, larger) in reversed(list(enumerate(zip(model.mixers, _sizes(model, size))))):
-        doubled = _clipped(_looks_at(mixer, wanted, larger), larger)
+        doubled = _clipped(_looks_at(mixer, wanted), larger)
         smaller = [side // 2 for side in larger]
-        given = _clipped(_reaches(_doubling(model, stage), doubled, larger), smaller)
+        given = _clipped(_reaches(_doubling(model, stage), doubled), smaller)
         windows.append((given, doubled, wanted))
         wanted = given
     return windows[::-1]
 
 
 def decode_box(
-    model: Generator, x: tf.Tensor, skips: Sequence[tf.Tensor], box: Window, size: Sequence[int]
+    model: Generator, x: tf.Tensor, skips: Sequence[tf.Tensor], box: Window, size: Sequence[Number]
 ) -> tf.Tensor:
     """`Generator.decode` on a box of the picture.
 
@@ -191,7 +191,7 @@ def decode_box(
       x: what `Generator.dilate` gave.
       skips: what `Generator.encode` gave, without its last.
       box: the window of the picture; numbers or int32 scalars.
-      size: (height, width) of the picture, numbers.
+      size: (height, width) of the picture; the same.
 
     Returns:
       [B, height, width of the box, 3], before the tanh.
@@ -199,17 +199,17 @@ def decode_box(
     origin = ((0, 0), (0, 0))
     plan = zip(decoder_windows(model, box, size), model.mixers, _sizes(model, size))
     for stage, ((given, doubled, mixed), mixer, larger) in enumerate(plan):
-        x = _doubled(_doubling(model, stage), _cut(x, given, origin), given, doubled, larger)
+        x = _doubled(_doubling(model, stage), _cut(x, given, origin), given, doubled)
         skip = tf.cast(_cut(skips[-1 - stage], doubled), x.dtype)
         x = _convolved(mixer, tf.concat([skip, x], axis=-1), mixed, larger)
         origin = mixed
     return x if model.to_rgb is None else _convolved(model.to_rgb, x, box, size)
 
 
-def decoder_share(model: Generator, box: Window, size: Sequence[int]) -> float:
-    """The arithmetic of `decode_box` as a share of the whole decoder's; all numbers."""
+def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> float | tf.Tensor:
+    """The arithmetic of `decode_box` as a share of the whole decoder's."""
 
-    def cost(box: Window) -> int:
+    def cost(box: Window) -> Number:
         head = 0 if model.to_rgb is None else _area(box) * _weights(model.to_rgb)
         plan = enumerate(zip(decoder_windows(model, box, size), model.mixers))
         return head + sum(
@@ -224,8 +224,8 @@ def encoder_windows(model: Generator, changed: Window, size: Sequence[int]) -> l
     """What changes in the encoder's maps with a box of its input: a window a stage, cut at the border."""
     windows = []
     for layer in model.encoder:
-        larger, size = size, [side // 2 for side in size]
-        changed = _clipped(_reaches(layer, changed, larger), size)
+        size = [side // 2 for side in size]
+        changed = _clipped(_reaches(layer, changed), size)
         windows.append(changed)
     return windows
 
@@ -257,6 +257,53 @@ def window_of(box: Sequence[Number]) -> Window:
     return (box[0], box[1]), (box[2], box[3])
 
 
+def _drawn(x: tf.Tensor) -> tf.Tensor:
+    """What a decoder gave, as a picture."""
+    return tf.tanh(tf.cast(x, tf.float32))
+
+
+def _drawn_box(
+    model: Generator, x: tf.Tensor, skips: Sequence[tf.Tensor], box: Window, size: Sequence[Number]
+) -> tf.Tensor:
+    """`decode_box` as a picture, on zeros of the whole one's size."""
+    around = [(start, side - stop) for (start, stop), side in zip(box, size)]
+    return tf.pad(_drawn(decode_box(model, x, skips, box, size)), [(0, 0), *around, (0, 0)])
+
+
+def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float = WORTHWHILE) -> tf.Tensor:
+    """The network's `image` from one graph that keeps nothing, for an export: the decoder on the mask's box, or on all
+    of the picture, as the graph finds worthwhile.
+
+    A batch shares the box of all its masks. Boxes of their own would mean a loop over the examples, and convolutions of
+    one example after the other run slower than those of a batch; who edits one picture has its own box anyway.
+
+    Args:
+      model: the network.
+      inputs: the vocabulary's dict, [B,H,W,C] of any sizes, known or not.
+      worthwhile: see the module's constant.
+    """
+    model.check_size(inputs["image"].shape)
+    image, mask = inputs["image"], inputs["mask"]
+    maps = model.encode(model.pack(inputs))
+    x, skips = model.dilate(maps[-1]), maps[:-1]
+
+    def whole() -> tf.Tensor:
+        return _drawn(model.decode(x, skips))
+
+    if model.config.norm == "instance":
+        return composite(whole(), image, mask)
+    known, shape = image.shape[1:3], tf.shape(image)
+    size = [shape[axis + 1] if side is None else side for axis, side in enumerate(known)]
+    # At least a pixel, where nothing is erased.
+    box = tuple((start, tf.maximum(stop, start + 1)) for start, stop in window_of(tf.unstack(box_of(mask > 0.5))))
+    drawn = tf.cond(
+        decoder_share(model, box, size) <= worthwhile,
+        lambda: tf.ensure_shape(_drawn_box(model, x, skips, box, size), image.shape),
+        whole,
+    )
+    return composite(drawn, image, mask)
+
+
 class _Kept:
     """The encoder's maps of the last picture, and the graphs that make and use them, for one shape of pictures."""
 
@@ -285,7 +332,7 @@ class _Kept:
         sizes = [self.size, *(kept.shape[1:3] for kept in self._maps[1:])]
         windows = encoder_windows(self._model, window_of(tf.unstack(box)), self.size)
         for stage, (layer, window) in enumerate(zip(self._model.encoder, windows)):
-            seen = _clipped(_looks_at(layer, window, sizes[stage]), sizes[stage])
+            seen = _clipped(_looks_at(layer, window), sizes[stage])
             part = _convolved(layer, _cut(self._maps[stage], seen), window, sizes[stage])
             (top, bottom), (left, right) = window
             self._maps[stage + 1][:, top:bottom, left:right].assign(part)
@@ -294,20 +341,15 @@ class _Kept:
     def decode(self) -> tf.Tensor:
         """The whole picture, as drawn."""
         maps = [tf.convert_to_tensor(kept) for kept in self._maps]
-        return self._drawn(self._model.decode(self._model.dilate(maps[-1]), maps[:-1]))
+        return _drawn(self._model.decode(self._model.dilate(maps[-1]), maps[:-1]))
 
     @tf.function
     def decode_box(self, box: tf.Tensor) -> tf.Tensor:
         """A box of the picture, as drawn, on a picture of zeros."""
         maps = [tf.convert_to_tensor(kept) for kept in self._maps]
         window = window_of(tf.unstack(box))
-        drawn = decode_box(self._model, self._model.dilate(maps[-1]), maps[:-1], window, self.size)
-        around = [(start, side - stop) for (start, stop), side in zip(window, self.size)]
-        return tf.ensure_shape(tf.pad(self._drawn(drawn), [(0, 0), *around, (0, 0)]), [*self.shape[:3], 3])
-
-    @staticmethod
-    def _drawn(x: tf.Tensor) -> tf.Tensor:
-        return tf.tanh(tf.cast(x, tf.float32))
+        drawn = _drawn_box(self._model, self._model.dilate(maps[-1]), maps[:-1], window, self.size)
+        return tf.ensure_shape(drawn, [*self.shape[:3], 3])
 
 
 class RegionInference:

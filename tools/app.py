@@ -16,7 +16,7 @@ from tfsketch import app, cli, zoo
 
 _HOST = flags.DEFINE_string("host", app.LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)
-_MODEL = flags.DEFINE_multi_string("model", list(zoo.SHIPPED), "Shipped models or model directories to offer.")
+_MODEL = flags.DEFINE_multi_string("model", list(zoo.SHIPPED), "What to offer; see tools.edit --model.")
 _BROWSER = flags.DEFINE_bool("browser", True, "Open the page in a browser.")
 
 

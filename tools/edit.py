@@ -39,7 +39,12 @@ _GRID = flags.DEFINE_bool("grid", False, "Restyle every photograph by every styl
 _DETAIL = flags.DEFINE_bool(
     "detail", True, "Restyle: add the model's change to the photograph; else paste its drawing."
 )
-_MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
+_MODEL = flags.DEFINE_string(
+    "model",
+    zoo.SHIPPED[0],
+    "A shipped model's name, a model directory, an exported SavedModel's folder, a .tflite file, or a server's address "
+    "such as http://localhost:8501/v1/models/sc_fegan.",
+)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "A .png file or a folder; a folder for folders. By default beside the photograph, as NAME_edited."
 )
@@ -71,7 +76,7 @@ def _main(argv: list[str]) -> int:
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
         raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
-    model = editor.Editor(zoo.load_model(_MODEL.value), _SIDE.value)
+    model = editor.Editor(_MODEL.value, _SIDE.value)
     if _DEMO.value:
         print(*batch.edit_demo(model, output, _SEED.value), sep="\n")
         return 0

@@ -22,7 +22,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import json
 import os
@@ -38,11 +37,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import images, layers, models, zoo
+from tfsketch.backends import METADATA, SIGNATURE, interpreters
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model
 
-SIGNATURE = "edit"
-METADATA = "metadata.json"
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 LIMITS = {"float32": 1e-4, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
 """Variant -> the largest difference from the network (`float32`), or the least PSNR in dB (the others)."""
@@ -159,31 +157,6 @@ def _quiet() -> Iterator[None]:
     """Without what the converter prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
-
-
-def interpreters() -> dict[str, Callable[..., Any]]:
-    """What runs TensorFlow Lite files here: class by name. LiteRT, the runtime of phones, is an extra (`mobile`)."""
-    found = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
-    if importlib.util.find_spec("ai_edge_litert") is not None:
-        from importlib.metadata import version
-
-        from ai_edge_litert.interpreter import Interpreter
-
-        found[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
-    return found
-
-
-def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """What `metadata.json` in a file says.
-
-    Raises:
-      ExportError: there is none.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(METADATA))
-    except (OSError, KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise ExportError(f"{path}: expected a TensorFlow Lite file with {METADATA}, found none ({error})") from error
 
 
 def _run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:

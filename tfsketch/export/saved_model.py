@@ -30,14 +30,15 @@ import numpy as np
 import tensorflow as tf
 
 import tfsketch
-from tfsketch import images, zoo
+from tfsketch import backends, images, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
 
 MAX_DIFFERENCE = 1e-5
-"""Largest difference between a network called here and the signature `tensors` of its SavedModel, on real edits."""
+"""Largest difference between a network called here and the signatures `tensors` and `edit` of its SavedModel, on real
+edits."""
 _EXTRA = "assets.extra"
 # Loads with nothing but TensorFlow, so that what is missing in the file is missed.
 _RUN = """
@@ -67,6 +68,7 @@ class Served(tf.Module):
             raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
         self.graphs = {}
         described = signatures.SYSTEMS[system](model)  # holds networks beside the model
+        described[backends.ABOUT] = signatures.about(model, list(described))
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
@@ -188,19 +190,27 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
             return {key: file[key] for key in file.files}
 
 
-def difference(model: tf.keras.Model, folder: str | os.PathLike, inputs: Mapping[str, np.ndarray]) -> float:
+def difference(
+    model: tf.keras.Model,
+    folder: str | os.PathLike,
+    inputs: Mapping[str, np.ndarray],
+    signature: str = backends.TENSORS,
+) -> float:
     """The largest difference in any output between a network and its SavedModel, in a process of its own.
 
     Args:
       model: the network, as `zoo.load_model` gives it.
       folder: the SavedModel's.
       inputs: what it takes of the vocabulary, as `edits.conditions` gives it.
+      signature: `tensors`, which gives all of the network's outputs, or `edit`, which gives `image`.
 
     Raises:
       ExportError: outputs are missing.
     """
     wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
-    found = run_elsewhere(folder, "tensors", inputs)
+    if signature == backends.SIGNATURE:
+        wanted = {"image": wanted["image"]}
+    found = run_elsewhere(folder, signature, inputs)
     if set(found) != set(wanted):
         raise ExportError(f"{folder}: expected the outputs {sorted(wanted)}, found {sorted(found)}")
     # A region's number is no measure: where two are as likely, either is right.
@@ -249,7 +259,8 @@ def export(
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
     try:
         tf.saved_model.save(served, str(partial), signatures=served.graphs)
-        found = difference(model, partial, inputs)
+        networks = [name for name in served.graphs if name in (backends.TENSORS, backends.SIGNATURE)]
+        found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
         if not found <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
         metadata = describe(model, name_or_dir, served.graphs) | {"version": version, "difference": found}

@@ -3,7 +3,8 @@
 `serving_default` takes encoded pictures, a batch of strings each, and gives PNG; the pictures of a batch may differ in
 size. It does what `editor.Editor` does by default, seed 0 and its rule for the square included, so an edit is the same
 from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any size that it
-takes. Further signatures are a system's own.
+takes. `about` says what the model is, to who cannot read its metadata: a client of a server. Further signatures are a
+system's own.
 
 A new system costs one function here and its line in `SYSTEMS`.
 """
@@ -11,12 +12,13 @@ A new system costs one function here and its line in `SYSTEMS`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import editor, models, projection, zoo
+from tfsketch import backends, editor, models, projection, region_inference, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.export import pictures
 from tfsketch.models import cali_sketch
@@ -48,6 +50,9 @@ MEANINGS = {
     "probabilities": "share of each region, in the order of regions_of_a_face",
     "regions": "number of the likeliest region, in the order of regions_of_a_face",
     "loss": "of the search, at its end",
+    "ask": "anything: an answer for each",
+    "about_bytes": "JSON: system; image_size, stride and smallest of its sides; the network's signature and what that "
+    "takes",
 }
 """Name of an input or output -> what it is, for metadata."""
 
@@ -96,8 +101,24 @@ def _tensors(model: tf.keras.Model) -> Signature:
     return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
 
 
+def about(model: tf.keras.Model, names: Sequence[str]) -> Signature:
+    """What `backends` asks an export for; `names` are those of its other signatures."""
+    said = {
+        "system": model.experiment.system,
+        "image_size": model.experiment.image_size,
+        "stride": model.stride,
+        "smallest": getattr(model, "smallest", model.stride),
+        "takes": list(model.takes),
+        "signature": backends.SIGNATURE if backends.SIGNATURE in names else backends.TENSORS,
+    }
+    return Signature(
+        lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(said))}, {"ask": tf.TensorSpec([None], tf.string)}
+    )
+
+
 def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
-    """Edits as `Editor.edit` does."""
+    """Edits as `Editor.edit` does; `edit` is `tensors` without what the network draws outside of the mask, which it
+    does not compute (`region_inference`). `serving_default` runs that too."""
     side = model.experiment.image_size
     noise = np.random.default_rng(0).standard_normal((side, side), np.float32)[..., None]
 
@@ -185,11 +206,13 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
         seen = _each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
-        drawn = _levels(model(seen)["image"])
+        drawn = _levels(region_inference.edited(model, seen))
         return {"image_bytes": _each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), _PICTURE)
-    return {"serving_default": Signature(edit, inputs), "tensors": _tensors(model)}
+    tensors = _tensors(model)
+    part = Signature(lambda **inputs: {"image": region_inference.edited(model, inputs)}, tensors.inputs)
+    return {"serving_default": Signature(edit, inputs), backends.TENSORS: tensors, backends.SIGNATURE: part}
 
 
 def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
@@ -287,7 +310,7 @@ def drawing(model: tf.keras.Model) -> dict[str, Signature]:
         return _each(after, sketch_bytes, image, refined, share, gives=encoded)
 
     inputs = {"sketch_bytes": _PICTURE, "fill": tf.TensorSpec([None])}
-    return {"serving_default": Signature(draw, inputs), "tensors": _tensors(model)}
+    return {"serving_default": Signature(draw, inputs), backends.TENSORS: _tensors(model)}
 
 
 def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
@@ -305,7 +328,7 @@ def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
         shares = model({"image": _each(before, image_bytes, gives=tf.TensorSpec([side, side, 3]))})["probabilities"]
         return {"regions_bytes": _each(after, image_bytes, shares, gives=tf.TensorSpec([], tf.string))}
 
-    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), "tensors": _tensors(model)}
+    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), backends.TENSORS: _tensors(model)}
 
 
 def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
@@ -341,7 +364,7 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
     candidates = tf.TensorSpec([None, None, model.latent])
     return {
         "serving_default": Signature(draw, {"sketch_bytes": _PICTURE}),
-        "tensors": _tensors(model),
+        backends.TENSORS: _tensors(model),
         "search": Signature(search("sketch"), {"sketch": tf.TensorSpec([None, side, side, 1]), "z": candidates}),
         "search_image": Signature(search("image"), {"image": tf.TensorSpec([None, side, side, 3]), "z": candidates}),
     }
