@@ -148,3 +148,21 @@ def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPat
     base = tmp_path_factory.mktemp("models") / "tiny"
     saved_model.export(editing_folder, base)
     return base
+
+
+@pytest.fixture(scope="session")
+def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
+    from tests.region_edit_test import LIGHT
+    from tests.region_edit_test import TINY as RESTYLING
+
+    tf.keras.utils.set_random_seed(5)
+    settings = config_lib.parse(RESTYLING, "tiny", LIGHT)
+    model = models.build(settings)
+    for variable in model.generator.trainable_variables:
+        if "affine/kernel" in variable.name:
+            variable.assign(variable * 3.0)
+    folder = tmp_path_factory.mktemp("restyling") / "restyles"
+    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    zoo.save_model(folder, settings, arrays, "# A card\n")
+    return folder
