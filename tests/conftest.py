@@ -38,6 +38,19 @@ train:
   phases: [{name: pixels, steps: 2, loss: {adversarial: 0.0}}, {name: main, steps: 10}]
 """
 
+# What restyling is tested with, and what makes it the light form of the small settings.
+RESTYLING = """
+system: region_edit
+image_size: 16
+model:
+  encoder: {width: 4, downsamplings: 2, structure: 3, style_widths: [8], style: 6}
+  generator: {head_widths: [6], widths: [8, 4]}
+  discriminator: {widths: [4, 6, 8], hidden: 8}
+  patches: {side: 6, size: [0.25, 0.5], count: 2, references: 3, widths: [4, 6], last: 6, features: 4, hidden: [8]}
+"""
+LIGHT = ["model.encoder.padding=zero", "model.encoder.blur=[]", "model.generator.upsampling=bilinear"]
+LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]"]
+
 # What edits are tested with: the light generator at its smallest.
 EDITING = config_lib.Config(
     image_size=32,
@@ -153,9 +166,6 @@ def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="session")
 def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
-    from tests.region_edit_test import LIGHT
-    from tests.region_edit_test import TINY as RESTYLING
-
     tf.keras.utils.set_random_seed(5)
     settings = config_lib.parse(RESTYLING, "tiny", LIGHT)
     model = models.build(settings)

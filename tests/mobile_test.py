@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import LIGHT, RESTYLING
 from tests.contextual_gan_test import TINY as CONTEXTUAL
-from tests.region_edit_test import LIGHT
-from tests.region_edit_test import TINY as RESTYLING
 from tfsketch import config as config_lib
 from tfsketch import layers, models
 from tfsketch.errors import ExportError

@@ -199,12 +199,8 @@ class Request:
 
 def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
-    return [
-        Result(
-            editor.edit(request.picture.image, layers.mask, layers.sketch, layers.color, seed), seed, None, layers.mask
-        )
-        for seed in request.seeds
-    ]
+    given = request.picture.image, layers.mask, layers.sketch, layers.color
+    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
 
 
 def _restyle(editor: Editor, request: Request) -> list[Result]:
@@ -213,7 +209,7 @@ def _restyle(editor: Editor, request: Request) -> list[Result]:
         mask = request.layers.mask
     elif request.region != "everywhere":
         mask = editor.region(image, request.region)
-    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, None, mask)]
+    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
 
 
 def _draw(editor: Editor, request: Request) -> list[Result]:

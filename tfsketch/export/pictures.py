@@ -352,7 +352,7 @@ def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
 
 
 class Square:
-    """`editor.Editor._view`: where an edit of a mask [H,W] bool, not empty, looks and where it writes, at a working side.
+    """`editor.Editor._view`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
 
     Attributes:
       box, extent: the mask's corner and size.
