@@ -70,7 +70,7 @@ function mode() {
   return model ? S.server.modes[model.mode] : null;
 }
 const shorter = () => Math.min(...S.size);
-const named = (place) => ({ everywhere: "the whole picture", drawn: "as drawn" })[place] || place;
+const named = (place) => (place === "drawn" ? "as drawn" : place);
 const share = () => (S.tool === "eraser" ? "eraser" : S.layer);
 const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * shorter() * 10) / 10);
 
@@ -515,10 +515,11 @@ async function openExample(example) {
     if (opened.picture) await showPicture(opened, example.name, example.credit, get);
     else blankSheet(opened.strokes.size);
     if (opened.style) {
-      S.style = { picture: opened.style.picture, name: example.title, reopen: async () => (await get()).style };
+      S.style = { picture: opened.style.picture, name: "of the example", reopen: async () => (await get()).style };
       S.region = opened.region;
     }
-    takeStrokes(opened.strokes, example.name);
+    if (opened.strokes.strokes.length) takeStrokes(opened.strokes, example.name);
+    else changed();
     $("side").value = opened.side || "";
   });
 }
