@@ -59,8 +59,8 @@ def _png(image: np.ndarray, **more) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def model_dirs(tmp_path_factory):
-    """Two models with random weights: one that edits, one that draws."""
+def model_dirs(tmp_path_factory, restyling_folder):
+    """Three models with random weights: one that edits, one that draws, one that restyles."""
     found = []
     for name, settings in (("edits", EDITING), ("draws", config.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
@@ -68,7 +68,7 @@ def model_dirs(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         zoo.save_model(folder, settings, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
         found.append(str(folder))
-    return found
+    return [*found, str(restyling_folder)]
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,9 @@ def test_the_page_and_what_it_is_told(port, model_dirs):
     ):
         assert ask(port, path)[0] == 404
     state = json.loads(ask(port, "/api/state")[1])
-    assert state["models"] == [{"name": model_dirs[0], "mode": "edit"}, {"name": model_dirs[1], "mode": "draw"}]
+    modes = ["edit", "draw", "restyle"]
+    assert state["models"] == [{"name": name, "mode": mode} for name, mode in zip(model_dirs, modes)]
+    assert state["modes"]["restyle"]["styled"] and state["places"][:3] == ["everywhere", "drawn", "face"]
     assert state["modes"]["edit"]["layers"] == ["mask", "sketch", "color"] and state["modes"]["draw"]["sheet"]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/")
@@ -271,15 +273,72 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
         studio.file(request | {"pick": 3})
 
 
+def _style() -> np.ndarray:
+    return np.ascontiguousarray(_photo(40, 50)[::-1, :, ::-1])
+
+
+@pytest.fixture(name="restyling")
+def _restyling(port, model_dirs):
+    """A request for the looks of another photograph, everywhere."""
+    names = [_open(port, _png(image))["picture"] for image in (_photo(), _style())]
+    blank = {"size": [80, 60], "strokes": []}
+    return {"model": model_dirs[2], "picture": names[0], "style": names[1], "strokes": blank}
+
+
+def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypatch):
+    editor, photo = Editor(zoo.load_model(model_dirs[2])), _photo()
+    drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80)).mask
+    lips = np.zeros((60, 80), np.uint8)
+    lips[35:45, 30:50] = 1
+    monkeypatch.setattr(Editor, "region", lambda self, image, names: lips if names == "lips" else None)
+    for more, mask in (({}, None), ({"region": "drawn", "strokes": STROKES}, drawn), ({"region": "lips"}, lips)):
+        for amount in (1.0, 0.5):
+            request = restyling | more | {"amount": amount}
+            status, answer = ask(port, "/api/run", request)
+            assert status == 200, answer
+            (result,) = json.loads(answer)["results"]
+            left, top, width, height = result["box"]
+            shown = photo.copy()
+            shown[top : top + height, left : left + width] = images.read_rgb("p", base64.b64decode(result["png"]))
+            expected = editor.restyle(photo, _style(), mask, amount)
+            assert (shown == expected).all() and (shown != photo).any()
+            assert width * height == 80 * 60 if mask is None else width * height <= 80 * 60 / 2
+    assert (images.read_rgb("file", ask(port, "/api/file", request)[1]) == expected).all()
+    further = json.loads(ask(port, "/api/continue", request)[1])
+    assert further["picture"] not in (restyling["picture"], restyling["style"])
+
+
+def test_what_is_refused_of_restyling(port, restyling):
+    for changes, message in (
+        ({"style": None}, "style: expected a second photograph, whose looks are taken, found none"),
+        ({"style": "/etc/passwd"}, "style: expected one that is still in memory"),
+        ({"style": [restyling["style"]]}, "style: expected one that is still in memory"),
+        ({"region": "hare"}, "region: expected one of everywhere, drawn, face, background"),
+        ({"region": ["hair"]}, "region: expected one of"),
+        ({"region": "lips"}, "region: expected lips in the picture, found none"),
+        ({"region": "drawn"}, "mask: expected at least one pixel to restyle"),
+        ({"amount": 1.5}, "amount: expected a share of 0 to 1, found '1.5'"),
+        ({"amount": True}, "amount: expected a share of 0 to 1"),
+        ({"amount": 10**400}, "amount: expected a share of 0 to 1"),
+        ({"fill": 10**400}, "fill: expected a share of 0 to 1"),
+    ):
+        assert message in _error(ask(port, "/api/run", restyling | changes)), changes
+    # A style goes the way of every photograph: too many bytes, or pixels, are refused before they are decoded.
+    assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
+
+
 def test_examples_open(port, studio, model_dirs):
     for name, example in app.EXAMPLES.items():
         status, answer = ask(port, f"/api/examples/{name}", {})
         opened = json.loads(answer)
         assert status == 200 and opened["mode"] == example.mode
-        assert strokes_lib.parse(opened["strokes"]).strokes and ("picture" in opened) == bool(example.picture)
+        assert strokes_lib.parse(opened["strokes"]).strokes or example.style
+        assert ("picture" in opened, "style" in opened) == (bool(example.picture), bool(example.style))
         assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (app.THUMBNAIL,) * 2
         if example.picture:
             request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": opened["strokes"]}
+            if example.style:
+                request |= {"model": model_dirs[2], "style": opened["style"]["picture"], "region": opened["region"]}
             assert ask(port, "/api/run", request)[0] == 200
     assert "example: expected one of" in _error(ask(port, "/api/examples/none", {}))
 
@@ -516,6 +575,72 @@ def test_the_page_says_what_is_wrong(browser, port, tmp_path):
     page.wait_for_selector("#message:has-text('open the photograph first')")
     page.set_input_files("#file", [tmp_path / "good.png", tmp_path / "strokes.json"])
     page.wait_for_selector("#message:has-text('expected strokes for a picture of this shape')")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1100, 390])
+def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, width):
+    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    (tmp_path / "style.png").write_bytes(_png(_style()))
+    with page_of(browser, port, viewport={"width": width, "height": 844}) as page:
+        assert page.is_hidden("#looks")
+        page.select_option("#model", model_dirs[2])
+        assert page.is_visible("#looks") and page.is_hidden("#side") and page.is_hidden("[data-tool=color]")
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+        assert page.is_disabled("#run") and page.evaluate("document.documentElement.scrollWidth") <= width
+        page.set_input_files("#style-file", tmp_path / "style.png")
+        page.wait_for_selector("#run:not([disabled])")
+        assert page.inner_text("#style-name") == "style.png"
+        page.select_option("#region", "drawn")
+        assert page.is_disabled("#run")  # nothing is drawn
+        page.select_option("#region", "everywhere")
+        _run(page)
+        whole = images.read_rgb("whole", _saved(page, "#download"))
+        assert (whole != _photo()).mean() > 0.3 and page.inner_text("#history button:first-child small") == "1"
+
+        page.click("[data-tool=mask]")
+        stage = page.locator("#stage").bounding_box()
+        page.mouse.move(stage["x"] + stage["width"] * 0.4, stage["y"] + stage["height"] * 0.5)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + stage["width"] * 0.6, stage["y"] + stage["height"] * 0.5, steps=6)
+        page.mouse.up()
+        assert page.input_value("#region") == "drawn"  # who draws means what is drawn
+        page.locator("#amount").fill("50")
+        _run(page)
+        assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
+        part = images.read_rgb("part", _saved(page, "#download"))
+        page.click("#history button:first-child")
+        assert (page.input_value("#region"), page.input_value("#amount")) == ("everywhere", "100")
+        page.click("#history button:last-child")
+        assert (page.input_value("#region"), page.input_value("#amount")) == ("drawn", "50")
+        with page.expect_response("**/api/run") as answer:
+            _run(page)
+        strokes = json.loads(answer.value.request.post_data)["strokes"]
+        page.click("#undo")
+        assert page.is_disabled("#run")
+    mask = strokes_lib.render(strokes_lib.parse(strokes), (60, 80)).mask
+    assert (part[mask == 0] == _photo()[mask == 0]).all() and (part[mask == 1] != _photo()[mask == 1]).any()
+
+
+def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path):
+    for name, data in (("photo", _png(_photo())), ("style", _png(_style())), ("bad", b"no picture")):
+        (tmp_path / f"{name}.png").write_bytes(data)
+    context = browser.new_context()  # its console may say that requests were refused
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.click("#agree")
+    page.select_option("#model", model_dirs[2])
+    page.set_input_files("#file", tmp_path / "photo.png")
+    page.wait_for_selector("#start", state="hidden")
+    page.set_input_files("#style-file", tmp_path / "bad.png")
+    page.wait_for_selector("#message:has-text('expected a readable picture')")
+    assert page.is_disabled("#run")
+    page.set_input_files("#style-file", tmp_path / "style.png")
+    page.wait_for_selector("#run:not([disabled])")
+    studio._pictures.clear()
+    _run(page)
+    assert page.locator("#history img").count() == 1 and page.is_hidden("#message")
     context.close()
 
 

@@ -44,6 +44,19 @@ train:
   phases: [{name: pixels, steps: 2, loss: {adversarial: 0.0}}, {name: main, steps: 10}]
 """
 
+# What restyling is tested with, and what makes it the light form of the small settings.
+RESTYLING = """
+system: region_edit
+image_size: 16
+model:
+  encoder: {width: 4, downsamplings: 2, structure: 3, style_widths: [8], style: 6}
+  generator: {head_widths: [6], widths: [8, 4]}
+  discriminator: {widths: [4, 6, 8], hidden: 8}
+  patches: {side: 6, size: [0.25, 0.5], count: 2, references: 3, widths: [4, 6], last: 6, features: 4, hidden: [8]}
+"""
+LIGHT = ["model.encoder.padding=zero", "model.encoder.blur=[]", "model.generator.upsampling=bilinear"]
+LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]"]
+
 # What edits are tested with: the light generator at its smallest.
 EDITING = config_lib.Config(
     image_size=32,
@@ -322,3 +335,18 @@ def grpc_address(stand_in):
     server.start()
     yield f"grpc://127.0.0.1:{port}"
     server.stop(0)
+
+
+@pytest.fixture(scope="session")
+def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
+    tf.keras.utils.set_random_seed(5)
+    settings = config_lib.parse(RESTYLING, "tiny", LIGHT)
+    model = models.build(settings)
+    for variable in model.generator.trainable_variables:
+        if "affine/kernel" in variable.name:
+            variable.assign(variable * 3.0)
+    folder = tmp_path_factory.mktemp("restyling") / "restyles"
+    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    zoo.save_model(folder, settings, arrays, "# A card\n")
+    return folder

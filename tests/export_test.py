@@ -276,6 +276,64 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     np.testing.assert_array_equal(found[..., 0], expected)
 
 
+@pytest.fixture(scope="module")
+def restyle(restyling_folder):
+    """`serving_default` of a network that restyles, as a graph, of rows as `_restyling` gives them."""
+    signature = signatures.SYSTEMS["region_edit"](zoo.load_model(restyling_folder))["serving_default"]
+    specs = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in signature.inputs.items()}
+    graph = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
+    return lambda rows: graph(**_strings(rows))["image_bytes"].numpy()
+
+
+def _restyling(edit, mask):
+    """An edit's photograph in the looks of another, as a request."""
+    encoded = _encoded(edit)
+    style = images.encode_png(crops(2, 50)[1][:40])
+    return {
+        "image_bytes": encoded["image_bytes"],
+        "style_bytes": style,
+        "mask_bytes": encoded["mask_bytes"] if mask else b"",
+    }
+
+
+@pytest.mark.parametrize("masked", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
+def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, masked):
+    editor, style = Editor(zoo.load_model(restyling_folder)), crops(2, 50)[1][:40]
+    found = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
+    for (image, hole, *_), png, mask in zip(EDITS, found, masked):
+        result = images.read_rgb("found", png)
+        expected = editor.restyle(image, style, hole if mask else None)
+        assert np.abs(result.astype(int) - expected).max() <= 2 and (result != image).any()
+        if mask:
+            np.testing.assert_array_equal(result[hole == 0], image[hole == 0])
+
+
+def test_a_bad_restyling_is_told_by_its_field(restyle):
+    good, other = _restyling(EDITS[0], True), _restyling(EDITS[1], True)
+    empty = images.encode_png(np.zeros((32, 32), np.uint8))
+    for field, value, text in (
+        ("style_bytes", b"", "style_bytes: expected a PNG or JPEG picture"),
+        ("mask_bytes", other["mask_bytes"], "mask_bytes: expected the size of the picture, 32 x 32, found 76 x 100"),
+        ("mask_bytes", empty, "mask_bytes: expected at least one pixel to restyle"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+            restyle([good, good | {field: value}])
+
+
+def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder, tmp_path):
+    final = saved_model.export(restyling_folder, tmp_path / "restyles")
+    metadata = json.loads((final / "assets.extra" / "metadata.json").read_text())
+    assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
+    names = {key: [row["name"] for row in table["inputs"]] for key, table in metadata["signatures"].items()}
+    assert set(names["serving_default"]) == {"image_bytes", "style_bytes", "mask_bytes"}
+    assert set(names["tensors"]) == {"image", "style", "mask"}
+    inputs = edits.conditions(zoo.load_model(restyling_folder), edits.photographs("", 16, 3))
+    assert (inputs["style"][1] == inputs["image"][0]).all() and 0 < inputs["mask"].mean() < 1
+    client = tf.saved_model.load(str(final)).signatures["serving_default"]
+    png = client(**_strings([_restyling(EDITS[1], True)]))["image_bytes"][0].numpy()
+    assert images.read_rgb("found", png).shape == EDITS[1][0].shape
+
+
 def test_every_system_has_signatures_and_every_name_a_meaning(served_folder):
     assert set(zoo.SHIPPED) <= set(signatures.SYSTEMS) <= set(models.EXPORTED)
     metadata = json.loads((served_folder / "metadata.json").read_text())

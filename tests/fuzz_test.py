@@ -29,7 +29,7 @@ SLOW = 60.0
 
 _ODD = (
     None, True, False, 0, -1, 1.5, 10**30, -(10**30), 1e308, math.nan, math.inf, "", "x" * 1000, "../../etc/passwd",
-    "\x00", "\ud800", [], [[]], {}, [None] * 50, {"a": {"b": []}}, [[1e308, -1e308]] * 3, list(range(300)),
+    10**400, "\x00", "\ud800", [], [[]], {}, [None] * 50, {"a": {"b": []}}, [[1e308, -1e308]] * 3, list(range(300)),
 )  # fmt: skip
 
 
@@ -197,6 +197,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
         for _ in range(COUNT):
             what = rng.choice(["picture", "run", "run", "run", "file", "continue", "path"])
             request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
+            request |= {"style": picture, "region": rng.choice(app.PLACES), "amount": 0.5}
             started = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops, logged, same_steps
-from tests.region_edit_test import LIGHT, TINY
+from tests.conftest import LIGHT, RESTYLING, crops, logged, same_steps
 from tfsketch import config as config_lib
 from tfsketch import data, images, losses, prepare, zoo
 from tfsketch.errors import DataError
@@ -31,7 +30,7 @@ train:
   optimizers: {region_edit: {beta_1: 0.0}}
   phases: [{steps: 3}]
 """
-# One halving less than TINY: tracing a step costs by the layer.
+# One halving less than RESTYLING: tracing a step costs by the layer.
 _SMALL = ["model.encoder.downsamplings=1", "model.generator.widths=[4]"]
 _PLAIN = ["model.loss.code_consistency=0", "model.loss.content_alignment=0"]
 
@@ -41,7 +40,7 @@ def shards(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("region_edit")
     for number, crop in enumerate(crops(5, 16)):
         images.write_png(root / "photos" / f"{number}.png", crop)
-    prepare.prepare([str(root / "photos")], str(root / "shards"), config_lib.parse(TINY + _TRAINING))
+    prepare.prepare([str(root / "photos")], str(root / "shards"), config_lib.parse(RESTYLING + _TRAINING))
     return str(root / "shards")
 
 
@@ -54,7 +53,7 @@ def _eagerly():
 
 
 def _config(shards: str, *overrides: str) -> config_lib.Config:
-    return config_lib.parse(TINY + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
+    return config_lib.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
 
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
@@ -200,7 +199,7 @@ def test_the_union_of_two_sets(shards, tmp_path):
         data.open_pictures(f"{shards},nowhere", config, tmp_path)
     for number, crop in enumerate(crops(1, 16)):
         images.write_png(tmp_path / "photos" / f"{number}.png", crop)
-    other = config_lib.parse(TINY + _TRAINING, "tiny", ["sketch.style=xdog"])
+    other = config_lib.parse(RESTYLING + _TRAINING, "tiny", ["sketch.style=xdog"])
     prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "other"), other)
     mixed = data.open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
     with pytest.raises(DataError, match="prepared alike"):

@@ -6,23 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import LIGHT, RESTYLING
 from tfsketch import config as config_lib
 from tfsketch import layers, losses, models, zoo
 from tfsketch.config import PatchesConfig, RegionEditConfig
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.models import region_edit
-
-TINY = """
-system: region_edit
-image_size: 16
-model:
-  encoder: {width: 4, downsamplings: 2, structure: 3, style_widths: [8], style: 6}
-  generator: {head_widths: [6], widths: [8, 4]}
-  discriminator: {widths: [4, 6, 8], hidden: 8}
-  patches: {side: 6, size: [0.25, 0.5], count: 2, references: 3, widths: [4, 6], last: 6, features: 4, hidden: [8]}
-"""
-LIGHT = ["model.encoder.padding=zero", "model.encoder.blur=[]", "model.generator.upsampling=bilinear"]
-LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]"]
 
 
 def pictures(count: int, side: int = 16, seed: int = 0) -> tf.Tensor:
@@ -37,7 +26,7 @@ def masks(count: int, side: int = 16) -> tf.Tensor:
 
 def _model(*overrides: str) -> region_edit.RegionEdit:
     tf.keras.utils.set_random_seed(1)
-    return models.build(config_lib.parse(TINY, "tiny", overrides))
+    return models.build(config_lib.parse(RESTYLING, "tiny", overrides))
 
 
 def test_the_published_networks_have_the_public_codes_sizes():
@@ -206,7 +195,7 @@ def test_modulation_is_the_product_with_its_gradient(shape):
 def test_r1_differentiates_twice(blurred, monkeypatch):
     monkeypatch.setattr(layers, "leaky", tf.nn.softplus)  # R1 jumps where a leaky ReLU's corner is crossed
     tf.keras.utils.set_random_seed(2)
-    config = config_lib.parse(TINY, "tiny", [] if blurred else LIGHT).model
+    config = config_lib.parse(RESTYLING, "tiny", [] if blurred else LIGHT).model
     discriminator, x = region_edit.ResidualDiscriminator(config.discriminator), pictures(2)
     discriminator(x)
 
@@ -257,7 +246,7 @@ def test_patches_are_random_cut_where_they_say_and_differentiable():
 
 
 def test_references_count_by_their_mean():
-    config = config_lib.parse(TINY).model.patches
+    config = config_lib.parse(RESTYLING).model.patches
     critic = region_edit.PatchCooccurrence(config)
     patches, references = (
         tf.random.stateless_uniform([3, n, 6, 6, 3], [n, 1], -1, 1) for n in (config.count, config.references)
@@ -283,4 +272,4 @@ def test_references_count_by_their_mean():
 )
 def test_config_mistakes_are_named(changes, expected):
     with pytest.raises(ConfigError, match=expected.replace("[", r"\[")):
-        config_lib.parse(TINY, "tiny", [f"model.{changes}"])
+        config_lib.parse(RESTYLING, "tiny", [f"model.{changes}"])

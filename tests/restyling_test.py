@@ -13,7 +13,6 @@ from PIL import Image
 
 from tests.batch_test import run_edit
 from tests.conftest import EDITING
-from tests.region_edit_test import LIGHT, TINY
 from tfsketch import Editor, config, data, evaluation, images, models, zoo
 from tfsketch.batch import find_jobs
 from tfsketch.conditions import regions
@@ -24,15 +23,8 @@ SIDE = 16
 
 
 @pytest.fixture(scope="module", name="model")
-def _model():
-    tf.keras.utils.set_random_seed(5)
-    settings = config.parse(TINY, "tiny", LIGHT)
-    network = models.build(settings)
-    for variable in network.generator.trainable_variables:
-        if "affine/kernel" in variable.name:  # a style that counts
-            variable.assign(variable * 3.0)
-    network.experiment = settings
-    return network
+def _model(restyling_folder):
+    return zoo.load_model(restyling_folder)
 
 
 def _photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:

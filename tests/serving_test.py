@@ -18,6 +18,7 @@ from tests.export_test import EDITS, _encoded
 from tfsketch import images, models, serving, zoo
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, ServingError
+from tfsketch.export import saved_model
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "serving"
 
@@ -34,6 +35,21 @@ def test_an_edit_over_the_wire_is_the_editors(client, editing_folder):
         found, hole = client.edit(*given), given[1] > 0
         np.testing.assert_array_equal(found[~hole], given[0][~hole])
         assert np.abs(found.astype(int) - edit(*given)).max() <= 2
+
+
+def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
+    saved_model.export(restyling_folder, tmp_path / "restyles")
+    server = StandIn(tmp_path / "restyles")
+    try:
+        client, editor = serving.Client(server.rest, "restyles"), Editor(zoo.load_model(restyling_folder))
+        image, mask, style = EDITS[1][0], EDITS[1][1], EDITS[2][0]
+        for where in (mask, None):
+            found = client.restyle(image, style, where)
+            assert np.abs(found.astype(int) - editor.restyle(image, style, where)).max() <= 2
+        with pytest.raises(ImageError, match="at least one pixel to restyle"):
+            client.restyle(image, style, np.zeros_like(mask))
+    finally:
+        server.http.shutdown()
 
 
 def test_mixed_sizes_travel_in_one_request(client):

@@ -6,7 +6,8 @@ same strokes, seed and model give the same picture wherever they are run.
 
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
 a preview of at most `PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's scale, and
-`POST /api/file` gives the whole result at full size, with the photograph's metadata.
+`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose looks a
+mode takes, is sent the same way and called by its own name.
 
 What a mode is, is a row of `MODES`: what the page shows of layers, and a function from a request to results. A model
 is offered in the first mode that its inputs fit.
@@ -49,6 +50,7 @@ from PIL import Image
 from tfsketch import backends, images, zoo
 from tfsketch.batch import DEMO_CROP
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 
@@ -71,6 +73,8 @@ SIDES = (128, 192, 256, 384)
 """Working sides that a request may ask for."""
 MAX_RESULTS = 4
 """Seeds of one request."""
+PLACES = ("everywhere", "drawn", "face", *REGIONS)
+"""Where a photograph may be restyled: all of it, in the mask, or in a region that the face parser finds."""
 
 LOOPBACK = ("127.0.0.1", "localhost")
 """Names of this machine that nobody else reaches."""
@@ -109,6 +113,10 @@ class Example:
     """A file of `web/examples`, or `demo.json`."""
     side: int | None = None
     """The working side that suits it."""
+    style: str = ""
+    """Like `picture`, whose looks are taken."""
+    region: str = "everywhere"
+    """One of `PLACES`."""
 
 
 EXAMPLES: dict[str, Example] = {
@@ -119,6 +127,13 @@ EXAMPLES: dict[str, Example] = {
         "A pair of glasses", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json", 192
     ),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
+    "looks": Example(
+        "The looks of another",
+        "Eileen Collins; NASA, public domain. Looks: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
+        "restyle",
+        "astronaut",
+        style="portrait.jpg",
+    ),
 }
 
 
@@ -153,6 +168,8 @@ class Result:
     seed: int
     lines: np.ndarray | None = None
     """[H,W] uint8 in {0,1}: a sketch as the model redrew it"""
+    mask: np.ndarray | None = None
+    """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +183,9 @@ class Request:
     side: int | None
     fill: float | None
     pick: int
+    style: Picture | None
+    region: str
+    amount: float
 
     @property
     def size(self) -> tuple[int, int]:
@@ -179,10 +199,17 @@ class Request:
 
 def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
-    return [
-        Result(editor.edit(request.picture.image, layers.mask, layers.sketch, layers.color, seed), seed)
-        for seed in request.seeds
-    ]
+    given = request.picture.image, layers.mask, layers.sketch, layers.color
+    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
+
+
+def _restyle(editor: Editor, request: Request) -> list[Result]:
+    image, mask = request.picture.image, None
+    if request.region == "drawn":
+        mask = request.layers.mask
+    elif request.region != "everywhere":
+        mask = editor.region(image, request.region)
+    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
 
 
 def _draw(editor: Editor, request: Request) -> list[Result]:
@@ -211,6 +238,8 @@ class Mode:
     seeded: bool
     """Whether seeds make a difference, so that several results can be asked for."""
     run: Callable[[Editor, Request], list[Result]]
+    styled: bool = False
+    """Whether it takes the looks of a second photograph, in one of `PLACES`."""
 
 
 MODES: dict[str, Mode] = {
@@ -241,6 +270,16 @@ MODES: dict[str, Mode] = {
         True,
         _complete,
     ),
+    "restyle": Mode(
+        "Take the looks of another",
+        "Choose a photograph whose looks to take, and where: a region of the face, or what you cover with the mask.",
+        ("mask",),
+        False,
+        lambda takes: "style" in takes,
+        False,
+        _restyle,
+        styled=True,
+    ),
 }
 
 
@@ -254,6 +293,12 @@ def _whole(value: Any, low: int, high: int, what: str) -> int:
         shown = repr(value)[:40]
         raise TfsketchError(f"{what}: expected a whole number of {low} to {high}, found {shown}")
     return value
+
+
+def _share(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
+    return float(value)
 
 
 class Studio:
@@ -315,7 +360,8 @@ class Studio:
             dots = [{"layer": "mask", "points": [[20, 20]], "width": width} for width in (9, 9, 40)]
             for count in (1, 2, 3):  # the whole, a change, a large hole
                 strokes = {"size": [64, 64], "strokes": dots[:count]}
-                self.run({"model": model, "picture": opened["picture"], "strokes": strokes, "seed": count // 2})
+                request = {"model": model, "picture": opened["picture"], "strokes": strokes, "seed": count // 2}
+                self.run(request | {"style": opened["picture"], "region": "drawn"})
             del self._pictures[opened["picture"]]
 
     def state(self) -> dict[str, Any]:
@@ -323,7 +369,7 @@ class Studio:
         used = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
         return {
             "modes": {
-                name: {key: getattr(mode, key) for key in ("title", "hint", "layers", "sheet", "seeded")}
+                name: {key: getattr(mode, key) for key in ("title", "hint", "layers", "sheet", "seeded", "styled")}
                 for name, mode in used.items()
             },
             "models": [{"name": name, "mode": mode} for name, mode in self.modes.items()],
@@ -333,6 +379,7 @@ class Studio:
                 if one.mode in used
             ],
             "sides": SIDES,
+            "places": PLACES,
             "limits": {"bytes": MAX_UPLOAD, "pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS},
         }
 
@@ -360,15 +407,15 @@ class Studio:
         preview_height, preview_width = picture.preview_size
         return {"picture": name, "size": [width, height], "preview": [preview_width, preview_height]}
 
-    def picture(self, name: Any) -> Picture:
-        """A photograph by its name.
+    def picture(self, name: Any, what: str = "picture") -> Picture:
+        """A photograph by its name; `what` it is called in messages.
 
         Raises:
           ImageError: no such photograph, or forgotten.
         """
         picture = self._pictures.get(name) if isinstance(name, str) else None
         if picture is None:
-            raise ImageError("picture: expected one that is still in memory, found none: open it again")
+            raise ImageError(f"{what}: expected one that is still in memory, found none: open it again")
         self._pictures.move_to_end(name)
         return picture
 
@@ -381,14 +428,17 @@ class Studio:
         return buffer.getvalue()
 
     def example(self, name: str) -> dict[str, Any]:
-        """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode` and `side`; of a sheet there is no picture.
+        """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; of a sheet there is no
+        picture. Where looks are taken, `style` is what `open` gives of their photograph.
 
         Raises:
           TfsketchError: no such example.
         """
         one = self._example(name)
         strokes, picture = self._contents(one)
-        found = {"strokes": strokes, "mode": one.mode, "side": one.side}
+        found = {"strokes": strokes, "mode": one.mode, "side": one.side, "region": one.region}
+        if one.style:
+            found["style"] = self.keep(self._photograph(one.style))
         return found | (self.keep(picture) if picture else {})
 
     def thumbnail(self, name: str) -> bytes:
@@ -417,41 +467,54 @@ class Studio:
     @staticmethod
     def _contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
         """(strokes as a plain tree, the picture, None for a sheet) of an example."""
+        picture = Studio._photograph(one.picture) if one.picture else None
+        if not one.strokes:
+            return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
         if one.strokes == "demo.json":
             strokes = importlib.resources.files("tfsketch").joinpath("demo.json").read_bytes()
         else:
             strokes = _file(f"examples/{one.strokes}")
-        picture = None
-        if one.picture == "astronaut":
-            from skimage.data import astronaut  # here, because it is no part of the editor
-
-            top, left, side = DEMO_CROP
-            crop = np.ascontiguousarray(astronaut()[top : top + side, left : left + side])
-            picture = Picture(crop, images.Metadata())
-        elif one.picture:
-            picture = Picture(*images.read_photograph(one.picture, _file(f"examples/{one.picture}")))
         return json.loads(strokes), picture
+
+    @staticmethod
+    def _photograph(name: str) -> Picture:
+        """A photograph of the examples."""
+        if name != "astronaut":
+            return Picture(*images.read_photograph(name, _file(f"examples/{name}")))
+        from skimage.data import astronaut  # here, because it is no part of the editor
+
+        top, left, side = DEMO_CROP
+        return Picture(np.ascontiguousarray(astronaut()[top : top + side, left : left + side]), images.Metadata())
 
     def request(self, tree: Any) -> Request:
         """Checks a request for pictures.
 
         Args:
           tree: a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
-            strokes file; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of the results is meant
-            where only one is.
+            strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one
+            of `PLACES`, and `amount`, 0 to 1; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of
+            the results is meant where only one is.
 
         Raises:
           TfsketchError: anything else; the message names the key.
         """
-        known = ("model", "picture", "strokes", "seed", "count", "pick", "side", "fill", "mark")
+        known = ("model", "picture", "style", "region", "amount", "strokes", "seed", "count", "pick", "side", "fill")
+        known += ("mark",)
         if not isinstance(tree, Mapping) or not set(tree) <= set(known):
             raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
         model = tree.get("model")
         if not isinstance(model, str) or model not in self.modes:
             raise TfsketchError(f"model: expected one of {', '.join(self.modes)}, found {str(model)[:40]!r}")
         strokes = strokes_lib.parse(tree.get("strokes"))
-        picture = None
-        if not MODES[self.modes[model]].sheet:
+        picture, style, mode = None, None, MODES[self.modes[model]]
+        if mode.styled:
+            if tree.get("style") is None:
+                raise ImageError("style: expected a second photograph, whose looks are taken, found none")
+            style = self.picture(tree["style"], "style")
+        region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
+        if region not in PLACES:
+            raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
+        if not mode.sheet:
             picture = self.picture(tree.get("picture"))
         elif max(strokes.size) > MAX_SHEET:
             raise ImageError(
@@ -464,11 +527,9 @@ class Studio:
         side, fill = tree.get("side"), tree.get("fill")
         if side is not None and (isinstance(side, bool) or side not in SIDES):
             raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
-        if fill is not None and not (
-            isinstance(fill, (int, float)) and not isinstance(fill, bool) and math.isfinite(fill)
-        ):
-            raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {str(fill)[:40]!r}")
-        return Request(model, picture, strokes, tuple(range(seed, seed + count)), side, fill, pick)
+        fill = None if fill is None else _share(fill, "fill")
+        seeds = tuple(range(seed, seed + count))
+        return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount)
 
     def results(self, request: Request) -> list[Result]:
         """Makes the pictures of a request.
@@ -477,7 +538,7 @@ class Studio:
           TfsketchError: see `Editor`.
         """
         mode = MODES[self.modes[request.model]]
-        side = None if mode.sheet else request.side
+        side = None if mode.sheet or mode.styled else request.side
         if (request.model, side) not in self._editors:
             self._editors[request.model, side] = Editor(self._networks[request.model], side)
         return mode.run(self._editors[request.model, side], request)
@@ -491,27 +552,27 @@ class Studio:
         """
         started = time.perf_counter()
         request = self.request(tree)
-        layers = request.layers
+        request.layers  # drawn here, to be timed
         drawn = time.perf_counter()
         results = self.results(request)
         ran = time.perf_counter()
-        shown = [self._shown(request, layers.mask, result) for result in results]
+        shown = [self._shown(request, result) for result in results]
         done = time.perf_counter()
         seconds = {"strokes": drawn - started, "model": ran - drawn, "encode": done - ran}
         return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
 
     @staticmethod
-    def _shown(request: Request, mask: np.ndarray, result: Result) -> dict[str, Any]:
+    def _shown(request: Request, result: Result) -> dict[str, Any]:
         def encoded(picture: np.ndarray) -> str:
             metadata = request.picture.metadata if request.picture else images.Metadata()
             return base64.b64encode(images.encode_png(picture, images.Metadata(icc=metadata.icc))).decode()
 
         found: dict[str, Any] = {"seed": result.seed}
-        if request.picture is None:
-            height, width = result.image.shape[:2]
-            found |= {"box": [0, 0, width, height], "png": encoded(result.image)}
+        preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
+        if mask is None:
+            height, width = preview.shape[:2]
+            found |= {"box": [0, 0, width, height], "png": encoded(preview)}
         else:
-            preview = request.picture.preview(result.image)
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
             top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])

@@ -289,6 +289,27 @@ def checked_layers(
     return image, mask, sketch, color
 
 
+def checked_restyling(
+    image: Any, styles: Sequence[Any], mask: Any = None
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
+    """What `Editor.restyle` takes, checked: image and styles, and the mask [H,W] uint8 in {0,1} or None.
+
+    Raises:
+      ImageError: see `Editor.restyle`.
+    """
+    image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    styles = [_checked(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
+    if mask is not None:
+        mask, size = _binary(mask, "mask"), image.shape[:2]
+        if mask.shape != size:
+            raise ImageError(
+                f"mask: expected the picture's size, {size[1]} x {size[0]}, found {mask.shape[1]} x {mask.shape[0]}"
+            )
+        if not mask.any():
+            raise ImageError("mask: expected at least one pixel to restyle, found an empty mask")
+    return image, styles, mask
+
+
 def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
 
@@ -680,17 +701,9 @@ class Editor:
         """`image` at shares of the way along styles, from its own where there is only one."""
         if not self.restyles:
             raise TfsketchError("restyle: expected a model that takes a style, such as region_edit")
-        image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-        styles = [_checked(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
-        size = image.shape[:2]
+        image, styles, mask = checked_restyling(image, styles, mask)
         whole = mask is None
-        mask = np.ones(size, np.uint8) if mask is None else _binary(mask, "mask")
-        if mask.shape != size:
-            raise ImageError(
-                f"mask: expected the picture's size, {size[1]} x {size[0]}, found {mask.shape[1]} x {mask.shape[0]}"
-            )
-        if not mask.any():
-            raise ImageError("mask: expected at least one pixel to restyle, found an empty mask")
+        mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
         view = self._view(image, mask)
         seen, inner = _padded(_resize(image[view.square], view.work), self._side)
         layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}

@@ -48,6 +48,14 @@ class Client(wire.Caller):
         encoded["color_bytes"] = b"" if color is None else images.encode_png(color)
         return images.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
+    def restyle(self, image: np.ndarray, style: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """`Editor.restyle` with its default settings, on the server; arguments, result and errors as there, and
+        `ServingError`."""
+        image, (style,), mask = editor.checked_restyling(image, [style], mask)
+        encoded = {"image_bytes": images.encode_png(image), "style_bytes": images.encode_png(style)}
+        encoded["mask_bytes"] = b"" if mask is None else images.encode_png(mask * np.uint8(255))
+        return images.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
+
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> editor.Drawing:
         """`Editor.draw` on the server; arguments, result and errors as there, and `ServingError`."""
         sketch = editor.checked_sketch(sketch, fill)

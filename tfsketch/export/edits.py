@@ -74,4 +74,5 @@ def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndar
         for n, (picture, lines) in enumerate(zip(pictures, drawn))
     }
     batch = data.fixed_batch(prepared, config, range(len(pictures)))
+    batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it
     return {key: batch[key].numpy() for key in model.takes}

@@ -48,6 +48,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "sc_fegan": ("image",),
     "cali_sketch": ("refined", "image"),
     "face_parser": ("probabilities",),
+    "region_edit": ("image",),
 }
 """System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
 _NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT")

@@ -342,6 +342,72 @@ def pad(layer: tf.Tensor, side: int) -> tf.Tensor:
     return tf.ensure_shape(layer, [side, side, layer.shape[-1]])
 
 
+def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
+    """`images.center_square` of [H,W,3] float32 levels: [side,side,3], whole levels."""
+    size = tf.shape(layer)[:2]
+    edge = tf.reduce_min(size)
+    top, left = tf.unstack((size - edge) // 2)
+    square = fit(layer[top : top + edge, left : left + edge], side)
+    return tf.ensure_shape(rounded(square), [side, side, 3])
+
+
+class Square:
+    """`editor.Editor._view`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
+
+    Attributes:
+      box, extent: the mask's corner and size.
+      start, part: of the picture, what the model sees.
+      edge: the square's side in pixels of the picture, scalar; the others are [2], all int32.
+      work: height and width of `part` at the working side.
+    """
+
+    def __init__(self, mask: tf.Tensor, side: int):
+        size = tf.shape(mask)
+        self.box, self.extent = box_of(mask)
+        corner, self.edge = crop_square(size, self.box, self.extent, side)
+        self.start, end = tf.maximum(corner, 0), tf.minimum(corner + self.edge, size)
+        self.part = end - self.start
+        share = tf.cast(self.part, tf.float64) * side / tf.cast(self.edge, tf.float64)
+        self.work = tf.maximum(tf.cast(tf.round(share), tf.int32), 1)
+        self._mask, self._side = mask, side
+
+    def cut(self, layer: tf.Tensor) -> tf.Tensor:
+        """What the model sees of a layer [H,W] or [H,W,C]."""
+        (top, left), (height, width) = tf.unstack(self.start), tf.unstack(self.part)
+        return layer[top : top + height, left : left + width]
+
+    def window(self, layer: tf.Tensor) -> tf.Tensor:
+        """The mask's box of a layer [H,W,C]."""
+        (top, left), (height, width) = tf.unstack(self.box), tf.unstack(self.extent)
+        return layer[top : top + height, left : left + width]
+
+    def enlarged(self, drawn: tf.Tensor) -> tf.Tensor:
+        """A model's result [side,side,C] as it lies in the mask's box, not rounded: [*extent,C]."""
+        (top, left), (height, width) = tf.unstack((self._side - self.work) // 2), tf.unstack(self.work)
+        drawn = resize(drawn[top : top + height, left : left + width], self.part)
+        (top, left), (height, width) = tf.unstack(self.box - self.start), tf.unstack(self.extent)
+        return drawn[top : top + height, left : left + width]
+
+    def pasted(self, image: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """`editor.Editor._pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in."""
+        size, end = tf.shape(self._mask), self.box + self.extent
+        scale = tf.cast(self.edge, tf.float32) / self._side
+
+        def faded() -> tf.Tensor:
+            feather = scale / 2.0
+            lower, upper = tf.maximum(self.box - 1, 0), tf.minimum(end + 1, size)
+            around = self._mask[lower[0] : upper[0], lower[1] : upper[1]]
+            distance = edge_distance(around, tf.cast(tf.math.ceil(feather), tf.int32) + 1)
+            (row, column), (height, width) = tf.unstack(self.box - lower), tf.unstack(self.extent)
+            weight = tf.minimum(distance[row : row + height, column : column + width] / (feather + 1.0), 1.0)[..., None]
+            return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + drawn * weight)
+
+        levels = tf.cast(tf.cond(scale > 1.0, faded, lambda: drawn), tf.uint8)
+        (top, left), (below, right) = tf.unstack(self.box), tf.unstack(size - end)
+        levels = tf.pad(levels, [[top, below], [left, right], [0, 0]])
+        return tf.where(self._mask[..., None], levels, image)
+
+
 def edge_distance(mask: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
     """Every pixel's distance to the nearest kept one, exact up to a limit and at least the limit beyond it.
 

@@ -162,6 +162,7 @@ def example_request(inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
                 "mask_bytes": images.encode_png(mask),
                 "sketch_bytes": images.encode_png(lines),
                 "color_bytes": b"",
+                "style_bytes": images.encode_png(edits.photographs("", side, 2)[1]),
                 "fill": np.float32(0.0),
             }
         )

@@ -30,7 +30,9 @@ SEARCH_STEPS = 200
 
 MEANINGS = {
     "image_bytes": "encoded picture, RGB; given as PNG or JPEG, returned as PNG",
-    "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew; thresholded at 0.5",
+    "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew, or restyle; thresholded at 0.5; beside "
+    "style_bytes, an empty string is everywhere",
+    "style_bytes": "PNG or JPEG of any size, the photograph whose looks are taken; the square in its middle counts",
     "sketch_bytes": "PNG or JPEG, lines white on black, black on white or on transparency; where a photograph is "
     "edited, of its size, and an empty string is no sketch",
     "color_bytes": "PNG of the picture's size, colour strokes on transparent or black paper; an empty string is none",
@@ -39,7 +41,8 @@ MEANINGS = {
     "refined_bytes": "PNG, the lines as the model redrew them, black on white",
     "regions_bytes": "grey PNG of the picture's size, each level the number of a region",
     "image": "RGB in [-1,1] (level / 127.5 - 1)",
-    "mask": "0 or 1, 1 = draw anew",
+    "mask": "0 or 1, 1 = draw anew, or restyle",
+    "style": "the photograph whose looks are taken, RGB in [-1,1]",
     "sketch": "0 to 1, 1 = stroke",
     "color": "RGB in [-1,1] where painted, 0 elsewhere",
     "noise": "drawn from N(0,1)",
@@ -370,10 +373,76 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
     }
 
 
+def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
+    """Restyles as `Editor.restyle` does by default. Its network's sizes are static: `tensors` is of its own side."""
+    side = model.experiment.image_size
+
+    def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The photograph [H,W,3] uint8 and where to restyle it [H,W] bool."""
+        image = pictures.decode("image_bytes", image_bytes)[0]
+
+        def given() -> tf.Tensor:
+            rgba = pictures.decode("mask_bytes", mask_bytes)[0]
+            mask = pictures.mask_of(pictures.same_size("mask_bytes", rgba, image))
+            expected = "mask_bytes: expected at least one pixel to restyle, found an empty mask"
+            return pictures.require(tf.reduce_any(mask), mask, expected)
+
+        everywhere = tf.fill(tf.shape(image)[:2], True)
+        return image[..., :3], tf.cond(tf.strings.length(mask_bytes) == 0, lambda: everywhere, given)
+
+    def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
+        image, mask = read(image_bytes, mask_bytes)
+        square = pictures.Square(mask, side)
+        levels = pictures.rounded(pictures.resize(tf.cast(square.cut(image), tf.float32), square.work))
+        wanted = pictures.resize_mask(square.cut(mask), square.work)[..., None]
+        levels, wanted = tf.split(pictures.pad(tf.concat([levels, wanted], axis=-1), side), [3, 1], axis=-1)
+        style = tf.cast(pictures.decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
+        return {"image": _unit(levels), "style": _unit(pictures.center_square(style, side)), "mask": wanted}
+
+    def change_of(seen: Outputs, whole: tf.Tensor) -> tf.Tensor:
+        """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
+        drawn as without a mask."""
+        features, other = model.encoder.features(seen["image"]), model.encode(seen["style"])[1]
+        structure, own = model.encoder.structure(features), model.encoder.style(features)
+
+        def drawn(style: tf.Tensor) -> tf.Tensor:
+            swap = model.decode(structure, style)
+
+            def merged() -> tf.Tensor:
+                found = model.merged(features, own, style, seen["mask"], swap)
+                return tf.where(whole[:, None, None, None], swap, found)
+
+            return tf.cond(tf.reduce_all(whole), lambda: swap, merged)
+
+        change = 127.5 * (drawn(other) - drawn(own))
+        finite = tf.reduce_all(tf.math.is_finite(change))
+        return pictures.require(finite, change, "expected a model that draws finite values, found NaN or infinity")
+
+    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
+        image, mask = read(image_bytes, mask_bytes)
+        square = pictures.Square(mask, side)
+        under = tf.cast(square.window(image), tf.float32)
+        return tf.io.encode_png(square.pasted(image, pictures.rounded(under + square.enlarged(change))))
+
+    def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
+        layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
+        seen = _each(before, image_bytes, style_bytes, mask_bytes, gives=layers)
+        change = change_of(seen, tf.strings.length(mask_bytes) == 0)
+        return {"image_bytes": _each(after, image_bytes, mask_bytes, change, gives=tf.TensorSpec([], tf.string))}
+
+    inputs = dict.fromkeys(("image_bytes", "style_bytes", "mask_bytes"), _PICTURE)
+    static = {key: tf.TensorSpec([None, side, side, models.VOCABULARY[key]]) for key in model.takes}
+    return {
+        "serving_default": Signature(restyle, inputs),
+        "tensors": dataclasses.replace(_tensors(model), inputs=static),
+    }
+
+
 SYSTEMS: dict[str, Callable[[tf.keras.Model], dict[str, Signature]]] = {
     "sc_fegan": sc_fegan,
     "face_parser": face_parser,
     "cali_sketch": drawing,
     "contextual_gan": contextual_gan,
+    "region_edit": region_edit,
 }
 """System -> its signatures, of a model as `zoo.load_model` gives it."""

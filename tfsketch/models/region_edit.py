@@ -43,7 +43,7 @@ from tfsketch.config import (
     ResidualDiscriminatorConfig,
 )
 from tfsketch.errors import ImageError
-from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double
+from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, weighted
 
 _HALF = math.sqrt(0.5)
 """What the sum of a residual block's two ways is divided by, put into their kernels."""
@@ -52,13 +52,20 @@ _HALF = math.sqrt(0.5)
 def unit(code: tf.Tensor) -> tf.Tensor:
     """A code of unit length along its last axis, float32."""
     code = tf.cast(code, tf.float32)
-    return code * tf.math.rsqrt(tf.reduce_sum(tf.square(code), axis=-1, keepdims=True) + 1e-8)
+    # By a mean: with a sum it would become one operation of TensorFlow Lite, which a phone's GPU lacks.
+    square = tf.reduce_mean(tf.square(code), axis=-1, keepdims=True)
+    return code * (tf.math.rsqrt(square + 1e-8 / code.shape[-1]) / code.shape[-1] ** 0.5)
 
 
 def _resized(x: tf.Tensor, size: Sequence[int], method: str) -> tf.Tensor:
     """[B,h,w,C] -> [B,*size,C] float32; as it is where it has that size."""
-    x = tf.cast(x, tf.float32)
-    return x if list(x.shape[1:3]) == list(size) else tf.image.resize(x, size, method)
+    x, given = tf.cast(x, tf.float32), x.shape[1:3]
+    if list(given) == list(size):
+        return x
+    if method == "area" and all(length % wanted == 0 for length, wanted in zip(given, size)):
+        parts = [length // wanted for length, wanted in zip(given, size)]
+        return tf.nn.avg_pool2d(x, parts, parts, "VALID")  # the same, and an operation that phones have
+    return tf.image.resize(x, size, method)
 
 
 class _Down(tf.keras.layers.Layer):
@@ -157,7 +164,7 @@ class Styles:
             return values
         if size not in self._masks:
             self._masks[size] = _resized(self._mask, size, "area")
-        return values + (spread(self._inside) - values) * self._masks[size]
+        return values + weighted(spread(self._inside) - values, self._masks[size])
 
 
 class _Modulated(tf.keras.layers.Layer):

@@ -35,7 +35,7 @@ const S = {
   server: null, model: "", picture: null, size: null, image: null, name: "picture", reopen: null, credit: "",
   strokes: [], undo: [], redo: [], results: [], current: null,
   view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: {}, hidden: new Set(), divide: 0.5,
-  running: false, again: false,
+  style: null, region: "everywhere", amount: 1, running: false, again: false,
 };
 for (const [name, layer] of Object.entries(LAYERS)) S.shares[name] = layer.share;
 S.shares.eraser = 0.05;
@@ -70,6 +70,7 @@ function mode() {
   return model ? S.server.modes[model.mode] : null;
 }
 const shorter = () => Math.min(...S.size);
+const named = (place) => (place === "drawn" ? "as drawn" : place);
 const share = () => (S.tool === "eraser" ? "eraser" : S.layer);
 const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * shorter() * 10) / 10);
 
@@ -137,7 +138,8 @@ function render() {
       groups[name].clip({ x: 0, y: 0, width, height });
       // Beside a drawing its lines are the picture of before.
       const compared = view === "compare" && current.sheet && name === "sketch";
-      planes[name].visible((view === "draw" || compared) && !S.hidden.has(name) && current.layers.includes(name));
+      const used = current.layers.includes(name) && !(current.styled && S.region !== "drawn");
+      planes[name].visible((view === "draw" || compared) && !S.hidden.has(name) && used);
       if (compared) groups[name].clip({ x: 0, y: 0, width: S.divide * width, height });
       if (shownStrokes !== S.strokes) {
         groups[name].destroyChildren();
@@ -178,11 +180,21 @@ function render() {
   $("clear").disabled = !S.strokes.length;
   $("save-strokes").disabled = !S.strokes.length;
   const first = current.layers[0];
-  $("run").disabled = !open || !S.strokes.some((s) => s.layer === first);
+  const needsStrokes = !current.styled || S.region === "drawn";
+  $("run").disabled = !open || (needsStrokes && !S.strokes.some((s) => s.layer === first)) || (current.styled && !S.style);
   $("run").textContent = S.running ? "Running" : "Run";
   $("download").disabled = $("continue").disabled = !entry || !entry.request;
   $("color-field").hidden = !current.layers.includes("color");
-  $("side-field").hidden = $("continue").hidden = current.sheet;
+  $("continue").hidden = current.sheet;
+  $("side-field").hidden = current.sheet || current.styled;
+  $("looks").hidden = !current.styled;
+  $("style-image").hidden = !S.style;
+  const preview = S.style ? `/api/pictures/${S.style.picture}` : "";
+  if (S.style && $("style-image").getAttribute("src") !== preview) $("style-image").src = preview;
+  $("style-name").textContent = S.style ? S.style.name : "Choose, or drop here";
+  $("region").value = S.region;
+  $("amount").value = Math.round(100 * S.amount);
+  $("amount-shown").textContent = `${Math.round(100 * S.amount)} %`;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
   for (const field of document.querySelectorAll(".seeded")) field.hidden = !current.seeded;
   $("open").hidden = false;
@@ -381,6 +393,7 @@ function end(event) {
       if (stroke.points.length < 3) { render(); return; }
       stroke = { layer: "mask", points: stroke.points, fill: true };
     }
+    if (mode().styled) S.region = "drawn";
     commit([...S.strokes, stroke]);
   }
 }
@@ -459,6 +472,14 @@ async function openPicture(file) {
   if (mode().sheet) setModel((S.server.models.find((m) => !S.server.modes[m.mode].sheet) || { name: S.model }).name);
   await showPicture(opened, file.name.replace(/\.[^.]*$/, "") || "picture", "", send);
 }
+async function openStyle(file) {
+  await guarded("Opening", async () => {
+    if (file.size > S.server.limits.bytes) throw new Error(`${file.name}: expected at most ${Math.floor(S.server.limits.bytes / 2 ** 20)} MB.`);
+    const send = async () => (await ask("/api/pictures", file, true)).json();
+    S.style = { picture: (await send()).picture, name: file.name, reopen: send };
+    changed();
+  });
+}
 function takeStrokes(tree, name) {
   if (!tree || !Array.isArray(tree.size) || !Array.isArray(tree.strokes) || !tree.strokes.every((s) => s && s.layer in LAYERS && Array.isArray(s.points))) {
     throw new Error(`${name}: expected strokes saved by tfsketch.`);
@@ -493,30 +514,41 @@ async function openExample(example) {
     if (S.server.models.find((m) => m.name === S.model).mode !== opened.mode) setModel(S.server.models.find((m) => m.mode === opened.mode).name);
     if (opened.picture) await showPicture(opened, example.name, example.credit, get);
     else blankSheet(opened.strokes.size);
-    takeStrokes(opened.strokes, example.name);
+    if (opened.style) {
+      S.style = { picture: opened.style.picture, name: "of the example", reopen: async () => (await get()).style };
+      S.region = opened.region;
+    }
+    if (opened.strokes.strokes.length) takeStrokes(opened.strokes, example.name);
+    else changed();
     $("side").value = opened.side || "";
   });
 }
 
 function requestNow() {
   const number = (id) => ($(id).value === "" ? null : Number($(id).value));
-  const sheet = mode().sheet;
+  const { sheet, styled } = mode();
+  const looks = styled ? { style: S.style.picture, region: S.region, amount: S.amount } : {};
   return {
+    ...looks,
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
     seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: mode().seeded ? Number($("count").value) : 1,
-    side: sheet ? null : number("side"), fill: sheet ? number("fill") : null,
+    side: sheet || styled ? null : number("side"), fill: sheet ? number("fill") : null,
   };
 }
-/* Asks once more where the server has forgotten the photograph. */
-async function askOf(path, request, reopen) {
-  try {
-    return await ask(path, request);
-  } catch (error) {
-    if (!reopen || !/still in memory/.test(error.message)) throw error;
-    const old = request.picture;
-    request.picture = (await reopen()).picture;
-    if (S.picture === old) S.picture = request.picture;
-    return ask(path, request);
+/* Asks once more where the server has forgotten a photograph, of the two that there may be. */
+async function askOf(path, request, reopen, style) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask(path, request);
+    } catch (error) {
+      const [, lost] = /^(picture|style): .*still in memory/.exec(error.message) || [];
+      const again = lost === "style" ? style && style.reopen : reopen;
+      if (!lost || !again || tries > 1) throw error;
+      const old = request[lost];
+      request[lost] = (await again()).picture;
+      if (lost === "style") style.picture = request[lost];
+      else if (S.picture === old) S.picture = request[lost];
+    }
   }
 }
 
@@ -525,11 +557,11 @@ async function run() {
   if (S.running) { S.again = true; return; }
   S.running = true;
   const request = requestNow();
-  const { image, size, name, reopen, credit } = S;
+  const { image, size, name, reopen, credit, style } = S;
   const started = performance.now();
   render();
   await guarded("Painting", async () => {
-    const answer = await (await askOf("/api/run", request, reopen)).json();
+    const answer = await (await askOf("/api/run", request, reopen, style)).json();
     for (const [pick, result] of answer.results.entries()) {
       const patch = await loadImage(`data:image/png;base64,${result.png}`);
       const canvas = document.createElement("canvas");
@@ -538,7 +570,7 @@ async function run() {
       if (image) context.drawImage(image, 0, 0, ...size);
       context.drawImage(patch, ...result.box);
       const lines = result.lines ? await loadImage(`data:image/png;base64,${result.lines}`) : null;
-      remember({ canvas, lines, image, size, name, reopen, credit, 
+      remember({ canvas, lines, image, size, name, reopen, credit, style,
         // Seeds of an edit stand alone; a search's results are ordered among themselves.
         request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick }, strokes: request.strokes.strokes });
     }
@@ -561,12 +593,14 @@ function remember(entry) {
   thumb.getContext("2d").drawImage(entry.canvas, (entry.size[0] - edge) / 2, (entry.size[1] - edge) / 2, edge, edge, 0, 0, 136, 136);
   const button = document.createElement("button");
   button.entry = entry;
-  button.title = `Result ${S.results.length}, seed ${entry.request.seed}: show it with its strokes`;
+  const { seeded, sheet } = S.server.modes[S.server.models.find((m) => m.name === entry.request.model).mode];
+  const seed = seeded && !sheet ? `seed ${entry.request.seed}` : "";
+  button.title = `Result ${S.results.length}${seed && `, ${seed}`}: show it with its strokes`;
   const image = document.createElement("img");
   image.src = thumb.toDataURL("image/jpeg", 0.85);
   image.alt = button.title;
   const label = document.createElement("small");
-  label.textContent = entry.lines ? `${S.results.length}` : `seed ${entry.request.seed}`;
+  label.textContent = seed || `${S.results.length}`;
   button.append(image, label);
   button.onclick = () => recall(entry);
   $("history").append(button);
@@ -580,6 +614,8 @@ function recall(entry) {
   if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
   else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
   $("seed").value = entry.request.seed;
+  const { region, amount } = entry.request;
+  if (region) Object.assign(S, { style: entry.style, region, amount });
   if (S.view === "draw") S.view = "compare";
   render();
 }
@@ -595,14 +631,14 @@ const saveStrokes = () => saveBlob(new Blob([JSON.stringify({ size: S.size, stro
 async function download() {
   const entry = S.current;
   await guarded("Saving at full size", async () => {
-    const response = await askOf("/api/file", { ...entry.request, mark: $("mark").checked }, entry.reopen);
+    const response = await askOf("/api/file", { ...entry.request, mark: $("mark").checked }, entry.reopen, entry.style);
     saveBlob(await response.blob(), `${entry.name}_edited.png`);
   });
 }
 async function goOn() {
   const entry = S.current;
   await guarded("Opening the result", async () => {
-    const opened = await (await askOf("/api/continue", entry.request, entry.reopen)).json();
+    const opened = await (await askOf("/api/continue", entry.request, entry.reopen, entry.style)).json();
     await showPicture(opened, entry.name, entry.credit, null);
   });
 }
@@ -622,7 +658,8 @@ function setModel(name) {
   $("model").value = name;
   const now = mode();
   if (!now.layers.includes(S.layer)) { S.layer = now.layers[0]; S.tool = S.layer; }
-  $("start-title").textContent = now.sheet ? "Draw, and get a photograph" : "Edit a photograph by drawing on it";
+  $("start-title").textContent = now.sheet ? "Draw, and get a photograph"
+    : now.styled ? "Give a photograph the looks of another" : "Edit a photograph by drawing on it";
   if (sheet !== null && sheet !== now.sheet) {
     if (now.sheet) blankSheet();
     else { Object.assign(S, { size: null, image: null, picture: null, strokes: [], undo: [], redo: [], current: null }); choose("mask"); }
@@ -713,6 +750,7 @@ async function start() {
     button.onclick = () => openExample(example);
     $("examples").append(button);
   }
+  for (const place of S.server.places) $("region").append(new Option(named(place), place));
   for (let n = 1; n <= S.server.limits.results; n++) $("count").append(new Option(n === 1 ? "one" : `${n} seeds`, n));
   $("side").append(new Option("normal", ""));
   for (const side of S.server.sides) $("side").append(new Option(`${side} px`, side));
@@ -741,6 +779,11 @@ async function start() {
   $("run").onclick = run;
   $("open").onclick = $("start-open").onclick = () => $("file").click();
   $("file").onchange = () => { openFiles($("file").files); $("file").value = ""; };
+  $("style").onclick = () => $("style-file").click();
+  $("style-file").onchange = () => { if ($("style-file").files.length) openStyle($("style-file").files[0]); $("style-file").value = ""; };
+  $("region").onchange = () => { S.region = $("region").value; changed(); };
+  $("amount").oninput = () => { S.amount = Number($("amount").value) / 100; render(); };
+  $("amount").onchange = changed;
   $("new-sheet").onclick = () => blankSheet();
   $("save-strokes").onclick = saveStrokes;
   $("download").onclick = download;
@@ -758,9 +801,20 @@ async function start() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("keyup", (event) => { if (event.key === " ") { panning = false; render(); } });
   document.addEventListener("paste", (event) => { const files = [...(event.clipboardData || {}).files || []]; if (files.length) openFiles(files); });
-  document.addEventListener("dragover", (event) => { event.preventDefault(); $("canvas").classList.add("dropping"); });
-  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("canvas").classList.remove("dropping"); });
-  document.addEventListener("drop", (event) => { event.preventDefault(); $("canvas").classList.remove("dropping"); if (event.dataTransfer.files.length) openFiles(event.dataTransfer.files); });
+  const dropping = (event) => { // where a file would go: nowhere, on the canvas, or to the looks
+    const style = !!event && !!event.target.closest && !!event.target.closest("#looks");
+    $("canvas").classList.toggle("dropping", !!event && !style);
+    $("style").classList.toggle("dropping", style);
+    return style;
+  };
+  document.addEventListener("dragover", (event) => { event.preventDefault(); dropping(event); });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dropping(null); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const style = dropping(event), { files } = event.dataTransfer;
+    dropping(null);
+    if (files.length) (style ? openStyle(files[0]) : openFiles(files));
+  });
   addEventListener("beforeunload", (event) => { if (S.strokes.length) event.preventDefault(); });
 
   setModel(S.server.models[0].name);
