@@ -14,6 +14,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+from tests.conftest import StandIn
 from tests.export_test import EDITS, _encoded
 from tfsketch import images, models, serving, zoo
 from tfsketch.editor import Editor

@@ -141,17 +141,6 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         expected = "mask_bytes: expected at least one erased pixel, found an empty mask"
         return image, pictures.require(tf.reduce_any(mask), mask, expected)
 
-    def square_of(mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The mask's box, the square around it, what of the square lies in the picture, and that part's working size,
-        all [2] int32 but `edge`."""
-        size = tf.shape(mask)
-        box, extent = pictures.box_of(mask)
-        corner, edge = pictures.crop_square(size, box, extent, side)
-        start, end = tf.maximum(corner, 0), tf.minimum(corner + edge, size)
-        share = tf.cast(end - start, tf.float64) * side / tf.cast(edge, tf.float64)
-        work = tf.maximum(tf.cast(tf.round(share), tf.int32), 1)
-        return {"box": box, "extent": extent, "edge": edge, "start": start, "part": end - start, "work": work}
-
     def before(
         image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
     ) -> Outputs:
@@ -159,13 +148,8 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         sketch = pictures.sketch_of(optional("sketch_bytes", sketch_bytes, image)[0])
         color, transparent = optional("color_bytes", color_bytes, image)
         painted = pictures.color_of(color, transparent)
-        square = square_of(mask)
-        (top, left), (height, width) = tf.unstack(square["start"]), tf.unstack(square["part"])
-
-        def cut(layer: tf.Tensor) -> tf.Tensor:
-            return layer[top : top + height, left : left + width]
-
-        work = square["work"]
+        square = pictures.Square(mask, side)
+        cut, work = square.cut, square.work
         levels = pictures.rounded(pictures.resize(tf.cast(cut(image)[..., :3], tf.float32), work))
         erased = pictures.resize_mask(cut(mask), work)[..., None]
         lines = pictures.thin(pictures.resize_sketch(cut(sketch), work)[None])[0, ..., None]
@@ -182,29 +166,8 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
 
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
-        image = image[..., :3]
-        square, size = square_of(mask), tf.shape(mask)
-        (top, left), (height, width) = tf.unstack((side - square["work"]) // 2), tf.unstack(square["work"])
-        drawn = pictures.rounded(pictures.resize(drawn[top : top + height, left : left + width], square["part"]))
-        (top, left), (height, width) = tf.unstack(square["box"] - square["start"]), tf.unstack(square["extent"])
-        drawn = drawn[top : top + height, left : left + width]
-        (top, left), end = tf.unstack(square["box"]), square["box"] + square["extent"]
-
-        def faded() -> tf.Tensor:
-            feather = scale / 2.0
-            lower, upper = tf.maximum(square["box"] - 1, 0), tf.minimum(end + 1, size)
-            around = mask[lower[0] : upper[0], lower[1] : upper[1]]
-            distance = pictures.edge_distance(around, tf.cast(tf.math.ceil(feather), tf.int32) + 1)
-            row, column = top - lower[0], left - lower[1]
-            weight = tf.minimum(distance[row : row + height, column : column + width] / (feather + 1.0), 1.0)[..., None]
-            under = tf.cast(image[top : end[0], left : end[1]], tf.float32)
-            return tf.round(under * (1.0 - weight) + drawn * weight)
-
-        scale = tf.cast(square["edge"], tf.float32) / side
-        pasted = tf.cast(tf.cond(scale > 1.0, faded, lambda: drawn), tf.uint8)
-        below, right = size[0] - end[0], size[1] - end[1]
-        pasted = tf.pad(pasted, [[top, below], [left, right], [0, 0]])
-        return tf.io.encode_png(tf.where(mask[..., None], pasted, image))
+        square = pictures.Square(mask, side)
+        return tf.io.encode_png(square.pasted(image[..., :3], pictures.rounded(square.enlarged(drawn))))
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
@@ -434,7 +397,7 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
     static = {key: tf.TensorSpec([None, side, side, models.VOCABULARY[key]]) for key in model.takes}
     return {
         "serving_default": Signature(restyle, inputs),
-        "tensors": dataclasses.replace(_tensors(model), inputs=static),
+        backends.TENSORS: dataclasses.replace(_tensors(model), inputs=static),
     }
 
 
