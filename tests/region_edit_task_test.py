@@ -139,6 +139,19 @@ def test_the_reconstruction_is_of_every_second_example_and_stands_for_both(shard
     np.testing.assert_allclose(found, error[[0, 0, 2, 2]], rtol=1e-4)
 
 
+def test_reconstruction_alone_is_of_every_example_and_moves_no_critic(shards):
+    config = _config(shards)
+    task, batch, found = region_edit.RegionEditTask(config), _batch(config), {}
+    network = task.networks["region_edit"]
+    others = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
+    loss = dataclasses.replace(config.model.loss, **{**others, "reconstruction": 2.0})
+    terms = task.step(batch, loss, lambda player, tape, value: found.update({player: value}))
+    error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
+    assert set(found) == {"region_edit"} and set(terms) == {"reconstruction", "region_edit"}
+    np.testing.assert_allclose(terms["reconstruction"], error, rtol=1e-4)
+    np.testing.assert_allclose(found["region_edit"], 2 * error, rtol=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_odd_batches(shards, count):
     config = _config(shards)

@@ -12,7 +12,8 @@ reconstruction, I_h what content alignment's mask merges (`models.region_edit.Re
 
 D_co judges patches beside others of B, the mean of whose features it sees. What is in brackets comes every few steps,
 weighted as many times (`config.RegionEditLossConfig.at`), as R1 does in StyleGAN2 and code consistency in You et al.;
-content alignment may. Without the last two it is a Swapping Autoencoder.
+content alignment may. Without the last two it is a Swapping Autoencoder; where reconstruction is the only term left,
+nothing is swapped, and every example is reconstructed.
 
 Partners are neighbours, the first and the second, the third and the fourth, so that replicas with an even share pair as
 one does; the last of an odd number takes the first's style. As in the public code only every second example is
