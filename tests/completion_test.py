@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.batch_test import run_edit
 from tests.drawing_test import _sketch
-from tfsketch import Editor, config, data, editor, evaluation, faces, images, models, projection
+from tfsketch import Editor, config, data, evaluation, faces, framing, images, models, projection
 from tfsketch.batch import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import completion
@@ -58,11 +58,11 @@ def test_several_photographs_of_a_sketch_the_best_first(model):
 def test_a_sketch_of_the_working_side_is_searched_for_as_it_is(model):
     sketch = np.zeros((SIDE, SIDE), np.uint8)
     sketch[6:8, 4:28], sketch[12:22, 10:24] = 1, 1  # a line of the pen's width, and a filled area
-    seen = editor._resize_ink(sketch, (SIDE, SIDE))
+    seen = framing.resize_ink(sketch, (SIDE, SIDE))
     assert (seen >= sketch).all() and seen.sum() <= sketch.sum() * 1.2
     found = Editor(model).complete(seen, results=2, steps=4, fill=1.0)
     expected = projection.project(
-        model, editor._resize_ink(seen, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
+        model, framing.resize_ink(seen, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
     )
     assert [d.loss for d in found] == pytest.approx(expected.loss[0], rel=1e-5)
     assert (found[0].image == data.to_uint8(expected.image[0, 0])).all()
@@ -248,5 +248,5 @@ def test_a_face_is_framed_alike_on_any_paper():
     face[5:35, 3:27] = 1
     small = np.zeros((120, 120), np.uint8)
     small[30:60, 40:64] = 1
-    assert editor.framing(np.ones((50, 20), np.uint8)) == editor.FREE_HAND
-    assert editor.framing(face) == pytest.approx(editor.FREE_HAND * 40 / 30) and editor.framing(small) == 1.0
+    assert framing.usual_fill(np.ones((50, 20), np.uint8)) == framing.FREE_HAND
+    assert framing.usual_fill(face) == pytest.approx(framing.FREE_HAND * 40 / 30) and framing.usual_fill(small) == 1.0

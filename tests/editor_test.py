@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tests.conftest import EDITING
 from tfsketch import Editor, images, models
-from tfsketch.editor import crop_square
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
+from tfsketch.framing import crop_square
 
 SIDE = EDITING.image_size
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tests.conftest import EDITING, crops
 from tests.contextual_gan_test import TINY as CONTEXTUAL
 from tfsketch import config as config_lib
-from tfsketch import data, editor, images, models, projection, zoo
+from tfsketch import data, framing, images, models, projection, zoo
 from tfsketch.editor import Editor
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model, signatures
@@ -267,11 +267,11 @@ def test_a_search_is_the_projections(monkeypatch):
 def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     sketch = np.zeros(size, np.uint8)
     sketch[3:20, 5:6] = sketch[19:20, 5:15] = 1
-    share = editor.framing(sketch)
+    share = framing.usual_fill(sketch)
     assert float(signatures._framing(tf.constant(sketch > 0))) == pytest.approx(share)
-    top, left, height, width = editor.place(size, 32, share)
+    top, left, height, width = framing.place(size, 32, share)
     expected = np.zeros((32, 32), np.uint8)
-    expected[top : top + height, left : left + width] = editor._resize_ink(sketch, (height, width))
+    expected[top : top + height, left : left + width] = framing.resize_ink(sketch, (height, width))
     found = signatures._placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
     np.testing.assert_array_equal(found[..., 0], expected)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from skimage.morphology import skeletonize
 
-from tfsketch import editor, images
+from tfsketch import framing, images
 from tfsketch.conditions import sketches
 from tfsketch.export import pictures
 
@@ -40,17 +40,17 @@ def test_layers_are_resized_as_by_the_editor(size, wanted):
     image, mask, lines, color = _layers(size)
     target = tf.constant(wanted)
     found = pictures.rounded(pictures.resize(tf.cast(image, tf.float32), target)).numpy()
-    assert np.abs(found - editor._resize(image, wanted)).max() <= 1
+    assert np.abs(found - framing.resize(image, wanted)).max() <= 1
     np.testing.assert_array_equal(
-        pictures.resize_mask(tf.constant(mask > 0), target), editor._resize_mask(mask, wanted)
+        pictures.resize_mask(tf.constant(mask > 0), target), framing.resize_mask(mask, wanted)
     )
     thinned = pictures.thin(pictures.resize_sketch(tf.constant(lines > 0), target)[None])[0]
-    np.testing.assert_array_equal(thinned, editor._resize_sketch(lines, wanted))
+    np.testing.assert_array_equal(thinned, framing.resize_sketch(lines, wanted))
     inked = pictures.resize_ink(tf.constant(lines > 0), target)
-    np.testing.assert_array_equal(inked, editor._resize_ink(lines, wanted))
+    np.testing.assert_array_equal(inked, framing.resize_ink(lines, wanted))
     painted = color[..., 3] >= 128
     found = pictures.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(painted), target).numpy()
-    expected = editor._resize_color(color, wanted)
+    expected = framing.resize_color(color, wanted)
     np.testing.assert_array_equal(found[..., 3], expected[..., 3])
     assert np.abs(found - expected).max() <= 1
 
@@ -85,7 +85,7 @@ def test_the_square_is_the_editors():
         corner = np.array([rng.integers(0, length - part + 1) for length, part in zip(size, extent)])
         box = (int(corner[0]), int(corner[1]), int(extent[0]), int(extent[1]))
         found, edge = run(*(tf.constant(v, tf.int32) for v in (size, corner, extent)), 32)
-        assert (*found.numpy(), edge) == editor.crop_square(tuple(map(int, size)), box, 32), (size, box)
+        assert (*found.numpy(), edge) == framing.crop_square(tuple(map(int, size)), box, 32), (size, box)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 32])

@@ -4,35 +4,14 @@ Pictures are uint8 RGB here, because this is the side of the files. An edit goes
 the model's working side -> the model -> back to the square's size -> into the mask. Outside the mask the result is the
 input bit for bit, whatever the sizes, because nothing else is ever written to.
 
-The square decides the scale at which the model sees a face. The shipped model knows whole aligned faces, so a square
-drawn tightly around a mouth would show it a face many times too large; a square that is far larger than the face throws
-resolution away, since only the working side (128 px) comes back. The rule is (`crop_square`):
-
-- Where a face is found (`faces.squares`) and the mask lies in its aligned square, that is the square, moved into the
-  photograph where it reaches out of it. It is not turned upright, so that nothing is resampled twice. The finder looks
-  at the photograph as it was, what is erased included: the face that is to be repainted.
-- A picture whose sides are within 3:2 and whose mask's box is at least an eighth of its shorter side is taken for a
-  portrait: the square is as large as its shorter side, and slides along the longer one to the mask.
-- In any other picture (a person in a scene, a group, a panorama) the square is 2.5 times the mask's box, which is
-  between a masked face (1.8 of its box makes an aligned portrait) and a masked mouth (3.5).
-- `context` replaces them all by a factor of the mask's box; infinity is the largest square.
-
-In each case the square is at least the working side and lies within the picture where both are possible, and holds the
-whole mask. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large square.
-
-To the working side, pictures are averaged down or enlarged cubically. A working pixel counts as erased if any erased
-pixel has a share in it under that same filter, so nothing erased is seen by the model at any scale. Sketches are
-thinned to the one-pixel lines of training after scaling, so a thick stroke, or a thin one in a large photograph, is
-still a line. Colours are averaged over painted pixels alone, so a stroke keeps its colour to its edge.
+Where the model looks, and how layers come to its side, is `framing`'s.
 
 A square larger than the working side comes back softer than the photograph around it. There the seam is feathered over
 half a working pixel just inside the mask's edge, by default; the erased original shows through in that ramp only. At
 the working side and below nothing is feathered.
 
 A model that takes a sketch alone (Cali-Sketch) draws: sketch -> a place in the working square -> the model -> back to
-the sketch's size. The place matters as much as the square of an edit: photographs leave room round a head, and people
-who draw a face fill the paper with it, so at face value the model would see a face twice as large as any it knows.
-`fill` is the share of the square that the paper takes; see `place`.
+the sketch's size.
 
 A model that takes looks from another photograph (region-wise manipulation) restyles: the mask, or a region of the face
 that the shipped parser names, or the whole picture. The square, the mask's pixels at the working side, the pasting and
@@ -45,7 +24,7 @@ other style might not have, such as the grain of hair; `detail=False` pastes wha
 
 A model that draws sketch and photograph as one picture (Contextual GAN) completes what is given, a sketch or a
 photograph, several times, by a search (`projection`). A sketch goes to the working side as the strokes of XDoG look
-there: drawn anew with a pen of `PEN` pixels, and whatever is black over more than half a pixel stays.
+there: drawn anew with a pen of `framing.PEN` pixels, and whatever is black over more than half a pixel stays.
 """
 
 from __future__ import annotations
@@ -59,9 +38,8 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow as tf
-from skimage.morphology import skeletonize
 
-from tfsketch import backends, data, faces, images, projection, zoo
+from tfsketch import backends, data, faces, framing, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
@@ -69,25 +47,10 @@ from tfsketch.models import cali_sketch, face_parser
 from tfsketch.models.sc_fegan import Generator
 from tfsketch.region_inference import RegionInference
 
-PORTRAIT_ASPECT = 1.5
-PORTRAIT_SHARE = 1 / 8
-CONTEXT = 2.5
-LOW = 0.85
-"""Of the room that a sheet of paper leaves in the square, the share that lies above it."""
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
-FREE_HAND = 0.7
-"""Share of the square that `framing` gives a face; of 1, 0.85, 0.7 and 0.6 it suited nine free-hand faces best."""
-PEN = 2
-"""Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
-SLACK = 0.1
-"""A mask may reach so far out of a face's square, in shares of its side, and still be of that face."""
-FRAMED = 0.7
-"""From this overlap on, the square of portraits and scenes is as good as a found face's."""
-MARGIN = 1.1
-"""The square is at least this much larger than the mask's box, where the picture is."""
 
 
 def _finite(drawn: Any) -> np.ndarray:
@@ -100,125 +63,6 @@ def _finite(drawn: Any) -> np.ndarray:
     if not np.isfinite(drawn).all():
         raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
     return drawn
-
-
-def crop_square(
-    size: tuple[int, int],
-    box: tuple[int, int, int, int],
-    side: int,
-    context: float | None = None,
-    faces: Iterable[tuple[float, float, float]] = (),
-) -> tuple[int, int, int]:
-    """The square that an edit looks at; the module's docstring says why this one.
-
-    Args:
-      size: (height, width) of the picture.
-      box: (top, left, height, width) of the mask.
-      side: the model's working side.
-      context: side of the square as a factor of the box's longer side; None is the rule for faces, portraits, scenes.
-      faces: (top, left, side) of each found face's square; of several that hold the box, the smallest counts.
-
-    Returns:
-      (top, left, edge). It holds the box; it reaches out of the picture only where `edge` is larger than the picture.
-    """
-    shorter, longer = sorted(size)
-    extent = max(box[2:])
-    if context is None and longer <= PORTRAIT_ASPECT * shorter and extent >= PORTRAIT_SHARE * shorter:
-        wanted = float(shorter)
-    else:
-        wanted = max(extent * (CONTEXT if context is None else context), side)
-
-    def laid(wanted: float, middle: Sequence[float]) -> tuple[int, int, int]:
-        """The square of about that side and middle that holds the box."""
-        edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
-        starts = []
-        for length, first, part, center in zip(size, box[:2], box[2:], middle):
-            start = min(max(math.floor(center - edge / 2), first + part - edge), first)
-            starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
-        return starts[0], starts[1], edge
-
-    found = laid(wanted, [first + part / 2 for first, part in zip(box[:2], box[2:])])
-    for top, left, edge in sorted(faces, key=lambda face: face[2]) if context is None else ():
-        slack = SLACK * edge
-        if all(
-            first >= start - slack and first + part <= start + edge + slack
-            for start, first, part in zip((top, left), box[:2], box[2:])
-        ):
-            aligned = laid(max(edge, side), (top + edge / 2, left + edge / 2))
-            # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
-            return found if _overlap(aligned, found) >= FRAMED else aligned
-    return found
-
-
-def _overlap(one: tuple[int, int, int], two: tuple[int, int, int]) -> float:
-    """Two squares (top, left, edge): their common area as a share of the area that either has."""
-    common = 1.0
-    for a, b in zip(one[:2], two[:2]):
-        common *= max(0, min(a + one[2], b + two[2]) - max(a, b))
-    return common / (one[2] ** 2 + two[2] ** 2 - common)
-
-
-def _box(layer: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, height, width) of what is not 0 in [H,W]."""
-    rows, columns = np.flatnonzero(layer.any(axis=1)), np.flatnonzero(layer.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
-
-
-def _resize(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A [H,W] or [H,W,C] layer at a size that is larger, or smaller, both ways: the filter of pictures and masks."""
-    if layer.shape[:2] == size:
-        return layer
-    shrinks = layer.shape[0] > size[0] or layer.shape[1] > size[1]
-    return cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-
-
-def _resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H,W] uint8 in {0,1} -> [*size] in {0,1}: 1 where an erased pixel has any share under `_resize`."""
-    return (np.abs(_resize(mask.astype(np.float32), size)) > 1e-6).astype(np.uint8)
-
-
-def _mean_of(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H,W] -> [*size] float32: means over the pixels' areas when it shrinks, the nearest pixel when it grows."""
-    shrinks = layer.shape[0] > size[0] or layer.shape[1] > size[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    return cv2.resize(layer.astype(np.float32), size[::-1], interpolation=how)
-
-
-def _resize_sketch(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H,W] uint8 in {0,1} -> [*size] in {0,1}: one-pixel lines."""
-    return skeletonize(_mean_of(sketch, size) > 0).astype(np.uint8)
-
-
-def _resize_ink(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H,W] uint8 in {0,1} -> [*size] in {0,1}: lines of `PEN` pixels, and filled areas."""
-    drawn = cv2.dilate(_resize_sketch(sketch, size), np.ones((PEN, PEN), np.uint8))
-    return np.maximum(drawn, (_mean_of(sketch, size) > 0.5).astype(np.uint8))
-
-
-def _resize_color(color: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H,W,4] uint8 RGBA -> [*size,4], alpha 1 where painted and 0 elsewhere."""
-    painted = color[..., 3] >= 128
-    share = _mean_of(painted, size)
-    result = np.zeros((*size, 4), np.uint8)
-    for channel in range(3):  # one at a time: four at once would cost a large photograph a gigabyte
-        total = _mean_of(color[..., channel] * painted, size)
-        mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
-        result[..., channel] = np.clip(np.rint(mean), 0, 255)
-    result[..., 3] = share > 0
-    return result
-
-
-def _middle(side: int, length: int) -> slice:
-    """The middle `length` of `side` pixels."""
-    start = (side - length) // 2
-    return slice(start, start + length)
-
-
-def _padded(layer: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """(a layer [H,W] or [H,W,C], padded to a square by reflection on all sides; where in it the layer is)."""
-    inner = tuple(_middle(side, length) for length in layer.shape[:2])
-    pads = [pad for s in inner for pad in (s.start, side - s.stop)]
-    return cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101), inner
 
 
 def _checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
@@ -336,62 +180,6 @@ class Drawing:
     """Of a search: how far its result is from what was given, the lower the better; see `projection`."""
 
 
-def framing(sketch: np.ndarray) -> float:
-    """What a sketch is taken to fill, for `place`, where nobody says it: so much that its strokes, taken for a face,
-    have `FREE_HAND` of the square, and at most all of it.
-
-    Args:
-      sketch: [H,W] in {0,1}, with at least one stroke.
-    """
-    return min(1.0, FREE_HAND * max(sketch.shape) / max(_box(sketch)[2:]))
-
-
-def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int, int]:
-    """Where a sheet of paper lies in the square that a model sees.
-
-    In the middle, and low: with `fill` 0.6 a face that fills its paper comes to lie where FFHQ's alignment puts faces,
-    with the room of hair above it.
-
-    Args:
-      size: (height, width) of the sheet.
-      side: of the square.
-      fill: the share of the square that the sheet's longer side takes, above 0 and at most 1.
-
-    Returns:
-      (top, left, height, width) in the square.
-    """
-    scale = fill * side / max(size)
-    height, width = (max(1, round(length * scale)) for length in size)
-    return round((side - height) * LOW), (side - width) // 2, height, width
-
-
-def _sheet(size: tuple[int, int], side: int, fill: float) -> tuple[slice, slice]:
-    """`place` as slices of the square."""
-    top, left, height, width = place(size, side, fill)
-    return slice(top, top + height), slice(left, left + width)
-
-
-@dataclasses.dataclass(frozen=True)
-class _View:
-    """Where an edit looks and where it writes, as slices (rows, columns)."""
-
-    window: tuple[slice, slice]
-    """The mask's box, of the picture."""
-    square: tuple[slice, slice]
-    """What the model sees of the picture."""
-    inner: tuple[slice, slice]
-    """The box, of `square`."""
-    work: tuple[int, int]
-    """Height and width of `square` at the working side."""
-    edge: int
-    """The square's side in pixels of the picture."""
-
-    @property
-    def part(self) -> tuple[int, int]:
-        """Height and width of `square`."""
-        return self.square[0].stop - self.square[0].start, self.square[1].stop - self.square[1].start
-
-
 class Editor:
     """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
@@ -399,10 +187,10 @@ class Editor:
       model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it; or what
         `backends.load` takes: a name, a model directory, an export, a server's address.
       side: working side in pixels, a multiple of the model's stride; None is the side it was trained at.
-      context: see `crop_square`.
+      context: see `framing.crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
         pixel's size where the result was enlarged, else 0.
-      find_faces: whether faces are looked for, for `crop_square`; an exported model's own `serving_default` does not.
+      find_faces: whether faces are looked for, for `framing.crop_square`; an export's `serving_default` does not.
 
     Raises:
       TfsketchError: a value outside of what is said here, or a model that cannot be loaded.
@@ -473,7 +261,8 @@ class Editor:
             results are of its size. A face should fill it as one fills CelebA's photographs.
           results: how many searches, each from another start, at most `projection.CANDIDATES`.
           seed: of the starts; a seed gives the same results every time.
-          fill: of a sketch; see `place`. 1 for one that is framed as a photograph is; None is `framing`.
+          fill: of a sketch; see `framing.place`. 1 for one that is framed as a photograph is; None is
+            `framing.usual_fill`.
           steps: at most, of each search.
 
         Returns:
@@ -496,9 +285,9 @@ class Editor:
         if image is None:
             sketch = checked_sketch(sketch, fill)
             size = sketch.shape[:2]
-            sheet = _sheet(size, side, framing(sketch) if fill is None else fill)
+            sheet = framing.sheet_in(size, side, framing.usual_fill(sketch) if fill is None else fill)
             seen = np.zeros((side, side), np.uint8)
-            seen[sheet] = _resize_ink(sketch, seen[sheet].shape)
+            seen[sheet] = framing.resize_ink(sketch, seen[sheet].shape)
             known["sketch"] = seen.astype(np.float32)[None, ..., None]
         else:
             image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
@@ -507,8 +296,8 @@ class Editor:
         found = projection.project(self._model, **known, restarts=results, seed=int(seed), steps=steps)
         drawings = []
         for lines, photograph, loss in zip(_finite(found.sketch[0]), _finite(found.image[0]), found.loss[0]):
-            lines = (_resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
-            drawings.append(Drawing(lines, _resize(data.to_uint8(photograph)[sheet], size), float(loss)))
+            lines = (framing.resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
+            drawings.append(Drawing(lines, framing.resize(data.to_uint8(photograph)[sheet], size), float(loss)))
         return drawings
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
@@ -517,8 +306,8 @@ class Editor:
         Args:
           sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
             128. Lines of any width.
-          fill: see `place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait 1. None
-            tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
+          fill: see `framing.place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait
+            1. None tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
@@ -530,16 +319,16 @@ class Editor:
         sketch = checked_sketch(sketch, fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
-        sheets = [_sheet(size, self._side, one) for one in fills]
+        sheets = [framing.sheet_in(size, self._side, one) for one in fills]
         seen = np.zeros((len(fills), self._side, self._side), np.uint8)
         for square, sheet in zip(seen, sheets):
-            square[sheet] = _resize_sketch(sketch, square[sheet].shape)
+            square[sheet] = framing.resize_sketch(sketch, square[sheet].shape)
         outputs = self._model(data.to_vocabulary({"sketch": seen}))
         refined, image = _finite(outputs["refined"])[..., 0], data.to_uint8(_finite(outputs["image"]))
         best = self._surest_face(image) if len(fills) > 1 else 0
         kept = sketches.drop_short(refined[best] >= cali_sketch.LINE, cali_sketch.SPECK)
-        lines = _resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
-        return Drawing(lines.astype(np.uint8), _resize(image[best][sheets[best]], size))
+        lines = framing.resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
+        return Drawing(lines.astype(np.uint8), framing.resize(image[best][sheets[best]], size))
 
     def _face_parser(self) -> tf.keras.Model:
         if self._parser is None:
@@ -589,13 +378,13 @@ class Editor:
         view = self._view(image, mask)
         work, square = view.work, view.square
         drawn = self._run(
-            _resize(image[square], work),
-            _resize_mask(mask[square], work),
-            _resize_sketch(sketch[square], work),
-            np.zeros((*work, 4), np.uint8) if color is None else _resize_color(color[square], work),
+            framing.resize(image[square], work),
+            framing.resize_mask(mask[square], work),
+            framing.resize_sketch(sketch[square], work),
+            np.zeros((*work, 4), np.uint8) if color is None else framing.resize_color(color[square], work),
             int(seed),
         )
-        return self._pasted(image, _resize(drawn, view.part)[view.inner], mask, view)
+        return self._pasted(image, framing.resize(drawn, view.part)[view.inner], mask, view)
 
     def restyle(
         self,
@@ -677,7 +466,7 @@ class Editor:
         side, size = parser.experiment.image_size, image.shape[:2]
         work = tuple(max(1, round(length * side / max(size))) for length in size)
         # Padded to a square, or a face would be squeezed.
-        seen, inner = _padded(_resize(image, work), side)
+        seen, inner = framing.padded(framing.resize(image, work), side)
         shares = face_parser.shares(parser, seen[None])[0][inner]
         rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
         # The lead is resized, not a mask: outlines stay smooth.
@@ -705,10 +494,10 @@ class Editor:
         whole = mask is None
         mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
         view = self._view(image, mask)
-        seen, inner = _padded(_resize(image[view.square], view.work), self._side)
+        seen, inner = framing.padded(framing.resize(image[view.square], view.work), self._side)
         layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}
         if not whole:
-            layers["mask"] = _padded(_resize_mask(mask[view.square], view.work), self._side)[0]
+            layers["mask"] = framing.padded(framing.resize_mask(mask[view.square], view.work), self._side)[0]
         batch = data.to_vocabulary({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
 
         own, path = self._model.encode(batch["image"])[1], self._model.encode(batch["style"])[1]
@@ -722,10 +511,10 @@ class Editor:
             raw = self._model.restyled(batch["image"], code, batch.get("mask"))
             if detail:
                 change = _finite(127.5 * (raw - base))[0][inner]
-                change = _resize(change, view.part)[view.inner]
+                change = framing.resize(change, view.part)[view.inner]
                 drawn = np.clip(np.rint(image[view.window] + change), 0, 255).astype(np.uint8)
             else:
-                drawn = _resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
+                drawn = framing.resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
             results.append(self._pasted(image, drawn, mask, view))
         return results
 
@@ -738,22 +527,11 @@ class Editor:
             known = self._looked_at = image.copy(), faces.squares(image)
         return known[1]
 
-    def _view(self, image: np.ndarray, mask: np.ndarray) -> _View:
+    def _view(self, image: np.ndarray, mask: np.ndarray) -> framing.View:
         """Where to look for a mask [H,W] that is not empty."""
-        size = mask.shape
-        box = _box(mask)
-        top, left, edge = crop_square(size, box, self._side, self._context, self._faces(image))
-        square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
-        top, left = box[0] - square[0].start, box[1] - square[1].start
-        return _View(
-            window=(slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3])),
-            square=square,
-            inner=(slice(top, top + box[2]), slice(left, left + box[3])),
-            work=tuple(max(1, round((s.stop - s.start) * self._side / edge)) for s in square),
-            edge=edge,
-        )
+        return framing.view_of(mask, self._side, self._context, self._faces(image))
 
-    def _pasted(self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, view: _View) -> np.ndarray:
+    def _pasted(self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, view: framing.View) -> np.ndarray:
         """A copy of the picture with `drawn`, of the box's size, in the mask."""
         result = image.copy()
         hole = mask[view.window] > 0
@@ -762,8 +540,8 @@ class Editor:
 
     def _run(self, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int) -> np.ndarray:
         """The model on layers of at most the working side, padded to it; returns a uint8 picture of `image`'s size."""
-        image, inner = _padded(image, self._side)
-        mask, sketch, color = (_padded(layer, self._side)[0] for layer in (mask, sketch, color))
+        image, inner = framing.padded(image, self._side)
+        mask, sketch, color = (framing.padded(layer, self._side)[0] for layer in (mask, sketch, color))
         noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
         layers = {
             "image": image,

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import editor, images
+from tfsketch import framing, images
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -174,7 +174,7 @@ def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Ten
 
 
 def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
-    """`editor._resize` (and, with `how`, `editor._mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
+    """`framing.resize` (and, with `how`, `framing.mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
 
     Args:
       layer: the layer.
@@ -204,17 +204,17 @@ def rounded(levels: tf.Tensor) -> tf.Tensor:
 
 
 def resize_mask(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`editor._resize_mask`: [H,W] bool -> [*size] float32 in {0,1}."""
+    """`framing.resize_mask`: [H,W] bool -> [*size] float32 in {0,1}."""
     return tf.cast(tf.abs(resize(tf.cast(mask, tf.float32)[..., None], size)[..., 0]) > 1e-6, tf.float32)
 
 
 def resize_sketch(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`editor._resize_sketch` before its thinning: [H,W] bool -> [*size] bool."""
+    """`framing.resize_sketch` before its thinning: [H,W] bool -> [*size] bool."""
     return resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0
 
 
 def resize_color(rgb: tf.Tensor, painted: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`editor._resize_color`: [H,W,3] float32 and [H,W] bool -> [*size,4] float32, alpha 1 where painted."""
+    """`framing.resize_color`: [H,W,3] float32 and [H,W] bool -> [*size,4] float32, alpha 1 where painted."""
     inside = tf.cast(painted, tf.float32)[..., None]
     total = resize(tf.concat([rgb * inside, inside], axis=-1), size, "nearest")
     share = total[..., 3:]
@@ -288,12 +288,12 @@ def drop_short(lines: tf.Tensor, length: float) -> tf.Tensor:
 
 
 def resize_ink(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`editor._resize_ink`: [H,W] bool -> [*size] float32 in {0,1}."""
+    """`framing.resize_ink`: [H,W] bool -> [*size] float32 in {0,1}."""
     lines = thin(resize_sketch(sketch, size)[None])[..., None]
     # A pen of PEN pixels covers what is above and to the left of its pixel, as in OpenCV.
-    above = editor.PEN // 2
-    padded = tf.pad(lines, [[0, 0], [above, editor.PEN - 1 - above], [above, editor.PEN - 1 - above], [0, 0]])
-    drawn = tf.nn.max_pool2d(padded, editor.PEN, 1, "VALID")[0, ..., 0]
+    above = framing.PEN // 2
+    padded = tf.pad(lines, [[0, 0], [above, framing.PEN - 1 - above], [above, framing.PEN - 1 - above], [0, 0]])
+    drawn = tf.nn.max_pool2d(padded, framing.PEN, 1, "VALID")[0, ..., 0]
     filled = resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0.5
     return tf.maximum(drawn, tf.cast(filled, tf.float32))
 
@@ -306,7 +306,7 @@ def box_of(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def crop_square(size: tf.Tensor, corner: tf.Tensor, extent: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """`editor.crop_square` by its rule for portraits and scenes.
+    """`framing.crop_square` by its rule for portraits and scenes.
 
     Args:
       size: [2] int32, of the picture.
@@ -318,9 +318,9 @@ def crop_square(size: tf.Tensor, corner: tf.Tensor, extent: tf.Tensor, side: int
     """
     shorter, longer = tf.reduce_min(size), tf.reduce_max(size)
     small, large, box = (tf.cast(v, tf.float64) for v in (shorter, longer, tf.reduce_max(extent)))
-    portrait = (large <= editor.PORTRAIT_ASPECT * small) & (box >= editor.PORTRAIT_SHARE * small)
-    wanted = tf.where(portrait, small, tf.maximum(box * editor.CONTEXT, np.float64(side)))
-    least = tf.minimum(box * editor.MARGIN, large)
+    portrait = (large <= framing.PORTRAIT_ASPECT * small) & (box >= framing.PORTRAIT_SHARE * small)
+    wanted = tf.where(portrait, small, tf.maximum(box * framing.CONTEXT, np.float64(side)))
+    least = tf.minimum(box * framing.MARGIN, large)
     edge = tf.cast(tf.math.ceil(tf.maximum(tf.minimum(wanted, small), least)), tf.int32)
     start = corner + (extent - edge) // 2
     inside = tf.minimum(tf.maximum(start, 0), size - edge)
@@ -352,7 +352,7 @@ def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
 
 
 class Square:
-    """`editor.Editor._view`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
+    """`framing.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
 
     Attributes:
       box, extent: the mask's corner and size.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, editor, models, projection, region_inference, zoo
+from tfsketch import backends, editor, framing, models, projection, region_inference, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.export import pictures
 from tfsketch.models import cali_sketch
@@ -189,7 +189,7 @@ def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
 
 
 def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
-    """`editor.place`: [top, left, height, width] int32."""
+    """`framing.place`: [top, left, height, width] int32."""
     scale = tf.cast(fill, tf.float64) * side / tf.cast(tf.reduce_max(size), tf.float64)
     height, width = tf.unstack(tf.maximum(tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32), 1), num=2)
     top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * editor.LOW), tf.int32)
@@ -197,14 +197,14 @@ def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _framing(sketch: tf.Tensor) -> tf.Tensor:
-    """`editor.framing` of [H,W] bool, float32."""
+    """`framing.usual_fill` of [H,W] bool, float32."""
     longest, box = (tf.cast(tf.reduce_max(one), tf.float32) for one in (tf.shape(sketch), pictures.box_of(sketch)[1]))
-    return tf.minimum(1.0, editor.FREE_HAND * longest / box)
+    return tf.minimum(1.0, framing.FREE_HAND * longest / box)
 
 
 def _placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
     """A sheet [H,W] bool in the square that a model sees, [side,side,1] float32 in {0,1}: lines of one pixel, or
-    `ink` of `editor.PEN` pixels."""
+    `ink` of `framing.PEN` pixels."""
     top, left, height, width = _place(tf.shape(sketch), side, fill)
     size = tf.stack([height, width])
     lines = pictures.resize_ink(sketch, size) if ink else pictures.thin(pictures.resize_sketch(sketch, size)[None])[0]
