@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tfsketch  # noqa: F401  (chooses what TensorFlow reads at its first import)
+
+# isort: split
 import base64
 import concurrent.futures
 import http.server
@@ -16,7 +19,6 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-import tfsketch  # noqa: F401  (chooses the Keras API before TensorFlow is imported)
 from tfsketch import config as config_lib
 from tfsketch import images, models, prepare, zoo
 

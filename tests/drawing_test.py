@@ -16,7 +16,7 @@ from skimage.morphology import skeletonize
 from tests.batch_test import run_edit
 from tests.cali_sketch_test import TINY
 from tests.conftest import EDITING
-from tfsketch import Editor, config, editor, evaluation, framing, images, metrics, models, zoo
+from tfsketch import Editor, config, evaluation, framing, images, metrics, models, zoo
 from tfsketch.batch import find_jobs
 from tfsketch.conditions import hand, regions, sketches
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
@@ -93,7 +93,7 @@ def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
     sketch = _sketch(200, 100)
     found = Editor(spy, side=64).draw(sketch, 0.5)
     top, left, height, width = framing.place((200, 100), 64, 0.5)
-    assert (top, left, height, width) == (round(32 * editor.LOW), 24, 32, 16)
+    assert (top, left, height, width) == (round(32 * framing.LOW), 24, 32, 16)
     lines = np.argwhere(spy.seen > 0)
     assert lines.min(axis=0) == pytest.approx([top, left], abs=1) and spy.seen[:top].sum() == 0
     assert lines.max(axis=0) == pytest.approx([top + height - 1, left + width - 1], abs=1)

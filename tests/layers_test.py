@@ -29,6 +29,23 @@ def test_gated_convolution_is_its_formula(norm):
     assert y.shape == (2, 4, 4, 6)
 
 
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("accelerated", [False, True])
+def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelerated, padding):
+    if accelerated and not layers.accelerated(tf.float32):
+        pytest.skip("these kernels have none")
+    monkeypatch.setattr(layers, "accelerated", lambda dtype: accelerated)
+    x, kernel = _x((2, 9, 7, 3)), _x((3, 3, 3, 4), seed=1)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, kernel])
+        spread = tf.reshape(tf.pad(kernel[:, None, :, None], [[0, 0], [0, 1]] * 2 + [[0, 0]] * 2), [6, 6, 3, 4])[:5, :5]
+        results = [layers.convolution(x, kernel, 1, padding, 2), tf.nn.conv2d(x, spread, 1, padding)]
+        losses = [tf.reduce_sum(result**2) for result in results]
+    np.testing.assert_allclose(*results, atol=1e-4)
+    for ours, plain in zip(*(tape.gradient(loss, [x, kernel]) for loss in losses)):
+        np.testing.assert_allclose(ours, plain, rtol=1e-3, atol=1e-2)
+
+
 def test_a_stack_of_gated_layers_keeps_the_signal():
     x = _x((1, 32, 32, 16))
     for _ in range(10):

@@ -75,6 +75,14 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
     assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(logged(tmp_path)[0])
 
 
+def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(trainer.layers, "accelerated", lambda dtype: dtype == tf.float32)
+    for precision in ("float32", "mixed_bfloat16"):
+        trainer.Trainer(_with(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
+        told = "no bfloat16 of its own" in capsys.readouterr().out
+        assert told == (precision != "float32")
+
+
 def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
     run = trainer.Trainer(_with(dummy, ema=0.0), tmp_path, Dummy)
     net = run._task.networks["net"]

@@ -12,6 +12,10 @@ import os
 if importlib.util.find_spec("tf_keras") is not None:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+# TensorFlow turns oneDNN off on processors without AVX-512, though it is twice as fast there; and without it bfloat16
+# adds up in bfloat16, so that some gradients are far off. Read once, at TensorFlow's first import.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 __version__ = "0.1.0"
 __all__ = ["Editor", "load_model"]
 

@@ -8,6 +8,7 @@ Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are Tens
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,36 @@ def _initializer(gated: bool) -> tf.keras.initializers.Initializer:
     scale for `gated` keeps it (ours; without a norm a deep gated net hardly moves otherwise)."""
     scale = 2.0 / (1.0 + LEAK**2) / 0.29 if gated else 1.0
     return tf.keras.initializers.VarianceScaling(scale, mode="fan_in", distribution="untruncated_normal")
+
+
+@functools.cache
+def accelerated(dtype: tf.DType) -> bool:
+    """Whether convolutions of this type run on the kernels of a GPU or oneDNN, and not on TensorFlow's own for CPUs.
+
+    Those run on macOS, where oneDNN is off, and for 16 bits on processors that cannot compute with them. They have no
+    gradient of a dilated convolution, which is how they are told, and add up 16 bits in 16 bits."""
+    try:
+        with tf.init_scope():
+            y = tf.zeros((1, 5, 5, 1), dtype)
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=y.shape,
+                filter=tf.zeros((3, 3, 1, 1), dtype),
+                out_backprop=y,
+                strides=[1] * 4,
+                padding="SAME",
+                dilations=[1, 2, 2, 1],
+            )
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        return False
+    return True
+
+
+def convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str, dilation: int) -> tf.Tensor:
+    """`tf.nn.conv2d`, whose gradient runs everywhere: where a dilated one has none, the same by way of the batch, which
+    is slower."""
+    if dilation == 1 or accelerated(x.dtype):
+        return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+    return tf.nn.convolution(x, kernel, strides, padding, dilations=dilation)
 
 
 def local_response_norm(x: tf.Tensor) -> tf.Tensor:
@@ -208,7 +239,7 @@ class GatedConv2D(tf.keras.layers.Layer):
             kernel = kernel[middle : middle + 1, middle : middle + 1]
             return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, "SAME"), bias)
         # bias_add and not +: the gradient of a broadcast sum is a generic reduction, several times slower in bfloat16.
-        return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, padding, dilations=self.dilation), bias)
+        return tf.nn.bias_add(convolution(x, kernel, self.strides, padding, self.dilation), bias)
 
 
 class GatedDeconv2D(tf.keras.layers.Layer):
@@ -321,7 +352,7 @@ class SpectralConv2D(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[B,H,W,C] -> [B,h,w,filters]; h and w as in `tf.nn.conv2d` with this padding."""
         kernel = self.normalized_kernel(update=training)
-        y = tf.nn.conv2d(x, kernel, self.strides, self.padding, dilations=self.dilation)
+        y = convolution(x, kernel, self.strides, self.padding, self.dilation)
         return tf.nn.bias_add(y, self.bias) if self.use_bias else y
 
 

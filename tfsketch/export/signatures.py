@@ -192,7 +192,7 @@ def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
     """`framing.place`: [top, left, height, width] int32."""
     scale = tf.cast(fill, tf.float64) * side / tf.cast(tf.reduce_max(size), tf.float64)
     height, width = tf.unstack(tf.maximum(tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32), 1), num=2)
-    top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * editor.LOW), tf.int32)
+    top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * framing.LOW), tf.int32)
     return [top, (side - width) // 2, height, width]
 
 

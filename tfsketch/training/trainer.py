@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import data, images, models, zoo
+from tfsketch import data, images, layers, models, zoo
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.training import run_folder
@@ -377,6 +377,13 @@ class Trainer:
         end = min(until or self.total_steps, self.total_steps)
         if self._is_chief:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
+            half = train.precision.removeprefix("mixed_")
+            if half != "float32" and not layers.accelerated(tf.dtypes.as_dtype(half)):
+                print(
+                    f"train.precision={train.precision}: this processor has no {half} of its own. TensorFlow's is "
+                    "several times slower than float32 and its gradients are inexact: better --set train.precision=float32",
+                    flush=True,
+                )
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief
