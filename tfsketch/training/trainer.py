@@ -381,7 +381,7 @@ class Trainer:
             if half != "float32" and not layers.accelerated(tf.dtypes.as_dtype(half)):
                 print(
                     f"train.precision={train.precision}: this processor has no {half} of its own. TensorFlow's is "
-                    "several times slower than float32 and its gradients are inexact: better --set train.precision=float32",
+                    "several times slower than float32, its gradients inexact: better --set train.precision=float32",
                     flush=True,
                 )
         writer = (
