@@ -135,7 +135,9 @@ def test_the_gradient_of_the_search_is_the_losss(model, pairs):
     }
     end = projection._search(model, "sketch", "momentum", True, 1e-3, tf.constant(start), tf.constant(sketch), numbers)
     slope = (start - end["z"].numpy()) / 1e-3
-    _, numeric = tf.test.compute_gradient(loss, [tf.constant(start)], delta=1e-2)
+    _, numeric = tf.test.compute_gradient(
+        loss, [tf.constant(start)], delta=1e-3
+    )  # kinks are near: a longer way crosses them
     np.testing.assert_allclose(slope, numeric[0], atol=0.05 * np.abs(numeric[0]).max())
 
 

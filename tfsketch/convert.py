@@ -213,13 +213,7 @@ def convert_sc_fegan(
         written.
     """
     output = pathlib.Path(output)
-    if output.exists() and not output.is_dir():
-        raise WeightsError(f"{output}: expected a folder to write the model to, found a file")
-    if (output / "weights.npz").exists():
-        raise WeightsError(
-            f"{output}: expected a folder without weights, found {output / 'weights.npz'}, which is "
-            "never overwritten; give another --output, or delete it"
-        )
+    zoo.check_free(output)
     prefix = find_prefix(checkpoint)
     config = config_lib.Config(image_size=512, model=config_lib.ScFeganConfig(generator=generator, empty_color=-1.0))
     model = models.build(config)

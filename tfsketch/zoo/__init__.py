@@ -40,6 +40,19 @@ def model_dir(name_or_dir: str | os.PathLike) -> pathlib.Path:
     return path
 
 
+def check_free(folder: str | os.PathLike) -> None:
+    """Raises `WeightsError` where a model directory cannot be written without losing something: it is a file, or holds
+    weights."""
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WeightsError(f"{folder}: expected a folder to write the model to, found a file")
+    if (folder / "weights.npz").exists():
+        raise WeightsError(
+            f"{folder}: expected a folder without weights, found {folder / 'weights.npz'}, which is "
+            "never overwritten; give another --output, or delete it"
+        )
+
+
 def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
     """The variables of a built model by name, such as `generator/gconv1_ds/kernel`."""
     named = {variable.name.removesuffix(":0"): variable for variable in model.variables}

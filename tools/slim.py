@@ -1,0 +1,36 @@
+"""Narrows a trained SC-FEGAN to a smaller configuration, for `train.init` of a run that trains it on.
+
+    python -m tools.slim --config=configs/sc_fegan_mobile_256.yaml --data=data/faces256 --output=runs/mobile_start
+    python -m tools.train --config=configs/sc_fegan_mobile_256.yaml --model_dir=runs/mobile
+
+An --output that holds weights is left alone.
+"""
+
+from absl import flags
+
+from tfsketch import cli, config, slimming
+
+_MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")
+_CONFIG = flags.DEFINE_string("config", None, "YAML file of the narrow model's experiment.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Shards or photographs to fit on.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the narrow model; made where it is missing.", required=True)
+_PICTURES = flags.DEFINE_integer("pictures", 128, "How many examples to look at.", lower_bound=1)
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; repeatable.")
+
+
+def _main(argv: list[str]) -> None:
+    del argv
+    settings = config.load(_CONFIG.value, _SET.value)
+    layers = slimming.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
+    print(f"{'layer':12} channels  energy kept  error left")
+    for layer in layers:
+        print(f"{layer.name:12} {layer.kept:3d} of {layer.channels:3d} {layer.energy:10.3f} {layer.error:11.4f}")
+    print(_OUTPUT.value)
+
+
+def main() -> None:
+    cli.run(_main)
+
+
+if __name__ == "__main__":
+    main()
