@@ -15,6 +15,7 @@ metadata in it.
 
 from __future__ import annotations
 
+import abc
 import importlib.util
 import json
 import os
@@ -43,7 +44,7 @@ METADATA = "metadata.json"
 """In a TensorFlow Lite file: what it is."""
 
 
-class Backend:
+class Backend(abc.ABC):
     """A network that is called with the vocabulary's dict and returns one, as a Keras model does.
 
     Args:
@@ -87,8 +88,9 @@ class Backend:
         """
         return self._run({key: np.asarray(inputs[key], np.float32) for key in self.takes})
 
+    @abc.abstractmethod
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        raise NotImplementedError
+        """The network's outputs of exactly what it takes, in float32."""
 
 
 def _about(where: str | os.PathLike, text: bytes) -> dict[str, Any]:
