@@ -21,6 +21,7 @@ from PIL import Image, ImageCms
 
 from tests.conftest import EDITING
 from tfsketch import app, config, images, models, zoo
+from tfsketch import studio as studio_lib
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Drawing, Editor
 from tfsketch.errors import ImageError, TfsketchError
@@ -73,13 +74,13 @@ def model_dirs(tmp_path_factory, restyling_folder):
 
 @pytest.fixture(scope="module")
 def studio(model_dirs):
-    made = app.Studio(model_dirs)
+    made = studio_lib.Studio(model_dirs)
     yield made
     made.close()
 
 
 @contextlib.contextmanager
-def serving(studio: app.Studio, hosts=app.LOOPBACK):
+def serving(studio: studio_lib.Studio, hosts=app.LOOPBACK):
     """The server on a free port of this machine; gives the port."""
     import uvicorn
 
@@ -163,10 +164,10 @@ def test_the_page_and_what_it_is_told(port, model_dirs):
 
 def test_nothing_of_the_page_comes_from_elsewhere():
     for name in ("index.html", "app.js", "app.css"):
-        text = app._file(name).decode()
+        text = studio_lib.web_file(name).decode()
         assert "http://" not in text and "https://" not in text.replace("https://konvajs", "")
-    license_ = app._file("vendor/konva.LICENSE").decode()
-    assert "MIT" in license_ and b"Konva" in app._file("vendor/konva.min.js")[:600]
+    license_ = studio_lib.web_file("vendor/konva.LICENSE").decode()
+    assert "MIT" in license_ and b"Konva" in studio_lib.web_file("vendor/konva.min.js")[:600]
 
 
 def test_a_run_is_the_editors_picture(port, studio, model_dirs):
@@ -260,7 +261,7 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
             lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
             return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
 
-    assert app.MODES["complete"].fits(("z",)) and not app.MODES["draw"].fits(("z",))
+    assert studio_lib.MODES["complete"].fits(("z",)) and not studio_lib.MODES["draw"].fits(("z",))
     monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
     monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
     sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
@@ -328,13 +329,13 @@ def test_what_is_refused_of_restyling(port, restyling):
 
 
 def test_examples_open(port, studio, model_dirs):
-    for name, example in app.EXAMPLES.items():
+    for name, example in studio_lib.EXAMPLES.items():
         status, answer = ask(port, f"/api/examples/{name}", {})
         opened = json.loads(answer)
         assert status == 200 and opened["mode"] == example.mode
         assert strokes_lib.parse(opened["strokes"]).strokes or example.style
         assert ("picture" in opened, "style" in opened) == (bool(example.picture), bool(example.style))
-        assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (app.THUMBNAIL,) * 2
+        assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (studio_lib.THUMBNAIL,) * 2
         if example.picture:
             request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": opened["strokes"]}
             if example.style:
@@ -375,7 +376,7 @@ def test_what_is_refused(port, model_dirs):
 
 
 def test_only_a_few_pictures_are_kept(studio, monkeypatch):
-    monkeypatch.setattr(app, "KEPT_PIXELS", 3 * 4800)
+    monkeypatch.setattr(studio_lib, "KEPT_PIXELS", 3 * 4800)
     names = [studio.open(_png(_photo()))["picture"] for _ in range(5)]
     for name in names[:2]:
         with pytest.raises(ImageError, match="still in memory"):
@@ -384,7 +385,7 @@ def test_only_a_few_pictures_are_kept(studio, monkeypatch):
 
 
 def test_a_full_queue_says_so(studio, monkeypatch):
-    monkeypatch.setattr(app, "QUEUE", 1)
+    monkeypatch.setattr(studio_lib, "QUEUE", 1)
     gate = threading.Event()
     with serving(studio) as port:
         waiting = [studio.submit(gate.wait, 30), studio.submit(gate.wait, 30)]
@@ -396,9 +397,9 @@ def test_a_full_queue_says_so(studio, monkeypatch):
 
 
 def test_models_that_fit_no_mode_are_left_out():
-    assert set(app.Studio(["face_parser", "sc_fegan"]).modes) == {"sc_fegan"}
+    assert set(studio_lib.Studio(["face_parser", "sc_fegan"]).modes) == {"sc_fegan"}
     with pytest.raises(TfsketchError, match="expected a model that edits or draws, found face_parser"):
-        app.Studio(["face_parser"])
+        studio_lib.Studio(["face_parser"])
 
 
 def test_an_address_that_is_taken_is_named(model_dirs):

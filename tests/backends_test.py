@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from tests.conftest import StandIn
 from tests.export_test import CALI, EDITS
-from tfsketch import Editor, app, backends, images, models, wire, zoo
+from tfsketch import Editor, backends, images, models, wire, zoo
 from tfsketch import config as config_lib
+from tfsketch import studio as studio_lib
 from tfsketch.errors import ExportError, ServingError, TfsketchError, WeightsError
 from tfsketch.export import mobile, signatures
 
@@ -91,7 +92,7 @@ def test_the_binary_and_the_page_take_an_export(served_folder, tmp_path):
     assert ran.returncode == 0, ran.stderr
     expected = Editor(served_folder).edit(image, mask)
     np.testing.assert_array_equal(images.read_rgb(tmp_path / "out.png"), expected)
-    assert app.Studio([str(served_folder)]).modes == {str(served_folder): "edit"}
+    assert studio_lib.Studio([str(served_folder)]).modes == {str(served_folder): "edit"}
 
 
 class _Bare(tf.Module):

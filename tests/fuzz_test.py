@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from tests.app_test import STROKES, ask, model_dirs, serving  # noqa: F401  (model_dirs is a fixture)
-from tfsketch import app, batch, images, zoo
+from tfsketch import batch, images, zoo
+from tfsketch import studio as studio_lib
 from tfsketch.editor import Editor
 from tfsketch.errors import TfsketchError
 
@@ -188,7 +189,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     rng = random.Random(3)
-    studio = app.Studio(model_dirs)
+    studio = studio_lib.Studio(model_dirs)
     good = io.BytesIO()
     Image.new("RGB", (80, 60), (90, 120, 150)).save(good, "PNG")
     answered: dict[int, int] = {}
@@ -197,7 +198,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
         for _ in range(COUNT):
             what = rng.choice(["picture", "run", "run", "run", "file", "continue", "path"])
             request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
-            request |= {"style": picture, "region": rng.choice(app.PLACES), "amount": 0.5}
+            request |= {"style": picture, "region": rng.choice(studio_lib.PLACES), "amount": 0.5}
             started = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")

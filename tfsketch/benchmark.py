@@ -17,8 +17,8 @@ plain loop that public code has: one sketch, one step a call. Its floor is that 
 `region`: exact region inference (`tfsketch.region_inference`) of SC-FEGAN's network, for holes of several sizes, a
 first edit and a next stroke in it. Its floor is the network as one graph, measured just before each of them.
 
-`latency`: from a stroke to the new picture, as the editor in the browser asks for it (`tfsketch.app`), by parts and by
-the clock, which is what a person waits for; what the browser takes itself is not in it. It has no floor.
+`latency`: from a stroke to the new picture, as the editor in the browser asks for it (`tfsketch.studio`), by parts and
+by the clock, which is what a person waits for; what the browser takes itself is not in it. It has no floor.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ import numpy as np
 import skimage.data
 import tensorflow as tf
 
-from tfsketch import app, data, images, losses, models, prepare, region_inference, zoo
 from tfsketch import config as config_lib
+from tfsketch import data, images, losses, models, prepare, region_inference, studio, zoo
 from tfsketch import projection as projection_lib
 from tfsketch.conditions import colors, hand, masks, sketches
 from tfsketch.config import Config
@@ -523,14 +523,14 @@ def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = 
       sides: working sides.
     """
     del config, folder
-    studio = app.Studio(zoo.SHIPPED[:1])
-    example = studio.example("fringe")
-    small = studio.picture(example["picture"])
+    served = studio.Studio(zoo.SHIPPED[:1])
+    example = served.example("fringe")
+    small = served.picture(example["picture"])
     large = dataclasses.replace(small, image=np.repeat(np.repeat(small.image, 10, axis=0), 10, axis=1)[:, :4800])
     rows = []
     cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
     for name, picture, side in [*cases, ("4800 x 5120, working side 128", large, 128)]:
-        opened = studio.keep(picture)
+        opened = served.keep(picture)
         drawn = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
         spent: dict[str, list[float]] = {}
         start = time.perf_counter()
@@ -544,7 +544,7 @@ def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = 
             strokes = {"size": opened["preview"], "strokes": [*drawn, line]}
             request = {"model": zoo.SHIPPED[0], "picture": opened["picture"], "strokes": strokes, "side": side}
             begun = time.perf_counter()
-            answer = json.loads(json.dumps(studio.run(json.loads(json.dumps(request)))))
+            answer = json.loads(json.dumps(served.run(json.loads(json.dumps(request)))))
             if number > 1:  # the first two make the graphs
                 whole = time.perf_counter() - begun
                 parts = {"whole": whole, **answer["seconds"], "JSON": whole - sum(answer["seconds"].values())}
