@@ -233,8 +233,8 @@ class GatedConv2D(tf.keras.layers.Layer):
         return feature * tf.sigmoid(self._conv(x, self.gate_kernel, self.gate_bias, padding))
 
     def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, padding: str) -> tf.Tensor:
-        if _delegable and self.dilation > 1 and self.dilation >= max(side or np.inf for side in x.shape[1:3]):
-            # Every tap but the middle one meets the border's zeros.
+        if self.dilation > 1 and padding == "SAME" and self.dilation >= max(side or np.inf for side in x.shape[1:3]):
+            # Every tap but the middle one meets the border's zeros, which a dilated convolution would multiply.
             middle = self.kernel_size // 2
             kernel = kernel[middle : middle + 1, middle : middle + 1]
             return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, "SAME"), bias)
