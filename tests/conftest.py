@@ -57,7 +57,7 @@ model:
   patches: {side: 6, size: [0.25, 0.5], count: 2, references: 3, widths: [4, 6], last: 6, features: 4, hidden: [8]}
 """
 LIGHT = ["model.encoder.padding=zero", "model.encoder.blur=[]", "model.generator.upsampling=bilinear"]
-LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]"]
+LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]", "model.encoder.structure_norm=instance"]
 
 # What edits are tested with: the light generator at its smallest.
 EDITING = config_lib.Config(

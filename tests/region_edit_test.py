@@ -33,7 +33,10 @@ def test_the_published_networks_have_the_public_codes_sizes():
     encoder = region_edit.Encoder(RegionEditConfig().encoder)
     features = encoder.features(pictures(1, 256))
     assert features.shape == (1, 16, 16, 512)
-    assert encoder.structure(features).shape == (1, 16, 16, 8) and encoder.style(features).shape == (1, 2048)
+    assert encoder.structure(encoder.content(features)).shape == (1, 16, 16, 8) and encoder.style(features).shape == (
+        1,
+        2048,
+    )
     blocks = sum(9 * a * a + a + 9 * a * b + b + a * b for a, b in ((32, 64), (64, 128), (128, 256), (256, 512)))
     structure = 512 * 512 + 512 + 512 * 8 + 8
     style = 9 * 512 * 1024 + 1024 + 9 * 1024 * 2048 + 2048 + 2048 * 2048 + 2048
@@ -94,6 +97,25 @@ def test_codes_are_of_unit_length_and_their_length_does_not_matter():
     for code in (structure, style):
         np.testing.assert_allclose(np.linalg.norm(code, axis=-1), 1.0, atol=1e-4)
     np.testing.assert_allclose(model.decode(2.0 * structure, 3.0 * style), model.decode(structure, style), atol=1e-4)
+
+
+def test_without_the_features_statistics_light_and_palette_stay_out_of_the_structure():
+    plain, without = _model(), _model("model.encoder.structure_norm=instance")
+    features = tf.random.stateless_normal([2, 4, 4, 16], [1, 2])
+    other = 0.5 * features * tf.random.stateless_uniform([1, 1, 1, 16], [3, 4], 1.0, 2.0) + 3.0
+    same, moved = (
+        np.abs(
+            model.encoder.structure(model.encoder.content(features))
+            - model.encoder.structure(model.encoder.content(other))
+        )
+        for model in (without, plain)
+    )
+    assert same.max() < 1e-3 and moved.max() > 0.1
+    # What is drawn in the region does not reach the structure outside by way of a mean over the picture.
+    image, mask = pictures(1, 64), tf.concat([tf.zeros([1, 64, 48, 1]), tf.ones([1, 64, 16, 1])], axis=2)
+    style = without.encode(pictures(1, 64, seed=1) * 0.2 + 0.7)[1]
+    alone = without.decode(*without.encode(image))
+    np.testing.assert_allclose(without.restyled(image, style, mask)[:, :, :8], alone[:, :, :8], atol=1e-5)
 
 
 @pytest.mark.parametrize("overrides", [[], LIGHT])

@@ -359,6 +359,9 @@ class RegionEncoderConfig:
     smaller."""
     structure: int = 8
     """Channels of the structure code."""
+    structure_norm: str = "none"
+    """What the structure head looks at: the features (`none`, published), or those without the mean and variance of
+    every channel (`instance`, ours), which leaves light and palette to the style code."""
     style_widths: tuple[int, ...] = (1024, 2048)
     """Channels of the style head's halving convolutions."""
     style: int = 2048
@@ -481,6 +484,7 @@ class RegionEditConfig:
 
     def problems(self, image_size: int) -> Problems:
         yield from one_of("blend", self.blend, ("features", "styles"))
+        yield from one_of("encoder.structure_norm", self.encoder.structure_norm, ("none", "instance"))
         yield from one_of("encoder.padding", self.encoder.padding, ("reflect", "zero"))
         yield from one_of("generator.upsampling", self.generator.upsampling, ("transposed", "bilinear"))
         yield from as_many(

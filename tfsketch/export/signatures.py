@@ -366,7 +366,7 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
         """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
         drawn as without a mask."""
         features, other = model.encoder.features(seen["image"]), model.encode(seen["style"])[1]
-        structure, own = model.encoder.structure(features), model.encoder.style(features)
+        structure, own = model.encoder.structure(model.encoder.content(features)), model.encoder.style(features)
 
         def drawn(style: tf.Tensor) -> tf.Tensor:
             swap = model.decode(structure, style)

@@ -8,12 +8,14 @@ takes; optionally `mask` [B,H,W,1] in {0,1}, 1 = restyle this pixel, everywhere 
 Encoder E: a 1x1 convolution, residual blocks that halve -> feature map e [B,h,w,C]. Two heads look at e. The structure
 head H_c, two 1x1 convolutions, gives the structure code [B,h,w,8], of unit length at every position. The style head
 H_s, convolutions that halve without padding and then the mean, forgets where things are and gives the style code [B,S],
-of unit length. Generator G: the structure code, scaled and shifted by the style, goes through residual blocks, the
-later of which double, and every convolution's input is scaled channel by channel by an affine function of the style, of
-mean square 1 (StyleGAN2's modulation in the Swapping Autoencoder's form; that the kernel of every output channel is of
-unit length then is ours, what StyleGAN2's demodulation comes to with such scales); a modulated 1x1 convolution makes
-RGB, with no tanh after it. Noise there is none. All weights are drawn from N(0,1) and scaled at use (equalised learning
-rate).
+of unit length. `structure_norm: instance` (ours; what Huang & Belongie, ICCV 2017, take for style) has the structure
+head look at e without the mean and variance of its channels: light and palette then have no way but the style code's.
+Where the code is not much coarser than the picture, reconstruction alone would put them all into it. Generator G: the
+structure code, scaled and shifted by the style, goes through residual blocks, the later of which double, and every
+convolution's input is scaled channel by channel by an affine function of the style, of mean square 1 (StyleGAN2's
+modulation in the Swapping Autoencoder's form; that the kernel of every output channel is of unit length then is ours,
+what StyleGAN2's demodulation comes to with such scales); a modulated 1x1 convolution makes RGB, with no tanh after it.
+Noise there is none. All weights are drawn from N(0,1) and scaled at use (equalised learning rate).
 
 Styles may differ from place to place: a style map [B,h,w,S] in the code's place, or two codes and a mask. Each layer's
 affine function is taken before anything is resized to the layer's size; that gives the same, since both are linear, and
@@ -43,7 +45,7 @@ from tfsketch.config import (
     ResidualDiscriminatorConfig,
 )
 from tfsketch.errors import ImageError
-from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, weighted
+from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, instance_norm, weighted
 
 _HALF = math.sqrt(0.5)
 """What the sum of a residual block's two ways is divided by, put into their kernels."""
@@ -102,6 +104,7 @@ class Encoder(tf.keras.Model):
             _Down(widths[i], widths[i + 1], config.padding, config.blur, name=f"down{i + 1}")
             for i in range(config.downsamplings)
         ]
+        self.without_statistics = config.structure_norm == "instance"
         self.structure1 = EqualizedConv2D(widths[-1], 1, name="structure1")
         self.structure2 = EqualizedConv2D(config.structure, 1, activate=False, name="structure2")
         self.style_convs = [
@@ -117,9 +120,13 @@ class Encoder(tf.keras.Model):
             x = block(x)
         return x
 
-    def structure(self, features: tf.Tensor) -> tf.Tensor:
-        """e [B,h,w,C] -> structure code [B,h,w,c] float32, of unit length at every position."""
-        return unit(self.structure2(self.structure1(tf.cast(features, self.compute_dtype))))
+    def content(self, features: tf.Tensor) -> tf.Tensor:
+        """e [B,h,w,C] -> what the structure head looks at, the same shape: e, or e without its statistics."""
+        return instance_norm(features) if self.without_statistics else features
+
+    def structure(self, content: tf.Tensor) -> tf.Tensor:
+        """`content` [B,h,w,C] -> structure code [B,h,w,c] float32, of unit length at every position."""
+        return unit(self.structure2(self.structure1(tf.cast(content, self.compute_dtype))))
 
     def style(self, features: tf.Tensor) -> tf.Tensor:
         """e [B,h,w,C] -> style code [B,S] float32, of unit length."""
@@ -131,7 +138,7 @@ class Encoder(tf.keras.Model):
     def call(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """[B,H,W,3] -> (structure code, style code)."""
         features = self.features(image)
-        return self.structure(features), self.style(features)
+        return self.structure(self.content(features)), self.style(features)
 
 
 class Styles:
@@ -312,13 +319,16 @@ class RegionEdit(tf.keras.Model):
           mask: [B,H,W,1], 1 = the region.
           swap: I_g, all of it restyled; drawn here where it is missing and `blend` needs it.
         """
+        content = self.encoder.content(features)
         if self.blend == "features":
             if swap is None:
-                swap = self.decode(self.encoder.structure(features), inside)
-            share = _resized(mask, (features.shape[1], features.shape[2]), "area")
-            ours, theirs = tf.cast(features, tf.float32), tf.cast(self.encoder.features(swap), tf.float32)
-            features = ours + (theirs - ours) * share
-        return self.decode(self.encoder.structure(features), style, inside, mask)
+                swap = self.decode(self.encoder.structure(content), inside)
+            share = _resized(mask, (content.shape[1], content.shape[2]), "area")
+            # Each without its own statistics, so that what changes in the region moves nothing outside.
+            theirs = tf.cast(self.encoder.content(self.encoder.features(swap)), tf.float32)
+            ours = tf.cast(content, tf.float32)
+            content = ours + (theirs - ours) * share
+        return self.decode(self.encoder.structure(content), style, inside, mask)
 
     def restyled(self, image: tf.Tensor, inside: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """A photograph in another style, before it is composited: [B,H,W,3] float32, about [-1,1].
@@ -334,7 +344,7 @@ class RegionEdit(tf.keras.Model):
         self._check(image)
         features = self.encoder.features(image)
         if mask is None:
-            return self.decode(self.encoder.structure(features), inside)
+            return self.decode(self.encoder.structure(self.encoder.content(features)), inside)
         return self.merged(features, self.encoder.style(features), inside, mask)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:

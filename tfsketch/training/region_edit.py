@@ -140,7 +140,8 @@ class RegionEditTask(Task):
             return self._reconstruct(image, loss, minimize)
         with tf.GradientTape() as tape:
             features = network.encoder.features(image)
-            structure, style = network.encoder.structure(features), network.encoder.style(features)
+            content, style = network.encoder.content(features), network.encoder.style(features)
+            structure = network.encoder.structure(content)
             other = tf.gather(style, partner)
             drawn = network.decode(tf.concat([structure[::2], structure], 0), tf.concat([style[::2], other], 0))
             reconstruction, swap = drawn[:-count], drawn[-count:]
