@@ -18,9 +18,11 @@ that the shipped parser names, or the whole picture. The square, the mask's pixe
 the feather are an edit's; but nothing is erased, the model sees the whole photograph. At its side, 64 or 128 px, such a
 model knows what colour and light a region should have, and little of a photograph's detail: pasted as it is, what it
 drew makes a face both soft and somebody else's. So by default its change alone is taken: what it drew in the wanted
-style less what it drew, the same way, in the photograph's own, enlarged and added to the photograph. Where the two
-agree the photograph stays, bit for bit. This hides how well the model redraws a photograph, and keeps detail that the
-other style might not have, such as the grain of hair; `detail=False` pastes what the model drew.
+style less what it drew, the same way, in the photograph's own. Enlarged as a picture, that change would have halos of
+several of the photograph's pixels along every contour; so it is enlarged as lines of the photograph's luma
+(`framing.lines_of`), whose edges are the photograph's own. Where the two agree the photograph stays, bit for bit. This
+hides how well the model redraws a photograph, and keeps detail that the other style might not have, such as the grain
+of hair; `detail=False` pastes what the model drew.
 
 A model that draws sketch and photograph as one picture (Contextual GAN) completes what is given, a sketch or a
 photograph, several times, by a search (`projection`). A sketch goes to the working side as the strokes of XDoG look
@@ -511,12 +513,23 @@ class Editor:
             raw = self._model.restyled(batch["image"], code, batch.get("mask"))
             if detail:
                 change = _finite(127.5 * (raw - base))[0][inner]
-                change = framing.resize(change, view.part)[view.inner]
-                drawn = np.clip(np.rint(image[view.window] + change), 0, 255).astype(np.uint8)
+                within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
+                drawn = self._changed(image, framing.lines_of(change, seen[inner], within), view)
             else:
                 drawn = framing.resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
             results.append(self._pasted(image, drawn, mask, view))
         return results
+
+    @staticmethod
+    def _changed(image: np.ndarray, lines: np.ndarray, view: framing.View) -> np.ndarray:
+        """The box of a picture, each channel changed by its `framing.lines_of`."""
+        under = image[view.window]
+        luma, drawn = framing.luma(under), np.empty_like(under)
+        for channel in range(3):  # one at a time: a large photograph's box is a hundred megabytes each
+            slope, offset = (framing.resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
+            levels = under[..., channel] + (slope * luma + offset)
+            drawn[..., channel] = np.clip(np.rint(levels), 0, 255)
+        return drawn
 
     def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:
         """`faces.squares`, looked for once as long as the photograph is the same."""

@@ -351,6 +351,27 @@ def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
     return tf.ensure_shape(rounded(square), [side, side, 3])
 
 
+def luma(levels: tf.Tensor) -> tf.Tensor:
+    """`framing.luma`: [H,W,3] float32 levels -> [H,W,1]."""
+    return tf.tensordot(levels, tf.constant(framing.LUMA, tf.float32), 1)[..., None]
+
+
+def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """`framing.lines_of`: [h,w,3], [h,w,3] and [h,w] in {0,1}, all float32 -> [h,w,6]."""
+    counts, side = mask[..., None], 2 * framing.REACH + 1
+
+    def means(layer: tf.Tensor) -> tf.Tensor:
+        # The pool leaves what is outside of the picture out of its mean, the quotient what is outside of the mask.
+        total, count = (tf.nn.avg_pool2d(x[None], side, 1, "SAME")[0] for x in (layer * counts, counts))
+        return tf.math.divide_no_nan(total, count)
+
+    guide = luma(seen)
+    found = means(tf.concat([guide, guide * guide, change, guide * change], axis=-1))
+    mean, square, changed, product = tf.split(found, [1, 1, 3, 3], axis=-1)
+    slope = (product - mean * changed) / (tf.maximum(square - mean * mean, 0.0) + framing.FLAT)
+    return means(tf.concat([slope, changed - slope * mean], axis=-1))
+
+
 class Square:
     """`framing.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
 
@@ -381,10 +402,22 @@ class Square:
         (top, left), (height, width) = tf.unstack(self.box), tf.unstack(self.extent)
         return layer[top : top + height, left : left + width]
 
-    def enlarged(self, drawn: tf.Tensor) -> tf.Tensor:
-        """A model's result [side,side,C] as it lies in the mask's box, not rounded: [*extent,C]."""
+    def shrunk(self, image: tf.Tensor) -> tf.Tensor:
+        """What the model sees of a photograph [H,W,C], before it is padded: [*work,C] float32, whole levels."""
+        return rounded(resize(tf.cast(self.cut(image), tf.float32), self.work))
+
+    def shrunk_mask(self) -> tf.Tensor:
+        """The mask as the model sees it, before it is padded: [*work] float32 in {0,1}."""
+        return resize_mask(self.cut(self._mask), self.work)
+
+    def unpadded(self, drawn: tf.Tensor) -> tf.Tensor:
+        """What of a model's result [side,side,C] is not padding: [*work,C]."""
         (top, left), (height, width) = tf.unstack((self._side - self.work) // 2), tf.unstack(self.work)
-        drawn = resize(drawn[top : top + height, left : left + width], self.part)
+        return drawn[top : top + height, left : left + width]
+
+    def enlarged(self, drawn: tf.Tensor) -> tf.Tensor:
+        """A layer [*work,C] as it lies in the mask's box, not rounded: [*extent,C]."""
+        drawn = resize(drawn, self.part)
         (top, left), (height, width) = tf.unstack(self.box - self.start), tf.unstack(self.extent)
         return drawn[top : top + height, left : left + width]
 

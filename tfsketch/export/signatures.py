@@ -150,8 +150,7 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         painted = pictures.color_of(color, transparent)
         square = pictures.Square(mask, side)
         cut, work = square.cut, square.work
-        levels = pictures.rounded(pictures.resize(tf.cast(cut(image)[..., :3], tf.float32), work))
-        erased = pictures.resize_mask(cut(mask), work)[..., None]
+        levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
         lines = pictures.thin(pictures.resize_sketch(cut(sketch), work)[None])[0, ..., None]
         paint = pictures.resize_color(tf.cast(cut(color)[..., :3], tf.float32), cut(painted), work)
         layers = pictures.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
@@ -167,7 +166,9 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = pictures.Square(mask, side)
-        return tf.io.encode_png(square.pasted(image[..., :3], pictures.rounded(square.enlarged(drawn))))
+        return tf.io.encode_png(
+            square.pasted(image[..., :3], pictures.rounded(square.enlarged(square.unpadded(drawn))))
+        )
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
@@ -356,9 +357,8 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
     def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         image, mask = read(image_bytes, mask_bytes)
         square = pictures.Square(mask, side)
-        levels = pictures.rounded(pictures.resize(tf.cast(square.cut(image), tf.float32), square.work))
-        wanted = pictures.resize_mask(square.cut(mask), square.work)[..., None]
-        levels, wanted = tf.split(pictures.pad(tf.concat([levels, wanted], axis=-1), side), [3, 1], axis=-1)
+        seen = tf.concat([square.shrunk(image), square.shrunk_mask()[..., None]], axis=-1)
+        levels, wanted = tf.split(pictures.pad(seen, side), [3, 1], axis=-1)
         style = tf.cast(pictures.decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
         return {"image": _unit(levels), "style": _unit(pictures.center_square(style, side)), "mask": wanted}
 
@@ -384,8 +384,11 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = pictures.Square(mask, side)
+        lines = pictures.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
+        slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)
-        return tf.io.encode_png(square.pasted(image, pictures.rounded(under + square.enlarged(change))))
+        drawn = pictures.rounded(under + (slope * pictures.luma(under) + offset))
+        return tf.io.encode_png(square.pasted(image, drawn))
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
