@@ -79,7 +79,7 @@ def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
     assert len(set(steps)) == 4 and {step.reconstruction for step in steps} == {1.0}
 
 
-@pytest.mark.parametrize("overrides", [[], ["model.blend=styles"], _PLAIN])
+@pytest.mark.parametrize("overrides", [[], ["model.blend=features"], _PLAIN])
 def test_who_learns_from_what(shards, overrides):
     config = _config(shards, *overrides)
     task, moved = region_edit.RegionEditTask(config), []

@@ -473,9 +473,10 @@ class RegionEditConfig:
     discriminator: ResidualDiscriminatorConfig = ResidualDiscriminatorConfig()
     patches: PatchesConfig = PatchesConfig()
     loss: RegionEditLossConfig = RegionEditLossConfig()
-    blend: str = "features"
-    """What is merged through the mask, which is not published: `features` (the encoder's maps of the photograph and of
-    its swap, and the styles) or `styles` (the styles alone; one pass instead of two)."""
+    blend: str = "styles"
+    """What is merged through the mask, which is not published: `styles` (the styles alone) or `features` (the encoder's
+    maps of the photograph and of its swap, and the styles; two passes instead of one). The default changes less outside
+    of the mask (docs/results.md)."""
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels: the style head's convolutions have no padding."""

@@ -22,9 +22,10 @@ affine function is taken before anything is resized to the layer's size; that gi
 a mask keeps its full resolution at no cost.
 
 Regions. You et al. merge the two photographs' features and codes through the mask, not their pictures, which would show
-the seam; how is not published. `blend: features`: e_h = e(I_g) m + e(I_A) (1 - m), I_g the whole picture restyled, its
-structure code from there, the styles likewise. `blend: styles`: the structure code of I_A, the styles likewise, one
-pass. Here the mask's pixels at e's size are shares of the region.
+the seam; how is not published. `blend: styles`, the default, because it changes less outside of the mask: the structure
+code of I_A, the styles merged, one pass. `blend: features`: e_h = e(I_g) m + e(I_A) (1 - m), I_g the whole picture
+restyled, its structure code from there, the styles likewise. Here the mask's pixels at e's size are shares of the
+region.
 
 Beside it the two discriminators: StyleGAN2's residual one, without the batch's deviation, and the Swapping
 Autoencoder's co-occurrence one, which says whether a patch could be of the picture that some other patches are of.

@@ -27,7 +27,8 @@ def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
     old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
     for tree in (old_tree, new_tree):
         tree["batch_size"] = tree["train"]["batch_size"]
-        tree["model"] = {k: v for k, v in tree["model"].items() if k != "loss"}
+        # What has no weights of its own: a region editor's two ways of merging share theirs.
+        tree["model"] = {k: v for k, v in tree["model"].items() if k not in ("loss", "blend")}
     for key in ("system", "image_size", "seed", "batch_size", "model"):
         if old_tree[key] != new_tree[key]:
             raise TrainingError(
