@@ -12,8 +12,8 @@ import tensorflow as tf
 from tests.conftest import LIGHT, RESTYLING, crops, logged, same_steps
 from tfsketch import config as config_lib
 from tfsketch import data, images, losses, prepare, zoo
-from tfsketch.errors import DataError
-from tfsketch.training import make_task, region_edit, trainer
+from tfsketch.errors import DataError, TrainingError
+from tfsketch.training import make_task, region_edit, run_folder, trainer
 
 _TRAINING = """
   loss: {r1_every: 2, consistency_every: 2}
@@ -217,3 +217,15 @@ def test_the_union_of_two_sets(shards, tmp_path):
     mixed = data.open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
     with pytest.raises(DataError, match="prepared alike"):
         data._stack(mixed[5], sorted(mixed[0].sketches))
+
+
+def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks(shards, tmp_path):
+    started = _config(shards)
+    run_folder.check_resumable(started, _config(shards, "model.blend=features"), tmp_path)
+    with pytest.raises(TrainingError, match="another --model_dir"):
+        run_folder.check_resumable(started, _config(shards, "model.encoder.structure=5"), tmp_path)
+
+
+def test_the_larger_light_setting_takes_the_smaller_ones_weights():
+    small, large = (config_lib.load(f"configs/region_edit_light_faces_{side}.yaml").model for side in (64, 128))
+    assert (small.encoder, small.generator) == (large.encoder, large.generator)

@@ -9,6 +9,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+import skimage
 import tensorflow as tf
 from PIL import Image
 
@@ -394,3 +395,21 @@ def test_style_is_counted_in_the_mask_alone():
     assert restyling.style_distance(*found)[0] < 1e-4 < 0.05 < restyling.style_distance(*whole)[0]
     tripled = restyling.grams({"a": tf.constant(one * 3**0.5)})  # G and 3 G: 2 / sqrt 3, whatever the scale of G
     np.testing.assert_allclose(restyling.style_distance(whole[0], tripled), 2 / 3**0.5, rtol=1e-4)
+
+
+def test_the_shipped_model_takes_light_from_a_photograph_and_keeps_the_face():
+    """A portrait at dusk's colours and back: what moves goes towards the style, and contours stay."""
+    face = images.center_square(skimage.data.astronaut()[12:199, 130:317], 128)
+    warm = (face * np.float32([1.0, 0.55, 0.35])).astype(np.uint8)
+    editor = Editor(zoo.load_model("region_edit"))
+    same, moved = editor.restyle(face, face), editor.restyle(face, warm)
+    assert np.abs(same.astype(int) - face).max() <= 1  # its own looks are no change
+    before, after, there = (p.reshape(-1, 3).mean(0) for p in (face, moved, warm))
+    assert after[0] - after[2] > before[0] - before[2] + 8  # redder beside blue, as the style is
+    assert np.abs(after - there).mean() < np.abs(before - there).mean()
+    edges = [cv2.Canny(p, 60, 160) > 0 for p in (face, moved)]
+    kept = edges[0] & (cv2.dilate(edges[1].astype(np.uint8), np.ones((5, 5))) > 0)
+    assert kept.sum() > 0.8 * edges[0].sum()
+    hair = editor.region(face, "hair")
+    part = editor.restyle(face, warm, mask=hair)
+    assert (part[hair == 0] == face[hair == 0]).all() and np.abs(part.astype(int) - face)[hair > 0].mean() > 3
