@@ -18,7 +18,7 @@ from tfsketch import config as config_lib
 from tfsketch import images, models
 from tfsketch.errors import WeightsError
 
-SHIPPED = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "face_parser")
+SHIPPED = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
 """Models in this package, the default first."""
 
 
