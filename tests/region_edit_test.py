@@ -195,6 +195,14 @@ def test_blur_keeps_a_flat_picture_and_looks_at_the_neighbours():
     spread = layers.blur(tf.reshape(impulse, [1, 6, 6, 1]), (1, 2, 1))[0, ..., 0].numpy()
     np.testing.assert_allclose(spread[1:4, 1:4] * 16, [[1, 2, 1], [2, 4, 2], [1, 2, 1]], atol=1e-5)
     assert layers.blur(flat, (1, 3, 3, 1), 2).shape == (1, 3, 3, 2)
+    # Where StyleGAN2 halves, a mirrored picture gives the mirrored result, beside the border too.
+    picture = tf.random.stateless_normal([1, 8, 8, 2], [1, 2])
+    for layer in (
+        lambda x: layers.blur(x, (1, 3, 3, 1), 2),
+        lambda x: layers.blur(x, (1, 3, 3, 1), 1, margin=1)[:, :-1, :-1],
+    ):
+        mirrored = layer(picture[:, ::-1, ::-1])[:, ::-1, ::-1]
+        np.testing.assert_allclose(layer(picture), mirrored, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 1, 3), (2, 4, 5, 3)])

@@ -67,7 +67,7 @@ def test_at_the_working_side_it_is_the_model_itself(model):
     for where in (None, mask):
         given = batch if where is None else {**batch, "mask": tf.constant(where[None, ..., None], tf.float32)}
         drawn = (model(given)["image"].numpy()[0] + 1) * 127.5
-        assert np.abs(Editor(model).restyle(image, style, where, detail=False) - drawn).max() <= 0.5 + 1e-3
+        assert np.abs(Editor(model, feather=0).restyle(image, style, where, detail=False) - drawn).max() <= 0.5 + 1e-3
 
 
 def test_a_change_is_enlarged_along_the_photographs_edges():
@@ -100,15 +100,33 @@ def test_no_change_gives_the_photograph_back_bit_for_bit(model):
 def test_detail_of_the_photograph_stays_and_the_seam_fades(model):
     """In a photograph eight times the working side, the change is smooth, and nearly none just inside of the mask."""
     image, mask = _photo(8 * SIDE, 8 * SIDE), np.zeros((8 * SIDE, 8 * SIDE), np.uint8)
-    mask[30:100, 30:100] = 1
+    mask[10:118, 10:118] = 1
     change = Editor(model).restyle(image, _style(), mask).astype(int) - image
     smooth = np.abs(np.diff(change[40:90, 40:90], axis=0)).mean()
     assert 0 < smooth < 0.25 * np.abs(change[40:90, 40:90]).mean()
     assert smooth < 0.1 * np.abs(np.diff(image[40:90, 40:90].astype(int), axis=0)).mean() + 1.0
     hard = Editor(model, feather=0).restyle(image, _style(), mask).astype(int) - image
-    rim = (slice(30, 31), slice(30, 100))
+    rim = (slice(10, 11), slice(10, 118))
     assert np.abs(change[rim]).mean() < 0.35 * np.abs(hard[rim]).mean()
     assert (change[60:70, 60:70] == hard[60:70, 60:70]).all()
+
+
+def test_the_seam_is_wide_in_a_plain_area_and_sharp_at_a_contour(model):
+    """A dark and a bright half, restyled in the dark one up to the contour: the change sets in along four working
+    pixels where the mask ends in plain dark, and at once where both end. A thin line is restyled all the same."""
+    side, scale = 8 * SIDE, 8
+    image, mask = np.full((side, side, 3), 60, np.uint8), np.zeros((side, side), np.uint8)
+    image[:, side // 2 :] = 220
+    mask[:, 24 : side // 2] = 1
+    change = np.abs(Editor(model).restyle(image, _style(), mask).astype(int) - image).sum(axis=-1)
+    hard = np.abs(Editor(model, feather=0).restyle(image, _style(), mask).astype(int) - image).sum(axis=-1)
+    share = (change[:, : side // 2].sum(axis=0) / hard[:, : side // 2].sum(axis=0).clip(1))[24:]
+    assert share[0] < 0.15 and share[scale] < 0.6 and share[4 * scale] > 0.9 and share[-2] > 0.8
+    assert (change[mask == 0] == 0).all()
+    line = np.zeros_like(mask)
+    line[40:43, 20:100] = 1
+    assert (Editor(model).restyle(image, _style(), line) != image).any()
+    assert (Editor(model).interpolate(image, [_style()], 2, line)[1] != image).any()
 
 
 def test_steps_go_from_style_to_style(model):
@@ -160,6 +178,24 @@ def test_a_region_by_its_name_without_squeezing(model, parser, size):
         editor.region(image, "lips")
     with pytest.raises(DataError, match="region: expected face or one of background"):
         editor.region(image, "hare")
+    with pytest.raises(DataError, match="region: expected at least one name"):
+        editor.region(image, [])
+
+
+def test_a_region_is_no_speck_and_skin_has_a_nose(model, parser, monkeypatch):
+    editor, image = Editor(model), np.full((256, 256, 3), 200, np.uint8)
+    image[:128] = 20
+    image[200:208, 30:38] = 20
+    assert not editor.region(image, "hair")[190:].any()
+    parts = regions.REGIONS
+    nose = tf.one_hot(tf.fill([1, 32, 32], parts.index("nose")), len(parts))
+    monkeypatch.setattr(Parser, "__call__", lambda self, batch: {"probabilities": nose})
+    assert editor.region(image, "skin").all() and editor.region(image, "nose").all()
+    speck = np.zeros([1, 32, 32, len(parts)], np.float32)
+    speck[..., 0], speck[:, 5, 5, parts.index("glasses")] = 0.6, 0.6005
+    monkeypatch.setattr(Parser, "__call__", lambda self, batch: {"probabilities": tf.constant(speck)})
+    with pytest.raises(ImageError, match="expected glasses in the picture, found none"):
+        editor.region(image, "glasses")
 
 
 def test_what_is_refused(model):
@@ -243,6 +279,9 @@ def test_strip_animation_and_grid(model, model_dir, folders, capsys):
     grid = [f"--image={folders / 'photos'}", f"--style_image={folders / 'styles'}", "--grid"]
     assert run_edit(model_dir, *grid, f"--output={folders / 'grid.png'}") == 0
     assert "2 photographs in 2 styles" in capsys.readouterr().out
+    assert images.EDITED.encode() in (folders / "grid.png").read_bytes()
+    assert run_edit(model_dir, *grid, "--nomark", f"--output={folders / 'plain.png'}") == 0
+    assert images.EDITED.encode() not in (folders / "plain.png").read_bytes()
     sheet = images.read_rgb(folders / "grid.png")
     assert sheet.shape == (3 * 52, 3 * 52, 3)
     square = images.cut_square(_photo())
@@ -258,6 +297,8 @@ def test_what_cannot_be_restyled_at_all(model_dir, folders):
         run_edit(model_dir, f"--image={photo}", f"--mask={mask}", f"--output={out}")
     with pytest.raises(TfsketchError, match="--grid: expected photographs and styles alone"):
         run_edit(model_dir, f"--image={photo}", f"--mask={mask}", "--grid", f"--output={out}")
+    with pytest.raises(TfsketchError, match="--steps: expected --style_image and no --grid"):
+        run_edit(model_dir, f"--image={photo}", f"--style_image={style}", "--grid", "--steps=3", f"--output={out}")
     with pytest.raises(ImageError, match=r"expected a .png file for a grid"):
         run_edit(model_dir, f"--image={photo}", f"--style_image={style}", "--grid", f"--output={folders}")
     for arguments, message in (
@@ -265,7 +306,7 @@ def test_what_cannot_be_restyled_at_all(model_dir, folders):
         ({"styles": [style], "mask": mask, "region": ["hair"]}, "a mask or a region, found mask and hair"),
         ({"styles": [style], "sketch": mask}, "found also sketch"),
         ({"styles": [style, style]}, "expected one style, or steps"),
-        ({"styles": [style], "results": 1}, "steps: expected at least 2"),
+        ({"styles": [style], "results": 1}, "steps: expected 2 to 100, found 1"),
         ({"styles": [folders / "nowhere"]}, "style 1: expected a file or a folder, found nothing"),
         ({"styles": [photo], "output": photo}, "overwrites no input"),
     ):
@@ -283,6 +324,21 @@ def test_an_animation_repeats():
     frames = [np.full((8, 12, 3), level, np.uint8) for level in (0, 100, 200)]
     with Image.open(io.BytesIO(images.encode_gif(frames, 0.2))) as animation:
         assert (animation.n_frames, animation.size, animation.info["duration"]) == (3, (12, 8), 200)
+
+
+def test_an_animation_keeps_rare_colours():
+    """A pale ramp of many colours, and a small red patch: what Pillow's own palette gives to something else."""
+    ramp = np.linspace(0, 255, 128)
+    frame = np.stack(
+        [np.broadcast_to(ramp, (128, 128)), np.broadcast_to(ramp[:, None], (128, 128)), 0 * np.eye(128) + 120]
+    )
+    frame = np.moveaxis(frame, 0, -1).astype(np.uint8)
+    frame[60:68, 60:68] = 250, 250, 250
+    with Image.open(io.BytesIO(images.encode_gif([frame, frame[::-1]]))) as animation:
+        found = np.array(animation.convert("RGB")).astype(int)
+    assert np.abs(found[61:67, 61:67] - 250).max() <= 16
+    means = [cv2.boxFilter(one.astype(np.float32), -1, (9, 9)) for one in (found, frame)]
+    assert np.abs(means[0] - means[1]).mean() < 6
 
 
 @pytest.mark.parametrize("size, expected", [((10, 20), (10, 20)), ((100, 50), (40, 20)), ((1, 400), (1, 40))])

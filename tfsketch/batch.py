@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from tfsketch import images
+from tfsketch import framing, images
 from tfsketch.conditions import regions
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Editor
@@ -25,6 +25,8 @@ from tfsketch.errors import ImageError, TfsketchError
 
 STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
+MOST_STEPS = 100
+"""Of a strip: PNG's reader refuses a picture that is a million pixels wide, phones and browsers far less."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,8 +147,8 @@ def _check_restyling(
         )
     if region and given:
         raise ImageError(f"expected a mask or a region, found {', '.join(sorted(given))} and {', '.join(region)}")
-    if steps == 1:
-        raise ImageError("steps: expected at least 2, found 1")
+    if steps == 1 or steps > MOST_STEPS:
+        raise ImageError(f"steps: expected 2 to {MOST_STEPS}, found {steps}")
     if len(styles) > 1 and not steps:
         raise ImageError(f"expected one style, or steps between styles for a strip, found {len(styles)} styles")
     regions.mask_of(np.zeros((1, 1), np.uint8), region)
@@ -380,7 +382,7 @@ def _restyled(
             raise ImageError(f"{job.image}: {error}") from error
     if job.results:
         small = images.fit(image, STRIP_SIDE)
-        mask = None if mask is None else images.fit(mask, STRIP_SIDE)  # the mean of a pixel's, rounded
+        mask = None if mask is None else framing.resize_mask(mask, small.shape[:2])
         steps = editor.interpolate(small, styles, job.results, mask, detail)
         animation = images.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)
@@ -399,6 +401,7 @@ def mixing_grid(
     output: str | os.PathLike,
     region: Sequence[str] = (),
     detail: bool = True,
+    mark: bool = True,
 ) -> tuple[int, int]:
     """Every photograph in every style: photographs down the side, styles along the top, as one .png.
 
@@ -409,6 +412,7 @@ def mixing_grid(
       output: a .png file.
       region: names of face regions to restyle; the whole photographs by default.
       detail: see `Editor.restyle`.
+      mark: say in the grid's metadata that it was edited.
 
     Returns:
       (photographs, styles).
@@ -437,7 +441,7 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    _write(output, images.contact_sheet(grid))
+    _write(output, images.contact_sheet(grid), images.Metadata().marked() if mark else None)
     return rows, columns
 
 

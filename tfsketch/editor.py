@@ -14,15 +14,16 @@ A model that takes a sketch alone (Cali-Sketch) draws: sketch -> a place in the 
 the sketch's size.
 
 A model that takes looks from another photograph (region-wise manipulation) restyles: the mask, or a region of the face
-that the shipped parser names, or the whole picture. The square, the mask's pixels at the working side, the pasting and
-the feather are an edit's; but nothing is erased, the model sees the whole photograph. At its side, 64 or 128 px, such a
-model knows what colour and light a region should have, and little of a photograph's detail: pasted as it is, what it
-drew makes a face both soft and somebody else's. So by default its change alone is taken: what it drew in the wanted
-style less what it drew, the same way, in the photograph's own. Enlarged as a picture, that change would have halos of
-several of the photograph's pixels along every contour; so it is enlarged as lines of the photograph's luma
-(`framing.lines_of`), whose edges are the photograph's own. Where the two agree the photograph stays, bit for bit. This
-hides how well the model redraws a photograph, and keeps detail that the other style might not have, such as the grain
-of hair; `detail=False` pastes what the model drew.
+that the shipped parser names, or the whole picture. The square, the mask's pixels at the working side and the pasting
+are an edit's; the seam is wider (`Editor._softened`), since a change of light shows an edge that new detail hides;
+nothing is erased, the model sees the whole photograph. At its side, 64 or 128 px, such a model knows what colour and
+light a region should have, and little of a photograph's detail: pasted as it is, what it drew makes a face both soft
+and somebody else's. So by default its change alone is taken: what it drew in the wanted style less what it drew, the
+same way, in the photograph's own. Enlarged as a picture, that change would have halos of several of the photograph's
+pixels along every contour; so it is enlarged as lines of the photograph's luma (`framing.lines_of`), whose edges are
+the photograph's own. Where the two agree the photograph stays, bit for bit. This hides how well the model redraws a
+photograph, and keeps detail that the other style might not have, such as the grain of hair; `detail=False` pastes what
+the model drew.
 
 A model that draws sketch and photograph as one picture (Contextual GAN) completes what is given, a sketch or a
 photograph, several times, by a search (`projection`). A sketch goes to the working side as the strokes of XDoG look
@@ -44,13 +45,19 @@ import tensorflow as tf
 from tfsketch import backends, data, faces, framing, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
-from tfsketch.errors import ImageError, TfsketchError, WeightsError
+from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.models import cali_sketch, face_parser
 from tfsketch.models.sc_fegan import Generator
 from tfsketch.region_inference import RegionInference
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
+LEAST = 0.0005
+"""Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
+SEAM = 4.0
+"""Working pixels over which a restyled region fades in; `framing.lines_of` reaches so far."""
+SPECK = 0.02
+"""Parts of a region that are smaller than this share of it are left out."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
 
@@ -452,17 +459,20 @@ class Editor:
 
         Args:
           image: [H,W,3] uint8 RGB, of any size, with a face that looks about at the camera, framed like a portrait.
-          names: of `conditions.regions.REGIONS`, or `face`; one or several.
+          names: of `conditions.regions.REGIONS`, or `face`; one or several. `skin` takes the nose along, which the
+            parser's data counts apart: a face with another skin and its old nose is what nobody asks for.
 
         Returns:
           [H,W] uint8 in {0,1}.
 
         Raises:
-          DataError: an unknown name.
-          ImageError: no such region is found, or the picture is none.
+          DataError: an unknown name, or none.
+          ImageError: no such region is found, or less than `LEAST` of the picture; or the picture is none.
         """
         names = [names] if isinstance(names, str) else list(names)
-        wanted = mask_of(np.arange(len(REGIONS)), names) > 0
+        if not names:
+            raise DataError("region: expected at least one name, found none")
+        wanted = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
         image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         parser = self._face_parser()
         side, size = parser.experiment.image_size, image.shape[:2]
@@ -472,9 +482,12 @@ class Editor:
         shares = face_parser.shares(parser, seen[None])[0][inner]
         rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
         # The lead is resized, not a mask: outlines stay smooth.
-        lead = cv2.resize(shares[..., wanted].max(axis=-1) - rest, size[::-1], interpolation=cv2.INTER_LINEAR)
-        mask = (lead > 0).astype(np.uint8)
-        if not mask.any():
+        lead = shares[..., wanted].max(axis=-1) - rest
+        _, labels, stats, _ = cv2.connectedComponentsWithStats((lead > 0).astype(np.uint8), connectivity=8)
+        areas = stats[:, cv2.CC_STAT_AREA] * (np.arange(len(stats)) > 0)  # the first is all the rest
+        lead = np.where((areas < SPECK * areas.sum())[labels], np.minimum(lead, -1e-3), lead)
+        mask = (cv2.resize(lead, size[::-1], interpolation=cv2.INTER_LINEAR) > 0).astype(np.uint8)
+        if mask.mean() < LEAST:
             raise ImageError(
                 f"region: expected {' or '.join(names)} in the picture, found none; the face parser knows faces that "
                 "are framed like a portrait: crop the picture, or give a mask"
@@ -504,6 +517,7 @@ class Editor:
 
         own, path = self._model.encode(batch["image"])[1], self._model.encode(batch["style"])[1]
         path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
+        soft = None if whole or self._feather is not None else self._softened(image, seen[inner], mask, view)
         results = []
         base = self._model.restyled(batch["image"], own, batch.get("mask")) if detail else None
         for share in shares:
@@ -517,8 +531,21 @@ class Editor:
                 drawn = self._changed(image, framing.lines_of(change, seen[inner], within), view)
             else:
                 drawn = framing.resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
-            results.append(self._pasted(image, drawn, mask, view))
+            results.append(self._pasted(image, drawn, mask, view, soft))
         return results
+
+    @staticmethod
+    def _softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: framing.View) -> np.ndarray:
+        """How much of a restyled mask's box is pasted, [h,w] float32 in [0,1]: the mask, blurred along the photograph's
+        contours (the guided filter, as `framing.lines_of` has it), so that it sets in at once where the mask ends at a
+        contour, and over `SEAM` working pixels where it ends in a plain area."""
+        share = framing.mean_of(mask[view.square], view.work)
+        lines = framing.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
+        slope, offset = (framing.resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
+        weight = slope * framing.luma(image[view.window])
+        weight += offset
+        # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
+        return np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
 
     @staticmethod
     def _changed(image: np.ndarray, lines: np.ndarray, view: framing.View) -> np.ndarray:
@@ -544,11 +571,18 @@ class Editor:
         """Where to look for a mask [H,W] that is not empty."""
         return framing.view_of(mask, self._side, self._context, self._faces(image))
 
-    def _pasted(self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, view: framing.View) -> np.ndarray:
-        """A copy of the picture with `drawn`, of the box's size, in the mask."""
+    def _pasted(
+        self,
+        image: np.ndarray,
+        drawn: np.ndarray,
+        mask: np.ndarray,
+        view: framing.View,
+        soft: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """A copy of the picture with `drawn`, of the box's size, in the mask; `soft` is `_softened`'s."""
         result = image.copy()
         hole = mask[view.window] > 0
-        result[view.window][hole] = self._faded(image, drawn, mask, view.window, view.edge)[hole]
+        result[view.window][hole] = self._faded(image, drawn, mask, view.window, view.edge, soft)[hole]
         return result
 
     def _run(self, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int) -> np.ndarray:
@@ -568,12 +602,18 @@ class Editor:
         return data.to_uint8(_finite(self._network(batch)["image"])[0][inner])
 
     def _faded(
-        self, image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, window: tuple[slice, slice], edge: int
+        self,
+        image: np.ndarray,
+        drawn: np.ndarray,
+        mask: np.ndarray,
+        window: tuple[slice, slice],
+        edge: int,
+        soft: np.ndarray | None = None,
     ) -> np.ndarray:
         """What is pasted into the mask's box: `drawn`, fading to the picture towards the mask's edge."""
         scale = edge / self._side
         feather = self._feather if self._feather is not None else (scale / 2 if scale > 1 else 0.0)
-        if feather == 0:
+        if feather == 0 and soft is None:
             return drawn
         # One kept pixel around the box, where the picture has one, so that the box's own border counts as an edge there
         # and the picture's border does not.
@@ -581,5 +621,8 @@ class Editor:
         around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]
         distance = cv2.distanceTransform(np.ascontiguousarray(around), cv2.DIST_L2, 5)
         distance = distance[top : top + drawn.shape[0], left : left + drawn.shape[1]]
-        weight = np.minimum(distance / (feather + 1), 1.0)[..., None].astype(np.float32)
+        if soft is not None:  # a thin mask has its middle restyled all the same
+            feather = min(SEAM * scale, float(distance.max()) - 1)
+        weight = np.minimum(distance / (feather + 1), 1.0).astype(np.float32)
+        weight = (weight if soft is None else np.maximum(weight, soft))[..., None]
         return np.rint(image[window] * (1 - weight) + drawn * weight).astype(np.uint8)

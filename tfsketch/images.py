@@ -289,7 +289,11 @@ def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | N
 def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
     """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
     buffer = io.BytesIO()
-    first, *others = (Image.fromarray(frame) for frame in frames)
+    # A palette a frame, by octree and dithered: Pillow's own choice, by median cut, drops rare colours and makes bands.
+    pictures = [Image.fromarray(frame) for frame in frames]
+    palettes = [picture.quantize(256, method=Image.Quantize.FASTOCTREE) for picture in pictures]
+    dither = Image.Dither.FLOYDSTEINBERG
+    first, *others = (one.quantize(256, palette=own, dither=dither) for one, own in zip(pictures, palettes))
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
     return buffer.getvalue()
 

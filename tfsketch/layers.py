@@ -395,7 +395,8 @@ def blur(x: tf.Tensor, kernel: Sequence[int], strides: int = 1, padding: str = "
       x: [B,H,W,C].
       kernel: such as (1, 2, 1) or (1, 3, 3, 1).
       strides: of the filter.
-      padding: `reflect` or `zero`; as much as keeps the size (a kernel of even length looks further back).
+      padding: `reflect` or `zero`; as much as keeps the size (a kernel of even length
+        looks further ahead, as where StyleGAN2 halves).
       margin: pads more on every side, by so much: what comes after then needs no padding.
 
     Returns:
@@ -404,7 +405,7 @@ def blur(x: tf.Tensor, kernel: Sequence[int], strides: int = 1, padding: str = "
     row = tf.constant(kernel, tf.float32)
     square = row[:, None] * row[None] / tf.reduce_sum(row) ** 2
     weights = tf.cast(tf.tile(square[:, :, None, None], [1, 1, x.shape[-1], 1]), x.dtype)
-    before = len(kernel) // 2
+    before = (len(kernel) - 1) // 2
     x = _margin(x, before + margin, len(kernel) - 1 - before + margin, padding)
     return tf.nn.depthwise_conv2d(x, weights, [1, strides, strides, 1], "VALID")
 
@@ -508,7 +509,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
             static = [x.shape[0], *(s and 2 * s + side - 2 for s in x.shape[1:3]), self.filters]
             # Four times the filter of sum 1: three of four inputs of it are the zeros in between.
             x = tf.nn.conv2d_transpose(x, 4.0 * tf.transpose(kernel, [0, 1, 3, 2]), target, 2, "VALID")
-            kept = slice(margin, 1 - margin or None)
+            kept = slice(margin - 1, -margin)
             x = blur(tf.ensure_shape(x, static), (1, 3, 3, 1))[:, kept, kept]
         else:
             padding = "VALID"

@@ -63,7 +63,9 @@ _RESULTS = flags.DEFINE_integer(
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
-_MARK = flags.DEFINE_bool("mark", True, "Say in the result's metadata (IPTC's, in XMP) that it was edited.")
+_MARK = flags.DEFINE_bool(
+    "mark", True, "Say in the result's metadata (IPTC's, in XMP) that it was edited; a GIF has none."
+)
 
 
 def _main(argv: list[str]) -> int:
@@ -80,10 +82,12 @@ def _main(argv: list[str]) -> int:
     if _DEMO.value:
         print(*batch.edit_demo(model, output, _SEED.value), sep="\n")
         return 0
+    if _STEPS.value and (_GRID.value or not _STYLE.value):
+        raise TfsketchError("--steps: expected --style_image and no --grid beside it")
     if _GRID.value:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
-        shape = batch.mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value)
+        shape = batch.mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value)
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
     if model.restyles and not _STYLE.value:
