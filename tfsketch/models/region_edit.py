@@ -13,8 +13,8 @@ head look at e without the mean and variance of its channels: light and palette 
 Where the code is not much coarser than the picture, reconstruction alone would put them all into it. Generator G: the
 structure code, scaled and shifted by the style, goes through residual blocks, the later of which double, and every
 convolution's input is scaled channel by channel by an affine function of the style, of mean square 1 (StyleGAN2's
-modulation in the Swapping Autoencoder's form; that the kernel of every output channel is of unit length then is ours,
-what StyleGAN2's demodulation comes to with such scales); a modulated 1x1 convolution makes RGB, with no tanh after it.
+modulation in the Swapping Autoencoder's form, where the kernel of every output channel is of unit length: what
+StyleGAN2's demodulation comes to with such scales); a modulated 1x1 convolution makes RGB, with no tanh after it.
 Noise there is none. All weights are drawn from N(0,1) and scaled at use (equalised learning rate).
 
 Styles may differ from place to place: a style map [B,h,w,S] in the code's place, or two codes and a mask. Each layer's
