@@ -54,8 +54,6 @@ FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
 LEAST = 0.0005
 """Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
-SEAM = 4.0
-"""Working pixels over which a restyled region fades in; `framing.lines_of` reaches so far."""
 SPECK = 0.02
 """Parts of a region that are smaller than this share of it are left out."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
@@ -536,16 +534,19 @@ class Editor:
 
     @staticmethod
     def _softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: framing.View) -> np.ndarray:
-        """How much of a restyled mask's box is pasted, [h,w] float32 in [0,1]: the mask, blurred along the photograph's
+        """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
         contours (the guided filter, as `framing.lines_of` has it), so that it sets in at once where the mask ends at a
-        contour, and over `SEAM` working pixels where it ends in a plain area."""
-        share = framing.mean_of(mask[view.square], view.work)
+        contour, and over some working pixels where it ends in a plain area. And `framing.middle`, enlarged: the least,
+        but for the usual feather, so that the middle of a thin mask is restyled too."""
+        share = framing.resize(mask[view.square].astype(np.float32), view.work)
         lines = framing.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
         slope, offset = (framing.resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
         weight = slope * framing.luma(image[view.window])
         weight += offset
         # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
-        return np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
+        np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
+        middle = framing.middle(framing.resize_mask(mask[view.square], view.work))
+        return np.stack([weight, np.clip(framing.resize(middle, view.part)[view.inner], 0.0, 1.0)])
 
     @staticmethod
     def _changed(image: np.ndarray, lines: np.ndarray, view: framing.View) -> np.ndarray:
@@ -621,8 +622,6 @@ class Editor:
         around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]
         distance = cv2.distanceTransform(np.ascontiguousarray(around), cv2.DIST_L2, 5)
         distance = distance[top : top + drawn.shape[0], left : left + drawn.shape[1]]
-        if soft is not None:  # a thin mask has its middle restyled all the same
-            feather = min(SEAM * scale, float(distance.max()) - 1)
         weight = np.minimum(distance / (feather + 1), 1.0).astype(np.float32)
-        weight = (weight if soft is None else np.maximum(weight, soft))[..., None]
+        weight = (weight if soft is None else np.maximum(weight * soft[1], soft[0]))[..., None]
         return np.rint(image[window] * (1 - weight) + drawn * weight).astype(np.uint8)

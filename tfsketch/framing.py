@@ -54,6 +54,8 @@ FRAMED = 0.7
 """From this overlap on, the square of portraits and scenes is as good as a found face's."""
 MARGIN = 1.1
 """The square is at least this much larger than the mask's box, where the picture is."""
+SEAM = 5
+"""Pixels of the working side from a restyled mask's edge to where it counts in full, in a plain area."""
 REACH = 2
 """Pixels of the working side to every side that a line of `lines_of` is found in."""
 FLAT = 50.0
@@ -173,6 +175,21 @@ def lines_of(change: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarr
     mean, square, changed, product = np.split(found, [1, 2, 5], axis=-1)
     slope = (product - mean * changed) / (np.maximum(square - mean * mean, 0.0) + FLAT)
     return means(np.concatenate([slope, changed - slope * mean], axis=-1), counts)
+
+
+def middle(mask: np.ndarray) -> np.ndarray:
+    """Where the middle of a mask is: its pixels' distances to the nearest kept one, 0 at its edge, 1 from `SEAM` on or,
+    in a thin mask, where they are largest.
+
+    Args:
+      mask: [h,w] uint8 in {0,1}, not empty; the picture's border is no edge.
+
+    Returns:
+      [h,w] float32.
+    """
+    distance = np.minimum(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), SEAM)
+    most = float(distance.max())
+    return np.clip((distance - 1.0) / (most - 1.0), 0.0, 1.0) if most > 1.0 else mask.astype(np.float32)
 
 
 def mean_of(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -372,6 +372,14 @@ def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return means(tf.concat([slope, changed - slope * mean], axis=-1))
 
 
+def middle(mask: tf.Tensor) -> tf.Tensor:
+    """`framing.middle`: [h,w] bool -> [h,w,1] float32."""
+    distance = tf.minimum(edge_distance(mask, tf.constant(framing.SEAM)), float(framing.SEAM))
+    most = tf.reduce_max(distance)
+    found = tf.clip_by_value((distance - 1.0) / tf.maximum(most - 1.0, 1e-3), 0.0, 1.0)
+    return tf.where(most > 1.0, found, tf.cast(mask, tf.float32))[..., None]
+
+
 class Square:
     """`framing.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
 
@@ -421,10 +429,24 @@ class Square:
         (top, left), (height, width) = tf.unstack(self.box - self.start), tf.unstack(self.extent)
         return drawn[top : top + height, left : left + width]
 
-    def pasted(self, image: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
-        """`editor.Editor._pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in."""
+    def softened(self, image: tf.Tensor) -> tf.Tensor:
+        """`editor.Editor._softened` of a photograph [H,W,3] uint8: [*extent,2] float32."""
+        share = resize(tf.cast(self.cut(self._mask), tf.float32)[..., None], self.work)
+        lines = lines_of(tf.repeat(share, 3, axis=-1), self.shrunk(image), tf.ones(self.work))
+        slope, offset = tf.split(self.enlarged(tf.gather(lines, [0, 3], axis=-1)), 2, axis=-1)
+        weight = 2.0 * (slope * luma(tf.cast(self.window(image), tf.float32)) + offset) - 1.0
+        least = self.enlarged(middle(self.shrunk_mask() > 0.5))
+        return tf.clip_by_value(tf.concat([weight, least], axis=-1), 0.0, 1.0)
+
+    def pasted(self, image: tf.Tensor, drawn: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
+        """`editor.Editor._pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
+        `softened`'s."""
         size, end = tf.shape(self._mask), self.box + self.extent
         scale = tf.cast(self.edge, tf.float32) / self._side
+
+        def weighed(weight: tf.Tensor) -> tf.Tensor:
+            weight = weight if soft is None else tf.maximum(weight * soft[..., 1:], soft[..., :1])
+            return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + drawn * weight)
 
         def faded() -> tf.Tensor:
             feather = scale / 2.0
@@ -432,10 +454,11 @@ class Square:
             around = self._mask[lower[0] : upper[0], lower[1] : upper[1]]
             distance = edge_distance(around, tf.cast(tf.math.ceil(feather), tf.int32) + 1)
             (row, column), (height, width) = tf.unstack(self.box - lower), tf.unstack(self.extent)
-            weight = tf.minimum(distance[row : row + height, column : column + width] / (feather + 1.0), 1.0)[..., None]
-            return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + drawn * weight)
+            return weighed(
+                tf.minimum(distance[row : row + height, column : column + width] / (feather + 1.0), 1.0)[..., None]
+            )
 
-        levels = tf.cast(tf.cond(scale > 1.0, faded, lambda: drawn), tf.uint8)
+        levels = tf.cast(tf.cond(scale > 1.0, faded, lambda: weighed(tf.ones([1, 1, 1]))), tf.uint8)
         (top, left), (below, right) = tf.unstack(self.box), tf.unstack(size - end)
         levels = tf.pad(levels, [[top, below], [left, right], [0, 0]])
         return tf.where(self._mask[..., None], levels, image)

@@ -388,7 +388,7 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
         slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)
         drawn = pictures.rounded(under + (slope * pictures.luma(under) + offset))
-        return tf.io.encode_png(square.pasted(image, drawn))
+        return tf.io.encode_png(square.pasted(image, drawn, square.softened(image)))
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
