@@ -327,7 +327,7 @@ def test_an_animation_repeats():
 
 
 def test_an_animation_keeps_rare_colours():
-    """A pale ramp of many colours, and a small red patch: what Pillow's own palette gives to something else."""
+    """A ramp of many colours, and a small white patch: what Pillow's own palette gives to something else."""
     ramp = np.linspace(0, 255, 128)
     frame = np.stack(
         [np.broadcast_to(ramp, (128, 128)), np.broadcast_to(ramp[:, None], (128, 128)), 0 * np.eye(128) + 120]

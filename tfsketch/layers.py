@@ -395,8 +395,8 @@ def blur(x: tf.Tensor, kernel: Sequence[int], strides: int = 1, padding: str = "
       x: [B,H,W,C].
       kernel: such as (1, 2, 1) or (1, 3, 3, 1).
       strides: of the filter.
-      padding: `reflect` or `zero`; as much as keeps the size (a kernel of even length
-        looks further ahead, as where StyleGAN2 halves).
+      padding: `reflect` or `zero`; as much as keeps the size (a kernel of even length looks
+        further ahead: its halving then keeps a mirrored picture mirrored).
       margin: pads more on every side, by so much: what comes after then needs no padding.
 
     Returns:
