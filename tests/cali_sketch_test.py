@@ -163,7 +163,7 @@ def test_spectral_transposed_convolution_has_norm_one_and_a_true_gradient():
     not layers.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
 )
 def test_bfloat16_computes_the_same_networks_and_gradients():
-    """TensorFlow 2.15's CPU kernels of strided bfloat16 convolutions with even kernels are wrong at some sizes, so this
+    """oneDNN computes some strided bfloat16 convolutions with even kernels wrongly (see `layers.convolution`), so this
     looks at the shipped sizes: both generators and D2, forward and to every kernel."""
     tf.keras.utils.set_random_seed(2)
     config = config_lib.parse(_LIGHT)

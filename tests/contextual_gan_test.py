@@ -187,7 +187,7 @@ def test_batch_norm_is_of_all_replicas_batches():
 
 
 def test_bfloat16_computes_the_same_networks_and_gradients():
-    """At the light configuration's sizes, forward and to every kernel: TensorFlow 2.15 has CPU kernels for bfloat16
+    """At the light configuration's sizes, forward and to every kernel: there are CPU kernels for bfloat16
     that are wrong at some sizes."""
     text = (
         "{system: contextual_gan, image_size: 64, model: {generator: {widths: [256, 128, 64, 32]}, "

@@ -52,10 +52,100 @@ def accelerated(dtype: tf.DType) -> bool:
 
 def convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str, dilation: int) -> tf.Tensor:
     """`tf.nn.conv2d`, whose gradient runs everywhere: where a dilated one has none, the same by way of the batch, which
-    is slower."""
-    if dilation == 1 or accelerated(x.dtype):
-        return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
-    return tf.nn.convolution(x, kernel, strides, padding, dilations=dilation)
+    is slower. And whose results are right everywhere, see `_misread`."""
+    if dilation > 1 and not accelerated(x.dtype):
+        return tf.nn.convolution(x, kernel, strides, padding, dilations=dilation)
+    if dilation == 1 and _misread(kernel, strides) and not _padded(x, kernel, strides, padding):
+        return tf.nn.conv2d(x, _odd(kernel), strides, [[0, 0], [0, 1], [0, 1], [0, 0]])
+    return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+
+
+def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.Tensor:
+    """`tf.nn.conv2d_transpose` with the padding SAME: [B,H,W,C] and [kh,kw,out,C] -> [B,strides*H,strides*W,out]."""
+    shape, filters = tf.shape(x), kernel.shape[2]
+    if kernel.shape[0] <= strides and _misread(kernel, strides):
+        kernel = _odd(kernel)  # its gradient is an unpadded convolution
+    target = tf.stack([shape[0], strides * shape[1], strides * shape[2], filters])
+    y = tf.nn.conv2d_transpose(x, kernel, target, strides, "SAME")
+    # The static shape is set by hand: the dynamic one keeps any batch and size working (a fixed batch here is what
+    # broke Keras ports of SC-FEGAN), but loses what the following layers' build needs.
+    return tf.ensure_shape(y, [x.shape[0], *(s and s * strides for s in x.shape[1:3]), filters])
+
+
+def _misread(kernel: tf.Tensor, strides: int) -> bool:
+    """Whether oneDNN's convolution without padding may give wrong results: on processors with AMX it does so in 16
+    bits, without a word, for strides and an even kernel with an odd multiple of 16 input channels (of TensorFlow
+    2.15.1: 2x2 and 4x4 of stride 2, 4x4 of stride 4, 8x8 of stride 8; 2.21 still for the last two, up to 24
+    channels)."""
+    side, channels = kernel.shape[0], kernel.shape[2]  # of a transposed kernel, what its gradient takes in
+    if strides == 1 or side % 2 or kernel.dtype.size > 2:
+        return False
+    return channels % 32 == 16 or (side == strides and channels <= 24)
+
+
+def _padded(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str) -> bool:
+    return padding == "SAME" and (kernel.shape[0] > strides or any(s is None or s % strides for s in x.shape[1:3]))
+
+
+def _odd(kernel: tf.Tensor) -> tf.Tensor:
+    """An even kernel as the odd one with a row and a column of zeros at the end, which the fault spares."""
+    return tf.pad(kernel, [[0, 1], [0, 1], [0, 0], [0, 0]])
+
+
+def _sum_of_rows(rows: tf.Tensor) -> tf.Tensor:
+    """[...,N,C] -> [...,1,C], added up in float32 and rounded once.
+
+    On a CPU, TensorFlow keeps some sums in 16 bits, which stop growing: BiasAddGrad in bfloat16 at 256 to 512 times the
+    addend (but where oneDNN fuses it with a convolution's filter gradient, or XLA compiles it), `tf.reduce_sum` in
+    float16, `tf.reduce_mean` in both; the same in 2.15.1 and 2.21, but for the mean in bfloat16. A product with ones
+    adds up in float32 and takes a quarter to a half of the time of a cast and a sum; float16's does not, on a CPU."""
+    if rows.dtype == tf.float16:
+        return tf.cast(tf.reduce_sum(tf.cast(rows, tf.float32), axis=-2, keepdims=True), rows.dtype)
+    return tf.matmul(tf.ones_like(rows[..., :1]), rows, transpose_a=True)
+
+
+def _sum_of_positions(x: tf.Tensor) -> tf.Tensor:
+    """[B,H,W,C] -> [B,1,1,C], as `_sum_of_rows`."""
+    shape = tf.shape(x)
+    return _sum_of_rows(tf.reshape(x, [shape[0], shape[1] * shape[2], x.shape[-1]]))[:, :, None]
+
+
+def add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """x [...,C] + bias [C], whose gradient for the bias is added up in float32.
+
+    It is differentiable as often as one likes. Forward it stays `tf.nn.bias_add`, which oneDNN fuses with the
+    convolution before it. (Not +: the gradient of a broadcast sum is a generic reduction, several times slower.)"""
+    bias = tf.cast(tf.convert_to_tensor(bias), x.dtype)
+    return tf.nn.bias_add(x, bias) if x.dtype.size > 2 else _add_short_bias(x, bias)
+
+
+@tf.custom_gradient
+def _add_short_bias(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, object]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return upstream, _sum_of_rows(tf.reshape(upstream, [-1, upstream.shape[-1]]))[0]
+
+    return tf.nn.bias_add(x, bias), gradient
+
+
+@tf.custom_gradient
+def modulate(x: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """x [B,H,W,C] * scale [B,1,1,C] or [B,H,W,C].
+
+    The same as the product, whose own gradient for [B,1,1,C] sums over positions with a generic reduction: seven times
+    as long, on a CPU in bfloat16, as a product with ones, and stops growing in float16. First order alone, which is
+    what a generator needs."""
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        product = x * upstream
+        return upstream * scale, _sum_of_positions(product) if scale.shape[1:3] == [1, 1] else product
+
+    return x * scale, gradient
+
+
+@tf.custom_gradient
+def _shift(x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """x [B,H,W,C] + offset [B,1,1,C], with sums in float32 as in `modulate`."""
+    return x + offset, lambda upstream: (upstream, _sum_of_positions(upstream))
 
 
 def local_response_norm(x: tf.Tensor) -> tf.Tensor:
@@ -125,7 +215,7 @@ class InstanceNorm(tf.keras.layers.Layer):
         mean, scale = _instance_statistics(x)
         scale *= tf.cast(self.gamma, tf.float32)
         offset = tf.cast(self.beta, tf.float32) - mean * scale
-        return x * tf.cast(scale, x.dtype) + tf.cast(offset, x.dtype)
+        return _shift(modulate(x, tf.cast(scale, x.dtype)), tf.cast(offset, x.dtype))
 
 
 class BatchNorm(tf.keras.layers.Layer):
@@ -186,6 +276,26 @@ class BatchNorm(tf.keras.layers.Layer):
         return x
 
 
+class Conv2D(tf.keras.layers.Conv2D):
+    """Keras' layer, computed by `convolution` and `add_bias`; square kernels, strides and dilations."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = convolution(
+            x, tf.convert_to_tensor(self.kernel), self.strides[0], self.padding.upper(), self.dilation_rate[0]
+        )
+        y = add_bias(y, self.bias) if self.use_bias else y
+        return self.activation(y)
+
+
+class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
+    """Keras' layer, computed by `transposed_convolution` and `add_bias`; square kernels and strides, padding SAME."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = transposed_convolution(x, tf.convert_to_tensor(self.kernel), self.strides[0])
+        y = add_bias(y, self.bias) if self.use_bias else y
+        return self.activation(y)
+
+
 _NORMS = {"lrn": local_response_norm, "instance": instance_norm, "none": tf.identity}
 
 
@@ -237,9 +347,8 @@ class GatedConv2D(tf.keras.layers.Layer):
             # Every tap but the middle one meets the border's zeros, which a dilated convolution would multiply.
             middle = self.kernel_size // 2
             kernel = kernel[middle : middle + 1, middle : middle + 1]
-            return tf.nn.bias_add(tf.nn.conv2d(x, kernel, self.strides, "SAME"), bias)
-        # bias_add and not +: the gradient of a broadcast sum is a generic reduction, several times slower in bfloat16.
-        return tf.nn.bias_add(convolution(x, kernel, self.strides, padding, self.dilation), bias)
+            return add_bias(tf.nn.conv2d(x, kernel, self.strides, "SAME"), bias)
+        return add_bias(convolution(x, kernel, self.strides, padding, self.dilation), bias)
 
 
 class GatedDeconv2D(tf.keras.layers.Layer):
@@ -280,11 +389,11 @@ class GatedDeconv2D(tf.keras.layers.Layer):
         def conv(kernel: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(tf.nn.conv2d_transpose(x, kernel, target, 2, padding), static)
 
-        feature = tf.nn.bias_add(conv(self.w), self.biases1)
+        feature = add_bias(conv(self.w), self.biases1)
         feature = tf.nn.leaky_relu(feature, LEAK)
         if self.self_gate:
             return feature * tf.sigmoid(feature)
-        return feature * tf.sigmoid(tf.nn.bias_add(conv(self.gate_w), self.biases2))
+        return feature * tf.sigmoid(add_bias(conv(self.gate_w), self.biases2))
 
 
 class SpectralConv2D(tf.keras.layers.Layer):
@@ -353,7 +462,7 @@ class SpectralConv2D(tf.keras.layers.Layer):
         """[B,H,W,C] -> [B,h,w,filters]; h and w as in `tf.nn.conv2d` with this padding."""
         kernel = self.normalized_kernel(update=training)
         y = convolution(x, kernel, self.strides, self.padding, self.dilation)
-        return tf.nn.bias_add(y, self.bias) if self.use_bias else y
+        return add_bias(y, self.bias) if self.use_bias else y
 
 
 class SpectralConv2DTranspose(SpectralConv2D):
@@ -368,11 +477,8 @@ class SpectralConv2DTranspose(SpectralConv2D):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[B,H,W,C] -> [B,strides*H,strides*W,filters]."""
-        shape = tf.shape(x)
-        target = tf.stack([shape[0], self.strides * shape[1], self.strides * shape[2], self.filters])
-        y = tf.nn.conv2d_transpose(x, self.normalized_kernel(update=training), target, self.strides, "SAME")
-        y = tf.ensure_shape(y, [x.shape[0], *(s and s * self.strides for s in x.shape[1:3]), self.filters])
-        return tf.nn.bias_add(y, self.bias) if self.use_bias else y
+        y = transposed_convolution(x, self.normalized_kernel(update=training), self.strides)
+        return add_bias(y, self.bias) if self.use_bias else y
 
 
 def leaky(x: tf.Tensor) -> tf.Tensor:
@@ -521,7 +627,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
                 padding = "SAME"
             x = tf.nn.conv2d(x, kernel, self.strides, padding)
         if self.use_bias:
-            x = tf.nn.bias_add(x, tf.cast(self.bias * self.factor, x.dtype))
+            x = add_bias(x, self.bias * self.factor)
         return leaky(x) if self.activate else x
 
 

@@ -134,8 +134,8 @@ class TranslatorConfig:
     downsamplings: int = 2
     """Halvings. The picture's side must be a multiple of 2 ** downsamplings."""
     kernel: int = 4
-    """Side of the kernels that halve and, transposed, double. Not 4 with 16 bits on a CPU: TensorFlow 2.15's bfloat16
-    convolution of stride 2 with an even kernel is wrong at some sizes there (48 channels of 64 px, for one)."""
+    """Side of the kernels that halve and, transposed, double. 4 is safe with 16 bits too, since it is padded;
+    what oneDNN computes wrongly, unpadded even kernels at some numbers of channels, `layers.convolution` avoids."""
     blocks: int = 8
     """Residual blocks at the smallest size."""
     dilation: int = 2

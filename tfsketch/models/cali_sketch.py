@@ -22,7 +22,14 @@ import tensorflow as tf
 
 from tfsketch.config import CaliSketchConfig, TranslatorConfig
 from tfsketch.errors import ImageError
-from tfsketch.layers import InstanceNorm, SpectralConv2D, SpectralConv2DTranspose, instance_norm
+from tfsketch.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    InstanceNorm,
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+    instance_norm,
+)
 
 LINE = 0.25
 """Where `refined` is at least this, there is a line. SCN doubts: on faces of its training, the lines from here on are
@@ -68,11 +75,9 @@ class _Conv(tf.keras.layers.Layer):
         else:
             common = {"use_bias": use_bias, "kernel_initializer": tf.keras.initializers.RandomNormal(0.0, 0.02)}
             self.conv = (
-                tf.keras.layers.Conv2DTranspose(filters, kernel, strides, "same", name="conv", **common)
+                Conv2DTranspose(filters, kernel, strides, "same", name="conv", **common)
                 if transposed
-                else tf.keras.layers.Conv2D(
-                    filters, kernel, strides, padding, dilation_rate=dilation, name="conv", **common
-                )
+                else Conv2D(filters, kernel, strides, padding, dilation_rate=dilation, name="conv", **common)
             )
         self.norm = InstanceNorm(gamma, name="norm") if config.norm == "affine" else instance_norm
 
@@ -121,9 +126,7 @@ class Translator(tf.keras.Model):
             for i, width in enumerate(widths[-2::-1])
         ]
         self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if doubled else tf.identity
-        self.last = tf.keras.layers.Conv2D(
-            channels, 7, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last"
-        )
+        self.last = Conv2D(channels, 7, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last")
 
     def translate(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         """[B,H,W,C] -> [B,H,W,channels] float32, before the last activation.

@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from tfsketch import addons
 from tfsketch.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
-from tfsketch.layers import LEAK, BatchNorm, SpectralConv2D
+from tfsketch.layers import LEAK, BatchNorm, Conv2D, Conv2DTranspose, SpectralConv2D
 
 
 def join(sketch: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
@@ -55,13 +55,13 @@ class JointGenerator(tf.keras.Model):
         self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
         self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
         self.ups = [
-            tf.keras.layers.Conv2DTranspose(
+            Conv2DTranspose(
                 width, config.kernel, 2, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}"
             )
             for i, width in enumerate([*config.widths[1:], 3])
         ]
-        # Not the last layer's own, because its gradient, a sum over all pixels of a batch, is wrong by a factor of ten
-        # in TensorFlow 2.15's bfloat16 on a CPU.
+        # Not the last layer's own, because it is added in float32. Its gradient, a sum over all pixels of a batch,
+        # would be right in either (`layers.add_bias`); Keras' layer loses it in bfloat16 on a CPU, without a bound.
         self.bias = self.add_weight(name="bias", shape=(3,), initializer="zeros", experimental_autocast=False)
 
     def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -85,7 +85,7 @@ class JointDiscriminator(tf.keras.Model):
             self.logit = SpectralConv2D(1, 1, dtype="float32", name="logit")
             return
         self.convs = [
-            tf.keras.layers.Conv2D(
+            Conv2D(
                 width,
                 config.kernel,
                 2,
@@ -97,7 +97,7 @@ class JointDiscriminator(tf.keras.Model):
             for i, width in enumerate(config.widths)
         ]
         self.norms = [BatchNorm(name=f"norm{i + 2}") for i in range(len(config.widths) - 1)] if self.normed else []
-        self.logit = tf.keras.layers.Conv2D(1, 1, kernel_initializer=_normal(), dtype="float32", name="logit")
+        self.logit = Conv2D(1, 1, kernel_initializer=_normal(), dtype="float32", name="logit")
 
     def call(self, x: tf.Tensor, training: bool = False, update: bool | None = None) -> tf.Tensor:
         """Judges joint pictures.
@@ -116,7 +116,7 @@ class JointDiscriminator(tf.keras.Model):
                 x = self.norms[i - 1](x, training=training, update=update)
             x = tf.nn.leaky_relu(x, LEAK)
         # A fully connected layer, as a convolution of one position, which is what has a spectral norm here. In float32:
-        # with this layer in bfloat16, training with TensorFlow 2.15 on a CPU died of a damaged heap.
+        # with this layer in bfloat16, a training with TensorFlow 2.15 on a CPU died of a damaged heap (why is unknown).
         x = tf.cast(tf.reshape(x, [-1, 1, 1, x.shape[1] * x.shape[2] * x.shape[3]]), tf.float32)
         return tf.reshape(self.logit(x, training=update) if self.spectral else self.logit(x), [-1])
 

@@ -21,13 +21,11 @@ import tensorflow as tf
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.config import FaceParserConfig
 from tfsketch.errors import ImageError
-from tfsketch.layers import InstanceNorm
+from tfsketch.layers import Conv2D, InstanceNorm
 
 
 def _conv(filters: int, kernel: int, strides: int, name: str) -> tf.keras.layers.Layer:
-    return tf.keras.layers.Conv2D(
-        filters, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-    )
+    return Conv2D(filters, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)
 
 
 class Block(tf.keras.layers.Layer):
@@ -46,7 +44,7 @@ class Block(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         y = self.norm2(self.conv2(tf.nn.relu(self.norm1(self.conv1(x)))))
         if self.strides > 1:
-            # Not a strided 2x2 convolution: TensorFlow 2.15's bfloat16 kernel for it is wrong at some sizes on a CPU.
+            # Not a strided 2x2 convolution, which oneDNN computes wrongly at some sizes: see `layers.convolution`.
             x = tf.nn.avg_pool2d(x, self.strides, self.strides, "SAME")
         return tf.nn.relu(y + self.shortcut(x))
 
@@ -64,10 +62,8 @@ class FaceParser(tf.keras.Model):
         self.stem_norm = InstanceNorm(name="stem_norm")
         self.encoder = [Block(width, 2 if i else 1, name=f"down{i + 1}") for i, width in enumerate(widths)]
         self.decoder = [Block(width, name=f"up{i + 1}") for i, width in enumerate(widths[-2::-1])]
-        self.last = tf.keras.layers.Conv2D(
-            max(8, config.width * 2 // 3), 3, padding="same", activation="relu", name="last"
-        )
-        self.logits = tf.keras.layers.Conv2D(len(REGIONS), 3, padding="same", name="logits")
+        self.last = Conv2D(max(8, config.width * 2 // 3), 3, padding="same", activation="relu", name="last")
+        self.logits = Conv2D(len(REGIONS), 3, padding="same", name="logits")
         self.upsample = tf.keras.layers.UpSampling2D(2, interpolation="bilinear", name="upsample")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:

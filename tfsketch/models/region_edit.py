@@ -46,7 +46,7 @@ from tfsketch.config import (
     ResidualDiscriminatorConfig,
 )
 from tfsketch.errors import ImageError
-from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, instance_norm, weighted
+from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, instance_norm, modulate, weighted
 
 _HALF = math.sqrt(0.5)
 """What the sum of a residual block's two ways is divided by, put into their kernels."""
@@ -196,24 +196,6 @@ class _Modulated(tf.keras.layers.Layer):
         if self.normalize:
             scale *= tf.math.rsqrt(tf.reduce_mean(tf.square(scale), axis=-1, keepdims=True) + 1e-8)
         return self.conv(modulate(x, tf.cast(scale, x.dtype)))
-
-
-@tf.custom_gradient
-def modulate(x: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, object]:
-    """x [B,H,W,C] * scale [B,1,1,C] or [B,H,W,C].
-
-    The same as the product, whose own gradient for [B,1,1,C] sums over positions with a generic reduction: seven times
-    as long, on a CPU in bfloat16, as a product with ones. First order alone, which is what a generator needs."""
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        product = x * upstream
-        if scale.shape[1:3] == [1, 1]:
-            shape = tf.shape(product)
-            rows = tf.reshape(product, [shape[0], shape[1] * shape[2], product.shape[-1]])
-            product = tf.matmul(tf.ones_like(rows[:, :, :1]), rows, transpose_a=True)[:, :, None]
-        return upstream * scale, product
-
-    return x * scale, gradient
 
 
 class _Styled(tf.keras.layers.Layer):

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from tfsketch.config import ScFeganConfig
 from tfsketch.errors import ImageError
-from tfsketch.layers import GatedConv2D, GatedDeconv2D
+from tfsketch.layers import Conv2D, GatedConv2D, GatedDeconv2D
 
 PACKED_CHANNELS = 9
 """Incomplete RGB 3, sketch 1, colour 3, mask 1, noise 1: the released network's order."""
@@ -99,7 +99,7 @@ class Generator(tf.keras.Model):
             )
             for i, filters in enumerate(outputs)
         ]
-        self.to_rgb = tf.keras.layers.Conv2D(3, 3, padding="same", name="to_rgb") if net.head_width else None
+        self.to_rgb = Conv2D(3, 3, padding="same", name="to_rgb") if net.head_width else None
         self.upsample = tf.keras.layers.UpSampling2D(2, interpolation="nearest", name="upsample")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
