@@ -28,13 +28,9 @@ here in `tf.nn`, and PyTorch is not needed, not even to read the file.
 
 from __future__ import annotations
 
-import collections
 import functools
-import importlib.util
 import pathlib
-import pickle
 from collections.abc import Iterable
-from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -42,6 +38,7 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 from tfsketch.errors import ImageError, WeightsError
+from tfsketch.nn import torch_weights
 
 NAMES = {
     "l1_hole": "lower",
@@ -193,74 +190,13 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _read_torch_legacy(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """The tensors of a state dict in PyTorch's format before 1.6, read without PyTorch.
-
-    Such a file is five pickles (magic number, protocol version, system, state dict, keys of the storages) and then, per
-    key, the count of its values and the values. Tensors in the state dict are calls of `_rebuild_tensor_v2` on
-    persistent ids of storages. The unpickler knows the three names that this needs and refuses any other, so a file
-    cannot run code.
-
-    Raises:
-      WeightsError: another format, a name that is not allowed, or a truncated file.
-    """
-
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            allowed = {
-                ("collections", "OrderedDict"): collections.OrderedDict,
-                ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
-                ("torch", "FloatStorage"): "float32",
-            }
-            if (module, name) not in allowed:
-                raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-            return allowed[module, name]
-
-        def persistent_load(self, pid: tuple) -> tuple[str, int]:
-            kind, dtype, key, _, count, _ = pid
-            if (kind, dtype) != ("storage", "float32"):
-                raise pickle.UnpicklingError(f"storage of {dtype} is not allowed")
-            return key, count
-
-    def read(file: BinaryIO) -> dict[str, np.ndarray]:
-        if Unpickler(file).load() != 0x1950A86A20F9469CFC6C:
-            raise pickle.UnpicklingError("another magic number")
-        Unpickler(file).load(), Unpickler(file).load()
-        tensors, keys = Unpickler(file).load(), Unpickler(file).load()
-        storages = {}
-        for key in keys:
-            count = int.from_bytes(file.read(8), "little")
-            storages[key] = np.frombuffer(file.read(4 * count), "<f4", count)
-        arrays = {}
-        for name, ((key, _), offset, shape, strides) in tensors.items():
-            expected = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
-            if strides != expected:
-                raise pickle.UnpicklingError(f"{name} is not stored row by row")
-            arrays[name] = storages[key][offset : offset + int(np.prod(shape))].reshape(shape)
-        return arrays
-
-    try:
-        with open(path, "rb") as file:
-            return read(file)
-    except (OSError, pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError) as error:
-        raise WeightsError(
-            f"{path}: expected weights in PyTorch's format before 1.6, found {type(error).__name__}: {error}"
-        ) from error
-
-
 def st_lpips_weights_path() -> pathlib.Path:
-    """Path of ST-LPIPS' AlexNet in the package stlpips-pytorch, which is located, not imported (it needs PyTorch).
+    """Path of ST-LPIPS' AlexNet in the package stlpips-pytorch.
 
     Raises:
       WeightsError: the package is not installed.
     """
-    spec = importlib.util.find_spec("stlpips_pytorch")
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"expected the package stlpips-pytorch with the weights of ST-LPIPS; {INSTALL_HINT}")
-    path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "vST0.0" / "alex_shift_tolerant.pth"
-    if not path.is_file():
-        raise WeightsError(f"expected the weights of ST-LPIPS, found no file {path}; {INSTALL_HINT}")
-    return path
+    return torch_weights.packaged("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth", INSTALL_HINT)
 
 
 class StLpips(tf.Module):
@@ -294,7 +230,7 @@ class StLpips(tf.Module):
         """
         super().__init__(name="st_lpips")
         path = path or st_lpips_weights_path()
-        arrays = _read_torch_legacy(path)
+        arrays = torch_weights.read(path)
         try:
             self._convs = [
                 (tf.constant(arrays[f"{scope}.weight"].transpose(2, 3, 1, 0)), tf.constant(arrays[f"{scope}.bias"]))

@@ -40,6 +40,18 @@ class DiscriminatorConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ProjectedDiscriminatorConfig:
+    """The projected discriminator (see `nn.projected`)."""
+
+    width: int = 64
+    """Channels of the mixed features at the finest scale; every coarser one has twice as many."""
+    head_width: int = 64
+    """Channels of the heads' hidden layers."""
+    augment: float = 1.0
+    """How far pictures are changed in colour and place before it (DiffAugment); 0 is not at all."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ScFeganLossConfig:
     """Weights of SC-FEGAN's loss terms; the defaults are the paper's where it gives one (see `losses`)."""
 
@@ -54,6 +66,18 @@ class ScFeganLossConfig:
     """gamma"""
     total_variation: float = 0.1
     """upsilon"""
+    known: float = 0.0
+    """Not in the paper, nor are the next five: L1 over the kept pixels (see `losses.known`)."""
+    rim: float = 0.0
+    """L1 in the hole beside its border (see `losses.rim`)."""
+    low_pass: float = 0.0
+    """Colours and light of the hole without its detail (see `losses.low_pass`)."""
+    trunk: float = 0.0
+    """Perceptual distance in the hole on EfficientNet-Lite1's features (see `losses.hole_perceptual`)."""
+    feature_matching: float = 0.0
+    """Distance on the discriminator's own hidden layers (Wang et al., CVPR 2018), in the hole."""
+    projected: float = 0.0
+    """The projected discriminator's hinge loss (see `nn.projected`)."""
     adversarial: float = 0.001
     """beta"""
     drift: float = 0.001
@@ -61,7 +85,8 @@ class ScFeganLossConfig:
     gradient_penalty: float = 10.0
     """theta"""
     adversarial_loss: str = "wgan"
-    """`wgan` (published: the critic's plain mean) or `hinge` (DeepFill v2's)."""
+    """`wgan` (published: the critic's plain mean), `hinge` (DeepFill v2's) or `hinge_hole` (the same over the patches
+    that see the hole)."""
     perceptual_layers: tuple[str, ...] = ("pool1", "pool2", "pool3")
     perceptual_scale: float = 1.0 / 57.6
     """Multiplies the backbone's features in the perceptual and style terms. sigma and gamma are PartialConv's, made for
@@ -79,6 +104,7 @@ class ScFeganConfig:
 
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: ScFeganLossConfig = ScFeganLossConfig()
     empty_color: float = 0.0
     """What the network sees in the hole where no colour was given. Ours: 0. The released checkpoint expects -1."""
@@ -92,7 +118,7 @@ class ScFeganConfig:
         net = self.generator
         yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
         yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))
-        yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("wgan", "hinge"))
+        yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("wgan", "hinge", "hinge_hole"))
         yield from as_many("generator.kernels", net.kernels, "generator.stages", net.stages)
         yield from as_many(
             "discriminator.strides", self.discriminator.strides, "widths", len(self.discriminator.widths)

@@ -38,11 +38,17 @@ class PatchDiscriminator(tf.keras.Model):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`training=True` moves the power iteration; do so once a step, so that every call of a step sees one sigma."""
+        return tf.cast(self.maps(x, training)[-1], tf.float32)
+
+    def maps(self, x: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        """Every layer's map in the compute dtype, the hidden ones after their activation; the last is the output."""
+        maps = []
         for i, conv in enumerate(self.convs):
             x = conv(x, training=training)
             if i + 1 < len(self.convs):
                 x = tf.nn.leaky_relu(x, LEAK)
-        return tf.cast(x, tf.float32)
+            maps.append(x)
+        return maps
 
 
 class FeatureDiscriminator(tf.keras.Model):

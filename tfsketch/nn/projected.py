@@ -1,0 +1,151 @@
+"""A projected discriminator (Sauer et al., Projected GANs Converge Faster, NeurIPS 2021), conditioned as an editor is.
+
+Pictures are seen through a fixed, pretrained trunk (`nn.efficientnet`). At its four scales the channels are mixed by
+fixed random 1x1 convolutions (cross-channel mixing) and, from the coarsest scale to the finest, added to each other
+through fixed random 3x3 convolutions (cross-scale mixing), so that no head can rely on a few features alone. On every
+scale sits a small trained head. Beside the features a head sees what the generator was given at that scale: mask,
+sketch and colours. (Concatenating conditions is ours; the paper's networks have none.)
+
+The heads judge patches and not whole pictures, because an edit is local. Only patches that see the hole should count
+(`losses.hole_mean`): elsewhere a composite is the photograph itself, and would be called both real and fake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfsketch.config import ProjectedDiscriminatorConfig
+from tfsketch.layers import LEAK, SpectralConv2D
+from tfsketch.losses import per_example_uniform
+from tfsketch.nn import efficientnet
+
+_STRIDES = {"stride4": 4, "stride8": 8, "stride16": 16, "stride32": 32}
+CONDITIONS = 5
+"""Mask 1, sketch 1, colour 3."""
+
+
+def conditions_at(inputs: Mapping[str, tf.Tensor], stride: int) -> tf.Tensor:
+    """The conditions inside the mask, [B,H/stride,W/stride,5]: shares of mask and of stroke (scaled so that a line one
+    pixel wide across a cell is about 1), mean colour of the strokes times their share."""
+    mask = inputs["mask"]
+    packed = tf.concat([mask, inputs["sketch"] * mask * float(stride), inputs["color"] * mask], axis=-1)
+    return tf.nn.avg_pool2d(packed, stride, stride, "SAME")
+
+
+def augmented(
+    image: tf.Tensor, inputs: Mapping[str, tf.Tensor], seed: tf.Tensor, salt: int, share: float
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """DiffAugment's colour and translation (Zhao et al., NeurIPS 2020), the same for a picture and its conditions.
+
+    Brightness moves by up to 0.5, saturation is multiplied by 0 to 2, contrast by 0.5 to 1.5, and both are shifted by up to
+    an eighth of the side along each axis, as published; what comes in from outside repeats the border.
+
+    Args:
+      image: [B,H,W,3] in [-1,1].
+      inputs: the vocabulary's `mask`, `sketch` and `color`, moved along; the colours' own values stay, since colour
+        strokes must not tell which picture was changed how.
+      seed: [B,2] int32: each example's own.
+      salt: tells apart the uses of one seed.
+      share: how much of all this, 0 to 1.
+
+    Returns:
+      The picture and the conditions.
+    """
+    height, width = image.shape[1:3]
+    numbers = per_example_uniform(seed, salt, (5,)) * 2.0 - 1.0
+    light, saturation, contrast = (share * numbers[:, i, None, None, None] for i in range(3))
+    image = image + 0.5 * light
+    grey = tf.reduce_mean(image, axis=-1, keepdims=True)
+    image = grey + (image - grey) * (1.0 + saturation)
+    middle = tf.reduce_mean(image, axis=[1, 2, 3], keepdims=True)
+    image = middle + (image - middle) * (1.0 + 0.5 * contrast)
+
+    def indices(size: int, number: tf.Tensor) -> tf.Tensor:
+        shift = tf.cast(tf.round(share * number * size / 8), tf.int32)
+        return tf.clip_by_value(tf.range(size)[None] + shift[:, None], 0, size - 1)
+
+    rows, columns = indices(height, numbers[:, 3]), indices(width, numbers[:, 4])
+
+    def moved(layer: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
+
+    return moved(image), {key: moved(inputs[key]) for key in ("mask", "sketch", "color")}
+
+
+class ProjectedDiscriminator(tf.keras.Model):
+    """Heads over a fixed trunk's mixed features; see the module's docstring."""
+
+    def __init__(self, config: ProjectedDiscriminatorConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "projected"), **kwargs)
+        self._config = config
+        widths = [config.width * factor for factor in (1, 2, 4, 8)]
+        self._scales = dict(zip(efficientnet.SCALES, widths))
+        self._across_channels, self._across_scales = {}, {}
+        names = list(efficientnet.SCALES)
+        for number, name in enumerate(names):
+            channels, width = efficientnet.SCALES[name], widths[number]
+            self._across_channels[name] = self._fixed(f"across_channels_{name}", 1, channels, width)
+            if number:
+                shape = (f"across_scales_{name}", 3, width, widths[number - 1])
+                self._across_scales[name] = self._fixed(*shape)
+        self.heads = {
+            name: [
+                # The finest scales are halved first: a patch is then judged at a wider view and a quarter of the cost.
+                SpectralConv2D(config.head_width, 3, 2 if number < 2 else 1, name=f"{name}_1"),
+                SpectralConv2D(config.head_width, 3, name=f"{name}_2"),
+                SpectralConv2D(1, 1, name=f"{name}_3"),
+            ]
+            for number, name in enumerate(names)
+        }
+
+    def _fixed(self, name: str, side: int, channels: int, filters: int) -> tf.Variable:
+        """A random kernel that keeps its input's variance. It is never trained, but saved: the heads have learnt to read
+        its mixture."""
+        initializer = tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
+        return self.add_weight(
+            name=name, shape=(side, side, channels, filters), initializer=initializer, trainable=False
+        )
+
+    def mixed(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The trunk's maps mixed across channels and scales, by scale; no trained weight is in it."""
+        maps: dict[str, tf.Tensor] = {}
+        above = None
+        for name in reversed(self._scales):
+            x = tf.cast(features[name], self.compute_dtype)
+            x = tf.nn.conv2d(x, tf.cast(self._across_channels[name], x.dtype), 1, "SAME")
+            if above is not None:
+                x = x + _doubled(above, x)
+            maps[name] = x
+            if name in self._across_scales:
+                above = tf.nn.conv2d(x, tf.cast(self._across_scales[name], x.dtype), 1, "SAME")
+        return maps
+
+    def call(
+        self, features: Mapping[str, tf.Tensor], inputs: Mapping[str, tf.Tensor], training: bool = False
+    ) -> list[tf.Tensor]:
+        """What the heads say of the trunk's features of pictures.
+
+        Args:
+          features: `efficientnet.EfficientNetLite1`'s maps of the pictures at the four scales.
+          inputs: the vocabulary's `mask`, `sketch` and `color` of the pictures.
+          training: move the power iterations of the spectral norms; do so once a step.
+
+        Returns:
+          A map of judgements per scale, [B,h,w,1] float32, unbounded.
+        """
+        scores = []
+        for name, x in self.mixed(features).items():
+            x = tf.concat([x, tf.cast(conditions_at(inputs, _STRIDES[name]), x.dtype)], axis=-1)
+            first, second, last = self.heads[name]
+            x = tf.nn.leaky_relu(first(x, training=training), LEAK)
+            x = tf.nn.leaky_relu(second(x, training=training), LEAK)
+            scores.append(tf.cast(last(x, training=training), tf.float32))
+        return scores
+
+
+def _doubled(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """A map at the next finer scale, by nearest neighbours, cut to the size of `like`."""
+    x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+    return x[:, : like.shape[1], : like.shape[2]]
