@@ -10,10 +10,11 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tests.conftest import logged
+from tests.conftest import logged, same_steps
 from tfsketch import config as config_lib
-from tfsketch import data, zoo
+from tfsketch import data, losses, zoo
 from tfsketch.training import make_task, sc_fegan, trainer
 
 _ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
@@ -56,6 +57,90 @@ def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_ro
     assert all(g is None for g in moved["discriminator"][:count])
     assert all(g is not None for g in moved["discriminator"][count:])
     assert all(g is not None for g in moved["generator"][:count])
+
+
+_RECIPE = {"known", "rim", "low_pass", "trunk", "feature_matching", "projected", "adversarial"}
+
+
+def _recipe(config):
+    weights = dict.fromkeys(_RECIPE, 0.5) | {"pixel": 0.0, "adversarial_loss": "hinge_hole", "gradient_penalty": 0.0}
+    small = config_lib.ProjectedDiscriminatorConfig(width=2, head_width=4)
+    config = _with_loss(config, **weights, drift=0.0)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, projected=small))
+    return dataclasses.replace(
+        config, train=dataclasses.replace(config.train, phases=(config_lib.PhaseConfig("main", 6),))
+    )
+
+
+def test_the_terms_in_the_hole_are_logged_and_add_up_and_both_discriminators_learn(tiny, tmp_path):
+    config = _recipe(tiny)
+    run = trainer.Trainer(config, tmp_path, make_task)
+    before = [v.numpy() for v in run._task.networks["projected"].trainable_variables]
+    run.run(until=2)
+    row = logged(tmp_path)[-1]
+    assert _RECIPE | {"critic", "projected_critic", "p_real", "p_fake"} <= set(row)
+    assert "pixel" not in row and "perceptual" not in row
+    assert row["generator"] == pytest.approx(sum(0.5 * row[key] for key in _RECIPE), rel=1e-3)
+    after = [v.numpy() for v in run._task.networks["projected"].trainable_variables]
+    assert all(not np.array_equal(a, b) for a, b in zip(before, after))
+
+
+def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
+    config = _recipe(tiny)
+    task = sc_fegan.ScFeganTask(config)
+    batch = data.fixed_batch(data.Shards(tiny.data.train, 32), tiny, [0, 1])
+    owners = {}
+
+    def minimize(player, tape, loss):
+        assert loss.shape == (2,)
+        gradients = {
+            name: tape.gradient(loss, network.trainable_variables) if name == player else None
+            for name, network in task.networks.items()
+        }
+        owners[player] = all(g is not None for g in gradients[player])
+
+    task.step(batch, config.model.loss, minimize)
+    assert owners == {"discriminator": True, "projected": True, "generator": True}
+
+
+def test_one_and_two_replicas_take_the_same_steps_with_the_projected_discriminator(tiny, tmp_path):
+    config = _recipe(tiny)
+    for name, strategy in (("one", "default"), ("two", "mirrored")):
+        train = dataclasses.replace(config.train, strategy=strategy)
+        trainer.Trainer(dataclasses.replace(config, train=train), tmp_path / name, make_task).run(until=3)
+    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
+
+
+def test_a_perfect_repaint_costs_nothing_in_the_hole():
+    truth = tf.random.stateless_uniform((2, 64, 64, 3), (1, 2), -1.0, 1.0)
+    mask = tf.cast(tf.random.stateless_uniform((2, 8, 8, 1), (1, 2)) > 0.5, tf.float32)
+    mask = tf.repeat(tf.repeat(mask, 8, axis=1), 8, axis=2)
+    for term in (losses.known, losses.rim, losses.low_pass):
+        np.testing.assert_array_equal(term(truth, truth, mask), [0.0, 0.0])
+    noise = 0.5 * tf.sign(tf.random.stateless_normal(truth.shape, (3, 4)))
+    wrong = tf.where(mask > 0.5, truth + noise, truth)
+    assert float(tf.reduce_max(losses.known(wrong, truth, mask))) == 0.0  # it looks outside alone
+    np.testing.assert_allclose(losses.rim(wrong, truth, mask), 0.5, rtol=1e-4)  # and these inside
+    shifted = tf.where(mask > 0.5, truth + 0.5, truth)
+    np.testing.assert_allclose(losses.low_pass(shifted, truth, mask), 0.5, rtol=1e-3)
+    assert float(tf.reduce_max(losses.low_pass(wrong, truth, mask))) < 0.1  # detail is not its business
+    empty = tf.zeros_like(mask)
+    for term in (losses.rim, losses.low_pass):
+        np.testing.assert_array_equal(term(wrong, truth, empty), [0.0, 0.0])
+
+
+def test_the_rim_counts_what_is_near_the_border_most():
+    mask = np.zeros((1, 64, 64, 1), np.float32)
+    mask[:, 12:52, 12:52] = 1
+    truth = tf.zeros((1, 64, 64, 3))
+
+    def cost(row):
+        raw = np.zeros((1, 64, 64, 3), np.float32)
+        raw[:, row, 32] = 1.0
+        return float(losses.rim(raw, truth, tf.constant(mask))[0])
+
+    border, second, deep = cost(12), cost(13), cost(32)
+    assert border > second > 0.0 and deep == 0.0 and cost(4) == 0.0
 
 
 def test_the_drift_term_reaches_the_discriminator(tiny):

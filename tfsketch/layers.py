@@ -299,6 +299,32 @@ class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
 _NORMS = {"lrn": local_response_norm, "instance": instance_norm, "none": tf.identity}
 
 
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def _gate(both: tf.Tensor) -> tf.Tensor:
+    feature, logit = tf.split(tf.cast(both, tf.float32), 2, axis=-1)
+    return tf.cast(tf.maximum(feature, LEAK * feature) * tf.sigmoid(logit), both.dtype)
+
+
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def _gate_gradient(both: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    feature, logit = tf.split(tf.cast(both, tf.float32), 2, axis=-1)
+    share = tf.sigmoid(logit)
+    upstream = tf.cast(upstream, tf.float32) * share
+    slope = tf.where(feature > 0.0, 1.0, LEAK)
+    of_logit = upstream * tf.maximum(feature, LEAK * feature) * (1.0 - share)
+    return tf.cast(tf.concat([upstream * slope, of_logit], axis=-1), both.dtype)
+
+
+@tf.custom_gradient
+def gate(both: tf.Tensor) -> tf.Tensor:
+    """leaky_relu(f) * sigmoid(g) of a map [B,H,W,2C] that holds f and then g: [B,H,W,C].
+
+    One pass over memory each way, compiled by XLA, which computes in float32 whatever the map's type; as TensorFlow's
+    operations they are seven, and the sigmoid and its gradient in bfloat16 are far from what memory could deliver. It
+    has a first-order gradient only."""
+    return _gate(both), functools.partial(_gate_gradient, both)
+
+
 class GatedConv2D(tf.keras.layers.Layer):
     """Gated convolution (Yu et al., ICCV 2019, eq. 3): act(norm(conv(x))) * sigmoid(gate_conv(x)).
 
@@ -333,9 +359,13 @@ class GatedConv2D(tf.keras.layers.Layer):
         self.gate_kernel = self.add_weight(name="gate_kernel", shape=kernel, initializer=_initializer(gated=False))
         self.gate_bias = self.add_weight(name="gate_bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, x: tf.Tensor, padding: str = "SAME") -> tf.Tensor:
+    def call(self, x: tf.Tensor, padding: str = "SAME", training: bool = False) -> tf.Tensor:
         """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters], or with the padding VALID what the kernel covers
-        whole: for a part of a map."""
+        whole: for a part of a map. `training` chooses the form whose gradient is cheap; the function is the same."""
+        if training and self.norm == "none" and self.activate and len(x.shape) == 4 and None not in x.shape[1:3]:
+            kernel = tf.concat([self.kernel, self.gate_kernel], axis=-1)
+            bias = tf.concat([self.bias, self.gate_bias], axis=0)
+            return gate(self._conv(x, kernel, bias, padding))
         feature = self._conv(x, self.kernel, self.bias, padding)
         feature = _NORMS[self.norm](feature)
         if self.activate:

@@ -40,9 +40,9 @@ def known(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean L1 over the erased pixels, weighted by how near the kept ones are: 1 beside them, 0 from 9 pixels on.
 
-    At the border the surroundings say what must come, and a mean is right; deeper in, it would be blur. So is DeepFill's
-    spatially discounted loss (Yu et al., CVPR 2018); its weights fall by 0.99 a pixel, these in the steps 1, 3/4, 1/2,
-    1/4 at 1, 2, 4 and 8 pixels, by erosions, which are cheap.
+    At the border the surroundings say what must come, and a mean is right; deeper in, it would be blur. DeepFill's
+    spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 a pixel; these fall in
+    the steps 1, 3/4, 1/2, 1/4 after 1, 2, 4 and 8 pixels, by erosions, which are cheap.
     """
     weight = tf.zeros_like(mask)
     for radius in (1, 2, 4, 8):
@@ -295,8 +295,9 @@ def critic_hinge(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def critic_hinge_hole(real: Sequence[tf.Tensor], fake: Sequence[tf.Tensor], mask: tf.Tensor) -> tf.Tensor:
-    """The hinge loss over the patches that see the hole, mean over maps of judgements [B,h,w,C]: elsewhere real and fake
-    are the same pixels."""
+    """The hinge loss over the patches that see the hole, mean over maps of judgements [B,h,w,C].
+
+    Elsewhere real and fake are the same pixels."""
     values = [hole_mean(tf.nn.relu(1.0 - r), mask) + hole_mean(tf.nn.relu(1.0 + f), mask) for r, f in zip(real, fake)]
     return tf.add_n(values) / len(values)
 

@@ -108,10 +108,9 @@ class Generator(tf.keras.Model):
         Raises:
           ImageError: H or W is known and is no such multiple.
         """
-        del training  # nothing in this network depends on it
         self.check_size(inputs["image"].shape)
-        maps = self.encode(self.pack(inputs))
-        return self.composited(inputs, self.decode(self.dilate(maps[-1]), maps[:-1]))
+        maps = self.encode(self.pack(inputs), training)
+        return self.composited(inputs, self.decode(self.dilate(maps[-1], training), maps[:-1], training))
 
     def check_size(self, shape: tf.TensorShape) -> None:
         """Raises `ImageError` where a side of [B,H,W,C] is known and is no multiple of the stride."""
@@ -125,25 +124,25 @@ class Generator(tf.keras.Model):
         """`pack` with this network's empty colour."""
         return pack(inputs, self._empty_color)
 
-    def encode(self, packed: tf.Tensor) -> list[tf.Tensor]:
+    def encode(self, packed: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """[B,H,W,9] -> itself and every encoder stage's map, the largest first."""
         maps = [packed]
         for layer in self.encoder:
-            maps.append(layer(maps[-1]))
+            maps.append(layer(maps[-1], training=training))
         return maps
 
-    def dilate(self, x: tf.Tensor) -> tf.Tensor:
+    def dilate(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The bottleneck: the encoder's last map through the dilated layers."""
         for layer in self.dilated:
-            x = layer(x)
+            x = layer(x, training=training)
         return x
 
-    def decode(self, x: tf.Tensor, skips: Sequence[tf.Tensor]) -> tf.Tensor:
+    def decode(self, x: tf.Tensor, skips: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
         """What `dilate` gives, and the other maps of `encode` -> the picture before the tanh, [B,H,W,3]."""
         for i, mixer in enumerate(self.mixers):
             x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
             skip = skips[-1 - i]
-            x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1))
+            x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1), training=training)
         return x if self.to_rgb is None else self.to_rgb(x)
 
     @staticmethod

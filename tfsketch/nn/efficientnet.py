@@ -36,8 +36,8 @@ SCALES = {"stride4": 24, "stride8": 40, "stride16": 112, "stride32": 320}
 
 
 _RMS = {"stride2": 9.9, "stride4": 12.9, "stride8": 11.6, "stride16": 8.2, "stride32": 2.5}
-"""Root mean square of the maps over photographs of faces (24 of FFHQ at 256 px): what they are divided by, so that every
-scale counts alike in a loss and in a discriminator."""
+"""Root mean square of the maps over photographs of faces (24 of FFHQ at 256 px): what they are divided by, so that
+every scale counts alike in a loss and in a discriminator."""
 
 
 @dataclasses.dataclass(frozen=True)

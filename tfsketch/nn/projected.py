@@ -39,8 +39,8 @@ def augmented(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """DiffAugment's colour and translation (Zhao et al., NeurIPS 2020), the same for a picture and its conditions.
 
-    Brightness moves by up to 0.5, saturation is multiplied by 0 to 2, contrast by 0.5 to 1.5, and both are shifted by up to
-    an eighth of the side along each axis, as published; what comes in from outside repeats the border.
+    Brightness moves by up to 0.5, saturation is multiplied by 0 to 2, contrast by 0.5 to 1.5, and all is shifted by up
+    to an eighth of the side along each axis, as published; what comes in from outside repeats the border (ours).
 
     Args:
       image: [B,H,W,3] in [-1,1].
@@ -101,8 +101,8 @@ class ProjectedDiscriminator(tf.keras.Model):
         }
 
     def _fixed(self, name: str, side: int, channels: int, filters: int) -> tf.Variable:
-        """A random kernel that keeps its input's variance. It is never trained, but saved: the heads have learnt to read
-        its mixture."""
+        """A random kernel that keeps its input's variance. It is never trained, but saved: the heads have learnt to
+        read its mixture."""
         initializer = tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
         return self.add_weight(
             name=name, shape=(side, side, channels, filters), initializer=initializer, trainable=False

@@ -5,9 +5,9 @@ Published (Jo & Park 2019, section 3.3):
     generator:      pixel + sigma * perceptual + gamma * style + upsilon * TV - beta * E[D(completed)]
     discriminator:  critic(D(truth), D(completed)) + epsilon * E[D(truth)^2] + theta * gradient penalty
 
-Beside it, for sharp pictures from few hours (ours, after LaMa and Projected GAN): no pixelwise term deep in the hole but
-one on its means (`known`, `rim`, `low_pass`), a second discriminator that sees through a pretrained trunk (`projected`),
-and perceptual terms on that trunk (`trunk`) and on the first discriminator (`feature_matching`).
+Beside it, for sharp pictures from few hours (ours, after LaMa and Projected GAN): no pixelwise term deep in the hole
+but one on its means (`known`, `rim`, `low_pass`), a second discriminator that sees through a pretrained trunk
+(`projected`), and perceptual terms on that trunk (`trunk`) and on the first discriminator (`feature_matching`).
 
 A term of weight 0 is not computed. The generator runs once a step: the discriminators learn on its output first, then
 judge it for the generator. The trunk sees each picture once a step, for both purposes.
