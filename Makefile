@@ -15,13 +15,14 @@ PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --durations=10
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo test test-current lint clean
+.PHONY: help venv venv-current demo test test-current lint build-files clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
 	@echo "make test          ruff and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make lint          ruff alone"
+	@echo "make build-files   write Bazel's BUILD files from what the modules import"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
 	@echo "make clean         remove what the tests and the demo left; the environments stay"
 
@@ -52,6 +53,10 @@ demo: $(VENV)/.stamp
 
 lint: $(VENV)/.stamp
 	$(VENV)/bin/python -m ruff check . && $(VENV)/bin/python -m ruff format --check .
+
+# Needs nothing but Python.
+build-files:
+	$(PYTHON) -m tests.build_files
 
 test: lint
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)

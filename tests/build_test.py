@@ -1,163 +1,39 @@
-"""The BUILD files are true: every module has its rule, and the rule's deps are what the module imports.
-
-BUILD files are Starlark, a subset of Python, so Python's `ast` reads them. What is expected:
-
-- `tfsketch/a/b.py` is `//tfsketch/a:b`, a py_library; `tfsketch/a/__init__.py` is `//tfsketch/a`.
-- `tfsketch/__init__.py` imports its API lazily, while every module imports it first. So its file is `//tfsketch:init`,
-  which everything depends on, and the API is `//tfsketch`, which depends on what the API names. (One rule for both
-  would be a cycle.)
-- `tools/x.py` is the py_binary `//tools:x`.
-- `tests/x_test.py` is the py_test `//tests:x_test`. pytest_main.py runs it, since Bazel runs a file and pytest collects
-  one. A test that names "tools.x" starts that binary, so it depends on it.
-"""
+"""The BUILD files are what `build_files` writes from the imports, and what setup.py installs is all that there is."""
 
 from __future__ import annotations
 
 import ast
-import pathlib
 import re
-from typing import Any
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PACKAGES = ("tfsketch", "tools", "tests")
-RULES = ("py_library", "py_binary", "py_test")
-API, INIT = "//tfsketch", "//tfsketch:init"
-RUNNER = "pytest_main.py"
+from tests import build_files
+
+ROOT = build_files.ROOT
 
 
-def modules(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
-    """Every module of the repository by dotted name, a package by its own; paths are relative to `root`."""
-    found = {}
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            relative = path.relative_to(root)
-            parts = relative.parent.parts if path.stem == "__init__" else relative.with_suffix("").parts
-            found[".".join(parts)] = relative
-    return found
-
-
-def label(name: str, path: pathlib.Path) -> str:
-    """The label of a module's rule, such as `//tfsketch:config`."""
-    package = path.parent.as_posix()
-    if path.name != "__init__.py":
-        return f"//{package}:{path.stem}"
-    return INIT if name == "tfsketch" else f"//{package}"
-
-
-def imports(name: str, root: pathlib.Path, known: dict[str, pathlib.Path]) -> set[str]:
-    """Names of the repository's modules that a module imports, anywhere in it; a test also what it starts."""
-    found = set()
-    for node in ast.walk(ast.parse((root / known[name]).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            for alias in node.names:
-                submodule = f"{node.module}.{alias.name}"
-                found.add(submodule if submodule in known else node.module)
-        elif isinstance(node, ast.ImportFrom):
-            raise AssertionError(f"{known[name]}:{node.lineno}: relative import; name the module in full")
-        elif name.startswith("tests.") and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found |= set(re.findall(r"(?<![\w.])tools\.[a-z_]+", node.value)) & set(known)
-    return (found & set(known)) - {name}
-
-
-def expected(root: pathlib.Path = ROOT) -> dict[str, dict[str, Any]]:
-    """Every rule that must be, by label: its kind, srcs and the sorted labels of its deps."""
-    known = modules(root)
-    rules = {}
-    for name, path in known.items():
-        used = imports(name, root, known)
-        if name == "tfsketch":
-            rules[INIT] = {"kind": "py_library", "srcs": [path.name], "deps": []}
-            deps = {INIT} | {label(module, known[module]) for module in used}
-            rules[API] = {"kind": "py_library", "srcs": [], "deps": sorted(deps)}
-            continue
-        deps = {API if module == "tfsketch" else label(module, known[module]) for module in used}
-        if name.startswith("tfsketch."):
-            deps.add(INIT)
-        # What runs before the module itself: the package of the binaries, the fixtures of the tests.
-        before = {"tools": "//tools", "tests": "//tests:conftest"}.get(name.split(".")[0])
-        kind, srcs = "py_library", [path.name]
-        if path.parent.name == "tools" and path.name != "__init__.py":
-            kind = "py_binary"
-            deps.add(before)
-        elif path.stem.endswith("_test"):
-            kind = "py_test"
-            srcs.append(RUNNER)
-            if "tests.conftest" in known:
-                deps.add(before)
-        elif path.name == RUNNER:
-            continue
-        rules[label(name, path)] = {"kind": kind, "srcs": srcs, "deps": sorted(deps)}
-    return rules
-
-
-def _absolute(dep: str, package: str) -> str:
-    """`:b` in package `tfsketch/a` -> `//tfsketch/a:b`; `//x/y:y` -> `//x/y`."""
-    full = f"//{package}{dep}" if dep.startswith(":") else dep
-    where, _, name = full.partition(":")
-    return where if name in ("", where.rsplit("/", 1)[-1]) else full
-
-
-def actual(root: pathlib.Path = ROOT) -> list[tuple[str, dict[str, Any]]]:
-    """Every Python rule of the BUILD files, with its label: kind, srcs and deps as above."""
-    rules = []
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("BUILD")):
-            folder = path.parent.relative_to(root).as_posix()
-            for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-                if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
-                    continue
-                call = statement.value
-                if not (isinstance(call.func, ast.Name) and call.func.id in RULES):
-                    continue
-                given = {
-                    word.arg: ast.literal_eval(word.value)
-                    for word in call.keywords
-                    if word.arg in ("name", "srcs", "deps")
-                }
-                rules.append(
-                    (
-                        _absolute(f":{given['name']}", folder),
-                        {
-                            "kind": call.func.id,
-                            "srcs": given.get("srcs", []),
-                            "deps": sorted(_absolute(dep, folder) for dep in given.get("deps", [])),
-                        },
-                    )
-                )
-    return rules
-
-
-def test_every_module_has_one_true_rule():
-    found, wanted = actual(), expected()
-    labels = [name for name, _ in found]
-    assert len(labels) == len(set(labels)), "a label is used twice"
-    wrong = [
-        f"{name}: expected {wanted.get(name, 'no such rule')}, found {rule}"
-        for name, rule in found
-        if rule != wanted.get(name)
-    ]
-    wrong += [f"{name}: missing; expected {wanted[name]}" for name in sorted(set(wanted) - set(labels))]
-    assert not wrong, "BUILD files and modules differ:\n" + "\n".join(wrong)
+def test_the_build_files_are_what_the_modules_import():
+    wanted = build_files.files()
+    paths = [path for package in build_files.PACKAGES for path in (ROOT / package).rglob("BUILD")]
+    found = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    wrong = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    assert not wrong, f"{', '.join(wrong)}: other than the imports; run: make build-files"
 
 
 def test_every_folder_of_modules_is_a_package():
     """Else `setup.py` would leave it out of what is installed."""
-    folders = {path.parent for path in modules().values() if path.parts[0] != "tests"}
+    folders = {path.parent for path in build_files.modules().values() if path.parts[0] != "tests"}
     assert not [str(folder) for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()]
 
 
 def test_no_module_depends_on_itself():
     """Bazel refuses cycles; this names one without Bazel."""
-    rules = expected()
+    rules = build_files.rules()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         assert name not in path, " -> ".join((*path[path.index(name) :], name))
         if name not in done:
-            for dep in rules[name]["deps"]:
+            for dep in rules[name].deps:
                 visit(dep, (*path, name))
             done.add(name)
 
@@ -166,17 +42,28 @@ def test_no_module_depends_on_itself():
         visit(name, ())
 
 
-def test_a_lie_is_found(tmp_path):
-    for folder in PACKAGES:
+def test_rules_follow_the_imports(tmp_path):
+    for folder in build_files.PACKAGES:
         (tmp_path / folder).mkdir()
-    (tmp_path / "tfsketch/__init__.py").write_text("")
+    (tmp_path / "tfsketch/__init__.py").write_text("def f():\n    from tfsketch.images import f\n")
     (tmp_path / "tfsketch/errors.py").write_text("")
     (tmp_path / "tfsketch/images.py").write_text("def f():\n    from tfsketch.errors import X\n")
-    (tmp_path / "tfsketch/BUILD").write_text('py_library(name = "images", srcs = ["images.py"], deps = [":init"])\n')
-    assert expected(tmp_path)["//tfsketch:images"]["deps"] == ["//tfsketch:errors", "//tfsketch:init"]
-    assert actual(tmp_path) == [
-        ("//tfsketch:images", {"kind": "py_library", "srcs": ["images.py"], "deps": ["//tfsketch:init"]})
-    ]
+    (tmp_path / "tests/images_test.py").write_text("import tfsketch.images\n")
+    assert build_files.rules(tmp_path) == {
+        "//tfsketch": build_files.Rule("py_library", (), ("//tfsketch:images", "//tfsketch:init")),
+        "//tfsketch:init": build_files.Rule("py_library", ("__init__.py",), ()),
+        "//tfsketch:errors": build_files.Rule("py_library", ("errors.py",), ("//tfsketch:init",)),
+        "//tfsketch:images": build_files.Rule("py_library", ("images.py",), ("//tfsketch:errors", "//tfsketch:init")),
+        "//tests:images_test": build_files.Rule(
+            "py_test",
+            ("images_test.py", "pytest_main.py"),
+            ("//tfsketch:images",),
+            ('    args = ["$(location images_test.py)"],', '    main = "pytest_main.py",'),
+        ),
+    }
+    assert build_files.text("tfsketch", build_files.rules(tmp_path)).endswith(
+        'py_library(\n    name = "tfsketch",\n    deps = [\n        ":images",\n        ":init",\n    ],\n)\n'
+    )
 
 
 def _setup_lists() -> dict[str, list[str]]:
