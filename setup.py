@@ -66,7 +66,7 @@ BINARIES = [
 
 def version() -> str:
     """The version in the package, read as text: importing it here would need its requirements."""
-    text = (ROOT / "tfsketch" / "__init__.py").read_text(encoding="utf-8")
+    text = (ROOT / "tfsketch" / "version.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE).group(1)
 
 
@@ -84,9 +84,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.9,<3.14",
-    packages=[*find_packages(include=["tfsketch", "tfsketch.*", "tools"]), "tfsketch.configs"],
-    # The experiments are at the top of a checkout and inside the package once installed.
-    package_dir={"tfsketch.configs": "configs"},
+    packages=[*find_packages(include=["tfsketch", "tfsketch.*"]), "tfsketch.configs", "tfsketch.tools"],
+    # The experiments and the binaries are at the top of a checkout, and inside the package once installed: `tools` is
+    # too common a name to take in other people's environments.
+    package_dir={"tfsketch.configs": "configs", "tfsketch.tools": "tools"},
     package_data={
         "tfsketch": ["*.json", "web/*.*", "web/*/*"],
         "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
@@ -117,6 +118,6 @@ setup(
         "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12", "playwright>=1.40", *APP],
     },
     entry_points={
-        "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tools.{name}:main" for name in BINARIES],
+        "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in BINARIES],
     },
 )

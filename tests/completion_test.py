@@ -17,6 +17,7 @@ from tfsketch import Editor, config, data, evaluation, faces, framing, images, m
 from tfsketch.batch import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import completion
+from tfsketch.vocabulary import to_uint8
 
 SIDE = 32
 TINY = """
@@ -65,7 +66,7 @@ def test_a_sketch_of_the_working_side_is_searched_for_as_it_is(model):
         model, framing.resize_ink(seen, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
     )
     assert [d.loss for d in found] == pytest.approx(expected.loss[0], rel=1e-5)
-    assert (found[0].image == data.to_uint8(expected.image[0, 0])).all()
+    assert (found[0].image == to_uint8(expected.image[0, 0])).all()
 
 
 def test_a_photograph_becomes_sketches(model):

@@ -15,6 +15,7 @@ from tfsketch import data, images
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.errors import DataError
+from tfsketch.vocabulary import to_uint8
 
 
 def _take(dataset, count):
@@ -38,7 +39,7 @@ def test_a_batch_speaks_the_vocabulary(tiny, shards_folder):
         assert set(np.unique(batch[key])) <= {0.0, 1.0}
     assert ((batch["mask"].mean((1, 2, 3)) >= 0.1) & (batch["mask"].mean((1, 2, 3)) <= 0.4)).all()
     assert (batch["noise"][batch["mask"] == 0] == 0).all() and batch["noise"].std() > 0.1
-    assert np.array_equal(data.to_uint8(batch["image"]), data.to_uint8(data.to_uint8(batch["image"]) / 127.5 - 1.0))
+    assert np.array_equal(to_uint8(batch["image"]), to_uint8(to_uint8(batch["image"]) / 127.5 - 1.0))
 
 
 def test_the_stream_resumes_at_any_step(tiny, shards_folder):

@@ -14,11 +14,12 @@ import tensorflow as tf
 from tests.conftest import EDITING, crops
 from tests.contextual_gan_test import TINY as CONTEXTUAL
 from tfsketch import config as config_lib
-from tfsketch import data, framing, images, models, projection, zoo
+from tfsketch import framing, images, models, projection, zoo
 from tfsketch.editor import Editor
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model, signatures
 from tfsketch.models import face_parser
+from tfsketch.vocabulary import to_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CALI = """
@@ -253,7 +254,7 @@ def test_a_search_is_the_projections(monkeypatch):
     found = tf.function(table["search"].run)(sketch=tf.constant(sketch), z=tf.constant(z))
     np.testing.assert_allclose(found["image"], expected.image[:, 0], atol=1e-4)
     np.testing.assert_allclose(found["loss"], expected.loss[:, 0], rtol=1e-4)
-    image = tf.constant(data.to_vocabulary({"image": np.stack(crops(2, model.side))})["image"])
+    image = tf.constant(to_tensors({"image": np.stack(crops(2, model.side))})["image"])
     expected = projection.project(model, image=image.numpy(), candidates=8, steps=5, patience=100)
     z = projection._drawn(image.numpy(), 0, 8, model.latent)
     np.testing.assert_allclose(

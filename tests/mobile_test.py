@@ -16,6 +16,7 @@ from tfsketch import config as config_lib
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, mobile
 from tfsketch.training import trainer
+from tfsketch.vocabulary import CHANNELS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PUBLISHED = """
@@ -97,7 +98,7 @@ def test_metadata_says_shapes_ranges_and_origin(files):
     metadata = backends.read_metadata(next(iter(files)))
     rows = metadata["signatures"]["edit"]
     assert {row["name"]: row["shape"] for row in rows["inputs"]} == {
-        key: [1, 32, 32, channels] for key, channels in models.VOCABULARY.items() if key != "style"
+        key: [1, 32, 32, channels] for key, channels in CHANNELS.items() if key != "style"
     }
     assert [row["name"] for row in rows["outputs"]] == ["image"] and all(row["meaning"] for row in rows["inputs"])
     assert metadata["variant"] == "float32" and metadata["model"] == "tiny" and len(metadata["weights_sha256"]) == 12

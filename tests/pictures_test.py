@@ -11,6 +11,7 @@ from skimage.morphology import skeletonize
 from tfsketch import framing, images
 from tfsketch.conditions import sketches
 from tfsketch.export import pictures
+from tfsketch.vocabulary import resize
 
 SIZES = [
     ((64, 64), (32, 32)),
@@ -40,7 +41,7 @@ def test_layers_are_resized_as_by_the_editor(size, wanted):
     image, mask, lines, color = _layers(size)
     target = tf.constant(wanted)
     found = pictures.rounded(pictures.resize(tf.cast(image, tf.float32), target)).numpy()
-    assert np.abs(found - framing.resize(image, wanted)).max() <= 1
+    assert np.abs(found - resize(image, wanted)).max() <= 1
     np.testing.assert_array_equal(
         pictures.resize_mask(tf.constant(mask > 0), target), framing.resize_mask(mask, wanted)
     )

@@ -20,6 +20,7 @@ from tfsketch.batch import find_jobs
 from tfsketch.conditions import regions
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import restyling
+from tfsketch.vocabulary import resize
 
 SIDE = 16
 
@@ -77,9 +78,9 @@ def test_a_change_is_enlarged_along_the_photographs_edges():
     small[:, 7:] = 200
     change = np.where(small < 100, 30.0, 0.0).astype(np.float32)
     photo = cv2.resize(small, (128, 128), interpolation=cv2.INTER_NEAREST)
-    slope, offset = np.split(framing.resize(framing.lines_of(change, small, mask), (128, 128)), 2, axis=-1)
+    slope, offset = np.split(resize(framing.lines_of(change, small, mask), (128, 128)), 2, axis=-1)
     found = slope * framing.luma(photo)[..., None] + offset
-    plain = framing.resize(change, (128, 128))
+    plain = resize(change, (128, 128))
     wanted = np.where(photo < 100, 30.0, 0.0)
     assert np.abs(plain - wanted).max() > 10 and np.abs(found - wanted).max() < 3
     # The same everywhere is the same at any size, and outside of the mask nothing counts.

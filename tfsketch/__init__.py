@@ -7,6 +7,8 @@ result = tfsketch.Editor(model).edit(image, mask, sketch, color)
 import importlib.util
 import os
 
+from tfsketch.version import __version__
+
 # Both lanes use the Keras 2 API: it is TensorFlow's own up to 2.15, and the package tf_keras from 2.16 on, which
 # TensorFlow only picks if this is set before its first import of Keras.
 if importlib.util.find_spec("tf_keras") is not None:
@@ -16,8 +18,7 @@ if importlib.util.find_spec("tf_keras") is not None:
 # adds up in bfloat16, so that some gradients are far off. Read once, at TensorFlow's first import.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-__version__ = "0.1.0"
-__all__ = ["Editor", "load_model"]
+__all__ = ["Editor", "__version__", "load_model"]
 
 
 def __getattr__(name: str):

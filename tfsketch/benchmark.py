@@ -45,6 +45,7 @@ from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.models import face_parser
 from tfsketch.models.contextual_gan import ContextualGan, split
+from tfsketch.vocabulary import to_tensors
 
 ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
 """What is measured where no configuration is given: every condition, and a hand that draws badly."""
@@ -219,7 +220,7 @@ def _online(
     yield "all conditions together (`draw`)", anew, lambda n: data.draw(at(n), rng, config, training=True), 1
     drawn = [data.draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
     batch = {key: tf.constant(np.stack([example[key] for example in drawn])) for key in drawn[0]}
-    convert = tf.function(data.to_vocabulary)
+    convert = tf.function(to_tensors)
     yield "a batch of uint8 to float32", follows, lambda n: convert(batch), config.train.batch_size
 
 

@@ -38,6 +38,7 @@ from tfsketch import data_service, images, prepare
 from tfsketch.conditions import colors, hand, masks, regions
 from tfsketch.config import AffineConfig, Config, SketchConfig, StrokeConfig
 from tfsketch.errors import DataError
+from tfsketch.vocabulary import to_tensors, to_uint8
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "sc_fegan": ("mask", "sketch", "color", "noise"),
@@ -284,9 +285,9 @@ def draw(
       level: the hand's, in the place of a random one in training and of the steady one else.
 
     Returns:
-      What `to_vocabulary` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`, `sketch`,
-      `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `z` [Z] float32, uniform
-      in [-1,1]; `seed` [2] int32.
+      What `vocabulary.to_tensors` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`,
+      `sketch`, `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `z` [Z] float32,
+      uniform in [-1,1]; `seed` [2] int32.
 
     Raises:
       DataError: the shards lack a style or the regions that the experiment needs.
@@ -332,33 +333,6 @@ def draw(
         drawn["z"] = rng.uniform(-1.0, 1.0, config.model.latent).astype(np.float32)
     drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
     return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}
-
-
-def to_vocabulary(drawn: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
-    """What `draw` gives, alone or batched, as the vocabulary's dict: float32, `regions` [...,1] and `seed` int32, `z`
-    as it is. `color` needs `painted`, and `noise` needs `mask`."""
-
-    def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
-        return tf.cast(drawn[key], dtype)[..., None]
-
-    def levels(key: str) -> tf.Tensor:
-        return tf.cast(drawn[key], tf.float32) / 127.5 - 1.0
-
-    example: dict[str, tf.Tensor] = {}
-    for key in drawn:
-        if key in ("image", "style"):
-            example[key] = levels(key)
-        elif key == "color":
-            example[key] = levels(key) * plane("painted")
-        elif key == "noise":
-            example[key] = plane(key) * plane("mask")
-        elif key == "regions":
-            example[key] = plane(key, tf.int32)
-        elif key in ("seed", "z"):
-            example[key] = tf.convert_to_tensor(drawn[key])
-        elif key != "painted":
-            example[key] = plane(key)
-    return example
 
 
 @functools.lru_cache(maxsize=2)
@@ -550,7 +524,7 @@ def batches(
     else:
         examples = stream(first, 1).map(lambda _, drawn: drawn)
     # float32 only now: what is batched, and what workers send, is a quarter of that.
-    return examples.batch(share, drop_remainder=True).map(to_vocabulary).prefetch(4)
+    return examples.batch(share, drop_remainder=True).map(to_tensors).prefetch(4)
 
 
 def _centered(picture: Picture, side: int) -> Picture:
@@ -574,17 +548,7 @@ def fixed_batch(
     for n in numbers:
         rng = np.random.default_rng([config.seed, 2, n])
         drawn.append(draw(_centered(shards[n], config.image_size), rng, config, training=False, level=level))
-    return to_vocabulary({key: np.stack([example[key] for example in drawn]) for key in drawn[0]})
-
-
-def to_uint8(image: tf.Tensor | np.ndarray) -> np.ndarray:
-    """[-1,1] -> uint8, rounded; the exact inverse of `x / 127.5 - 1`."""
-    return np.clip(np.rint((np.asarray(image, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
-
-
-def ink(lines: tf.Tensor | np.ndarray) -> np.ndarray:
-    """Lines in [0,1], 1 = stroke, of any shape -> black on white paper, uint8."""
-    return 255 - to_uint8(2.0 * np.asarray(lines) - 1.0)
+    return to_tensors({key: np.stack([example[key] for example in drawn]) for key in drawn[0]})
 
 
 def rows_of(batch: dict[str, tf.Tensor], *extra: np.ndarray) -> list[list[np.ndarray]]:

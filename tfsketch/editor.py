@@ -42,13 +42,14 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, data, faces, framing, images, projection, zoo
+from tfsketch import backends, faces, framing, images, projection, zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.models import cali_sketch, face_parser
 from tfsketch.models.sc_fegan import Generator
 from tfsketch.region_inference import RegionInference
+from tfsketch.vocabulary import resize, to_tensors, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """What `Editor.draw` tries."""
@@ -299,12 +300,12 @@ class Editor:
         else:
             image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
             size = images.cut_square(image).shape[:2]
-            known = data.to_vocabulary({"image": images.center_square(image, side)[None]})
+            known = to_tensors({"image": images.center_square(image, side)[None]})
         found = projection.project(self._model, **known, restarts=results, seed=int(seed), steps=steps)
         drawings = []
         for lines, photograph, loss in zip(_finite(found.sketch[0]), _finite(found.image[0]), found.loss[0]):
-            lines = (framing.resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
-            drawings.append(Drawing(lines, framing.resize(data.to_uint8(photograph)[sheet], size), float(loss)))
+            lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
+            drawings.append(Drawing(lines, resize(to_uint8(photograph)[sheet], size), float(loss)))
         return drawings
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
@@ -330,12 +331,12 @@ class Editor:
         seen = np.zeros((len(fills), self._side, self._side), np.uint8)
         for square, sheet in zip(seen, sheets):
             square[sheet] = framing.resize_sketch(sketch, square[sheet].shape)
-        outputs = self._model(data.to_vocabulary({"sketch": seen}))
-        refined, image = _finite(outputs["refined"])[..., 0], data.to_uint8(_finite(outputs["image"]))
+        outputs = self._model(to_tensors({"sketch": seen}))
+        refined, image = _finite(outputs["refined"])[..., 0], to_uint8(_finite(outputs["image"]))
         best = self._surest_face(image) if len(fills) > 1 else 0
         kept = sketches.drop_short(refined[best] >= cali_sketch.LINE, cali_sketch.SPECK)
-        lines = framing.resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
-        return Drawing(lines.astype(np.uint8), framing.resize(image[best][sheets[best]], size))
+        lines = resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
+        return Drawing(lines.astype(np.uint8), resize(image[best][sheets[best]], size))
 
     def _face_parser(self) -> tf.keras.Model:
         if self._parser is None:
@@ -385,13 +386,13 @@ class Editor:
         view = self._view(image, mask)
         work, square = view.work, view.square
         drawn = self._run(
-            framing.resize(image[square], work),
+            resize(image[square], work),
             framing.resize_mask(mask[square], work),
             framing.resize_sketch(sketch[square], work),
             np.zeros((*work, 4), np.uint8) if color is None else framing.resize_color(color[square], work),
             int(seed),
         )
-        return self._pasted(image, framing.resize(drawn, view.part)[view.inner], mask, view)
+        return self._pasted(image, resize(drawn, view.part)[view.inner], mask, view)
 
     def restyle(
         self,
@@ -476,7 +477,7 @@ class Editor:
         side, size = parser.experiment.image_size, image.shape[:2]
         work = tuple(max(1, round(length * side / max(size))) for length in size)
         # Padded to a square, or a face would be squeezed.
-        seen, inner = framing.padded(framing.resize(image, work), side)
+        seen, inner = framing.padded(resize(image, work), side)
         shares = face_parser.shares(parser, seen[None])[0][inner]
         rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
         # The lead is resized, not a mask: outlines stay smooth.
@@ -507,11 +508,11 @@ class Editor:
         whole = mask is None
         mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
         view = self._view(image, mask)
-        seen, inner = framing.padded(framing.resize(image[view.square], view.work), self._side)
+        seen, inner = framing.padded(resize(image[view.square], view.work), self._side)
         layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}
         if not whole:
             layers["mask"] = framing.padded(framing.resize_mask(mask[view.square], view.work), self._side)[0]
-        batch = data.to_vocabulary({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
+        batch = to_tensors({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
 
         own, path = self._model.encode(batch["image"])[1], self._model.encode(batch["style"])[1]
         path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
@@ -528,7 +529,7 @@ class Editor:
                 within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
                 drawn = self._changed(image, framing.lines_of(change, seen[inner], within), view)
             else:
-                drawn = framing.resize(data.to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
+                drawn = resize(to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
             results.append(self._pasted(image, drawn, mask, view, soft))
         return results
 
@@ -538,15 +539,15 @@ class Editor:
         contours (the guided filter, as `framing.lines_of` has it), so that it sets in at once where the mask ends at a
         contour, and over some working pixels where it ends in a plain area. And `framing.middle`, enlarged: the least,
         but for the usual feather, so that the middle of a thin mask is restyled too."""
-        share = framing.resize(mask[view.square].astype(np.float32), view.work)
+        share = resize(mask[view.square].astype(np.float32), view.work)
         lines = framing.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
-        slope, offset = (framing.resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
+        slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
         weight = slope * framing.luma(image[view.window])
         weight += offset
         # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
         np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
         middle = framing.middle(framing.resize_mask(mask[view.square], view.work))
-        return np.stack([weight, np.clip(framing.resize(middle, view.part)[view.inner], 0.0, 1.0)])
+        return np.stack([weight, np.clip(resize(middle, view.part)[view.inner], 0.0, 1.0)])
 
     @staticmethod
     def _changed(image: np.ndarray, lines: np.ndarray, view: framing.View) -> np.ndarray:
@@ -554,7 +555,7 @@ class Editor:
         under = image[view.window]
         luma, drawn = framing.luma(under), np.empty_like(under)
         for channel in range(3):  # one at a time: a large photograph's box is a hundred megabytes each
-            slope, offset = (framing.resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
+            slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
             levels = under[..., channel] + (slope * luma + offset)
             drawn[..., channel] = np.clip(np.rint(levels), 0, 255)
         return drawn
@@ -599,8 +600,8 @@ class Editor:
             "painted": color[..., 3],
             "noise": noise,
         }
-        batch = data.to_vocabulary({key: layer[None] for key, layer in layers.items()})
-        return data.to_uint8(_finite(self._network(batch)["image"])[0][inner])
+        batch = to_tensors({key: layer[None] for key, layer in layers.items()})
+        return to_uint8(_finite(self._network(batch)["image"])[0][inner])
 
     def _faded(
         self,

@@ -39,6 +39,8 @@ import cv2
 import numpy as np
 from skimage.morphology import skeletonize
 
+from tfsketch.vocabulary import resize
+
 PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
 CONTEXT = 2.5
@@ -124,14 +126,6 @@ def box_of(layer: np.ndarray) -> tuple[int, int, int, int]:
     """(top, left, height, width) of what is not 0 in [H,W]."""
     rows, columns = np.flatnonzero(layer.any(axis=1)), np.flatnonzero(layer.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
-
-
-def resize(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A [H,W] or [H,W,C] layer at a size that is larger, or smaller, both ways: the filter of pictures and masks."""
-    if layer.shape[:2] == size:
-        return layer
-    shrinks = layer.shape[0] > size[0] or layer.shape[1] > size[1]
-    return cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfsketch.errors import ImageError
+from tfsketch.vocabulary import resize
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
@@ -317,12 +318,8 @@ def cut_square(image: np.ndarray) -> np.ndarray:
 
 
 def center_square(image: np.ndarray, side: int) -> np.ndarray:
-    """The central square of a picture, resized to `side` (by area averaging when it shrinks)."""
-    square = cut_square(image)
-    edge = len(square)
-    if edge == side:
-        return np.ascontiguousarray(square)
-    return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if edge > side else cv2.INTER_CUBIC)
+    """The central square of a picture at `side`; see `vocabulary.resize`."""
+    return np.ascontiguousarray(resize(cut_square(image), (side, side)))
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), pad: int = 2) -> np.ndarray:

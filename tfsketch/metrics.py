@@ -39,6 +39,7 @@ from skimage.metrics import structural_similarity
 
 from tfsketch.errors import ImageError, WeightsError
 from tfsketch.nn import torch_weights
+from tfsketch.vocabulary import to_unit
 
 NAMES = {
     "l1_hole": "lower",
@@ -297,7 +298,7 @@ def embed(pictures: np.ndarray) -> np.ndarray:
     Raises:
       WeightsError: the package with the weights is not installed.
     """
-    return _st_lpips().embed(tf.cast(pictures, tf.float32) / 127.5 - 1.0).numpy().astype(np.float64)
+    return _st_lpips().embed(to_unit(pictures)).numpy().astype(np.float64)
 
 
 def feature_distance(real: np.ndarray, made: np.ndarray) -> float:
@@ -346,7 +347,7 @@ def st_lpips(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> tuple[n
             f"{truth.shape} and {output.shape}"
         )
     inside = [_inside(m, t) for m, t in zip(mask, truth)]
-    first, second = (tf.cast(x, tf.float32) / 127.5 - 1.0 for x in (truth, output))
+    first, second = (to_unit(x) for x in (truth, output))
     distance, maps = (x.numpy() for x in _st_lpips()(first, second))
     return distance, np.array([m[i].mean() for m, i in zip(maps, inside)])
 

@@ -36,7 +36,8 @@ from typing import Any, Union
 
 import tensorflow as tf
 
-from tfsketch.models.sc_fegan import Generator, composite
+from tfsketch.models.sc_fegan import Generator
+from tfsketch.vocabulary import composite
 
 WORTHWHILE = 0.8
 """Share of the whole arithmetic up to which a part is computed by windows."""

@@ -46,6 +46,7 @@ from tfsketch.config import (
 )
 from tfsketch.errors import ConfigError
 from tfsketch.features import Vgg16, hed_weights_path
+from tfsketch.vocabulary import to_unit
 
 STYLES = SKETCH_STYLES
 # HED's inputs are padded by reflection, so that the border of the picture does not become an edge. A multiple of 16,
@@ -454,7 +455,7 @@ class Sketcher:
         height, width = images.shape[1:3]
         equalized = np.stack([equalize(image, config.clahe) for image in images])
         scale = max(1.0, config.min_side / min(height, width))
-        x = tf.cast(equalized, tf.float32) / 127.5 - 1.0
+        x = to_unit(equalized)
         if scale > 1.0:
             x = tf.image.resize(x, [round(height * scale), round(width * scale)], method="bicubic")
         fused, sides = self._hed(x)

@@ -44,6 +44,7 @@ from tfsketch.errors import DataError
 from tfsketch.evaluation import drawing
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.framing import PEN
+from tfsketch.vocabulary import ink, to_uint8
 
 PROTOCOL = "sketch_completion"
 LEVELS = (0.0, 0.3, 0.6)
@@ -174,7 +175,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     for sketch, name, how in tqdm(searches, unit="searches"):
         known = drawn[sketch][..., None].astype(np.float32)
         found[name, sketch] = projection.project(model, known, searched=searched, **how)
-        made[f"{name}, {sketch}"] = data.to_uint8(found[name, sketch].image[:, 0])
+        made[f"{name}, {sketch}"] = to_uint8(found[name, sketch].image[:, 0])
         rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], found[name, sketch]))
     for name, editor in _direct(side) if face else ():
         for sketch, lines in tqdm(drawn.items(), desc=name, unit="sketches"):
@@ -186,8 +187,8 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     titles = [*drawn, "lines", *heads, "truth"]
     sheet = []
     for i in sorted(sheet_numbers(len(truth))):
-        lines = [np.repeat(data.ink(d[i])[..., None], 3, axis=-1) for d in drawn.values()]
-        own = np.repeat(data.ink(found["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
+        lines = [np.repeat(ink(d[i])[..., None], 3, axis=-1) for d in drawn.values()]
+        own = np.repeat(ink(found["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
         sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
     starts = found["contextual_gan", "xdog"], found["random start", "xdog"]
     ends = [one.contextual[:, 0] for one in starts]

@@ -30,6 +30,7 @@ from tfsketch.conditions import sketches
 from tfsketch.config import CannyConfig, Config, DataConfig, HandConfig, SketchConfig
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.models import cali_sketch, face_parser
+from tfsketch.vocabulary import ink, to_uint8
 
 PROTOCOL = "poor_sketches"
 LEVELS = (0.3, 0.6, 0.9)
@@ -115,7 +116,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         features["truth"].append(metrics.embed(photographs))
         made = {}
         for name, drawing in drawings.items():
-            made[name] = data.to_uint8(model.isn({"refined": tf.constant(drawing[..., None])})["image"])
+            made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None])})["image"])
             everywhere = np.ones_like(true)
             if drawing is not true:  # they are what lines are measured against
                 lines = [lines_of(one) for one in drawing]
@@ -126,7 +127,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         for i, n in enumerate(numbers):
             if n in shown:
                 row = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
-                sheet.append([*row, data.ink(true[i]), made["true lines"][i], photographs[i]])
+                sheet.append([*row, ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
     for name in names:
@@ -140,7 +141,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
 
 
 def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: float, number: int) -> list[np.ndarray]:
-    sketch, refined = (data.ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
+    sketch, refined = (ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
     return [sketch, refined, made[f"refined {level}"][number]]
 
 

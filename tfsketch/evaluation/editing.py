@@ -27,6 +27,7 @@ from tfsketch import data, metrics
 from tfsketch.conditions import colors, sketches
 from tfsketch.config import ColorConfig, Config, DataConfig, MaskConfig, SketchConfig, StrokeConfig
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
+from tfsketch.vocabulary import to_uint8
 
 PROTOCOL = "free_form_10_40"
 BASELINES = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
@@ -105,11 +106,11 @@ def _batches(
 
 def _outputs(model: tf.keras.Model, batch: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
     """Every method's pictures of a batch, [B,H,W,3] uint8."""
-    image, mask = data.to_uint8(batch["image"]), batch["mask"].numpy()[..., 0]
+    image, mask = to_uint8(batch["image"]), batch["mask"].numpy()[..., 0]
     outputs = {method: np.stack([inpaint(i, m, method) for i, m in zip(image, mask)]) for method in BASELINES}
     for method, blanked in BLANKED.items():
         inputs = {key: tf.zeros_like(value) if key in blanked else value for key, value in batch.items()}
-        outputs[method] = data.to_uint8(model(inputs, training=False)["image"])
+        outputs[method] = to_uint8(model(inputs, training=False)["image"])
     return outputs
 
 
@@ -134,10 +135,10 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         for numbers, batch in _batches(shards, config, sketcher, count):
             outputs = _outputs(model, batch)
             given = {
-                "truth": data.to_uint8(batch["image"]),
+                "truth": to_uint8(batch["image"]),
                 "mask": batch["mask"].numpy()[..., 0],
                 "sketch": batch["sketch"].numpy()[..., 0],
-                "color": data.to_uint8(batch["color"]),
+                "color": to_uint8(batch["color"]),
                 "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
             }
             for method, pictures in outputs.items():

@@ -43,6 +43,7 @@ from tfsketch.errors import DataError
 from tfsketch.evaluation import editing, parsing
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.models import face_parser
+from tfsketch.vocabulary import to_uint8, to_unit
 
 PROTOCOL = "region_swaps"
 REGIONS = ("hair", "lips", "skin", "background")
@@ -166,7 +167,7 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
     shown = sheet_numbers(count)
 
     def levels(pictures: np.ndarray) -> tf.Tensor:
-        return tf.cast(pictures, tf.float32) / 127.5 - 1.0
+        return to_unit(pictures)
 
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         numbers = list(range(start, min(start + _BATCH, count)))
@@ -175,10 +176,10 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         batch = {"image": levels(content), "style": levels(style)}
         parsed, of_style = face_parser.parse(parser, content), face_parser.parse(parser, style)
         drawn = {
-            "reconstruction": data.to_uint8(model({**batch, "style": batch["image"]})["raw"]),
-            "swap": data.to_uint8(model(batch)["raw"]),
+            "reconstruction": to_uint8(model({**batch, "style": batch["image"]})["raw"]),
+            "swap": to_uint8(model(batch)["raw"]),
         }
-        theirs_own = data.to_uint8(model({**batch, "image": batch["style"]})["raw"])
+        theirs_own = to_uint8(model({**batch, "image": batch["style"]})["raw"])
         # Features of: the photographs, and the model's reconstructions of them, as (content, style).
         pairs = [[vgg(levels(x), LAYERS) for x in (content, style)]]
         pairs += [[vgg(levels(x), LAYERS) for x in (drawn["reconstruction"], theirs_own)]]
@@ -214,8 +215,8 @@ def measure(model: tf.keras.Model, shards: data.Shards, side: int, count: int) -
         theirs = _masks(of_style, numbers)
         for name, mask in _masks(parsed, numbers).items():
             edited = model({**batch, "mask": tf.cast(mask[..., None], tf.float32)})
-            raw = data.to_uint8(edited["raw"])
-            for row, picture in zip(rows, data.to_uint8(edited["image"])):
+            raw = to_uint8(edited["raw"])
+            for row, picture in zip(rows, to_uint8(edited["image"])):
                 row.append(picture)
             share = np.minimum(mask.mean(axis=(1, 2)), theirs[name].mean(axis=(1, 2)))
             counts = (share >= LEAST) & (mask.mean(axis=(1, 2)) < 1)  # else nothing is outside

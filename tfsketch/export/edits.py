@@ -20,6 +20,7 @@ from tfsketch import config as config_lib
 from tfsketch import data, images
 from tfsketch.conditions import colors, sketches
 from tfsketch.errors import DataError
+from tfsketch.vocabulary import to_tensors
 
 COUNT = 20
 """Edits that an export is measured with."""
@@ -67,7 +68,7 @@ def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndar
         sketch=config_lib.SketchConfig(style="canny"),
     )
     if "regions" in data.CONDITIONS[config.system]:  # what it is to find; its system draws nothing that it takes
-        return {"image": data.to_vocabulary({"image": pictures})["image"].numpy()}
+        return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawn = sketches.Sketcher(config.sketch)(pictures)
     prepared = {
         n: data.Picture(str(n), picture, {"canny": lines}, colors.color_map(picture, config.color))

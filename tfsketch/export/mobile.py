@@ -36,10 +36,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import images, layers, models, zoo
+from tfsketch import images, layers, zoo
 from tfsketch.backends import METADATA, SIGNATURE, interpreters
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model
+from tfsketch.vocabulary import shapes
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 LIMITS = {"float32": 1e-4, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
@@ -107,7 +108,7 @@ class Edit(tf.Module):
             made = model(inputs)
             return {key: made[key] for key in OUTPUTS[system]}
 
-        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in models.shapes(model, side).items()}
+        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, side).items()}
         with layers.delegable():
             self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list(self.graph.variables)

@@ -174,7 +174,7 @@ def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Ten
 
 
 def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
-    """`framing.resize` (and, with `how`, `framing.mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
+    """`vocabulary.resize` (and, with `how`, `framing.mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
 
     Args:
       layer: the layer.

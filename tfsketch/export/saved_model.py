@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import tfsketch
 from tfsketch import backends, images, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
+from tfsketch.version import __version__
 
 MAX_DIFFERENCE = 1e-5
 """Largest difference between a network called here and the signatures `tensors` and `edit` of its SavedModel, on real
@@ -109,7 +109,7 @@ def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapp
         "system": model.experiment.system,
         "image_size": model.experiment.image_size,
         "weights_sha256": origin["weights_sha256"],
-        "tfsketch": tfsketch.__version__,
+        "tfsketch": __version__,
         "tensorflow": tf.__version__,
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "signatures": {

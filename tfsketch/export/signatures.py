@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, editor, framing, models, projection, region_inference, zoo
+from tfsketch import backends, editor, framing, projection, region_inference, zoo
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.export import pictures
 from tfsketch.models import cali_sketch
+from tfsketch.vocabulary import CHANNELS, to_unit
 
 CANDIDATES = 30
 """Vectors from which the search of a Contextual GAN starts with the best: as many as in `projection.project`."""
@@ -75,15 +76,10 @@ _PICTURE = tf.TensorSpec([None], tf.string)
 
 
 def _levels(image: tf.Tensor) -> tf.Tensor:
-    """[-1,1] -> whole levels of 0 to 255, float32: `data.to_uint8`."""
+    """[-1,1] -> whole levels of 0 to 255, float32: `vocabulary.to_uint8`."""
     finite = tf.reduce_all(tf.math.is_finite(image))
     image = pictures.require(finite, image, "expected a model that draws finite values, found NaN or infinity")
     return pictures.rounded((image + 1.0) * 127.5)
-
-
-def _unit(levels: tf.Tensor) -> tf.Tensor:
-    """Levels of 0 to 255 -> [-1,1]."""
-    return levels / 127.5 - 1.0
 
 
 def _png(levels: tf.Tensor) -> tf.Tensor:
@@ -99,7 +95,7 @@ def _tensors(model: tf.keras.Model) -> Signature:
     """The network itself."""
 
     def spec(key: str) -> tf.TensorSpec:
-        return tf.TensorSpec([None, model.latent] if key == "z" else [None, None, None, models.VOCABULARY[key]])
+        return tf.TensorSpec([None, model.latent] if key == "z" else [None, None, None, CHANNELS[key]])
 
     return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
 
@@ -156,10 +152,10 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         layers = pictures.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
         levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
         return {
-            "image": _unit(levels),
+            "image": to_unit(levels),
             "mask": erased,
             "sketch": lines,
-            "color": _unit(paint) * alpha,
+            "color": to_unit(paint) * alpha,
             "noise": noise * erased,
         }
 
@@ -171,7 +167,7 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         )
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
-        layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
+        layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
         seen = _each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
         drawn = _levels(region_inference.edited(model, seen))
         return {"image_bytes": _each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
@@ -236,7 +232,7 @@ def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
 
 def _for_parser(levels: tf.Tensor, side: int) -> tf.Tensor:
     """A photograph [H,W,3] as `face_parser.shares` shows it to the network: [side,side,3] in [-1,1]."""
-    return tf.ensure_shape(_unit(pictures.rounded(pictures.fit(levels, side))), [side, side, 3])
+    return tf.ensure_shape(to_unit(pictures.rounded(pictures.fit(levels, side))), [side, side, 3])
 
 
 def drawing(model: tf.keras.Model) -> dict[str, Signature]:
@@ -360,7 +356,7 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
         seen = tf.concat([square.shrunk(image), square.shrunk_mask()[..., None]], axis=-1)
         levels, wanted = tf.split(pictures.pad(seen, side), [3, 1], axis=-1)
         style = tf.cast(pictures.decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
-        return {"image": _unit(levels), "style": _unit(pictures.center_square(style, side)), "mask": wanted}
+        return {"image": to_unit(levels), "style": to_unit(pictures.center_square(style, side)), "mask": wanted}
 
     def change_of(seen: Outputs, whole: tf.Tensor) -> tf.Tensor:
         """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
@@ -391,13 +387,13 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
         return tf.io.encode_png(square.pasted(image, drawn, square.softened(image)))
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
-        layers = {key: tf.TensorSpec([side, side, models.VOCABULARY[key]]) for key in model.takes}
+        layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
         seen = _each(before, image_bytes, style_bytes, mask_bytes, gives=layers)
         change = change_of(seen, tf.strings.length(mask_bytes) == 0)
         return {"image_bytes": _each(after, image_bytes, mask_bytes, change, gives=tf.TensorSpec([], tf.string))}
 
     inputs = dict.fromkeys(("image_bytes", "style_bytes", "mask_bytes"), _PICTURE)
-    static = {key: tf.TensorSpec([None, side, side, models.VOCABULARY[key]]) for key in model.takes}
+    static = {key: tf.TensorSpec([None, side, side, CHANNELS[key]]) for key in model.takes}
     return {
         "serving_default": Signature(restyle, inputs),
         backends.TENSORS: dataclasses.replace(_tensors(model), inputs=static),

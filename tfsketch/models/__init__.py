@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.models import cali_sketch, contextual_gan, face_parser, region_edit, sc_fegan
+from tfsketch.vocabulary import shapes
 
 EXPORTED = {
     "sc_fegan": sc_fegan.Generator,
@@ -16,14 +17,6 @@ EXPORTED = {
 }
 """System -> class of the network that users run; built from the section `model`, vocabulary dict in and out. Its
 `takes` names what it looks at of the vocabulary."""
-
-VOCABULARY = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
-"""What a network may be handed as pictures, and their channels."""
-
-
-def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
-    return {key: [1, model.latent] if key == "z" else [1, side, side, VOCABULARY[key]] for key in model.takes}
 
 
 def build(config: Config) -> tf.keras.Model:

@@ -21,7 +21,6 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from tfsketch.config import CaliSketchConfig, TranslatorConfig
-from tfsketch.errors import ImageError
 from tfsketch.layers import (
     Conv2D,
     Conv2DTranspose,
@@ -30,6 +29,7 @@ from tfsketch.layers import (
     SpectralConv2DTranspose,
     instance_norm,
 )
+from tfsketch.vocabulary import check_sides
 
 LINE = 0.25
 """Where `refined` is at least this, there is a line. SCN doubts: on faces of its training, the lines from here on are
@@ -134,12 +134,7 @@ class Translator(tf.keras.Model):
         Raises:
           ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
         """
-        for side in x.shape[1:3]:
-            if side is not None and (side % self.stride or side < self.smallest):
-                raise ImageError(
-                    f"expected a height and width that are multiples of {self.stride} and at least {self.smallest}, "
-                    f"found {x.shape[1]} x {x.shape[2]}"
-                )
+        check_sides(x.shape, self.stride, self.smallest)
         x = tf.cast(x, self.compute_dtype)
         x = tf.nn.relu(self.stem(_reflect(x, 3), training=training))
         passed = []

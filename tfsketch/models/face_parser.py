@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.config import FaceParserConfig
-from tfsketch.errors import ImageError
 from tfsketch.layers import Conv2D, InstanceNorm
+from tfsketch.vocabulary import check_sides, to_unit
 
 
 def _conv(filters: int, kernel: int, strides: int, name: str) -> tf.keras.layers.Layer:
@@ -73,11 +73,7 @@ class FaceParser(tf.keras.Model):
           ImageError: H or W is known and is not a multiple of 2 ** stages.
         """
         image = inputs["image"]
-        height, width = image.shape[1:3]
-        if (height or 0) % self.stride or (width or 0) % self.stride:
-            raise ImageError(
-                f"expected a height and width that are multiples of {self.stride}, found {height} x {width}"
-            )
+        check_sides(image.shape, self.stride)
         x = tf.nn.relu(self.stem_norm(self.stem(image)))
         skips = []
         for block in self.encoder:
@@ -109,7 +105,7 @@ def shares(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     side = model.experiment.image_size
     shrinks = min(images.shape[1:3]) > side
     small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC) for i in images]
-    return model({"image": tf.cast(np.stack(small), tf.float32) / 127.5 - 1.0})["probabilities"].numpy()
+    return model({"image": to_unit(np.stack(small))})["probabilities"].numpy()
 
 
 def parse(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:

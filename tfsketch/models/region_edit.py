@@ -45,8 +45,8 @@ from tfsketch.config import (
     RegionGeneratorConfig,
     ResidualDiscriminatorConfig,
 )
-from tfsketch.errors import ImageError
 from tfsketch.layers import EqualizedConv2D, EqualizedDense, blur, double, instance_norm, modulate, weighted
+from tfsketch.vocabulary import check_sides
 
 _HALF = math.sqrt(0.5)
 """What the sum of a residual block's two ways is divided by, put into their kernels."""
@@ -253,21 +253,13 @@ class RegionEdit(tf.keras.Model):
         self.encoder = Encoder(config.encoder)
         self.generator = Generator(config.generator, config.encoder.structure)
 
-    def _check(self, image: tf.Tensor) -> None:
-        for side in image.shape[1:3]:
-            if side is not None and (side % self.stride or side < self.smallest):
-                raise ImageError(
-                    f"expected a height and width that are multiples of {self.stride} and at least {self.smallest}, "
-                    f"found {image.shape[1]} x {image.shape[2]}"
-                )
-
     def encode(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Photograph [B,H,W,3] in [-1,1] -> (structure code [B,h,w,c], style code [B,S]), float32, of unit length.
 
         Raises:
           ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
         """
-        self._check(image)
+        check_sides(image.shape, self.stride, self.smallest)
         return self.encoder(image)
 
     def decode(
@@ -324,7 +316,7 @@ class RegionEdit(tf.keras.Model):
         Raises:
           ImageError: as `encode`.
         """
-        self._check(image)
+        check_sides(image.shape, self.stride, self.smallest)
         features = self.encoder.features(image)
         if mask is None:
             return self.decode(self.encoder.structure(self.encoder.content(features)), inside)

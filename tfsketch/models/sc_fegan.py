@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tfsketch.config import ScFeganConfig
-from tfsketch.errors import ImageError
 from tfsketch.layers import Conv2D, GatedConv2D, GatedDeconv2D
+from tfsketch.vocabulary import check_sides, composite
 
 PACKED_CHANNELS = 9
 """Incomplete RGB 3, sketch 1, colour 3, mask 1, noise 1: the released network's order."""
@@ -51,11 +51,6 @@ def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor
         ],
         axis=-1,
     )
-
-
-def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`raw` inside the mask and `image`, bit for bit, outside: a choice, not a sum, so that no rounding reaches it."""
-    return tf.where(mask > 0.5, raw, image)
 
 
 class Generator(tf.keras.Model):
@@ -114,11 +109,7 @@ class Generator(tf.keras.Model):
 
     def check_size(self, shape: tf.TensorShape) -> None:
         """Raises `ImageError` where a side of [B,H,W,C] is known and is no multiple of the stride."""
-        height, width = shape[1:3]
-        if (height or 0) % self.stride or (width or 0) % self.stride:
-            raise ImageError(
-                f"expected a height and width that are multiples of {self.stride}, found {height} x {width}"
-            )
+        check_sides(shape, self.stride)
 
     def pack(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """`pack` with this network's empty colour."""

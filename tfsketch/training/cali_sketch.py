@@ -25,12 +25,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import data, losses, models
+from tfsketch import losses, models
 from tfsketch.config import CaliSketchLossConfig, Config
 from tfsketch.errors import ConfigError
 from tfsketch.features import Vgg16
 from tfsketch.models.discriminators import FeatureDiscriminator
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.vocabulary import ink, to_uint8
 
 _SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_cross_entropy", "chamfer", "stroke_density")
 _FEATURE_TERMS = ("perceptual", "normalized_perceptual", "style")
@@ -186,6 +187,6 @@ class CaliSketchTask(Task):
         return logged
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        columns = [data.ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self._lines(batch))]
-        columns += [data.to_uint8(outputs["image"]), data.to_uint8(batch["image"])]
+        columns = [ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self._lines(batch))]
+        columns += [to_uint8(outputs["image"]), to_uint8(batch["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "refined", "true lines", "output", "truth"]

@@ -21,10 +21,11 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import data, losses, models
+from tfsketch import losses, models
 from tfsketch.config import Config, ContextualGanLossConfig
 from tfsketch.models.contextual_gan import join
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.vocabulary import ink, to_uint8
 
 
 def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
@@ -130,5 +131,5 @@ class ContextualGanTask(Task):
         """What the same vectors give every time, halves side by side, and for comparison a real pair."""
         columns = []
         for pair in (outputs, batch):
-            columns += [np.repeat(data.ink(pair["sketch"]), 3, axis=-1), data.to_uint8(pair["image"])]
+            columns += [np.repeat(ink(pair["sketch"]), 3, axis=-1), to_uint8(pair["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import data, losses, models
+from tfsketch import losses, models
 from tfsketch.conditions import regions
 from tfsketch.config import Config, FaceParserLossConfig
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.vocabulary import to_uint8
 
 
 class FaceParserTask(Task):
@@ -34,7 +35,7 @@ class FaceParserTask(Task):
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         rows = [
-            [data.to_uint8(image), regions.colored(found[..., 0].numpy()), regions.colored(truth[..., 0].numpy())]
+            [to_uint8(image), regions.colored(found[..., 0].numpy()), regions.colored(truth[..., 0].numpy())]
             for image, found, truth in zip(batch["image"], outputs["regions"], batch["regions"])
         ]
         return rows, ["image", "output", "truth"]

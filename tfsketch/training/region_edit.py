@@ -30,10 +30,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import data, losses, models
+from tfsketch import losses, models
 from tfsketch.config import Config, RegionEditLossConfig
 from tfsketch.models.region_edit import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.vocabulary import to_uint8
 
 
 def partners(count: tf.Tensor) -> tf.Tensor:
@@ -201,10 +202,10 @@ class RegionEditTask(Task):
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         columns = [
-            data.to_uint8(batch["image"]),
-            *(data.to_uint8(outputs[key]) for key in ("style", "reconstruction", "swap")),
+            to_uint8(batch["image"]),
+            *(to_uint8(outputs[key]) for key in ("style", "reconstruction", "swap")),
             (batch["mask"].numpy()[..., 0] * 255).astype(np.uint8),
-            *(data.to_uint8(outputs[key]) for key in ("raw", "image")),
+            *(to_uint8(outputs[key]) for key in ("raw", "image")),
         ]
         titles = ["content", "style", "reconstr.", "swap", "mask", "raw", "region"]
         return [list(row) for row in zip(*columns)], titles

@@ -15,11 +15,11 @@ from typing import Any
 
 import tensorflow as tf
 
-import tfsketch
 from tfsketch import config as config_lib
 from tfsketch import images
 from tfsketch.config import Config
 from tfsketch.errors import TrainingError
+from tfsketch.version import __version__
 
 
 def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
@@ -60,7 +60,7 @@ class RunFolder:
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "step": step,
             "command": sys.argv,
-            "tfsketch": tfsketch.__version__,
+            "tfsketch": __version__,
             "tensorflow": tf.__version__,
             "replicas": replicas,
             "devices": [d.name for d in tf.config.list_logical_devices()],
@@ -93,7 +93,7 @@ class RunFolder:
         """
         last = json.loads((self._path / "runs.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         return (
-            f"# {self._config.system}\n\nTrained by tfsketch {tfsketch.__version__} (TensorFlow {tf.__version__}): "
+            f"# {self._config.system}\n\nTrained by tfsketch {__version__} (TensorFlow {tf.__version__}): "
             f"{done}, {hours:.2f} hours, {pictures} pictures from `{self._config.data.train}`, "
             f"{last['replicas']} replica(s).\n\n    {' '.join(last['command'])}\n\n"
             "Effective configuration: `config.yaml`. Losses: `metrics.jsonl`.\n"

@@ -31,6 +31,7 @@ from tfsketch import data, images, layers, models, zoo
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.training import run_folder
+from tfsketch.vocabulary import shapes, to_uint8
 
 Batch = dict[str, tf.Tensor]
 Terms = dict[str, tf.Tensor]
@@ -83,7 +84,7 @@ class Task(abc.ABC):
           batch: the examples, whole.
           outputs: of `draw`.
         """
-        return data.rows_of(batch, data.to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
+        return data.rows_of(batch, to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
 
 
 def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: float) -> float:
@@ -469,7 +470,7 @@ def gflops(config: Config) -> float:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model, side = models.build(config), config.image_size
-    spec = {key: tf.TensorSpec(shape) for key, shape in models.shapes(model, side).items()}
+    spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, side).items()}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
     options = (
         tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())

@@ -1,0 +1,112 @@
+"""What every part of the package speaks: a batch is a dict, and these are its keys, shapes and ranges.
+
+| key | shape | range | meaning |
+|---|---|---|---|
+| `image` | [B,H,W,3] float32 | [-1,1] RGB | the photograph |
+| `mask` | [B,H,W,1] float32 | {0,1} | 1 = regenerate this pixel |
+| `sketch` | [B,H,W,1] float32 | {0,1} | 1 = stroke |
+| `color` | [B,H,W,3] float32 | [-1,1] RGB | colour strokes; 0 where none |
+| `noise` | [B,H,W,1] float32 | N(0,1) | inside the mask |
+| `style` | [B,H,W,3] float32 | [-1,1] RGB | a photograph whose style is taken |
+| `refined` | [B,H,W,1] float32 | [0,1] | the lines as a model redrew them, 1 = stroke |
+| `regions` | [B,H,W,1] int32 | | indices into `conditions.regions.REGIONS` |
+| `z` | [B,Z] float32 | [-1,1] | where a search starts, or what a generator draws |
+| `seed` | [B,2] int32 | | of what is random within a training step |
+
+A network returns a dict too: `raw` (what it drew), `image` (composited: `raw` inside the mask, the input, bit for bit,
+outside), and extras of its own. On the side of files and users, pictures are uint8 RGB; `to_tensors` and `to_uint8` are
+the way there and back.
+
+Nothing of the package lies below this module but its errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.errors import ImageError
+
+CHANNELS = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
+"""What a network may be handed as pictures, and their channels."""
+
+
+def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
+    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
+    return {key: [1, model.latent] if key == "z" else [1, side, side, CHANNELS[key]] for key in model.takes}
+
+
+def check_sides(shape: tf.TensorShape, stride: int, smallest: int = 0) -> None:
+    """Checks the sides of [B,H,W,C] as far as they are known.
+
+    Raises:
+      ImageError: one is no multiple of `stride`, or below `smallest`.
+    """
+    height, width = shape[1:3]
+    if any(side is not None and (side % stride or side < smallest) for side in (height, width)):
+        least = f" and at least {smallest}" if smallest else ""
+        raise ImageError(f"expected a height and width that are multiples of {stride}{least}, found {height} x {width}")
+
+
+def to_unit(levels: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Levels of 0 to 255 -> [-1,1] float32."""
+    return tf.cast(levels, tf.float32) / 127.5 - 1.0
+
+
+def to_uint8(image: tf.Tensor | np.ndarray) -> np.ndarray:
+    """[-1,1] -> uint8, rounded; the exact inverse of `to_unit`."""
+    return np.clip(np.rint((np.asarray(image, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def to_tensors(layers: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
+    """Layers as arrays, of one example or a batch, as the vocabulary's dict.
+
+    Args:
+      layers: `image`, `style` and `color` [...,H,W,3] uint8; `painted`, which `color` needs, `mask`, `sketch` and other
+        maps of one channel [...,H,W]; `noise` [...,H,W] float32, which needs `mask`; `z` and `seed`.
+
+    Returns:
+      float32 tensors, `regions` [...,H,W,1] and `seed` int32, `z` as it is.
+    """
+
+    def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
+        return tf.cast(layers[key], dtype)[..., None]
+
+    example: dict[str, tf.Tensor] = {}
+    for key in layers:
+        if key in ("image", "style"):
+            example[key] = to_unit(layers[key])
+        elif key == "color":
+            example[key] = to_unit(layers[key]) * plane("painted")
+        elif key == "noise":
+            example[key] = plane(key) * plane("mask")
+        elif key == "regions":
+            example[key] = plane(key, tf.int32)
+        elif key in ("seed", "z"):
+            example[key] = tf.convert_to_tensor(layers[key])
+        elif key != "painted":
+            example[key] = plane(key)
+    return example
+
+
+def ink(lines: tf.Tensor | np.ndarray) -> np.ndarray:
+    """Lines in [0,1], 1 = stroke, of any shape -> black on white paper, uint8."""
+    return 255 - to_uint8(2.0 * np.asarray(lines) - 1.0)
+
+
+def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """`raw` inside the mask and `image`, bit for bit, outside: a choice, not a sum, so that no rounding reaches it."""
+    return tf.where(mask > 0.5, raw, image)
+
+
+def resize(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A [H,W] or [H,W,C] layer at a size that is larger, or smaller, both ways: the filter of pictures and masks.
+
+    Area averages where it shrinks, OpenCV's cubic kernel where it grows."""
+    if layer.shape[:2] == size:
+        return layer
+    shrinks = layer.shape[0] > size[0] or layer.shape[1] > size[1]
+    return cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
