@@ -29,7 +29,7 @@ _TITLE = "TensorFlow and the other external packages come from the environment (
 _TITLES = {"tfsketch": "The library.", "tools": "The binaries.", "tests": "The tests."}
 _EXTRA = {
     "tfsketch.batch": ['    data = ["demo.json"],'],
-    "tfsketch.studio": ['    data = ["demo.json"] + glob(["web/**"]),'],
+    "tfsketch.app.studio": ['    data = ["//tfsketch:demo.json"] + glob(["web/**"]),'],
     "tfsketch.zoo": [
         "    data = glob(",
         "        [",

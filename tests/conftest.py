@@ -20,7 +20,9 @@ import skimage.data
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import images, models, prepare, zoo
+from tfsketch import systems, zoo
+from tfsketch.data import prepare
+from tfsketch.images import files, sizes
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
@@ -114,7 +116,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("photographs")
     portrait = skimage.data.astronaut()
     for i, (top, left) in enumerate([(0, 130), (30, 160), (60, 100)]):
-        images.write_png(folder / f"{i}.png", images.center_square(portrait[top : top + 160, left : left + 160], 64))
+        files.write_png(folder / f"{i}.png", sizes.center_square(portrait[top : top + 160, left : left + 160], 64))
     return str(folder)
 
 
@@ -123,7 +125,7 @@ def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Shards of six pictures of 32 px."""
     root = tmp_path_factory.mktemp("pictures")
     for number, crop in enumerate(crops(6, 32)):
-        images.write_png(root / "photos" / f"{number}.png", crop)
+        files.write_png(root / "photos" / f"{number}.png", crop)
     output = root / "shards"
     prepare.prepare(
         [str(root / "photos")],
@@ -154,7 +156,7 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
     tf.keras.utils.set_random_seed(7)
-    model = models.build(EDITING)
+    model = systems.build(EDITING)
     arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
     folder = tmp_path_factory.mktemp("zoo") / "tiny"
     zoo.save_model(folder, EDITING, arrays, "# A card\n")
@@ -344,7 +346,7 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
     tf.keras.utils.set_random_seed(5)
     settings = config_lib.parse(RESTYLING, "tiny", LIGHT)
-    model = models.build(settings)
+    model = systems.build(settings)
     for variable in model.generator.trainable_variables:
         if "affine/kernel" in variable.name:
             variable.assign(variable * 3.0)

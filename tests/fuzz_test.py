@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app_test import STROKES, ask, model_dirs, serving  # noqa: F401  (model_dirs is a fixture)
-from tfsketch import batch, images, zoo
-from tfsketch import studio as studio_lib
+from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F401 (the last two are fixtures)
+from tfsketch import batch, zoo
+from tfsketch.app import studio as studio_lib
 from tfsketch.editor import Editor
 from tfsketch.errors import TfsketchError
+from tfsketch.images import files
 
 COUNT = int(os.environ.get("TFSKETCH_FUZZ", "60"))
 SLOW = 60.0
@@ -159,7 +160,7 @@ def test_files(editor, tmp_path):
     for number in range(COUNT):
         folder = tmp_path / str(number)
         folder.mkdir()
-        (folder / f"image{rng.choice(sorted(images.SUFFIXES))}").write_bytes(_file(rng))
+        (folder / f"image{rng.choice(sorted(files.SUFFIXES))}").write_bytes(_file(rng))
         given = {"image": str(next(folder.iterdir()))}
         for what in ("mask", "sketch", "color"):
             if rng.random() < (0.5 if what == "mask" else 0.2):
@@ -179,7 +180,7 @@ def test_files(editor, tmp_path):
         assert time.perf_counter() - started < SLOW
         written = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
         if outcome.error is None:
-            assert written == ["out.png"] and images.read_rgb(folder / "out.png").ndim == 3
+            assert written == ["out.png"] and files.read_rgb(folder / "out.png").ndim == 3
         else:
             _said(outcome.error)
             assert not written

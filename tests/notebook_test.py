@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from tfsketch import images
+from tfsketch.images import files
 
 NOTEBOOK = pathlib.Path(__file__).resolve().parents[1] / "docs" / "editor.ipynb"
 
@@ -19,7 +19,7 @@ def test_the_cells_run(tmp_path, monkeypatch):
     for number, cell in enumerate(cells):
         exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
     assert len(cells) == 5
-    written = images.read_rgb(tmp_path / "edited.png")
+    written = files.read_rgb(tmp_path / "edited.png")
     assert (
         (written == names["result"]).all()
         and names["changed"].any()

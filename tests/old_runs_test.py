@@ -16,8 +16,11 @@ import tensorflow as tf
 
 from tests.conftest import crops, logged, same_steps
 from tfsketch import config as config_lib
-from tfsketch import images, prepare, zoo
-from tfsketch.training import make_task, trainer
+from tfsketch import zoo
+from tfsketch.data import prepare
+from tfsketch.images import files
+from tfsketch.systems.tasks import make_task
+from tfsketch.training import trainer
 
 _RUNS = pathlib.Path(__file__).parent / "fixtures/runs.zip"
 SYSTEMS = ("sc_fegan", "face_parser", "cali_sketch", "contextual_gan", "region_edit")
@@ -34,8 +37,8 @@ def _shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.Path:
     """The shards that the runs were trained on, made anew."""
     labels = np.repeat(np.arange(16, dtype=np.uint8)[:, None] // 4, 16, axis=1)
     for number, crop in enumerate(crops(4, 16)):
-        images.write_png(folder / "photos" / f"{number}.png", crop)
-        images.write_png(folder / "labels" / f"{number}.png", labels)
+        files.write_png(folder / "photos" / f"{number}.png", crop)
+        files.write_png(folder / "labels" / f"{number}.png", labels)
     given = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
     prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **given)
     return folder / "shards"

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import StandIn
-from tests.export_test import EDITS, _encoded
-from tfsketch import images, models, serving, zoo
+from tests.export.saved_model_test import EDITS, _encoded
+from tfsketch import serving, systems, zoo
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, ServingError
 from tfsketch.export import saved_model
+from tfsketch.images import files
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "serving"
 
@@ -57,7 +58,7 @@ def test_mixed_sizes_travel_in_one_request(client):
     found = client.predict([_encoded(one) for one in EDITS])
     for (image, mask, *_), row in zip(EDITS, found):
         assert list(row) == ["image_bytes"] and row["image_bytes"].startswith(b"\x89PNG")
-        np.testing.assert_array_equal(images.read_rgb("found", row["image_bytes"])[mask == 0], image[mask == 0])
+        np.testing.assert_array_equal(files.read_rgb("found", row["image_bytes"])[mask == 0], image[mask == 0])
 
 
 def test_a_bad_request_names_its_field(client):
@@ -131,7 +132,7 @@ def test_the_servers_settings_name_the_shipped_models():
     text = (CONFIGS / "models.config").read_text()
     assert text.count("{") == text.count("}")
     names = re.findall(r'name: "(\w+)"', text)
-    assert set(zoo.SHIPPED) <= set(names) <= {*zoo.SHIPPED, *models.EXPORTED}
+    assert set(zoo.SHIPPED) <= set(names) <= {*zoo.SHIPPED, *systems.EXPORTED}
     assert [f"/models/{n}" for n in names] == re.findall(r'base_path: "(.*)"', text)
     config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
     from google.protobuf import text_format

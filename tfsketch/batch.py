@@ -17,11 +17,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from tfsketch import framing, images
 from tfsketch.conditions import regions
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.framing import arrays
+from tfsketch.images import files as files_lib
+from tfsketch.images import sheets, sizes
 
 STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
@@ -91,7 +93,7 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
         if not files:
             raise ImageError(f"expected strokes (.json) in {folder}, found none")
     else:
-        files = images.find_pictures(folder)
+        files = files_lib.find_pictures(folder)
     found: dict[str, list[pathlib.Path]] = {}
     for file in files:
         found.setdefault(str(file.relative_to(folder).with_suffix("")), []).append(file)
@@ -100,7 +102,7 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
 
 def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
     """Where the result of a single picture goes."""
-    if output.suffix.lower() in images.SUFFIXES and not output.is_dir():
+    if output.suffix.lower() in files_lib.SUFFIXES and not output.is_dir():
         if output.suffix.lower() != ".png":
             raise ImageError(f"output: expected a .png file or a folder, found {output}")
         return output
@@ -289,9 +291,9 @@ def find_jobs(
     return jobs, skipped
 
 
-def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], images.Metadata]:
+def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
     """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size."""
-    image, metadata = images.read_photograph(job.image)
+    image, metadata = files_lib.read_photograph(job.image)
     size = image.shape[:2]
     notes = list(job.notes)
     layers = {
@@ -300,9 +302,9 @@ def _layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, l
         "color": np.zeros((*size, 4), np.uint8),
     }
     for what, path, read in (
-        ("mask", job.mask, images.read_mask),
-        ("sketch", job.sketch, images.read_sketch),
-        ("color", job.color, lambda path: (images.read_color(path), [])),
+        ("mask", job.mask, files_lib.read_mask),
+        ("sketch", job.sketch, files_lib.read_sketch),
+        ("color", job.color, lambda path: (files_lib.read_color(path), [])),
     ):
         if path is None:
             continue
@@ -346,11 +348,11 @@ def _drawn(
     notes: list[str] = []
     given: dict[str, np.ndarray] = {}
     if job.image is None:
-        given["sketch"], notes = images.read_sketch(job.sketch)
+        given["sketch"], notes = files_lib.read_sketch(job.sketch)
         shown = [_black_on_white(given["sketch"])]
     else:
-        given["image"] = images.read_rgb(job.image)
-        shown = [images.cut_square(given["image"])]
+        given["image"] = files_lib.read_rgb(job.image)
+        shown = [sizes.cut_square(given["image"])]
         if shown[0].shape != given["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
@@ -369,27 +371,27 @@ def _drawn(
 
 def _restyled(
     editor: Editor, job: Job, detail: bool
-) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], images.Metadata]:
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], files_lib.Metadata]:
     """A restyled photograph, as `_drawn`, and its metadata: or a strip of steps, and an animation there and back."""
-    styles = [images.read_rgb(style) for style in job.styles]
+    styles = [files_lib.read_rgb(style) for style in job.styles]
     if job.mask or job.strokes:
         image, mask, _, _, notes, metadata = _layers(job)
     else:
-        (image, metadata), notes = images.read_photograph(job.image), list(job.notes)
+        (image, metadata), notes = files_lib.read_photograph(job.image), list(job.notes)
         try:
             mask = editor.region(image, job.region) if job.region else None
         except ImageError as error:
             raise ImageError(f"{job.image}: {error}") from error
     if job.results:
-        small = images.fit(image, STRIP_SIDE)
-        mask = None if mask is None else framing.resize_mask(mask, small.shape[:2])
+        small = sizes.fit(image, STRIP_SIDE)
+        mask = None if mask is None else arrays.resize_mask(mask, small.shape[:2])
         steps = editor.interpolate(small, styles, job.results, mask, detail)
-        animation = images.encode_gif([*steps, *steps[-2:0:-1]])
+        animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)
         return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, metadata
     result = editor.restyle(image, styles[0], mask, detail=detail)
     size = image.shape[1::-1]
-    shown = [image, cv2.resize(images.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
+    shown = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
     shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
     return [*shown, result], {job.output: result}, notes, metadata
 
@@ -428,12 +430,12 @@ def mixing_grid(
     if output.resolve() in {file.resolve() for files in sources for file in files}:
         raise ImageError(f"output: expected a place that overwrites no input, found {output}")
     rows, columns = map(len, sources)
-    most = int(images.MAX_PIXELS**0.5 / STRIP_SIDE) - 1
+    most = int(files_lib.MAX_PIXELS**0.5 / STRIP_SIDE) - 1
     if max(rows, columns) > most:
         raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
-    squares = [[images.cut_square(images.read_rgb(file)) for file in files] for files in sources]
+    squares = [[sizes.cut_square(files_lib.read_rgb(file)) for file in files] for files in sources]
     side = min(STRIP_SIDE, max(map(len, squares[0])))
-    contents, looks = ([images.center_square(square, side) for square in one] for one in squares)
+    contents, looks = ([sizes.center_square(square, side) for square in one] for one in squares)
     grid = [[np.full((side, side, 3), 255, np.uint8), *looks]]
     for file, content in zip(sources[0], contents):
         try:
@@ -441,7 +443,7 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    _write(output, images.contact_sheet(grid), images.Metadata().marked() if mark else None)
+    _write(output, sheets.contact_sheet(grid), files_lib.Metadata().marked() if mark else None)
     return rows, columns
 
 
@@ -449,12 +451,12 @@ def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:
     path = pathlib.Path(path)
     if not path.is_dir() and not path.is_file():
         raise ImageError(f"{what}: expected a picture or a folder of pictures, found nothing at {path}")
-    return images.find_pictures(path) if path.is_dir() else [path]
+    return files_lib.find_pictures(path) if path.is_dir() else [path]
 
 
-def _write(path: pathlib.Path, picture: np.ndarray | bytes, metadata: images.Metadata | None = None) -> None:
+def _write(path: pathlib.Path, picture: np.ndarray | bytes, metadata: files_lib.Metadata | None = None) -> None:
     try:
-        images.write_bytes(path, picture if isinstance(picture, bytes) else images.encode_png(picture, metadata))
+        files_lib.write_bytes(path, picture if isinstance(picture, bytes) else files_lib.encode_png(picture, metadata))
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
 
@@ -487,7 +489,7 @@ def edit_files(
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
-            metadata = images.Metadata()
+            metadata = files_lib.Metadata()
             if job.styles:
                 shown, files, notes, metadata = _restyled(editor, job, detail)
             elif job.results:
@@ -502,7 +504,7 @@ def edit_files(
             if concat and not (job.styles and job.results):  # a strip is side by side
                 files = {job.output: np.concatenate(shown, axis=1)}
             if mark:
-                metadata = metadata.marked(images.EDITED if job.styles or not job.results else images.MADE)
+                metadata = metadata.marked(files_lib.EDITED if job.styles or not job.results else files_lib.MADE)
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
                 _write(path, picture, metadata)
         except TfsketchError as error:
@@ -567,7 +569,7 @@ def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[
     result = editor.edit(image, drawn.mask, drawn.sketch, drawn.color, seed)
     shown = side_by_side(image, drawn.mask, drawn.sketch, drawn.color, result)
     names = ("input", "mask", "sketch", "color", "result")
-    pictures = {**dict(zip(names, shown)), "color": drawn.color, "sheet": images.contact_sheet([shown], names)}
+    pictures = {**dict(zip(names, shown)), "color": drawn.color, "sheet": sheets.contact_sheet([shown], names)}
     files = []
     for name, picture in pictures.items():
         files.append(pathlib.Path(folder) / f"{name}.png")

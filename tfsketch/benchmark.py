@@ -38,13 +38,19 @@ import skimage.data
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import data, images, losses, models, prepare, region_inference, studio, zoo
-from tfsketch import projection as projection_lib
+from tfsketch import systems, zoo
+from tfsketch.app import studio
 from tfsketch.conditions import colors, hand, masks, sketches
 from tfsketch.config import Config
+from tfsketch.data import prepare
+from tfsketch.data.batches import Picture, Shards, _centered, _Moves, batches, draw, keys, stages
 from tfsketch.errors import ConfigError
-from tfsketch.models import face_parser
-from tfsketch.models.contextual_gan import ContextualGan, split
+from tfsketch.images import files, sizes
+from tfsketch.nn import losses
+from tfsketch.systems.contextual_gan import projection as projection_lib
+from tfsketch.systems.contextual_gan.network import ContextualGan, split
+from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import to_tensors
 
 ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
@@ -158,8 +164,8 @@ def _own_shards(config: Config, folder: pathlib.Path) -> str:
     for number, photograph in zip(range(_OWN_PICTURES), itertools.cycle(photographs)):
         side = int(rng.integers(min(photograph.shape[:2]) * 3 // 4, min(photograph.shape[:2]) + 1))
         top, left = (int(rng.integers(0, extent - side + 1)) for extent in photograph.shape[:2])
-        square = images.center_square(photograph[top : top + side, left : left + side], config.stored_size)
-        images.write_png(folder / "photographs" / f"{number:02d}.png", square)
+        square = sizes.center_square(photograph[top : top + side, left : left + side], config.stored_size)
+        files.write_png(folder / "photographs" / f"{number:02d}.png", square)
     if not _has_parser(config):
         config = dataclasses.replace(config, prepare=dataclasses.replace(config.prepare, regions="none"))
     prepare.prepare([str(folder / "photographs")], str(folder / "shards"), config)
@@ -178,25 +184,25 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _online(
-    config: Config, folder: str, pictures: Sequence[data.Picture]
+    config: Config, folder: str, pictures: Sequence[Picture]
 ) -> Iterator[tuple[str, str, Callable[[int], object], int]]:
     """The parts that run for every example: name, what keeps it online, the work, pictures a call of it.
 
     The first is the floor: a record must be read and decoded whatever is done with it.
     """
     anew, follows = "drawn anew", "follows the crop"
-    shards = data.Shards(folder, config.stored_size, cache=False)
-    read = data.stages(pictures, config)["read"]
-    wanted = data.keys(config)
-    cut = [data._centered(picture, config.image_size) for picture in pictures]
+    shards = Shards(folder, config.stored_size, cache=False)
+    read = stages(pictures, config)["read"]
+    wanted = keys(config)
+    cut = [_centered(picture, config.image_size) for picture in pictures]
     size = (config.image_size, config.image_size)
     rng = np.random.default_rng(config.seed)
 
-    def at(number: int) -> data.Picture:
+    def at(number: int) -> Picture:
         return cut[number % len(cut)]
 
     yield "read and decode a record (floor)", "comes first", lambda n: shards[n % len(shards)], 1
-    moves = tf.function(data._Moves(config))
+    moves = tf.function(_Moves(config))
     yield "stack its maps, from memory", follows, read, 1
     stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]
     chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(cut))]
@@ -209,33 +215,31 @@ def _online(
         lines = [picture.sketches[config.sketch.style] for picture in cut]
         traced = [hand.trace(drawing) for drawing in lines]
 
-        def draw(n: int) -> None:
+        def simulate(n: int) -> None:
             level = rng.uniform(*config.hand.abstraction)
             hand.draw_badly(rng, traced[n % len(cut)], size, level, config.hand, at(n).regions)
 
         yield "hand: trace the lines", follows, lambda n: hand.trace(lines[n % len(cut)]), 1
-        yield "hand: draw them badly", anew, draw, 1
+        yield "hand: draw them badly", anew, simulate, 1
     if "noise" in wanted:
         yield "noise", anew, lambda n: rng.standard_normal(size, np.float32), 1
-    yield "all conditions together (`draw`)", anew, lambda n: data.draw(at(n), rng, config, training=True), 1
-    drawn = [data.draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
+    yield "all conditions together (`draw`)", anew, lambda n: draw(at(n), rng, config, training=True), 1
+    drawn = [draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
     batch = {key: tf.constant(np.stack([example[key] for example in drawn])) for key in drawn[0]}
     convert = tf.function(to_tensors)
     yield "a batch of uint8 to float32", follows, lambda n: convert(batch), config.train.batch_size
 
 
-def _precomputed(
-    config: Config, pictures: Sequence[data.Picture]
-) -> Iterator[tuple[str, Callable[[int], object], int]]:
+def _precomputed(config: Config, pictures: Sequence[Picture]) -> Iterator[tuple[str, Callable[[int], object], int]]:
     """The parts that run once a photograph, when shards are made: name, the work, pictures a call of it."""
     side = config.stored_size
     photograph = skimage.data.astronaut()
-    yield "resize a photograph of 512 px", lambda n: images.center_square(photograph, side), 1
+    yield "resize a photograph of 512 px", lambda n: sizes.center_square(photograph, side), 1
     square = [picture.image for picture in pictures]
     batches = [np.stack([square[(n + i) % len(square)] for i in range(_BATCH)]) for n in range(len(square))]
     for style in sketches.STYLES:
         sketcher = sketches.Sketcher(config.sketch, style)
-        yield f"sketch `{style}`", lambda n, draw=sketcher: draw(batches[n % len(batches)]), _BATCH
+        yield f"sketch `{style}`", lambda n, sketch=sketcher: sketch(batches[n % len(batches)]), _BATCH
     yield "colour map", lambda n: colors.color_map(square[n % len(square)], config.color), 1
     if _has_parser(config):
         parser = zoo.load_model(config.prepare.regions)
@@ -255,12 +259,12 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="tfsketch-benchmark-") as scratch:
         folder = folder or _own_shards(config, pathlib.Path(scratch))
-        shards = data.Shards(folder, config.stored_size, cache=False)
+        shards = Shards(folder, config.stored_size, cache=False)
         pictures = [shards[n] for n in range(min(_OWN_PICTURES, len(shards)))]
         batch = config.train.batch_size
 
         def read_only() -> tf.data.Dataset:
-            read = data.stages(shards, config)["read"]
+            read = stages(shards, config)["read"]
             numbers = tf.data.Dataset.range(tf.int64.max)
             return numbers.map(
                 lambda n: tf.numpy_function(read, [n], [tf.uint8, tf.float32]), config.data.workers
@@ -269,13 +273,13 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
         here = dataclasses.replace(config, data=dataclasses.replace(config.data, service=""))
         datasets = {
             "only reading and decoding (floor)": read_only(),
-            "whole pipeline, from shards": data.batches(shards, here),
+            "whole pipeline, from shards": batches(shards, here),
             # As with data.cache after the first epoch, which would take too long here.
-            "whole pipeline, from memory": data.batches(pictures, here),
+            "whole pipeline, from memory": batches(pictures, here),
         }
         if config.data.service:
             count = len(config.data.service.split(","))
-            datasets[f"whole pipeline, by {count} data workers (their time is not in the last column)"] = data.batches(
+            datasets[f"whole pipeline, by {count} data workers (their time is not in the last column)"] = batches(
                 shards, config
             )
         runs = throughput(datasets, batch, seconds)
@@ -286,10 +290,10 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
 
     decode = online[0][2].median
     slow = [name for name, why, spread in online[1:] if why != "drawn anew" and spread.median > _SLOW]
-    keys = ", ".join(f"`{key}`" for key in data.keys(config))
+    names = ", ".join(f"`{key}`" for key in keys(config))
     lines = [
         f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; system "
-        f"`{config.system}` ({keys}), {config.image_size} px from {config.stored_size} px, batches of {batch}, "
+        f"`{config.system}` ({names}), {config.image_size} px from {config.stored_size} px, batches of {batch}, "
         f"`data.workers` {config.data.workers}, {len(shards)} pictures. Made by `python -m tools.benchmark pipeline`.",
         "",
         *_table(
@@ -378,7 +382,7 @@ def projection(
     del folder
     if config.system != "contextual_gan":
         raise ConfigError(f"system: expected contextual_gan, found {config.system}")
-    model = models.build(config)
+    model = systems.build(config)
     rng = np.random.default_rng(config.seed)
     side = config.image_size
     drawings = (rng.random((count, side, side, 1)) < 0.1).astype(np.float32)
@@ -473,7 +477,7 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
     del folder
     if config.system != "sc_fegan":
         raise ConfigError(f"system: expected sc_fegan for this benchmark, found {config.system}")
-    model, side = models.build(config), config.image_size
+    model, side = systems.build(config), config.image_size
     whole = tf.function(model)
     rows = []
     for hole in (*(hole for hole in holes if hole < side), side):

@@ -42,13 +42,18 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, faces, framing, images, projection, zoo
+from tfsketch import zoo
+from tfsketch.backends import resolve
 from tfsketch.conditions import sketches
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
-from tfsketch.models import cali_sketch, face_parser
-from tfsketch.models.sc_fegan import Generator
-from tfsketch.region_inference import RegionInference
+from tfsketch.framing import arrays
+from tfsketch.images import faces, files, sizes
+from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.systems.sc_fegan.network import Generator
+from tfsketch.systems.sc_fegan.region_inference import RegionInference
 from tfsketch.vocabulary import resize, to_tensors, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
@@ -92,8 +97,8 @@ def _checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bo
     height, width = array.shape[:2]
     if array.size == 0:
         raise ImageError(f"{what}: expected at least one pixel, found {found}")
-    if height * width > images.MAX_PIXELS:
-        raise ImageError(f"{what}: expected at most {images.MAX_PIXELS:,} pixels, found {width} x {height}")
+    if height * width > files.MAX_PIXELS:
+        raise ImageError(f"{what}: expected at most {files.MAX_PIXELS:,} pixels, found {width} x {height}")
     return array
 
 
@@ -213,7 +218,7 @@ class Editor:
         find_faces: bool = True,
     ):
         if isinstance(model, (str, os.PathLike)):
-            model = backends.load(model)
+            model = resolve.load(model)
         stride = getattr(model, "stride", 1)
         trained = getattr(getattr(model, "experiment", model), "image_size", None)
         if side is None:
@@ -223,7 +228,7 @@ class Editor:
         if getattr(model, "fixed", False) and side != trained:
             raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
         smallest = getattr(model, "smallest", stride)
-        if side != int(side) or side < smallest or side % stride or side * side > images.MAX_PIXELS:
+        if side != int(side) or side < smallest or side % stride or side * side > files.MAX_PIXELS:
             least = f" of at least {smallest}" if smallest > stride else ""
             raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
         if context is not None and not context >= 1:
@@ -293,14 +298,14 @@ class Editor:
         if image is None:
             sketch = checked_sketch(sketch, fill)
             size = sketch.shape[:2]
-            sheet = framing.sheet_in(size, side, framing.usual_fill(sketch) if fill is None else fill)
+            sheet = arrays.sheet_in(size, side, arrays.usual_fill(sketch) if fill is None else fill)
             seen = np.zeros((side, side), np.uint8)
-            seen[sheet] = framing.resize_ink(sketch, seen[sheet].shape)
+            seen[sheet] = arrays.resize_ink(sketch, seen[sheet].shape)
             known["sketch"] = seen.astype(np.float32)[None, ..., None]
         else:
             image = _checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-            size = images.cut_square(image).shape[:2]
-            known = to_tensors({"image": images.center_square(image, side)[None]})
+            size = sizes.cut_square(image).shape[:2]
+            known = to_tensors({"image": sizes.center_square(image, side)[None]})
         found = projection.project(self._model, **known, restarts=results, seed=int(seed), steps=steps)
         drawings = []
         for lines, photograph, loss in zip(_finite(found.sketch[0]), _finite(found.image[0]), found.loss[0]):
@@ -327,10 +332,10 @@ class Editor:
         sketch = checked_sketch(sketch, fill)
         size = sketch.shape[:2]
         fills = FILLS if fill is None else (fill,)
-        sheets = [framing.sheet_in(size, self._side, one) for one in fills]
+        sheets = [arrays.sheet_in(size, self._side, one) for one in fills]
         seen = np.zeros((len(fills), self._side, self._side), np.uint8)
         for square, sheet in zip(seen, sheets):
-            square[sheet] = framing.resize_sketch(sketch, square[sheet].shape)
+            square[sheet] = arrays.resize_sketch(sketch, square[sheet].shape)
         outputs = self._model(to_tensors({"sketch": seen}))
         refined, image = _finite(outputs["refined"])[..., 0], to_uint8(_finite(outputs["image"]))
         best = self._surest_face(image) if len(fills) > 1 else 0
@@ -387,9 +392,9 @@ class Editor:
         work, square = view.work, view.square
         drawn = self._run(
             resize(image[square], work),
-            framing.resize_mask(mask[square], work),
-            framing.resize_sketch(sketch[square], work),
-            np.zeros((*work, 4), np.uint8) if color is None else framing.resize_color(color[square], work),
+            arrays.resize_mask(mask[square], work),
+            arrays.resize_sketch(sketch[square], work),
+            np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
             int(seed),
         )
         return self._pasted(image, resize(drawn, view.part)[view.inner], mask, view)
@@ -477,7 +482,7 @@ class Editor:
         side, size = parser.experiment.image_size, image.shape[:2]
         work = tuple(max(1, round(length * side / max(size))) for length in size)
         # Padded to a square, or a face would be squeezed.
-        seen, inner = framing.padded(resize(image, work), side)
+        seen, inner = arrays.padded(resize(image, work), side)
         shares = face_parser.shares(parser, seen[None])[0][inner]
         rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
         # The lead is resized, not a mask: outlines stay smooth.
@@ -508,10 +513,10 @@ class Editor:
         whole = mask is None
         mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
         view = self._view(image, mask)
-        seen, inner = framing.padded(resize(image[view.square], view.work), self._side)
-        layers = {"image": seen, "style": np.stack([images.center_square(style, self._side) for style in styles])}
+        seen, inner = arrays.padded(resize(image[view.square], view.work), self._side)
+        layers = {"image": seen, "style": np.stack([sizes.center_square(style, self._side) for style in styles])}
         if not whole:
-            layers["mask"] = framing.padded(framing.resize_mask(mask[view.square], view.work), self._side)[0]
+            layers["mask"] = arrays.padded(arrays.resize_mask(mask[view.square], view.work), self._side)[0]
         batch = to_tensors({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
 
         own, path = self._model.encode(batch["image"])[1], self._model.encode(batch["style"])[1]
@@ -527,33 +532,33 @@ class Editor:
             if detail:
                 change = _finite(127.5 * (raw - base))[0][inner]
                 within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
-                drawn = self._changed(image, framing.lines_of(change, seen[inner], within), view)
+                drawn = self._changed(image, arrays.lines_of(change, seen[inner], within), view)
             else:
                 drawn = resize(to_uint8(_finite(raw))[0][inner], view.part)[view.inner]
             results.append(self._pasted(image, drawn, mask, view, soft))
         return results
 
     @staticmethod
-    def _softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: framing.View) -> np.ndarray:
+    def _softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
         """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
         contours (the guided filter, as `framing.lines_of` has it), so that it sets in at once where the mask ends at a
         contour, and over some working pixels where it ends in a plain area. And `framing.middle`, enlarged: the least,
         but for the usual feather, so that the middle of a thin mask is restyled too."""
         share = resize(mask[view.square].astype(np.float32), view.work)
-        lines = framing.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
+        lines = arrays.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
         slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
-        weight = slope * framing.luma(image[view.window])
+        weight = slope * arrays.luma(image[view.window])
         weight += offset
         # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
         np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
-        middle = framing.middle(framing.resize_mask(mask[view.square], view.work))
+        middle = arrays.middle(arrays.resize_mask(mask[view.square], view.work))
         return np.stack([weight, np.clip(resize(middle, view.part)[view.inner], 0.0, 1.0)])
 
     @staticmethod
-    def _changed(image: np.ndarray, lines: np.ndarray, view: framing.View) -> np.ndarray:
+    def _changed(image: np.ndarray, lines: np.ndarray, view: arrays.View) -> np.ndarray:
         """The box of a picture, each channel changed by its `framing.lines_of`."""
         under = image[view.window]
-        luma, drawn = framing.luma(under), np.empty_like(under)
+        luma, drawn = arrays.luma(under), np.empty_like(under)
         for channel in range(3):  # one at a time: a large photograph's box is a hundred megabytes each
             slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
             levels = under[..., channel] + (slope * luma + offset)
@@ -569,16 +574,16 @@ class Editor:
             known = self._looked_at = image.copy(), faces.squares(image)
         return known[1]
 
-    def _view(self, image: np.ndarray, mask: np.ndarray) -> framing.View:
+    def _view(self, image: np.ndarray, mask: np.ndarray) -> arrays.View:
         """Where to look for a mask [H,W] that is not empty."""
-        return framing.view_of(mask, self._side, self._context, self._faces(image))
+        return arrays.view_of(mask, self._side, self._context, self._faces(image))
 
     def _pasted(
         self,
         image: np.ndarray,
         drawn: np.ndarray,
         mask: np.ndarray,
-        view: framing.View,
+        view: arrays.View,
         soft: np.ndarray | None = None,
     ) -> np.ndarray:
         """A copy of the picture with `drawn`, of the box's size, in the mask; `soft` is `_softened`'s."""
@@ -589,8 +594,8 @@ class Editor:
 
     def _run(self, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int) -> np.ndarray:
         """The model on layers of at most the working side, padded to it; returns a uint8 picture of `image`'s size."""
-        image, inner = framing.padded(image, self._side)
-        mask, sketch, color = (framing.padded(layer, self._side)[0] for layer in (mask, sketch, color))
+        image, inner = arrays.padded(image, self._side)
+        mask, sketch, color = (arrays.padded(layer, self._side)[0] for layer in (mask, sketch, color))
         noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
         layers = {
             "image": image,

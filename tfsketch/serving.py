@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfsketch import editor, images, wire
+from tfsketch.backends import wire
+from tfsketch.editor import Drawing, checked_layers, checked_restyling, checked_sketch
 from tfsketch.errors import ImageError
+from tfsketch.images import files
 
 
 class Client(wire.Caller):
@@ -41,38 +43,38 @@ class Client(wire.Caller):
           ImageError: as there.
           ServingError: the server cannot be reached or refused; the message is its own.
         """
-        image, mask, sketch, color = editor.checked_layers(image, mask, sketch, color)
+        image, mask, sketch, color = checked_layers(image, mask, sketch, color)
         fields = {"image_bytes": image, "mask_bytes": mask * np.uint8(255)}
-        encoded = {key: images.encode_png(value) for key, value in fields.items()}
+        encoded = {key: files.encode_png(value) for key, value in fields.items()}
         encoded["sketch_bytes"] = b"" if sketch is None else _sheet(sketch)
-        encoded["color_bytes"] = b"" if color is None else images.encode_png(color)
-        return images.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
+        encoded["color_bytes"] = b"" if color is None else files.encode_png(color)
+        return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
     def restyle(self, image: np.ndarray, style: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """`Editor.restyle` with its default settings, on the server; arguments, result and errors as there, and
         `ServingError`."""
-        image, (style,), mask = editor.checked_restyling(image, [style], mask)
-        encoded = {"image_bytes": images.encode_png(image), "style_bytes": images.encode_png(style)}
-        encoded["mask_bytes"] = b"" if mask is None else images.encode_png(mask * np.uint8(255))
-        return images.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
+        image, (style,), mask = checked_restyling(image, [style], mask)
+        encoded = {"image_bytes": files.encode_png(image), "style_bytes": files.encode_png(style)}
+        encoded["mask_bytes"] = b"" if mask is None else files.encode_png(mask * np.uint8(255))
+        return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
-    def draw(self, sketch: np.ndarray, fill: float | None = None) -> editor.Drawing:
+    def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """`Editor.draw` on the server; arguments, result and errors as there, and `ServingError`."""
-        sketch = editor.checked_sketch(sketch, fill)
+        sketch = checked_sketch(sketch, fill)
         found = self.predict([{"sketch_bytes": _sheet(sketch), "fill": 0.0 if fill is None else fill}])[0]
-        refined = images.read_rgb("the server's lines", found["refined_bytes"])[..., 0] < 128
-        return editor.Drawing(refined.astype(np.uint8), images.read_rgb("the server's picture", found["image_bytes"]))
+        refined = files.read_rgb("the server's lines", found["refined_bytes"])[..., 0] < 128
+        return Drawing(refined.astype(np.uint8), files.read_rgb("the server's picture", found["image_bytes"]))
 
     def parse(self, image: np.ndarray) -> np.ndarray:
         """`models.face_parser.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ImageError(f"image: expected uint8 [H,W,3] RGB, found {image.dtype} {list(image.shape)}")
-        found = self.predict([{"image_bytes": images.encode_png(image)}])[0]["regions_bytes"]
-        return images.read_rgb("the server's regions", found)[..., 0]
+        found = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]
+        return files.read_rgb("the server's regions", found)[..., 0]
 
 
 def _sheet(sketch: np.ndarray) -> bytes:
     """[H,W] uint8 in {0,1} as strokes on a transparent sheet, the form in which no share of strokes misleads."""
     layer = np.zeros((*sketch.shape, 4), np.uint8)
     layer[..., 3] = 255 * sketch
-    return images.encode_png(layer)
+    return files.encode_png(layer)

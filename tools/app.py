@@ -12,9 +12,10 @@ import webbrowser
 
 from absl import flags
 
-from tfsketch import app, cli, zoo
+from tfsketch import cli, zoo
+from tfsketch.app import server
 
-_HOST = flags.DEFINE_string("host", app.LOOPBACK[0], "Address to listen on.")
+_HOST = flags.DEFINE_string("host", server.LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)
 _MODEL = flags.DEFINE_multi_string("model", list(zoo.SHIPPED), "What to offer; see tools.edit --model.")
 _BROWSER = flags.DEFINE_bool("browser", True, "Open the page in a browser.")
@@ -28,9 +29,9 @@ def _ready(address: str) -> None:
 
 def _main(argv: list[str]) -> None:
     del argv
-    if _HOST.value not in app.LOOPBACK:
+    if _HOST.value not in server.LOOPBACK:
         print(f"Anyone who reaches {_HOST.value} can use the editor: it has no passwords.", file=sys.stderr)
-    app.serve(_HOST.value, _PORT.value, _MODEL.value, _ready)
+    server.serve(_HOST.value, _PORT.value, _MODEL.value, _ready)
 
 
 def main() -> None:

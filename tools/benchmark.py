@@ -17,7 +17,7 @@ import sys
 from absl import app, flags
 
 from tfsketch import benchmark, cli
-from tfsketch.evaluation import write_section
+from tfsketch.evaluation.report import write_section
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")

@@ -13,10 +13,12 @@ import numpy as np
 import skimage.data
 from absl import flags
 
-from tfsketch import cli, config, data, images, zoo
+from tfsketch import cli, config, zoo
 from tfsketch.conditions import masks
+from tfsketch.data.batches import Shards
 from tfsketch.evaluation import conditions, report
-from tfsketch.models import face_parser
+from tfsketch.images import files, sheets, sizes
+from tfsketch.systems.face_parser import network as face_parser
 
 _IMAGE = flags.DEFINE_string("image", "", "A photograph of a face; its central square is taken.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
@@ -32,22 +34,22 @@ _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section `co
 
 def portrait(side: int) -> np.ndarray:
     """scikit-image's public-domain portrait, cut about as FFHQ cuts faces: [side,side,3] uint8."""
-    return images.center_square(skimage.data.astronaut()[12:199, 130:317], side)
+    return sizes.center_square(skimage.data.astronaut()[12:199, 130:317], side)
 
 
 def _main(argv: list[str]) -> None:
     del argv
     tree = pathlib.Path(_CONFIG.value).read_text(encoding="utf-8") if _CONFIG.value else ""
     settings = config.parse(tree, _CONFIG.value or "defaults", _SET.value)
-    image = images.center_square(images.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
+    image = sizes.center_square(files.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
     found = face_parser.parse(zoo.load_model(_PARSER.value), image[None])[0]
     output = pathlib.Path(_OUTPUT.value)
     for name, sheet in conditions.sheets(image, found, settings).items():
-        images.write_png(output / f"{name}.png", images.contact_sheet(*sheet))
+        files.write_png(output / f"{name}.png", sheets.contact_sheet(*sheet))
     shares = masks.covered_shares(
         np.random.default_rng(settings.seed), image.shape[:2], settings.mask, _MASKS.value, found
     )
-    images.write_png(output / "mask_shares.png", conditions.histogram(shares, settings.mask.share))
+    files.write_png(output / "mask_shares.png", conditions.histogram(shares, settings.mask.share))
     low, high = settings.mask.share
     inside = float(np.mean((shares >= low) & (shares <= high)))
     text = (
@@ -55,7 +57,7 @@ def _main(argv: list[str]) -> None:
         f"{100 * shares.min():.2f} to {100 * shares.max():.2f} %."
     )
     if _DATA.value:
-        shards = data.Shards(_DATA.value, settings.stored_size, cache=False)
+        shards = Shards(_DATA.value, settings.stored_size, cache=False)
         pictures = [shards[n] for n in range(min(_COUNT.value, len(shards)))]
         text = f"Style `{settings.sketch.style}`, {shards[0].image.shape[0]} px, faces of " + (
             f"`{pathlib.Path(_DATA.value).name}`: {conditions.measure(pictures, settings).markdown()}\n\n{text}"

@@ -6,7 +6,7 @@
 Its configuration and shards must be the trainer's (the folder may be another); a trainer that differs is told how. Two
 ports are used, --port and the next one: open them to trusted networks only. A process keeps some two cores busy, so
 start one for every two cores, on ports of their own, and name all of them: data.service=grpc://a:5000,grpc://a:5002.
-How and why it is exact, and what happens if it is stopped: see tfsketch/data_service.py.
+How and why it is exact, and what happens if it is stopped: see tfsketch/data/service.py.
 """
 
 import signal
@@ -14,7 +14,9 @@ import socket
 
 from absl import flags
 
-from tfsketch import cli, config, data, data_service
+from tfsketch import cli, config
+from tfsketch.data import service
+from tfsketch.data.batches import Shards, identity, stages
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128.")
@@ -25,10 +27,8 @@ _HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by wh
 def _main(argv: list[str]) -> None:
     del argv
     settings = config.load(_CONFIG.value, _SET.value)
-    shards = data.Shards(settings.data.train, settings.stored_size, settings.data.cache)
-    server = data_service.Server(
-        data.stages(shards, settings), data.identity(shards, settings), _PORT.value, _HOST.value
-    )
+    shards = Shards(settings.data.train, settings.stored_size, settings.data.cache)
+    server = service.Server(stages(shards, settings), identity(shards, settings), _PORT.value, _HOST.value)
     print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)
     # Ctrl-C ends the process at once, as SIGTERM does: nothing is to be saved, and the servers would wait for trainers.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

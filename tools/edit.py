@@ -22,7 +22,8 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import batch, cli, editor, zoo
+from tfsketch import batch, cli, zoo
+from tfsketch.editor import Editor
 from tfsketch.errors import TfsketchError
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
@@ -78,7 +79,7 @@ def _main(argv: list[str]) -> int:
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
         raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
-    model = editor.Editor(_MODEL.value, _SIDE.value)
+    model = Editor(_MODEL.value, _SIDE.value)
     if _DEMO.value:
         print(*batch.edit_demo(model, output, _SEED.value), sep="\n")
         return 0

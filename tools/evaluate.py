@@ -8,7 +8,8 @@ and the contact sheet sheet.png. The protocols are fixed: see tfsketch/evaluatio
 
 from absl import flags
 
-from tfsketch import cli, evaluation
+from tfsketch import cli
+from tfsketch.systems import protocols
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")
 _DATA = flags.DEFINE_string(
@@ -25,7 +26,7 @@ _SECTION = flags.DEFINE_string("section", "", "Name of that section; by default 
 
 def _main(argv: list[str]) -> None:
     del argv
-    results = evaluation.evaluate(
+    results = protocols.evaluate(
         _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value, _SECTION.value
     )
     print(

@@ -16,7 +16,9 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, config, data, prepare
+from tfsketch import cli, config
+from tfsketch.data import prepare
+from tfsketch.data.batches import sheet_of_shards
 
 _INPUT = flags.DEFINE_list("input", None, "Folders, zip archives and lists, separated by commas.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
@@ -34,9 +36,9 @@ def _execute() -> prepare.Execute:
     """Who does the work."""
     if not _RUNNER.value:
         return prepare.processes(_WORKERS.value)
-    from tfsketch import prepare_beam
+    from tfsketch.data import beam
 
-    return prepare_beam.pipeline([f"--runner={_RUNNER.value}", *_BEAM.value])
+    return beam.pipeline([f"--runner={_RUNNER.value}", *_BEAM.value])
 
 
 def _main(argv: list[str]) -> int:
@@ -48,7 +50,7 @@ def _main(argv: list[str]) -> int:
     )
     for part in [folder, os.path.join(folder, "validation")]:
         if any(pathlib.Path(part).glob("*.tfrecord")):
-            print(f"contact sheet: {data.sheet_of_shards(part, settings)}")
+            print(f"contact sheet: {sheet_of_shards(part, settings)}")
     print(str(report), end="")
     return 1 if report.refused else 0
 

@@ -8,7 +8,8 @@ An --output that holds weights is left alone.
 
 from absl import flags
 
-from tfsketch import cli, config, slimming
+from tfsketch import cli, config
+from tfsketch.systems.sc_fegan import slim
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the narrow model's experiment.", required=True)
@@ -21,7 +22,7 @@ _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; r
 def _main(argv: list[str]) -> None:
     del argv
     settings = config.load(_CONFIG.value, _SET.value)
-    layers = slimming.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
+    layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
     print(f"{'layer':12} channels  energy kept  error left")
     for layer in layers:
         print(f"{layer.name:12} {layer.kept:3d} of {layer.channels:3d} {layer.energy:10.3f} {layer.error:11.4f}")

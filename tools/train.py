@@ -10,7 +10,8 @@ error.
 from absl import app, flags
 
 from tfsketch import cli, config
-from tfsketch.training import make_task, trainer
+from tfsketch.systems.tasks import make_task
+from tfsketch.training import trainer
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")

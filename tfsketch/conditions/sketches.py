@@ -33,19 +33,12 @@ import numpy as np
 import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch import addons
 from tfsketch.conditions import masks
 from tfsketch.conditions import regions as regions_lib
-from tfsketch.config import (
-    SKETCH_STYLES,
-    CannyConfig,
-    FdogConfig,
-    PhotocopyConfig,
-    SketchConfig,
-    XdogConfig,
-)
+from tfsketch.config import SKETCH_STYLES, CannyConfig, FdogConfig, PhotocopyConfig, SketchConfig, XdogConfig
 from tfsketch.errors import ConfigError
-from tfsketch.features import Vgg16, hed_weights_path
+from tfsketch.nn import addons
+from tfsketch.nn.features import Vgg16, hed_weights_path
 from tfsketch.vocabulary import to_unit
 
 STYLES = SKETCH_STYLES

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tfsketch import data
 from tfsketch.conditions import colors, hand, masks, regions, sketches
 from tfsketch.config import Config, StrokeConfig
+from tfsketch.data.batches import Picture
 
 FEATURES = ("left eye", "right eye", "nose", "mouth")
 """What must carry a line; left and right as one sees them."""
@@ -164,7 +164,7 @@ class Coverage:
         )
 
 
-def measure(pictures: Sequence[data.Picture], config: Config) -> Coverage:
+def measure(pictures: Sequence[Picture], config: Config) -> Coverage:
     """Measures the sketch style of `config.sketch` on faces that carry a region map; see the module's docstring."""
     sketcher = sketches.Sketcher(config.sketch)
     shown, lined = dict.fromkeys(FEATURES, 0), dict.fromkeys(FEATURES, 0)

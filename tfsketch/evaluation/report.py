@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tfsketch import images
 from tfsketch.errors import DataError
+from tfsketch.images import files
 
 Row = dict[str, Any]
 """A method's or region's numbers: `method`, and a value (or None where it is undefined) per column."""
@@ -124,4 +124,4 @@ def write_section(path: str | os.PathLike, system: str, text: str) -> None:
         raise DataError(
             f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and {old.count(end)}"
         )
-    images.write_bytes(path, new.encode())
+    files.write_bytes(path, new.encode())

@@ -17,9 +17,10 @@ import skimage.data
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import data, images
 from tfsketch.conditions import colors, sketches
+from tfsketch.data.batches import CONDITIONS, Picture, fixed_batch, open_pictures
 from tfsketch.errors import DataError
+from tfsketch.images import sizes
 from tfsketch.vocabulary import to_tensors
 
 COUNT = 20
@@ -41,7 +42,7 @@ def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
         for number in range(count):
             size = edge if number == 0 else int(edge * rng.uniform(0.8, 1.2))
             y, x = (0, 0) if number == 0 else rng.integers(0, 24, 2)
-            square = images.center_square(portrait[top + y : top + y + size, left + x : left + x + size], side)
+            square = sizes.center_square(portrait[top + y : top + y + size, left + x : left + x + size], side)
             squares.append(square[:, ::-1] if number % 2 else square)
         return np.stack(squares)
     bare = config_lib.Config(
@@ -51,7 +52,7 @@ def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
         prepare=config_lib.PrepareConfig(regions="none", duplicates=-1),
     )
     with tempfile.TemporaryDirectory(prefix="tfsketch-edits-") as scratch:
-        shards = data.open_pictures(folder, bare, pathlib.Path(scratch) / "shards")
+        shards = open_pictures(folder, bare, pathlib.Path(scratch) / "shards")
         if len(shards) < count:
             raise DataError(f"expected at least {count} pictures in {folder}, found {len(shards)}")
         return np.stack([shards[number].image for number in range(count)])
@@ -67,13 +68,13 @@ def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndar
         data=dataclasses.replace(experiment.data, maps=(), cache=False),
         sketch=config_lib.SketchConfig(style="canny"),
     )
-    if "regions" in data.CONDITIONS[config.system]:  # what it is to find; its system draws nothing that it takes
+    if "regions" in CONDITIONS[config.system]:  # what it is to find; its system draws nothing that it takes
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawn = sketches.Sketcher(config.sketch)(pictures)
     prepared = {
-        n: data.Picture(str(n), picture, {"canny": lines}, colors.color_map(picture, config.color))
+        n: Picture(str(n), picture, {"canny": lines}, colors.color_map(picture, config.color))
         for n, (picture, lines) in enumerate(zip(pictures, drawn))
     }
-    batch = data.fixed_batch(prepared, config, range(len(pictures)))
+    batch = fixed_batch(prepared, config, range(len(pictures)))
     batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it
     return {key: batch[key].numpy() for key in model.takes}

@@ -36,10 +36,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import images, layers, zoo
-from tfsketch.backends import METADATA, SIGNATURE, interpreters
+from tfsketch import zoo
+from tfsketch.backends.base import METADATA, SIGNATURE
+from tfsketch.backends.tflite import interpreters
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model
+from tfsketch.images import files
+from tfsketch.nn import layers
 from tfsketch.vocabulary import shapes
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
@@ -290,7 +293,7 @@ def export(
         extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
         if (source / "README.md").is_file():
             extra["README.md"] = (source / "README.md").read_text(encoding="utf-8")
-        images.write_bytes(path, _with_files(content, extra))
+        files.write_bytes(path, _with_files(content, extra))
     return written
 
 

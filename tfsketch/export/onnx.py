@@ -17,9 +17,10 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import images, zoo
+from tfsketch import zoo
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, mobile
+from tfsketch.images import files
 
 OPSET = 17
 _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
@@ -75,7 +76,7 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
     found = _difference(model, content, inputs)
     if not found <= mobile.LIMITS["float32"]:
         raise ExportError(f"{output}: expected a difference of at most {mobile.LIMITS['float32']:g}, found {found:g}")
-    images.write_bytes(output, content)
+    files.write_bytes(output, content)
     return found
 
 

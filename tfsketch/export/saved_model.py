@@ -29,11 +29,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, images, zoo
+from tfsketch import zoo
+from tfsketch.backends import base
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
+from tfsketch.images import files
 from tfsketch.version import __version__
 
 MAX_DIFFERENCE = 1e-5
@@ -68,7 +70,7 @@ class Served(tf.Module):
             raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
         self.graphs = {}
         described = signatures.SYSTEMS[system](model)  # holds networks beside the model
-        described[backends.ABOUT] = signatures.about(model, list(described))
+        described[base.ABOUT] = signatures.about(model, list(described))
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
@@ -158,11 +160,11 @@ def example_request(inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
         lines[2 * side // 5, side // 4 : 3 * side // 4] = 0
         rows.append(
             {
-                "image_bytes": images.encode_png(edits.photographs("", side, 1)[0]),
-                "mask_bytes": images.encode_png(mask),
-                "sketch_bytes": images.encode_png(lines),
+                "image_bytes": files.encode_png(edits.photographs("", side, 1)[0]),
+                "mask_bytes": files.encode_png(mask),
+                "sketch_bytes": files.encode_png(lines),
                 "color_bytes": b"",
-                "style_bytes": images.encode_png(edits.photographs("", side, 2)[1]),
+                "style_bytes": files.encode_png(edits.photographs("", side, 2)[1]),
                 "fill": np.float32(0.0),
             }
         )
@@ -195,7 +197,7 @@ def difference(
     model: tf.keras.Model,
     folder: str | os.PathLike,
     inputs: Mapping[str, np.ndarray],
-    signature: str = backends.TENSORS,
+    signature: str = base.TENSORS,
 ) -> float:
     """The largest difference in any output between a network and its SavedModel, in a process of its own.
 
@@ -209,7 +211,7 @@ def difference(
       ExportError: outputs are missing.
     """
     wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
-    if signature == backends.SIGNATURE:
+    if signature == base.SIGNATURE:
         wanted = {"image": wanted["image"]}
     found = run_elsewhere(folder, signature, inputs)
     if set(found) != set(wanted):
@@ -260,7 +262,7 @@ def export(
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
     try:
         tf.saved_model.save(served, str(partial), signatures=served.graphs)
-        networks = [name for name in served.graphs if name in (backends.TENSORS, backends.SIGNATURE)]
+        networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
         found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
         if not found <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
@@ -285,5 +287,5 @@ def export(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     for name, text in texts.items():
-        images.write_bytes(output / name, text.encode())
+        files.write_bytes(output / name, text.encode())
     return final

@@ -18,10 +18,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import backends, editor, framing, projection, region_inference, zoo
+from tfsketch import zoo
+from tfsketch.backends import base
 from tfsketch.conditions.regions import REGIONS
-from tfsketch.export import pictures
-from tfsketch.models import cali_sketch
+from tfsketch.editor import FILLS, PORTRAIT
+from tfsketch.framing import arrays, graph
+from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 CANDIDATES = 30
@@ -78,8 +82,8 @@ _PICTURE = tf.TensorSpec([None], tf.string)
 def _levels(image: tf.Tensor) -> tf.Tensor:
     """[-1,1] -> whole levels of 0 to 255, float32: `vocabulary.to_uint8`."""
     finite = tf.reduce_all(tf.math.is_finite(image))
-    image = pictures.require(finite, image, "expected a model that draws finite values, found NaN or infinity")
-    return pictures.rounded((image + 1.0) * 127.5)
+    image = graph.require(finite, image, "expected a model that draws finite values, found NaN or infinity")
+    return graph.rounded((image + 1.0) * 127.5)
 
 
 def _png(levels: tf.Tensor) -> tf.Tensor:
@@ -108,7 +112,7 @@ def about(model: tf.keras.Model, names: Sequence[str]) -> Signature:
         "stride": model.stride,
         "smallest": getattr(model, "smallest", model.stride),
         "takes": list(model.takes),
-        "signature": backends.SIGNATURE if backends.SIGNATURE in names else backends.TENSORS,
+        "signature": base.SIGNATURE if base.SIGNATURE in names else base.TENSORS,
     }
     return Signature(
         lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(said))}, {"ask": tf.TensorSpec([None], tf.string)}
@@ -125,31 +129,31 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
         """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
 
         def given() -> tuple[tf.Tensor, tf.Tensor]:
-            rgba, transparent = pictures.decode(field, data)
-            return pictures.same_size(field, rgba, image), transparent
+            rgba, transparent = graph.decode(field, data)
+            return graph.same_size(field, rgba, image), transparent
 
         return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
 
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
-        image, rgba = pictures.decode("image_bytes", image_bytes)[0], pictures.decode("mask_bytes", mask_bytes)[0]
-        mask = pictures.mask_of(pictures.same_size("mask_bytes", rgba, image))
+        image, rgba = graph.decode("image_bytes", image_bytes)[0], graph.decode("mask_bytes", mask_bytes)[0]
+        mask = graph.mask_of(graph.same_size("mask_bytes", rgba, image))
         expected = "mask_bytes: expected at least one erased pixel, found an empty mask"
-        return image, pictures.require(tf.reduce_any(mask), mask, expected)
+        return image, graph.require(tf.reduce_any(mask), mask, expected)
 
     def before(
         image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
     ) -> Outputs:
         image, mask = read(image_bytes, mask_bytes)
-        sketch = pictures.sketch_of(optional("sketch_bytes", sketch_bytes, image)[0])
+        sketch = graph.sketch_of(optional("sketch_bytes", sketch_bytes, image)[0])
         color, transparent = optional("color_bytes", color_bytes, image)
-        painted = pictures.color_of(color, transparent)
-        square = pictures.Square(mask, side)
+        painted = graph.color_of(color, transparent)
+        square = graph.Square(mask, side)
         cut, work = square.cut, square.work
         levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
-        lines = pictures.thin(pictures.resize_sketch(cut(sketch), work)[None])[0, ..., None]
-        paint = pictures.resize_color(tf.cast(cut(color)[..., :3], tf.float32), cut(painted), work)
-        layers = pictures.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
+        lines = graph.thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
+        paint = graph.resize_color(tf.cast(cut(color)[..., :3], tf.float32), cut(painted), work)
+        layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
         levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
         return {
             "image": to_unit(levels),
@@ -161,10 +165,8 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
 
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
-        square = pictures.Square(mask, side)
-        return tf.io.encode_png(
-            square.pasted(image[..., :3], pictures.rounded(square.enlarged(square.unpadded(drawn))))
-        )
+        square = graph.Square(mask, side)
+        return tf.io.encode_png(square.pasted(image[..., :3], graph.rounded(square.enlarged(square.unpadded(drawn)))))
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
@@ -175,28 +177,28 @@ def sc_fegan(model: tf.keras.Model) -> dict[str, Signature]:
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), _PICTURE)
     tensors = _tensors(model)
     part = Signature(lambda **inputs: {"image": region_inference.edited(model, inputs)}, tensors.inputs)
-    return {"serving_default": Signature(edit, inputs), backends.TENSORS: tensors, backends.SIGNATURE: part}
+    return {"serving_default": Signature(edit, inputs), base.TENSORS: tensors, base.SIGNATURE: part}
 
 
 def _read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
     """A sheet with at least one stroke: [H,W] bool."""
-    sketch = pictures.sketch_of(pictures.decode("sketch_bytes", sketch_bytes)[0])
+    sketch = graph.sketch_of(graph.decode("sketch_bytes", sketch_bytes)[0])
     expected = "sketch_bytes: expected at least one stroke, found an empty sheet"
-    return pictures.require(tf.reduce_any(sketch), sketch, expected)
+    return graph.require(tf.reduce_any(sketch), sketch, expected)
 
 
 def _place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
     """`framing.place`: [top, left, height, width] int32."""
     scale = tf.cast(fill, tf.float64) * side / tf.cast(tf.reduce_max(size), tf.float64)
     height, width = tf.unstack(tf.maximum(tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32), 1), num=2)
-    top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * framing.LOW), tf.int32)
+    top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * arrays.LOW), tf.int32)
     return [top, (side - width) // 2, height, width]
 
 
 def _framing(sketch: tf.Tensor) -> tf.Tensor:
     """`framing.usual_fill` of [H,W] bool, float32."""
-    longest, box = (tf.cast(tf.reduce_max(one), tf.float32) for one in (tf.shape(sketch), pictures.box_of(sketch)[1]))
-    return tf.minimum(1.0, framing.FREE_HAND * longest / box)
+    longest, box = (tf.cast(tf.reduce_max(one), tf.float32) for one in (tf.shape(sketch), graph.box_of(sketch)[1]))
+    return tf.minimum(1.0, arrays.FREE_HAND * longest / box)
 
 
 def _placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
@@ -204,7 +206,7 @@ def _placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) ->
     `ink` of `framing.PEN` pixels."""
     top, left, height, width = _place(tf.shape(sketch), side, fill)
     size = tf.stack([height, width])
-    lines = pictures.resize_ink(sketch, size) if ink else pictures.thin(pictures.resize_sketch(sketch, size)[None])[0]
+    lines = graph.resize_ink(sketch, size) if ink else graph.thin(graph.resize_sketch(sketch, size)[None])[0]
     lines = tf.pad(lines, [[top, side - height - top], [left, side - width - left]])
     return tf.ensure_shape(lines[..., None], [side, side, 1])
 
@@ -212,7 +214,7 @@ def _placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) ->
 def _sheet_of(layer: tf.Tensor, size: tf.Tensor, fill: tf.Tensor) -> tf.Tensor:
     """What a square [side,side,C] shows in the place of a sheet, at the sheet's size, not rounded."""
     top, left, height, width = _place(size, layer.shape[0], fill)
-    return pictures.resize(layer[top : top + height, left : left + width], size)
+    return graph.resize(layer[top : top + height, left : left + width], size)
 
 
 def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
@@ -222,30 +224,27 @@ def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
     flat = tf.reshape(photographs, [-1, *photographs.shape[2:]])
     small = _each(lambda one: _for_parser(one, side), flat, gives=tf.TensorSpec([side, side, 3]))
     shares = parser({"image": small})["probabilities"]
-    found = [
-        tf.reduce_mean(sum(shares[..., REGIONS.index(name)] for name in names), axis=[1, 2])
-        for names in editor.PORTRAIT
-    ]
-    score = sum(tf.minimum(one, usual) / usual for one, usual in zip(found, editor.PORTRAIT.values()))
+    found = [tf.reduce_mean(sum(shares[..., REGIONS.index(name)] for name in names), axis=[1, 2]) for names in PORTRAIT]
+    score = sum(tf.minimum(one, usual) / usual for one, usual in zip(found, PORTRAIT.values()))
     return tf.argmax(tf.reshape(score, size[:2]), axis=1, output_type=tf.int32)
 
 
 def _for_parser(levels: tf.Tensor, side: int) -> tf.Tensor:
     """A photograph [H,W,3] as `face_parser.shares` shows it to the network: [side,side,3] in [-1,1]."""
-    return tf.ensure_shape(to_unit(pictures.rounded(pictures.fit(levels, side))), [side, side, 3])
+    return tf.ensure_shape(to_unit(graph.rounded(graph.fit(levels, side))), [side, side, 3])
 
 
 def drawing(model: tf.keras.Model) -> dict[str, Signature]:
     """Draws as `Editor.draw` does, the face parser included."""
     side, parser = model.experiment.image_size, zoo.load_model("face_parser")
-    fills = tf.constant(editor.FILLS)
+    fills = tf.constant(FILLS)
 
     def draw(sketch_bytes: tf.Tensor, fill: tf.Tensor) -> Outputs:
         valid = tf.reduce_all((fill >= 0.0) & (fill <= 1.0))
         found = tf.strings.reduce_join(tf.strings.as_string(fill), separator=", ")
-        fill = pictures.require(valid, fill, "fill: expected shares of 0 to 1, found ", found)
+        fill = graph.require(valid, fill, "fill: expected shares of 0 to 1, found ", found)
         open_ = fill == 0.0
-        tries = tf.where(tf.reduce_any(open_), len(editor.FILLS), 1)
+        tries = tf.where(tf.reduce_any(open_), len(FILLS), 1)
         # Pictures whose place is given take all tries at that place, where others of the batch need them.
         tried = tf.where(open_[:, None], fills[None], fill[:, None])[:, :tries]
 
@@ -260,20 +259,20 @@ def drawing(model: tf.keras.Model) -> dict[str, Signature]:
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
         image, share = tf.gather(image, best, batch_dims=1), tf.gather(tried, best, batch_dims=1)
         refined = tf.gather(tf.reshape(made["refined"], [-1, tries, side, side]), best, batch_dims=1)
-        kept = pictures.drop_short(refined >= cali_sketch.LINE, cali_sketch.SPECK)
+        kept = graph.drop_short(refined >= cali_sketch.LINE, cali_sketch.SPECK)
         refined = (refined * tf.cast(kept, tf.float32))[..., None]
 
         def after(data: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
-            size = tf.shape(pictures.decode("sketch_bytes", data)[0])[:2]
+            size = tf.shape(graph.decode("sketch_bytes", data)[0])[:2]
             lines = tf.cast(_sheet_of(refined, size, share) < cali_sketch.LINE, tf.float32)
-            photograph = pictures.rounded(_sheet_of(image, size, share))
+            photograph = graph.rounded(_sheet_of(image, size, share))
             return {"image_bytes": _png(photograph), "refined_bytes": _png(255.0 * lines)}
 
         encoded = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))
         return _each(after, sketch_bytes, image, refined, share, gives=encoded)
 
     inputs = {"sketch_bytes": _PICTURE, "fill": tf.TensorSpec([None])}
-    return {"serving_default": Signature(draw, inputs), backends.TENSORS: _tensors(model)}
+    return {"serving_default": Signature(draw, inputs), base.TENSORS: _tensors(model)}
 
 
 def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
@@ -281,17 +280,17 @@ def face_parser(model: tf.keras.Model) -> dict[str, Signature]:
     side = model.experiment.image_size
 
     def before(data: tf.Tensor) -> tf.Tensor:
-        return _for_parser(tf.cast(pictures.decode("image_bytes", data)[0][..., :3], tf.float32), side)
+        return _for_parser(tf.cast(graph.decode("image_bytes", data)[0][..., :3], tf.float32), side)
 
     def after(data: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-        size = tf.shape(pictures.decode("image_bytes", data)[0])[:2]
+        size = tf.shape(graph.decode("image_bytes", data)[0])[:2]
         return _png(tf.argmax(tf.image.resize(shares, size, antialias=True), axis=-1)[..., None])
 
     def parse(image_bytes: tf.Tensor) -> Outputs:
         shares = model({"image": _each(before, image_bytes, gives=tf.TensorSpec([side, side, 3]))})["probabilities"]
         return {"regions_bytes": _each(after, image_bytes, shares, gives=tf.TensorSpec([], tf.string))}
 
-    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), backends.TENSORS: _tensors(model)}
+    return {"serving_default": Signature(parse, {"image_bytes": _PICTURE}), base.TENSORS: _tensors(model)}
 
 
 def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
@@ -316,7 +315,7 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
 
     def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         sketch = _read_sketch(data)
-        return _png(pictures.rounded(_sheet_of(image, tf.shape(sketch), _framing(sketch))))
+        return _png(graph.rounded(_sheet_of(image, tf.shape(sketch), _framing(sketch))))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:
         known = _each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))
@@ -327,7 +326,7 @@ def contextual_gan(model: tf.keras.Model) -> dict[str, Signature]:
     candidates = tf.TensorSpec([None, None, model.latent])
     return {
         "serving_default": Signature(draw, {"sketch_bytes": _PICTURE}),
-        backends.TENSORS: _tensors(model),
+        base.TENSORS: _tensors(model),
         "search": Signature(search("sketch"), {"sketch": tf.TensorSpec([None, side, side, 1]), "z": candidates}),
         "search_image": Signature(search("image"), {"image": tf.TensorSpec([None, side, side, 3]), "z": candidates}),
     }
@@ -339,24 +338,24 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
 
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,3] uint8 and where to restyle it [H,W] bool."""
-        image = pictures.decode("image_bytes", image_bytes)[0]
+        image = graph.decode("image_bytes", image_bytes)[0]
 
         def given() -> tf.Tensor:
-            rgba = pictures.decode("mask_bytes", mask_bytes)[0]
-            mask = pictures.mask_of(pictures.same_size("mask_bytes", rgba, image))
+            rgba = graph.decode("mask_bytes", mask_bytes)[0]
+            mask = graph.mask_of(graph.same_size("mask_bytes", rgba, image))
             expected = "mask_bytes: expected at least one pixel to restyle, found an empty mask"
-            return pictures.require(tf.reduce_any(mask), mask, expected)
+            return graph.require(tf.reduce_any(mask), mask, expected)
 
         everywhere = tf.fill(tf.shape(image)[:2], True)
         return image[..., :3], tf.cond(tf.strings.length(mask_bytes) == 0, lambda: everywhere, given)
 
     def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         image, mask = read(image_bytes, mask_bytes)
-        square = pictures.Square(mask, side)
+        square = graph.Square(mask, side)
         seen = tf.concat([square.shrunk(image), square.shrunk_mask()[..., None]], axis=-1)
-        levels, wanted = tf.split(pictures.pad(seen, side), [3, 1], axis=-1)
-        style = tf.cast(pictures.decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
-        return {"image": to_unit(levels), "style": to_unit(pictures.center_square(style, side)), "mask": wanted}
+        levels, wanted = tf.split(graph.pad(seen, side), [3, 1], axis=-1)
+        style = tf.cast(graph.decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
+        return {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": wanted}
 
     def change_of(seen: Outputs, whole: tf.Tensor) -> tf.Tensor:
         """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
@@ -375,15 +374,15 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
 
         change = 127.5 * (drawn(other) - drawn(own))
         finite = tf.reduce_all(tf.math.is_finite(change))
-        return pictures.require(finite, change, "expected a model that draws finite values, found NaN or infinity")
+        return graph.require(finite, change, "expected a model that draws finite values, found NaN or infinity")
 
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
-        square = pictures.Square(mask, side)
-        lines = pictures.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
+        square = graph.Square(mask, side)
+        lines = graph.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
         slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)
-        drawn = pictures.rounded(under + (slope * pictures.luma(under) + offset))
+        drawn = graph.rounded(under + (slope * graph.luma(under) + offset))
         return tf.io.encode_png(square.pasted(image, drawn, square.softened(image)))
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
@@ -396,7 +395,7 @@ def region_edit(model: tf.keras.Model) -> dict[str, Signature]:
     static = {key: tf.TensorSpec([None, side, side, CHANNELS[key]]) for key in model.takes}
     return {
         "serving_default": Signature(restyle, inputs),
-        backends.TENSORS: dataclasses.replace(_tensors(model), inputs=static),
+        base.TENSORS: dataclasses.replace(_tensors(model), inputs=static),
     }
 
 

@@ -1,1 +1,1 @@
-"""Building blocks of networks that know no system."""
+"""What networks are built of and trained with: layers, losses, perceptual backbones. Nothing here knows a system."""

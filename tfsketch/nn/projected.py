@@ -17,9 +17,9 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from tfsketch.config import ProjectedDiscriminatorConfig
-from tfsketch.layers import LEAK, SpectralConv2D
-from tfsketch.losses import per_example_uniform
 from tfsketch.nn import efficientnet
+from tfsketch.nn.layers import LEAK, SpectralConv2D
+from tfsketch.nn.losses import per_example_uniform
 
 _STRIDES = {"stride4": 4, "stride8": 8, "stride16": 16, "stride32": 32}
 CONDITIONS = 5

@@ -16,9 +16,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import images
 from tfsketch.config import Config
 from tfsketch.errors import TrainingError
+from tfsketch.images import files
 from tfsketch.version import __version__
 
 
@@ -55,7 +55,7 @@ class RunFolder:
     def open(self, step: int, replicas: int) -> None:
         """Writes what describes this start, and drops log lines after the step that is resumed from."""
         self._path.mkdir(parents=True, exist_ok=True)
-        images.write_bytes(self._path / "config.yaml", config_lib.dump(self._config).encode())
+        files.write_bytes(self._path / "config.yaml", config_lib.dump(self._config).encode())
         start = {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "step": step,
@@ -76,7 +76,7 @@ class RunFolder:
                         lines.append(line + "\n")
                 except (json.JSONDecodeError, KeyError, TypeError):
                     pass  # the line that a kill cut in two, or one that is not ours
-            images.write_bytes(log, "".join(lines).encode())
+            files.write_bytes(log, "".join(lines).encode())
 
     def append(self, row: dict[str, Any]) -> None:
         """Adds a line to `metrics.jsonl`."""

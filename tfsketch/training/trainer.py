@@ -27,9 +27,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import data, images, layers, models, zoo
+from tfsketch import systems, zoo
 from tfsketch.config import Config, OptimizerConfig
+from tfsketch.data.batches import batches, fixed_batch, open_pictures
 from tfsketch.errors import ConfigError, TrainingError
+from tfsketch.images import files, sheets
+from tfsketch.nn import layers
 from tfsketch.training import run_folder
 from tfsketch.vocabulary import shapes, to_uint8
 
@@ -84,7 +87,7 @@ class Task(abc.ABC):
           batch: the examples, whole.
           outputs: of `draw`.
         """
-        return data.rows_of(batch, to_uint8(outputs["image"])), [*data.SHEET_TITLES, "output", "truth"]
+        return sheets.rows_of(batch, to_uint8(outputs["image"])), [*sheets.SHEET_TITLES, "output", "truth"]
 
 
 def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: float) -> float:
@@ -150,7 +153,7 @@ class Trainer:
             and self._strategy.cluster_resolver.task_id == 0
             and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict()
         )
-        self._shards = data.open_pictures(config.data.train, config, self._folder / "prepared")
+        self._shards = open_pictures(config.data.train, config, self._folder / "prepared")
         # Everything that draws initial weights follows from the seed, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
         policy = tf.keras.mixed_precision.global_policy()
@@ -177,7 +180,7 @@ class Trainer:
         # Every worker must take part in saving; all but the chief write into a folder of their own that nobody reads.
         folder = self._folder / "checkpoints" if self._is_chief else self._folder / "workers" / str(os.getpid())
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=train.keep_checkpoints)
-        self._export = models.build(config) if config.system in models.EXPORTED and self._is_exportable() else None
+        self._export = systems.build(config) if config.system in systems.EXPORTED and self._is_exportable() else None
         self._signal: int | None = None
         latest = tf.train.latest_checkpoint(str(self._folder / "checkpoints"))
         if latest:
@@ -187,7 +190,7 @@ class Trainer:
 
     def _is_exportable(self) -> bool:
         """Whether the exported network is the system's own (a test's dummy task is not)."""
-        return isinstance(self._task.networks[self._task.exported], models.EXPORTED[self._config.system])
+        return isinstance(self._task.networks[self._task.exported], systems.EXPORTED[self._config.system])
 
     def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
         settings = self._config.train.optimizers.get(player, OptimizerConfig())
@@ -290,7 +293,7 @@ class Trainer:
 
         def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
             replicas = context.num_replicas_in_sync // context.num_input_pipelines
-            return data.batches(
+            return batches(
                 self._shards, self._config, self.step, replicas, context.input_pipeline_id, context.num_input_pipelines
             )
 
@@ -353,8 +356,8 @@ class Trainer:
         arrays = self.averaged_weights()
         for name, variable in zoo.variable_names(self._export).items():
             variable.assign(arrays[name])
-        sheet = images.contact_sheet(*self._task.sheet(batch, self._task.draw(self._export, batch)))
-        images.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
+        sheet = sheets.contact_sheet(*self._task.sheet(batch, self._task.draw(self._export, batch)))
+        files.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
         with writer.as_default(self.step):
             tf.summary.image("grid", sheet[None])
 
@@ -393,13 +396,13 @@ class Trainer:
         grid = None
         if self._is_chief and self._export is not None and train.image_every:
             shown = (
-                data.open_pictures(self._config.data.validation, self._config, self._folder / "prepared_validation")
+                open_pictures(self._config.data.validation, self._config, self._folder / "prepared_validation")
                 if self._config.data.validation
                 else self._shards
             )
             low, high = self._config.hand.abstraction
             level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
-            grid = data.fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)
+            grid = fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._loop(end, grid, writer)
@@ -469,7 +472,7 @@ def gflops(config: Config) -> float:
     profiler."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    model, side = models.build(config), config.image_size
+    model, side = systems.build(config), config.image_size
     spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, side).items()}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
     options = (

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import images, models
+from tfsketch import systems
 from tfsketch.errors import WeightsError
+from tfsketch.images import files
 
 SHIPPED = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
 """Models in this package, the default first."""
@@ -112,7 +113,7 @@ def load_model(name_or_dir: str | os.PathLike = "sc_fegan") -> tf.keras.Model:
     """
     folder = model_dir(name_or_dir)
     config = load_config(folder)
-    model = models.build(config)
+    model = systems.build(config)
     load_weights(model, folder / "weights.npz")
     model.experiment = config
     return model
@@ -137,9 +138,9 @@ def save_model(
     folder = pathlib.Path(folder)
     buffer = io.BytesIO()
     np.savez(buffer, **{name: np.asarray(array, dtype) for name, array in arrays.items()})
-    images.write_bytes(folder / "weights.npz", buffer.getvalue())
-    images.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
-    images.write_bytes(folder / "README.md", card.encode())
+    files.write_bytes(folder / "weights.npz", buffer.getvalue())
+    files.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
+    files.write_bytes(folder / "README.md", card.encode())
 
 
 def publish(run: str | os.PathLike, folder: str | os.PathLike, card: str) -> None:

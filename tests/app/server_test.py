@@ -1,0 +1,663 @@
+"""The editor in the browser: the server as a client sees it, and the page as a hand with a mouse does."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import pathlib
+import shutil
+import socket
+import struct
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageCms
+
+from tests.conftest import EDITING
+from tfsketch import config, systems, zoo
+from tfsketch.app import server as server_lib
+from tfsketch.app import studio as studio_lib
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor import Drawing, Editor
+from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.images import files
+
+pytest.importorskip("uvicorn", reason="the extra app is not installed")
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+DRAWING = """
+system: cali_sketch
+image_size: 32
+model:
+  scn: {width: 4, blocks: 1, norm: affine, spectral_norm: false, upsampling: nearest, skips: 2}
+  isn: {width: 4, blocks: 1, norm: affine, upsampling: nearest, skips: 2}
+"""
+STROKES = {
+    "size": [80, 60],
+    "strokes": [
+        {"layer": "mask", "points": [[20, 15], [60, 15], [60, 45], [20, 45]], "fill": True},
+        {"layer": "sketch", "points": [[25, 20], [55, 40]], "width": 1},
+        {"layer": "color", "points": [[30, 40], [50, 40]], "width": 6, "color": [200, 30, 40]},
+    ],
+}
+
+
+def _photo(height: int = 60, width: int = 80) -> np.ndarray:
+    """Smooth, so that it survives its preview's JPEG."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (height + width)], axis=-1).astype(np.uint8)
+
+
+def _png(image: np.ndarray, **more) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", **more)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def model_dirs(tmp_path_factory, restyling_folder):
+    """Three models with random weights: one that edits, one that draws, one that restyles."""
+    found = []
+    for name, settings in (("edits", EDITING), ("draws", config.parse(DRAWING))):
+        tf.keras.utils.set_random_seed(1)
+        network = systems.build(settings)
+        folder = tmp_path_factory.mktemp(name)
+        zoo.save_model(folder, settings, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
+        found.append(str(folder))
+    return [*found, str(restyling_folder)]
+
+
+@pytest.fixture(scope="module")
+def studio(model_dirs):
+    made = studio_lib.Studio(model_dirs)
+    yield made
+    made.close()
+
+
+@contextlib.contextmanager
+def serving(studio: studio_lib.Studio, hosts=server_lib.LOOPBACK):
+    """The server on a free port of this machine; gives the port."""
+    import uvicorn
+
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(server_lib.create(studio, hosts), log_level="critical"))
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def port(studio):
+    with serving(studio) as found:
+        yield found
+
+
+def ask(port: int, path: str, body=None, kind: str = "application/json", **headers) -> tuple[int, bytes]:
+    """(status, body) of a request; a body makes it a POST, and one that is not bytes is sent as JSON."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    try:
+        connection.request(
+            "GET" if body is None else "POST",
+            path,
+            data,
+            {**({"Content-Type": kind} if data is not None else {}), **headers},
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _open(port: int, data: bytes) -> dict:
+    status, answer = ask(port, "/api/pictures", data, "application/octet-stream")
+    assert status == 200, answer
+    return json.loads(answer)
+
+
+def _error(answer: tuple[int, bytes]) -> str:
+    assert answer[0] == 400, answer
+    return json.loads(answer[1])["error"]
+
+
+def test_the_page_and_what_it_is_told(port, model_dirs):
+    for path, kind in (
+        ("/", b"<!doctype html>"),
+        ("/app.js", b"use strict"),
+        ("/konva.js", b"Konva"),
+        ("/app.css", b"grid"),
+    ):
+        status, body = ask(port, path)
+        assert status == 200 and kind in body
+    for path in (
+        "/../setup.py",
+        "/vendor/konva.min.js",
+        "/%2e%2e/app.py",
+        "/examples/portrait.jpg",
+        "/docs",
+        "/openapi.json",
+    ):
+        assert ask(port, path)[0] == 404
+    state = json.loads(ask(port, "/api/state")[1])
+    modes = ["edit", "draw", "restyle"]
+    assert state["models"] == [{"name": name, "mode": mode} for name, mode in zip(model_dirs, modes)]
+    assert state["modes"]["restyle"]["styled"] and state["places"][:3] == ["everywhere", "drawn", "face"]
+    assert state["modes"]["edit"]["layers"] == ["mask", "sketch", "color"] and state["modes"]["draw"]["sheet"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/")
+    headers = connection.getresponse().headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"] and headers["Cache-Control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
+
+
+def test_nothing_of_the_page_comes_from_elsewhere():
+    for name in ("index.html", "app.js", "app.css"):
+        text = studio_lib.web_file(name).decode()
+        assert "http://" not in text and "https://" not in text.replace("https://konvajs", "")
+    license_ = studio_lib.web_file("vendor/konva.LICENSE").decode()
+    assert "MIT" in license_ and b"Konva" in studio_lib.web_file("vendor/konva.min.js")[:600]
+
+
+def test_a_run_is_the_editors_picture(port, studio, model_dirs):
+    photo = _photo()
+    opened = _open(port, _png(photo))
+    assert opened["size"] == opened["preview"] == [80, 60]
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES, "seed": 3, "count": 2}
+    status, answer = ask(port, "/api/run", request)
+    found = json.loads(answer)
+    assert status == 200 and [result["seed"] for result in found["results"]] == [3, 4]
+    layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
+    for result in found["results"]:
+        expected = Editor(zoo.load_model(model_dirs[0])).edit(
+            photo, layers.mask, layers.sketch, layers.color, result["seed"]
+        )
+        left, top, width, height = result["box"]
+        patch = files.read_rgb("patch", base64.b64decode(result["png"]))
+        assert patch.shape == (height, width, 3) and (layers.mask.sum() <= width * height <= 60 * 80 / 2)
+        shown = photo.copy()
+        shown[top : top + height, left : left + width] = patch
+        assert (shown == expected).all() and (shown != photo).any()
+    assert set(found["seconds"]) == {"strokes", "model", "encode"}
+    status, file = ask(port, "/api/file", request)
+    assert status == 200 and (files.read_rgb("file", file) == files.read_rgb("file", studio.file(request))).all()
+
+
+def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model_dirs):
+    photo = _photo(1500, 2000)
+    opened = _open(port, _png(photo))
+    assert opened["preview"] == [1600, 1200]
+    strokes = {"size": [1600, 1200], "strokes": [{"layer": "mask", "points": [[400, 300]], "width": 100}]}
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": strokes}
+    result = json.loads(ask(port, "/api/run", request)[1])["results"][0]
+    assert all(abs(found - wanted) <= 4 for found, wanted in zip(result["box"], (350, 250, 100, 100)))
+    full = files.read_rgb("file", ask(port, "/api/file", request)[1])
+    changed = np.argwhere((full != photo).any(axis=-1))
+    assert (
+        full.shape == photo.shape and (abs(changed.mean(axis=0) - (375, 500)) < 5).all() and np.ptp(changed[:, 0]) > 100
+    )
+    preview = Image.open(io.BytesIO(ask(port, f"/api/pictures/{opened['picture']}")[1]))
+    assert preview.size == (1600, 1200)
+
+
+def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 6  # turned
+    opened = _open(port, _png(np.rot90(_photo()).copy(), exif=exif, icc_profile=profile))
+    assert opened["size"] == [80, 60]
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    for mark in (True, False):
+        file = Image.open(io.BytesIO(ask(port, "/api/file", request | {"mark": mark})[1]))
+        file.load()
+        assert file.getexif().get(0x010F) == "Camera" and 0x0112 not in file.getexif()
+        assert file.info["icc_profile"] == profile
+        assert ("compositeWithTrainedAlgorithmicMedia" in str(file.info.get("XML:com.adobe.xmp", ""))) is mark
+    assert Image.open(io.BytesIO(ask(port, f"/api/pictures/{opened['picture']}")[1])).info["icc_profile"] == profile
+
+
+def test_a_result_can_be_edited_further(port, model_dirs):
+    opened = _open(port, _png(_photo()))
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    result = files.read_rgb("result", ask(port, "/api/file", request)[1])
+    status, answer = ask(port, "/api/continue", request)
+    further = json.loads(answer)
+    assert status == 200 and further["picture"] != opened["picture"]
+    corner = {"size": [80, 60], "strokes": [{"layer": "mask", "points": [[5, 5]], "width": 6}]}
+    again = files.read_rgb(
+        "again", ask(port, "/api/file", request | {"picture": further["picture"], "strokes": corner})[1]
+    )
+    assert (again[20:] == result[20:]).all() and (again != result).any()
+
+
+def test_drawing_from_a_sheet(port, model_dirs):
+    sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
+    status, answer = ask(port, "/api/run", {"model": model_dirs[1], "strokes": sheet, "fill": 1.0})
+    assert status == 200, answer
+    (result,) = json.loads(answer)["results"]
+    assert result["box"] == [0, 0, 40, 50]
+    assert files.read_rgb("p", base64.b64decode(result["png"])).shape == (50, 40, 3)
+    assert files.read_rgb("l", base64.b64decode(result["lines"])).shape == (50, 40, 3)
+    huge = sheet | {"size": [4000, 5000]}
+    assert "at most 2048 pixels" in _error(ask(port, "/api/run", {"model": model_dirs[1], "strokes": huge}))
+
+
+def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs, monkeypatch):
+    """With a stand-in for the search, which takes a minute."""
+
+    class Searching:
+        def complete(self, sketch, results, seed, fill):
+            lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
+            return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
+
+    assert studio_lib.MODES["complete"].fits(("z",)) and not studio_lib.MODES["draw"].fits(("z",))
+    monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
+    monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
+    sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
+    request = {"model": model_dirs[1], "strokes": sheet, "seed": 3, "count": 3}
+    found = studio.run(request)["results"]
+    assert [int(files.read_rgb("p", base64.b64decode(one["png"])).max()) for one in found] == [3, 13, 23]
+    assert [int(files.read_rgb("l", base64.b64decode(one["lines"])).max()) for one in found] == [255, 0, 255]
+    assert files.read_rgb("file", studio.file(request | {"pick": 2})).max() == 23
+    with pytest.raises(TfsketchError, match="pick: expected a whole number of 0 to 2"):
+        studio.file(request | {"pick": 3})
+
+
+def _style() -> np.ndarray:
+    return np.ascontiguousarray(_photo(40, 50)[::-1, :, ::-1])
+
+
+@pytest.fixture(name="restyling")
+def _restyling(port, model_dirs):
+    """A request for the looks of another photograph, everywhere."""
+    names = [_open(port, _png(image))["picture"] for image in (_photo(), _style())]
+    blank = {"size": [80, 60], "strokes": []}
+    return {"model": model_dirs[2], "picture": names[0], "style": names[1], "strokes": blank}
+
+
+def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypatch):
+    editor, photo = Editor(zoo.load_model(model_dirs[2])), _photo()
+    drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80)).mask
+    lips = np.zeros((60, 80), np.uint8)
+    lips[35:45, 30:50] = 1
+    monkeypatch.setattr(Editor, "region", lambda self, image, names: lips if names == "lips" else None)
+    for more, mask in (({}, None), ({"region": "drawn", "strokes": STROKES}, drawn), ({"region": "lips"}, lips)):
+        for amount in (1.0, 0.5):
+            request = restyling | more | {"amount": amount}
+            status, answer = ask(port, "/api/run", request)
+            assert status == 200, answer
+            (result,) = json.loads(answer)["results"]
+            left, top, width, height = result["box"]
+            shown = photo.copy()
+            shown[top : top + height, left : left + width] = files.read_rgb("p", base64.b64decode(result["png"]))
+            expected = editor.restyle(photo, _style(), mask, amount)
+            assert (shown == expected).all() and (shown != photo).any()
+            assert width * height == 80 * 60 if mask is None else width * height <= 80 * 60 / 2
+    assert (files.read_rgb("file", ask(port, "/api/file", request)[1]) == expected).all()
+    further = json.loads(ask(port, "/api/continue", request)[1])
+    assert further["picture"] not in (restyling["picture"], restyling["style"])
+
+
+def test_what_is_refused_of_restyling(port, restyling):
+    for changes, message in (
+        ({"style": None}, "style: expected a second photograph, whose looks are taken, found none"),
+        ({"style": "/etc/passwd"}, "style: expected one that is still in memory"),
+        ({"style": [restyling["style"]]}, "style: expected one that is still in memory"),
+        ({"region": "hare"}, "region: expected one of everywhere, drawn, face, background"),
+        ({"region": ["hair"]}, "region: expected one of"),
+        ({"region": "lips"}, "region: expected lips in the picture, found none"),
+        ({"region": "drawn"}, "mask: expected at least one pixel to restyle"),
+        ({"amount": 1.5}, "amount: expected a share of 0 to 1, found '1.5'"),
+        ({"amount": True}, "amount: expected a share of 0 to 1"),
+        ({"amount": 10**400}, "amount: expected a share of 0 to 1"),
+        ({"fill": 10**400}, "fill: expected a share of 0 to 1"),
+    ):
+        assert message in _error(ask(port, "/api/run", restyling | changes)), changes
+    # A style goes the way of every photograph: too many bytes, or pixels, are refused before they are decoded.
+    assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
+
+
+def test_examples_open(port, studio, model_dirs):
+    for name, example in studio_lib.EXAMPLES.items():
+        status, answer = ask(port, f"/api/examples/{name}", {})
+        opened = json.loads(answer)
+        assert status == 200 and opened["mode"] == example.mode
+        assert strokes_lib.parse(opened["strokes"]).strokes or example.style
+        assert ("picture" in opened, "style" in opened) == (bool(example.picture), bool(example.style))
+        assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (studio_lib.THUMBNAIL,) * 2
+        if example.picture:
+            request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": opened["strokes"]}
+            if example.style:
+                request |= {"model": model_dirs[2], "style": opened["style"]["picture"], "region": opened["region"]}
+            assert ask(port, "/api/run", request)[0] == 200
+    assert "example: expected one of" in _error(ask(port, "/api/examples/none", {}))
+
+
+def test_what_is_refused(port, model_dirs):
+    opened = _open(port, _png(_photo()))
+    good = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    for changes, message in (
+        ({"model": "../secret"}, "model: expected one of"),
+        ({"model": ["x"]}, "model: expected one of"),
+        ({"picture": "/etc/passwd"}, "picture: expected one that is still in memory"),
+        ({"picture": None}, "picture: expected one that is still in memory"),
+        ({"strokes": None}, "strokes: expected a mapping"),
+        ({"strokes": {"size": [80, 60], "strokes": []}}, "found an empty mask"),
+        ({"strokes": {"size": [60, 80], "strokes": []}}, "of the aspect 60 x 80"),
+        ({"seed": -1}, "seed: expected a whole number"),
+        ({"seed": 1.5}, "seed: expected a whole number"),
+        ({"count": 99}, "count: expected a whole number of 1 to 4"),
+        ({"side": 100_000}, "side: expected one of 128"),
+        ({"fill": "much"}, "fill: expected a share"),
+        ({"other": 1}, "expected a mapping of model"),
+    ):
+        assert message in _error(ask(port, "/api/run", good | changes)), changes
+    assert "expected JSON" in _error(ask(port, "/api/run", b"{"))
+    assert "expected JSON" in _error(ask(port, "/api/run", b"[" * 100_000))
+    assert "content-type: expected application/json" in _error(ask(port, "/api/run", good, "text/plain"))
+    assert "readable picture" in _error(ask(port, "/api/pictures", b"GIF89a", "application/octet-stream"))
+    assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
+    header = files._chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + files._chunk(b"IDAT", b"") + files._chunk(b"IEND", b"")
+    assert "expected at most 50,000,000 pixels" in _error(ask(port, "/api/pictures", bomb, "application/octet-stream"))
+    assert ask(port, "/api/state", Host="elsewhere.example")[0] == 400
+    assert ask(port, "/api/run")[0] == 405
+
+
+def test_only_a_few_pictures_are_kept(studio, monkeypatch):
+    monkeypatch.setattr(studio_lib, "KEPT_PIXELS", 3 * 4800)
+    names = [studio.open(_png(_photo()))["picture"] for _ in range(5)]
+    for name in names[:2]:
+        with pytest.raises(ImageError, match="still in memory"):
+            studio.picture(name)
+    assert studio.picture(names[4]).image.shape == (60, 80, 3) and len(set(names)) == 5
+
+
+def test_a_full_queue_says_so(studio, monkeypatch):
+    monkeypatch.setattr(studio_lib, "QUEUE", 1)
+    gate = threading.Event()
+    with serving(studio) as port:
+        waiting = [studio.submit(gate.wait, 30), studio.submit(gate.wait, 30)]
+        status, answer = ask(port, "/api/run", {})
+        gate.set()
+        assert status == 503 and "the queue full" in json.loads(answer)["error"]
+        assert all(one.result(30) for one in waiting)
+        assert "mapping of model" in _error(ask(port, "/api/run", {"x": 1}))
+
+
+def test_models_that_fit_no_mode_are_left_out():
+    assert set(studio_lib.Studio(["face_parser", "sc_fegan"]).modes) == {"sc_fegan"}
+    with pytest.raises(TfsketchError, match="expected a model that edits or draws, found face_parser"):
+        studio_lib.Studio(["face_parser"])
+
+
+def test_an_address_that_is_taken_is_named(model_dirs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(TfsketchError, match="expected a free address of this machine"):
+            server_lib.serve("127.0.0.1", taken.getsockname()[1], model_dirs[:1])
+
+
+# ---- in a browser ----
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, where there is one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
+        yield started
+        started.close()
+
+
+@contextlib.contextmanager
+def page_of(browser, port: int, **settings):
+    """A fresh page; whatever the page's console says of errors fails the test."""
+    context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, "accept_downloads": True, **settings})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.click("#agree")
+    try:
+        yield page
+        assert not errors
+    finally:
+        context.close()
+
+
+def _place(page, x: float, y: float) -> tuple[float, float]:
+    """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
+    stage = page.locator("#stage").bounding_box()
+    scale = min((stage["width"] - 40) / 80, (stage["height"] - 100) / 60)
+    left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2 + 8
+    return stage["x"] + left + x * 80 * scale, stage["y"] + top + y * 60 * scale
+
+
+def _drag(page, *places: tuple[float, float]) -> None:
+    page.mouse.move(*_place(page, *places[0]))
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*_place(page, *place), steps=6)
+    page.mouse.up()
+
+
+def _counts(page) -> list[str]:
+    return [page.inner_text(f"[data-layer={name}] output") for name in ("mask", "sketch", "color")]
+
+
+def _run(page) -> None:
+    runs = int(page.get_attribute("#run", "data-runs") or 0)
+    page.click("#run")
+    page.wait_for_selector(f'#run[data-runs="{runs + 1}"]')
+
+
+def _saved(page, button: str) -> bytes:
+    with page.expect_download() as download:
+        page.click(button)
+    return pathlib.Path(download.value.path()).read_bytes()
+
+
+def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path):
+    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    with page_of(browser, port) as page:
+        assert page.is_disabled("#run") and page.is_visible("#start")
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+        page.click("[data-tool=mask]")
+        _drag(page, (0.3, 0.4), (0.7, 0.4), (0.7, 0.6))
+        page.click("[data-tool=lasso]")
+        _drag(page, (0.3, 0.5), (0.5, 0.5), (0.5, 0.8), (0.3, 0.8))
+        page.keyboard.press("s")
+        _drag(page, (0.35, 0.45), (0.65, 0.45))
+        page.keyboard.press("i")
+        page.mouse.click(*_place(page, 0.5, 0.1))
+        red, green, blue = (int(page.input_value("#color")[i : i + 2], 16) for i in (1, 3, 5))
+        assert abs(np.array([red, green, blue]) - _photo()[6, 40]).max() < 12  # the eyedropper, through a JPEG
+        _drag(page, (0.4, 0.55), (0.6, 0.55))
+        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"]
+
+        page.keyboard.press("Control+z")
+        assert _counts(page) == ["2 strokes", "1 stroke", "empty"]
+        page.click("#undo")
+        assert _counts(page) == ["2 strokes", "empty", "empty"]
+        page.keyboard.press("Control+Shift+z")
+        page.click("#redo")
+        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and page.is_disabled("#redo")
+        page.keyboard.press("e")  # across the colour: cut in two
+        _drag(page, (0.5, 0.3), (0.5, 0.8))
+        assert _counts(page)[2] == "2 strokes"
+        page.keyboard.press("Control+z")
+
+        _run(page)
+        assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
+        before = page.screenshot(clip=_window(page))
+        _drag(page, (0.5, 0.5), (0.05, 0.5))  # the divider, to the left: all is after
+        after = page.screenshot(clip=_window(page))
+        assert before != after
+        result = _saved(page, "#download")
+        strokes = _saved(page, "#save-strokes")
+        page.keyboard.press("Control+z")
+        _run(page)
+        assert _saved(page, "#download") != result
+        page.click("#history button:first-child")  # and back, with its strokes
+        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and _saved(page, "#download") == result
+
+    tree = json.loads(strokes)
+    assert [stroke["layer"] for stroke in tree["strokes"]] == ["mask", "mask", "sketch", "color"]
+    layers = strokes_lib.render(strokes_lib.parse(tree), (60, 80))
+    edited = files.read_rgb("result", result)
+    assert (edited[layers.mask == 0] == _photo()[layers.mask == 0]).all() and (edited != _photo()).any()
+    assert layers.mask[24, 25:55].all() and layers.sketch[27, 30:50].all()
+
+    (tmp_path / "photo.json").write_bytes(strokes)
+    with page_of(browser, port) as page:  # another day
+        page.set_input_files("#file", [tmp_path / "photo.json", tmp_path / "photo.png"])
+        page.wait_for_selector("#run:not([disabled])")
+        _run(page)
+        assert _saved(page, "#download") == result
+
+
+def _window(page) -> dict[str, float]:
+    (left, top), (right, bottom) = _place(page, 0, 0), _place(page, 1, 1)
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
+def test_the_result_follows_every_stroke(browser, port, tmp_path):
+    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    with page_of(browser, port) as page:
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+        page.check("#live")
+        page.keyboard.press("m")
+        _drag(page, (0.3, 0.4), (0.7, 0.6))
+        page.wait_for_selector('#run[data-runs="1"]')
+        assert page.get_attribute("[data-view=draw]", "aria-pressed") == "true"  # one goes on drawing
+        page.keyboard.press("s")
+        _drag(page, (0.35, 0.45), (0.6, 0.55))
+        page.wait_for_selector('#run[data-runs="2"]')
+        page.click("#undo")
+        page.wait_for_selector('#run[data-runs="3"]')
+        page.click("#continue")  # the result is the photograph now
+        page.wait_for_selector("#views", state="hidden")
+        assert _counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
+
+
+def test_the_page_says_what_is_wrong(browser, port, tmp_path):
+    (tmp_path / "photo.jpg").write_text("no picture")
+    (tmp_path / "strokes.json").write_text('{"size": [10, 500], "strokes": []}')
+    (tmp_path / "good.png").write_bytes(_png(_photo()))
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.click("#agree")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "expected a readable picture" in page.inner_text("#message")
+    page.set_input_files("#file", tmp_path / "strokes.json")
+    page.wait_for_selector("#message:has-text('open the photograph first')")
+    page.set_input_files("#file", [tmp_path / "good.png", tmp_path / "strokes.json"])
+    page.wait_for_selector("#message:has-text('expected strokes for a picture of this shape')")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1100, 390])
+def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, width):
+    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    (tmp_path / "style.png").write_bytes(_png(_style()))
+    with page_of(browser, port, viewport={"width": width, "height": 844}) as page:
+        assert page.is_hidden("#looks")
+        page.select_option("#model", model_dirs[2])
+        assert page.is_visible("#looks") and page.is_hidden("#side") and page.is_hidden("[data-tool=color]")
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+        assert page.is_disabled("#run") and page.evaluate("document.documentElement.scrollWidth") <= width
+        page.set_input_files("#style-file", tmp_path / "style.png")
+        page.wait_for_selector("#run:not([disabled])")
+        assert page.inner_text("#style-name") == "style.png"
+        page.select_option("#region", "drawn")
+        assert page.is_disabled("#run")  # nothing is drawn
+        page.select_option("#region", "everywhere")
+        _run(page)
+        whole = files.read_rgb("whole", _saved(page, "#download"))
+        assert (whole != _photo()).mean() > 0.3 and page.inner_text("#history button:first-child small") == "1"
+
+        page.click("[data-tool=mask]")
+        stage = page.locator("#stage").bounding_box()
+        page.mouse.move(stage["x"] + stage["width"] * 0.4, stage["y"] + stage["height"] * 0.5)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + stage["width"] * 0.6, stage["y"] + stage["height"] * 0.5, steps=6)
+        page.mouse.up()
+        assert page.input_value("#region") == "drawn"  # who draws means what is drawn
+        page.locator("#amount").fill("50")
+        _run(page)
+        assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
+        part = files.read_rgb("part", _saved(page, "#download"))
+        page.click("#history button:first-child")
+        assert (page.input_value("#region"), page.input_value("#amount")) == ("everywhere", "100")
+        page.click("#history button:last-child")
+        assert (page.input_value("#region"), page.input_value("#amount")) == ("drawn", "50")
+        with page.expect_response("**/api/run") as answer:
+            _run(page)
+        strokes = json.loads(answer.value.request.post_data)["strokes"]
+        page.click("#undo")
+        assert page.is_disabled("#run")
+    mask = strokes_lib.render(strokes_lib.parse(strokes), (60, 80)).mask
+    assert (part[mask == 0] == _photo()[mask == 0]).all() and (part[mask == 1] != _photo()[mask == 1]).any()
+
+
+def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path):
+    for name, data in (("photo", _png(_photo())), ("style", _png(_style())), ("bad", b"no picture")):
+        (tmp_path / f"{name}.png").write_bytes(data)
+    context = browser.new_context()  # its console may say that requests were refused
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.click("#agree")
+    page.select_option("#model", model_dirs[2])
+    page.set_input_files("#file", tmp_path / "photo.png")
+    page.wait_for_selector("#start", state="hidden")
+    page.set_input_files("#style-file", tmp_path / "bad.png")
+    page.wait_for_selector("#message:has-text('expected a readable picture')")
+    assert page.is_disabled("#run")
+    page.set_input_files("#style-file", tmp_path / "style.png")
+    page.wait_for_selector("#run:not([disabled])")
+    studio._pictures.clear()
+    _run(page)
+    assert page.locator("#history img").count() == 1 and page.is_hidden("#message")
+    context.close()
+
+
+def test_a_blank_sheet_on_a_telephone(browser, port, model_dirs):
+    settings = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with page_of(browser, port, **settings) as page:
+        page.select_option("#model", model_dirs[1])
+        page.select_option("#fill", "1")
+        stage = page.locator("#stage").bounding_box()
+        assert stage["height"] > 300 and page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.is_hidden("[data-tool=mask]") and page.is_hidden("#continue")
+        page.mouse.move(stage["x"] + 120, stage["y"] + 150)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + 250, stage["y"] + 250, steps=8)
+        page.mouse.up()
+        _run(page)
+        assert page.locator("#history img").count() == 1

@@ -1,0 +1,134 @@
+"""The benchmarks: that they measure what they say; how fast this machine is, no test can know."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from tfsketch import benchmark
+from tfsketch.conditions import sketches
+from tfsketch.errors import ConfigError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _spin(milliseconds: float) -> None:
+    end = time.process_time() + milliseconds / 1000.0
+    while time.process_time() < end:
+        pass
+
+
+def test_a_cost_is_processor_time_a_picture():
+    calls = []
+
+    def work(number):
+        calls.append(number)
+        time.sleep(0.01)  # the clock goes on, the processor rests
+        _spin(4.0 if number % 2 else 8.0)
+
+    found = benchmark.cost(work, pictures=2, seconds=0.06)
+    assert calls == list(range(len(calls))) and len(calls) >= 7
+    assert 2.0 <= found.low <= found.median <= found.high < 6.0 and found.high > 3.9
+
+
+def test_throughput_counts_pictures_by_the_clock():
+    def sleeping(seconds):
+        def element(number):
+            time.sleep(seconds)
+            return number
+
+        return tf.data.Dataset.range(tf.int64.max).map(lambda n: tf.numpy_function(element, [n], tf.int64))
+
+    found = benchmark.throughput({"floor": sleeping(0.01), "slow": sleeping(0.04)}, pictures=4, seconds=0.8)
+    assert found["floor"].ratio == 1.0 and 0.1 < found["slow"].ratio < 0.9
+    assert 5.0 < found["slow"].rate.median <= 4 / 0.04
+    assert 0.0 < found["slow"].used < 10.0
+
+
+def _rows(text: str) -> dict[str, list[str]]:
+    """The cells of all tables by their first one."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tools.benchmark", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
+    results = tmp_path / "results.md"
+    results.write_text("before\n<!-- benchmark_pipeline:begin -->\nold\n<!-- benchmark_pipeline:end -->\nafter\n")
+    found = _run(
+        "pipeline",
+        f"--config={tiny_file}",
+        f"--data={shards_folder}",
+        "--set=hand.abstraction=[0.0, 1.0]",
+        "--set=prepare.regions=none",
+        "--set=sketch.min_side=32",
+        "--seconds=0.4",
+        f"--markdown={results}",
+    )
+    assert found.returncode == 0, found.stderr
+    written = results.read_text()
+    assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")
+    assert written[written.index("-->") + 3 : written.index("\n<!-- benchmark_pipeline:end")] in found.stdout
+    rows = _rows(written)
+    floor, shards, memory = (cells for name, cells in rows.items() if name.startswith(("only", "whole")))
+    assert floor[2] == "1.00" and all(float(cells[0]) > 0 and float(cells[3]) > 0 for cells in (shards, memory))
+    assert 0 < float(shards[2]) and 0 < float(memory[2])
+    for name in ("mask", "colour strokes", "noise", "hand: draw them badly"):
+        assert rows[name][3] == "drawn anew"
+    assert rows["hand: trace the lines"][3] == "follows the crop"
+    assert {f"sketch `{style}`" for style in sketches.STYLES} | {"colour map"} < set(rows)
+    assert "that are not drawn anew: " in written and "`image`, `mask`, `sketch`, `color`, `noise`" in written
+
+
+def test_the_projections_table():
+    settings = benchmark.configuration(
+        "projection",
+        overrides=["model.generator.widths=[4,4,4,4]", "model.discriminator.widths=[4,4,4,4]"],
+    )
+    rows = _rows(benchmark.projection(settings, "", 0.1, count=3, candidates=2, steps=4))
+    names = [name for name in rows if name not in ("search", "---")]
+    assert [name.split(" (")[0] for name in names] == [
+        "plain loop, eager",
+        "plain loop, each step compiled",
+        "one call",
+        "one call, searching in bfloat16",
+    ]
+    assert rows[names[0]][1] == rows[names[0]][3] == "1.000"
+    assert all(float(cell) >= 0 for name in names for cell in rows[name])
+    with pytest.raises(ConfigError, match="expected contextual_gan"):
+        benchmark.projection(benchmark.configuration("pipeline"), "", 0.1)
+
+
+def test_the_regions_table():
+    small = "model.generator={width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2]}"
+    settings = benchmark.configuration("region", overrides=["image_size=64", small])
+    rows = _rows(benchmark.region(settings, "", 0.05, holes=(16,)))
+    names = [name for name in rows if name not in ("hole", "---")]
+    assert names == [f"{size}, {edit}" for size in ("16 px", "whole picture") for edit in ("first edit", "next stroke")]
+    assert all(float(rows[name][0]) > 0 and float(rows[name][4]) < 1e-5 for name in names)
+    with pytest.raises(ConfigError, match="expected sc_fegan"):
+        benchmark.region(benchmark.configuration("projection"), "", 0.1)
+
+
+def test_the_latencys_table():
+    rows = _rows(benchmark.latency(benchmark.configuration("latency"), "", 0.0, sides=(128,)))
+    small, large = (cells for name, cells in rows.items() if name[0].isdigit())
+    for cells in (small, large):
+        whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]
+        assert 0 < whole and len(parts) == 4 and 0.5 * whole < sum(parts) < 2 * whole + 4
+
+
+def test_a_benchmark_that_there_is_not_is_refused_by_name():
+    found = _run("nonsense")
+    assert (
+        found.returncode == 1
+        and "expected one of pipeline, projection, region, latency first, found 'nonsense'"
+        in found.stdout + found.stderr
+    )

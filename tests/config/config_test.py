@@ -1,0 +1,89 @@
+"""Configurations: the tree, its overrides, and what it says to a mistyped key."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from tfsketch import config
+from tfsketch.errors import ConfigError
+
+_CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", _CONFIGS, ids=lambda p: p.stem)
+def test_every_committed_config_loads_and_survives_a_round_trip(path):
+    loaded = config.load(path)
+    assert config.parse(config.dump(loaded)) == loaded
+
+
+def test_the_celebahq_config_is_the_papers_setting():
+    loaded = config.load(_CONFIGS[0].parent / "sc_fegan_celebahq_512.yaml")
+    loss = loaded.model.loss
+    assert loaded.image_size == 512 and loaded.model.generator == config.GeneratorConfig()
+    assert (loss.perceptual, loss.style, loss.total_variation, loss.adversarial, loss.drift, loss.gradient_penalty) == (
+        0.05,
+        120.0,
+        0.1,
+        0.001,
+        0.001,
+        10.0,
+    )
+    assert loss.adversarial_loss == "wgan"
+
+
+def test_overrides_reach_nested_keys_lists_and_maps():
+    loaded = config.parse(
+        "",
+        overrides=[
+            "train.batch_size=4",
+            "train.phases.0.steps=7",
+            "mask.share=[0.2, 0.3]",
+            "train.optimizers.generator.learning_rate=2e-4",
+        ],
+    )
+    assert loaded.train.batch_size == 4 and loaded.train.phases[0].steps == 7 and loaded.mask.share == (0.2, 0.3)
+    assert loaded.train.optimizers["generator"].learning_rate == pytest.approx(2e-4)
+
+
+def test_a_part_of_a_section_keeps_the_rest_of_it():
+    """Of that section's own defaults: the colour brush is finer than a mask's."""
+    loaded = config.parse("color: {stroke: {angle: 30}}")
+    assert loaded.color.stroke == dataclasses.replace(config.ColorConfig().stroke, angle=30.0)
+    assert loaded.color.stroke.width != config.StrokeConfig().width
+
+
+@pytest.mark.parametrize(
+    "text, overrides, expected",
+    [
+        ("trian: {}", [], "did you mean 'train'"),
+        ("train: {batch_sise: 4}", [], "did you mean 'batch_size'"),
+        ("", ["model.generator.widht=3"], "did you mean 'width'"),
+        ("system: sc_fegam", [], "did you mean 'sc_fegan'"),
+        ("train: {phases: [{loss: {pixl: 1.0}}]}", [], "did you mean 'pixel'"),
+        ("image_size: large", [], "expected int, found 'large'"),
+        ("train: {jit_compile: 1}", [], "expected bool"),
+        ("mask: {share: [0.1]}", [], "expected 2 values"),
+        ("mask: {share: [0.4, 0.1]}", [], "0 <= low <= high <= 0.999"),
+        ("image_size: 100", [], "multiple of 128"),
+        ("model: {generator: {stages: 5}}", [], "expected 5 values"),
+        ("train: {precision: float8}", [], "train.precision: expected one of float32"),
+        ("hand: {abstraction: [0.5, 1.5]}", [], "hand.abstraction: expected 0 <= low <= high <= 1"),
+        ("data: {stored_size: 600}", [], "data.stored_size: expected 0, or from image_size"),
+        ("prepare: {styles: [hed, xdgo]}", [], "prepare.styles: expected one of hed, canny"),
+        ("mask: {large: [hole]}", [], "mask.large: expected one of half"),
+        ("system: face_parser\nimage_size: 100", [], "multiple of 32"),
+        ("a: [", [], "expected YAML"),
+        ("- 1", [], "expected a mapping"),
+        ("", ["train.batch_size"], "expected key=value"),
+        ("", ["train.phases.9.steps=1"], "index below 1"),
+    ],
+)
+def test_mistakes_are_named(text, overrides, expected):
+    with pytest.raises(ConfigError, match="(?s)" + expected.replace("[", r"\[").replace("(", r"\(")):
+        config.parse(text, "file.yaml", overrides)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere.yaml"):
+        config.load(tmp_path / "nowhere.yaml")

@@ -1,0 +1,276 @@
+"""Shards to batches: the vocabulary, the stream's order, and what is refused."""
+
+import dataclasses
+import itertools
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import crops
+from tfsketch import config as config_lib
+from tfsketch.conditions import regions
+from tfsketch.config import AffineConfig, SketchConfig
+from tfsketch.data.batches import (
+    Picture,
+    Shards,
+    _Moves,
+    _occlude,
+    _order,
+    _stack,
+    _unstack,
+    _warp,
+    batches,
+    draw,
+    fixed_batch,
+    keys,
+    open_pictures,
+    sheet_of_shards,
+)
+from tfsketch.errors import DataError
+from tfsketch.images import files as files_lib
+from tfsketch.vocabulary import to_uint8
+
+
+def _take(dataset, count):
+    return [{k: v.numpy() for k, v in batch.items()} for batch in itertools.islice(dataset, count)]
+
+
+def test_a_batch_speaks_the_vocabulary(tiny, shards_folder):
+    shards = Shards(shards_folder, 32)
+    assert len(shards) == 6
+    batch = _take(batches(shards, tiny), 1)[0]
+    assert {k: v.shape for k, v in batch.items()} == {
+        "image": (4, 32, 32, 3),
+        "mask": (4, 32, 32, 1),
+        "sketch": (4, 32, 32, 1),
+        "color": (4, 32, 32, 3),
+        "noise": (4, 32, 32, 1),
+        "seed": (4, 2),
+    }
+    assert -1 <= batch["image"].min() < -0.3 and 0.3 < batch["image"].max() <= 1
+    for key in ("mask", "sketch"):
+        assert set(np.unique(batch[key])) <= {0.0, 1.0}
+    assert ((batch["mask"].mean((1, 2, 3)) >= 0.1) & (batch["mask"].mean((1, 2, 3)) <= 0.4)).all()
+    assert (batch["noise"][batch["mask"] == 0] == 0).all() and batch["noise"].std() > 0.1
+    assert np.array_equal(to_uint8(batch["image"]), to_uint8(to_uint8(batch["image"]) / 127.5 - 1.0))
+
+
+def test_the_stream_resumes_at_any_step(tiny, shards_folder):
+    shards = Shards(shards_folder, 32)
+    whole = _take(batches(shards, tiny), 5)
+    later = _take(batches(shards, tiny, start_step=3), 2)
+    for a, b in zip(whole[3:], later):
+        assert all(np.array_equal(a[key], b[key]) for key in a)
+    assert not np.array_equal(whole[0]["mask"], whole[1]["mask"])
+
+
+def test_an_epoch_holds_every_picture_once_and_the_next_is_shuffled_anew(tiny):
+    numbers = [[_order(tiny.seed, 6, e * 6 + i) for i in range(6)] for e in range(3)]
+    assert all(sorted(epoch) == list(range(6)) for epoch in numbers) and len({tuple(e) for e in numbers}) > 1
+
+
+@pytest.mark.parametrize("replicas, pipelines", [(2, 1), (1, 2), (2, 2)])
+def test_replicas_and_workers_share_the_same_examples(tiny, shards_folder, replicas, pipelines):
+    shards = Shards(shards_folder, 32)
+    whole = _take(batches(shards, tiny), 2)
+    parts = [_take(batches(shards, tiny, 0, replicas, p, pipelines), 2 * replicas) for p in range(pipelines)]
+    for step in range(2):
+        joined = [part[step * replicas + r] for part in parts for r in range(replicas)]
+        for key in whole[step]:
+            np.testing.assert_array_equal(whole[step][key], np.concatenate([j[key] for j in joined]))
+
+
+def _colored(side: int) -> Picture:
+    """A picture whose maps all tell where a pixel was: rows in red, columns in green and everywhere else."""
+    y, x = np.mgrid[:side, :side].astype(np.uint8)
+    image = np.dstack([y, x, np.zeros_like(x)])
+    return Picture("p", image, {"hed": x % 2, "canny": y % 2}, image[..., ::-1].copy(), x % 11)
+
+
+def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
+    """keras-cv crops by interpolation; with our whole corners it must copy, for every corner."""
+    stored = 40
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=stored))
+    moves, picture = _Moves(config), _colored(stored)
+    stack = _stack(picture, ["canny", "hed"])
+    seen = set()
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        chances = rng.random(3, np.float32)
+        moved = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), ["canny", "hed"])
+        top, left = (int(c * 9) for c in chances[:2])
+        mirrored = bool(chances[2] < 0.5)
+        seen.add(mirrored)
+        cut = (slice(top, top + 32), slice(left, left + 32))
+        turn = (slice(None), slice(None, None, -1 if mirrored else 1))
+        np.testing.assert_array_equal(moved.image, picture.image[cut][turn])
+        np.testing.assert_array_equal(moved.color, picture.color[cut][turn])
+        np.testing.assert_array_equal(moved.regions, picture.regions[cut][turn])
+        for style in ("hed", "canny"):
+            np.testing.assert_array_equal(moved.sketches[style], picture.sketches[style][cut][turn])
+    assert seen == {True, False}
+
+
+def test_turning_moves_picture_and_regions_alike():
+    side = 64
+    inside = np.zeros((side, side), np.uint8)
+    inside[20:40, 24:50] = 1
+    picture = Picture("p", np.dstack([inside * 255] * 3), {"hed": inside}, np.dstack([inside * 255] * 3), inside)
+    config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
+    for seed in range(5):
+        moved = _warp(picture, np.random.default_rng(seed), config, SketchConfig())
+        known = moved.regions != regions.IGNORED
+        bright = moved.image[..., 0] > 127
+        assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
+        assert not np.array_equal(moved.regions, inside)
+    lit = _warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
+    assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
+
+
+def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
+    found = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
+    found[:20], found[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
+    picture = dataclasses.replace(_colored(64), regions=found)
+    kinds = set()
+    for seed in range(12):
+        hidden = _occlude(picture, np.random.default_rng(seed))
+        changed = hidden.regions != found
+        (kind,) = set(np.unique(hidden.regions[changed]))
+        kinds.add(regions.REGIONS[kind])
+        assert np.array_equal(hidden.image[~changed], picture.image[~changed])
+        assert 0.02 <= changed.mean() <= 0.5
+        if regions.REGIONS[kind] == "hat":
+            assert not changed[26:].any()  # below the brows there is none
+    assert kinds == {"background", "hat"}
+
+
+def test_sketches_are_left_out_as_often_as_asked(tiny, shards_folder):
+    picture = Shards(shards_folder, 32)[0]
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, sketch_probability=0.5))
+    kept = [draw(picture, np.random.default_rng(s), config, True)["sketch"].any() for s in range(100)]
+    assert 0.35 < np.mean(kept) < 0.65
+    assert all(draw(picture, np.random.default_rng(s), config, False)["sketch"].any() for s in range(20))
+
+
+def test_some_examples_are_spared_the_hand(tiny, shards_folder):
+    config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0), probability=0.5))
+    picture = Shards(shards_folder, 32)[0]
+    drawn = [draw(picture, np.random.default_rng(n), config, training=True)["sketch"] for n in range(60)]
+    spared = np.mean(
+        [(sketch == draw(picture, np.random.default_rng(0), tiny, False)["sketch"]).all() for sketch in drawn]
+    )
+    assert 0.2 < spared < 0.8
+
+
+def test_a_hand_draws_the_sketch_badly_in_training_only(tiny, shards_folder):
+    picture = Shards(shards_folder, 32)[0]
+    config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0)))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, sketch_probability=1.0))
+    bad = [draw(picture, np.random.default_rng(s), config, True)["sketch"] for s in range(5)]
+    assert not any(np.array_equal(lines, picture.sketches["hed"]) for lines in bad)
+    assert not np.array_equal(bad[0], bad[1])
+    assert np.array_equal(draw(picture, np.random.default_rng(0), config, False)["sketch"], picture.sketches["hed"])
+
+
+def test_a_given_level_takes_the_place_of_the_random_and_the_steady_one(tiny, shards_folder):
+    shards = Shards(shards_folder, 32)
+    clean, bad, again = (fixed_batch(shards, tiny, [0, 1], level)["sketch"].numpy() for level in (None, 0.9, 0.9))
+    assert np.array_equal(clean[0, ..., 0], shards[0].sketches["hed"]) and np.array_equal(bad, again)
+    assert not np.array_equal(clean, bad)
+
+
+def test_enlarging_moves_thin_lines_and_leaves_them_thin():
+    sketch = np.zeros((64, 64), np.uint8)
+    sketch[10:54, 20] = sketch[10:54, 44] = sketch[10, 20:44] = 1
+    picture = Picture("p", np.dstack([sketch * 255] * 3), {"hed": sketch, "xdog": sketch}, np.dstack([sketch] * 3))
+    for seed in range(4):
+        moved = _warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
+        thin, ink = moved.sketches["hed"], moved.sketches["xdog"]
+        # No square of four pixels is all line; the columns have moved apart.
+        assert not (thin[1:, 1:] & thin[:-1, 1:] & thin[1:, :-1] & thin[:-1, :-1]).any() and ink.sum() > thin.sum()
+        left, right = np.flatnonzero(thin[32])[[0, -1]]
+        assert 24 < right - left <= 49
+    plain = _warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2), SketchConfig())
+    assert np.array_equal(
+        _warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2, zoom_in=0.0), SketchConfig()).image,
+        plain.image,
+    )
+
+
+def test_training_takes_one_of_the_drawings_at_random(tiny):
+    config = dataclasses.replace(
+        tiny,
+        sketch=SketchConfig(style="xdog", abstractions=2),
+        data=dataclasses.replace(tiny.data, sketch_probability=1.0),
+    )
+    picture = _colored(8)
+    drawn = {name: np.full((8, 8), number % 2, np.uint8) for number, name in enumerate(("xdog", "xdog@1", "xdog@2"))}
+    picture, rng = dataclasses.replace(picture, sketches=drawn), np.random.default_rng(0)
+    shares = [draw(picture, rng, config, training=True)["sketch"].mean() for _ in range(60)]
+    assert 0.15 < np.mean(shares) < 0.5
+    assert not any(draw(picture, rng, config, training=False)["sketch"].any() for _ in range(9))
+    with pytest.raises(DataError, match="'xdog@2'"):
+        draw(dataclasses.replace(picture, sketches={"xdog": 0, "xdog@1": 0}), rng, config, training=True)
+
+
+def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
+    picture = Shards(shards_folder, 32)[0]
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))
+    with pytest.raises(DataError, match="style 'xdog', found hed.*prepare.styles"):
+        draw(picture, np.random.default_rng(0), config, True)
+    parser = config_lib.parse("{system: face_parser, image_size: 32, model: {stages: 3}}")
+    assert keys(parser) == ("image", "regions", "seed")
+    with pytest.raises(DataError, match="face regions.*prepare.regions"):
+        draw(dataclasses.replace(picture, regions=None), np.random.default_rng(0), parser, True)
+
+
+def test_bare_photographs_are_prepared_once(tiny, tmp_path):
+    for number, crop in enumerate(crops(3, 32)):
+        files_lib.write_png(tmp_path / "photos" / f"{number}.png", crop)
+    config = dataclasses.replace(tiny, prepare=dataclasses.replace(tiny.prepare, regions="none"))
+    first = open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "scratch").glob("*.tfrecord")}
+    second = open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
+    assert len(first) == len(second) == 3 and files
+    assert files == {p: p.stat().st_mtime_ns for p in (tmp_path / "scratch").glob("*.tfrecord")}
+    with pytest.raises(DataError, match="prepare_data"):
+        open_pictures("", config, tmp_path / "scratch")
+
+
+def test_a_fixed_batch_never_changes(tiny, shards_folder):
+    shards = Shards(shards_folder, 32)
+    first, second = (fixed_batch(shards, tiny, [0, 3]) for _ in range(2))
+    assert all(np.array_equal(first[k], second[k]) for k in first)
+    alone = fixed_batch(shards, tiny, [3])
+    np.testing.assert_array_equal(alone["mask"][0], first["mask"][1])
+
+
+def test_bad_shards_are_named(tiny, shards_folder, tmp_path):
+    with pytest.raises(DataError, match="prepare_data"):
+        Shards(str(tmp_path), 32)
+    with pytest.raises(DataError, match="32 x 32"):
+        Shards(shards_folder, 64)[0]
+    source = next(pathlib.Path(shards_folder).glob("*.tfrecord"))
+    cut = tmp_path / "cut.tfrecord"
+    cut.write_bytes(source.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cut.tfrecord.*truncated"):
+        Shards(str(tmp_path), 32)
+    cut.unlink()
+    with tf.io.TFRecordWriter(str(tmp_path / "other.tfrecord")) as writer:
+        writer.write(tf.train.Example().SerializeToString())
+    with pytest.raises(DataError, match="other.tfrecord.*features"):
+        Shards(str(tmp_path), 32)[0]
+
+
+def test_a_batch_that_does_not_divide_is_named(tiny, shards_folder):
+    with pytest.raises(DataError, match="multiple of 3"):
+        batches(Shards(shards_folder, 32), tiny, replicas=3)
+
+
+def test_contact_sheet(tiny, shards_folder, tmp_path):
+    shutil.copytree(shards_folder, tmp_path / "copy")
+    sheet = sheet_of_shards(str(tmp_path / "copy"), tiny)
+    assert sheet.stat().st_size > 1000

@@ -1,0 +1,371 @@
+"""Preparing shards: what becomes of every photograph, what a kill leaves, and that nothing but the input decides."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import crops
+from tfsketch import config as config_lib
+from tfsketch import zoo
+from tfsketch.data import examples, prepare
+from tfsketch.data.batches import Shards
+from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
+from tfsketch.images import files, sizes
+
+_CONFIG = config_lib.parse(
+    "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none}\n"
+    "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"
+)
+
+
+def _with(**settings):
+    return dataclasses.replace(_CONFIG, prepare=dataclasses.replace(_CONFIG.prepare, **settings))
+
+
+def _photos(folder, count=3):
+    for number, crop in enumerate(crops(count, 32)):
+        files.write_png(folder / f"{number}.png", crop)
+    return folder
+
+
+def _files(folder):
+    files = [p for p in sorted(pathlib.Path(folder).rglob("*")) if p.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def _ids(folder):
+    shards = Shards(folder, 32)
+    return [shards[n].name for n in range(len(shards))]
+
+
+def test_every_photograph_is_accounted_for(tmp_path):
+    """Folders, an archive and a list of good, odd and bad files: each is written, refused or a duplicate, and named."""
+    photos, (first, *_) = _photos(tmp_path / "photos", 4), crops(4, 32)
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.png").write_text("not a picture")
+    (photos / "cut.png").write_bytes((photos / "0.png").read_bytes()[:200])
+    files.write_png(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
+    Image.fromarray(first).save(photos / "moving.webp", save_all=True, append_images=[Image.fromarray(255 - first)])
+    Image.fromarray(first).save(photos / "hidden.png", "GIF")  # a picture of another kind than its suffix says
+    files.write_png(photos / "wide and ünusual.png", np.tile(first, (1, 3, 1)))
+    (photos / "notes.txt").write_text("ignored")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(first)).save(photos / "turned.png", exif=exif)  # upright, it is 0.png
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(photos / "1.png", "sub/1.png")
+        archive.writestr("../up.png", b"")
+        archive.writestr("bad.png", b"bad")
+    (tmp_path / "list.txt").write_text("photos/2.png\nmissing.png\n")
+    inputs = [str(photos), str(tmp_path / "more.zip"), str(tmp_path / "list.txt")]
+    report = prepare.prepare(inputs, str(tmp_path / "out"), _CONFIG)
+    assert report.found == 17 == report.written + len(report.refused) + len(report.duplicates)
+    assert _ids(tmp_path / "out") == [
+        *("more.zip/sub/1.png", "photos/0.png", "photos/2.png"),
+        *("photos/3.png", "photos/hidden.png", "photos/wide and ünusual.png"),
+    ]
+    why = {
+        **{"empty.jpg": "empty file", "text.png": "cannot identify", "cut.png": "readable picture"},
+        **{"small.png": "at least 16 px", "moving.webp": "animation", "up.png": "inside the archive"},
+        **{"bad.png": "cannot identify", "missing.png": "no file"},
+    }
+    assert len(report.refused) == len(why)
+    for name, reason in why.items():
+        assert [reason in line for line in report.refused if f"/{name}: " in line or f"/{name}" == line[-12:]] == [True]
+    assert report.duplicates == (
+        prepare.Duplicate("photos/1.png", "more.zip/sub/1.png", "content"),
+        prepare.Duplicate("photos/2.png", "photos/2.png", "file"),
+        prepare.Duplicate("photos/turned.png", "photos/0.png", "content"),
+    )
+    assert report.ignored == {".txt": 1}
+    text = (tmp_path / "out/report.txt").read_text()
+    assert "17 photographs found: 6 written" in text and "photos/1.png: the same pixels as more.zip/sub/1.png" in text
+    assert all(line in text for line in report.refused)
+
+
+def test_an_example_holds_what_it_is_made_of(tmp_path):
+    config = _with(styles=("xdog", "canny"))
+    prepare.prepare([str(_photos(tmp_path / "photos"))], str(tmp_path / "out"), config)
+    shards = Shards(tmp_path / "out", 32)
+    for number, crop in enumerate(crops(3, 32)):
+        picture = shards[number]
+        np.testing.assert_array_equal(picture.image, crop)
+        assert set(picture.sketches) == {"canny", "xdog"} and picture.regions is None
+        assert all(s.shape == (32, 32) and set(np.unique(s)) <= {0, 1} for s in picture.sketches.values())
+    assert any(shards[n].sketches["canny"].any() for n in range(3))
+    assert config_lib.load(tmp_path / "out/config.yaml") == config
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    shard = tmp_path / "out/pictures-00000-of-00001.tfrecord"
+    assert manifest["examples"] == 3
+    assert manifest["shards"] == {shard.name: hashlib.sha256(shard.read_bytes()).hexdigest()}
+
+
+def test_pictures_are_stored_at_the_size_that_crops_are_taken_from(tmp_path):
+    config = dataclasses.replace(_CONFIG, data=dataclasses.replace(_CONFIG.data, stored_size=48))
+    prepare.prepare([str(_photos(tmp_path / "photos"))], str(tmp_path / "out"), config)
+    assert Shards(tmp_path / "out", 48)[0].image.shape == (48, 48, 3)
+
+
+def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
+    folder, (first, second, third) = tmp_path / "photos", crops(3, 64)
+    files.write_png(folder / "0.png", first)
+    files.write_png(folder / "1.png", second)
+    files.write_png(folder / "2.png", third)
+    files.write_png(folder / "again.png", first)
+    files.write_png(folder / "larger.png", cv2.resize(second, (160, 160), interpolation=cv2.INTER_CUBIC))
+    Image.fromarray(third).save(folder / "pressed.jpg", quality=70)
+    written = {}
+    for distance in (-1, 0, 16):
+        out = tmp_path / f"out{distance}"
+        report = prepare.prepare([str(folder)], str(out), _with(duplicates=distance))
+        written[distance] = _ids(out)
+        assert report.found == 6 == report.written + len(report.duplicates)
+    assert len(written[-1]) == 6 and written[0] == [n for n in written[-1] if "again" not in n]
+    assert written[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
+    assert {(d.id, d.twin, d.kind) for d in report.duplicates} == {
+        ("photos/again.png", "photos/0.png", "content"),
+        ("photos/larger.png", "photos/1.png", "near"),
+        ("photos/pressed.jpg", "photos/2.png", "near"),
+    }
+    assert all(0 <= d.bits <= 16 for d in report.duplicates)
+
+
+def test_near_duplicates_are_those_of_a_full_comparison():
+    rng = np.random.default_rng(0)
+    hashes = [int.from_bytes(rng.bytes(32), "big") for _ in range(40)]
+    for number in range(200):  # neighbours of what is there, at distances around the limit
+        value = hashes[int(rng.integers(len(hashes)))]
+        for bit in rng.choice(256, int(rng.integers(0, 12)), replace=False):
+            value ^= 1 << int(bit)
+        hashes.append(value)
+    items = [examples.sources.Item(f"{n:03d}", "") for n in range(len(hashes))]
+    pictures = [(i, examples.Finding(content=i.id, dhash=h)) for i, h in zip(items, hashes)]
+    for distance in (1, 5, 9):
+        kept, expected = [], []
+        for item, finding in pictures:
+            near = [i.id for i, f in kept if bin(f.dhash ^ finding.dhash).count("1") <= distance]
+            expected += [(item.id, near[0])] if near else []
+            kept += [] if near else [(item, finding)]
+        found, dropped = prepare._without_duplicates(pictures, distance)
+        assert found == kept and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
+
+
+def test_the_content_alone_decides_between_training_and_validation(tmp_path):
+    photos = _photos(tmp_path / "photos", 24)
+    config = _with(validation_share=0.4)
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), config)
+    train, validation = _ids(tmp_path / "out"), _ids(tmp_path / "out/validation")
+    assert len(validation) == report.validation and 4 <= len(validation) <= 16 and len(train) + len(validation) == 24
+    # Under other names, in another format, among fewer pictures: the same side.
+    for number in range(0, 24, 2):
+        files.write_bytes(tmp_path / "x/other" / f"{99 - number}.bmp", b"")
+        Image.open(photos / f"{number}.png").save(tmp_path / "x/other" / f"{99 - number}.bmp")
+    prepare.prepare([str(tmp_path / "x")], str(tmp_path / "again"), config)
+    expected = sorted(f"other/{99 - n}.bmp" for n in range(0, 24, 2) if f"photos/{n}.png" in validation)
+    assert _ids(tmp_path / "again/validation") == expected
+    # A larger share only adds.
+    prepare.prepare([str(photos)], str(tmp_path / "more"), _with(validation_share=0.7))
+    assert set(_ids(tmp_path / "more/validation")) > set(validation)
+
+
+def _execute_until(limit):
+    """Runs jobs here and dies in the one with this number, in the middle of its file."""
+
+    @contextlib.contextmanager
+    def execute(setup):
+        worker, started = setup.worker(), []
+
+        def run(jobs, tick):
+            for job in jobs:
+                started.append(job)
+                if len(started) > limit:
+                    pathlib.Path(f"{job.result}.77.partial").write_bytes(b"half")  # what SIGKILL leaves behind
+                    raise KeyboardInterrupt
+                job.run(worker, tick)
+
+        yield run
+
+    return execute
+
+
+@pytest.mark.parametrize("limit", range(7))
+def test_running_again_after_a_kill_gives_the_same_files(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(prepare, "_SHARD", 2)
+    photos, config = _photos(tmp_path / "photos", 7), _with(validation_share=0.4)
+    report = prepare.prepare([str(photos)], str(tmp_path / "whole"), config)
+    whole = _files(tmp_path / "whole")
+    assert len([name for name in whole if name.endswith(".tfrecord")]) >= 4 and not any("unfin" in n for n in whole)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare([str(photos)], str(tmp_path / "out"), config, execute=_execute_until(limit))
+    assert not (tmp_path / "out/manifest.json").exists()
+    written = {name: file for name, file in _files(tmp_path / "out").items() if name.endswith(".tfrecord")}
+    assert len(written) == max(0, limit - 4) and written.items() <= whole.items()
+    assert prepare.prepare([str(photos)], str(tmp_path / "out"), config) == report
+    assert _files(tmp_path / "out") == whole
+    # A third time nothing is done, and a shard that was lost comes back.
+    assert prepare.prepare([str(photos)], str(tmp_path / "out"), config, execute=_execute_until(0)) == report
+    (tmp_path / "out/pictures-00001-of-00003.tfrecord").unlink()
+    assert prepare.prepare([str(photos)], str(tmp_path / "out"), config) == report
+    assert _files(tmp_path / "out") == whole
+
+
+def test_processes_make_the_same_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "_SHARD", 4)
+    photos = _photos(tmp_path / "photos", 10)
+    (photos / "bad.png").write_text("no")
+    for name, execute in (("here", prepare.here), ("two", prepare.processes(2))):
+        prepare.prepare([str(photos)], str(tmp_path / name), _CONFIG, execute=execute)
+    assert _files(tmp_path / "two") == _files(tmp_path / "here")
+    assert len(_files(tmp_path / "two")) == 8
+
+
+def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
+    photos = _photos(tmp_path / "photos")
+
+    @contextlib.contextmanager
+    def execute(setup):
+        def changed(jobs, tick):
+            if isinstance(jobs[0], examples.ShardJob):
+                files.write_png(photos / "1.png", crops(9, 32)[8])
+            run(jobs, tick)
+
+        with prepare.here(setup) as run:
+            yield changed
+
+    with pytest.raises(DataError, match="1.png: another picture than before"):
+        prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG, execute=execute)
+
+
+def test_lists_choose_and_leave_out(tmp_path):
+    photos = _photos(tmp_path / "photos")
+    (tmp_path / "list.txt").write_text("photos/1.png\n")
+    chosen = prepare.prepare([str(photos)], str(tmp_path / "only"), _CONFIG, only=str(tmp_path / "list.txt"))
+    rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), _CONFIG, exclude=str(tmp_path / "list.txt"))
+    assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
+    assert _ids(tmp_path / "only") == ["photos/1.png"]
+
+
+def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path):
+    photos, out = str(_photos(tmp_path / "photos")), str(tmp_path / "out")
+    with pytest.raises(ImageError, match="nowhere"):
+        prepare.prepare([str(tmp_path / "nowhere")], out, _CONFIG)
+    for settings, error, message in (
+        ({"align": "face"}, ConfigError, "prepare.align: expected one of center, ffhq, found 'face'"),
+        ({"faceless": "drop"}, ConfigError, "prepare.faceless"),
+        ({"duplicates": 64}, ConfigError, "prepare.duplicates: expected -1 to 32, found 64"),
+        ({"validation_share": 1.0}, ConfigError, "prepare.validation_share"),
+        ({"styles": ("crayon",)}, ConfigError, "prepare.styles: .*'crayon'"),
+        ({"regions": "labels"}, ConfigError, "--labels"),
+        ({"regions": "no_such_parser"}, WeightsError, "no_such_parser"),
+    ):
+        with pytest.raises(error, match=message):
+            prepare.prepare([photos], out, _with(**settings))
+    with pytest.raises(ConfigError, match="neither without the other"):
+        prepare.prepare([photos], out, _CONFIG, labels=photos)
+    with pytest.raises(DataError, match="outside of the photographs"):
+        prepare.prepare([photos], f"{photos}/out", _CONFIG)
+    assert not pathlib.Path(out).exists() and not pathlib.Path(photos, "out").exists()
+
+
+def test_another_input_or_setting_into_the_same_output_is_refused(tmp_path):
+    photos = _photos(tmp_path / "photos")
+    prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+    with pytest.raises(DataError, match="choose another --output"):
+        prepare.prepare([str(photos)], str(tmp_path / "out"), _with(duplicates=1))
+    (photos / "0.png").unlink()
+    with pytest.raises(DataError, match="choose another --output"):
+        prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+
+
+def test_nothing_but_bad_pictures_is_an_error_with_a_report(tmp_path):
+    files.write_bytes(tmp_path / "photos/bad.png", b"bad")
+    with pytest.raises(DataError, match="found none of 1; see .*report.txt"):
+        prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "out"), _CONFIG)
+    assert "bad.png" in (tmp_path / "out/report.txt").read_text()
+
+
+def _labels(path, labels):
+    picture = Image.fromarray(labels, "P")
+    picture.putpalette(list(range(256)) * 3)
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path)
+
+
+def test_regions_from_labels_follow_the_photograph(tmp_path):
+    photos, labels = tmp_path / "photos", tmp_path / "labels"
+    wide = np.tile(crops(1, 32)[0], (1, 2, 1))
+    for name in ("good.png", "bare.png", "classes.png", "colors.png", "shape.png"):
+        files.write_png(photos / name, wide + len(name))
+    drawn = np.zeros((64, 128), np.uint8)  # twice the photograph's size, as CelebAMask-HQ's is half of it
+    drawn[:, 32:64], drawn[:, 64:] = 13, 1  # hair and skin in the central square
+    _labels(labels / "good.png", drawn)
+    _labels(labels / "classes.png", drawn + 10)
+    _labels(labels / "shape.png", drawn[:, :64])
+    files.write_png(labels / "colors.png", wide)
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions="labels"), labels=str(labels))
+    assert report.written == 1 and len(report.refused) == 4
+    for name, reason in (("bare", "no file"), ("classes", "0 to 18"), ("colors", "mode RGB"), ("shape", "64 x 64")):
+        assert sum(f"labels/{name}.png" in line and reason in line for line in report.refused) == 1
+    expected = np.full((32, 32), 1, np.uint8)
+    expected[:, :16] = 2
+    np.testing.assert_array_equal(Shards(tmp_path / "out", 32)[0].regions, expected)
+    files.write_png(tmp_path / "more/good.png", wide)
+    with pytest.raises(DataError, match="one picture a name, found more/good.png and photos/good.png"):
+        inputs = [str(photos), str(tmp_path / "more")]
+        prepare.prepare(inputs, str(tmp_path / "x"), _with(regions="labels"), labels=str(labels))
+
+
+def test_regions_from_a_parser_are_stored(tmp_path):
+    from tfsketch import systems
+    from tfsketch.systems.face_parser import network as face_parser
+
+    settings = "system: face_parser\nimage_size: 32\nmodel: {width: 8, max_width: 8, stages: 2}"
+    config = config_lib.parse(settings)
+    model = systems.build(config)
+    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    zoo.save_model(tmp_path / "parser", config, arrays, "a card")
+    photos = _photos(tmp_path / "photos")
+    prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions=str(tmp_path / "parser")))
+    expected = face_parser.parse(zoo.load_model(tmp_path / "parser"), np.stack(crops(3, 32)))
+    shards = Shards(tmp_path / "out", 32)
+    for number in range(3):
+        np.testing.assert_array_equal(shards[number].regions, expected[number])
+
+
+def test_without_a_face_the_middle_is_taken_or_the_photograph_refused(tmp_path):
+    pytest.importorskip("dlib")
+    import skimage.data
+
+    folder = tmp_path / "photos"
+    files.write_png(folder / "face.png", skimage.data.astronaut())
+    files.write_png(folder / "none.png", crops(1, 32)[0])
+    report = prepare.prepare([str(folder)], str(tmp_path / "center"), _with(align="ffhq"))
+    assert (report.written, report.faceless) == (2, ("photos/none.png",))
+    shards = Shards(tmp_path / "center", 32)
+    np.testing.assert_array_equal(shards[1].image, crops(1, 32)[0])
+    assert np.abs(shards[0].image.astype(int) - sizes.center_square(skimage.data.astronaut(), 32)).mean() > 10
+    report = prepare.prepare([str(folder)], str(tmp_path / "refuse"), _with(align="ffhq", faceless="refuse"))
+    assert report.written == 1 and "none.png: expected a face, found none" in report.refused[0]
+
+
+def test_the_binary_reports_and_counts(tmp_path):
+    photos = _photos(tmp_path / "photos")
+    (photos / "bad.png").write_text("no")
+    (tmp_path / "c.yaml").write_text(config_lib.dump(_CONFIG))
+    flags = [f"--input={photos}", f"--output={tmp_path / 'out'}", f"--config={tmp_path / 'c.yaml'}", "--workers=1"]
+    command = [sys.executable, "-m", "tools.prepare_data", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "bad.png" in done.stdout and "4 photographs found: 3 written" in done.stdout
+    assert (tmp_path / "out/contact_sheet.png").exists()

@@ -1,0 +1,345 @@
+"""SavedModels: what they answer is what the editor and the networks give, and no half of one has a number."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import EDITING, crops
+from tests.systems.contextual_gan.network_test import TINY as CONTEXTUAL
+from tfsketch import config as config_lib
+from tfsketch import systems, zoo
+from tfsketch.editor import Editor
+from tfsketch.errors import ExportError
+from tfsketch.export import edits, saved_model, signatures
+from tfsketch.framing import arrays
+from tfsketch.images import files, sizes
+from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.vocabulary import to_tensors
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CALI = """
+system: cali_sketch
+image_size: 32
+model:
+  scn: {width: 4, downsamplings: 1, blocks: 1, norm: affine, upsampling: nearest, spectral_norm: true}
+  isn: {width: 4, downsamplings: 1, blocks: 1}
+"""
+
+
+def _edit(size, box):
+    """A photograph and an edit of it."""
+    image = sizes.center_square(crops(1, 64)[0], max(size))[: size[0], : size[1]]
+    mask, lines, color = np.zeros(size, np.uint8), np.zeros(size, np.uint8), np.zeros((*size, 4), np.uint8)
+    top, left, height, width = box
+    mask[top : top + height, left : left + width] = 255
+    mask[top, left] = 0
+    lines[top + height // 2, left : left + width] = 1
+    color[top : top + height // 2, left : left + width // 2] = (200, 40, 30, 255)
+    return image, mask, lines, color
+
+
+EDITS = [
+    _edit((32, 32), (8, 8, 16, 16)),
+    _edit((100, 76), (20, 10, 50, 40)),  # enlarged, with a seam that fades
+    _edit((20, 45), (4, 20, 10, 12)),
+    _edit((90, 30), (60, 5, 6, 9)),
+]
+
+
+def _encoded(edit):
+    image, mask, lines, color = edit
+    return {
+        "image_bytes": files.encode_png(image),
+        "mask_bytes": files.encode_png(mask),
+        "sketch_bytes": files.encode_png(255 * (1 - lines)),
+        "color_bytes": files.encode_png(color),
+    }
+
+
+def _strings(rows):
+    return {key: tf.constant([row[key] for row in rows]) for key in rows[0]}
+
+
+@pytest.fixture(scope="module")
+def serve(served_folder):
+    loaded = tf.saved_model.load(str(served_folder / "1"))
+    return lambda rows: loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
+
+
+def test_an_edit_is_the_editors_and_mixed_sizes_batch(serve, editing_folder):
+    edit = Editor(zoo.load_model(editing_folder)).edit
+    for given, png in zip(EDITS, serve([_encoded(one) for one in EDITS])):
+        found, hole = files.read_rgb("found", png), given[1] > 0
+        np.testing.assert_array_equal(found[~hole], given[0][~hole])
+        assert np.abs(found.astype(int) - edit(*given)).max() <= 2
+        assert (found[hole] != given[0][hole]).any()
+
+
+def test_sketch_and_colours_may_be_missing(serve, editing_folder):
+    row = _encoded(EDITS[0]) | {"sketch_bytes": b"", "color_bytes": b""}
+    expected = Editor(zoo.load_model(editing_folder)).edit(*EDITS[0][:2])
+    assert np.abs(files.read_rgb("found", serve([row])[0]).astype(int) - expected).max() <= 2
+
+
+def test_a_bad_request_is_told_by_its_field(serve):
+    good, other = _encoded(EDITS[0]), _encoded(EDITS[1])
+    empty = files.encode_png(np.zeros((32, 32), np.uint8))
+    for field, value, text in (
+        ("image_bytes", b"no picture", "expected a PNG or JPEG picture"),
+        ("mask_bytes", other["mask_bytes"], "expected the size of the picture, 32 x 32, found 76 x 100"),
+        ("mask_bytes", empty, "at least one erased pixel"),
+        ("sketch_bytes", other["sketch_bytes"], "expected the size of the picture"),
+        ("color_bytes", good["color_bytes"][:-30], ""),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=field) as raised:
+            serve([good, good | {field: value}])
+        assert text in str(raised.value)
+
+
+def test_the_network_itself_is_the_same_in_another_process(served_folder, editing_folder):
+    model = zoo.load_model(editing_folder)
+    inputs = edits.conditions(model, edits.photographs("", 32, 3))
+    assert set(inputs) == set(model.takes) and inputs["mask"].min() == 0 and inputs["mask"].max() == 1
+    assert inputs["sketch"].any() and inputs["color"].any()
+    for signature in ("tensors", "edit"):
+        assert saved_model.difference(model, served_folder / "1", inputs, signature) <= saved_model.MAX_DIFFERENCE
+    for variable in model.variables[:1]:  # another network is another
+        variable.assign(variable + 0.1)
+    assert saved_model.difference(model, served_folder / "1", inputs) > saved_model.MAX_DIFFERENCE
+
+
+def test_a_version_says_what_it_is(served_folder, editing_folder):
+    extra = served_folder / "1" / "assets.extra"
+    metadata = json.loads((extra / "metadata.json").read_text())
+    assert metadata == json.loads((served_folder / "metadata.json").read_text())
+    assert (extra / "README.md").read_text() == (served_folder / "README.md").read_text() == "# A card\n"
+    assert config_lib.load(extra / "config.yaml") == EDITING
+    assert metadata["system"] == "sc_fegan" and metadata["version"] == 1 and metadata["image_size"] == 32
+    assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
+    tables = metadata["signatures"]
+    assert {i["name"] for i in tables["serving_default"]["inputs"]} == set(_encoded(EDITS[0]))
+    image = next(i for i in tables["tensors"]["inputs"] if i["name"] == "image")
+    assert image["shape"] == [None, None, None, 3] and image["dtype"] == "float32" and "127.5" in image["meaning"]
+    assert oct((served_folder / "1").stat().st_mode)[-3:] == "755"
+
+
+def test_warmup_requests_are_the_servers_protos_and_can_be_answered(served_folder, serve):
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    path = served_folder / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    records = [logs.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(path))]
+    assert [r.WhichOneof("log_type") for r in records] == ["predict_log"]
+    request = records[0].predict_log.request
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("tiny", "serving_default")
+    columns = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+    rows = [{key: column[i] for key, column in columns.items()} for i in range(2)]
+    assert [files.read_rgb("found", png).shape for png in serve(rows)] == [(256, 256, 3), (192, 192, 3)]
+
+
+def test_versions_count_on_and_are_never_written_over(served_folder, editing_folder, tmp_path, monkeypatch):
+    assert saved_model.next_version(tmp_path) == saved_model.next_version(tmp_path / "none") == 1
+    for name in ("2", "10", "x", ".partial-3"):
+        (tmp_path / name).mkdir()
+    assert saved_model.next_version(tmp_path) == 11
+    with pytest.raises(ExportError, match="not there yet"):
+        saved_model.export(editing_folder, served_folder, version=1)
+    with pytest.raises(ExportError, match="from 1, found 0"):
+        saved_model.export(editing_folder, served_folder, version=0)
+
+
+def test_what_differs_too_much_or_stops_leaves_no_version(editing_folder, tmp_path, monkeypatch):
+    one = signatures.Signature(
+        lambda image_bytes: {"image": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
+    )
+    tiny = {"serving_default": one, "tensors": one, "edit": one}
+    monkeypatch.setitem(signatures.SYSTEMS, "sc_fegan", lambda model: tiny)
+    for outcome in (
+        lambda *given: 0.01 * (given[-1] == "edit"),
+        lambda *given: float("nan") if given[-1] == "edit" else 0.0,
+        lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()),
+    ):
+        monkeypatch.setattr(saved_model, "difference", outcome)
+        with pytest.raises((ExportError, KeyboardInterrupt)):
+            saved_model.export(editing_folder, tmp_path / "models")
+        assert list((tmp_path / "models").iterdir()) == []
+    monkeypatch.setattr(saved_model, "difference", lambda *_: 0.0)
+    assert saved_model.export(editing_folder, tmp_path / "models") == tmp_path / "models" / "1"
+
+
+_KILLED = """
+import os, signal, sys
+import tensorflow as tf
+from tfsketch.export import saved_model, signatures
+
+spec = {"image_bytes": tf.TensorSpec([None], tf.string)}
+tiny = dict.fromkeys(
+    ("serving_default", "tensors"), signatures.Signature(lambda image_bytes: {"image": image_bytes}, spec)
+)
+signatures.SYSTEMS["sc_fegan"] = lambda model: tiny
+saved_model.difference = lambda *_: 0.0
+os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all is written, and nothing is renamed
+saved_model.export(*sys.argv[1:])
+"""
+
+
+def test_killed_at_the_last_moment_it_leaves_no_version(editing_folder, tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(editing_folder), str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    left = [p.name for p in tmp_path.iterdir()]
+    assert len(left) == 1 and left[0].startswith(".partial-") and (tmp_path / left[0] / "saved_model.pb").is_file()
+
+
+def _drawing(size):
+    sheet = np.full(size, 255, np.uint8)
+    sheet[size[0] // 4 : 3 * size[0] // 4, size[1] // 3] = 0
+    sheet[size[0] // 2, size[1] // 5 : 4 * size[1] // 5] = 0
+    return sheet
+
+
+def test_a_drawing_is_the_editors():
+    tf.keras.utils.set_random_seed(3)
+    model = systems.build(config_lib.parse(CALI))
+    model.experiment = config_lib.parse(CALI)
+    run, sheets = (
+        signatures.SYSTEMS["cali_sketch"](model)["serving_default"].run,
+        [_drawing((40, 56)), _drawing((30, 20))],
+    )
+    encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
+    for fills in ([0.6, 1.0], [0.0, 0.75]):
+        found = run(sketch_bytes=encoded, fill=tf.constant(fills))
+        for number, (sheet, fill) in enumerate(zip(sheets, fills)):
+            expected = Editor(model).draw(sheet == 0, fill or None)
+            image = files.read_rgb("found", found["image_bytes"][number].numpy())
+            assert image.shape == (*sheet.shape, 3) and np.abs(image.astype(int) - expected.image).max() <= 1
+            lines = files.read_rgb("found", found["refined_bytes"][number].numpy())[..., 0]
+            assert set(np.unique(lines)) <= {0, 255} and ((lines < 128) != expected.refined).mean() < 0.01
+    with pytest.raises(tf.errors.InvalidArgumentError, match="fill: expected shares of 0 to 1, found"):
+        run(sketch_bytes=encoded, fill=tf.constant([0.5, 1.5]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="sketch_bytes: expected at least one stroke"):
+        blank = files.encode_png(np.full((9, 9), 255, np.uint8))
+        run(sketch_bytes=tf.constant([blank]), fill=tf.constant([1.0]))
+
+
+def test_regions_are_the_parsers():
+    model = zoo.load_model("face_parser")
+    run = signatures.SYSTEMS["face_parser"](model)["serving_default"].run
+    faces = [crops(1, 96)[0], crops(2, 240)[1]]
+    found = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
+    for face, png in zip(faces, found.numpy()):
+        regions = files.read_rgb("found", png)[..., 0]
+        assert (regions == face_parser.parse(model, face[None])[0]).mean() > 0.999
+
+
+def test_a_search_is_the_projections(monkeypatch):
+    tf.keras.utils.set_random_seed(5)
+    config = config_lib.parse(CONTEXTUAL)
+    model = systems.build(config)
+    model.experiment = config
+    monkeypatch.setattr(signatures, "SEARCH_STEPS", 5)
+    table = signatures.SYSTEMS["contextual_gan"](model)
+    sketch = np.zeros((2, model.side, model.side, 1), np.float32)
+    sketch[0, 3:9, 4] = sketch[1, 6, 2:12] = 1.0
+    z = projection._drawn(sketch, 0, 8, model.latent)
+    expected = projection.project(model, sketch, candidates=8, steps=5, patience=100)
+    found = tf.function(table["search"].run)(sketch=tf.constant(sketch), z=tf.constant(z))
+    np.testing.assert_allclose(found["image"], expected.image[:, 0], atol=1e-4)
+    np.testing.assert_allclose(found["loss"], expected.loss[:, 0], rtol=1e-4)
+    image = tf.constant(to_tensors({"image": np.stack(crops(2, model.side))})["image"])
+    expected = projection.project(model, image=image.numpy(), candidates=8, steps=5, patience=100)
+    z = projection._drawn(image.numpy(), 0, 8, model.latent)
+    np.testing.assert_allclose(
+        table["search_image"].run(image=image, z=tf.constant(z))["sketch"], expected.sketch[:, 0], atol=1e-4
+    )
+    drawn = table["serving_default"].run(sketch_bytes=tf.constant([files.encode_png(_drawing((40, 24)))]))
+    assert files.read_rgb("found", drawn["image_bytes"][0].numpy()).shape == (40, 24, 3)
+
+
+@pytest.mark.parametrize("size", [(40, 24), (24, 40), (90, 90)])
+def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
+    sketch = np.zeros(size, np.uint8)
+    sketch[3:20, 5:6] = sketch[19:20, 5:15] = 1
+    share = arrays.usual_fill(sketch)
+    assert float(signatures._framing(tf.constant(sketch > 0))) == pytest.approx(share)
+    top, left, height, width = arrays.place(size, 32, share)
+    expected = np.zeros((32, 32), np.uint8)
+    expected[top : top + height, left : left + width] = arrays.resize_ink(sketch, (height, width))
+    found = signatures._placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
+    np.testing.assert_array_equal(found[..., 0], expected)
+
+
+@pytest.fixture(scope="module")
+def restyle(restyling_folder):
+    """`serving_default` of a network that restyles, as a graph, of rows as `_restyling` gives them."""
+    signature = signatures.SYSTEMS["region_edit"](zoo.load_model(restyling_folder))["serving_default"]
+    specs = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in signature.inputs.items()}
+    graph = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
+    return lambda rows: graph(**_strings(rows))["image_bytes"].numpy()
+
+
+def _restyling(edit, mask):
+    """An edit's photograph in the looks of another, as a request."""
+    encoded = _encoded(edit)
+    style = files.encode_png(crops(2, 50)[1][:40])
+    return {
+        "image_bytes": encoded["image_bytes"],
+        "style_bytes": style,
+        "mask_bytes": encoded["mask_bytes"] if mask else b"",
+    }
+
+
+@pytest.mark.parametrize("masked", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
+def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, masked):
+    editor, style = Editor(zoo.load_model(restyling_folder)), crops(2, 50)[1][:40]
+    found = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
+    for (image, hole, *_), png, mask in zip(EDITS, found, masked):
+        result = files.read_rgb("found", png)
+        expected = editor.restyle(image, style, hole if mask else None)
+        assert np.abs(result.astype(int) - expected).max() <= 2 and (result != image).any()
+        if mask:
+            np.testing.assert_array_equal(result[hole == 0], image[hole == 0])
+
+
+def test_a_bad_restyling_is_told_by_its_field(restyle):
+    good, other = _restyling(EDITS[0], True), _restyling(EDITS[1], True)
+    empty = files.encode_png(np.zeros((32, 32), np.uint8))
+    for field, value, text in (
+        ("style_bytes", b"", "style_bytes: expected a PNG or JPEG picture"),
+        ("mask_bytes", other["mask_bytes"], "mask_bytes: expected the size of the picture, 32 x 32, found 76 x 100"),
+        ("mask_bytes", empty, "mask_bytes: expected at least one pixel to restyle"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+            restyle([good, good | {field: value}])
+
+
+def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder, tmp_path):
+    final = saved_model.export(restyling_folder, tmp_path / "restyles")
+    metadata = json.loads((final / "assets.extra" / "metadata.json").read_text())
+    assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
+    names = {key: [row["name"] for row in table["inputs"]] for key, table in metadata["signatures"].items()}
+    assert set(names["serving_default"]) == {"image_bytes", "style_bytes", "mask_bytes"}
+    assert set(names["tensors"]) == {"image", "style", "mask"}
+    inputs = edits.conditions(zoo.load_model(restyling_folder), edits.photographs("", 16, 3))
+    assert (inputs["style"][1] == inputs["image"][0]).all() and 0 < inputs["mask"].mean() < 1
+    client = tf.saved_model.load(str(final)).signatures["serving_default"]
+    png = client(**_strings([_restyling(EDITS[1], True)]))["image_bytes"][0].numpy()
+    assert files.read_rgb("found", png).shape == EDITS[1][0].shape
+
+
+def test_every_system_has_signatures_and_every_name_a_meaning(served_folder):
+    assert {zoo.load_config(name).system for name in zoo.SHIPPED} <= set(signatures.SYSTEMS) <= set(systems.EXPORTED)
+    metadata = json.loads((served_folder / "metadata.json").read_text())
+    rows = [row for one in metadata["signatures"].values() for row in one["inputs"] + one["outputs"]]
+    assert rows and all(row["meaning"] == signatures.MEANINGS[row["name"]] for row in rows)

@@ -1,0 +1,216 @@
+"""Reading and writing pictures: what is accepted, what is refused, and that messages name the file."""
+
+from __future__ import annotations
+
+import pathlib
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfsketch.errors import ImageError
+from tfsketch.images import files, sheets, sizes
+
+SQUARE = np.zeros((12, 16), np.uint8)
+SQUARE[3:9, 4:12] = 255
+EMPTY = np.zeros((24, 32), np.uint8)
+
+
+def _photo(height: int = 24, width: int = 32) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def _png_of_size(path: pathlib.Path, width: int, height: int) -> None:
+    """A PNG whose header promises a size that its data does not hold."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b""))
+
+
+def test_png_round_trip(tmp_path):
+    rgba = np.dstack([_photo(), np.full((24, 32), 255, np.uint8)])
+    for name, picture in (("rgb", _photo()), ("rgba", rgba)):
+        files.write_png(tmp_path / "new" / f"{name}.png", picture)
+    assert (files.read_rgb(tmp_path / "new" / "rgb.png") == _photo()).all()
+    assert (np.asarray(Image.open(tmp_path / "new" / "rgba.png")) == rgba).all()
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["rgb.png", "rgba.png"]  # no partial file is left
+
+
+def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
+    files.write_bytes(tmp_path / "a.png", b"old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        files.write_bytes(tmp_path / "a.png", b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.png", b"old")]
+
+
+def test_unreadable_files_are_refused_by_name(tmp_path):
+    Image.fromarray(_photo()).save(tmp_path / "whole.jpg")
+    Image.fromarray(_photo()).save(tmp_path / "whole.png")
+    for name in ("whole.jpg", "whole.png"):
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / f"truncated_{name}").write_bytes(data[: len(data) // 2])
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no picture")
+    for name, found in (
+        ("truncated_whole.jpg", "OSError.*truncated"),
+        ("truncated_whole.png", "OSError"),
+        ("empty.png", "an empty file"),
+        ("text.png", "cannot identify"),
+        ("missing.png", "no file"),
+    ):
+        for read in (files.read_rgb, files.read_mask, files.read_sketch, files.read_color):
+            with pytest.raises(ImageError, match=f"(?i){name}.*{found}|{found}.*{name}"):
+                read(tmp_path / name)
+
+
+@pytest.mark.parametrize("side", [12_000, 60_000])  # Pillow has a limit of its own between the two
+def test_gigapixels_are_refused_before_decoding(tmp_path, side):
+    _png_of_size(tmp_path / "giga.png", side, side)
+    with pytest.raises(ImageError, match=r"giga.png: expected at most 100,000,000 pixels"):
+        files.read_rgb(tmp_path / "giga.png")
+
+
+def test_other_modes_become_rgb(tmp_path):
+    photo = _photo()
+    Image.fromarray(photo).convert("CMYK").save(tmp_path / "cmyk.tiff")
+    Image.fromarray(photo[..., 0]).save(tmp_path / "grey.png")
+    Image.fromarray(photo[..., 0].astype(np.uint16) * 257).save(tmp_path / "grey16.png")
+    Image.fromarray(np.dstack([photo, photo[..., 0]])).save(tmp_path / "rgba.png")
+    assert np.abs(files.read_rgb(tmp_path / "cmyk.tiff").astype(int) - photo).max() <= 1
+    for name in ("grey.png", "grey16.png"):
+        assert (files.read_rgb(tmp_path / name) == photo[..., :1]).all()
+    assert (files.read_rgb(tmp_path / "rgba.png") == photo).all()
+    Image.fromarray(photo[..., 0].astype(np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(ImageError, match="float.tiff: expected 8 or 16 bits a channel"):
+        files.read_rgb(tmp_path / "float.tiff")
+
+
+def test_animations_and_pages_are_refused(tmp_path):
+    frames = [Image.fromarray(_photo()), Image.fromarray(255 - _photo())]
+    for name, kind in (("a.webp", None), ("a.tiff", None), ("apng.png", "PNG"), ("gif.png", "GIF")):
+        frames[0].save(tmp_path / name, kind, save_all=True, append_images=frames[1:])
+        with pytest.raises(ImageError, match=f"{name}: expected one picture, found several"):
+            files.read_rgb(tmp_path / name)
+        frames[0].save(tmp_path / name, kind)
+        assert files.read_rgb(tmp_path / name).shape == (24, 32, 3)
+    frames[0].save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(files.read_rgb(tmp_path / "phone.jpg").astype(int) - _photo()).mean() < 60
+
+
+def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):
+    files.write_png(tmp_path / "a.png", _photo())
+    data = (tmp_path / "a.png").read_bytes()
+    assert (files.read_rgb("archive.zip/a.png", data) == _photo()).all()
+    for broken, found in ((data[:100], "OSError"), (b"", "an empty file"), (b"text", "cannot identify")):
+        with pytest.raises(ImageError, match=f"archive.zip/a.png: .* found .*{found}") as error:
+            files.read_rgb("archive.zip/a.png", broken)
+        assert "0x" not in str(error.value)  # no address: a report must not change from run to run
+    monkeypatch.setattr(files, "MAX_BYTES", 50)
+    for where in ((tmp_path / "a.png",), ("archive.zip/a.png", data)):
+        with pytest.raises(ImageError, match=f"a.png: expected at most 50 bytes, found {len(data):,}"):
+            files.read_rgb(*where)
+
+
+def test_labels_are_indices(tmp_path):
+    labels = np.arange(24 * 32).reshape(24, 32).astype(np.uint8) % 19
+    picture = Image.fromarray(labels, "P")
+    picture.putpalette([255 - i // 3 for i in range(768)])
+    picture.save(tmp_path / "palette.png")
+    Image.fromarray(labels).save(tmp_path / "grey.png")
+    for name in ("palette.png", "grey.png"):
+        assert (files.read_labels(tmp_path / name) == labels).all()
+    files.write_png(tmp_path / "colors.png", _photo())
+    with pytest.raises(
+        ImageError, match="colors.png: expected labels as a palette or 8-bit grey picture, found mode RGB"
+    ):
+        files.read_labels(tmp_path / "colors.png")
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    Image.fromarray(_photo()).save(tmp_path / "turned.png", exif=exif)
+    assert (files.read_rgb(tmp_path / "turned.png") == np.rot90(_photo(), -1)).all()
+
+
+def test_masks_from_every_kind_of_file(tmp_path):
+    Image.fromarray(SQUARE).save(tmp_path / "grey.png")
+    Image.fromarray(SQUARE).convert("1").save(tmp_path / "bits.png")
+    Image.fromarray(SQUARE // 255).save(tmp_path / "ones.png")
+    Image.fromarray(SQUARE.astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
+    Image.fromarray((SQUARE // 255).astype(np.uint16)).save(tmp_path / "sixteen_ones.png")
+    Image.fromarray(np.dstack([SQUARE * 0] * 3 + [SQUARE])).save(tmp_path / "black_alpha.png")
+    Image.fromarray(np.dstack([SQUARE * 0 + 255] * 3 + [SQUARE])).save(tmp_path / "white_alpha.png")
+    notes = {
+        "grey": "",
+        "bits": "",
+        "ones": "0 and 1",
+        "sixteen": "",
+        "sixteen_ones": "0 and 1",
+        "black_alpha": "alpha channel",
+        "white_alpha": "alpha channel",
+    }
+    for name, expected in notes.items():
+        mask, said = files.read_mask(tmp_path / f"{name}.png")
+        assert mask.dtype == np.uint8 and (mask == SQUARE // 255).all(), name
+        assert (len(said) == 1 and expected in said[0] and name in said[0]) if expected else not said, (name, said)
+
+
+def test_antialiased_mask_is_thresholded_and_said_so(tmp_path):
+    grey = SQUARE.copy()
+    grey[3], grey[8] = np.minimum(grey[3], 127), np.minimum(grey[8], 128)
+    Image.fromarray(grey).save(tmp_path / "soft.png")
+    mask, notes = files.read_mask(tmp_path / "soft.png")
+    assert (mask == (grey >= 128)).all()
+    assert len(notes) == 1 and "thresholded at 0.5" in notes[0]
+
+
+def test_sketches_of_either_polarity(tmp_path):
+    lines = np.zeros((20, 20), np.uint8)
+    lines[5, 2:18] = 255
+    Image.fromarray(lines).save(tmp_path / "bright.png")
+    Image.fromarray(255 - lines).save(tmp_path / "dark.png")
+    Image.fromarray(lines // 255).save(tmp_path / "ones.png")
+    Image.fromarray(np.dstack([lines * 0] * 3 + [lines])).save(tmp_path / "ink.png")
+    for name, expected in (("bright", ""), ("dark", "dark strokes"), ("ones", ""), ("ink", "alpha channel")):
+        sketch, notes = files.read_sketch(tmp_path / f"{name}.png")
+        assert (sketch == lines // 255).all(), name
+        assert expected in "".join(notes) and bool(notes) == bool(expected)
+
+
+def test_colors_on_black_and_on_transparent_paper(tmp_path):
+    rgba = np.zeros((6, 8, 4), np.uint8)
+    rgba[1:3, 1:5] = (200, 10, 0, 255)
+    rgba[4, 1:5] = (0, 0, 0, 255)  # black paint, on transparent paper only
+    rgba[5, 1:5] = (9, 9, 9, 60)  # hardly there
+    Image.fromarray(rgba).save(tmp_path / "alpha.png")
+    Image.fromarray(rgba[..., :3] * (rgba[..., 3:] > 128)).save(tmp_path / "black.png")
+    expected = np.where(rgba[..., 3:] >= 128, rgba, 0)
+    assert (files.read_color(tmp_path / "alpha.png") == expected).all()
+    expected[4] = 0
+    assert (files.read_color(tmp_path / "black.png") == expected).all()
+
+
+def test_find_pictures(tmp_path):
+    with pytest.raises(ImageError, match="expected pictures .* found none"):
+        files.find_pictures(tmp_path)
+    with pytest.raises(ImageError, match="no folder at"):
+        files.find_pictures(tmp_path / "missing")
+    for name in ("b.JPG", "a.png", "note.txt", "sub/c.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.name for p in files.find_pictures(tmp_path)] == ["a.png", "b.JPG", "c.webp"]
+
+
+def test_center_square_and_contact_sheet():
+    assert (sizes.center_square(_photo(24, 32), 24) == _photo(24, 32)[:, 4:28]).all()
+    assert sizes.center_square(_photo(24, 32), 10).shape == (10, 10, 3)
+    sheet = sheets.contact_sheet([[_photo(), EMPTY], [_photo(), EMPTY]], ["photo", "mask"], pad=2)
+    assert sheet.shape == (16 + 2 * 28, 2 * 36, 3) and sheet.dtype == np.uint8
+    assert (sheet[18:42, 2:34] == _photo()).all()

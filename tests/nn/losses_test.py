@@ -1,0 +1,282 @@
+"""Losses: known values, one per example, gradients against finite differences, and the traps of public
+reimplementations."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsketch.nn import losses
+
+
+def _pictures(seed=0, shape=(2, 6, 5, 3)):
+    rng = np.random.default_rng(seed)
+    return (
+        tf.constant(rng.uniform(-1, 1, shape), tf.float32),
+        tf.constant(rng.uniform(-1, 1, shape), tf.float32),
+        tf.constant(rng.random((*shape[:3], 1)) < 0.4, tf.float32),
+    )
+
+
+def _features(seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "a": tf.constant(rng.random((2, 4, 4, 3)), tf.float32),
+        "b": tf.constant(rng.random((2, 2, 2, 5)), tf.float32),
+    }
+
+
+def test_pixel_weighs_erased_pixels_alpha_times():
+    raw, truth, mask = _pictures()
+    error, hole = np.abs(raw - truth), mask.numpy()
+    expected = (error * hole).mean((1, 2, 3)) * 6 + (error * (1 - hole)).mean((1, 2, 3))
+    np.testing.assert_allclose(losses.pixel(raw, truth, mask, 6.0), expected, rtol=1e-5)
+
+
+def test_perceptual_and_style_are_the_printed_sums():
+    features, truth = _features(0), _features(1)
+    expected_p, expected_s = np.zeros(2), np.zeros(2)
+    for name in features:
+        f, t = features[name].numpy(), truth[name].numpy()
+        n, channels = f[0].size, f.shape[-1]
+        for i in range(2):
+            expected_p[i] += np.abs(f[i] - t[i]).sum() / n
+            gram = [m[i].reshape(-1, channels).T @ m[i].reshape(-1, channels) for m in (f, t)]
+            expected_s[i] += (np.abs(gram[0] - gram[1]) / n).sum() / channels**2
+    np.testing.assert_allclose(losses.perceptual(features, truth), expected_p, rtol=1e-5)
+    np.testing.assert_allclose(losses.style(features, truth), expected_s, rtol=1e-4)
+
+
+def test_normalized_perceptual_compares_directions_not_sizes():
+    features, truth = _features(0), _features(1)
+    expected = np.zeros(2)
+    for name in features:
+        f, t = (
+            x[name].numpy() / np.sqrt(np.square(x[name].numpy()).sum(-1, keepdims=True) + 1e-3)
+            for x in (features, truth)
+        )
+        expected += np.square(f - t).sum(-1).mean((1, 2))
+    np.testing.assert_allclose(losses.normalized_perceptual(features, truth), expected, rtol=1e-4)
+    brighter = {name: 3.0 * f for name, f in features.items()}
+    assert (losses.normalized_perceptual(brighter, features).numpy() < 1e-3).all()
+
+
+def test_total_variation_counts_neighbours_of_the_hole_only():
+    picture = np.zeros((1, 4, 4, 3), np.float32)
+    picture[:, :, 2:] = 1.0
+    mask = np.zeros((1, 4, 4, 1), np.float32)
+    assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == 0.0
+    mask[:, 1, 2] = 1.0  # touches the jump in its own row only
+    assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == pytest.approx(3 / 48)
+
+
+def test_nothing_is_negative_where_an_error_is_negative():
+    raw, truth, mask = _pictures()
+    for sign in (1, -1):
+        difference = sign * tf.abs(raw - truth)
+        assert (losses.pixel(truth + difference, truth, mask, 6.0).numpy() > 0).all()
+        assert (losses.total_variation(sign * raw, mask).numpy() >= 0).all()
+        assert (losses.style({"a": _features(0)["a"] * (1 + sign * 0.3)}, {"a": _features(0)["a"]}).numpy() > 0).all()
+
+
+def test_every_loss_is_one_value_per_example():
+    raw, truth, mask = _pictures()
+    maps = tf.random.normal([2, 3, 3, 4])
+    values = [
+        losses.pixel(raw, truth, mask, 6.0),
+        losses.total_variation(raw, mask),
+        losses.drift(maps),
+        losses.perceptual(_features(0), _features(1)),
+        losses.style(_features(0), _features(1)),
+        losses.generator_adversarial(maps),
+        losses.gradient_penalty(raw, mask),
+        *(critic(maps, -maps) for critic in losses.CRITICS.values()),
+    ]
+    assert all(value.shape == (2,) and value.dtype == tf.float32 for value in values)
+    alone = losses.pixel(raw[1:], truth[1:], mask[1:], 6.0)
+    np.testing.assert_allclose(values[0][1:], alone, rtol=1e-6)
+
+
+def test_critics():
+    real, fake = tf.fill([1, 2, 2, 1], 3.0), tf.fill([1, 2, 2, 1], -0.5)
+    assert float(losses.critic_wgan(real, fake)[0]) == pytest.approx((1 - 3) + (1 - 0.5))  # no ReLU
+    assert float(losses.critic_hinge(real, fake)[0]) == pytest.approx(0.5)
+    assert float(losses.generator_adversarial(fake)[0]) == pytest.approx(0.5)
+
+
+def test_drift_is_the_mean_of_squares():
+    assert float(losses.drift(tf.constant([[[[1.0], [-1.0]]]]))[0]) == pytest.approx(1.0)
+
+
+def test_gradient_penalty_is_per_example_and_masked():
+    gradient = np.zeros((2, 2, 2, 3), np.float32)
+    gradient[0, 0, 0] = [3.0, 0.0, 4.0]
+    gradient[1, 1, 1, 0] = 1.0
+    mask = np.zeros((2, 2, 2, 1), np.float32)
+    mask[0, 0, 0] = mask[1, 1, 1] = 1.0
+    np.testing.assert_allclose(
+        losses.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        losses.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4
+    )
+
+
+def test_interpolation_is_uniform_one_draw_per_example():
+    seeds = tf.stack([tf.range(500), tf.range(500) * 7], axis=1)
+    draws = losses.per_example_uniform(seeds, salt=1).numpy()
+    assert 0 <= draws.min() and draws.max() < 1 and abs(draws.mean() - 0.5) < 0.05 and abs(draws.var() - 1 / 12) < 0.01
+    np.testing.assert_array_equal(draws[:250], losses.per_example_uniform(seeds[:250], salt=1))
+    assert not np.array_equal(draws, losses.per_example_uniform(seeds, salt=2).numpy())
+    between = losses.interpolate(tf.ones([2, 1, 1, 3]), tf.zeros([2, 1, 1, 3]), tf.constant([0.25, 1.0]))
+    np.testing.assert_allclose(between[:, 0, 0, 0], [0.25, 1.0])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pixel",
+        "total_variation",
+        "perceptual",
+        "normalized_perceptual",
+        "style",
+        "gradient_penalty",
+        "hinge",
+        "wgan",
+        "drift",
+    ],
+)
+def test_gradients_agree_with_finite_differences(name):
+    raw, truth, mask = _pictures()
+    function = {
+        "pixel": lambda x: losses.pixel(x, truth, mask, 6.0),
+        "total_variation": lambda x: losses.total_variation(x, mask),
+        "perceptual": lambda x: losses.perceptual({"q": x}, {"q": truth}),
+        "normalized_perceptual": lambda x: losses.normalized_perceptual({"q": x}, {"q": truth}),
+        "style": lambda x: losses.style({"q": x}, {"q": truth}),
+        "gradient_penalty": lambda x: losses.gradient_penalty(x, mask),
+        "hinge": lambda x: losses.critic_hinge(x, 0.5 * x),
+        "wgan": lambda x: losses.critic_wgan(x, 0.5 * x),
+        "drift": losses.drift,
+    }[name]
+    direction = tf.constant(np.random.default_rng(5).standard_normal(raw.shape), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        value = tf.reduce_sum(function(raw))
+    slope = float(tf.reduce_sum(tape.gradient(value, raw) * direction))
+    step = 1e-3
+    numeric = float(
+        tf.reduce_sum(function(raw + step * direction)) - tf.reduce_sum(function(raw - step * direction))
+    ) / (2 * step)
+    assert slope == pytest.approx(numeric, rel=3e-2, abs=2e-3)
+
+
+def _drawing(column: int) -> np.ndarray:
+    lines = np.zeros((1, 32, 32, 1), np.float32)
+    lines[:, :, column] = 1.0
+    return lines
+
+
+def test_soft_chamfer_is_a_distance_in_pixels():
+    true = _drawing(10)
+
+    def distance(drawn, truth=true):
+        return float(losses.soft_chamfer(tf.constant(drawn), tf.constant(truth))[0])
+
+    # A shift by n columns is n pixels both ways, where n is a step of its radii. Not to the digit: the ends of a stroke
+    # have one neighbour and count for less, and one pixel is added to the sums (32 to 33).
+    assert distance(true) < 0.05
+    for columns in (1, 2, 4, 8):
+        assert distance(_drawing(10 + columns)) == pytest.approx(columns * 32 / 33, abs=0.3)
+    # Nothing drawn: only the true lines are far, at the end of the radii.
+    assert distance(np.zeros_like(true)) == pytest.approx(16 / 2 * 32 / 33)
+    # A line more, 8 off: half of the drawn pixels are far. A faint one counts by its strength.
+    two = np.maximum(true, _drawing(18))
+    assert distance(two) == pytest.approx(0.5 * 8 * 32 / 65, abs=0.05)
+    assert distance(np.maximum(true, 0.25 * _drawing(18))) == pytest.approx(0.5 * 8 * 0.25 * 32 / 41, abs=0.05)
+    # Dots on every true pixel's way bring nothing nearer, though none is far from them.
+    dots = np.zeros_like(true)
+    dots[:, ::4, ::4] = 1.0
+    assert distance(dots) > distance(np.zeros_like(true)) > distance(_drawing(14))
+    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    truth = tf.constant(true[:, :8, 8:16])
+    theory, numeric = tf.test.compute_gradient(lambda x: losses.soft_chamfer(x, truth), [drawn], delta=1e-4)
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+
+
+def test_soft_chamfer_draws_lines_where_they_belong():
+    """Downhill, a faint line in its place grows, beside a strong one that is off; one that belongs nowhere fades."""
+    drawn = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
+    with tf.GradientTape() as tape:
+        tape.watch(drawn)
+        loss = losses.soft_chamfer(drawn, tf.constant(_drawing(10)))
+    slope = tape.gradient(loss, drawn).numpy()[0, :, :, 0].mean(axis=0)
+    assert slope[10] < 0 < slope[30]
+
+
+def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
+    true = _drawing(10)
+
+    def density(drawn):
+        return float(losses.stroke_density(tf.constant(drawn), tf.constant(true))[0])
+
+    nothing = density(np.zeros_like(true))
+    # The stroke is an eighth of the pixels of two in eight columns of windows of 8, and 1/24 of those of 32, of which
+    # 24 columns lie in the picture.
+    by_hand = [(10 / 8) ** 2 * 2 / 8, (10 / 24) ** 2]
+    assert nothing == pytest.approx(np.mean(by_hand), rel=1e-3)
+    assert density(true) < density(_drawing(11)) + 1e-6 < 0.5 * nothing < density(_drawing(25))
+    grey, dots = np.full_like(true, 1 / 32), np.zeros_like(true)
+    dots[:, ::4, ::8] = 1.0
+    assert density(grey) == pytest.approx(nothing, rel=0.05) and density(dots) == pytest.approx(nothing)
+    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    truth = tf.constant(true[:, :8, 8:16])
+    theory, numeric = tf.test.compute_gradient(lambda x: losses.stroke_density(x, truth), [drawn], delta=1e-3)
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+
+
+def test_line_cross_entropy_weighs_lines_and_never_goes_flat():
+    drawn, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
+    expected = -(4.0 * np.log(0.8) + np.log(0.7)) / 2
+    np.testing.assert_allclose(losses.line_cross_entropy(drawn, true, 4.0), [expected], rtol=1e-4)
+    logits = tf.constant([[[[-8.0]], [[8.0]]]])  # a line missed and one invented, both confidently
+    theory, numeric = tf.test.compute_gradient(
+        lambda x: losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2
+    )
+    np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
+    np.testing.assert_allclose(theory[0], [[-2.0, 0.5]], atol=0.01)
+
+
+def test_code_consistency_weighs_codes_of_any_width_alike_and_holds_its_targets():
+    rng = np.random.default_rng(0)
+
+    def unit(*shape):
+        code = rng.standard_normal(shape)
+        return tf.constant(code / np.linalg.norm(code, axis=-1, keepdims=True), tf.float32)
+
+    c, c2, s, s2 = unit(2, 3, 3, 8), unit(2, 3, 3, 8), unit(2, 512), unit(2, 512)
+    expected_c = np.abs(c - c2).sum(-1).mean((1, 2)) / 8**0.5
+    expected_s = np.abs(s - s2).sum(-1) / 512**0.5
+    np.testing.assert_allclose(losses.code_consistency(c, s, c2, s2, 0.5), expected_c + 0.5 * expected_s, rtol=1e-4)
+    assert expected_s.mean() == pytest.approx(expected_c.mean(), rel=0.3)
+    with tf.GradientTape() as tape:
+        tape.watch([c, s, c2, s2])
+        value = losses.code_consistency(c, s, c2, s2, 0.5)
+    gradients = tape.gradient(value, [c, s, c2, s2])
+    assert gradients[2] is None and gradients[3] is None and all(np.abs(g).max() > 0 for g in gradients[:2])
+
+
+def test_content_alignment_is_the_swap_inside_and_the_photograph_outside():
+    swap, image, mask = _pictures()
+    wanted = swap * mask + image * (1.0 - mask)
+    np.testing.assert_allclose(losses.content_alignment(wanted, swap, image, mask), 0.0, atol=1e-6)
+    off = losses.content_alignment(wanted + 0.5 * mask, swap, image, mask)
+    np.testing.assert_allclose(off, 0.5 * mask.numpy().mean((1, 2, 3)), rtol=1e-5)
+    with tf.GradientTape() as tape:
+        tape.watch([swap, image])
+        value = losses.content_alignment(tf.zeros_like(swap), swap, image, mask)
+    assert tape.gradient(value, [swap, image], unconnected_gradients="none") == [None, None]
+
+
+def test_r1_is_half_the_squared_slope():
+    slope = tf.constant([[[3.0], [4.0]], [[0.0], [2.0]]])
+    np.testing.assert_allclose(losses.r1(slope), [12.5, 2.0])

@@ -1,0 +1,191 @@
+"""Cali-Sketch's training: who moves in which stage, what ISN sees, replicas, and resuming across a stage's border."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import crops, logged
+from tests.systems.cali_sketch.network_test import TINY
+from tfsketch import config as config_lib
+from tfsketch.data import prepare
+from tfsketch.data.batches import Shards, batches
+from tfsketch.errors import ConfigError
+from tfsketch.images import files
+from tfsketch.systems.cali_sketch import task as cali_sketch
+from tfsketch.systems.tasks import make_task
+from tfsketch.training import trainer
+
+_TRAINING = """
+  loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0, line_cross_entropy: 1.0}
+data: {maps: [canny], sketch_probability: 1.0}
+prepare: {styles: [canny], regions: none}
+sketch: {min_side: 64}
+hand: {abstraction: [0.0, 1.0]}
+train:
+  batch_size: 2
+  strategy: default
+  log_every: 1
+  image_every: 0
+  checkpoint_every: 100
+  phases:
+    - {name: scn, steps: 2, loss: {pixel: 0.0, isn_adversarial: 0.0, total_variation: 0.0}}
+    - {name: isn_true, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
+                                        chamfer: 0.0, stroke_density: 0.0, line_cross_entropy: 0.0}}
+    - {name: isn_calibrated, steps: 2, loss: {scn_adversarial: 0.0, global_contour: 0.0, local_detail: 0.0,
+                                              chamfer: 0.0, stroke_density: 0.0, line_cross_entropy: 0.0,
+                                              calibrated: 1.0}}
+    - {name: joint, steps: 2, loss: {calibrated: 0.5, joint: 1.0}}
+"""
+_STAGES = {
+    "scn": ["d1", "scn"],
+    "isn_true": ["d2", "isn"],
+    "isn_calibrated": ["d2", "isn"],
+    "joint": ["d1", "d2", "isn", "scn"],
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> config_lib.Config:
+    root = tmp_path_factory.mktemp("cali_sketch")
+    for number, crop in enumerate(crops(4, 32)):
+        files.write_png(root / "photos" / f"{number}.png", crop)
+    config = config_lib.parse(TINY + _TRAINING)
+    prepare.prepare([str(root / "photos")], str(root / "shards"), config)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, train=str(root / "shards")))
+
+
+def _phases(config: config_lib.Config) -> dict[str, config_lib.CaliSketchLossConfig]:
+    return {p.name: dataclasses.replace(config.model.loss, **p.loss) for p in config.train.phases}
+
+
+def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
+    return next(iter(batches(Shards(config.data.train, 32), config)))
+
+
+@pytest.mark.parametrize("name", _STAGES)
+def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
+    task, batch, moved = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
+    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+
+    def minimize(player, tape, value):
+        assert value.shape == (2,)
+        gradients = tape.gradient(value, everyone)
+        moved[player] = {other for other, found in gradients.items() if any(g is not None for g in found)}
+        assert all(g is not None for g in gradients[player])
+
+    terms = task.step(batch, _phases(tiny)[name], minimize)
+    assert sorted(moved) == _STAGES[name] and all(term.shape == (2,) for term in terms.values())
+    # A discriminator learns from its own judgement alone; a generator's loss passes through the discriminators (which
+    # the trainer does not move by it), and ISN's reaches SCN in the joint stage only.
+    assert all(moved[player] == {player} for player in moved if player[0] == "d")
+    if name == "scn":
+        assert moved["scn"] == {"scn", "d1"} and {
+            "global_contour",
+            "local_detail",
+            "scn_adversarial",
+            "chamfer",
+        } <= set(terms)
+    elif name != "joint":
+        assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (name == "isn_calibrated")
+    else:
+        assert moved["scn"] == {"scn", "d1", "isn", "d2"}
+
+
+def test_totals_are_weighted_sums(tiny):
+    task, batch, totals = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
+    loss = _phases(tiny)["joint"]
+    terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
+    isn = sum(getattr(loss, key) * terms[key] for key in ("pixel", "isn_adversarial", "total_variation"))
+    scn = sum(getattr(loss, key) * terms[key] for key in cali_sketch._SCN_TERMS)
+    np.testing.assert_allclose(totals["isn"], isn, rtol=1e-5)
+    np.testing.assert_allclose(totals["scn"], scn + isn, rtol=1e-5)
+    assert all(np.array_equal(totals[player], terms[player]) for player in totals)
+
+
+def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
+    task, batch, seen = cali_sketch.CaliSketchTask(tiny), _batch(tiny), []
+    isn, lines = task.players["isn"], tf.maximum(batch["refined"], batch["sketch_canny"])
+    call = type(isn).call
+    monkeypatch.setattr(
+        type(isn), "call", lambda self, x, training=False: (seen.append(x["refined"]), call(self, x))[1]
+    )
+    for name in ("isn_true", "isn_calibrated"):
+        task.step(batch, _phases(tiny)[name], lambda *_: None)
+    np.testing.assert_array_equal(seen[0], lines)
+    np.testing.assert_allclose(seen[1], task.players["scn"](batch)["refined"], atol=1e-6)
+    assert not np.allclose(seen[0], seen[1])
+    task.step(batch, dataclasses.replace(_phases(tiny)["isn_true"], uncalibrated=1.0), lambda *_: None)
+    np.testing.assert_array_equal(seen[2], batch["sketch"])
+    # Shares: of many examples, as many see each as asked.
+    many = {key: tf.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
+    many["seed"] = tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (64, 2)), tf.int32)
+    loss = dataclasses.replace(_phases(tiny)["isn_true"], calibrated=0.5, uncalibrated=0.3)
+    task.step(many, loss, lambda *_: None)
+    kinds = (many["sketch"], lines[:1], task.players["scn"](many)["refined"])
+    counts = [int(np.sum(np.all(np.isclose(seen[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
+    assert sum(counts) == 64 and 10 <= counts[0] <= 28 and 5 <= counts[1] <= 21 and 22 <= counts[2] <= 42
+
+
+def test_features_weigh_in_at_their_scale(tiny):
+    loss = dataclasses.replace(
+        _phases(tiny)["isn_true"], perceptual=1.0, style=1.0, perceptual_layers=("relu1_1",), style_layers=("pool1",)
+    )
+    config = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, loss=loss))
+    task, batch = cali_sketch.CaliSketchTask(config), _batch(tiny)
+    one, two = (
+        task.step(batch, dataclasses.replace(loss, perceptual_scale=scale), lambda *_: None) for scale in (0.01, 0.02)
+    )
+    np.testing.assert_allclose(two["perceptual"], 2.0 * one["perceptual"], rtol=1e-4)
+    np.testing.assert_allclose(two["style"], 4.0 * one["style"], rtol=1e-4)
+    assert np.min(one["perceptual"]) > 0
+
+
+def test_details_without_a_map_are_refused(tiny):
+    with pytest.raises(ConfigError, match="data.maps"):
+        cali_sketch.CaliSketchTask(dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=())))
+
+
+def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
+    trainer.Trainer(tiny, tmp_path / "whole", make_task).run()
+    for until in (3, 8):
+        run = trainer.Trainer(tiny, tmp_path / "parts", make_task)
+        run.run(until=until)
+    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
+    assert [row["phase"] for row in whole] == [name for name in _STAGES for _ in range(2)]
+    for a, b in zip(whole, parts):
+        assert set(a) == set(b)
+        for key in set(a) - {"phase", "steps_per_second"}:
+            assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-4), (a["step"], key)
+    assert {f"gradient_norm/{player}" for player in _STAGES["joint"]} <= set(whole[-1])
+    sheet = run._task.sheet(batch := _batch(tiny), run._task.networks["cali_sketch"](batch))
+    assert len(sheet[0]) == 2 and all(len(row) == len(sheet[1]) for row in sheet[0])
+
+
+def test_a_player_stays_where_its_terms_weigh_nothing(tiny, tmp_path):
+    run = trainer.Trainer(tiny, tmp_path, make_task)
+    before = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.players.items()}
+    run.run(until=2)
+    after = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.players.items()}
+    still = {name for name in before if all(map(np.array_equal, before[name], after[name]))}
+    assert still == {"isn", "d2"}
+
+
+def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
+    model = dataclasses.replace(
+        tiny.model, scn=dataclasses.replace(tiny.model.scn, norm="instance", spectral_norm=True)
+    )
+    # The joint stage has every term and every player.
+    phases = tuple(dataclasses.replace(p, steps=2) for p in tiny.train.phases if p.name == "joint")
+    config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
+    for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
+    assert len(one) == len(two) == 2
+    for a, b in zip(one, two):
+        for key in set(a) - {"phase", "steps_per_second"}:
+            if not key.startswith("gradient_norm/"):
+                assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-5), (a["step"], key)

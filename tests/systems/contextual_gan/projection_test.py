@@ -1,0 +1,186 @@
+"""The search for z: it finds what is known to be there, from the best candidate, for every example alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.systems.contextual_gan.network_test import TINY, z_of
+from tfsketch import config as config_lib
+from tfsketch import systems
+from tfsketch.errors import ConfigError, ImageError
+from tfsketch.nn import losses
+from tfsketch.systems.contextual_gan import projection
+
+
+@pytest.fixture(scope="module")
+def model() -> tf.keras.Model:
+    """A tiny generator whose pictures differ from z to z, with statistics that are its own."""
+    tf.keras.utils.set_random_seed(5)
+    model = systems.build(config_lib.parse(TINY))
+    for variable in model.generator.trainable_variables:
+        if "kernel" in variable.name:
+            variable.assign(variable * 8.0)
+    for number in range(30):
+        model.discriminator(model.generator(z_of(32, seed=number), training=True), training=True)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pairs(model) -> dict[str, np.ndarray]:
+    """Five pictures that the generator can draw."""
+    return {key: value.numpy() for key, value in model({"z": z_of(5, seed=99)}).items()}
+
+
+def test_shapes_ranges_and_order(model, pairs):
+    found = projection.project(model, pairs["sketch"], candidates=8, restarts=3, steps=6, patience=50)
+    shapes = {
+        key: getattr(found, key).shape for key in ("z", "sketch", "image", "loss", "start", "candidates", "curve")
+    }
+    assert shapes == {
+        "z": (5, 3, 6),
+        "sketch": (5, 3, 16, 16, 1),
+        "image": (5, 3, 16, 16, 3),
+        "loss": (5, 3),
+        "start": (5, 3),
+        "candidates": (5, 8),
+        "curve": (7, 5, 3),
+    }
+    assert np.abs(found.z).max() <= 1 and found.sketch.min() >= 0 and np.abs(found.image).max() <= 1
+    assert (np.diff(found.loss, axis=1) >= 0).all() and (found.steps == 6).all()
+    np.testing.assert_allclose(found.loss, found.curve.min(axis=0), rtol=1e-5)
+    drawn = model({"z": found.z[:, 0]})
+    np.testing.assert_allclose(drawn["image"], found.image[:, 0], atol=1e-5)
+    contextual = losses.kl_divergence(pairs["sketch"], found.sketch[:, 0])
+    perceptual = losses.generator_logistic(model.discriminator(drawn["joint"]))
+    np.testing.assert_allclose(found.contextual[:, 0], contextual, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(found.loss[:, 0], contextual + 0.01 * perceptual, rtol=1e-3, atol=1e-5)
+
+
+def test_the_candidates_of_least_divergence_start(model, pairs):
+    found = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0)
+    np.testing.assert_allclose(np.sort(found.start, axis=1), np.sort(found.candidates, axis=1)[:, :2], rtol=1e-6)
+    drawn = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0, initialization="random")
+    np.testing.assert_allclose(drawn.candidates, found.candidates, rtol=1e-6)
+    np.testing.assert_allclose(np.sort(drawn.start, axis=1), np.sort(found.candidates[:, :2], axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("known", ["sketch", "image"])
+@pytest.mark.parametrize("optimizer, rate", [("momentum", 0.1), ("adam", 0.05)])
+def test_the_search_finds_what_the_generator_drew(model, pairs, known, optimizer, rate):
+    found = projection.project(
+        model,
+        **{known: pairs[known]},
+        candidates=8,
+        restarts=2,
+        steps=80,
+        optimizer=optimizer,
+        learning_rate=rate,
+        patience=80,
+    )
+    assert (found.contextual[:, 0] < found.candidates.min(axis=1)).all()
+    assert found.contextual[:, 0].mean() < 0.3 * found.candidates.min(axis=1).mean()
+    # The other half comes with it: nearer to the true one than a candidate's.
+    other = {"sketch": "image", "image": "sketch"}[known]
+    error = np.abs(getattr(found, other)[:, 0] - pairs[other]).mean()
+    chance = np.abs(pairs[other][::-1] - pairs[other])[[0, 1, 3, 4]].mean()
+    assert error < 0.6 * chance
+
+
+def test_nothing_depends_on_batch_mates_or_chunks(model, pairs):
+    options = {"candidates": 6, "restarts": 2, "steps": 5, "learning_rate": 0.1}
+    whole = projection.project(model, pairs["sketch"], **options)
+    alone = projection.project(model, pairs["sketch"][3:4], **options)
+    turned = projection.project(model, pairs["sketch"][::-1], chunk=3, **options)
+    for key in ("z", "image", "loss", "candidates"):
+        np.testing.assert_allclose(getattr(whole, key)[3], getattr(alone, key)[0], atol=1e-4)
+        np.testing.assert_allclose(getattr(whole, key), getattr(turned, key)[::-1], atol=1e-4)
+    other = projection.project(model, pairs["sketch"], seed=1, **options)
+    assert np.abs(other.candidates - whole.candidates).min() > 0
+
+
+def test_searching_in_bfloat16_finds_nearly_the_same(model, pairs):
+    options = {"candidates": 8, "steps": 60, "learning_rate": 0.3}
+    full = projection.project(model, pairs["sketch"], **options)
+    half = projection.project(model, pairs["sketch"], searched=projection.in_bfloat16(model), **options)
+    assert half.loss.mean() < 0.5 * full.curve[0].mean()
+    drawn = model({"z": half.z[:, 0]})["image"]
+    np.testing.assert_allclose(drawn, half.image[:, 0], atol=1e-5)  # in float32
+
+
+def test_a_search_stops_by_itself_and_rests(model, pairs):
+    options = {"candidates": 4, "steps": 100, "learning_rate": 0.3}
+    found = projection.project(model, pairs["sketch"], patience=3, tolerance=3e-4, **options)
+    assert (found.steps < 100).all() and len(set(found.steps.ravel())) > 1 and found.curve.shape == (101, 5, 1)
+    for number, (last,) in enumerate(found.steps):
+        np.testing.assert_allclose(found.curve[last + 1 :, number, 0], found.curve[-1, number, 0], rtol=1e-5)
+    assert (found.loss <= found.curve[0]).all()
+    alone = projection.project(model, pairs["sketch"][:1], patience=3, tolerance=3e-4, **options)
+    np.testing.assert_allclose(alone.loss[0], found.loss[0], rtol=0.05)
+
+
+def test_the_gradient_of_the_search_is_the_losss(model, pairs):
+    """One plain step (no momentum) goes down the slope that finite differences see."""
+    sketch = pairs["sketch"][:1]
+
+    def loss(z):
+        joint = model.generator(z)
+        drawn = 0.5 - 0.5 * tf.reduce_mean(joint[:, :, :16], axis=-1, keepdims=True)
+        return losses.kl_divergence(sketch, drawn) + 0.01 * losses.generator_logistic(model.discriminator(joint))
+
+    options = {"candidates": 1, "momentum": 0.0, "learning_rate": 1e-3, "perceptual": 0.01}
+    start = projection.project(model, sketch, steps=0, **options).z[0]
+    numbers = {"steps": tf.constant(1), "patience": tf.constant(9)} | {
+        key: tf.constant(value)
+        for key, value in (("learning_rate", 1e-3), ("momentum", 0.0), ("perceptual", 0.01), ("tolerance", 0.0))
+    }
+    end = projection._search(model, "sketch", "momentum", True, 1e-3, tf.constant(start), tf.constant(sketch), numbers)
+    slope = (start - end["z"].numpy()) / 1e-3
+    _, numeric = tf.test.compute_gradient(
+        loss, [tf.constant(start)], delta=1e-3
+    )  # kinks are near: a longer way crosses them
+    np.testing.assert_allclose(slope, numeric[0], atol=0.05 * np.abs(numeric[0]).max())
+
+
+def test_degenerate_sketches(model):
+    black, pixel = np.ones((1, 16, 16, 1), np.float32), np.zeros((1, 16, 16, 1), np.float32)
+    pixel[0, 4, 9] = 1.0
+    for optimizer in ("momentum", "adam"):
+        found = projection.project(model, np.concatenate([black, pixel]), candidates=4, steps=20, optimizer=optimizer)
+        for field in ("z", "sketch", "image", "loss", "curve", "candidates"):
+            assert np.isfinite(getattr(found, field)).all()
+    with pytest.raises(ImageError, match="sketch 1: expected at least one stroke"):
+        projection.project(model, np.concatenate([black, 0.0 * black]))
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({}, "neither"),
+        ({"sketch": np.ones((1, 16, 16, 1)), "image": np.ones((1, 16, 16, 3))}, "both"),
+        ({"sketch": np.ones((1, 16, 8, 1))}, r"\[S,16,16,1\], found \[1, 16, 8, 1\]"),
+        ({"sketch": np.ones((0, 16, 16, 1))}, "expected the shape"),
+        ({"image": np.ones((1, 16, 16, 1))}, r"\[S,16,16,3\]"),
+        ({"sketch": np.full((1, 16, 16, 1), 255)}, "sketch 0: expected values from 0 to 1"),
+        ({"image": np.full((1, 16, 16, 3), np.nan)}, "image 0: .*NaN"),
+    ],
+)
+def test_bad_pictures_are_refused(model, given, expected):
+    with pytest.raises(ImageError, match=expected):
+        projection.project(model, **given)
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"initialization": "best"}, "initialization"),
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"candidates": 3, "restarts": 4}, "restarts: expected 1 to 3"),
+        ({"steps": -1}, "steps"),
+        ({"chunk": 0}, "chunk"),
+    ],
+)
+def test_bad_settings_are_refused(model, settings, expected):
+    with pytest.raises(ConfigError, match=expected):
+        projection.project(model, np.ones((1, 16, 16, 1)), **settings)

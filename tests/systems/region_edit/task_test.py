@@ -1,0 +1,237 @@
+"""Region-wise manipulation's training: pairs, who learns from what, terms that come every few steps, replicas,
+resuming, the run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import LIGHT, RESTYLING, crops, logged, same_steps
+from tfsketch import config as config_lib
+from tfsketch import zoo
+from tfsketch.data import prepare
+from tfsketch.data.batches import _stack, batches, open_pictures
+from tfsketch.errors import DataError, TrainingError
+from tfsketch.images import files
+from tfsketch.nn import losses
+from tfsketch.systems.region_edit import task as region_edit
+from tfsketch.systems.tasks import make_task
+from tfsketch.training import run_folder, trainer
+
+_TRAINING = """
+  loss: {r1_every: 2, consistency_every: 2}
+prepare: {regions: none}
+sketch: {style: canny}
+train:
+  batch_size: 4
+  strategy: default
+  log_every: 1
+  image_every: 2
+  image_count: 3
+  checkpoint_every: 100
+  ema: 0.9
+  optimizers: {region_edit: {beta_1: 0.0}}
+  phases: [{steps: 3}]
+"""
+# One halving less than RESTYLING: tracing a step costs by the layer.
+_SMALL = ["model.encoder.downsamplings=1", "model.generator.widths=[4]"]
+_PLAIN = ["model.loss.code_consistency=0", "model.loss.content_alignment=0"]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp("region_edit")
+    for number, crop in enumerate(crops(5, 16)):
+        files.write_png(root / "photos" / f"{number}.png", crop)
+    prepare.prepare([str(root / "photos")], str(root / "shards"), config_lib.parse(RESTYLING + _TRAINING))
+    return str(root / "shards")
+
+
+@pytest.fixture(name="eagerly")
+def _eagerly():
+    """The trainer's step uncompiled: the same operations, and seconds for a variant of the step, not ten."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def _config(shards: str, *overrides: str) -> config_lib.Config:
+    return config_lib.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
+
+
+def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
+    return next(iter(batches(open_pictures(config.data.train, config, "unused"), config)))
+
+
+def test_partners_are_neighbours_and_the_last_of_an_odd_number_takes_the_first():
+    assert [list(region_edit.partners(tf.constant(n)).numpy()) for n in (1, 2, 4, 5)] == [
+        [0],
+        [1, 0],
+        [1, 0, 3, 2],
+        [1, 0, 3, 2, 0],
+    ]
+
+
+def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
+    loss = config_lib.RegionEditLossConfig(r1_every=16, consistency_every=8, alignment_every=2)
+    names = ("r1", "patch_r1", "code_consistency", "content_alignment")
+    steps = [loss.at(step) for step in range(32)]
+    assert [step.r1 for step in steps] == [160.0] + [0.0] * 15 + [160.0] + [0.0] * 15
+    for name in names:
+        assert np.mean([getattr(step, name) for step in steps]) == pytest.approx(getattr(loss, name))
+    assert len(set(steps)) == 4 and {step.reconstruction for step in steps} == {1.0}
+
+
+@pytest.mark.parametrize("overrides", [[], ["model.blend=features"], _PLAIN])
+def test_who_learns_from_what(shards, overrides):
+    config = _config(shards, *overrides)
+    task, moved = region_edit.RegionEditTask(config), []
+    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+
+    def minimize(player, tape, value):
+        assert value.shape == (4,)
+        gradients = tape.gradient(value, everyone)
+        moved.append((player, {other for other, found in gradients.items() if any(g is not None for g in found)}))
+        assert all(g is not None and np.isfinite(g).all() for g in gradients[player])
+
+    terms = task.step(_batch(config), config.model.loss.at(0), minimize)
+    assert moved == [
+        ("discriminator", {"discriminator"}),
+        ("patch_discriminator", {"patch_discriminator"}),
+        ("region_edit", set(everyone)),
+    ]
+    assert all(term.shape == (4,) and np.isfinite(term).all() for term in terms.values())
+    assert ("code_consistency" in terms, "content_alignment" in terms) == ((overrides != _PLAIN,) * 2)
+    assert {"r1", "patch_r1"} <= set(terms)
+    later = task.step(_batch(config), config.model.loss.at(1), lambda *_: None)
+    assert not {"r1", "patch_r1", "code_consistency"} & set(later)
+
+
+def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):
+    """Its gradient is that of the formula, but for what the judging encoder's weights would get."""
+    config = _config(shards)
+    task, batch, found = region_edit.RegionEditTask(config), _batch(config), {}
+    network = task.networks["region_edit"]
+    only = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
+    loss = dataclasses.replace(config.model.loss, **{**only, "code_consistency": 1.0, "style_consistency": 0.5})
+    kernel = network.generator.to_rgb.conv.kernel
+    inputs = network.encode(batch["image"])
+    structure, other = inputs[0], tf.gather(inputs[1], region_edit.partners(4))
+
+    def minimize(player, tape, value):
+        # The reconstruction is always there, with weight 0.
+        found[player] = value, tape.gradient(value, [kernel, *network.encoder.trainable_variables])
+
+    task.step(batch, loss, minimize)
+    with tf.GradientTape() as tape:
+        swap = network.decode(structure, other)
+        expected = losses.code_consistency(*network.encode(swap), structure, other, 0.5)
+    value, gradients = found["region_edit"]
+    np.testing.assert_allclose(value, expected, rtol=1e-4)
+    slope = tape.gradient(expected, kernel)
+    np.testing.assert_allclose(gradients[0], slope, atol=1e-3 * np.abs(slope).max())
+    assert np.abs(slope).max() > 0 and all(g is not None for g in gradients)
+
+
+def test_the_reconstruction_is_of_every_second_example_and_stands_for_both(shards):
+    config = _config(shards)
+    task, batch = region_edit.RegionEditTask(config), _batch(config)
+    network = task.networks["region_edit"]
+    error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
+    found = task.step(batch, config.model.loss.at(1), lambda *_: None)["reconstruction"]
+    np.testing.assert_allclose(found, error[[0, 0, 2, 2]], rtol=1e-4)
+
+
+def test_reconstruction_alone_is_of_every_example_and_moves_no_critic(shards):
+    config = _config(shards)
+    task, batch, found = region_edit.RegionEditTask(config), _batch(config), {}
+    network = task.networks["region_edit"]
+    others = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
+    loss = dataclasses.replace(config.model.loss, **{**others, "reconstruction": 2.0})
+    terms = task.step(batch, loss, lambda player, tape, value: found.update({player: value}))
+    error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
+    assert set(found) == {"region_edit"} and set(terms) == {"reconstruction", "region_edit"}
+    np.testing.assert_allclose(terms["reconstruction"], error, rtol=1e-4)
+    np.testing.assert_allclose(found["region_edit"], 2 * error, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_odd_batches(shards, count):
+    config = _config(shards)
+    batch = {key: value[:count] for key, value in _batch(config).items()}
+    terms = region_edit.RegionEditTask(config).step(batch, config.model.loss.at(0), lambda *_: None)
+    assert all(term.shape == (count,) and np.isfinite(term).all() for term in terms.values())
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
+    config = _config(shards)
+    trainer.Trainer(config, tmp_path / "whole", make_task).run()
+    for until in (2, 3):
+        run = trainer.Trainer(config, tmp_path / "parts", make_task)
+        run.run(until=until)
+    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
+    same_steps(whole, parts, 1e-4)
+    # Steps are numbered from 1 in the log, counted from 0 by what is due.
+    assert ["r1" in row and "code_consistency" in row for row in whole] == [True, False, True]
+    assert all("content_alignment" in row for row in whole)
+    assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2  # at 2, and the last
+    model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["region_edit"]
+    average, last = (
+        zoo.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
+    )
+    assert 0 < np.abs(average - last).max() < 0.5
+    batch = _batch(config)
+    rows, titles = run._task.sheet(batch, run._task.draw(model, batch))
+    assert len(rows) == 4 and all(len(row) == len(titles) for row in rows)
+    # A log line over several steps has the mean of those that a term came at.
+    steps = [{"reconstruction": tf.constant(1.0), "r1": tf.constant(5.0)}, {"reconstruction": tf.constant(3.0)}]
+    run._log(steps, "main", 1.0, tf.summary.create_noop_writer())
+    assert (logged(tmp_path / "parts")[-1]["reconstruction"], logged(tmp_path / "parts")[-1]["r1"]) == (2.0, 5.0)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
+    config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
+    for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
+
+
+def test_sixteen_bits_stay_finite(shards, tmp_path):
+    """Compiled, with every term."""
+    config = _config(shards, "train.phases.0.steps=1", "train.precision=mixed_bfloat16", "train.image_every=0")
+    trainer.Trainer(config, tmp_path / "run", make_task).run()
+    assert len(logged(tmp_path / "run")) == 1  # the trainer stops where a value is not finite
+
+
+def test_the_union_of_two_sets(shards, tmp_path):
+    """Two domains: cars beside faces, say."""
+    config = _config(f"{shards},{shards}")
+    both = open_pictures(config.data.train, config, tmp_path)
+    assert len(both) == 10 and both[7].name == both[2].name
+    assert _batch(config)["image"].shape == (4, 16, 16, 3)
+    with pytest.raises(DataError, match="nowhere"):
+        open_pictures(f"{shards},nowhere", config, tmp_path)
+    for number, crop in enumerate(crops(1, 16)):
+        files.write_png(tmp_path / "photos" / f"{number}.png", crop)
+    other = config_lib.parse(RESTYLING + _TRAINING, "tiny", ["sketch.style=xdog"])
+    prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "other"), other)
+    mixed = open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
+    with pytest.raises(DataError, match="prepared alike"):
+        _stack(mixed[5], sorted(mixed[0].sketches))
+
+
+def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks(shards, tmp_path):
+    started = _config(shards)
+    run_folder.check_resumable(started, _config(shards, "model.blend=features"), tmp_path)
+    with pytest.raises(TrainingError, match="another --model_dir"):
+        run_folder.check_resumable(started, _config(shards, "model.encoder.structure=5"), tmp_path)
+
+
+def test_the_larger_light_setting_takes_the_smaller_ones_weights():
+    small, large = (config_lib.load(f"configs/region_edit_light_faces_{side}.yaml").model for side in (64, 128))
+    assert (small.encoder, small.generator) == (large.encoder, large.generator)

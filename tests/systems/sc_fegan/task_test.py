@@ -1,0 +1,254 @@
+"""SC-FEGAN's training step: its terms, who moves, replicas, phases, and resuming after SIGKILL."""
+
+import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import logged, same_steps
+from tfsketch import config as config_lib
+from tfsketch import zoo
+from tfsketch.data.batches import Shards, fixed_batch
+from tfsketch.nn import losses
+from tfsketch.systems.sc_fegan import task as sc_fegan
+from tfsketch.systems.tasks import make_task
+from tfsketch.training import trainer
+
+_ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
+
+
+def _with_loss(config, **weights):
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, loss=dataclasses.replace(config.model.loss, **weights))
+    )
+
+
+def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum(tiny, tmp_path):
+    config = _with_loss(tiny, perceptual=0.05, style=120.0, adversarial=0.001)
+    trainer.Trainer(config, tmp_path, make_task).run(until=4)
+    row, loss = logged(tmp_path)[-1], config.model.loss
+    assert _ALL <= set(row)
+    assert row["generator"] == pytest.approx(
+        sum(getattr(loss, k) * row[k] for k in ("pixel", "perceptual", "style", "total_variation", "adversarial")),
+        rel=1e-3,
+    )
+    assert row["discriminator"] == pytest.approx(
+        row["critic"] + loss.drift * row["drift"] + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3
+    )
+    early = logged(tmp_path)[0]
+    assert early["phase"] == "pixels" and "adversarial" not in early and "critic" not in early
+
+
+def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_round(tiny):
+    task = sc_fegan.ScFeganTask(tiny)
+    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
+    moved = {}
+
+    def minimize(player, tape, loss):
+        assert loss.shape == (2,)
+        moved[player] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
+
+    task.step(batch, tiny.model.loss, minimize)
+    count = len(task.networks["generator"].trainable_variables)
+    assert list(moved) == ["discriminator", "generator"]
+    assert all(g is None for g in moved["discriminator"][:count])
+    assert all(g is not None for g in moved["discriminator"][count:])
+    assert all(g is not None for g in moved["generator"][:count])
+
+
+_RECIPE = {"known", "rim", "low_pass", "trunk", "feature_matching", "projected", "adversarial"}
+
+
+def _recipe(config):
+    weights = dict.fromkeys(_RECIPE, 0.5) | {
+        "pixel": 0.0,
+        "adversarial_loss": "hinge_hole",
+        "gradient_penalty": 0.0,
+        "total_variation": 0.0,
+    }
+    small = config_lib.ProjectedDiscriminatorConfig(width=2, head_width=4)
+    config = _with_loss(config, **weights, drift=0.0)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, projected=small))
+    return dataclasses.replace(
+        config, train=dataclasses.replace(config.train, phases=(config_lib.PhaseConfig("main", 6),))
+    )
+
+
+def test_the_terms_in_the_hole_are_logged_and_add_up_and_both_discriminators_learn(tiny, tmp_path):
+    config = _recipe(tiny)
+    run = trainer.Trainer(config, tmp_path, make_task)
+    kernels = [v for v in run._task.networks["projected"].trainable_variables if "kernel" in v.name]
+    before = [v.numpy() for v in kernels]
+    run.run(until=2)
+    row = logged(tmp_path)[-1]
+    assert _RECIPE | {"critic", "projected_critic", "p_real", "p_fake"} <= set(row)
+    assert "pixel" not in row and "perceptual" not in row
+    assert row["generator"] == pytest.approx(sum(0.5 * row[key] for key in _RECIPE), rel=1e-3)
+    assert all(not np.array_equal(a, b) for a, b in zip(before, kernels))
+
+
+def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
+    config = _recipe(tiny)
+    task = sc_fegan.ScFeganTask(config)
+    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
+    owners = {}
+
+    def minimize(player, tape, loss):
+        assert loss.shape == (2,)
+        gradients = {
+            name: tape.gradient(loss, network.trainable_variables) if name == player else None
+            for name, network in task.networks.items()
+        }
+        owners[player] = all(g is not None for g in gradients[player])
+
+    task.step(batch, config.model.loss, minimize)
+    assert owners == {"discriminator": True, "projected": True, "generator": True}
+
+
+def test_one_and_two_replicas_take_the_same_steps_with_the_projected_discriminator(tiny, tmp_path):
+    config = _recipe(tiny)
+    for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run(until=3)
+    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
+
+
+def test_a_perfect_repaint_costs_nothing_in_the_hole():
+    truth = tf.random.stateless_uniform((2, 64, 64, 3), (1, 2), -1.0, 1.0)
+    mask = tf.cast(tf.random.stateless_uniform((2, 8, 8, 1), (1, 2)) > 0.5, tf.float32)
+    mask = tf.repeat(tf.repeat(mask, 8, axis=1), 8, axis=2)
+    for term in (losses.known, losses.rim, losses.low_pass):
+        np.testing.assert_array_equal(term(truth, truth, mask), [0.0, 0.0])
+    noise = 0.5 * tf.sign(tf.random.stateless_normal(truth.shape, (3, 4)))
+    wrong = tf.where(mask > 0.5, truth + noise, truth)
+    assert float(tf.reduce_max(losses.known(wrong, truth, mask))) == 0.0  # it looks outside alone
+    np.testing.assert_allclose(losses.rim(wrong, truth, mask), 0.5, rtol=1e-4)  # and these inside
+    shifted = tf.where(mask > 0.5, truth + 0.5, truth)
+    np.testing.assert_allclose(losses.low_pass(shifted, truth, mask), 0.5, rtol=1e-3)
+    assert float(tf.reduce_max(losses.low_pass(wrong, truth, mask))) < 0.1  # detail is not its business
+    empty = tf.zeros_like(mask)
+    for term in (losses.rim, losses.low_pass):
+        np.testing.assert_array_equal(term(wrong, truth, empty), [0.0, 0.0])
+
+
+def test_the_rim_counts_what_is_near_the_border_most():
+    mask = np.zeros((1, 64, 64, 1), np.float32)
+    mask[:, 12:52, 12:52] = 1
+    truth = tf.zeros((1, 64, 64, 3))
+
+    def cost(row):
+        raw = np.zeros((1, 64, 64, 3), np.float32)
+        raw[:, row, 32] = 1.0
+        return float(losses.rim(raw, truth, tf.constant(mask))[0])
+
+    border, second, deep = cost(12), cost(13), cost(32)
+    assert border > second > 0.0 and deep == 0.0 and cost(4) == 0.0
+
+
+def test_the_drift_term_reaches_the_discriminator(tiny):
+    task = sc_fegan.ScFeganTask(tiny)
+    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
+    gradients = []
+    for drift in (0.0, 1.0):
+        loss = dataclasses.replace(tiny.model.loss, drift=drift, gradient_penalty=0.0)
+
+        def minimize(player, tape, value):
+            if player == "discriminator":
+                gradients.append(tape.gradient(value, task.networks["discriminator"].trainable_variables)[0])
+
+        task.step(batch, loss, minimize)
+    assert not np.allclose(gradients[0], gradients[1])
+
+
+def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
+    config = dataclasses.replace(
+        _with_loss(tiny, total_variation=0.1),
+        train=dataclasses.replace(tiny.train, phases=(config_lib.PhaseConfig("main", 5),)),
+    )
+    for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
+    assert len(one) == len(two) == 5
+    for a, b in zip(one, two):
+        for key in (
+            "pixel",
+            "total_variation",
+            "adversarial",
+            "critic",
+            "drift",
+            "gradient_penalty",
+            "generator",
+            "discriminator",
+        ):
+            assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-5), (a["step"], key)
+
+
+def test_the_exported_network_is_the_average_in_float32(tiny, tmp_path):
+    config = dataclasses.replace(tiny, train=dataclasses.replace(tiny.train, precision="mixed_bfloat16", image_every=4))
+    run = trainer.Trainer(config, tmp_path, make_task)
+    run.run(until=4)
+    model = zoo.load_model(tmp_path)
+    for name, variable in zoo.variable_names(model).items():
+        np.testing.assert_allclose(variable, run.averaged_weights()[name], atol=1e-7)
+    assert (tmp_path / "grids/0000004.png").exists() and "4 of 12 steps" in (tmp_path / "README.md").read_text()
+
+
+def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, tiny_file, tmp_path):
+    longer = dataclasses.replace(
+        tiny,
+        train=dataclasses.replace(
+            tiny.train,
+            phases=(config_lib.PhaseConfig("pixels", 10, {"adversarial": 0.0}), config_lib.PhaseConfig("main", 40)),
+        ),
+    )
+    tiny_file.write_text(config_lib.dump(longer))
+    command = [sys.executable, "-m", "tools.train", f"--config={tiny_file}", f"--model_dir={tmp_path / 'killed'}"]
+    target, log = random.randint(5, 45), tmp_path / "killed/metrics.jsonl"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < deadline:
+        if log.exists() and log.read_text().count("\n") >= target:
+            break
+        time.sleep(0.005)
+    assert process.poll() is None, f"ended before step {target}: {process.stderr.read()}"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    killed_at = log.read_text().count("\n")
+    trainer.Trainer(longer, tmp_path / "killed", make_task).run()
+    trainer.Trainer(longer, tmp_path / "whole", make_task).run()
+    killed, whole = logged(tmp_path / "killed"), logged(tmp_path / "whole")
+    assert [row["step"] for row in killed] == list(range(1, 51)), f"killed at {killed_at}"
+    for a, b in zip(killed, whole):
+        assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), (
+            f"step {a['step']}, killed at {killed_at}"
+        )
+
+
+def test_the_binary_names_mistakes_in_one_line(tmp_path, tiny_file):
+    def run(*flags):
+        return subprocess.run(
+            [sys.executable, "-m", "tools.train", *flags], capture_output=True, text=True, check=False
+        )
+
+    for flags, expected in (
+        ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'a'}", "--set=train.batch_sice=3"), "batch_size"),
+        ((f"--config={tiny_file}", f"--model_dir={tmp_path / 'b'}", "--set=data.train=/nowhere"), "prepare_data"),
+    ):
+        done = run(*flags)
+        assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
+        # Current TensorFlow writes lines of its own before its log level is heeded; ours is one, and the last.
+        ours = [line for line in done.stderr.splitlines() if "train.py: " in line]
+        assert len(ours) == 1 and done.stderr.strip().endswith(ours[0]) and expected in ours[0]
+    done = run(f"--config={tiny_file}", "--dry_run")
+    assert (
+        done.returncode == 0
+        and "GFLOP" in done.stdout
+        and "parameters" in done.stdout
+        and "image_size: 32" in done.stdout
+    )

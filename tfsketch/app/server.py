@@ -1,0 +1,214 @@
+"""The editor in the browser: a small server of one page, which draws strokes and asks for pictures.
+
+The page (`web/`) keeps the strokes and shows them; this side keeps the photographs and runs the models (`studio`).
+
+A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
+a preview of at most `studio.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
+scale, and `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
+whose looks a mode takes, is sent the same way and called by its own name.
+
+Safety, since a server takes what it is sent:
+
+- It listens on this machine alone unless told otherwise, and answers only under the names it was given, so that no page
+  of elsewhere can reach it by a name that resolves here. Requests that change something need a content type that a
+  browser sends across origins only after asking, and nothing here answers that question.
+- The page's own files are read from a fixed list, and nothing is written to the disk (`studio`).
+- Bodies are limited before they are read.
+
+Errors are the package's: one line of what was expected and what came, as `{"error": ...}` with status 400.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfsketch import zoo
+from tfsketch.app.studio import BusyError, Studio, web_file
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.errors import ImageError, TfsketchError
+
+MAX_UPLOAD = 64 * 2**20
+"""Bytes of a photograph's file."""
+LOOPBACK = ("127.0.0.1", "localhost")
+"""Names of this machine that nobody else reaches."""
+
+_PAGE = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/app.css": ("app.css", "text/css; charset=utf-8"),
+    "/konva.js": ("vendor/konva.min.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def create(studio: Studio, hosts: Sequence[str]) -> Any:
+    """The server's application.
+
+    Args:
+      studio: what it does.
+      hosts: names under which it answers; "*" is any.
+
+    Returns:
+      A Starlette application.
+
+    Raises:
+      TfsketchError: the extra `app` is not installed.
+    """
+    try:
+        from starlette import applications, middleware, requests, responses, routing
+        from starlette.middleware.base import BaseHTTPMiddleware
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
+    except ImportError as error:
+        raise TfsketchError(
+            f"expected the extra app (pip install -c constraints.txt '.[app]'), found no {error.name}"
+        ) from error
+
+    async def body(request: requests.Request, kind: str, limit: int) -> bytes:
+        """A request's body, in memory, up to a limit."""
+        found = request.headers.get("content-type", "").split(";")[0].strip()
+        if found != kind:
+            raise TfsketchError(f"content-type: expected {kind}, found {found[:40]!r}")
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise ImageError(f"expected at most {limit:,} bytes, found more")
+            parts.append(part)
+        return b"".join(parts)
+
+    async def work(task: Callable[..., Any], *given: Any) -> Any:
+        return await asyncio.wrap_future(studio.submit(task, *given))
+
+    async def tree(request: requests.Request) -> Any:
+        data = await body(request, "application/json", strokes_lib.MAX_BYTES)
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise TfsketchError(f"expected JSON, found {type(error).__name__}: {error}") from error
+
+    async def guarded(request: requests.Request, go_on: Callable) -> responses.Response:
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length[:20]) > MAX_UPLOAD:
+            response = responses.JSONResponse({"error": f"expected at most {MAX_UPLOAD:,} bytes, found more"}, 413)
+        else:
+            response = await go_on(request)
+        response.headers.update(_HEADERS)
+        return response
+
+    async def refused(request: requests.Request, error: TfsketchError) -> responses.Response:
+        del request
+        return responses.JSONResponse({"error": str(error)}, 503 if isinstance(error, BusyError) else 400)
+
+    async def failed(request: requests.Request, error: Exception) -> responses.Response:
+        # The reason is in the log of whoever started the server, and no business of who asked.
+        del request, error
+        return responses.JSONResponse({"error": "something went wrong here; the server's log says what"}, 500)
+
+    def page(name: str, kind: str) -> Callable:
+        async def answer(request: requests.Request) -> responses.Response:
+            del request
+            return responses.Response(web_file(name), media_type=kind)
+
+        return answer
+
+    async def state(request: requests.Request) -> responses.Response:
+        del request
+        known = studio.state()
+        return responses.JSONResponse(known | {"limits": known["limits"] | {"bytes": MAX_UPLOAD}})
+
+    async def pictures(request: requests.Request) -> responses.Response:
+        data = await body(request, "application/octet-stream", MAX_UPLOAD)
+        return responses.JSONResponse(await work(studio.open, data))
+
+    async def preview(request: requests.Request) -> responses.Response:
+        return responses.Response(await work(studio.preview, request.path_params["name"]), media_type="image/jpeg")
+
+    async def example(request: requests.Request) -> responses.Response:
+        await body(request, "application/json", 1024)
+        return responses.JSONResponse(await work(studio.example, request.path_params["name"]))
+
+    async def thumbnail(request: requests.Request) -> responses.Response:
+        return responses.Response(await work(studio.thumbnail, request.path_params["name"]), media_type="image/jpeg")
+
+    async def run(request: requests.Request) -> responses.Response:
+        return responses.JSONResponse(await work(studio.run, await tree(request)))
+
+    async def go_on(request: requests.Request) -> responses.Response:
+        return responses.JSONResponse(await work(studio.go_on, await tree(request)))
+
+    async def file(request: requests.Request) -> responses.Response:
+        return responses.Response(await work(studio.file, await tree(request)), media_type="image/png")
+
+    names = [] if "*" in hosts else [middleware.Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
+    return applications.Starlette(
+        routes=[
+            *(routing.Route(path, page(name, kind)) for path, (name, kind) in _PAGE.items()),
+            routing.Route("/api/state", state),
+            routing.Route("/api/pictures", pictures, methods=["POST"]),
+            routing.Route("/api/pictures/{name}", preview),
+            routing.Route("/api/examples/{name}", thumbnail),
+            routing.Route("/api/examples/{name}", example, methods=["POST"]),
+            routing.Route("/api/run", run, methods=["POST"]),
+            routing.Route("/api/continue", go_on, methods=["POST"]),
+            routing.Route("/api/file", file, methods=["POST"]),
+        ],
+        middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],
+        exception_handlers={TfsketchError: refused, Exception: failed},
+    )
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    models: Sequence[str] = zoo.SHIPPED,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Runs the server until it is interrupted.
+
+    Args:
+      host: an address of this machine; others than the loopback's can be reached from elsewhere, by anyone.
+      port: 0 is any free one.
+      models: see `Studio`.
+      ready: called with the page's address as soon as it answers.
+
+    Raises:
+      TfsketchError: the address is taken or not this machine's, a model cannot be loaded, or the extra is missing.
+    """
+    import socket
+
+    studio = Studio(models)
+    studio.submit(studio.warm_up)
+    server = create(studio, LOOPBACK if host in LOOPBACK else ("*",))
+    import uvicorn
+
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}/"
+
+    class Announced(uvicorn.Server):
+        async def startup(self, sockets: list | None = None) -> None:
+            await super().startup(sockets)
+            ready(address)
+
+    settings = uvicorn.Config(server, log_level="warning", server_header=False, limit_concurrency=64)
+    try:
+        Announced(settings).run([listening])
+    finally:
+        studio.close()
+        listening.close()

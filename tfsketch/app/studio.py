@@ -1,0 +1,566 @@
+"""What the editor in the browser does, without the server: photographs in memory, models, and requests for pictures.
+
+Strokes come in the form that `conditions.strokes` reads from files, so that what the page saves is what `tools.edit`
+takes, and the same strokes, seed and model give the same picture wherever they are run.
+
+What a mode is, is a row of `MODES`: what the page shows of layers, and a function from a request to results. A model
+is offered in the first mode that its inputs fit.
+
+Nothing is written to the disk, and no request names a path: photographs are in memory, a few at a time, under names
+that cannot be guessed. Pictures are limited before they are decoded; one thread works, and a queue that is full says so
+at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import dataclasses
+import functools
+import importlib.resources
+import io
+import json
+import math
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tfsketch import zoo
+from tfsketch.backends import resolve
+from tfsketch.batch import DEMO_CROP
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.conditions.regions import REGIONS
+from tfsketch.editor import Editor
+from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.images import files, sizes
+
+MAX_PIXELS = 50_000_000
+"""Of a photograph; a telephone's largest have that many."""
+MAX_SHEET = 2048
+"""Longest side of a blank sheet."""
+KEPT_PIXELS = 150_000_000
+"""Of all photographs in memory together; the longest unused go first."""
+KEPT_PICTURES = 32
+QUEUE = 8
+"""Requests that may wait for the one that is worked at."""
+PREVIEW = 1600
+"""Longest side of what the page draws on."""
+THUMBNAIL = 240
+"""Side of what stands for an example."""
+SIDES = (128, 192, 256, 384)
+"""Working sides that a request may ask for."""
+MAX_RESULTS = 4
+"""Seeds of one request."""
+PLACES = ("everywhere", "drawn", "face", *REGIONS)
+"""Where a photograph may be restyled: all of it, in the mask, or in a region that the face parser finds."""
+
+
+class BusyError(TfsketchError):
+    """The queue is full."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A picture to try, with strokes; a sheet has none."""
+
+    title: str
+    credit: str
+    mode: str
+    picture: str = ""
+    """A file of `web/examples`, or `astronaut`, scikit-image's."""
+    strokes: str = ""
+    """A file of `web/examples`, or `demo.json`."""
+    side: int | None = None
+    """The working side that suits it."""
+    style: str = ""
+    """Like `picture`, whose looks are taken."""
+    region: str = "everywhere"
+    """One of `PLACES`."""
+
+
+EXAMPLES: dict[str, Example] = {
+    "fringe": Example(
+        "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
+    ),
+    "glasses": Example(
+        "A pair of glasses", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json", 192
+    ),
+    "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
+    "looks": Example(
+        "The looks of another",
+        "Eileen Collins; NASA, public domain. Looks: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
+        "restyle",
+        "astronaut",
+        style="portrait.jpg",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A photograph in memory."""
+
+    image: np.ndarray
+    """[H,W,3] uint8 RGB"""
+    metadata: files.Metadata
+
+    @property
+    def preview_size(self) -> tuple[int, int]:
+        """(height, width) of what the page draws on."""
+        height, width = self.image.shape[:2]
+        scale = min(1.0, PREVIEW / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def preview(self, image: np.ndarray | None = None) -> np.ndarray:
+        """The photograph, or another picture of its size, at the preview's size."""
+        image = self.image if image is None else image
+        size = self.preview_size
+        return image if image.shape[:2] == size else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One picture that a request made."""
+
+    image: np.ndarray
+    """[H,W,3] uint8 RGB, at full size"""
+    seed: int
+    lines: np.ndarray | None = None
+    """[H,W] uint8 in {0,1}: a sketch as the model redrew it"""
+    mask: np.ndarray | None = None
+    """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A checked request for pictures."""
+
+    model: str
+    picture: Picture | None
+    strokes: strokes_lib.Strokes
+    seeds: tuple[int, ...]
+    side: int | None
+    fill: float | None
+    pick: int
+    style: Picture | None
+    region: str
+    amount: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the results."""
+        return self.picture.image.shape[:2] if self.picture else self.strokes.size[::-1]
+
+    @functools.cached_property
+    def layers(self) -> strokes_lib.Layers:
+        return strokes_lib.render(self.strokes, self.size)
+
+
+def _edit(editor: Editor, request: Request) -> list[Result]:
+    layers = request.layers
+    given = request.picture.image, layers.mask, layers.sketch, layers.color
+    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
+
+
+def _restyle(editor: Editor, request: Request) -> list[Result]:
+    image, mask = request.picture.image, None
+    if request.region == "drawn":
+        mask = request.layers.mask
+    elif request.region != "everywhere":
+        mask = editor.region(image, request.region)
+    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
+
+
+def _draw(editor: Editor, request: Request) -> list[Result]:
+    drawing = editor.draw(request.layers.sketch, request.fill)
+    return [Result(drawing.image, 0, drawing.refined)]
+
+
+def _complete(editor: Editor, request: Request) -> list[Result]:
+    seed = request.seeds[0]
+    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=request.fill)
+    return [Result(drawing.image, seed, drawing.refined) for drawing in found]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """A way of working."""
+
+    title: str
+    hint: str
+    layers: tuple[str, ...]
+    """What can be drawn, the first one first."""
+    sheet: bool
+    """Whether it starts from a blank sheet and not from a photograph."""
+    fits: Callable[[tuple[str, ...]], bool]
+    """Whether a model that takes these keys of the vocabulary works in this mode."""
+    seeded: bool
+    """Whether seeds make a difference, so that several results can be asked for."""
+    run: Callable[[Editor, Request], list[Result]]
+    styled: bool = False
+    """Whether it takes the looks of a second photograph, in one of `PLACES`."""
+
+
+MODES: dict[str, Mode] = {
+    "edit": Mode(
+        "Edit a photograph",
+        "Cover what is to change, draw lines and colours, and run.",
+        ("mask", "sketch", "color"),
+        False,
+        lambda takes: {"image", "mask", "sketch"} <= set(takes),
+        True,
+        _edit,
+    ),
+    "draw": Mode(
+        "Draw from a blank sheet",
+        "Draw a face that looks about at you; the lines are redrawn, then painted.",
+        ("sketch",),
+        True,
+        lambda takes: takes == ("sketch",),
+        False,
+        _draw,
+    ),
+    "complete": Mode(
+        "Complete a sketch",
+        "Draw a part of a face, or all of it: a search finds photographs that have such lines, the nearest first.",
+        ("sketch",),
+        True,
+        lambda takes: "z" in takes,
+        True,
+        _complete,
+    ),
+    "restyle": Mode(
+        "Take the looks of another",
+        "Choose a photograph whose looks to take, and where: a region of the face, or what you cover with the mask.",
+        ("mask",),
+        False,
+        lambda takes: "style" in takes,
+        False,
+        _restyle,
+        styled=True,
+    ),
+}
+
+
+def web_file(name: str) -> bytes:
+    """One of the page's files, by its path in `web/`; names come from fixed lists."""
+    return importlib.resources.files("tfsketch.app").joinpath("web", *name.split("/")).read_bytes()
+
+
+def _whole(value: Any, low: int, high: int, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        shown = repr(value)[:40]
+        raise TfsketchError(f"{what}: expected a whole number of {low} to {high}, found {shown}")
+    return value
+
+
+def _share(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
+    return float(value)
+
+
+class Studio:
+    """Photographs and models: what the server does, without the server.
+
+    Everything that takes time runs in one thread of its own; `submit` hands work to it.
+
+    Args:
+      models: what `backends.load` takes; those that fit no mode are left out.
+
+    Raises:
+      TfsketchError: no model is left, or one cannot be loaded.
+    """
+
+    def __init__(self, models: Sequence[str] = zoo.SHIPPED):
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._networks: dict[str, Any] = {}
+        self._editors: dict[tuple[str, int | None], Editor] = {}
+        self._worker = concurrent.futures.ThreadPoolExecutor(1, "tfsketch")
+        self._lock, self._waiting = threading.Lock(), 0
+        self.modes: dict[str, str] = {}
+        """Mode by model."""
+        for name in models:
+            network = resolve.load(name)
+            mode = next((key for key, mode in MODES.items() if mode.fits(tuple(network.takes))), None)
+            if mode is not None:
+                self._networks[str(name)], self.modes[str(name)] = network, mode
+        if not self.modes:
+            raise TfsketchError(f"expected a model that edits or draws, found {', '.join(map(str, models)) or 'none'}")
+
+    def submit(self, work: Callable[..., Any], *given: Any) -> concurrent.futures.Future:
+        """Runs work in the one thread.
+
+        Raises:
+          BusyError: `QUEUE` others wait.
+        """
+        with self._lock:
+            if self._waiting > QUEUE:
+                raise BusyError(f"expected fewer than {QUEUE} waiting requests, found the queue full: try again soon")
+            self._waiting += 1
+
+        def counted() -> Any:
+            try:
+                return work(*given)
+            finally:
+                with self._lock:
+                    self._waiting -= 1
+
+        return self._worker.submit(counted)
+
+    def close(self) -> None:
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def warm_up(self) -> None:
+        """Makes the first mode's graphs, so that the first stroke need not wait for them."""
+        model, mode = next(iter(self.modes.items()))
+        if not MODES[mode].sheet:
+            opened = self.keep(Picture(np.full((64, 64, 3), 128, np.uint8), files.Metadata()))
+            dots = [{"layer": "mask", "points": [[20, 20]], "width": width} for width in (9, 9, 40)]
+            for count in (1, 2, 3):  # the whole, a change, a large hole
+                strokes = {"size": [64, 64], "strokes": dots[:count]}
+                request = {"model": model, "picture": opened["picture"], "strokes": strokes, "seed": count // 2}
+                self.run(request | {"style": opened["picture"], "region": "drawn"})
+            del self._pictures[opened["picture"]]
+
+    def state(self) -> dict[str, Any]:
+        """What the page needs to know at its start."""
+        used = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
+        return {
+            "modes": {
+                name: {key: getattr(mode, key) for key in ("title", "hint", "layers", "sheet", "seeded", "styled")}
+                for name, mode in used.items()
+            },
+            "models": [{"name": name, "mode": mode} for name, mode in self.modes.items()],
+            "examples": [
+                {"name": name, "title": one.title, "credit": one.credit, "mode": one.mode}
+                for name, one in EXAMPLES.items()
+                if one.mode in used
+            ],
+            "sides": SIDES,
+            "places": PLACES,
+            "limits": {"pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS},
+        }
+
+    def open(self, data: bytes) -> dict[str, Any]:
+        """Takes a photograph's file.
+
+        Returns:
+          `picture`, its name, and its and the preview's sizes.
+
+        Raises:
+          ImageError: as `images.read_photograph`, or more than `MAX_PIXELS`.
+        """
+        image, metadata = files.read_photograph("the photograph", data, MAX_PIXELS)
+        return self.keep(Picture(image, metadata))
+
+    def keep(self, picture: Picture) -> dict[str, Any]:
+        """Remembers a photograph; the longest unused ones are forgotten."""
+        name = secrets.token_urlsafe(18)
+        self._pictures[name] = picture
+        while len(self._pictures) > KEPT_PICTURES or (
+            len(self._pictures) > 1 and sum(p.image.size // 3 for p in self._pictures.values()) > KEPT_PIXELS
+        ):
+            self._pictures.popitem(last=False)
+        height, width = picture.image.shape[:2]
+        preview_height, preview_width = picture.preview_size
+        return {"picture": name, "size": [width, height], "preview": [preview_width, preview_height]}
+
+    def picture(self, name: Any, what: str = "picture") -> Picture:
+        """A photograph by its name; `what` it is called in messages.
+
+        Raises:
+          ImageError: no such photograph, or forgotten.
+        """
+        picture = self._pictures.get(name) if isinstance(name, str) else None
+        if picture is None:
+            raise ImageError(f"{what}: expected one that is still in memory, found none: open it again")
+        self._pictures.move_to_end(name)
+        return picture
+
+    def preview(self, name: str) -> bytes:
+        """The preview of a photograph, as JPEG with its colour profile."""
+        picture = self.picture(name)
+        buffer = io.BytesIO()
+        shown = Image.fromarray(picture.preview())
+        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=picture.metadata.icc or None)
+        return buffer.getvalue()
+
+    def example(self, name: str) -> dict[str, Any]:
+        """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; of a sheet there is no
+        picture. Where looks are taken, `style` is what `open` gives of their photograph.
+
+        Raises:
+          TfsketchError: no such example.
+        """
+        one = self._example(name)
+        strokes, picture = self._contents(one)
+        found = {"strokes": strokes, "mode": one.mode, "side": one.side, "region": one.region}
+        if one.style:
+            found["style"] = self.keep(self._photograph(one.style))
+        return found | (self.keep(picture) if picture else {})
+
+    def thumbnail(self, name: str) -> bytes:
+        """What an example looks like, as a small JPEG.
+
+        Raises:
+          TfsketchError: no such example.
+        """
+        strokes, picture = self._contents(self._example(name))
+        shown = strokes_lib.parse(strokes)
+        if picture is None:
+            sketch = strokes_lib.render(shown, shown.size[::-1]).sketch
+            image = np.repeat(((1 - sketch) * np.uint8(255))[..., None], 3, axis=-1)
+        else:
+            image = picture.image
+        buffer = io.BytesIO()
+        Image.fromarray(sizes.center_square(image, THUMBNAIL)).save(buffer, "JPEG", quality=90)
+        return buffer.getvalue()
+
+    @staticmethod
+    def _example(name: str) -> Example:
+        if name not in EXAMPLES:
+            raise TfsketchError(f"example: expected one of {', '.join(EXAMPLES)}, found none of this name")
+        return EXAMPLES[name]
+
+    @staticmethod
+    def _contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
+        """(strokes as a plain tree, the picture, None for a sheet) of an example."""
+        picture = Studio._photograph(one.picture) if one.picture else None
+        if not one.strokes:
+            return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
+        if one.strokes == "demo.json":
+            strokes = importlib.resources.files("tfsketch").joinpath("demo.json").read_bytes()
+        else:
+            strokes = web_file(f"examples/{one.strokes}")
+        return json.loads(strokes), picture
+
+    @staticmethod
+    def _photograph(name: str) -> Picture:
+        """A photograph of the examples."""
+        if name != "astronaut":
+            return Picture(*files.read_photograph(name, web_file(f"examples/{name}")))
+        from skimage.data import astronaut  # here, because it is no part of the editor
+
+        top, left, side = DEMO_CROP
+        return Picture(np.ascontiguousarray(astronaut()[top : top + side, left : left + side]), files.Metadata())
+
+    def request(self, tree: Any) -> Request:
+        """Checks a request for pictures.
+
+        Args:
+          tree: a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
+            strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one
+            of `PLACES`, and `amount`, 0 to 1; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of
+            the results is meant where only one is.
+
+        Raises:
+          TfsketchError: anything else; the message names the key.
+        """
+        known = ("model", "picture", "style", "region", "amount", "strokes", "seed", "count", "pick", "side", "fill")
+        known += ("mark",)
+        if not isinstance(tree, Mapping) or not set(tree) <= set(known):
+            raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
+        model = tree.get("model")
+        if not isinstance(model, str) or model not in self.modes:
+            raise TfsketchError(f"model: expected one of {', '.join(self.modes)}, found {str(model)[:40]!r}")
+        strokes = strokes_lib.parse(tree.get("strokes"))
+        picture, style, mode = None, None, MODES[self.modes[model]]
+        if mode.styled:
+            if tree.get("style") is None:
+                raise ImageError("style: expected a second photograph, whose looks are taken, found none")
+            style = self.picture(tree["style"], "style")
+        region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
+        if region not in PLACES:
+            raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
+        if not mode.sheet:
+            picture = self.picture(tree.get("picture"))
+        elif max(strokes.size) > MAX_SHEET:
+            raise ImageError(
+                f"strokes: size: expected a sheet of at most {MAX_SHEET} pixels a side, found "
+                f"{strokes.size[0]} x {strokes.size[1]}"
+            )
+        seed = _whole(tree.get("seed", 0), 0, 2**31 - 1, "seed")
+        count = _whole(tree.get("count", 1), 1, MAX_RESULTS, "count")
+        pick = _whole(tree.get("pick", 0), 0, count - 1, "pick")
+        side, fill = tree.get("side"), tree.get("fill")
+        if side is not None and (isinstance(side, bool) or side not in SIDES):
+            raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
+        fill = None if fill is None else _share(fill, "fill")
+        seeds = tuple(range(seed, seed + count))
+        return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount)
+
+    def results(self, request: Request) -> list[Result]:
+        """Makes the pictures of a request.
+
+        Raises:
+          TfsketchError: see `Editor`.
+        """
+        mode = MODES[self.modes[request.model]]
+        side = None if mode.sheet or mode.styled else request.side
+        if (request.model, side) not in self._editors:
+            self._editors[request.model, side] = Editor(self._networks[request.model], side)
+        return mode.run(self._editors[request.model, side], request)
+
+    def run(self, tree: Any) -> dict[str, Any]:
+        """Makes pictures for the page.
+
+        Returns:
+          `results`, each with its `seed`, the `box` (left, top, width, height) in the preview, the picture in that box
+          as base64 PNG and, of a drawing, the redrawn `lines`; and `seconds` by part.
+        """
+        started = time.perf_counter()
+        request = self.request(tree)
+        request.layers  # drawn here, to be timed
+        drawn = time.perf_counter()
+        results = self.results(request)
+        ran = time.perf_counter()
+        shown = [self._shown(request, result) for result in results]
+        done = time.perf_counter()
+        seconds = {"strokes": drawn - started, "model": ran - drawn, "encode": done - ran}
+        return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
+
+    @staticmethod
+    def _shown(request: Request, result: Result) -> dict[str, Any]:
+        def encoded(picture: np.ndarray) -> str:
+            metadata = request.picture.metadata if request.picture else files.Metadata()
+            return base64.b64encode(files.encode_png(picture, files.Metadata(icc=metadata.icc))).decode()
+
+        found: dict[str, Any] = {"seed": result.seed}
+        preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
+        if mask is None:
+            height, width = preview.shape[:2]
+            found |= {"box": [0, 0, width, height], "png": encoded(preview)}
+        else:
+            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+            scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
+            top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])
+            bottom, right = math.ceil((rows[-1] + 1) * scale[0]), math.ceil((columns[-1] + 1) * scale[1])
+            cut = np.ascontiguousarray(preview[top:bottom, left:right])
+            found |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
+        if result.lines is not None:
+            found["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
+        return found
+
+    def file(self, tree: Any) -> bytes:
+        """The picked result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is
+        false."""
+        request = self.request(tree)
+        result = self.results(request)[request.pick]
+        metadata = request.picture.metadata if request.picture else files.Metadata()
+        if tree.get("mark", True):
+            metadata = metadata.marked(files.EDITED if request.picture else files.MADE)
+        return files.encode_png(result.image, metadata)
+
+    def go_on(self, tree: Any) -> dict[str, Any]:
+        """Takes the picked result of a request for a photograph, to be edited further: as `open`."""
+        request = self.request(tree)
+        result = self.results(request)[request.pick]
+        return self.keep(Picture(result.image, request.picture.metadata if request.picture else files.Metadata()))

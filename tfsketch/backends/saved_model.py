@@ -1,0 +1,50 @@
+"""A SavedModel of `tools.export` in the place of a Keras model."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.backends.base import ABOUT, Backend, parse_about
+from tfsketch.errors import WeightsError
+
+
+class SavedModel(Backend):
+    """A SavedModel of `tools.export`, run in this process; it needs nothing of Keras.
+
+    Args:
+      folder: a version's, with `saved_model.pb`.
+
+    Raises:
+      WeightsError: it cannot be loaded, lacks a signature, or is of a system that cannot be a backend.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        try:
+            self._loaded = tf.saved_model.load(str(folder))  # kept: it holds the variables
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise WeightsError(f"{folder}: expected a SavedModel, found a damaged one ({error})") from error
+        signatures = self._loaded.signatures
+        if ABOUT not in signatures:
+            raise WeightsError(
+                f"{folder}: expected a SavedModel written by tools.export, with the signature {ABOUT}, "
+                f"found {', '.join(signatures) or 'none'}"
+            )
+        said = parse_about(folder, signatures[ABOUT](ask=tf.constant([""]))["about_bytes"].numpy()[0])
+        self._network = signatures[said.pop("signature")]
+        super().__init__(folder, **said)
+
+    def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        made = self._network(**{key: tf.constant(value) for key, value in inputs.items()})
+        return {key: value.numpy() for key, value in made.items()}
+
+
+def version_of(folder: str | os.PathLike) -> pathlib.Path | None:
+    """The folder of a SavedModel: the folder itself, or its newest version; None where there is none."""
+    folder = pathlib.Path(folder)
+    versions = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    tried = [folder, *sorted(versions, key=lambda path: int(path.name), reverse=True)]
+    return next((path for path in tried if (path / "saved_model.pb").is_file()), None)

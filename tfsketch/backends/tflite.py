@@ -1,0 +1,82 @@
+"""A TensorFlow Lite file of `tools.export` in the place of a Keras model, and what runs such files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import threading
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.backends.base import METADATA, SIGNATURE, Backend
+from tfsketch.errors import ExportError, WeightsError
+
+
+class TFLite(Backend):
+    """A TensorFlow Lite file of `tools.export`, run by LiteRT where it is installed, else by TensorFlow. Its pictures
+    have one size; a batch is run one after the other.
+
+    Args:
+      path: the file.
+
+    Raises:
+      ExportError: see `read_metadata`.
+      WeightsError: the file cannot be run, or is of a system that cannot be a backend.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        metadata = read_metadata(path)
+        try:
+            system, side = metadata["system"], metadata["image_size"]
+            takes = [row["name"] for row in metadata["signatures"][SIGNATURE]["inputs"]]
+        except (KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{path}: {METADATA}: expected system, image_size and the inputs of the signature {SIGNATURE}, found "
+                f"no {error}"
+            ) from error
+        super().__init__(path, system, takes, side, fixed=True)
+        interpreter = list(interpreters().values())[-1]
+        try:
+            self._interpreter = interpreter(model_path=str(path), num_threads=os.cpu_count())
+            self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+        except (ValueError, RuntimeError) as error:
+            raise WeightsError(f"{path}: expected a TensorFlow Lite file that runs, found another ({error})") from error
+        self._lock = threading.Lock()  # an interpreter has one set of tensors
+
+    def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        made = []
+        for number in range(len(next(iter(inputs.values())))):
+            with self._lock:
+                found = self._runner(**{key: value[number : number + 1] for key, value in inputs.items()})
+                made.append({key: np.array(value) for key, value in found.items()})
+        return {key: np.concatenate([one[key] for one in made]) for key in made[0]}
+
+
+def interpreters() -> dict[str, Callable[..., Any]]:
+    """What runs TensorFlow Lite files here: class by name. LiteRT, the runtime of phones, is an extra (`mobile`)."""
+    found = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        from importlib.metadata import version
+
+        from ai_edge_litert.interpreter import Interpreter
+
+        found[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
+    return found
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """What `metadata.json` in a TensorFlow Lite file says.
+
+    Raises:
+      ExportError: there is none.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(METADATA))
+    except (OSError, KeyError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise ExportError(f"{path}: expected a TensorFlow Lite file with {METADATA}, found none ({error})") from error

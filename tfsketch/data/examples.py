@@ -1,0 +1,289 @@
+"""From a photograph to an example of a shard: the transforms that every way of preparing shares.
+
+A photograph goes through two steps, each a pure function of the file and the settings. `Worker.examine` reads it,
+checks it, finds the face if it is to be aligned, and says in a few bytes (`Finding`) what the plan of a set needs to
+know of it: whether it can be used, a hash of its content for the split and for duplicates, another for near duplicates,
+its square. `Worker.examples` makes `tf.train.Example`s of those that the plan kept: the square, its sketches, its
+colour map and its face regions, as PNG. That a photograph is decoded twice is the price of knowing the whole set before
+anything is written.
+
+A `Job` is a stretch of either step that leaves one file. Jobs know nothing of each other and nothing of who runs them:
+this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`prepare_beam`) give the same bytes,
+because pictures always go through the networks in the same groups.
+
+An example's features, all bytes: `id`; `image` [S,S,3]; `sketch/STYLE` [S,S] of 0 and 255 for every drawing; `color`
+[S,S,3]; `regions` [S,S], indices into `conditions.regions.REGIONS`, where regions are made. S is `data.stored_size`, or
+`image_size` where that is 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch.conditions import colors, regions, sketches
+from tfsketch.data import sources
+from tfsketch.errors import DataError, ImageError
+from tfsketch.images import faces, files, sizes
+
+_BATCH = 8
+"""Pictures per call of the edge detector and of the face parser."""
+
+Tick = Callable[[int], None]
+"""Told how many pictures are done, for a progress bar."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What is known of a photograph once it was opened."""
+
+    refused: str = ""
+    """Why it cannot be used; then the rest is empty."""
+    content: str = ""
+    """SHA-256 of its shape and pixels, upright: the same for every name and every lossless format."""
+    dhash: int = 0
+    """256 bits that say where it grows brighter to the right; few differ between near duplicates."""
+    quad: tuple[tuple[float, float], ...] = ()
+    """The face's square (see `faces`), if it is to be aligned and has a face."""
+
+    @staticmethod
+    def of(tree: dict[str, Any]) -> Finding:
+        """From what JSON made of `dataclasses.asdict`."""
+        return Finding(**{**tree, "quad": tuple(map(tuple, tree["quad"]))})
+
+
+def styles(config: config_lib.Config) -> tuple[str, ...]:
+    """The drawings in the shards of an experiment by name, those in `sketch.style` first (see `SketchConfig`)."""
+    return tuple(dict.fromkeys((*config.sketch.drawings(), *config.prepare.styles)))
+
+
+def content_of(image: np.ndarray) -> str:
+    """SHA-256 of a photograph's shape and pixels, [H,W,3] uint8, in hexadecimal."""
+    return hashlib.sha256(f"{image.shape}".encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def dhash_of(image: np.ndarray) -> int:
+    """The difference hash of a photograph, [H,W,3] uint8: at 17 x 16 grey pixels, a bit where the right neighbour is
+    brighter (N. Krawetz, "Kind of like that", 2013).
+
+    His 9 x 8 pixels are too few for portraits: among 21,000 photographs of faces, cars and birds, as many pairs of
+    different people were within 2 of 64 bits as within 28 of 256. Of 1,100 faces, each as one JPEG of 128 px and
+    another of 256 px, 96.5 % differ in at most 13 of 256 bits, 98.5 % in at most 17.
+    """
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (17, 16), interpolation=cv2.INTER_AREA)
+    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+class Worker:
+    """Examines photographs and makes examples of them; networks and detectors are read once, when they are needed.
+
+    Args:
+      config: `image_size`, `data.stored_size` and the sections `prepare`, `sketch` and `color` are used.
+      labels: for `prepare.regions: labels`, the folder of the label pictures, named as the photographs.
+    """
+
+    def __init__(self, config: config_lib.Config, labels: str = ""):
+        self._config = config
+        self._labels = pathlib.Path(labels)
+        self._side = config.stored_size
+        self._read = sources.Reader()
+        self._finder: faces.Finder | None = None
+        self._sketchers: dict[str, sketches.Sketcher] = {}
+        self._parser: tf.keras.Model | None = None
+
+    def examine(self, item: sources.Item) -> Finding:
+        """Opens a photograph; what is wrong with it is in the finding.
+
+        Raises:
+          DataError: its archive is gone, or the extra `faces` is missing.
+        """
+        try:
+            image = self._read(item)
+            quad = self._quad(image, item)
+            side = int(faces.side_of(quad)) if quad is not None else min(image.shape[:2])
+            if side < self._side // 2:
+                what = "a face's square" if quad is not None else "a side"
+                raise ImageError(
+                    f"{item.where}: expected {what} of at least {self._side // 2} px, found {side} in "
+                    f"{image.shape[1]} x {image.shape[0]}"
+                )
+            if self._config.prepare.regions == "labels":
+                self._labels_of(item, image)
+        except ImageError as error:
+            return Finding(refused=str(error))
+        corners = () if quad is None else tuple((float(x), float(y)) for x, y in quad)
+        return Finding("", content_of(image), dhash_of(image), corners)
+
+    def examples(self, pictures: Sequence[tuple[sources.Item, Finding]]) -> list[bytes]:
+        """Serialised examples of photographs that were examined, in their order.
+
+        Raises:
+          DataError: a photograph is no longer what was examined.
+        """
+        squares, maps = [], []
+        for item, finding in pictures:
+            try:
+                image = self._read(item)
+                if content_of(image) != finding.content:
+                    raise ImageError(f"{item.where}: another picture than before")
+                squares.append(self._square(image, finding))
+                if self._config.prepare.regions == "labels":
+                    maps.append(self._square_labels(self._labels_of(item, image), image, finding))
+            except ImageError as error:
+                raise DataError(f"expected photographs not to change while they are prepared; found {error}") from error
+        batch = np.stack(squares)
+        if self._config.prepare.regions not in ("none", "labels"):
+            maps = list(self._parse(batch))
+        drawn = {}
+        for name in styles(self._config):
+            style, _, level = name.partition("@")
+            seen = sketches.smoothed(batch, int(level)) if level else batch
+            drawn[name] = self._sketcher(style)(seen, maps or None)
+        serialized = []
+        for number, (item, _) in enumerate(pictures):
+            feature = {
+                "id": _bytes(item.id.encode()),
+                "image": _bytes(files.encode_png(batch[number])),
+                "color": _bytes(files.encode_png(colors.color_map(batch[number], self._config.color))),
+            }
+            for style, sketch in drawn.items():
+                feature[f"sketch/{style}"] = _bytes(files.encode_png(sketch[number] * 255))
+            if maps:
+                feature["regions"] = _bytes(files.encode_png(maps[number]))
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            # Else the order of the features, and with it the file, would differ from process to process.
+            serialized.append(example.SerializeToString(deterministic=True))
+        return serialized
+
+    def _quad(self, image: np.ndarray, item: sources.Item) -> np.ndarray | None:
+        prepare = self._config.prepare
+        if prepare.align != "ffhq":
+            return None
+        self._finder = self._finder or faces.Finder()
+        landmarks = self._finder(image)
+        if landmarks is None and prepare.faceless == "refuse":
+            raise ImageError(f"{item.where}: expected a face, found none")
+        return None if landmarks is None else faces.quad_of(landmarks)
+
+    def _square(self, image: np.ndarray, finding: Finding) -> np.ndarray:
+        if finding.quad:
+            return faces.align(image, np.array(finding.quad), self._side)
+        return sizes.center_square(image, self._side)
+
+    def _square_labels(self, labels: np.ndarray, image: np.ndarray, finding: Finding) -> np.ndarray:
+        """The labels under the photograph's square, by nearest pixel: a mean of two labels is a third."""
+        if finding.quad:
+            return faces.align_labels(labels, np.array(finding.quad), image.shape[:2], self._side)
+        return cv2.resize(sizes.cut_square(labels), (self._side, self._side), interpolation=cv2.INTER_NEAREST_EXACT)
+
+    def _labels_of(self, item: sources.Item, image: np.ndarray) -> np.ndarray:
+        """A photograph's region map at the size of its label picture.
+
+        Raises:
+          ImageError: there is none, or it is no label picture, or one of another shape.
+        """
+        path = self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"
+        labels = files.read_labels(path)
+        shape, expected = np.array(labels.shape), np.array(image.shape[:2])
+        if np.abs(shape * max(expected) / max(shape) - expected).max() > max(1, 0.01 * max(expected)):
+            raise ImageError(
+                f"{path}: expected labels of the photograph's shape, {expected[1]} x {expected[0]} at any scale, "
+                f"found {shape[1]} x {shape[0]}"
+            )
+        try:
+            return regions.from_celebamask(labels, str(path))
+        except DataError as error:
+            raise ImageError(str(error)) from error
+
+    def _sketcher(self, style: str) -> sketches.Sketcher:
+        if style not in self._sketchers:
+            self._sketchers[style] = sketches.Sketcher(self._config.sketch, style)
+        return self._sketchers[style]
+
+    def _parse(self, batch: np.ndarray) -> np.ndarray:
+        # Here and not above: the parser's model directory is read by a package that few preparations need.
+        from tfsketch import zoo
+        from tfsketch.systems.face_parser import network as face_parser
+
+        if self._parser is None:
+            self._parser = zoo.load_model(self._config.prepare.regions)
+        return face_parser.parse(self._parser, batch)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What a process must know to make a worker of its own."""
+
+    config: config_lib.Config
+    labels: str = ""
+
+    def worker(self) -> Worker:
+        return Worker(self.config, self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamineJob:
+    """Examines a stretch of photographs; the file `result` gets the list of findings, as JSON."""
+
+    result: str
+    items: tuple[sources.Item, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of photographs."""
+        return len(self.items)
+
+    def run(self, worker: Worker, tick: Tick) -> None:
+        findings = []
+        for item in self.items:
+            findings.append(dataclasses.asdict(worker.examine(item)))
+            tick(1)
+        files.write_bytes(self.result, json.dumps(findings).encode())
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """Writes the shard `path`; the file `result` gets its checksum, as JSON, once the shard is there."""
+
+    result: str
+    path: str
+    pictures: tuple[tuple[sources.Item, Finding], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of photographs."""
+        return len(self.pictures)
+
+    def run(self, worker: Worker, tick: Tick) -> None:
+        # Named by the process too: what a run leaves that was killed is never what another one is writing.
+        partial = pathlib.Path(f"{self.result}.{os.getpid()}.partial")
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for start in range(0, len(self.pictures), _BATCH):
+                pictures = self.pictures[start : start + _BATCH]
+                for example in worker.examples(pictures):
+                    writer.write(example)
+                tick(len(pictures))
+        digest = hashlib.sha256()
+        with open(partial, "rb+") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+            os.fsync(file.fileno())
+        partial.replace(self.path)
+        files.write_bytes(self.result, json.dumps({"sha256": digest.hexdigest()}).encode())
+
+
+Job = Union[ExamineJob, ShardJob]

@@ -1,0 +1,408 @@
+"""From photographs to TFRecord shards that training reads, on one machine.
+
+What is slow to compute (sketches, the colour filters, face regions) is computed once and stored; what is random (masks,
+strokes, mirroring) is drawn afresh by `data`. What an example holds and how it is made is in `examples`, where the
+photographs come from in `sources`. This module decides which photographs go where, and has it done:
+
+1. every photograph is examined (read, checked, hashed, its face found);
+2. the plan follows from the findings alone: of duplicates the first by id stays, a hash of the content decides between
+   training and validation, and what is left is cut into shards of `_SHARD`, in the order of the ids;
+3. the shards are written.
+
+OUTPUT then describes itself: `config.yaml` says how the conditions were made, `manifest.json` what went in, with a
+checksum a shard, `report.json` and `report.txt` what became of every photograph. Shards for validation are in
+OUTPUT/validation.
+
+Steps 1 and 3 are cut into jobs that leave a file each under its final name or none, so a run that was killed goes on
+where it stopped and ends with the same files, however many processes work at it. What is half done lies in
+OUTPUT/unfinished, which goes at the end; the manifest comes last and says that all is done. `plan.json` holds what the
+files depend on, so that a run is never continued with other settings or photographs.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import cv2
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfsketch import config as config_lib
+from tfsketch.data import examples, sources
+from tfsketch.errors import ConfigError, DataError
+from tfsketch.images import faces, files
+
+_SHARD = 256
+"""Photographs per job: of a shard, and of a stretch to examine."""
+_HASH_BITS = 256
+"""Length of `examples.dhash_of`."""
+
+Run = Callable[[Sequence[examples.Job], examples.Tick], None]
+"""Runs jobs in any order and returns when all are done."""
+Execute = Callable[[examples.Setup], contextlib.AbstractContextManager[Run]]
+"""Who does the work; what it starts for one preparation ends with the context."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Duplicate:
+    """A photograph that was dropped, because another one that stays shows the same."""
+
+    id: str
+    twin: str
+    kind: str
+    """`file`: the same file was given twice; `content`: the same pixels; `near`: nearly the same."""
+    bits: int = 0
+    """How many of the 256 bits of the difference hash differ."""
+
+    def __str__(self) -> str:
+        if self.kind == "file":
+            return f"{self.id}: given twice"
+        near = f"nearly the same as {self.twin} ({self.bits} of {_HASH_BITS} bits differ)"
+        return f"{self.id}: {near if self.kind == 'near' else f'the same pixels as {self.twin}'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of the photographs: `found` = `written` + refused ones + duplicates."""
+
+    found: int
+    """Photographs in the inputs that the lists did not leave out."""
+    written: int
+    validation: int
+    """How many of those written are in OUTPUT/validation."""
+    refused: tuple[str, ...]
+    """A line each: which file, what was expected, what came."""
+    duplicates: tuple[Duplicate, ...]
+    faceless: tuple[str, ...]
+    """Ids of those written that were cropped at their centre, because `prepare.align: ffhq` found no face."""
+    left_out: int
+    """Photographs that the lists left out."""
+    ignored: Mapping[str, int]
+    """Suffix -> number of files that are no photographs."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
+            f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
+            *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
+            f"{self.left_out} photographs left out by the lists",
+            f"{sum(self.ignored.values())} other files ignored"
+            + "".join(f", {number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items()),
+        ]
+        for title, entries in (
+            ("Refused:", self.refused),
+            ("Duplicates:", self.duplicates),
+            ("Without a face, cropped at the centre:", self.faceless),
+        ):
+            lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
+        return "\n".join(lines) + "\n"
+
+
+_Picture = tuple[sources.Item, examples.Finding]
+
+
+@contextlib.contextmanager
+def here(setup: examples.Setup) -> Iterator[Run]:
+    """Runs jobs in this process: for a few photographs."""
+    worker = setup.worker()
+
+    def run(jobs: Sequence[examples.Job], tick: examples.Tick) -> None:
+        for job in jobs:
+            job.run(worker, tick)
+
+    yield run
+
+
+def processes(count: int) -> Execute:
+    """Runs jobs in `count` new processes of one thread each; the files are the same for every count.
+
+    They are spawned, since TensorFlow does not survive a fork: a script that calls this needs the usual `if __name__ ==
+    "__main__"`. They leave GPUs alone, where several processes would fight for the memory.
+
+    Raises:
+      DataError: a process died.
+    """
+
+    @contextlib.contextmanager
+    def execute(setup: examples.Setup) -> Iterator[Run]:
+        context = multiprocessing.get_context("spawn")
+        ticks = context.SimpleQueue()
+        pool = concurrent.futures.ProcessPoolExecutor(count, context, initializer=_begin, initargs=(setup, ticks))
+
+        def run(jobs: Sequence[examples.Job], tick: examples.Tick) -> None:
+            pending = {pool.submit(_run, job) for job in jobs}
+            while pending:
+                done, pending = concurrent.futures.wait(pending, 0.2, concurrent.futures.FIRST_EXCEPTION)
+                while not ticks.empty():
+                    tick(ticks.get())
+                for future in done:
+                    future.result()
+
+        try:
+            yield run
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise DataError(
+                "a worker process died, perhaps for want of memory; run again with the same output and fewer workers, "
+                "and it goes on where it stopped"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    return execute
+
+
+_state: tuple[examples.Worker, examples.Tick]
+"""Of a process of `processes`."""
+
+
+def _begin(setup: examples.Setup, ticks: multiprocessing.SimpleQueue) -> None:
+    """Starts a process of `processes`."""
+    global _state
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+
+    def follow() -> None:
+        # A pool's process outlives a parent that was killed, and would go on writing beside the next run.
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.set_visible_devices([], "GPU")
+    cv2.setNumThreads(1)
+    _state = (setup.worker(), ticks.put)
+
+
+def _run(job: examples.Job) -> None:
+    job.run(*_state)
+
+
+def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels: str) -> None:
+    """Refuses what cannot work before anything is read."""
+    config_lib.check_section(config, "prepare", "config")
+    prepare = config.prepare
+    if (prepare.regions == "labels") != bool(labels):
+        raise ConfigError(
+            f"prepare.regions: expected `labels` together with a folder of label pictures (--labels), and neither "
+            f"without the other; found {prepare.regions!r} and {labels!r}"
+        )
+    if labels and not os.path.isdir(labels):
+        raise DataError(f"expected a folder of label pictures, found no folder at {labels}")
+    if prepare.align == "ffhq":
+        faces.require()
+    for path in map(os.path.abspath, inputs):
+        if os.path.isdir(path) and os.path.commonpath([path, os.path.abspath(output)]) == path:
+            raise DataError(f"expected an output outside of the photographs, found {output} below {path}")
+
+
+def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> dict[str, object]:
+    """What the files of a preparation depend on; strokes, for example, are drawn later, and may change between runs."""
+    if labels:
+        stems: dict[str, str] = {}
+        for item in found.items:
+            other = stems.setdefault(pathlib.PurePath(item.member or item.path).stem, item.id)
+            if other != item.id:
+                raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
+    tree = config_lib.to_dict(config)
+    given = [dataclasses.astuple(item) for item in found.items]
+    plan = {
+        "size": config.stored_size,
+        "styles": examples.styles(config),
+        "sketch": tree["sketch"],
+        "color": {key: value for key, value in tree["color"].items() if key.startswith(("median", "bilateral"))},
+        "prepare": tree["prepare"],
+        "labels": os.path.abspath(labels) if labels else "",
+        "pictures": hashlib.sha256(json.dumps(given).encode()).hexdigest(),
+    }
+    if config.prepare.regions not in ("none", "labels"):
+        # Here and not above: the parser's model directory is read by a package that few preparations need.
+        from tfsketch import zoo
+
+        weights = zoo.model_dir(config.prepare.regions) / "weights.npz"
+        plan["face_parser"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return json.loads(json.dumps(plan))
+
+
+def _without_duplicates(pictures: Sequence[_Picture], distance: int) -> tuple[list[_Picture], list[Duplicate]]:
+    """Drops every picture that shows what an earlier one of those kept shows.
+
+    Args:
+      pictures: in the order of their ids.
+      distance: 0 drops the same content only, more also what differs in as many bits of the difference hash.
+    """
+    kept: list[_Picture] = []
+    dropped: list[Duplicate] = []
+    by_content: dict[str, str] = {}
+    # Two hashes that differ in n bits agree in at least one of n + 1 parts: only those are compared.
+    edges = [_HASH_BITS * part // (distance + 1) for part in range(distance + 2)] if distance else [0]
+    tables: list[dict[int, list[int]]] = [{} for _ in edges[1:]]
+    for item, finding in pictures:
+        twin = by_content.get(finding.content)
+        if twin:
+            dropped.append(Duplicate(item.id, twin, "content"))
+            continue
+        parts = (
+            [finding.dhash >> low & (1 << high - low) - 1 for low, high in zip(edges, edges[1:])] if distance else []
+        )
+        for other in sorted({number for table, part in zip(tables, parts) for number in table.get(part, ())}):
+            bits = bin(finding.dhash ^ kept[other][1].dhash).count("1")
+            if bits <= distance:
+                dropped.append(Duplicate(item.id, kept[other][0].id, "near", bits))
+                break
+        else:
+            for table, part in zip(tables, parts):
+                table.setdefault(part, []).append(len(kept))
+            by_content[finding.content] = item.id
+            kept.append((item, finding))
+    return kept, dropped
+
+
+def _results(run: Run, jobs: Sequence[examples.Job], title: str) -> list:
+    """Runs those jobs whose result is not there yet; what all of them left, read from JSON."""
+    missing = [job for job in jobs if not os.path.exists(job.result)]
+    total, left = (sum(job.count for job in some) for some in (jobs, missing))
+    with tqdm(total=total, initial=total - left, desc=title, unit="pictures", mininterval=2) as bar:
+        if missing:
+            run(missing, bar.update)
+    return [json.loads(pathlib.Path(job.result).read_text()) for job in jobs]
+
+
+def _examine_jobs(found: sources.Found, unfinished: pathlib.Path) -> list[examples.ExamineJob]:
+    starts = range(0, len(found.items), _SHARD)
+    return [
+        examples.ExamineJob(str(unfinished / f"examined-{number:05d}.json"), found.items[start : start + _SHARD])
+        for number, start in enumerate(starts)
+    ]
+
+
+def _plan(
+    found: sources.Found, findings: Sequence[examples.Finding], config: config_lib.Config
+) -> tuple[dict[str, list[_Picture]], Report]:
+    """What is written where, and what is not: (folder below the output -> its pictures, report)."""
+    pictures = [(item, finding) for item, finding in zip(found.items, findings) if not finding.refused]
+    duplicates = [Duplicate(name, name, "file") for name in found.repeated]
+    if config.prepare.duplicates >= 0:
+        pictures, dropped = _without_duplicates(pictures, config.prepare.duplicates)
+        duplicates += dropped
+    sides: dict[str, list[_Picture]] = {"": [], "validation": []}
+    for item, finding in pictures:
+        # By the content alone: a picture is on the same side in every set and under every name.
+        chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
+        sides["validation" if chosen else ""].append((item, finding))
+    report = Report(
+        found=len(found.items) + len(found.repeated),
+        written=len(pictures),
+        validation=len(sides["validation"]),
+        refused=tuple(finding.refused for finding in findings if finding.refused),
+        duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.id)),
+        faceless=tuple(i.id for i, f in pictures if config.prepare.align == "ffhq" and not f.quad),
+        left_out=found.left_out,
+        ignored=found.ignored,
+    )
+    return sides, report
+
+
+def _shard_jobs(
+    sides: Mapping[str, Sequence[_Picture]], folder: pathlib.Path, unfinished: pathlib.Path
+) -> list[examples.ShardJob]:
+    jobs = []
+    for side, pictures in sides.items():
+        count = -(-len(pictures) // _SHARD)
+        for number in range(count):
+            name = f"pictures-{number:05d}-of-{count:05d}.tfrecord"
+            (folder / side).mkdir(exist_ok=True)
+            part = tuple(pictures[number * _SHARD : (number + 1) * _SHARD])
+            jobs.append(examples.ShardJob(str(unfinished / f"{side}-{name}.json"), str(folder / side / name), part))
+    return jobs
+
+
+def _put(path: pathlib.Path, text: str, unfinished: pathlib.Path) -> None:
+    """Writes a small file whole or not at all, and leaves nothing beside it if it is killed on the way."""
+    partial = unfinished / f"{path.name}.{os.getpid()}.partial"
+    files.write_bytes(partial, text.encode("utf-8", errors="backslashreplace"))
+    partial.replace(path)
+
+
+def _read_report(folder: pathlib.Path) -> Report:
+    tree = json.loads((folder / "report.json").read_text())
+    duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
+    lists = {key: tuple(tree.pop(key)) for key in ("refused", "faceless")}
+    return Report(duplicates=duplicates, **lists, **tree)
+
+
+def prepare(
+    inputs: Sequence[str],
+    output: str,
+    config: config_lib.Config,
+    only: str = "",
+    exclude: str = "",
+    labels: str = "",
+    execute: Execute = here,
+) -> Report:
+    """Makes shards of photographs; run again on the same `output`, it goes on where it stopped.
+
+    Args:
+      inputs: folders, zip archives, pictures or lists of pictures; see `sources.find`.
+      output: folder of the shards, outside the inputs.
+      config: `image_size`, `data.stored_size` and the sections `prepare`, `sketch` and `color` are used.
+      only: a file that lists the only pictures to take, one `folder/name` a line; empty for all.
+      exclude: a file that lists pictures to leave out.
+      labels: for `prepare.regions: labels`, a folder with a label picture (`.png`, CelebAMask-HQ's 19 classes) under
+        each photograph's name.
+      execute: who does the work: `here`, `processes(n)` or `prepare_beam.pipeline(flags)`.
+
+    Raises:
+      DataError: nothing to do, nothing that can be used, or `output` was made from another input or configuration.
+      ImageError: an input is missing or empty. A single bad picture is refused, named, and skipped.
+      ConfigError: a setting of `prepare` that is not valid.
+      WeightsError: no such face parser.
+    """
+    _check(inputs, output, config, labels)
+    found = sources.find(inputs, only, exclude)
+    depends = _depends(found, config, labels)
+    folder, unfinished = pathlib.Path(output), pathlib.Path(output, "unfinished")
+    plan, manifest = folder / "plan.json", folder / "manifest.json"
+    if plan.exists() and json.loads(plan.read_text()) != depends:
+        raise DataError(f"{folder} was made from other pictures or settings (see {plan}); choose another --output")
+    if manifest.exists() and all((folder / shard).exists() for shard in json.loads(manifest.read_text())["shards"]):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        return _read_report(folder)
+    unfinished.mkdir(parents=True, exist_ok=True)
+    _put(plan, json.dumps(depends, indent=1), unfinished)
+    _put(folder / "config.yaml", config_lib.dump(config), unfinished)
+    with execute(examples.Setup(config, labels)) as run:
+        stretches = _results(run, _examine_jobs(found, unfinished), "examined")
+        findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
+        sides, report = _plan(found, findings, config)
+        _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
+        _put(folder / "report.txt", str(report), unfinished)
+        if not report.written:
+            raise DataError(
+                f"expected pictures that can be used, found none of {report.found}; see {folder}/report.txt"
+            )
+        jobs = _shard_jobs(sides, folder, unfinished)
+        results = _results(run, jobs, "written")
+    contents = {
+        "examples": report.written,
+        "validation": report.validation,
+        "refused": len(report.refused),
+        "duplicates": len(report.duplicates),
+        "shards": {
+            pathlib.Path(job.path).relative_to(folder).as_posix(): result["sha256"]
+            for job, result in zip(jobs, results)
+        },
+    }
+    _put(manifest, json.dumps(contents, indent=1), unfinished)
+    shutil.rmtree(unfinished)
+    return report

@@ -1,0 +1,253 @@
+"""Where photographs come from: folders, zip archives and lists of files become items with unique ids.
+
+An item's id is `folder/name`, the last two parts of its path, or `archive.zip/path/in/the/archive.jpg`. Where two items
+would share an id, each gets as many more leading folders as tell them apart. Items are sorted by id, so that nothing
+depends on the order of the inputs or of a file system.
+
+Every picture is accounted for. What can be seen to be unusable without opening it (a missing file of a list, a path
+that leads out of its archive, a name that is not text) stays in the list with its `problem`; a file met twice is
+counted in `repeated`, and files of other kinds in `ignored`, by suffix. Archives are never unpacked: members are read
+one by one.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import pathlib
+import zipfile
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tfsketch.errors import DataError, ImageError
+from tfsketch.images import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A photograph that was found, not opened yet."""
+
+    id: str
+    path: str
+    """The file, or the archive."""
+    member: str = ""
+    """The name in the archive."""
+    mark: int = 0
+    """Bytes of the file, or the CRC-32 of the member: another value, another photograph."""
+    problem: str = ""
+    """Why it cannot be used, if that is known already."""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return f"{self.path}/{self.member}" if self.member else self.path
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The photographs of all inputs, by id."""
+
+    items: tuple[Item, ...]
+    repeated: tuple[str, ...]
+    """Ids of items that were met once more, in another input or in the same one."""
+    left_out: int
+    """Photographs that `only` and `exclude` left out."""
+    ignored: dict[str, int]
+    """Suffix -> number of files that are no photographs."""
+
+
+_Entry = tuple[tuple[str, ...], int, Item]
+"""The whole path in parts, how many of its last ones make the id at least, and the item without its id."""
+
+
+def _entry(path: str, mark: int, problem: str = "") -> _Entry:
+    path = os.path.abspath(path)
+    return tuple(part for part in path.split(os.sep) if part), 2, Item("", path, "", mark, problem)
+
+
+def _of_folder(folder: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
+    """Photographs below a folder; links to files are followed, links to folders are not."""
+
+    def fail(error: OSError) -> None:
+        raise ImageError(f"{error.filename}: expected a readable folder, found {error.strerror}")
+
+    for root, folders, names in os.walk(folder, onerror=fail):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(root, name)
+            regular = os.path.isfile(path)
+            if not _is_photograph(name) or not (regular or os.path.islink(path)):
+                ignored[os.path.splitext(name)[1].lower()] += 1
+            elif regular:
+                yield _entry(path, os.path.getsize(path))
+            else:
+                yield _entry(path, -1, f"{path}: expected a picture, found a link to nothing")
+
+
+def _of_archive(path: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
+    path = os.path.abspath(path)
+    outside = tuple(part for part in path.split(os.sep) if part)
+    with _open_archive(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    for member in members:
+        # Archives made on Windows may hold backslashes, which lead nowhere here, but would there.
+        names = member.filename.replace("\\", "/").split("/")
+        if not _is_photograph(names[-1]) or "__MACOSX" in names:
+            ignored[os.path.splitext(names[-1])[1].lower()] += 1
+            continue
+        problem = ""
+        if ".." in names or "" in names or ":" in names[0]:
+            problem = f"{path}/{member.filename}: expected a path inside the archive, found one that leads elsewhere"
+        parts = member.filename.split("/")
+        yield (*outside, *parts), 1 + len(parts), Item("", path, member.filename, member.CRC, problem)
+
+
+def _of_list(path: str) -> Iterator[_Entry]:
+    """The files that a text file names, one a line, relative to its own folder; taken whatever their suffix is."""
+    try:
+        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found none of them"
+        ) from error
+    for number, line in enumerate(lines, 1):
+        file = os.path.join(os.path.dirname(os.path.abspath(path)), line.strip())
+        if not line.strip():
+            continue
+        if os.path.isfile(file):
+            yield _entry(file, os.path.getsize(file))
+        else:
+            yield _entry(file, -1, f"{path}, line {number}: expected a picture, found no file at {file}")
+
+
+def _is_photograph(name: str) -> bool:
+    """By suffix; `._name.jpg` is what macOS puts beside a photograph on other file systems."""
+    return os.path.splitext(name)[1].lower() in files.SUFFIXES and not name.startswith("._")
+
+
+def _open_archive(path: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(f"{path}: expected a whole zip archive, found {type(error).__name__}: {error}") from error
+
+
+def _of_input(path: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
+    suffix = os.path.splitext(path)[1].lower()
+    if os.path.isdir(path):
+        yield from _of_folder(path, ignored)
+    elif not os.path.isfile(path):
+        raise ImageError(f"expected a folder, a zip archive or a list of pictures, found nothing at {path}")
+    elif suffix == ".zip" or zipfile.is_zipfile(path):
+        yield from _of_archive(path, ignored)
+    elif suffix in files.SUFFIXES:
+        yield _entry(path, os.path.getsize(path))
+    else:
+        yield from _of_list(path)
+
+
+def _with_ids(entries: dict[tuple[str, ...], tuple[int, Item]]) -> list[tuple[str, Item]]:
+    """Items with their ids and, beside each, its short name; what shares an id gets longer ones."""
+    ids = {parts: "/".join(parts[-least:]) for parts, (least, _) in entries.items()}
+    short, length = dict(ids), {parts: least for parts, (least, _) in entries.items()}
+    while True:
+        count = collections.Counter(ids.values())
+        shared = [parts for parts, name in ids.items() if count[name] > 1]
+        if not shared:
+            break
+        for parts in shared:
+            length[parts] = min(length[parts] + 1, len(parts))
+            ids[parts] = "/".join(parts[-length[parts] :])
+    return [(short[parts], dataclasses.replace(item, id=ids[parts])) for parts, (_, item) in entries.items()]
+
+
+def _names(path: str) -> set[str] | None:
+    """The lines of a list for `only` or `exclude`; None without one."""
+    if not path:
+        return None
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise DataError(f"expected a list of pictures, found no file at {path}")
+    return {line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
+
+
+def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
+    """The photographs of all inputs, less those that a list leaves out.
+
+    Args:
+      inputs: folders (searched with what is below them), zip archives, single pictures, or text files that name one
+        picture a line, relative to the text file.
+      only: a file that lists the only pictures to take, one `folder/name` a line; empty for all. An id that is longer
+        (see above) may stand there too.
+      exclude: a file that lists pictures to leave out.
+
+    Raises:
+      ImageError: an input is missing or holds no picture at all.
+      DataError: an archive or a list cannot be read, or the lists leave nothing.
+    """
+    wanted, unwanted = _names(only), _names(exclude) or set()
+    ignored: collections.Counter[str] = collections.Counter()
+    entries: dict[tuple[str, ...], tuple[int, Item]] = {}
+    repeated: list[tuple[str, ...]] = []
+    for path in inputs:
+        number = 0
+        for parts, least, item in _of_input(str(path), ignored):
+            number += 1
+            try:
+                "/".join(parts).encode()
+            except UnicodeEncodeError:
+                parts = tuple(part.encode(errors="backslashreplace").decode() for part in parts)
+                text = "/".join(parts)
+                item = dataclasses.replace(item, problem=f"/{text}: expected a name in UTF-8, found other bytes")
+            if parts in entries:
+                repeated.append(parts)
+            else:
+                entries[parts] = (least, item)
+        if not number:
+            raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
+
+    def chosen(short: str, item: Item) -> bool:
+        return {short, item.id}.isdisjoint(unwanted) and (wanted is None or not {short, item.id}.isdisjoint(wanted))
+
+    ids = dict(zip(entries, _with_ids(entries)))
+    items = sorted((item for short, item in ids.values() if chosen(short, item)), key=lambda item: item.id)
+    again = sorted(ids[parts][1].id for parts in repeated if chosen(*ids[parts]))
+    if not items:
+        raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
+    left_out = len(entries) + len(repeated) - len(items) - len(again)
+    return Found(tuple(items), tuple(again), left_out, dict(sorted(ignored.items())))
+
+
+class Reader:
+    """Reads items; keeps archives open between them."""
+
+    def __init__(self) -> None:
+        self._archives: dict[str, zipfile.ZipFile] = {}
+
+    def __call__(self, item: Item) -> np.ndarray:
+        """The photograph as [H,W,3] uint8 RGB, upright.
+
+        Raises:
+          ImageError: it has a `problem`, or cannot be read (see `images.read_rgb`).
+          DataError: its archive is gone or damaged.
+        """
+        if item.problem:
+            raise ImageError(item.problem)
+        if not item.member:
+            return files.read_rgb(item.path)
+        if item.path not in self._archives:
+            self._archives[item.path] = _open_archive(item.path)
+        archive = self._archives[item.path]
+        try:
+            size = archive.getinfo(item.member).file_size
+            if size > files.MAX_BYTES:  # before it is unpacked into memory
+                raise ImageError(f"{item.where}: expected at most {files.MAX_BYTES:,} bytes, found {size:,}")
+            data = archive.read(item.member)
+        except ImageError:
+            raise
+        except Exception as error:  # BadZipFile, zlib.error, EOFError, RuntimeError for a password: no common base
+            reason = f"{type(error).__name__}: {error}"
+            raise ImageError(f"{item.where}: expected a whole member of the archive, found {reason}") from error
+        return files.read_rgb(item.where, data)

@@ -1,0 +1,298 @@
+"""Reading and writing pictures, with the checks of bad input in one place.
+
+Everything is uint8 RGB at this side of the package; BGR exists only inside calls of cv2. Pillow reads, because it tells
+a truncated file from a whole one, applies EXIF orientation and knows a picture's size before it is decoded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import pathlib
+import re
+import struct
+import tempfile
+import warnings
+import zlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tfsketch.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What Pillow may try on a file; a telephone's MPO is a JPEG to it. It knows forty formats more, one of which starts
+another program."""
+EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
+"""The IPTC's digital source types of a picture of which a network made a part, or all."""
+_SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
+_XMP = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What a file says of a photograph beside its pixels; empty where it says nothing."""
+
+    exif: bytes = b""
+    """A TIFF structure. Its orientation is the one that the pixels have been given, and it holds no thumbnail, which
+    would show the photograph before its edit."""
+    icc: bytes = b""
+    """The profile of RGB values."""
+    xmp: bytes = b""
+
+    def marked(self, source: str = EDITED) -> Metadata:
+        """The same with a digital source type, as the IPTC has it in XMP."""
+        value = _SOURCE_TYPE + source.encode()
+        xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
+        if b"DigitalSourceType" in xmp:
+            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda found: found.group(1) + value, xmp)
+        else:
+            said = (
+                b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+                b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
+            )
+            xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
+        return dataclasses.replace(self, xmp=xmp)
+
+
+def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """All picture files below a folder, by name, links not followed.
+
+    Raises:
+      ImageError: no such folder, or no picture in it.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise ImageError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
+    return found
+
+
+def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> Image.Image:
+    """The decoded picture, upright, in its own mode; from `data`, if given, and then `path` is only its name."""
+    path = pathlib.Path(path)
+    if data is None and not path.is_file():
+        raise ImageError(f"expected a picture, found no file at {path}")
+    size = path.stat().st_size if data is None else len(data)
+    if size > MAX_BYTES:
+        raise ImageError(f"{path}: expected at most {MAX_BYTES:,} bytes, found {size:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below
+            with Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS) as picture:
+                width, height = picture.size
+                if width * height > most:
+                    raise ImageError(f"{path}: expected at most {most:,} pixels, found {width} x {height}")
+                # MPO is a telephone's JPEG with a second view behind a whole first one.
+                if getattr(picture, "is_animated", False) and picture.format != "MPO":
+                    raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
+                picture.load()
+                return ImageOps.exif_transpose(picture)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
+        raise ImageError(f"{path}: expected at most {most:,} pixels, found more ({error})") from error
+    except UnidentifiedImageError as error:
+        # Pillow's text names the place of `data` in memory, and a report must be the same in every run.
+        reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
+        raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
+    except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
+        raise ImageError(f"{path}: expected a readable picture, found {type(error).__name__}: {error}") from error
+
+
+def _eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
+    """16-bit grey becomes 8-bit (Pillow's own conversion would clip it); 8-bit values in a 16-bit file stay."""
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        values = np.asarray(picture).astype(np.int64)
+        return Image.fromarray((values if values.max() <= 255 else values >> 8).clip(0, 255).astype(np.uint8))
+    if picture.mode == "F":
+        raise ImageError(f"{path}: expected 8 or 16 bits a channel, found floating point")
+    return picture
+
+
+def read_rgb(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
+    """A photograph as [H,W,3] uint8 RGB, upright; grey, palette and CMYK are converted, transparency is dropped.
+
+    Args:
+      path: the file, or with `data` only the name for messages.
+      data: the content of a file that is none on disk, such as a member of an archive.
+
+    Raises:
+      ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
+    """
+    return np.asarray(_eight_bits(_open(path, data), path).convert("RGB"))
+
+
+def _metadata(picture: Image.Image) -> Metadata:
+    """What is kept of an upright picture's metadata; damaged parts are left out."""
+    try:
+        exif = picture.getexif()
+        exif.pop(0x0112, None)  # the orientation, which the pixels have now
+        details = exif.get_ifd(0x8769)
+        for tag, side in ((0xA002, picture.width), (0xA003, picture.height)):
+            if tag in details:
+                details[tag] = side
+        found = exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b""
+    except Exception:  # on damaged EXIF Pillow raises anything
+        found = b""
+    icc = picture.info.get("icc_profile") or b""
+    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    return Metadata(found, icc if icc[16:20] == b"RGB " else b"", xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def read_photograph(
+    path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS
+) -> tuple[np.ndarray, Metadata]:
+    """`read_rgb` of at most so many pixels, and what the file says beside.
+
+    A profile is kept only where it is one of RGB values. A TIFF's EXIF is not: it is one with the file's own structure.
+    """
+    picture = _open(path, data, most)
+    return np.asarray(_eight_bits(picture, path).convert("RGB")), _metadata(picture)
+
+
+def read_labels(path: str | os.PathLike) -> np.ndarray:
+    """A label picture as [H,W] uint8: a palette picture's indices, or a grey one's levels.
+
+    Raises:
+      ImageError: as `read_rgb`, or a picture of another kind, such as labels drawn in colours.
+    """
+    picture = _open(path)
+    if picture.mode not in ("P", "L"):
+        raise ImageError(f"{path}: expected labels as a palette or 8-bit grey picture, found mode {picture.mode}")
+    return np.asarray(picture)
+
+
+def read_mask(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """A mask as ([H,W] uint8 in {0,1}, notes): 1 where the file is at least half white.
+
+    A file whose colour is one flat value but whose transparency varies carries the mask in its alpha channel, as many
+    drawing programs save it; it is read from there, and a note says so. So does one for anti-aliased (grey) masks, and
+    one for masks of 0 and 1, as programs save them, where 1 counts as white.
+
+    Raises:
+      ImageError: unreadable.
+    """
+    picture = _eight_bits(_open(path), path)
+    notes = []
+    rgba = np.asarray(picture.convert("RGBA"))
+    grey, alpha = np.asarray(picture.convert("RGB").convert("L")), rgba[..., 3]
+    if alpha.min() != alpha.max():
+        if grey[alpha > 0].min(initial=255) == grey[alpha > 0].max(initial=0) or not (grey[alpha == 0] == 0).all():
+            grey = alpha
+            notes.append(f"{path}: the mask was read from the alpha channel")
+        else:
+            grey = np.minimum(grey, alpha)
+            notes.append(f"{path}: transparent pixels of the mask count as kept")
+    if grey.max() == 1:
+        grey = grey * 255
+        notes.append(f"{path}: the mask holds 0 and 1; 1 was taken for white")
+    if ((grey > 0) & (grey < 255)).any():
+        notes.append(f"{path}: the mask has grey pixels; it was thresholded at 0.5")
+    return (grey >= 128).astype(np.uint8), notes
+
+
+def read_sketch(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """A sketch as ([H,W] uint8 in {0,1}, notes): 1 = stroke, from white on black or black on white or transparent.
+
+    The commoner of dark and bright is taken for the paper; a note says when the strokes were dark. In a sketch of 0 and
+    1, 1 counts as white.
+    """
+    rgba = np.asarray(_eight_bits(_open(path), path).convert("RGBA")).astype(np.int32)
+    alpha = rgba[..., 3]
+    if alpha.min() == 0:  # drawn on a transparent layer: what was drawn is the stroke, whatever its colour
+        return (alpha >= 128).astype(np.uint8), [f"{path}: the strokes were read from the alpha channel"]
+    level = rgba[..., :3].mean(axis=-1)
+    bright = (level >= (1 if level.max() == 1 else 128)).astype(np.uint8)
+    if bright.mean() > 0.5:
+        return 1 - bright, [f"{path}: dark strokes on bright paper"]
+    return bright, []
+
+
+def read_color(path: str | os.PathLike) -> np.ndarray:
+    """Colour strokes as [H,W,4] uint8 RGBA, alpha 255 where painted and 0 elsewhere.
+
+    Without an alpha channel, pure black is unpainted paper (the convention of SC-FEGAN's demo); paint black on a
+    transparent layer.
+    """
+    picture = _eight_bits(_open(path), path)
+    rgba = np.array(picture.convert("RGBA"))
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        painted = rgba[..., 3] >= 128
+    else:
+        painted = (rgba[..., :3] > 0).any(axis=-1)
+    rgba[..., 3] = np.where(painted, 255, 0)
+    rgba[~painted] = 0
+    return rgba
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        pathlib.Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def encode_png(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
+    """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG, with what is said beside."""
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
+    ok, data = cv2.imencode(".png", image)
+    if not ok:
+        raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
+    data = data.tobytes()
+    if metadata is None:
+        return data
+    chunks = []
+    if metadata.icc:
+        chunks.append(_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(metadata.icc)))
+    if metadata.exif:
+        chunks.append(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
+    start = 33  # behind the signature and the header, before everything else
+    return b"".join([data[:start], *chunks, data[start:]])
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | None = None) -> None:
+    """Writes a picture as PNG, atomically."""
+    write_bytes(path, encode_png(image, metadata))
+
+
+def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
+    """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
+    buffer = io.BytesIO()
+    # A palette a frame, by octree and dithered: Pillow's own choice, by median cut, drops rare colours and makes bands.
+    pictures = [Image.fromarray(frame) for frame in frames]
+    palettes = [picture.quantize(256, method=Image.Quantize.FASTOCTREE) for picture in pictures]
+    dither = Image.Dither.FLOYDSTEINBERG
+    first, *others = (one.quantize(256, palette=own, dither=dither) for one, own in zip(pictures, palettes))
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+    return buffer.getvalue()

@@ -1,0 +1,196 @@
+"""Cali-Sketch: a poorly drawn sketch is first redrawn, then made a photograph (Xia, Yang & Xue, arXiv 1911.00426).
+
+In: a dict with `sketch` [B,H,W,1] in [0,1] (1 = stroke), H and W multiples of `stride` and at least `smallest`; other
+keys of the vocabulary are not looked at. Out: `refined` [B,H,W,1] in [0,1], the lines as SCN redrew them; `raw`
+[B,H,W,3] in [-1,1], the photograph that ISN made of them; `image`, the same as `raw`, since nothing is composited.
+
+Stages: SCN (stroke calibration network, G1) -> refined lines -> ISN (image synthesis network, G2). The paper's tables
+could not be had and its authors released no code. Both networks are EdgeConnect's generators (Nazeri et al. 2019), the
+family that the paper builds on: 7x7 convolution -> halvings by 4x4 convolutions -> residual blocks whose first
+convolution is dilated -> doublings by transposed 4x4 convolutions -> 7x7 convolution; instance norm and ReLU after all
+but the last; reflected borders at full size and in the blocks. That makes 10.75 and 10.77 million parameters.
+
+The light variant (`TranslatorConfig.upsampling: nearest`, `norm: affine`, `skips`) trains on a CPU: no transposed
+convolution, and the encoder's maps added in the decoder, which keeps lines in place through a narrow network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfsketch.config import CaliSketchConfig, TranslatorConfig
+from tfsketch.nn.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    InstanceNorm,
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+    instance_norm,
+)
+from tfsketch.vocabulary import check_sides
+
+LINE = 0.25
+"""Where `refined` is at least this, there is a line. SCN doubts: on faces of its training, the lines from here on are
+nearer to the true ones than those from 0.5 on, at every level of abstraction."""
+SPECK = 6
+"""Strokes that are shorter than this, in pixels at the working side, are not drawn."""
+
+
+def _reflect(x: tf.Tensor, margin: int) -> tf.Tensor:
+    return tf.pad(x, [[0, 0], [margin, margin], [margin, margin], [0, 0]], "REFLECT")
+
+
+class _Conv(tf.keras.layers.Layer):
+    """A convolution of the family, with its norm: [B,H,W,C] -> [B,h,w,filters]."""
+
+    def __init__(
+        self,
+        config: TranslatorConfig,
+        filters: int,
+        kernel: int,
+        strides: int = 1,
+        dilation: int = 1,
+        padding: str = "VALID",
+        transposed: bool = False,
+        biased: bool = True,
+        gamma: str = "ones",
+        **kwargs,
+    ):
+        """Args:
+        config: what norm and whether spectrally normalised.
+        filters, kernel, strides, dilation, padding: of the convolution.
+        transposed: a transposed convolution instead; its padding is SAME.
+        biased: a bias, unless the norm has an offset of its own.
+        gamma: initialiser of a learned norm's scale.
+        """
+        super().__init__(**kwargs)
+        use_bias = biased and config.norm == "instance"
+        self.spectral = config.spectral_norm
+        if self.spectral and transposed:
+            self.conv = SpectralConv2DTranspose(filters, kernel, strides, use_bias, name="conv")
+        elif self.spectral:
+            self.conv = SpectralConv2D(filters, kernel, strides, use_bias, padding, dilation, name="conv")
+        else:
+            common = {"use_bias": use_bias, "kernel_initializer": tf.keras.initializers.RandomNormal(0.0, 0.02)}
+            self.conv = (
+                Conv2DTranspose(filters, kernel, strides, "same", name="conv", **common)
+                if transposed
+                else Conv2D(filters, kernel, strides, padding, dilation_rate=dilation, name="conv", **common)
+            )
+        self.norm = InstanceNorm(gamma, name="norm") if config.norm == "affine" else instance_norm
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.norm(self.conv(x, training=training) if self.spectral else self.conv(x))
+
+
+class _Block(tf.keras.layers.Layer):
+    """x + norm(conv(relu(norm(dilated conv(x))))), no activation after the sum."""
+
+    def __init__(self, config: TranslatorConfig, filters: int, **kwargs):
+        super().__init__(**kwargs)
+        self.dilation = config.dilation
+        plain = not config.spectral_norm
+        self.conv1 = _Conv(config, filters, 3, dilation=config.dilation, biased=plain, name="conv1")
+        # A learned norm starts at zero, and the block as its shortcut.
+        self.conv2 = _Conv(config, filters, 3, biased=plain, gamma="zeros", name="conv2")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        y = tf.nn.relu(self.conv1(_reflect(x, self.dilation), training=training))
+        return x + self.conv2(_reflect(y, 1), training=training)
+
+
+class Translator(tf.keras.Model):
+    """What SCN and ISN have in common: an encoder, dilated residual blocks, a decoder; see the module's docstring."""
+
+    def __init__(self, config: TranslatorConfig, channels: int, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        halvings = range(config.downsamplings)
+        widths = [config.width * 2**i for i in range(config.downsamplings + 1)]
+        self.stride = 2**config.downsamplings
+        # A border of n pixels can be reflected into a map of more than n.
+        self.smallest = (config.dilation + 1) * self.stride
+        self.skips = config.skips
+        self.stem = _Conv(config, widths[0], 7, name="stem")
+        self.down = [
+            _Conv(config, widths[i + 1], config.kernel, strides=2, padding="SAME", name=f"down{i + 1}")
+            for i in halvings
+        ]
+        self.blocks = [_Block(config, widths[-1], name=f"block{i + 1}") for i in range(config.blocks)]
+        doubled = config.upsampling == "nearest"
+        self.up = [
+            _Conv(config, width, 3, padding="SAME", name=f"up{i + 1}")
+            if doubled
+            else _Conv(config, width, config.kernel, strides=2, transposed=True, name=f"up{i + 1}")
+            for i, width in enumerate(widths[-2::-1])
+        ]
+        self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if doubled else tf.identity
+        self.last = Conv2D(channels, 7, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last")
+
+    def translate(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """[B,H,W,C] -> [B,H,W,channels] float32, before the last activation.
+
+        Raises:
+          ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
+        """
+        check_sides(x.shape, self.stride, self.smallest)
+        x = tf.cast(x, self.compute_dtype)
+        x = tf.nn.relu(self.stem(_reflect(x, 3), training=training))
+        passed = []
+        for layer in self.down:
+            passed.append(x)
+            x = tf.nn.relu(layer(x, training=training))
+        for block in self.blocks:
+            x = block(x, training=training)
+        for number, layer in enumerate(self.up):
+            x, same_size = layer(self.upsample(x), training=training), passed.pop()
+            x = tf.nn.relu(x + same_size if number < self.skips else x)
+        return tf.cast(self.last(_reflect(x, 3)), tf.float32)
+
+
+class StrokeCalibration(Translator):
+    """SCN: `sketch` [B,H,W,1] -> `refined` [B,H,W,1] in [0,1]."""
+
+    def __init__(self, config: TranslatorConfig):
+        super().__init__(config, 1, name="scn")
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """`training=True` moves the power iteration of a spectral norm; do so once a step. See `Translator.translate`
+        for what it raises."""
+        return {"refined": tf.sigmoid(self.translate(inputs["sketch"], training))}
+
+
+class ImageSynthesis(Translator):
+    """ISN: `refined` [B,H,W,1] -> `raw` and `image` [B,H,W,3] in [-1,1], one picture under two names."""
+
+    def __init__(self, config: TranslatorConfig):
+        super().__init__(config, 3, name="isn")
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """As `StrokeCalibration.call`."""
+        raw = tf.tanh(self.translate(inputs["refined"], training))
+        return {"raw": raw, "image": raw}
+
+
+class CaliSketch(tf.keras.Model):
+    """Both networks, one after the other: what users run. See the module's docstring."""
+
+    takes = ("sketch",)
+
+    def __init__(self, config: CaliSketchConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "cali_sketch"), autocast=False, **kwargs)
+        self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
+        self.stride = max(self.scn.stride, self.isn.stride)
+        self.smallest = max(self.scn.smallest, self.isn.smallest)
+        if self.smallest % self.stride:  # the two differ: the next multiple that suits both
+            self.smallest += self.stride - self.smallest % self.stride
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """See the module's docstring.
+
+        Raises:
+          ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
+        """
+        refined = self.scn(inputs, training=training)
+        return refined | self.isn(refined, training=training)

@@ -1,0 +1,162 @@
+"""How good a model is that draws a photograph from a poor sketch (Cali-Sketch).
+
+The protocol `poor_sketches` is fixed, so that numbers of different models and runs compare. From the model come its
+picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
+
+- the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
+  are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
+- the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
+- lines are what is at least `models.cali_sketch.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
+  dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
+  to uint8.
+
+Rows: `input L` is the poor sketch of level L, and the photograph that the image network makes of it as it is; `refined
+L` is what the calibration network made of it, and the photograph from that; `true lines` is the photograph from the
+true lines, which no sketch can beat. What calibration is worth is the distance between `input` and `refined`: in one
+model's table for the same image network, between two models' where the other's was trained on poor sketches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from skimage.morphology import skeletonize
+from tqdm import tqdm
+
+from tfsketch import zoo
+from tfsketch.conditions import sketches
+from tfsketch.config import CannyConfig, Config, DataConfig, HandConfig, SketchConfig
+from tfsketch.data.batches import Picture, Shards, fixed_batch
+from tfsketch.evaluation import metrics
+from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
+from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.vocabulary import ink, to_uint8
+
+PROTOCOL = "poor_sketches"
+LEVELS = (0.3, 0.6, 0.9)
+COLUMNS = {
+    "chamfer": Column("lower", 2),
+    "line_f1": Column("higher", 3),
+    "st_lpips": Column("lower", 4),
+    "feature_distance": Column("lower", 1),
+}
+_BATCH = 8
+# Defaults for training may move; what is measured may not.
+SETTINGS = Config(
+    seed=1,
+    system="cali_sketch",
+    data=DataConfig(cache=False, maps=("canny",)),
+    sketch=SketchConfig(
+        min_side=192,
+        clahe=2.0,
+        side_share=0.5,
+        threshold=0.5,
+        surround=1.0,
+        features=0.6,
+        min_component=6,
+        canny=CannyConfig(sigma=2.0, quantile=0.85, low=0.4, min_stroke=12.0),
+    ),
+    hand=HandConfig(
+        join=0.04,
+        shortest=0.2,
+        feature_weight=5.0,
+        crowding=0.022,
+        simplify=0.08,
+        extend=0.03,
+        shift=0.02,
+        turn=6.0,
+        scale=0.1,
+        wobble=0.006,
+        warp=0.03,
+        double=0.2,
+        width=0.015,
+    ),
+)
+"""The protocol's settings."""
+
+
+def lines_of(drawing: np.ndarray) -> np.ndarray:
+    """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
+    return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
+
+
+def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Results:
+    """Runs the protocol.
+
+    Args:
+      model: with the networks `scn` and `isn`, as `load_model` gives a Cali-Sketch.
+      shards: pictures of `side`.
+      side: theirs.
+      count: how many pictures, from the first; at least 2.
+    """
+    config = dataclasses.replace(SETTINGS, image_size=side)
+    parser = zoo.load_model("face_parser")
+    contours, details = sketches.Sketcher(config.sketch), sketches.Sketcher(config.sketch, "canny")
+    names = [f"{kind} {level}" for level in LEVELS for kind in ("input", "refined")] + ["true lines"]
+    values: dict[str, dict[str, list[float]]] = {name: {key: [] for key in COLUMNS} for name in names}
+    features: dict[str, list[np.ndarray]] = {name: [] for name in [*names, "truth"]}
+    sheet: list[list[np.ndarray]] = []
+    shown = sheet_numbers(count)
+    for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
+        numbers = list(range(start, min(start + _BATCH, count)))
+        photographs = np.stack([shards[n].image for n in numbers])
+        found = face_parser.parse(parser, photographs)
+        drawn = zip(numbers, photographs, found, contours(photographs, found), details(photographs))
+        pictures = {
+            n: Picture(shards[n].name, image, {"hed": hed, "canny": canny}, image, regions)
+            for n, image, regions, hed, canny in drawn
+        }
+        drawings: dict[str, np.ndarray] = {}
+        for level in LEVELS:
+            batch = fixed_batch(pictures, config, numbers, level)
+            drawings[f"input {level}"] = batch["sketch"].numpy()[..., 0]
+            drawings[f"refined {level}"] = model.scn(batch)["refined"].numpy()[..., 0]
+        true = np.maximum(batch["refined"], batch["sketch_canny"])[..., 0]
+        drawings["true lines"] = true
+        features["truth"].append(metrics.embed(photographs))
+        made = {}
+        for name, drawing in drawings.items():
+            made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None])})["image"])
+            everywhere = np.ones_like(true)
+            if drawing is not true:  # they are what lines are measured against
+                lines = [lines_of(one) for one in drawing]
+                values[name]["chamfer"] += map(metrics.chamfer, lines, true)
+                values[name]["line_f1"] += map(metrics.sketch_f1, true, lines, everywhere)
+            values[name]["st_lpips"] += metrics.st_lpips(photographs, made[name], everywhere)[0].tolist()
+            features[name].append(metrics.embed(made[name]))
+        for i, n in enumerate(numbers):
+            if n in shown:
+                row = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
+                sheet.append([*row, ink(true[i]), made["true lines"][i], photographs[i]])
+    rows: list[Row] = []
+    truth = np.concatenate(features["truth"])
+    for name in names:
+        row: Row = {key: metrics.mean_of(values[name][key]) for key in COLUMNS if key != "feature_distance"}
+        row["feature_distance"] = metrics.feature_distance(truth, np.concatenate(features[name]))
+        rows.append({"method": name, **row})
+    titles = [f"{kind} {level}" for level in LEVELS for kind in ("sketch", "refined", "output")]
+    return Results(
+        PROTOCOL, count, COLUMNS, rows, _closing(rows), sheet, [*titles, "true lines", "from true lines", "truth"]
+    )
+
+
+def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: float, number: int) -> list[np.ndarray]:
+    sketch, refined = (ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
+    return [sketch, refined, made[f"refined {level}"][number]]
+
+
+def _closing(rows: list[Row]) -> str:
+    found = {row["method"]: row for row in rows}
+    parts = []
+    for key, title in (
+        ("chamfer", "Chamfer distance"),
+        ("st_lpips", "ST-LPIPS"),
+        ("feature_distance", "feature distance"),
+    ):
+        changes = [found[f"refined {level}"][key] / found[f"input {level}"][key] - 1 for level in LEVELS]
+        parts.append(f"{title} " + ", ".join(f"{100 * change:+.0f} %" for change in changes))
+    levels = ", ".join(map(str, LEVELS))
+    return f"From `input` to `refined`, at abstraction {levels}: {'; '.join(parts)}."

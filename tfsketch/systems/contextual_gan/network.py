@@ -1,0 +1,149 @@
+"""Contextual GAN: sketch and photograph as one picture, drawn from a vector z (Lu, Wu, Tai & Tang, ECCV 2018).
+
+In: a dict with `z` [B,Z], uniform in [-1,1]; other keys of the vocabulary are not looked at. Out: `joint` [B,H,2H,3] in
+[-1,1], the left half the sketch, the right half the photograph; `sketch` [B,H,H,1] in [0,1], 1 = stroke, the left half
+in the vocabulary's terms and not yet black or white; `raw` and `image` [B,H,H,3] in [-1,1], the right half under two
+names, since nothing is composited. A sketch becomes a photograph by searching for the z whose left half is that sketch
+(`tfsketch.projection`), and a photograph a sketch by the same search with the halves exchanged.
+
+Polarity: in the joint picture paper is white, 1, and a stroke black, -1, in three equal channels, as in the public code
+of the paper's authors; in the vocabulary a sketch is one channel in which 1 is the stroke. `join` and `split` are the
+only places that know.
+
+Generator: z -> fully connected to 4 x 8 -> doublings by transposed 5x5 convolutions -> tanh; batch norm and ReLU after
+all but the last. (The paper's text has a leaky ReLU in all layers, its public code a ReLU; this is the code.)
+Discriminator: halvings by 5x5 convolutions, leaky ReLU of slope 0.2, batch norm on all but the first -> one logit,
+fully connected. At 64 px that makes 5.95 and 4.32 million parameters. Both are DCGAN's (Radford et al. 2016). Where a
+batch norm follows, the public code's layers have biases, which it takes out again: ours have none.
+
+Outside of training steps, batch norm uses its moving statistics: what comes of a z does not depend on its batch-mates.
+The discriminator is a part of the exported network, because the search listens to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfsketch.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
+from tfsketch.nn import addons
+from tfsketch.nn.layers import LEAK, BatchNorm, Conv2D, Conv2DTranspose, SpectralConv2D
+
+
+def join(sketch: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """`sketch` [B,H,W,1] in [0,1] and `image` [B,H,W,3] in [-1,1] -> the joint picture [B,H,2W,3] in [-1,1]."""
+    return tf.concat([tf.repeat(1.0 - 2.0 * sketch, 3, axis=-1), image], axis=2)
+
+
+def split(joint: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The halves of a joint picture [B,H,2W,3] under their names: the inverse of `join`."""
+    left, right = tf.split(joint, 2, axis=2)
+    return {"sketch": 0.5 - 0.5 * tf.reduce_mean(left, axis=-1, keepdims=True), "image": right}
+
+
+def _normal() -> tf.keras.initializers.Initializer:
+    return tf.keras.initializers.RandomNormal(0.0, 0.02)
+
+
+class JointGenerator(tf.keras.Model):
+    """z [B,Z] -> joint picture [B,H,2H,3] float32 in [-1,1], H = 4 * 2 ** (number of widths)."""
+
+    def __init__(self, config: JointGeneratorConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
+        self.width = config.widths[0]
+        self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
+        self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
+        self.ups = [
+            Conv2DTranspose(
+                width, config.kernel, 2, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}"
+            )
+            for i, width in enumerate([*config.widths[1:], 3])
+        ]
+        # Not the last layer's own, because it is added in float32. Its gradient, a sum over all pixels of a batch,
+        # would be right in either (`layers.add_bias`); Keras' layer loses it in bfloat16 on a CPU, without a bound.
+        self.bias = self.add_weight(name="bias", shape=(3,), initializer="zeros", experimental_autocast=False)
+
+    def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """`training=True` normalises by the batch's statistics and moves the moving ones."""
+        x = tf.reshape(self.fc(tf.cast(z, self.compute_dtype)), [-1, 4, 8, self.width])
+        for norm, up in zip(self.norms, self.ups):
+            x = up(tf.nn.relu(norm(x, training=training)))
+        return tf.tanh(tf.cast(x, tf.float32) + self.bias)
+
+
+class JointDiscriminator(tf.keras.Model):
+    """Joint picture [B,H,2H,3] -> logit [B] float32, unbounded; high = real."""
+
+    def __init__(self, config: JointDiscriminatorConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "discriminator"), autocast=False, **kwargs)
+        self.spectral, self.normed = config.norm == "spectral", config.norm == "batch"
+        if self.spectral:
+            self.convs = [
+                SpectralConv2D(width, config.kernel, 2, name=f"conv{i + 1}") for i, width in enumerate(config.widths)
+            ]
+            self.logit = SpectralConv2D(1, 1, dtype="float32", name="logit")
+            return
+        self.convs = [
+            Conv2D(
+                width,
+                config.kernel,
+                2,
+                "same",
+                use_bias=i == 0 or not self.normed,
+                kernel_initializer=tf.keras.initializers.TruncatedNormal(0.0, 0.02),
+                name=f"conv{i + 1}",
+            )
+            for i, width in enumerate(config.widths)
+        ]
+        self.norms = [BatchNorm(name=f"norm{i + 2}") for i in range(len(config.widths) - 1)] if self.normed else []
+        self.logit = Conv2D(1, 1, kernel_initializer=_normal(), dtype="float32", name="logit")
+
+    def call(self, x: tf.Tensor, training: bool = False, update: bool | None = None) -> tf.Tensor:
+        """Judges joint pictures.
+
+        Args:
+          x: the joint pictures.
+          training: batch norm by the batch's statistics.
+          update: move what is kept from step to step, moving statistics or power iteration; as `training` where not
+            given. To be done once a step, in its first call: then every call of a step sees one spectral norm.
+        """
+        update = training if update is None else update
+        x = tf.cast(x, self.compute_dtype)
+        for i, conv in enumerate(self.convs):
+            x = conv(x, training=update) if self.spectral else conv(x)
+            if i and self.normed:
+                x = self.norms[i - 1](x, training=training, update=update)
+            x = tf.nn.leaky_relu(x, LEAK)
+        # A fully connected layer, as a convolution of one position, which is what has a spectral norm here. In float32:
+        # with this layer in bfloat16, a training with TensorFlow 2.15 on a CPU died of a damaged heap (why is unknown).
+        x = tf.cast(tf.reshape(x, [-1, 1, 1, x.shape[1] * x.shape[2] * x.shape[3]]), tf.float32)
+        return tf.reshape(self.logit(x, training=update) if self.spectral else self.logit(x), [-1])
+
+
+class ContextualGan(tf.keras.Model):
+    """Both networks: what users load, and `projection` searches in. See the module's docstring."""
+
+    takes = ("z",)
+
+    def __init__(self, config: ContextualGanConfig, **kwargs):
+        super().__init__(name=kwargs.pop("name", "contextual_gan"), autocast=False, **kwargs)
+        self.config = config
+        self.latent = config.latent
+        self.stride = self.side = config.side
+        self.adversarial_loss = config.loss.adversarial_loss
+        self.blur = config.blur
+        self.generator = JointGenerator(config.generator)
+        self.discriminator = JointDiscriminator(config.discriminator)
+        # Now, because `call` leaves the discriminator out.
+        self.discriminator(self.generator(tf.zeros([1, self.latent])))
+
+    def soften(self, sketch: tf.Tensor) -> tf.Tensor:
+        """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""
+        return addons.gaussian_blur(sketch, self.blur) if self.blur else sketch
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """See the module's docstring."""
+        joint = self.generator(inputs["z"], training=training)
+        halves = split(joint)
+        return {"joint": joint, "sketch": halves["sketch"], "raw": halves["image"], "image": halves["image"]}

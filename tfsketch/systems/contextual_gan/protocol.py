@@ -1,0 +1,206 @@
+"""How good a model is that completes a sketch to a photograph (Contextual GAN), beside models that draw it directly.
+
+The protocol `sketch_completion` is fixed, so that numbers of different models and runs compare. From the model come its
+picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
+
+- sketches are XDoG's of the photographs, and drawings by the hand of `conditions.hand`, of the same sketches traced, at
+  the levels of abstraction 0, 0.3 and 0.6, with a pen of `framing.PEN` pixels. At 0 it only traces;
+- the model searches with the defaults of `projection.project`, in bfloat16 for its speed, one answer for a sketch; the
+  results and their losses are its own, in float32;
+- Cali-Sketch and SC-FEGAN, the shipped ones, get the same sketches through the editor, at twice the size, which is
+  theirs: one draws, the other repaints a grey picture that is erased everywhere. Neither was trained on sketches like
+  these or on faces cut like these: it is what a user gets who has nothing else, not a contest of methods;
+- all photographs are rounded to uint8 and measured at the model's size.
+
+Rows are named by method and sketch. `best candidate` is where the search starts, and `random start` a search from the
+candidate that was drawn first; both for XDoG's sketches.
+
+- `verification`: share of right answers to whether two pictures are of one person, a result and its truth, or a result
+  and each other truth; both kinds count half. The answer is yes within `faces.SAME` between dlib's embeddings;
+- `same`: share of results that pass for their truth;
+- `ssim`, `st_lpips`, `feature_distance`: as everywhere, see `metrics`, of the whole picture;
+- `contextual`: the contextual loss at the search's end;
+- `below`: share of searches that end below the best of their candidates.
+
+Without dlib (extra `faces`), and where it finds no faces in most of the photographs, `verification` and `same` are
+empty; with no faces there the direct models are left out, since they know faces alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfsketch import zoo
+from tfsketch.conditions import hand, sketches
+from tfsketch.config import HandConfig, SketchConfig, XdogConfig
+from tfsketch.data.batches import Shards
+from tfsketch.editor import Editor
+from tfsketch.errors import DataError
+from tfsketch.evaluation import metrics
+from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
+from tfsketch.framing.arrays import PEN
+from tfsketch.images import faces
+from tfsketch.systems.cali_sketch import protocol as drawing
+from tfsketch.systems.contextual_gan import projection
+from tfsketch.vocabulary import ink, to_uint8
+
+PROTOCOL = "sketch_completion"
+LEVELS = (0.0, 0.3, 0.6)
+EARLY = 30
+"""Steps after which the closing line compares the two starts once more."""
+COLUMNS = {
+    "verification": Column("higher", 3),
+    "same": Column("higher", 3),
+    "ssim": Column("higher", 3),
+    "st_lpips": Column("lower", 4),
+    "feature_distance": Column("lower", 1),
+    "contextual": Column("lower", 4),
+    "below": Column("higher", 3),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is tunable; defaults for training may move, what is measured may not."""
+
+    sketch: SketchConfig = SketchConfig(
+        style="xdog",
+        xdog=XdogConfig(
+            clahe=1.0, bilateral=1, flatten=0.65, sigma=1.0, sharpness=20.0, epsilon=0.33, phi=10.0, min_stroke=8.0
+        ),
+    )
+    # The pinned hand of the other protocol; the pen is this one's.
+    hand: HandConfig = dataclasses.replace(drawing.SETTINGS.hand, width=0.0)
+    seed: int = 1
+
+
+SETTINGS = Settings()
+
+
+def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
+    """The protocol's sketches of photographs.
+
+    Args:
+      photographs: [N,S,S,3] uint8 RGB.
+      numbers: theirs among all pictures, which the hand's randomness depends on.
+
+    Returns:
+      `xdog` and `hand LEVEL` -> [N,S,S] uint8 in {0,1}.
+    """
+    found = {"xdog": sketches.Sketcher(SETTINGS.sketch)(photographs)}
+    pen = np.ones((PEN, PEN), np.uint8)
+    for level in LEVELS:
+        drawn = [
+            hand.drawn_by_hand(np.random.default_rng([SETTINGS.seed, number]), lines, level, SETTINGS.hand)
+            for number, lines in zip(numbers, found["xdog"])
+        ]
+        found[f"hand {level:g}"] = np.stack([cv2.dilate(one, pen) for one in drawn])
+    return found
+
+
+def _direct(side: int) -> Iterator[tuple[str, Editor]]:
+    for name in ("cali_sketch", "sc_fegan"):
+        yield name, Editor(zoo.load_model(name), 2 * side)
+
+
+def _drawn(editor: Editor, sketch: np.ndarray) -> np.ndarray:
+    """What a direct model makes of a sketch: [S,S,3] uint8."""
+    large = np.kron(sketch, np.ones((2, 2), np.uint8))
+    if editor.draws:
+        drawn = editor.draw(large, fill=1.0).image
+    else:
+        grey = np.full((*large.shape, 3), 128, np.uint8)
+        drawn = editor.edit(grey, np.ones_like(large), large)
+    return cv2.resize(drawn, sketch.shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _verifier(photographs: np.ndarray) -> tuple[faces.Verifier | None, bool, str]:
+    """(what tells people apart or None, whether the photographs show faces, what there is to say about it)."""
+    try:
+        verifier = faces.Verifier()
+    except DataError:
+        return None, True, " Without dlib (extra `faces`) nobody was verified."
+    if np.mean([verifier.sees(photograph) for photograph in photographs]) < 0.5:
+        return None, False, ""
+    return verifier, True, ""
+
+
+def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Results:
+    """Runs the protocol.
+
+    Args:
+      model: as `load_model` gives a Contextual GAN.
+      shards: pictures of `side`; a picture without a line counts nowhere.
+      side: theirs.
+      count: how many pictures, from the first; at least 2.
+
+    Raises:
+      DataError: fewer than 2 pictures have a line.
+    """
+    truth = np.stack([shards[n].image for n in range(count)])
+    drawn = drawings(truth, range(count))
+    lined = np.all([lines.any(axis=(1, 2)) for lines in drawn.values()], axis=0)
+    if lined.sum() < 2:
+        raise DataError(f"expected at least 2 pictures with lines, found {lined.sum()} of {count}")
+    truth, drawn = truth[lined], {key: lines[lined] for key, lines in drawn.items()}
+    verifier, face, note = _verifier(truth[:24])
+    people = verifier.embed(truth) if verifier else None
+    looks = metrics.embed(truth)
+    everywhere = np.ones_like(drawn["xdog"])
+
+    def row(name: str, made: np.ndarray, found: projection.Projection | None = None) -> Row:
+        values: Row = dict.fromkeys(COLUMNS)
+        if verifier:
+            near = np.linalg.norm(verifier.embed(made)[:, None] - people[None], axis=-1) <= faces.SAME
+            own = np.eye(len(near), dtype=bool)
+            values["same"] = float(near[own].mean())
+            values["verification"] = (values["same"] + 1.0 - float(near[~own].mean())) / 2
+        values["ssim"] = metrics.mean_of(map(metrics.ssim_hole, truth, made, everywhere))
+        values["st_lpips"] = float(metrics.st_lpips(truth, made, everywhere)[0].mean())
+        values["feature_distance"] = metrics.feature_distance(looks, metrics.embed(made))
+        if found is not None:
+            values["contextual"] = float(found.contextual[:, 0].mean())
+            if found.steps.any():
+                values["below"] = float((found.contextual[:, 0] < found.candidates.min(axis=1)).mean())
+        return {"method": name, **values}
+
+    rows: list[Row] = []
+    made: dict[str, np.ndarray] = {}
+    found = {}
+    searched = projection.in_bfloat16(model)
+    searches = [("xdog", "best candidate", {"steps": 0}), ("xdog", "random start", {"initialization": "random"})]
+    searches += [(sketch, "contextual_gan", {}) for sketch in drawn]
+    for sketch, name, how in tqdm(searches, unit="searches"):
+        known = drawn[sketch][..., None].astype(np.float32)
+        found[name, sketch] = projection.project(model, known, searched=searched, **how)
+        made[f"{name}, {sketch}"] = to_uint8(found[name, sketch].image[:, 0])
+        rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], found[name, sketch]))
+    for name, editor in _direct(side) if face else ():
+        for sketch, lines in tqdm(drawn.items(), desc=name, unit="sketches"):
+            made[f"{name}, {sketch}"] = np.stack([_drawn(editor, one) for one in lines])
+            rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"]))
+
+    names = [name for name in made if not name.startswith(("best", "random"))]
+    heads = [name.split(",")[0] if name.endswith("xdog") else "" for name in names]  # each over its four columns
+    titles = [*drawn, "lines", *heads, "truth"]
+    sheet = []
+    for i in sorted(sheet_numbers(len(truth))):
+        lines = [np.repeat(ink(d[i])[..., None], 3, axis=-1) for d in drawn.values()]
+        own = np.repeat(ink(found["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
+        sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
+    starts = found["contextual_gan", "xdog"], found["random start", "xdog"]
+    ends = [one.contextual[:, 0] for one in starts]
+    early = [one.curve[: EARLY + 1, :, 0].min(axis=0).mean() for one in starts]
+    closing = (
+        f"Of the searches for XDoG's sketches, {100 * rows[2]['below']:.1f} % end below the best of their "
+        f"{projection.CANDIDATES} candidates. From the candidate of least divergence they end at {ends[0].mean():.4f} "
+        f"on average, from a random one at {ends[1].mean():.4f}; lower in {100 * np.mean(ends[0] < ends[1]):.0f} % of "
+        f"the pairs. The whole loss after {EARLY} steps: {early[0]:.4f} and {early[1]:.4f}.{note}"
+    )
+    return Results(PROTOCOL, len(truth), COLUMNS, rows, closing, sheet, titles)

@@ -1,0 +1,136 @@
+"""What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `models.contextual_gan`).
+
+    discriminator, once:              -log D(joint) - log(1 - D(G(z)))
+    generator, `generator_steps`:     -log D(G(z)), each time with another z
+
+D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
+the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
+
+Batch norm: D judges real and generated pictures in batches of their own, each by its own statistics, as DCGAN does. The
+moving statistics, which judge when the network is used, are of the generated pictures alone: only such it judges then.
+Statistics are of the global batch, so one and many replicas take the same steps.
+
+The moving average follows the generator, with its moving statistics (those of a few batches alone are noisy). The
+discriminator is exported as it stands: it is of the last generator, and its average would be of none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import systems
+from tfsketch.config import Config, ContextualGanLossConfig
+from tfsketch.nn import losses
+from tfsketch.systems.contextual_gan.network import join
+from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.vocabulary import ink, to_uint8
+
+
+def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
+    """DiffAugment (Zhao et al., NeurIPS 2020) of joint pictures [B,H,2H,3], differentiable: another brightness,
+    saturation and contrast of the photograph, a shift by up to an eighth of the side, and a square of half the side cut
+    out, the last two of both halves at the same place. What is moved in or cut is 0, as there.
+
+    Args:
+      joint: pictures in [-1,1].
+      seed: [B,2] int32.
+      salt: tells apart the uses of one seed.
+    """
+    side, reach = joint.shape[1], joint.shape[1] // 8
+    chances = losses.per_example_uniform(seed, salt, [7])[:, :, None, None]
+    sketch, image = tf.split(joint, 2, axis=2)
+    image += chances[:, 0:1] - 0.5
+    grey = tf.reduce_mean(image, axis=-1, keepdims=True)
+    image = grey + (image - grey) * 2.0 * chances[:, 1:2]
+    mean = tf.reduce_mean(image, axis=[1, 2, 3], keepdims=True)
+    image = mean + (image - mean) * (0.5 + chances[:, 2:3])
+    both = tf.concat([sketch, image], axis=-1)
+    # By products with shifted unit matrices, not by tf.gather, whose gradient is slow.
+    shifts = tf.round((2.0 * chances[:, 3:5, 0, 0] - 1.0) * reach)
+    places = tf.range(side, dtype=tf.float32)
+    down, right = (tf.cast(places[:, None] + shifts[:, axis, None, None] == places, tf.float32) for axis in (0, 1))
+    both = tf.einsum("bij,bjkc,blk->bilc", down, both, right)
+    # The square's centre is anywhere in the picture, so part of it may lie outside.
+    away = [tf.abs(tf.range(side, dtype=tf.float32) + 0.5 - side * chances[:, n, :, 0]) for n in (5, 6)]
+    cut = (away[0][:, :, None] < side / 4) & (away[1][:, None] < side / 4)
+    both = tf.where(cut[..., None], 0.0, both)
+    return tf.concat(tf.split(both, 2, axis=-1), axis=2)
+
+
+class ContextualGanTask(Task):
+    """Players `generator` and `discriminator`; the exported network `contextual_gan` is both."""
+
+    exported = "contextual_gan"
+
+    def __init__(self, config: Config):
+        self.networks = {"contextual_gan": systems.build(config)}
+
+    @property
+    def players(self) -> dict[str, tf.keras.Model]:
+        both = self.networks["contextual_gan"]
+        return {"generator": both.generator, "discriminator": both.discriminator}
+
+    @property
+    def averaged(self) -> list[tf.Variable]:
+        return self.players["generator"].variables
+
+    def _discriminator_terms(
+        self, batch: Batch, fake: tf.Tensor, loss: ContextualGanLossConfig
+    ) -> tuple[tf.Tensor, Terms]:
+        """The discriminator's loss [B] and its parts; `fake` is cut off from the generator."""
+        discriminator = self.players["discriminator"]
+        real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
+        if loss.augment:
+            real, fake = augment(real, batch["seed"], 8), augment(fake, batch["seed"], 9)
+        on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
+        with tf.GradientTape() if loss.r1 else contextlib.nullcontext() as tape:
+            if loss.r1:
+                tape.watch(real)
+            on_real = discriminator(real, training=True, update=False)
+            # The sum over examples has, for each example's picture, the gradient of its own score alone.
+            score = tf.reduce_sum(on_real)
+        total = losses.CRITICS[loss.adversarial_loss](on_real, on_fake)
+        terms = {"d_real": on_real, "d_fake": on_fake}
+        if loss.r1:
+            terms["r1"] = losses.r1(tape.gradient(score, real))
+            total += loss.r1 * terms["r1"]
+        if loss.adversarial_loss == "wgan" and loss.gradient_penalty:
+            between = losses.interpolate(real, fake, losses.per_example_uniform(batch["seed"], salt=1))
+            with tf.GradientTape() as tape:
+                tape.watch(between)
+                # The sum over examples has, for each example's picture, the gradient of its own score alone.
+                score = tf.reduce_sum(discriminator(between))
+            slope = tape.gradient(score, between)
+            terms["gradient_penalty"] = losses.gradient_penalty(slope, tf.ones_like(slope[..., :1]))
+            total += loss.gradient_penalty * terms["gradient_penalty"]
+        return total, terms | {"discriminator": total}
+
+    def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
+        generator, discriminator = self.players["generator"], self.players["discriminator"]
+        logged: Terms = {}
+        for turn in range(int(loss.generator_steps)):
+            z = batch["z"]
+            if turn:
+                z = 2.0 * losses.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
+            with tf.GradientTape() as tape:
+                fake = generator(z, training=True)
+            if not turn:
+                with tf.GradientTape() as critic_tape:
+                    total, logged = self._discriminator_terms(batch, tf.stop_gradient(fake), loss)
+                minimize("discriminator", critic_tape, total)
+            with tape:  # goes on recording what the generator's output is judged by
+                shown = augment(fake, batch["seed"], 10 + turn) if loss.augment else fake
+                judged = discriminator(shown, training=True, update=False)
+                total = losses.GENERATORS[loss.adversarial_loss](judged)
+            minimize("generator", tape, total)
+        return logged | {"generator": total}
+
+    def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
+        """What the same vectors give every time, halves side by side, and for comparison a real pair."""
+        columns = []
+        for pair in (outputs, batch):
+            columns += [np.repeat(ink(pair["sketch"]), 3, axis=-1), to_uint8(pair["image"])]
+        return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]

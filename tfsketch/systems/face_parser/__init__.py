@@ -1,0 +1,1 @@
+"""The face parser: what every pixel of a photograph of a face shows (ours)."""

@@ -1,0 +1,95 @@
+"""How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
+
+`editing` measures repainted faces beside classical inpainting and blanked conditions, `drawing` photographs made of
+poor sketches, `completion` photographs searched for by a sketch, `restyling` photographs and regions in the style of
+others, `parsing` a face parser. This module finds the pictures, runs the protocol of the model's system and writes what
+it found; `report` is how that looks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import zoo
+from tfsketch.data.batches import Shards, open_pictures
+from tfsketch.errors import DataError
+from tfsketch.evaluation.report import Results, describe, write_section
+from tfsketch.images import files, sheets
+from tfsketch.systems.cali_sketch import protocol as drawing
+from tfsketch.systems.contextual_gan import protocol as completion
+from tfsketch.systems.face_parser import protocol as parsing
+from tfsketch.systems.region_edit import protocol as restyling
+from tfsketch.systems.sc_fegan import protocol as editing
+
+PROTOCOLS: dict[str, Callable[[tf.keras.Model, Shards, int, int], Results]] = {
+    "sc_fegan": editing.measure,
+    "face_parser": parsing.measure,
+    "cali_sketch": drawing.measure,
+    "contextual_gan": completion.measure,
+    "region_edit": restyling.measure,
+}
+"""System -> (model, pictures, their side, how many) -> results."""
+
+
+def evaluate(
+    model_name_or_dir: str | os.PathLike,
+    data_folder: str | os.PathLike,
+    output_folder: str | os.PathLike,
+    count: int | None = None,
+    image_size: int | None = None,
+    markdown: str | os.PathLike | None = None,
+    section: str = "",
+) -> Results:
+    """Measures a model on a hold-out by the protocol of its system.
+
+    Args:
+      model_name_or_dir: a shipped model's name or a model directory.
+      data_folder: shards made by `prepare`, or photographs, which are then cropped to their central square.
+      output_folder: gets `metrics.jsonl` (a line per row, appended), `results.md` and `sheet.png`.
+      count: how many pictures at most, in the order of the shards (the sorted names); all by default.
+      image_size: the pictures' side, by default the one that the model was trained at.
+      markdown: a Markdown file whose part between the markers of `section` is replaced by the results
+        (`report.write_section`).
+      section: by default the model's system; another name for a second model of it.
+
+    Raises:
+      DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's, or its
+        system has no protocol.
+      WeightsError, ConfigError: the model cannot be read.
+    """
+    folder, output = zoo.model_dir(model_name_or_dir), pathlib.Path(output_folder)
+    if count is not None and count < 1:
+        raise DataError(f"count: expected at least 1 picture, found {count}")
+    if output.resolve() == folder.resolve():  # a run folder has a metrics.jsonl of its own
+        raise DataError(f"expected an output folder other than the model's, found {output}")
+    system = zoo.load_config(folder).system
+    if system not in PROTOCOLS:
+        raise DataError(f"{model_name_or_dir}: expected a model of {', '.join(PROTOCOLS)}, found one of {system}")
+    model = zoo.load_model(model_name_or_dir)
+    side = image_size or model.experiment.image_size
+    # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.
+    bare = config_lib.Config(
+        image_size=side,
+        data=config_lib.DataConfig(cache=False),
+        sketch=config_lib.SketchConfig(style="canny"),  # the quickest
+        prepare=config_lib.PrepareConfig(regions="none", duplicates=-1),
+    )
+    with tempfile.TemporaryDirectory(prefix="tfsketch-evaluate-") as scratch:
+        shards = open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")
+        results = PROTOCOLS[system](model, shards, side, min(count or len(shards), len(shards)))
+    origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": side}
+    output.mkdir(parents=True, exist_ok=True)
+    common = {"protocol": results.protocol, "pictures": results.pictures}
+    with open(output / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.writelines(json.dumps(common | row | origin) + "\n" for row in results.rows)
+    files.write_png(output / "sheet.png", sheets.contact_sheet(results.sheet, results.titles))
+    for path in [output / "results.md", *([markdown] if markdown else [])]:
+        write_section(path, section or system, results.markdown(origin))
+    return results

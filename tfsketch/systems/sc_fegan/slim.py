@@ -1,0 +1,285 @@
+"""A narrower SC-FEGAN generator from a trained one, so that a small model starts where the large one ended.
+
+Channel pruning in the manner of He, Zhang & Sun (ICCV 2017), layer by layer from the picture on: of each layer the
+output channels that matter most to whatever reads them are kept, and the narrow layer's kernels are fitted, by least
+squares on what the narrow network has made so far, to the values that the wide one has in the kept channels. So every
+layer also mends what the layers before it lost. What the paper does not have and is ours: both convolutions of a gated
+layer are fitted, and channels are chosen by the energy of what they contribute, not by LASSO.
+
+The result is a beginning: train it (`train.init`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import systems, zoo
+from tfsketch.data import batches as batches_lib
+from tfsketch.data.batches import open_pictures
+from tfsketch.errors import ConfigError
+from tfsketch.systems.sc_fegan.network import Generator
+
+_POSITIONS = 128
+"""Places of a picture's map whose neighbourhoods a layer is fitted on; of a smaller map, all."""
+_RIDGE = 1e-3
+"""Pull towards the wide network's own kernels, relative to the mean energy of an input."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Slimmed:
+    """What became of one layer."""
+
+    name: str
+    channels: int
+    """Of the wide layer."""
+    kept: int
+    energy: float
+    """Share of the contribution to the layer's readers that the kept channels have, 0..1."""
+    error: float
+    """What the fit leaves of the variance of the kept channels before their activation; of a gated layer, the gate's
+    channels counted in."""
+
+
+@dataclasses.dataclass
+class _Map:
+    """What a layer gives, in both networks."""
+
+    wide: list[np.ndarray]
+    narrow: list[np.ndarray]
+    kept: np.ndarray
+    """Index of the wide map's channel that a narrow map's channel stands for."""
+
+    def doubled_onto(self, skip: _Map) -> _Map:
+        """The decoder's next input: the skip and then this map at twice its size."""
+
+        def joined(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+            return np.concatenate([above, below.repeat(2, axis=1).repeat(2, axis=2)], axis=-1)
+
+        offset = skip.wide[0].shape[-1]
+        return _Map(
+            [joined(*pair) for pair in zip(self.wide, skip.wide)],
+            [joined(*pair) for pair in zip(self.narrow, skip.narrow)],
+            np.concatenate([skip.kept, offset + self.kept]),
+        )
+
+
+def _convolutions(layer: tf.keras.layers.Layer) -> list[tuple[tf.Variable, tf.Variable]]:
+    """Kernel and bias of each convolution of a layer."""
+    gate = [(layer.gate_kernel, layer.gate_bias)] if hasattr(layer, "gate_kernel") else []
+    return [(layer.kernel, layer.bias), *gate]
+
+
+def _importance(outputs: Sequence[np.ndarray], readers: Sequence[np.ndarray]) -> np.ndarray:
+    """Energy [C] that each channel of a map adds to its readers: its variance times its kernels' squares.
+
+    Args:
+      outputs: the map, batches of [B,H,W,C].
+      readers: slices [k,k,C,out] of the kernels that read it.
+    """
+    spread = np.concatenate([batch.reshape(-1, batch.shape[-1]) for batch in outputs]).var(axis=0)
+    return spread * sum(np.square(kernel).sum(axis=(0, 1, 3)) for kernel in readers)
+
+
+def _patches(maps: np.ndarray, layer: tf.keras.layers.Layer, places: np.ndarray) -> np.ndarray:
+    """What a layer's kernel sees, [N,k*k*C + 1] with a 1 for the bias, at N places of its output map.
+
+    Args:
+      maps: [B,H,W,C].
+      layer: its kernel's size, stride and dilation.
+      places: [B,n] indices into each picture's output map.
+    """
+    side = int(layer.kernel.shape[0])
+    stride, rate = (layer.strides, layer.dilation) if hasattr(layer, "dilation") else (1, 1)
+    sizes = [1, side, side, 1], [1, stride, stride, 1], [1, rate, rate, 1]
+    seen = []
+    # One picture at a time: a neighbourhood at every place is k*k times the map.
+    for picture, chosen in zip(maps, places):
+        patches = tf.image.extract_patches(picture[None], *sizes, padding="SAME")[0].numpy()
+        seen.append(patches.reshape(-1, patches.shape[-1])[chosen])
+    seen = np.concatenate(seen)
+    return np.concatenate([seen, np.ones_like(seen[:, :1])], axis=1)
+
+
+def _places(rng: np.random.Generator, masks: np.ndarray, layer: tf.keras.layers.Layer, side: int) -> np.ndarray:
+    """[B,n] places of a layer's output map, mostly where the mask is: nothing else is seen of the result."""
+    stride = layer.strides if isinstance(layer.strides, int) else layer.strides[0]
+    target = -(-side // stride)
+    factor = masks.shape[1] // target
+    holes = masks.reshape(len(masks), target, factor, target, factor).max(axis=(2, 4)).reshape(len(masks), -1)
+    chances = 0.1 + holes
+    chances /= chances.sum(axis=1, keepdims=True)
+    count = min(_POSITIONS, target * target)
+    return np.stack([rng.choice(target * target, count, replace=False, p=row) for row in chances])
+
+
+def _flat(kernel: tf.Variable, bias: tf.Variable, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Chosen channels of a convolution as a matrix for `_patches`, [k*k*inputs + 1,outputs]."""
+    matrix = kernel.numpy()[:, :, inputs][..., outputs]
+    return np.concatenate([matrix.reshape(-1, len(outputs)), bias.numpy()[None, outputs]])
+
+
+def _fit(
+    rng: np.random.Generator,
+    wide: tf.keras.layers.Layer,
+    narrow: tf.keras.layers.Layer,
+    inputs: _Map,
+    masks: Sequence[np.ndarray],
+    kept: np.ndarray,
+) -> float:
+    """Sets a narrow layer's weights; see the module's docstring. Returns `Slimmed.error`."""
+    everything = np.arange(inputs.wide[0].shape[-1])
+    teacher = np.concatenate([_flat(*pair, everything, kept) for pair in _convolutions(wide)], axis=1)
+    start = np.concatenate([_flat(*pair, inputs.kept, kept) for pair in _convolutions(wide)], axis=1)
+    gram = np.zeros((len(start),) * 2)
+    moment = np.zeros(start.shape)
+    square, total, left, count = 0.0, 0.0, 0.0, 0
+    for wide_map, narrow_map, mask in zip(inputs.wide, inputs.narrow, masks):
+        places = _places(rng, mask, wide, wide_map.shape[1])
+        target = _patches(wide_map, wide, places) @ teacher
+        seen = _patches(narrow_map, narrow, places)
+        missing = target - seen @ start
+        gram += seen.T @ seen
+        moment += seen.T @ missing
+        square, total, count = square + np.square(target).sum(0), total + target.sum(0), count + len(target)
+        left = left + np.square(missing).sum(0)
+    ridge = np.full(len(gram), _RIDGE * np.trace(gram) / len(gram))
+    ridge[-1] = 0.0  # the bias is free
+    change = np.linalg.solve(gram + np.diag(ridge), moment)
+    left = left - 2.0 * (change * moment).sum(0) + (change * (gram @ change)).sum(0)
+    spread = square - np.square(total) / count
+    for fitted, (kernel, bias) in zip(
+        np.split(start + change, len(_convolutions(narrow)), axis=1), _convolutions(narrow)
+    ):
+        kernel.assign(fitted[:-1].reshape(kernel.shape))
+        bias.assign(fitted[-1])
+    return float(left.sum() / spread.sum())
+
+
+def slim(
+    wide: Generator, narrow: Generator, batches: Sequence[Mapping[str, tf.Tensor]], seed: int = 0
+) -> list[Slimmed]:
+    """Sets the weights of a narrow generator from a wide one's; see the module's docstring.
+
+    Args:
+      wide: the trained network.
+      narrow: a built network of the same layers, each at most as wide.
+      batches: pictures and conditions to fit on, dicts of the vocabulary, all of one side; more than an unknown each:
+        a layer has up to 9 C + 1 of them, and a picture gives up to 128 equations.
+      seed: of the places that are looked at.
+
+    Returns:
+      What became of each layer, in their order.
+
+    Raises:
+      ConfigError: the networks do not have the same layers, or not ones that this can do.
+    """
+    chain = [[*net.encoder, *net.dilated, *net.mixers, *filter(None, [net.to_rgb])] for net in (wide, narrow)]
+    kinds = [
+        [(tuple(layer.kernel.shape[:2]), layer.strides, getattr(layer, "dilation", 1)) for layer in layers]
+        for layers in chain
+    ]
+    if kinds[0] != kinds[1] or (wide.to_rgb is None) != (narrow.to_rgb is None):
+        raise ConfigError("model.generator: expected the wide network's stages, kernels and dilations, found others")
+    for net in (wide, narrow):
+        if net.deconvs or net.config.norm == "lrn":
+            raise ConfigError(
+                "model.generator: expected upsampling: nearest and no norm over channels, found "
+                f"upsampling: {net.config.upsampling}, norm: {net.config.norm}"
+            )
+    rng = np.random.default_rng(seed)
+    masks = [batch["mask"].numpy()[..., 0] for batch in batches]
+    packed = [wide.pack(batch).numpy() for batch in batches]
+    readers = {layer.name: [kernel.numpy() for kernel, _ in _convolutions(layer)] for layer in chain[0]}
+    # A skip is read by the decoder too, which puts it first.
+    skips = {layer.name: mixer.name for layer, mixer in zip(wide.encoder[-2::-1], wide.mixers)}
+    report: list[Slimmed] = []
+
+    def made(number: int, inputs: _Map) -> _Map:
+        """The map that layer `number` gives, its weights set on the way."""
+        old, new = chain[0][number], chain[1][number]
+        outputs = [old(batch).numpy() for batch in inputs.wide]
+        channels, count = outputs[0].shape[-1], int(new.kernel.shape[-1])
+        if count > channels:
+            raise ConfigError(f"model.generator: {new.name}: expected at most {channels} channels, found {count}")
+        kept, share = np.arange(channels), 1.0
+        if number + 1 < len(chain[0]):
+            slices = [kernel[:, :, -channels:] for kernel in readers[chain[0][number + 1].name]]
+            slices += [kernel[:, :, :channels] for kernel in readers.get(skips.get(old.name), [])]
+            weight = _importance(outputs, slices)
+            kept = np.sort(np.argsort(-weight, kind="stable")[:count])
+            share = float(weight[kept].sum() / max(weight.sum(), 1e-30))
+        error = _fit(rng, old, new, inputs, masks, kept)
+        report.append(Slimmed(new.name, channels, count, share, error))
+        return _Map(outputs, [new(batch).numpy() for batch in inputs.narrow], kept)
+
+    maps = [_Map(packed, packed, np.arange(packed[0].shape[-1]))]
+    for number in range(len(wide.encoder)):
+        maps.append(made(number, maps[-1]))
+    x = maps[-1]
+    for number in range(len(wide.encoder), len(wide.encoder) + len(wide.dilated)):
+        x = made(number, x)
+    for i in range(len(wide.mixers)):
+        x = made(len(wide.encoder) + len(wide.dilated) + i, x.doubled_onto(maps[-2 - i]))
+    if wide.to_rgb is not None:
+        made(len(chain[0]) - 1, x)
+    return report
+
+
+_CARD = """# {system}, narrowed
+
+A beginning for training, not a model to use: the generator of `{model}` narrowed from {before:,} to {after:,}
+parameters by `tools.slim` on {pictures} pictures ({side} px). Licence: that of the weights it was made of.
+"""
+
+
+def slim_model(
+    model: str | os.PathLike,
+    config: config_lib.Config,
+    output: str | os.PathLike,
+    pictures: str | os.PathLike,
+    count: int = 128,
+) -> list[Slimmed]:
+    """Writes a narrowed model as a model directory, for `train.init`.
+
+    Args:
+      model: the wide one; see `zoo.load_model`.
+      config: the experiment of the narrow one.
+      output: the directory, made where it is missing; one that holds weights is left alone.
+      pictures: what `data.train` may name; conditions are drawn as in the narrow one's training.
+      count: how many examples to look at; at 256 px, each takes 15 MB.
+
+    Raises:
+      ConfigError, DataError, WeightsError: the model, the experiment or the pictures cannot be used.
+    """
+    zoo.check_free(output)
+    wide = zoo.load_model(model)
+    if not isinstance(wide, Generator) or config.system != "sc_fegan":
+        raise ConfigError(
+            f"expected a model and a configuration of sc_fegan, found {wide.experiment.system} and {config.system}"
+        )
+    narrow = systems.build(config)
+    batch_size = 8
+    settings = dataclasses.replace(config, train=dataclasses.replace(config.train, batch_size=batch_size))
+    shards = open_pictures(pictures, settings, os.path.join(output, "pictures"))
+    batches = [
+        {key: batch[key] for key in Generator.takes if key in batch}
+        for batch in batches_lib.batches(shards, settings).take(-(-count // batch_size))
+    ]
+    report = slim(wide, narrow, batches, config.seed)
+    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(narrow).items()}
+    card = _CARD.format(
+        system=config.system,
+        model=os.path.basename(os.fspath(model)),
+        before=wide.count_params(),
+        after=narrow.count_params(),
+        pictures=len(batches) * batch_size,
+        side=settings.image_size,
+    )
+    zoo.save_model(output, config, arrays, card)
+    return report
