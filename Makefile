@@ -15,7 +15,7 @@ PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --durations=10
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo test test-current lint build-files clean
+.PHONY: help venv venv-current demo test test-current lint build-files house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make lint          ruff alone"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
+	@echo "make house         how large the rooms are, and which imports go up"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
 	@echo "make clean         remove what the tests and the demo left; the environments stay"
 
@@ -57,6 +58,9 @@ lint: $(VENV)/.stamp
 # Needs nothing but Python.
 build-files:
 	$(PYTHON) -m tests.build_files
+
+house: $(VENV)/.stamp
+	$(VENV)/bin/python -m tests.house
 
 test: lint
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)

@@ -89,7 +89,7 @@ setup(
     # too common a name to take in other people's environments.
     package_dir={"tfsketch.configs": "configs", "tfsketch.tools": "tools"},
     package_data={
-        "tfsketch": ["*.json"],
+        "tfsketch.batch": ["demo.json"],
         "tfsketch.app": ["web/*.*", "web/*/*"],
         "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],

@@ -28,8 +28,8 @@ RUNNER = "pytest_main.py"
 _TITLE = "TensorFlow and the other external packages come from the environment (pip), not from Bazel."
 _TITLES = {"tfsketch": "The library.", "tools": "The binaries.", "tests": "The tests."}
 _EXTRA = {
-    "tfsketch.batch": ['    data = ["demo.json"],'],
-    "tfsketch.app.studio": ['    data = ["//tfsketch:demo.json"] + glob(["web/**"]),'],
+    "tfsketch.batch.demo": ['    data = ["demo.json"],'],
+    "tfsketch.app.examples": ['    data = glob(["web/**"]),'],
     "tfsketch.zoo": [
         "    data = glob(",
         "        [",

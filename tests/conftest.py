@@ -23,6 +23,7 @@ from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
 from tfsketch.images import files, sizes
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
@@ -64,8 +65,8 @@ LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]", "model.encoder
 # What edits are tested with: the light generator at its smallest.
 EDITING = config_lib.Config(
     image_size=32,
-    model=config_lib.ScFeganConfig(
-        generator=config_lib.GeneratorConfig(
+    model=ScFeganConfig(
+        generator=GeneratorConfig(
             width=4,
             max_width=8,
             stages=2,
@@ -130,7 +131,7 @@ def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     prepare.prepare(
         [str(root / "photos")],
         str(output),
-        config_lib.parse(
+        systems.parse(
             "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
             "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
         ),
@@ -141,7 +142,7 @@ def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def tiny(shards_folder: str) -> config_lib.Config:
     """A network that trains a step in milliseconds."""
-    return config_lib.parse(TINY, "tiny", [f"data.train={shards_folder}"])
+    return systems.parse(TINY, "tiny", [f"data.train={shards_folder}"])
 
 
 @pytest.fixture
@@ -345,7 +346,7 @@ def grpc_address(stand_in):
 def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
     tf.keras.utils.set_random_seed(5)
-    settings = config_lib.parse(RESTYLING, "tiny", LIGHT)
+    settings = systems.parse(RESTYLING, "tiny", LIGHT)
     model = systems.build(settings)
     for variable in model.generator.trainable_variables:
         if "affine/kernel" in variable.name:

@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F401 (the last two are fixtures)
-from tfsketch import batch, zoo
+from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F401  (the last two are fixtures)
+from tfsketch import zoo
 from tfsketch.app import studio as studio_lib
-from tfsketch.editor import Editor
+from tfsketch.app.modes import PLACES
+from tfsketch.batch.jobs import find_jobs
+from tfsketch.batch.run import edit_files
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.images import files
 
@@ -171,12 +174,12 @@ def test_files(editor, tmp_path):
             given["strokes"] = str(folder / "strokes.json")
         started = time.perf_counter()
         try:
-            jobs, skipped = batch.find_jobs(given.pop("image"), folder / "out.png", **given)
+            jobs, skipped = find_jobs(given.pop("image"), folder / "out.png", **given)
         except TfsketchError as error:
             _said(error)
             continue
         assert not skipped
-        (outcome,) = batch.edit_files(editor, jobs, rng.randrange(9))
+        (outcome,) = edit_files(editor, jobs, rng.randrange(9))
         assert time.perf_counter() - started < SLOW
         written = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
         if outcome.error is None:
@@ -199,7 +202,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
         for _ in range(COUNT):
             what = rng.choice(["picture", "run", "run", "run", "file", "continue", "path"])
             request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
-            request |= {"style": picture, "region": rng.choice(studio_lib.PLACES), "amount": 0.5}
+            request |= {"style": picture, "region": rng.choice(PLACES), "amount": 0.5}
             started = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")

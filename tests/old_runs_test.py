@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tests.conftest import crops, logged, same_steps
 from tfsketch import config as config_lib
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.data import prepare
 from tfsketch.images import files
 from tfsketch.systems.tasks import make_task
@@ -55,9 +55,9 @@ def _eagerly():
 @pytest.mark.usefixtures("eagerly")
 def test_an_old_run_goes_on_as_the_old_code_did(run, tmp_path):
     model = zoo.load_model(run)  # its weights, by their names
-    assert model.experiment == config_lib.load(run / "config.yaml")
+    assert model.experiment == systems.load(run / "config.yaml")
     shards = _shards(tmp_path, model.experiment)
-    config = config_lib.load(run / "config.yaml", [f"data.train={shards}"])
+    config = systems.load(run / "config.yaml", [f"data.train={shards}"])
     resumed = trainer.Trainer(config, run, make_task)
     assert resumed.step == 2
     stored = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import StandIn
 from tests.export.saved_model_test import EDITS, _encoded
 from tfsketch import serving, systems, zoo
-from tfsketch.editor import Editor
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, ServingError
 from tfsketch.export import saved_model
 from tfsketch.images import files

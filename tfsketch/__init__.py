@@ -7,8 +7,6 @@ result = tfsketch.Editor(model).edit(image, mask, sketch, color)
 import importlib.util
 import os
 
-from tfsketch.version import __version__
-
 # Both lanes use the Keras 2 API: it is TensorFlow's own up to 2.15, and the package tf_keras from 2.16 on, which
 # TensorFlow only picks if this is set before its first import of Keras.
 if importlib.util.find_spec("tf_keras") is not None:
@@ -22,13 +20,17 @@ __all__ = ["Editor", "__version__", "load_model"]
 
 
 def __getattr__(name: str):
-    """The two names of the API, imported when they are asked for: `import tfsketch` alone stays instant."""
+    """The names of the API, imported when they are asked for: `import tfsketch` alone stays instant."""
+    if name == "__version__":
+        from tfsketch.version import __version__
+
+        return __version__
     if name == "load_model":
         from tfsketch.zoo import load_model
 
         return load_model
     if name == "Editor":
-        from tfsketch.editor import Editor
+        from tfsketch.editor.editor import Editor
 
         return Editor
     raise AttributeError(f"module 'tfsketch' has no attribute {name!r}")

@@ -16,7 +16,8 @@ import sys
 
 from absl import app, flags
 
-from tfsketch import benchmark, cli
+from tfsketch import cli
+from tfsketch.benchmarks.suite import BENCHMARKS, configuration
 from tfsketch.evaluation.report import write_section
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
@@ -28,10 +29,10 @@ _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on 
 
 def _main(name: str, argv: list[str]) -> None:
     del argv
-    if name not in benchmark.BENCHMARKS:
-        raise app.UsageError(f"expected one of {', '.join(benchmark.BENCHMARKS)} first, found {name!r}")
-    settings = benchmark.configuration(name, _CONFIG.value, _SET.value)
-    text = benchmark.BENCHMARKS[name](settings, _DATA.value, _SECONDS.value)
+    if name not in BENCHMARKS:
+        raise app.UsageError(f"expected one of {', '.join(BENCHMARKS)} first, found {name!r}")
+    settings = configuration(name, _CONFIG.value, _SET.value)
+    text = BENCHMARKS[name](settings, _DATA.value, _SECONDS.value)
     print(text)
     if _MARKDOWN.value:
         write_section(_MARKDOWN.value, f"benchmark_{name}", text)

@@ -13,9 +13,9 @@ import numpy as np
 import skimage.data
 from absl import flags
 
-from tfsketch import cli, config, zoo
+from tfsketch import cli, systems, zoo
 from tfsketch.conditions import masks
-from tfsketch.data.batches import Shards
+from tfsketch.data.shards import Shards
 from tfsketch.evaluation import conditions, report
 from tfsketch.images import files, sheets, sizes
 from tfsketch.systems.face_parser import network as face_parser
@@ -40,7 +40,7 @@ def portrait(side: int) -> np.ndarray:
 def _main(argv: list[str]) -> None:
     del argv
     tree = pathlib.Path(_CONFIG.value).read_text(encoding="utf-8") if _CONFIG.value else ""
-    settings = config.parse(tree, _CONFIG.value or "defaults", _SET.value)
+    settings = systems.parse(tree, _CONFIG.value or "defaults", _SET.value)
     image = sizes.center_square(files.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
     found = face_parser.parse(zoo.load_model(_PARSER.value), image[None])[0]
     output = pathlib.Path(_OUTPUT.value)

@@ -14,9 +14,10 @@ import socket
 
 from absl import flags
 
-from tfsketch import cli, config
+from tfsketch import cli, systems
 from tfsketch.data import service
-from tfsketch.data.batches import Shards, identity, stages
+from tfsketch.data.batches import identity, stages
+from tfsketch.data.shards import Shards
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128.")
@@ -26,7 +27,7 @@ _HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by wh
 
 def _main(argv: list[str]) -> None:
     del argv
-    settings = config.load(_CONFIG.value, _SET.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     shards = Shards(settings.data.train, settings.stored_size, settings.data.cache)
     server = service.Server(stages(shards, settings), identity(shards, settings), _PORT.value, _HOST.value)
     print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)

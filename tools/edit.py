@@ -22,8 +22,12 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import batch, cli, zoo
-from tfsketch.editor import Editor
+from tfsketch import cli, zoo
+from tfsketch.batch.demo import edit_demo
+from tfsketch.batch.grid import mixing_grid
+from tfsketch.batch.jobs import default_output, find_jobs, sort_files
+from tfsketch.batch.run import run
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
@@ -70,10 +74,10 @@ _MARK = flags.DEFINE_bool(
 
 
 def _main(argv: list[str]) -> int:
-    for name, path in batch.sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
+    for name, path in sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
         flags.FLAGS[name].value = path
     source = _IMAGE.value or _SKETCH.value
-    output = _OUTPUT.value or batch.default_output(source, _DEMO.value)
+    output = _OUTPUT.value or default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
@@ -81,24 +85,24 @@ def _main(argv: list[str]) -> int:
         raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
     model = Editor(_MODEL.value, _SIDE.value)
     if _DEMO.value:
-        print(*batch.edit_demo(model, output, _SEED.value), sep="\n")
+        print(*edit_demo(model, output, _SEED.value), sep="\n")
         return 0
     if _STEPS.value and (_GRID.value or not _STYLE.value):
         raise TfsketchError("--steps: expected --style_image and no --grid beside it")
     if _GRID.value:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
-        shape = batch.mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value)
+        shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value)
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
     if model.restyles and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose looks are taken, found none")
     results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
-    jobs, skipped = batch.find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, **partners)
+    jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, **partners)
     single = not pathlib.Path(source).is_dir()
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
-    return batch.run(model, jobs, skipped, place, single, mark=_MARK.value, **how)
+    return run(model, jobs, skipped, place, single, mark=_MARK.value, **how)
 
 
 def main() -> None:

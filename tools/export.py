@@ -18,7 +18,7 @@ from absl import flags
 
 from tfsketch import cli, zoo
 from tfsketch.evaluation import report
-from tfsketch.export import mobile, onnx, saved_model
+from tfsketch.export import measure, mobile, onnx, saved_model
 
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
 _FORMAT = flags.DEFINE_enum(
@@ -48,7 +48,7 @@ def _main(argv: list[str]) -> int:
     else:
         variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
         written = mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value)
-        text, path = mobile.table(written), _OUTPUT.value
+        text, path = measure.table(written), _OUTPUT.value
         failed = any(one.problem() for measured in written.values() for one in measured)
     print(f"{text}\n{path}")
     if _MARKDOWN.value:

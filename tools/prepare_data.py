@@ -16,9 +16,9 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, config
+from tfsketch import cli, systems
 from tfsketch.data import prepare
-from tfsketch.data.batches import sheet_of_shards
+from tfsketch.data.shards import sheet_of_shards
 
 _INPUT = flags.DEFINE_list("input", None, "Folders, zip archives and lists, separated by commas.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
@@ -43,7 +43,7 @@ def _execute() -> prepare.Execute:
 
 def _main(argv: list[str]) -> int:
     del argv
-    settings = config.load(_CONFIG.value, _SET.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     folder = _OUTPUT.value
     report = prepare.prepare(
         _INPUT.value, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute()

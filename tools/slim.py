@@ -8,7 +8,7 @@ An --output that holds weights is left alone.
 
 from absl import flags
 
-from tfsketch import cli, config
+from tfsketch import cli, systems
 from tfsketch.systems.sc_fegan import slim
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")
@@ -21,7 +21,7 @@ _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; r
 
 def _main(argv: list[str]) -> None:
     del argv
-    settings = config.load(_CONFIG.value, _SET.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
     print(f"{'layer':12} channels  energy kept  error left")
     for layer in layers:

@@ -9,9 +9,10 @@ error.
 
 from absl import app, flags
 
-from tfsketch import cli, config
+from tfsketch import cli, systems
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
+from tfsketch.training.describe import describe
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")
@@ -21,9 +22,9 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuratio
 
 def _main(argv: list[str]) -> int:
     del argv
-    settings = config.load(_CONFIG.value, _SET.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     if _DRY_RUN.value:
-        print(trainer.describe(settings, make_task(settings)))
+        print(describe(settings, make_task(settings)))
         return 0
     if not _MODEL_DIR.value:
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")

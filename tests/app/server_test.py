@@ -20,13 +20,16 @@ import tensorflow as tf
 from PIL import Image, ImageCms
 
 from tests.conftest import EDITING
-from tfsketch import config, systems, zoo
+from tfsketch import systems, zoo
 from tfsketch.app import server as server_lib
 from tfsketch.app import studio as studio_lib
+from tfsketch.app.examples import EXAMPLES, THUMBNAIL, web_file
+from tfsketch.app.modes import MODES
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.editor import Drawing, Editor
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files
+from tfsketch.images.layers import Drawing
 
 pytest.importorskip("uvicorn", reason="the extra app is not installed")
 CHROMIUM = next(
@@ -65,7 +68,7 @@ def _png(image: np.ndarray, **more) -> bytes:
 def model_dirs(tmp_path_factory, restyling_folder):
     """Three models with random weights: one that edits, one that draws, one that restyles."""
     found = []
-    for name, settings in (("edits", EDITING), ("draws", config.parse(DRAWING))):
+    for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
         network = systems.build(settings)
         folder = tmp_path_factory.mktemp(name)
@@ -166,10 +169,10 @@ def test_the_page_and_what_it_is_told(port, model_dirs):
 
 def test_nothing_of_the_page_comes_from_elsewhere():
     for name in ("index.html", "app.js", "app.css"):
-        text = studio_lib.web_file(name).decode()
+        text = web_file(name).decode()
         assert "http://" not in text and "https://" not in text.replace("https://konvajs", "")
-    license_ = studio_lib.web_file("vendor/konva.LICENSE").decode()
-    assert "MIT" in license_ and b"Konva" in studio_lib.web_file("vendor/konva.min.js")[:600]
+    license_ = web_file("vendor/konva.LICENSE").decode()
+    assert "MIT" in license_ and b"Konva" in web_file("vendor/konva.min.js")[:600]
 
 
 def test_a_run_is_the_editors_picture(port, studio, model_dirs):
@@ -263,7 +266,7 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
             lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
             return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
 
-    assert studio_lib.MODES["complete"].fits(("z",)) and not studio_lib.MODES["draw"].fits(("z",))
+    assert MODES["complete"].fits(("z",)) and not MODES["draw"].fits(("z",))
     monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
     monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
     sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
@@ -331,13 +334,13 @@ def test_what_is_refused_of_restyling(port, restyling):
 
 
 def test_examples_open(port, studio, model_dirs):
-    for name, example in studio_lib.EXAMPLES.items():
+    for name, example in EXAMPLES.items():
         status, answer = ask(port, f"/api/examples/{name}", {})
         opened = json.loads(answer)
         assert status == 200 and opened["mode"] == example.mode
         assert strokes_lib.parse(opened["strokes"]).strokes or example.style
         assert ("picture" in opened, "style" in opened) == (bool(example.picture), bool(example.style))
-        assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (studio_lib.THUMBNAIL,) * 2
+        assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (THUMBNAIL,) * 2
         if example.picture:
             request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": opened["strokes"]}
             if example.style:

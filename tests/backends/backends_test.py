@@ -13,7 +13,6 @@ import tensorflow as tf
 from tests.conftest import StandIn
 from tests.export.saved_model_test import CALI, EDITS
 from tfsketch import Editor, systems, zoo
-from tfsketch import config as config_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.backends import resolve, saved_model, served, wire
 from tfsketch.backends import tflite as tflite_lib
@@ -69,7 +68,7 @@ def test_another_working_side(served_folder, stand_in, tflite, editing_folder):
 
 def test_a_drawing_by_a_file_of_one_picture_a_call(tmp_path):
     tf.keras.utils.set_random_seed(3)
-    config = config_lib.parse(CALI)
+    config = systems.parse(CALI)
     model = systems.build(config)
     arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
     zoo.save_model(tmp_path / "cali", config, arrays, "# random\n")

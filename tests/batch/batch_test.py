@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from tests.conftest import EDITING
 from tfsketch import systems, zoo
-from tfsketch.batch import find_jobs
+from tfsketch.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 from tools import edit

@@ -8,7 +8,11 @@ import time
 import pytest
 import tensorflow as tf
 
-from tfsketch import benchmark
+from tfsketch.benchmarks.latency import latency
+from tfsketch.benchmarks.measures import cost, throughput
+from tfsketch.benchmarks.projection import projection
+from tfsketch.benchmarks.region import region
+from tfsketch.benchmarks.suite import configuration
 from tfsketch.conditions import sketches
 from tfsketch.errors import ConfigError
 
@@ -29,7 +33,7 @@ def test_a_cost_is_processor_time_a_picture():
         time.sleep(0.01)  # the clock goes on, the processor rests
         _spin(4.0 if number % 2 else 8.0)
 
-    found = benchmark.cost(work, pictures=2, seconds=0.06)
+    found = cost(work, pictures=2, seconds=0.06)
     assert calls == list(range(len(calls))) and len(calls) >= 7
     assert 2.0 <= found.low <= found.median <= found.high < 6.0 and found.high > 3.9
 
@@ -42,7 +46,7 @@ def test_throughput_counts_pictures_by_the_clock():
 
         return tf.data.Dataset.range(tf.int64.max).map(lambda n: tf.numpy_function(element, [n], tf.int64))
 
-    found = benchmark.throughput({"floor": sleeping(0.01), "slow": sleeping(0.04)}, pictures=4, seconds=0.8)
+    found = throughput({"floor": sleeping(0.01), "slow": sleeping(0.04)}, pictures=4, seconds=0.8)
     assert found["floor"].ratio == 1.0 and 0.1 < found["slow"].ratio < 0.9
     assert 5.0 < found["slow"].rate.median <= 4 / 0.04
     assert 0.0 < found["slow"].used < 10.0
@@ -88,11 +92,11 @@ def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
 
 
 def test_the_projections_table():
-    settings = benchmark.configuration(
+    settings = configuration(
         "projection",
         overrides=["model.generator.widths=[4,4,4,4]", "model.discriminator.widths=[4,4,4,4]"],
     )
-    rows = _rows(benchmark.projection(settings, "", 0.1, count=3, candidates=2, steps=4))
+    rows = _rows(projection(settings, "", 0.1, count=3, candidates=2, steps=4))
     names = [name for name in rows if name not in ("search", "---")]
     assert [name.split(" (")[0] for name in names] == [
         "plain loop, eager",
@@ -103,22 +107,22 @@ def test_the_projections_table():
     assert rows[names[0]][1] == rows[names[0]][3] == "1.000"
     assert all(float(cell) >= 0 for name in names for cell in rows[name])
     with pytest.raises(ConfigError, match="expected contextual_gan"):
-        benchmark.projection(benchmark.configuration("pipeline"), "", 0.1)
+        projection(configuration("pipeline"), "", 0.1)
 
 
 def test_the_regions_table():
     small = "model.generator={width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2]}"
-    settings = benchmark.configuration("region", overrides=["image_size=64", small])
-    rows = _rows(benchmark.region(settings, "", 0.05, holes=(16,)))
+    settings = configuration("region", overrides=["image_size=64", small])
+    rows = _rows(region(settings, "", 0.05, holes=(16,)))
     names = [name for name in rows if name not in ("hole", "---")]
     assert names == [f"{size}, {edit}" for size in ("16 px", "whole picture") for edit in ("first edit", "next stroke")]
     assert all(float(rows[name][0]) > 0 and float(rows[name][4]) < 1e-5 for name in names)
     with pytest.raises(ConfigError, match="expected sc_fegan"):
-        benchmark.region(benchmark.configuration("projection"), "", 0.1)
+        region(configuration("projection"), "", 0.1)
 
 
 def test_the_latencys_table():
-    rows = _rows(benchmark.latency(benchmark.configuration("latency"), "", 0.0, sides=(128,)))
+    rows = _rows(latency(configuration("latency"), "", 0.0, sides=(128,)))
     small, large = (cells for name, cells in rows.items() if name[0].isdigit())
     for cells in (small, large):
         whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.morphology import skeletonize
 
 from tfsketch.conditions import hand, regions
+from tfsketch.conditions.trace import trace
 from tfsketch.config import HandConfig
 from tfsketch.errors import ConfigError, DataError
 
@@ -67,7 +69,7 @@ def _face(rng: np.random.Generator, side: int = 128) -> np.ndarray:
     for x, y in rng.uniform(0.03, 0.95, (40, 2)) * (side, 0.15 * side):
         cv2.line(lines, (int(x), int(y)), (int(x) + 2, int(y) + 4), 1)
     cv2.line(lines, (2, side // 2), (side // 5, side - 3), 1)
-    return hand.skeletonize(lines > 0).astype(np.uint8)
+    return skeletonize(lines > 0).astype(np.uint8)
 
 
 def _marked(strokes: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
@@ -92,8 +94,8 @@ def _chamfer(one: np.ndarray, other: np.ndarray) -> float:
     ("draw", "strokes"), [(_circle, 1), (_cross, 2), (_saltire, 2), (_tee, 2), (_spiral, 1), (_dots, 4)]
 )
 def test_trace_covers_the_lines_in_few_strokes(draw, strokes):
-    lines = hand.skeletonize(draw() > 0).astype(np.uint8)
-    traced = hand.trace(lines)
+    lines = skeletonize(draw() > 0).astype(np.uint8)
+    traced = trace(lines)
     assert len(traced) == strokes
     assert np.array_equal(_marked(traced, lines.shape), lines)
     for stroke in traced:
@@ -102,12 +104,12 @@ def test_trace_covers_the_lines_in_few_strokes(draw, strokes):
 
 
 def test_rings_are_closed_and_bars_go_through():
-    ring = hand.trace(_circle())[0]
+    ring = trace(_circle())[0]
     assert np.array_equal(ring[0], ring[-1]) and len(ring) > 100
     for draw in (_cross, _saltire):
-        for stroke in hand.trace(draw()):
+        for stroke in trace(draw()):
             assert np.linalg.norm(stroke[-1] - stroke[0]) > 50
-    bar, stem = sorted(hand.trace(_tee()), key=len, reverse=True)
+    bar, stem = sorted(trace(_tee()), key=len, reverse=True)
     assert np.ptp(bar[:, 0]) == 53 and np.ptp(stem[:, 1]) == 47
 
 
@@ -117,7 +119,7 @@ def test_strokes_that_meet_share_their_junction():
     for angle in np.radians([90, 210, 330]):
         end = np.round(32 + 25 * np.array([np.cos(angle), np.sin(angle)])).astype(int)
         cv2.line(lines, (32, 32), end.tolist(), 1)
-    ends = [{tuple(stroke[0]), tuple(stroke[-1])} for stroke in hand.trace(lines)]
+    ends = [{tuple(stroke[0]), tuple(stroke[-1])} for stroke in trace(lines)]
     assert len(ends) == 3 and len(set.intersection(*ends)) == 1
 
 
@@ -127,21 +129,21 @@ def test_trace_covers_noise():
     for density in (0.05, 0.2, 0.4, 0.6, 0.8, 1.0):
         for size in ((40, 60), (7, 5), (1, 30), (2, 2)):
             lines = rng.random(size) < density
-            assert np.array_equal(_marked(hand.trace(lines), size), hand.skeletonize(lines))
+            assert np.array_equal(_marked(trace(lines), size), skeletonize(lines))
 
 
 def test_strokes_are_joined_over_small_gaps_only():
     lines = cv2.line(_blank(), (4, 20), (58, 20), 1)
     lines[:, 30:34] = 0
     cv2.line(lines, (31, 26), (31, 60), 1)  # does not point at the others' ends along their way
-    strokes = hand.trace(lines)
+    strokes = trace(lines)
     assert len(strokes) == 3
     assert len(hand._join(strokes, 2.0)) == 3
     joined = hand._join(strokes, 8.0)
     assert len(joined) == 2 and max(np.ptp(stroke[:, 0]) for stroke in joined) == 54
     # An almost closed ring is closed.
     arc = cv2.ellipse(_blank(), (32, 32), (20, 20), 0, 8, 352, 1)
-    ring = hand._join(hand.trace(arc), 8.0)
+    ring = hand._join(trace(arc), 8.0)
     assert len(ring) == 1 and np.array_equal(ring[0][0], ring[0][-1])
 
 
@@ -159,7 +161,7 @@ def test_a_dashed_line_is_drawn_as_one():
 
 @pytest.mark.parametrize("draw", [_circle, _cross, _saltire, _tee, _spiral, _dots])
 def test_level_0_is_the_input(draw):
-    lines = hand.skeletonize(draw() > 0).astype(np.uint8)
+    lines = skeletonize(draw() > 0).astype(np.uint8)
     drawn = hand.drawn_by_hand(np.random.default_rng(0), lines, 0.0, CONFIG)
     precision, recall = _near(drawn, lines), _near(lines, drawn)
     assert 2 * precision * recall / (precision + recall) >= 0.95
@@ -171,7 +173,7 @@ def test_difficulty_grows_with_the_level():
     distances = []
     for seed in range(12):
         clean = _face(np.random.default_rng(seed))
-        strokes = hand.trace(clean)
+        strokes = trace(clean)
         distances.append(
             [
                 _chamfer(clean, hand.draw_badly(np.random.default_rng(seed), strokes, clean.shape, level, CONFIG))
@@ -188,7 +190,7 @@ def test_difficulty_grows_with_the_level():
 )
 def test_every_magnitude_does_something(field):
     neutral = 1.0 if field == "feature_weight" else 0.0
-    strokes = hand.trace(_face(np.random.default_rng(0), 256))
+    strokes = trace(_face(np.random.default_rng(0), 256))
     changed = 0
     for seed in range(3):
         one, other = (
@@ -201,7 +203,7 @@ def test_every_magnitude_does_something(field):
 
 def test_fragments_go_first_and_features_last():
     clean = _face(np.random.default_rng(3))
-    strokes = hand.trace(clean)
+    strokes = trace(clean)
     kept = [
         hand._choose(np.random.default_rng(0), strokes, clean.shape, level, CONFIG, None)
         for level in (0.0, 0.3, 0.6, 1.0)
@@ -217,7 +219,7 @@ def test_fragments_go_first_and_features_last():
 def test_regions_say_what_is_kept():
     size = (100, 100)
     lines = cv2.line(cv2.line(_blank(*size), (10, 10), (35, 10), 1), (60, 90), (85, 90), 1)
-    strokes = sorted(hand.trace(lines), key=lambda stroke: stroke[0, 1])
+    strokes = sorted(trace(lines), key=lambda stroke: stroke[0, 1])
     for kept in (0, 1):
         faces = np.full(size, regions.REGIONS.index("background"), np.uint8)
         faces[50 * kept : 50 * kept + 50] = regions.REGIONS.index("mouth")
@@ -232,7 +234,7 @@ def test_of_two_strokes_side_by_side_one_is_drawn():
     size = (256, 256)
     lines = cv2.line(cv2.line(_blank(*size), (40, 100), (220, 100), 1), (60, 103), (200, 103), 1)
     cv2.line(lines, (60, 160), (200, 160), 1)
-    strokes = hand.trace(lines)
+    strokes = trace(lines)
     chosen = hand._choose(np.random.default_rng(0), strokes, size, 0.9, CONFIG, None)
     assert sorted(stroke[0, 1] for stroke in chosen) == [100, 160]
 
@@ -259,7 +261,7 @@ def test_something_is_left_of_a_dot_in_the_corner():
 
 
 def test_empty_stays_empty():
-    assert hand.trace(_blank()) == []
+    assert trace(_blank()) == []
     for level in (0.0, 1.0):
         drawn = hand.drawn_by_hand(np.random.default_rng(0), _blank(20, 31), level, CONFIG)
         assert drawn.shape == (20, 31) and drawn.dtype == np.uint8 and not drawn.any()

@@ -10,8 +10,9 @@ import skimage.filters
 import tensorflow as tf
 from skimage.measure import label
 
-from tfsketch import config as config_lib
-from tfsketch.conditions import regions, sketches
+from tfsketch import systems
+from tfsketch.conditions import edges, regions, sketches
+from tfsketch.conditions.lines import clean_lines, ridges
 from tfsketch.config import FdogConfig, PhotocopyConfig, SketchConfig, XdogConfig
 from tfsketch.errors import ConfigError
 from tfsketch.images import sizes
@@ -40,10 +41,10 @@ def test_features_get_lines_that_the_rest_of_the_face_does_not():
     found = np.ones((64, 64), np.uint8)
     found[24:36, 10:30] = regions.REGIONS.index("eyes")
     config = SketchConfig(surround=0.0, features=0.6)
-    plain, featured = sketches.clean_lines(edges, config), sketches.clean_lines(edges, config, found)
+    plain, featured = clean_lines(edges, config), clean_lines(edges, config, found)
     assert plain[10].any() and not plain[30].any()
     assert featured[30, 12:28].all() and not featured[30, 36:].any()
-    assert np.array_equal(sketches.clean_lines(edges, dataclasses.replace(config, features=1.0), found), plain)
+    assert np.array_equal(clean_lines(edges, dataclasses.replace(config, features=1.0), found), plain)
 
 
 def test_a_face_gets_thin_connected_lines(sketcher, face):
@@ -67,14 +68,14 @@ def test_an_edge_lies_where_the_picture_changes(surround):
 def test_a_flat_picture_has_no_lines_and_no_nan(sketcher):
     edges = sketcher.edge_maps(np.full((1, 64, 64, 3), 128, np.uint8))
     assert np.isfinite(edges).all()
-    assert sketches.clean_lines(np.zeros((8, 8)), SketchConfig()).sum() == 0
+    assert clean_lines(np.zeros((8, 8)), SketchConfig()).sum() == 0
 
 
 def test_small_components_are_dropped():
     edges = np.zeros((32, 32), np.float32)
     edges[5, 3:28] = 1.0
     edges[20, 3:6] = 1.0
-    lines = sketches.clean_lines(edges, SketchConfig(min_component=6))
+    lines = clean_lines(edges, SketchConfig(min_component=6))
     assert lines[5].any() and not lines[20].any()
 
 
@@ -82,8 +83,8 @@ def test_a_lone_weak_line_survives_a_strong_one_and_grain_does_not():
     edges = np.random.default_rng(0).uniform(0.0, 0.02, (96, 96)).astype(np.float32)
     edges[10:14, 5:90] = 1.0
     edges[70, 30:60] = 0.3
-    by_peak = sketches.clean_lines(edges, SketchConfig(surround=0.0))
-    by_mean = sketches.clean_lines(edges, SketchConfig(surround=1.0))
+    by_peak = clean_lines(edges, SketchConfig(surround=0.0))
+    by_mean = clean_lines(edges, SketchConfig(surround=1.0))
     assert by_peak[10:14].any() and not by_peak[60:80].any()
     assert by_mean[10:14].any() and by_mean[70, 32:58].all()
     assert not by_mean[20:60].any() and not by_mean[80:].any()
@@ -93,8 +94,8 @@ def test_texture_gets_fewer_lines_than_by_the_maximum():
     stripes = np.zeros((96, 96), np.float32)
     stripes[:, ::4] = 1.0
     stripes[:, 2::4] = 0.53  # would be lines of their own, were they alone
-    assert sketches.clean_lines(stripes, SketchConfig(surround=0.0))[:, 34:62:4].mean() > 0.9
-    by_mean = sketches.clean_lines(stripes, SketchConfig(surround=1.0))
+    assert clean_lines(stripes, SketchConfig(surround=0.0))[:, 34:62:4].mean() > 0.9
+    by_mean = clean_lines(stripes, SketchConfig(surround=1.0))
     assert by_mean[20:76, 32:64:4].mean() > 0.9 and not by_mean[20:76, 34:62:4].any()
 
 
@@ -103,7 +104,7 @@ def test_ridges_are_where_a_blurred_line_was():
     cv2.line(edges[0], (8, 20), (56, 44), 1.0, 1)
     drawn = edges[0] > 0
     blurred = cv2.GaussianBlur(edges[0], (0, 0), 2.0)
-    top = sketches.ridges(blurred[None])[0] & (blurred > 0.05)
+    top = ridges(blurred[None])[0] & (blurred > 0.05)
     away = cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5)
     assert 40 <= top.sum() <= 80 and away[top].max() <= 2.0 and away[top].mean() < 0.5
     assert (blurred > 0.05).sum() > 4 * top.sum()
@@ -111,7 +112,7 @@ def test_ridges_are_where_a_blurred_line_was():
 
 def test_suppression_draws_nearly_the_same_lines(sketcher, face):
     edges = sketcher.edge_maps(face[None])[0]
-    plain, suppressed = (sketches.clean_lines(edges, SketchConfig(suppress=s)) for s in (False, True))
+    plain, suppressed = (clean_lines(edges, SketchConfig(suppress=s)) for s in (False, True))
     near = cv2.dilate(plain, np.ones((5, 5), np.uint8)) > 0
     assert _one_pixel_wide(suppressed) and near[suppressed > 0].mean() > 0.95
     assert 0.02 <= suppressed.mean() <= 0.08
@@ -140,7 +141,7 @@ def test_an_unknown_style_names_the_nearest():
     with pytest.raises(ConfigError, match="found 'xdgo'; did you mean 'xdog'"):
         sketches.Sketcher(SketchConfig(), "xdgo")
     with pytest.raises(ConfigError, match=r"sketch\.style: expected one of hed, .*found 'pencil'"):
-        config_lib.parse("sketch: {style: pencil}")
+        systems.parse("sketch: {style: pencil}")
 
 
 def test_the_style_comes_from_the_argument_or_the_config(monkeypatch, face):
@@ -199,7 +200,7 @@ def test_xdog_is_the_formula_of_the_paper(face):
     narrow, wide = (skimage.filters.gaussian(light, s, mode="mirror", truncate=3.5) for s in (1.0, 1.6))
     sharp = narrow + config.sharpness * (narrow - wide)
     expected = 1.0 - np.where(sharp >= config.epsilon, 1.0, 1.0 + np.tanh(config.phi * (sharp - config.epsilon)))
-    found = sketches.xdog(face[None], config)[0]
+    found = edges.xdog(face[None], config)[0]
     assert 0.05 < expected.mean() < 0.95
     assert np.abs(found - expected).mean() < 0.02
 
@@ -217,11 +218,11 @@ def test_fdog_joins_what_lies_on_one_line():
             picture[:, 63:66, x : x + 8] = strong
         return picture
 
-    apart = sketches.xdog(line(165, 191), XdogConfig(clahe=0.0, bilateral=0, flatten=1.0, sigma=2.0, epsilon=0.3))
-    joined = sketches.fdog(line(165, 191), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=8.0, iterations=1))
+    apart = edges.xdog(line(165, 191), XdogConfig(clahe=0.0, bilateral=0, flatten=1.0, sigma=2.0, epsilon=0.3))
+    joined = edges.fdog(line(165, 191), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=8.0, iterations=1))
     assert gaps(apart) > 0.3 and gaps(joined) < 0.05
     once, thrice = (
-        sketches.fdog(line(185, 196), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=4.0, iterations=n)) for n in (1, 3)
+        edges.fdog(line(185, 196), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=4.0, iterations=n)) for n in (1, 3)
     )
     assert gaps(once) > 1.5 * gaps(thrice)
 
@@ -231,7 +232,7 @@ def test_fdog_follows_a_curve():
     y, x = np.mgrid[:128, :128] - 63.5
     ring = np.abs(np.hypot(x, y) - 30.0) < 1.5
     picture = np.repeat(np.where(ring, 40, 210).astype(np.uint8)[None, ..., None], 3, axis=-1)
-    soft = sketches.fdog(picture, FdogConfig(clahe=0.0, flow_sigma=12.0, iterations=1))[0]
+    soft = edges.fdog(picture, FdogConfig(clahe=0.0, flow_sigma=12.0, iterations=1))[0]
     assert (soft[ring] >= 0.5).mean() > 0.95
     assert not (soft[np.abs(np.hypot(x, y) - 30.0) > 5.0] >= 0.5).any()
 
@@ -239,7 +240,7 @@ def test_fdog_follows_a_curve():
 def test_photocopy_is_dark_on_the_dark_side_of_an_edge_only():
     picture = np.full((1, 128, 128, 3), 90, np.uint8)
     picture[:, :, 64:] = 200
-    soft = sketches.photocopy(picture, PhotocopyConfig())[0]
+    soft = edges.photocopy(picture, PhotocopyConfig())[0]
     assert soft[:, 60:63].min() > 0.9
     assert soft[:, 65:].max() == 0.0 and soft[:, :40].max() == 0.0
 

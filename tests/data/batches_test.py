@@ -10,25 +10,13 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import crops
-from tfsketch import config as config_lib
+from tfsketch import systems
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig
-from tfsketch.data.batches import (
-    Picture,
-    Shards,
-    _Moves,
-    _occlude,
-    _order,
-    _stack,
-    _unstack,
-    _warp,
-    batches,
-    draw,
-    fixed_batch,
-    keys,
-    open_pictures,
-    sheet_of_shards,
-)
+from tfsketch.data.augmentation import Moves, occlude, warp
+from tfsketch.data.batches import _order, _stack, _unstack, batches, fixed_batch
+from tfsketch.data.sampling import draw, keys
+from tfsketch.data.shards import Picture, Shards, open_pictures, sheet_of_shards
 from tfsketch.errors import DataError
 from tfsketch.images import files as files_lib
 from tfsketch.vocabulary import to_uint8
@@ -94,7 +82,7 @@ def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
     """keras-cv crops by interpolation; with our whole corners it must copy, for every corner."""
     stored = 40
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=stored))
-    moves, picture = _Moves(config), _colored(stored)
+    moves, picture = Moves(config), _colored(stored)
     stack = _stack(picture, ["canny", "hed"])
     seen = set()
     rng = np.random.default_rng(0)
@@ -121,12 +109,12 @@ def test_turning_moves_picture_and_regions_alike():
     picture = Picture("p", np.dstack([inside * 255] * 3), {"hed": inside}, np.dstack([inside * 255] * 3), inside)
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
-        moved = _warp(picture, np.random.default_rng(seed), config, SketchConfig())
+        moved = warp(picture, np.random.default_rng(seed), config, SketchConfig())
         known = moved.regions != regions.IGNORED
         bright = moved.image[..., 0] > 127
         assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
         assert not np.array_equal(moved.regions, inside)
-    lit = _warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
+    lit = warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
 
 
@@ -136,7 +124,7 @@ def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
     picture = dataclasses.replace(_colored(64), regions=found)
     kinds = set()
     for seed in range(12):
-        hidden = _occlude(picture, np.random.default_rng(seed))
+        hidden = occlude(picture, np.random.default_rng(seed))
         changed = hidden.regions != found
         (kind,) = set(np.unique(hidden.regions[changed]))
         kinds.add(regions.REGIONS[kind])
@@ -187,15 +175,15 @@ def test_enlarging_moves_thin_lines_and_leaves_them_thin():
     sketch[10:54, 20] = sketch[10:54, 44] = sketch[10, 20:44] = 1
     picture = Picture("p", np.dstack([sketch * 255] * 3), {"hed": sketch, "xdog": sketch}, np.dstack([sketch] * 3))
     for seed in range(4):
-        moved = _warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
+        moved = warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
         thin, ink = moved.sketches["hed"], moved.sketches["xdog"]
         # No square of four pixels is all line; the columns have moved apart.
         assert not (thin[1:, 1:] & thin[:-1, 1:] & thin[1:, :-1] & thin[:-1, :-1]).any() and ink.sum() > thin.sum()
         left, right = np.flatnonzero(thin[32])[[0, -1]]
         assert 24 < right - left <= 49
-    plain = _warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2), SketchConfig())
+    plain = warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2), SketchConfig())
     assert np.array_equal(
-        _warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2, zoom_in=0.0), SketchConfig()).image,
+        warp(picture, np.random.default_rng(0), AffineConfig(zoom=0.2, zoom_in=0.0), SketchConfig()).image,
         plain.image,
     )
 
@@ -221,7 +209,7 @@ def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))
     with pytest.raises(DataError, match="style 'xdog', found hed.*prepare.styles"):
         draw(picture, np.random.default_rng(0), config, True)
-    parser = config_lib.parse("{system: face_parser, image_size: 32, model: {stages: 3}}")
+    parser = systems.parse("{system: face_parser, image_size: 32, model: {stages: 3}}")
     assert keys(parser) == ("image", "regions", "seed")
     with pytest.raises(DataError, match="face regions.*prepare.regions"):
         draw(dataclasses.replace(picture, regions=None), np.random.default_rng(0), parser, True)

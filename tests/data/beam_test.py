@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from tests.conftest import crops
-from tfsketch import config as config_lib
+from tfsketch import systems
 from tfsketch.data import prepare
 from tfsketch.errors import DataError
 from tfsketch.images import files
 
-_CONFIG = config_lib.parse(
+_CONFIG = systems.parse(
     "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none, validation_share: 0.3, styles: [xdog]}\n"
     "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"
 )

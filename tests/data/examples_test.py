@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from tests.conftest import crops
-from tfsketch import config as config_lib
+from tfsketch import systems
 from tfsketch.data import examples, sources
 from tfsketch.images import files
 
-_CONFIG = config_lib.parse(
+_CONFIG = systems.parse(
     "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none, styles: [photocopy]}\n"
     "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"
 )

@@ -18,13 +18,14 @@ from PIL import Image
 
 from tests.conftest import crops
 from tfsketch import config as config_lib
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.data import examples, prepare
-from tfsketch.data.batches import Shards
+from tfsketch.data.plan import Duplicate, without_duplicates
+from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
 from tfsketch.images import files, sizes
 
-_CONFIG = config_lib.parse(
+_CONFIG = systems.parse(
     "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none}\n"
     "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"
 )
@@ -85,9 +86,9 @@ def test_every_photograph_is_accounted_for(tmp_path):
     for name, reason in why.items():
         assert [reason in line for line in report.refused if f"/{name}: " in line or f"/{name}" == line[-12:]] == [True]
     assert report.duplicates == (
-        prepare.Duplicate("photos/1.png", "more.zip/sub/1.png", "content"),
-        prepare.Duplicate("photos/2.png", "photos/2.png", "file"),
-        prepare.Duplicate("photos/turned.png", "photos/0.png", "content"),
+        Duplicate("photos/1.png", "more.zip/sub/1.png", "content"),
+        Duplicate("photos/2.png", "photos/2.png", "file"),
+        Duplicate("photos/turned.png", "photos/0.png", "content"),
     )
     assert report.ignored == {".txt": 1}
     text = (tmp_path / "out/report.txt").read_text()
@@ -105,7 +106,7 @@ def test_an_example_holds_what_it_is_made_of(tmp_path):
         assert set(picture.sketches) == {"canny", "xdog"} and picture.regions is None
         assert all(s.shape == (32, 32) and set(np.unique(s)) <= {0, 1} for s in picture.sketches.values())
     assert any(shards[n].sketches["canny"].any() for n in range(3))
-    assert config_lib.load(tmp_path / "out/config.yaml") == config
+    assert systems.load(tmp_path / "out/config.yaml") == config
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     shard = tmp_path / "out/pictures-00000-of-00001.tfrecord"
     assert manifest["examples"] == 3
@@ -158,7 +159,7 @@ def test_near_duplicates_are_those_of_a_full_comparison():
             near = [i.id for i, f in kept if bin(f.dhash ^ finding.dhash).count("1") <= distance]
             expected += [(item.id, near[0])] if near else []
             kept += [] if near else [(item, finding)]
-        found, dropped = prepare._without_duplicates(pictures, distance)
+        found, dropped = without_duplicates(pictures, distance)
         assert found == kept and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
 
 
@@ -332,7 +333,7 @@ def test_regions_from_a_parser_are_stored(tmp_path):
     from tfsketch.systems.face_parser import network as face_parser
 
     settings = "system: face_parser\nimage_size: 32\nmodel: {width: 8, max_width: 8, stages: 2}"
-    config = config_lib.parse(settings)
+    config = systems.parse(settings)
     model = systems.build(config)
     arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
     zoo.save_model(tmp_path / "parser", config, arrays, "a card")

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from tests.conftest import TINY
 from tfsketch import config as config_lib
+from tfsketch import systems
 from tfsketch.data import batches as batches_lib
 from tfsketch.data import service
-from tfsketch.data.batches import Shards
+from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ def start_worker(config: pathlib.Path, port: int = 0) -> tuple[subprocess.Popen,
 def settings(shards_folder):
     """Pictures stored larger, so that both stages and the layers between them matter."""
     overrides = [f"data.train={shards_folder}", "image_size=24", "data.stored_size=32", "hand.abstraction=[0.0, 1.0]"]
-    return config_lib.parse(TINY, "tiny", overrides)
+    return systems.parse(TINY, "tiny", overrides)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def worker(settings, tmp_path_factory):
 
 
 def served(settings, addresses, *overrides):
-    return config_lib.parse(config_lib.dump(settings), "served", [f"data.service='{addresses}'", *overrides])
+    return systems.parse(config_lib.dump(settings), "served", [f"data.service='{addresses}'", *overrides])
 
 
 def take(shards, settings, count, *rest):

@@ -9,7 +9,7 @@ import pytest
 
 from tfsketch import config as config_lib
 from tfsketch.conditions import regions, sketches
-from tfsketch.data.batches import Picture
+from tfsketch.data.shards import Picture
 from tfsketch.evaluation import conditions
 
 CONFIG = config_lib.Config(image_size=64, sketch=config_lib.SketchConfig(style="canny"))

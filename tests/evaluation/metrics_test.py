@@ -11,6 +11,7 @@ import skimage.data
 
 from tfsketch.errors import ImageError, WeightsError
 from tfsketch.evaluation import metrics
+from tfsketch.evaluation.st_lpips import StLpips, st_lpips_weights_path
 
 
 @pytest.fixture(name="photograph", scope="module")
@@ -190,7 +191,7 @@ class _Malicious:
 
 
 def test_weights_that_are_damaged_foreign_or_malicious_are_refused(tmp_path, capsys):
-    whole = metrics.st_lpips_weights_path().read_bytes()
+    whole = st_lpips_weights_path().read_bytes()
     file = tmp_path / "weights.pth"
     header = b"".join(pickle.dumps(x, protocol=2) for x in (0x1950A86A20F9469CFC6C, 1001, {}))
     for data in [
@@ -204,10 +205,10 @@ def test_weights_that_are_damaged_foreign_or_malicious_are_refused(tmp_path, cap
     ]:
         file.write_bytes(data)
         with pytest.raises(WeightsError, match="weights.pth"):
-            metrics.StLpips(file)
+            StLpips(file)
     file.write_bytes(header + pickle.dumps({}, protocol=2) + pickle.dumps([], protocol=2))
     with pytest.raises(WeightsError, match=r"found no 'net\.slice1\.0\.weight'"):
-        metrics.StLpips(file)
+        StLpips(file)
     assert capsys.readouterr().out == ""
 
 

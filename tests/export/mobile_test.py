@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from tests.conftest import LIGHT, RESTYLING
 from tests.systems.contextual_gan.network_test import TINY as CONTEXTUAL
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.backends import tflite
 from tfsketch.errors import ExportError
-from tfsketch.export import edits, mobile
-from tfsketch.nn import layers
-from tfsketch.training import trainer
+from tfsketch.export import edits, measure, mobile
+from tfsketch.nn import gated, norms, operations, stylegan2
+from tfsketch.training.describe import gflops
 from tfsketch.vocabulary import CHANNELS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -46,7 +45,7 @@ def test_every_variant_is_near_the_network(files):
             assert one.operations["CONV_2D"] == 11 and one.operations["SELECT_V2"] == 1
     first = [measured[0] for measured in files.values()]
     assert first[0].difference < 1e-4 < first[3].difference
-    assert "A GPU delegate cannot take: nothing." in mobile.table(files)
+    assert "A GPU delegate cannot take: nothing." in measure.table(files)
 
 
 _PHONE = """
@@ -110,19 +109,19 @@ def test_metadata_says_shapes_ranges_and_origin(files):
 
 def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypatch):
     path = tmp_path / "tiny.tflite"
-    monkeypatch.setitem(mobile.LIMITS, "float16", 400.0)
+    monkeypatch.setitem(measure.LIMITS, "float16", 400.0)
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
         mobile.export(editing_folder, path)
     assert list(tmp_path.iterdir()) == []
     found = mobile.export(editing_folder, tmp_path / "several", ("float32", "float16"))
     assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
-    assert "`tiny_float16.tflite` differs too much and is not written." in mobile.table(found)
+    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(found)
     with pytest.raises(ExportError, match="a folder for several variants"):
         mobile.export(editing_folder, path, ("float16", "int8"))
 
 
 def test_what_cannot_be_exported_is_named():
-    config = config_lib.parse(CONTEXTUAL)
+    config = systems.parse(CONTEXTUAL)
     model = systems.build(config)
     model.experiment = config
     with pytest.raises(ExportError, match="found one of contextual_gan; use --format=saved_model"):
@@ -139,9 +138,9 @@ def _files_of(config, plain=True):
 
 
 def test_the_published_layers_are_for_a_gpu_too():
-    model, content = _files_of(config_lib.parse(PUBLISHED))
+    model, content = _files_of(systems.parse(PUBLISHED))
     inputs = edits.conditions(model, edits.photographs("", 32, 4))
-    measured = mobile.measure(model, "float32", content, content, inputs)
+    measured = measure.measure(model, "float32", content, content, inputs)
     assert measured[0].difference < 1e-4 and measured[0].not_on_gpu == ()
     assert "LOCAL_RESPONSE_NORMALIZATION" not in measured[0].operations
     assert measured[0].operations["TRANSPOSE_CONV"] == 3
@@ -150,13 +149,13 @@ def test_the_published_layers_are_for_a_gpu_too():
 @pytest.mark.parametrize("overrides", [LIGHT, []])
 def test_restyling_in_every_variant_and_for_a_gpu(overrides):
     tf.keras.utils.set_random_seed(5)
-    model = systems.build(config_lib.parse(RESTYLING, "tiny", overrides))
-    model.experiment = config_lib.parse(RESTYLING, "tiny", overrides)
+    model = systems.build(systems.parse(RESTYLING, "tiny", overrides))
+    model.experiment = systems.parse(RESTYLING, "tiny", overrides)
     inputs = edits.conditions(model, edits.photographs("", 16, 12))
     plain = mobile.convert(model, "float32")
     for variant in mobile.VARIANTS:
         content = plain if variant == "float32" else mobile.convert(model, variant, inputs)
-        for one in mobile.measure(model, variant, content, plain, inputs):
+        for one in measure.measure(model, variant, content, plain, inputs):
             # A few random channels are poor ones to round to 8 bits; of weights, `export` asks for 30 dB.
             assert not one.problem() if variant != "int8" else one.psnr > 20
             assert one.not_on_gpu == ()
@@ -164,32 +163,32 @@ def test_restyling_in_every_variant_and_for_a_gpu(overrides):
 
 def test_delegable_layers_are_the_same_layers():
     x = tf.random.stateless_normal([2, 6, 5, 24], [1, 2]) * 3.0
-    norm = layers.InstanceNorm()
-    dilated = layers.GatedConv2D(4, 3, dilation=6)
-    functions = {"lrn": layers.local_response_norm, "instance": norm, "dilated": dilated, "double": layers.double}
-    functions |= {"leaky": layers.leaky, "weighted": lambda x: layers.weighted(x[:, :1, :1], x[..., :1])}
+    norm = norms.InstanceNorm()
+    dilated = gated.GatedConv2D(4, 3, dilation=6)
+    functions = {"lrn": norms.local_response_norm, "instance": norm, "dilated": dilated, "double": stylegan2.double}
+    functions |= {"leaky": stylegan2.leaky, "weighted": lambda x: stylegan2.weighted(x[:, :1, :1], x[..., :1])}
     plain = {name: function(x) for name, function in functions.items()}
-    with layers.delegable():
+    with operations.delegable():
         found = {name: function(x) for name, function in functions.items()}
         assert "LRN" not in {
-            op.type for op in tf.function(layers.local_response_norm).get_concrete_function(x).graph.get_operations()
+            op.type for op in tf.function(norms.local_response_norm).get_concrete_function(x).graph.get_operations()
         }
     for name in functions:
         np.testing.assert_allclose(found[name], plain[name], atol=2e-5, err_msg=name)
-    near = layers.GatedConv2D(4, 3, dilation=5)  # reaches from one border to the other: not only its middle counts
+    near = gated.GatedConv2D(4, 3, dilation=5)  # reaches from one border to the other: not only its middle counts
     expected = near(x)
-    with layers.delegable():
+    with operations.delegable():
         np.testing.assert_allclose(near(x), expected, atol=2e-5)
 
 
 def test_the_mobile_setting_keeps_its_budgets():
-    config = config_lib.load(ROOT / "configs" / "sc_fegan_mobile_256.yaml")
+    config = systems.load(ROOT / "configs" / "sc_fegan_mobile_256.yaml")
     assert config.image_size == 256
     model, content = _files_of(config)
     assert model.count_params() <= 6_000_000
-    assert trainer.gflops(config) <= 8.0
+    assert gflops(config) <= 8.0
     assert len(mobile.convert(model, "float16")) <= 12e6
-    operations, warnings = mobile._analysis(content)
+    operations, warnings = measure._analysis(content)
     assert warnings == () and set(operations) <= {
         "CONCATENATION", "CONV_2D", "GREATER", "LEAKY_RELU", "LOGISTIC", "MUL", "RESIZE_NEAREST_NEIGHBOR", "SELECT_V2",
         "SUB", "TANH",
@@ -214,7 +213,7 @@ def test_eight_bits_do_not_round_instance_norms():
     model.experiment = dataclasses.replace(model.experiment, image_size=64)
     inputs = edits.conditions(model, edits.photographs("", 64, 12))
     content = mobile.convert(model, "int8", inputs)
-    for one in mobile.measure(model, "int8", content, content, inputs):
+    for one in measure.measure(model, "int8", content, content, inputs):
         assert one.psnr > 38 and one.not_on_gpu == ()
     kinds = [row["dtype"] for row in tf.lite.Interpreter(model_content=content).get_tensor_details()]
     assert kinds.count(np.int8) >= 2 * one.operations["CONV_2D"]  # weights and what comes in

@@ -13,15 +13,16 @@ import tensorflow as tf
 
 from tests.conftest import EDITING, crops
 from tests.systems.contextual_gan.network_test import TINY as CONTEXTUAL
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
-from tfsketch.editor import Editor
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model, signatures
-from tfsketch.framing import arrays
+from tfsketch.framing import arrays, graph
 from tfsketch.images import files, sizes
 from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.contextual_gan import signatures as contextual_gan
 from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.systems.signatures import SIGNATURES
 from tfsketch.vocabulary import to_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -121,7 +122,7 @@ def test_a_version_says_what_it_is(served_folder, editing_folder):
     metadata = json.loads((extra / "metadata.json").read_text())
     assert metadata == json.loads((served_folder / "metadata.json").read_text())
     assert (extra / "README.md").read_text() == (served_folder / "README.md").read_text() == "# A card\n"
-    assert config_lib.load(extra / "config.yaml") == EDITING
+    assert systems.load(extra / "config.yaml") == EDITING
     assert metadata["system"] == "sc_fegan" and metadata["version"] == 1 and metadata["image_size"] == 32
     assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
     tables = metadata["signatures"]
@@ -159,7 +160,7 @@ def test_what_differs_too_much_or_stops_leaves_no_version(editing_folder, tmp_pa
         lambda image_bytes: {"image": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
     )
     tiny = {"serving_default": one, "tensors": one, "edit": one}
-    monkeypatch.setitem(signatures.SYSTEMS, "sc_fegan", lambda model: tiny)
+    monkeypatch.setitem(SIGNATURES, "sc_fegan", lambda model: tiny)
     for outcome in (
         lambda *given: 0.01 * (given[-1] == "edit"),
         lambda *given: float("nan") if given[-1] == "edit" else 0.0,
@@ -177,12 +178,13 @@ _KILLED = """
 import os, signal, sys
 import tensorflow as tf
 from tfsketch.export import saved_model, signatures
+from tfsketch.systems.signatures import SIGNATURES
 
 spec = {"image_bytes": tf.TensorSpec([None], tf.string)}
 tiny = dict.fromkeys(
     ("serving_default", "tensors"), signatures.Signature(lambda image_bytes: {"image": image_bytes}, spec)
 )
-signatures.SYSTEMS["sc_fegan"] = lambda model: tiny
+SIGNATURES["sc_fegan"] = lambda model: tiny
 saved_model.difference = lambda *_: 0.0
 os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all is written, and nothing is renamed
 saved_model.export(*sys.argv[1:])
@@ -211,10 +213,10 @@ def _drawing(size):
 
 def test_a_drawing_is_the_editors():
     tf.keras.utils.set_random_seed(3)
-    model = systems.build(config_lib.parse(CALI))
-    model.experiment = config_lib.parse(CALI)
+    model = systems.build(systems.parse(CALI))
+    model.experiment = systems.parse(CALI)
     run, sheets = (
-        signatures.SYSTEMS["cali_sketch"](model)["serving_default"].run,
+        SIGNATURES["cali_sketch"](model)["serving_default"].run,
         [_drawing((40, 56)), _drawing((30, 20))],
     )
     encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
@@ -235,7 +237,7 @@ def test_a_drawing_is_the_editors():
 
 def test_regions_are_the_parsers():
     model = zoo.load_model("face_parser")
-    run = signatures.SYSTEMS["face_parser"](model)["serving_default"].run
+    run = SIGNATURES["face_parser"](model)["serving_default"].run
     faces = [crops(1, 96)[0], crops(2, 240)[1]]
     found = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
     for face, png in zip(faces, found.numpy()):
@@ -245,11 +247,11 @@ def test_regions_are_the_parsers():
 
 def test_a_search_is_the_projections(monkeypatch):
     tf.keras.utils.set_random_seed(5)
-    config = config_lib.parse(CONTEXTUAL)
+    config = systems.parse(CONTEXTUAL)
     model = systems.build(config)
     model.experiment = config
-    monkeypatch.setattr(signatures, "SEARCH_STEPS", 5)
-    table = signatures.SYSTEMS["contextual_gan"](model)
+    monkeypatch.setattr(contextual_gan, "SEARCH_STEPS", 5)
+    table = SIGNATURES["contextual_gan"](model)
     sketch = np.zeros((2, model.side, model.side, 1), np.float32)
     sketch[0, 3:9, 4] = sketch[1, 6, 2:12] = 1.0
     z = projection._drawn(sketch, 0, 8, model.latent)
@@ -272,18 +274,18 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     sketch = np.zeros(size, np.uint8)
     sketch[3:20, 5:6] = sketch[19:20, 5:15] = 1
     share = arrays.usual_fill(sketch)
-    assert float(signatures._framing(tf.constant(sketch > 0))) == pytest.approx(share)
+    assert float(graph.usual_fill(tf.constant(sketch > 0))) == pytest.approx(share)
     top, left, height, width = arrays.place(size, 32, share)
     expected = np.zeros((32, 32), np.uint8)
     expected[top : top + height, left : left + width] = arrays.resize_ink(sketch, (height, width))
-    found = signatures._placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
+    found = graph.placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
     np.testing.assert_array_equal(found[..., 0], expected)
 
 
 @pytest.fixture(scope="module")
 def restyle(restyling_folder):
     """`serving_default` of a network that restyles, as a graph, of rows as `_restyling` gives them."""
-    signature = signatures.SYSTEMS["region_edit"](zoo.load_model(restyling_folder))["serving_default"]
+    signature = SIGNATURES["region_edit"](zoo.load_model(restyling_folder))["serving_default"]
     specs = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in signature.inputs.items()}
     graph = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
     return lambda rows: graph(**_strings(rows))["image_bytes"].numpy()
@@ -339,7 +341,7 @@ def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder
 
 
 def test_every_system_has_signatures_and_every_name_a_meaning(served_folder):
-    assert {zoo.load_config(name).system for name in zoo.SHIPPED} <= set(signatures.SYSTEMS) <= set(systems.EXPORTED)
+    assert {zoo.load_config(name).system for name in zoo.SHIPPED} <= set(SIGNATURES) <= set(systems.EXPORTED)
     metadata = json.loads((served_folder / "metadata.json").read_text())
     rows = [row for one in metadata["signatures"].values() for row in one["inputs"] + one["outputs"]]
     assert rows and all(row["meaning"] == signatures.MEANINGS[row["name"]] for row in rows)

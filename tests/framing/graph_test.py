@@ -8,8 +8,10 @@ import tensorflow as tf
 from PIL import Image
 from skimage.morphology import skeletonize
 
-from tfsketch.conditions import sketches
+from tfsketch.conditions import lines as lines_lib
 from tfsketch.framing import arrays, graph
+from tfsketch.framing.decoding import color_of, decode, mask_of, sketch_of
+from tfsketch.framing.thinning import drop_short, thin
 from tfsketch.images import files
 from tfsketch.vocabulary import resize
 
@@ -43,7 +45,7 @@ def test_layers_are_resized_as_by_the_editor(size, wanted):
     found = graph.rounded(graph.resize(tf.cast(image, tf.float32), target)).numpy()
     assert np.abs(found - resize(image, wanted)).max() <= 1
     np.testing.assert_array_equal(graph.resize_mask(tf.constant(mask > 0), target), arrays.resize_mask(mask, wanted))
-    thinned = graph.thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
+    thinned = thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
     np.testing.assert_array_equal(thinned, arrays.resize_sketch(lines, wanted))
     inked = graph.resize_ink(tf.constant(lines > 0), target)
     np.testing.assert_array_equal(inked, arrays.resize_ink(lines, wanted))
@@ -66,14 +68,14 @@ def test_thinning_is_that_of_scikit_image():
     noise = [rng.random((40, 40)) < share for share in np.linspace(0.1, 0.95, 20)]
     soft = [cv2.GaussianBlur(rng.standard_normal((40, 40)), (0, 0), sigma) > 0 for sigma in (1, 2, 3, 5)]
     shapes = np.stack(noise + soft)
-    np.testing.assert_array_equal(graph.thin(tf.constant(shapes)), np.stack([skeletonize(one) for one in shapes]))
+    np.testing.assert_array_equal(thin(tf.constant(shapes)), np.stack([skeletonize(one) for one in shapes]))
 
 
 def test_short_strokes_are_dropped_as_by_the_editor():
     rng = np.random.default_rng(1)
     lines = np.stack([rng.random((30, 41)) < share for share in (0.05, 0.15, 0.3, 0.6)])
-    found = graph.drop_short(tf.constant(lines), 6).numpy()
-    np.testing.assert_array_equal(found, np.stack([sketches.drop_short(one, 6) for one in lines]))
+    found = drop_short(tf.constant(lines), 6).numpy()
+    np.testing.assert_array_equal(found, np.stack([lines_lib.drop_short(one, 6) for one in lines]))
 
 
 def test_the_square_is_the_editors():
@@ -132,21 +134,21 @@ def _files(tmp_path):
 
 def test_files_are_read_as_by_the_editor(tmp_path):
     for path in _files(tmp_path):
-        rgba, transparent = graph.decode("field", tf.constant(path.read_bytes()))
-        np.testing.assert_array_equal(graph.mask_of(rgba), files.read_mask(path)[0], str(path))
-        np.testing.assert_array_equal(graph.sketch_of(rgba), files.read_sketch(path)[0], str(path))
+        rgba, transparent = decode("field", tf.constant(path.read_bytes()))
+        np.testing.assert_array_equal(mask_of(rgba), files.read_mask(path)[0], str(path))
+        np.testing.assert_array_equal(sketch_of(rgba), files.read_sketch(path)[0], str(path))
         painted = files.read_color(path)[..., 3] > 0
-        np.testing.assert_array_equal(graph.color_of(rgba, transparent), painted, str(path))
+        np.testing.assert_array_equal(color_of(rgba, transparent), painted, str(path))
         if path.suffix == ".png":
             np.testing.assert_array_equal(rgba[..., :3], files.read_rgb(path), str(path))
 
 
 def test_what_is_no_picture_is_told_by_its_field(monkeypatch):
     whole = files.encode_png(_layers((20, 31))[0])
-    run = tf.function(lambda data: graph.decode("mask_bytes", data)[0])
+    run = tf.function(lambda data: decode("mask_bytes", data)[0])
     for data in (b"", b"no picture", whole[:20], whole[:-40], b"GIF89a" + bytes(100)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="mask_bytes"):
             run(tf.constant(data))
     monkeypatch.setattr(files, "MAX_PIXELS", 500)
     with pytest.raises(tf.errors.InvalidArgumentError, match="1 to 500 pixels, found 31 x 20"):
-        graph.decode("mask_bytes", tf.constant(whole))
+        decode("mask_bytes", tf.constant(whole))

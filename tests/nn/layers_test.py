@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch.nn import layers
+from tfsketch.nn import gated, operations, spectral
 
 
 def _x(shape=(2, 8, 8, 3), seed=0):
@@ -13,7 +13,7 @@ def _x(shape=(2, 8, 8, 3), seed=0):
 
 @pytest.mark.parametrize("norm", ["none", "lrn", "instance"])
 def test_gated_convolution_is_its_formula(norm):
-    layer = layers.GatedConv2D(6, 3, strides=2, norm=norm)
+    layer = gated.GatedConv2D(6, 3, strides=2, norm=norm)
     x = _x()
     y = layer(x)
     feature = tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias
@@ -32,14 +32,14 @@ def test_gated_convolution_is_its_formula(norm):
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("accelerated", [False, True])
 def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelerated, padding):
-    if accelerated and not layers.accelerated(tf.float32):
+    if accelerated and not operations.accelerated(tf.float32):
         pytest.skip("these kernels have none")
-    monkeypatch.setattr(layers, "accelerated", lambda dtype: accelerated)
+    monkeypatch.setattr(operations, "accelerated", lambda dtype: accelerated)
     x, kernel = _x((2, 9, 7, 3)), _x((3, 3, 3, 4), seed=1)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, kernel])
         spread = tf.reshape(tf.pad(kernel[:, None, :, None], [[0, 0], [0, 1]] * 2 + [[0, 0]] * 2), [6, 6, 3, 4])[:5, :5]
-        results = [layers.convolution(x, kernel, 1, padding, 2), tf.nn.conv2d(x, spread, 1, padding)]
+        results = [operations.convolution(x, kernel, 1, padding, 2), tf.nn.conv2d(x, spread, 1, padding)]
         losses = [tf.reduce_sum(result**2) for result in results]
     np.testing.assert_allclose(*results, atol=1e-4)
     for ours, plain in zip(*(tape.gradient(loss, [x, kernel]) for loss in losses)):
@@ -49,13 +49,13 @@ def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelera
 def test_a_stack_of_gated_layers_keeps_the_signal():
     x = _x((1, 32, 32, 16))
     for _ in range(10):
-        x = layers.GatedConv2D(32, 3)(x)
+        x = gated.GatedConv2D(32, 3)(x)
     assert 0.1 < float(tf.math.reduce_std(x)) < 10
 
 
 @pytest.mark.parametrize("self_gate", [True, False])
 def test_gated_deconvolution(self_gate):
-    layer = layers.GatedDeconv2D(4, self_gate)
+    layer = gated.GatedDeconv2D(4, self_gate)
     x = _x((2, 5, 7, 3))
     y = layer(x)
     assert y.shape == (2, 10, 14, 4)
@@ -69,13 +69,13 @@ def test_gated_deconvolution(self_gate):
 
 
 def test_gated_deconvolution_takes_any_batch_and_size():
-    layer = layers.GatedDeconv2D(4, True)
+    layer = gated.GatedDeconv2D(4, True)
     call = tf.function(layer, input_signature=[tf.TensorSpec([None, None, None, 3])])
     assert call(_x((1, 4, 4, 3))).shape == (1, 8, 8, 4) and call(_x((3, 6, 2, 3))).shape == (3, 12, 4, 4)
 
 
 def test_spectral_norm_makes_the_largest_singular_value_one():
-    layer = layers.SpectralConv2D(8, 3)
+    layer = spectral.SpectralConv2D(8, 3)
     x = _x()
     layer(x)
     for _ in range(60):
@@ -85,7 +85,7 @@ def test_spectral_norm_makes_the_largest_singular_value_one():
 
 
 def test_only_training_moves_the_power_iteration():
-    layer = layers.SpectralConv2D(8, 3)
+    layer = spectral.SpectralConv2D(8, 3)
     x = _x()
     layer(x)
     before = layer.u.numpy()
@@ -96,7 +96,7 @@ def test_only_training_moves_the_power_iteration():
 
 
 def test_the_gradient_flows_through_sigma():
-    layer = layers.SpectralConv2D(5, 3)
+    layer = spectral.SpectralConv2D(5, 3)
     x = _x()
     layer(x)
     for _ in range(200):  # at the fixed point u and v are the singular vectors, and holding them constant is exact
@@ -118,7 +118,7 @@ def test_the_gradient_flows_through_sigma():
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 def test_the_gate_in_training_is_the_plain_compositions_and_so_is_its_gradient(dtype):
-    layer = layers.GatedConv2D(6, 3, strides=2, dtype=tf.float32 if dtype == tf.float32 else "mixed_bfloat16")
+    layer = gated.GatedConv2D(6, 3, strides=2, dtype=tf.float32 if dtype == tf.float32 else "mixed_bfloat16")
     x = tf.random.stateless_normal((2, 16, 18, 5), (1, 2))
     layer(x)
     layer.bias.assign(tf.linspace(-1.0, 1.0, 6)), layer.gate_bias.assign(tf.linspace(1.0, -1.0, 6))

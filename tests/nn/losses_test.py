@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch.nn import losses
+from tfsketch.nn import adversarial, line_losses, losses
 
 
 def _pictures(seed=0, shape=(2, 6, 5, 3)):
@@ -84,12 +84,12 @@ def test_every_loss_is_one_value_per_example():
     values = [
         losses.pixel(raw, truth, mask, 6.0),
         losses.total_variation(raw, mask),
-        losses.drift(maps),
+        adversarial.drift(maps),
         losses.perceptual(_features(0), _features(1)),
         losses.style(_features(0), _features(1)),
-        losses.generator_adversarial(maps),
-        losses.gradient_penalty(raw, mask),
-        *(critic(maps, -maps) for critic in losses.CRITICS.values()),
+        adversarial.generator_adversarial(maps),
+        adversarial.gradient_penalty(raw, mask),
+        *(critic(maps, -maps) for critic in adversarial.CRITICS.values()),
     ]
     assert all(value.shape == (2,) and value.dtype == tf.float32 for value in values)
     alone = losses.pixel(raw[1:], truth[1:], mask[1:], 6.0)
@@ -98,13 +98,13 @@ def test_every_loss_is_one_value_per_example():
 
 def test_critics():
     real, fake = tf.fill([1, 2, 2, 1], 3.0), tf.fill([1, 2, 2, 1], -0.5)
-    assert float(losses.critic_wgan(real, fake)[0]) == pytest.approx((1 - 3) + (1 - 0.5))  # no ReLU
-    assert float(losses.critic_hinge(real, fake)[0]) == pytest.approx(0.5)
-    assert float(losses.generator_adversarial(fake)[0]) == pytest.approx(0.5)
+    assert float(adversarial.critic_wgan(real, fake)[0]) == pytest.approx((1 - 3) + (1 - 0.5))  # no ReLU
+    assert float(adversarial.critic_hinge(real, fake)[0]) == pytest.approx(0.5)
+    assert float(adversarial.generator_adversarial(fake)[0]) == pytest.approx(0.5)
 
 
 def test_drift_is_the_mean_of_squares():
-    assert float(losses.drift(tf.constant([[[[1.0], [-1.0]]]]))[0]) == pytest.approx(1.0)
+    assert float(adversarial.drift(tf.constant([[[[1.0], [-1.0]]]]))[0]) == pytest.approx(1.0)
 
 
 def test_gradient_penalty_is_per_example_and_masked():
@@ -114,20 +114,20 @@ def test_gradient_penalty_is_per_example_and_masked():
     mask = np.zeros((2, 2, 2, 1), np.float32)
     mask[0, 0, 0] = mask[1, 1, 1] = 1.0
     np.testing.assert_allclose(
-        losses.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5
+        adversarial.gradient_penalty(tf.constant(gradient), tf.constant(mask)), [16.0, 0.0], atol=1e-5
     )
     np.testing.assert_allclose(
-        losses.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4
+        adversarial.gradient_penalty(tf.constant(gradient), tf.constant(1 - mask)), [1.0, 1.0], atol=1e-4
     )
 
 
 def test_interpolation_is_uniform_one_draw_per_example():
     seeds = tf.stack([tf.range(500), tf.range(500) * 7], axis=1)
-    draws = losses.per_example_uniform(seeds, salt=1).numpy()
+    draws = adversarial.per_example_uniform(seeds, salt=1).numpy()
     assert 0 <= draws.min() and draws.max() < 1 and abs(draws.mean() - 0.5) < 0.05 and abs(draws.var() - 1 / 12) < 0.01
-    np.testing.assert_array_equal(draws[:250], losses.per_example_uniform(seeds[:250], salt=1))
-    assert not np.array_equal(draws, losses.per_example_uniform(seeds, salt=2).numpy())
-    between = losses.interpolate(tf.ones([2, 1, 1, 3]), tf.zeros([2, 1, 1, 3]), tf.constant([0.25, 1.0]))
+    np.testing.assert_array_equal(draws[:250], adversarial.per_example_uniform(seeds[:250], salt=1))
+    assert not np.array_equal(draws, adversarial.per_example_uniform(seeds, salt=2).numpy())
+    between = adversarial.interpolate(tf.ones([2, 1, 1, 3]), tf.zeros([2, 1, 1, 3]), tf.constant([0.25, 1.0]))
     np.testing.assert_allclose(between[:, 0, 0, 0], [0.25, 1.0])
 
 
@@ -153,10 +153,10 @@ def test_gradients_agree_with_finite_differences(name):
         "perceptual": lambda x: losses.perceptual({"q": x}, {"q": truth}),
         "normalized_perceptual": lambda x: losses.normalized_perceptual({"q": x}, {"q": truth}),
         "style": lambda x: losses.style({"q": x}, {"q": truth}),
-        "gradient_penalty": lambda x: losses.gradient_penalty(x, mask),
-        "hinge": lambda x: losses.critic_hinge(x, 0.5 * x),
-        "wgan": lambda x: losses.critic_wgan(x, 0.5 * x),
-        "drift": losses.drift,
+        "gradient_penalty": lambda x: adversarial.gradient_penalty(x, mask),
+        "hinge": lambda x: adversarial.critic_hinge(x, 0.5 * x),
+        "wgan": lambda x: adversarial.critic_wgan(x, 0.5 * x),
+        "drift": adversarial.drift,
     }[name]
     direction = tf.constant(np.random.default_rng(5).standard_normal(raw.shape), tf.float32)
     with tf.GradientTape() as tape:
@@ -180,7 +180,7 @@ def test_soft_chamfer_is_a_distance_in_pixels():
     true = _drawing(10)
 
     def distance(drawn, truth=true):
-        return float(losses.soft_chamfer(tf.constant(drawn), tf.constant(truth))[0])
+        return float(line_losses.soft_chamfer(tf.constant(drawn), tf.constant(truth))[0])
 
     # A shift by n columns is n pixels both ways, where n is a step of its radii. Not to the digit: the ends of a stroke
     # have one neighbour and count for less, and one pixel is added to the sums (32 to 33).
@@ -199,7 +199,7 @@ def test_soft_chamfer_is_a_distance_in_pixels():
     assert distance(dots) > distance(np.zeros_like(true)) > distance(_drawing(14))
     drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: losses.soft_chamfer(x, truth), [drawn], delta=1e-4)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.soft_chamfer(x, truth), [drawn], delta=1e-4)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
@@ -208,7 +208,7 @@ def test_soft_chamfer_draws_lines_where_they_belong():
     drawn = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
     with tf.GradientTape() as tape:
         tape.watch(drawn)
-        loss = losses.soft_chamfer(drawn, tf.constant(_drawing(10)))
+        loss = line_losses.soft_chamfer(drawn, tf.constant(_drawing(10)))
     slope = tape.gradient(loss, drawn).numpy()[0, :, :, 0].mean(axis=0)
     assert slope[10] < 0 < slope[30]
 
@@ -217,7 +217,7 @@ def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     true = _drawing(10)
 
     def density(drawn):
-        return float(losses.stroke_density(tf.constant(drawn), tf.constant(true))[0])
+        return float(line_losses.stroke_density(tf.constant(drawn), tf.constant(true))[0])
 
     nothing = density(np.zeros_like(true))
     # The stroke is an eighth of the pixels of two in eight columns of windows of 8, and 1/24 of those of 32, of which
@@ -230,17 +230,17 @@ def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     assert density(grey) == pytest.approx(nothing, rel=0.05) and density(dots) == pytest.approx(nothing)
     drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: losses.stroke_density(x, truth), [drawn], delta=1e-3)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.stroke_density(x, truth), [drawn], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
 def test_line_cross_entropy_weighs_lines_and_never_goes_flat():
     drawn, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
     expected = -(4.0 * np.log(0.8) + np.log(0.7)) / 2
-    np.testing.assert_allclose(losses.line_cross_entropy(drawn, true, 4.0), [expected], rtol=1e-4)
+    np.testing.assert_allclose(line_losses.line_cross_entropy(drawn, true, 4.0), [expected], rtol=1e-4)
     logits = tf.constant([[[[-8.0]], [[8.0]]]])  # a line missed and one invented, both confidently
     theory, numeric = tf.test.compute_gradient(
-        lambda x: losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2
+        lambda x: line_losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2
     )
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
     np.testing.assert_allclose(theory[0], [[-2.0, 0.5]], atol=0.01)
@@ -279,4 +279,4 @@ def test_content_alignment_is_the_swap_inside_and_the_photograph_outside():
 
 def test_r1_is_half_the_squared_slope():
     slope = tf.constant([[[3.0], [4.0]], [[0.0], [2.0]]])
-    np.testing.assert_allclose(losses.r1(slope), [12.5, 2.0])
+    np.testing.assert_allclose(adversarial.r1(slope), [12.5, 2.0])

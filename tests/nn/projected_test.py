@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.conftest import crops
 from tfsketch.config import ProjectedDiscriminatorConfig
-from tfsketch.nn import efficientnet, losses, projected
+from tfsketch.nn import adversarial, efficientnet, losses, projected
 
 SIDE = 64
 
@@ -73,14 +73,14 @@ def test_it_learns_to_tell_photographs_from_blurred_holes(trunk, inputs):
     for _ in range(25):
         with tf.GradientTape() as tape:
             real, false = (network(f, inputs, training=True) for f in (real_features, fake_features))
-            loss = tf.reduce_mean(losses.critic_hinge_hole(real, false, inputs["mask"]))
+            loss = tf.reduce_mean(adversarial.critic_hinge_hole(real, false, inputs["mask"]))
         optimizer.minimize(loss, network.trainable_variables, tape=tape)
         values.append(float(loss))
     assert values[-1] < 0.5 * values[0]
     # And tells the generator so: the gradient at the picture points from the blur to the photograph.
     with tf.GradientTape() as tape:
         tape.watch(fake)
-        score = losses.generator_hinge_hole(network(trunk(fake), inputs), inputs["mask"])
+        score = adversarial.generator_hinge_hole(network(trunk(fake), inputs), inputs["mask"])
     assert float(tf.reduce_sum(tape.gradient(score, fake) * (inputs["image"] - fake))) < 0
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch.nn import layers
+from tfsketch.nn import gated, norms, operations, plain, spectral, stylegan2, sums
 
 pytestmark = pytest.mark.skipif(
-    not layers.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
+    not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
 )
 
 MODES = ("eager", "graph", "xla")
@@ -32,25 +32,25 @@ def _run(mode: str, function: Callable, *args: tf.Tensor) -> list[np.ndarray]:
 # Layer -> its input, [B,H,W,C], at the largest map that a shipped configuration gives such a layer, but for the batch
 # and channels, which are few, so that the test is quick.
 LAYERS: dict[str, tuple[Callable[[], tf.keras.layers.Layer], tuple[int, int, int, int]]] = {
-    "gated": (lambda: layers.GatedConv2D(4, 3), (1, 512, 512, 3)),
-    "gated, of stride 2": (lambda: layers.GatedConv2D(4, 3, strides=2), (2, 512, 512, 3)),
-    "gated, norm by LRN": (lambda: layers.GatedConv2D(4, 3, norm="lrn"), (1, 256, 256, 3)),
-    "gated, norm by instance": (lambda: layers.GatedConv2D(4, 3, norm="instance"), (1, 256, 256, 3)),
-    "gated, dilated": (lambda: layers.GatedConv2D(4, 3, dilation=4), (2, 128, 128, 3)),
-    "gated, dilated past the map": (lambda: layers.GatedConv2D(4, 3, dilation=32), (64, 32, 32, 3)),
-    "gated transposed": (lambda: layers.GatedDeconv2D(4, self_gate=False), (1, 256, 256, 3)),
-    "gated transposed, by itself": (lambda: layers.GatedDeconv2D(4, self_gate=True), (1, 256, 256, 3)),
-    "spectral": (lambda: layers.SpectralConv2D(4, 5), (1, 512, 512, 3)),
-    "spectral, of stride 2": (lambda: layers.SpectralConv2D(4, 4, 2, padding="VALID"), (2, 258, 258, 3)),
-    "spectral transposed": (lambda: layers.SpectralConv2DTranspose(4, 4, 2), (1, 128, 128, 3)),
-    "equalized": (lambda: layers.EqualizedConv2D(4, 3, padding="reflect"), (1, 256, 256, 3)),
-    "equalized, of stride 2": (lambda: layers.EqualizedConv2D(4, 3, 2, blur=(1, 3, 3, 1)), (2, 256, 256, 3)),
-    "equalized, doubling": (lambda: layers.EqualizedConv2D(4, 3, up=True), (1, 128, 128, 3)),
-    "plain": (lambda: layers.Conv2D(4, 7), (1, 262, 262, 3)),
-    "plain, with ReLU": (lambda: layers.Conv2D(4, 3, padding="same", activation="relu"), (1, 256, 256, 3)),
-    "plain transposed": (lambda: layers.Conv2DTranspose(4, 4, 2, "same"), (1, 128, 128, 3)),
-    "instance norm": (layers.InstanceNorm, (1, 256, 256, 4)),
-    "batch norm": (layers.BatchNorm, (64, 64, 128, 4)),
+    "gated": (lambda: gated.GatedConv2D(4, 3), (1, 512, 512, 3)),
+    "gated, of stride 2": (lambda: gated.GatedConv2D(4, 3, strides=2), (2, 512, 512, 3)),
+    "gated, norm by LRN": (lambda: gated.GatedConv2D(4, 3, norm="lrn"), (1, 256, 256, 3)),
+    "gated, norm by instance": (lambda: gated.GatedConv2D(4, 3, norm="instance"), (1, 256, 256, 3)),
+    "gated, dilated": (lambda: gated.GatedConv2D(4, 3, dilation=4), (2, 128, 128, 3)),
+    "gated, dilated past the map": (lambda: gated.GatedConv2D(4, 3, dilation=32), (64, 32, 32, 3)),
+    "gated transposed": (lambda: gated.GatedDeconv2D(4, self_gate=False), (1, 256, 256, 3)),
+    "gated transposed, by itself": (lambda: gated.GatedDeconv2D(4, self_gate=True), (1, 256, 256, 3)),
+    "spectral": (lambda: spectral.SpectralConv2D(4, 5), (1, 512, 512, 3)),
+    "spectral, of stride 2": (lambda: spectral.SpectralConv2D(4, 4, 2, padding="VALID"), (2, 258, 258, 3)),
+    "spectral transposed": (lambda: spectral.SpectralConv2DTranspose(4, 4, 2), (1, 128, 128, 3)),
+    "equalized": (lambda: stylegan2.EqualizedConv2D(4, 3, padding="reflect"), (1, 256, 256, 3)),
+    "equalized, of stride 2": (lambda: stylegan2.EqualizedConv2D(4, 3, 2, blur=(1, 3, 3, 1)), (2, 256, 256, 3)),
+    "equalized, doubling": (lambda: stylegan2.EqualizedConv2D(4, 3, up=True), (1, 128, 128, 3)),
+    "plain": (lambda: plain.Conv2D(4, 7), (1, 262, 262, 3)),
+    "plain, with ReLU": (lambda: plain.Conv2D(4, 3, padding="same", activation="relu"), (1, 256, 256, 3)),
+    "plain transposed": (lambda: plain.Conv2DTranspose(4, 4, 2, "same"), (1, 128, 128, 3)),
+    "instance norm": (norms.InstanceNorm, (1, 256, 256, 4)),
+    "batch norm": (norms.BatchNorm, (64, 64, 128, 4)),
 }
 
 
@@ -70,7 +70,7 @@ def _gradients(name: str, policy: str, mode: str) -> dict[str, np.ndarray]:
     for i, weight in enumerate(weights):
         values = 0.1 * tf.random.stateless_uniform(weight.shape, [3, i]) + 0.1
         weight.assign(tf.cast(tf.cast(values, tf.bfloat16), tf.float32))
-    training = {"training": True} if isinstance(layer, layers.BatchNorm) else {}
+    training = {"training": True} if isinstance(layer, norms.BatchNorm) else {}
 
     def step(x: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -99,14 +99,14 @@ def test_statistics_of_norms_add_up_in_float32(mode):
     mean, deviation = full.mean((1, 2)), full.std((1, 2))
 
     def statistics(x: tf.Tensor) -> list[tf.Tensor]:
-        return list(layers._instance_statistics(x))
+        return list(norms._instance_statistics(x))
 
     found, scale = _run(mode, statistics, x)
     np.testing.assert_allclose(found[:, 0, 0], mean, rtol=1e-4)
     np.testing.assert_allclose(1 / scale[:, 0, 0], deviation, rtol=1e-4)
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        layer = layers.BatchNorm()
+        layer = norms.BatchNorm()
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
     layer(x)
@@ -120,7 +120,7 @@ def test_statistics_of_norms_add_up_in_float32(mode):
 def test_sums_of_rows(dtype, mode):
     """At a count where a product with ones stops in float16, and every partial sum in 16 bits."""
     rows = tf.fill([2, 65536, 3], tf.constant(0.5, dtype))
-    (total,) = _run(mode, lambda rows: [layers._sum_of_rows(rows)], rows)
+    (total,) = _run(mode, lambda rows: [sums._sum_of_rows(rows)], rows)
     np.testing.assert_array_equal(total, np.full((2, 1, 3), 32768.0))
 
 
@@ -139,7 +139,7 @@ def test_a_bias_in_a_gradient_penalty(mode):
                 with tf.GradientTape() as inner:
                     inner.watch([x, bias])
                     score = tf.reduce_sum(
-                        tf.square(tf.sigmoid(layers.add_bias(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)))
+                        tf.square(tf.sigmoid(sums.add_bias(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)))
                     )
                 slope, slope_of_bias = inner.gradient(score, [x, bias])
                 value = tf.reduce_sum(tf.square(tf.cast(slope, tf.float32)))
@@ -168,7 +168,7 @@ def test_no_even_unpadded_kernel_meets_16_bits(kernel_size, strides, padding, ch
         def step(x: tf.Tensor, kernel: tf.Tensor) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch([x, kernel])
-                y = layers.convolution(x, kernel, strides, padding, 1)
+                y = operations.convolution(x, kernel, strides, padding, 1)
                 loss = tf.reduce_sum(tf.square(tf.cast(y, tf.float32)))
             return [y, *tape.gradient(loss, [x, kernel])]
 
@@ -197,7 +197,7 @@ def test_nor_does_the_gradient_of_a_transposed_one(kernel_size, strides):
         short, weights = tf.cast(x, dtype), tf.cast(kernel, dtype)
         with tf.GradientTape() as tape:
             tape.watch([short, weights])
-            y = layers.transposed_convolution(short, weights, strides)
+            y = operations.transposed_convolution(short, weights, strides)
             loss = tf.reduce_sum(tf.square(tf.cast(y, tf.float32)))
         results.append([tf.cast(value, tf.float32).numpy() for value in (y, *tape.gradient(loss, [short, weights]))])
     for full, short in zip(*results):

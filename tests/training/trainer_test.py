@@ -10,15 +10,18 @@ import tensorflow as tf
 
 from tests.conftest import logged
 from tfsketch import config as config_lib
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.errors import TrainingError
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
+from tfsketch.training.schedule import learning_rate
+from tfsketch.training.strategy import mirrored
+from tfsketch.training.task import Task
 
 _OPTIMIZER = config_lib.OptimizerConfig(learning_rate=0.01)
 
 
-class Dummy(trainer.Task):
+class Dummy(Task):
     """Learns the mean colour of the pictures."""
 
     exported = "net"
@@ -72,12 +75,12 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
     assert {"config.yaml", "runs.jsonl", "metrics.jsonl", "tensorboard", "checkpoints"} <= {
         p.name for p in tmp_path.iterdir()
     }
-    assert config_lib.load(tmp_path / "config.yaml").train.phases[0].steps == 60
+    assert systems.load(tmp_path / "config.yaml").train.phases[0].steps == 60
     assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(logged(tmp_path)[0])
 
 
 def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trainer.layers, "accelerated", lambda dtype: dtype == tf.float32)
+    monkeypatch.setattr(trainer.operations, "accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(_with(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
         told = "no bfloat16 of its own" in capsys.readouterr().out
@@ -102,7 +105,7 @@ def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
 
 def test_one_and_two_replicas_take_the_same_steps(dummy, tmp_path):
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        strategy = trainer.mirrored(devices)
+        strategy = mirrored(devices)
         assert strategy.num_replicas_in_sync == len(devices)
         trainer.Trainer(dummy, tmp_path / name, Dummy, strategy).run(until=5)
     one, two = _losses(tmp_path / "one"), _losses(tmp_path / "two")
@@ -214,13 +217,13 @@ def test_a_loss_that_misses_a_variable_is_named(dummy, tmp_path):
 
 def test_schedules():
     constant = config_lib.OptimizerConfig(learning_rate=1.0)
-    assert trainer.learning_rate(constant, 50, 100, 0.5) == 0.5
+    assert learning_rate(constant, 50, 100, 0.5) == 0.5
     cosine = dataclasses.replace(constant, schedule="cosine", final=0.1)
-    assert [round(trainer.learning_rate(cosine, s, 100, 1.0), 4) for s in (0, 50, 100)] == [1.0, 0.55, 0.1]
+    assert [round(learning_rate(cosine, s, 100, 1.0), 4) for s in (0, 50, 100)] == [1.0, 0.55, 0.1]
     step = dataclasses.replace(constant, schedule="step", final=0.1, step_at=0.7)
-    assert [trainer.learning_rate(step, s, 100, 1.0) for s in (69, 70)] == [1.0, 0.1]
+    assert [learning_rate(step, s, 100, 1.0) for s in (69, 70)] == [1.0, 0.1]
     warm = dataclasses.replace(constant, warmup_steps=4)
-    assert [trainer.learning_rate(warm, s, 100, 1.0) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [learning_rate(warm, s, 100, 1.0) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_training_starts_from_given_weights(tiny, tmp_path):

@@ -3,7 +3,7 @@
 The page (`web/`) keeps the strokes and shows them; this side keeps the photographs and runs the models (`studio`).
 
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
-a preview of at most `studio.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
+a preview of at most `pictures.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
 scale, and `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
 whose looks a mode takes, is sent the same way and called by its own name.
 
@@ -26,7 +26,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfsketch import zoo
-from tfsketch.app.studio import BusyError, Studio, web_file
+from tfsketch.app.examples import web_file
+from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.errors import ImageError, TfsketchError
 

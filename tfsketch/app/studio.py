@@ -13,14 +13,8 @@ at once.
 
 from __future__ import annotations
 
-import base64
 import concurrent.futures
-import dataclasses
-import functools
-import importlib.resources
 import io
-import json
-import math
 import secrets
 import threading
 import time
@@ -28,16 +22,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from tfsketch import zoo
+from tfsketch.app import examples
+from tfsketch.app.examples import EXAMPLES, THUMBNAIL
+from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
+from tfsketch.app.pictures import Picture
 from tfsketch.backends import resolve
-from tfsketch.batch import DEMO_CROP
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.conditions.regions import REGIONS
-from tfsketch.editor import Editor
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, sizes
 
@@ -50,208 +45,14 @@ KEPT_PIXELS = 150_000_000
 KEPT_PICTURES = 32
 QUEUE = 8
 """Requests that may wait for the one that is worked at."""
-PREVIEW = 1600
-"""Longest side of what the page draws on."""
-THUMBNAIL = 240
-"""Side of what stands for an example."""
 SIDES = (128, 192, 256, 384)
 """Working sides that a request may ask for."""
 MAX_RESULTS = 4
 """Seeds of one request."""
-PLACES = ("everywhere", "drawn", "face", *REGIONS)
-"""Where a photograph may be restyled: all of it, in the mask, or in a region that the face parser finds."""
 
 
 class BusyError(TfsketchError):
     """The queue is full."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """A picture to try, with strokes; a sheet has none."""
-
-    title: str
-    credit: str
-    mode: str
-    picture: str = ""
-    """A file of `web/examples`, or `astronaut`, scikit-image's."""
-    strokes: str = ""
-    """A file of `web/examples`, or `demo.json`."""
-    side: int | None = None
-    """The working side that suits it."""
-    style: str = ""
-    """Like `picture`, whose looks are taken."""
-    region: str = "everywhere"
-    """One of `PLACES`."""
-
-
-EXAMPLES: dict[str, Example] = {
-    "fringe": Example(
-        "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
-    ),
-    "glasses": Example(
-        "A pair of glasses", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json", 192
-    ),
-    "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
-    "looks": Example(
-        "The looks of another",
-        "Eileen Collins; NASA, public domain. Looks: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
-        "restyle",
-        "astronaut",
-        style="portrait.jpg",
-    ),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A photograph in memory."""
-
-    image: np.ndarray
-    """[H,W,3] uint8 RGB"""
-    metadata: files.Metadata
-
-    @property
-    def preview_size(self) -> tuple[int, int]:
-        """(height, width) of what the page draws on."""
-        height, width = self.image.shape[:2]
-        scale = min(1.0, PREVIEW / max(height, width))
-        return max(1, round(height * scale)), max(1, round(width * scale))
-
-    def preview(self, image: np.ndarray | None = None) -> np.ndarray:
-        """The photograph, or another picture of its size, at the preview's size."""
-        image = self.image if image is None else image
-        size = self.preview_size
-        return image if image.shape[:2] == size else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """One picture that a request made."""
-
-    image: np.ndarray
-    """[H,W,3] uint8 RGB, at full size"""
-    seed: int
-    lines: np.ndarray | None = None
-    """[H,W] uint8 in {0,1}: a sketch as the model redrew it"""
-    mask: np.ndarray | None = None
-    """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """A checked request for pictures."""
-
-    model: str
-    picture: Picture | None
-    strokes: strokes_lib.Strokes
-    seeds: tuple[int, ...]
-    side: int | None
-    fill: float | None
-    pick: int
-    style: Picture | None
-    region: str
-    amount: float
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the results."""
-        return self.picture.image.shape[:2] if self.picture else self.strokes.size[::-1]
-
-    @functools.cached_property
-    def layers(self) -> strokes_lib.Layers:
-        return strokes_lib.render(self.strokes, self.size)
-
-
-def _edit(editor: Editor, request: Request) -> list[Result]:
-    layers = request.layers
-    given = request.picture.image, layers.mask, layers.sketch, layers.color
-    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
-
-
-def _restyle(editor: Editor, request: Request) -> list[Result]:
-    image, mask = request.picture.image, None
-    if request.region == "drawn":
-        mask = request.layers.mask
-    elif request.region != "everywhere":
-        mask = editor.region(image, request.region)
-    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
-
-
-def _draw(editor: Editor, request: Request) -> list[Result]:
-    drawing = editor.draw(request.layers.sketch, request.fill)
-    return [Result(drawing.image, 0, drawing.refined)]
-
-
-def _complete(editor: Editor, request: Request) -> list[Result]:
-    seed = request.seeds[0]
-    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=request.fill)
-    return [Result(drawing.image, seed, drawing.refined) for drawing in found]
-
-
-@dataclasses.dataclass(frozen=True)
-class Mode:
-    """A way of working."""
-
-    title: str
-    hint: str
-    layers: tuple[str, ...]
-    """What can be drawn, the first one first."""
-    sheet: bool
-    """Whether it starts from a blank sheet and not from a photograph."""
-    fits: Callable[[tuple[str, ...]], bool]
-    """Whether a model that takes these keys of the vocabulary works in this mode."""
-    seeded: bool
-    """Whether seeds make a difference, so that several results can be asked for."""
-    run: Callable[[Editor, Request], list[Result]]
-    styled: bool = False
-    """Whether it takes the looks of a second photograph, in one of `PLACES`."""
-
-
-MODES: dict[str, Mode] = {
-    "edit": Mode(
-        "Edit a photograph",
-        "Cover what is to change, draw lines and colours, and run.",
-        ("mask", "sketch", "color"),
-        False,
-        lambda takes: {"image", "mask", "sketch"} <= set(takes),
-        True,
-        _edit,
-    ),
-    "draw": Mode(
-        "Draw from a blank sheet",
-        "Draw a face that looks about at you; the lines are redrawn, then painted.",
-        ("sketch",),
-        True,
-        lambda takes: takes == ("sketch",),
-        False,
-        _draw,
-    ),
-    "complete": Mode(
-        "Complete a sketch",
-        "Draw a part of a face, or all of it: a search finds photographs that have such lines, the nearest first.",
-        ("sketch",),
-        True,
-        lambda takes: "z" in takes,
-        True,
-        _complete,
-    ),
-    "restyle": Mode(
-        "Take the looks of another",
-        "Choose a photograph whose looks to take, and where: a region of the face, or what you cover with the mask.",
-        ("mask",),
-        False,
-        lambda takes: "style" in takes,
-        False,
-        _restyle,
-        styled=True,
-    ),
-}
-
-
-def web_file(name: str) -> bytes:
-    """One of the page's files, by its path in `web/`; names come from fixed lists."""
-    return importlib.resources.files("tfsketch.app").joinpath("web", *name.split("/")).read_bytes()
 
 
 def _whole(value: Any, low: int, high: int, what: str) -> int:
@@ -273,7 +74,7 @@ class Studio:
     Everything that takes time runs in one thread of its own; `submit` hands work to it.
 
     Args:
-      models: what `backends.load` takes; those that fit no mode are left out.
+      models: what `backends.resolve.load` takes; those that fit no mode are left out.
 
     Raises:
       TfsketchError: no model is left, or one cannot be loaded.
@@ -356,7 +157,7 @@ class Studio:
           `picture`, its name, and its and the preview's sizes.
 
         Raises:
-          ImageError: as `images.read_photograph`, or more than `MAX_PIXELS`.
+          ImageError: as `files.read_photograph`, or more than `MAX_PIXELS`.
         """
         image, metadata = files.read_photograph("the photograph", data, MAX_PIXELS)
         return self.keep(Picture(image, metadata))
@@ -400,11 +201,11 @@ class Studio:
         Raises:
           TfsketchError: no such example.
         """
-        one = self._example(name)
-        strokes, picture = self._contents(one)
+        one = examples.find(name)
+        strokes, picture = examples.contents(one)
         found = {"strokes": strokes, "mode": one.mode, "side": one.side, "region": one.region}
         if one.style:
-            found["style"] = self.keep(self._photograph(one.style))
+            found["style"] = self.keep(examples.photograph(one.style))
         return found | (self.keep(picture) if picture else {})
 
     def thumbnail(self, name: str) -> bytes:
@@ -413,7 +214,7 @@ class Studio:
         Raises:
           TfsketchError: no such example.
         """
-        strokes, picture = self._contents(self._example(name))
+        strokes, picture = examples.contents(examples.find(name))
         shown = strokes_lib.parse(strokes)
         if picture is None:
             sketch = strokes_lib.render(shown, shown.size[::-1]).sketch
@@ -423,34 +224,6 @@ class Studio:
         buffer = io.BytesIO()
         Image.fromarray(sizes.center_square(image, THUMBNAIL)).save(buffer, "JPEG", quality=90)
         return buffer.getvalue()
-
-    @staticmethod
-    def _example(name: str) -> Example:
-        if name not in EXAMPLES:
-            raise TfsketchError(f"example: expected one of {', '.join(EXAMPLES)}, found none of this name")
-        return EXAMPLES[name]
-
-    @staticmethod
-    def _contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
-        """(strokes as a plain tree, the picture, None for a sheet) of an example."""
-        picture = Studio._photograph(one.picture) if one.picture else None
-        if not one.strokes:
-            return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
-        if one.strokes == "demo.json":
-            strokes = importlib.resources.files("tfsketch").joinpath("demo.json").read_bytes()
-        else:
-            strokes = web_file(f"examples/{one.strokes}")
-        return json.loads(strokes), picture
-
-    @staticmethod
-    def _photograph(name: str) -> Picture:
-        """A photograph of the examples."""
-        if name != "astronaut":
-            return Picture(*files.read_photograph(name, web_file(f"examples/{name}")))
-        from skimage.data import astronaut  # here, because it is no part of the editor
-
-        top, left, side = DEMO_CROP
-        return Picture(np.ascontiguousarray(astronaut()[top : top + side, left : left + side]), files.Metadata())
 
     def request(self, tree: Any) -> Request:
         """Checks a request for pictures.
@@ -522,32 +295,10 @@ class Studio:
         drawn = time.perf_counter()
         results = self.results(request)
         ran = time.perf_counter()
-        shown = [self._shown(request, result) for result in results]
+        shown = [encoded_result(request, result) for result in results]
         done = time.perf_counter()
         seconds = {"strokes": drawn - started, "model": ran - drawn, "encode": done - ran}
         return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
-
-    @staticmethod
-    def _shown(request: Request, result: Result) -> dict[str, Any]:
-        def encoded(picture: np.ndarray) -> str:
-            metadata = request.picture.metadata if request.picture else files.Metadata()
-            return base64.b64encode(files.encode_png(picture, files.Metadata(icc=metadata.icc))).decode()
-
-        found: dict[str, Any] = {"seed": result.seed}
-        preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
-        if mask is None:
-            height, width = preview.shape[:2]
-            found |= {"box": [0, 0, width, height], "png": encoded(preview)}
-        else:
-            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
-            top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])
-            bottom, right = math.ceil((rows[-1] + 1) * scale[0]), math.ceil((columns[-1] + 1) * scale[1])
-            cut = np.ascontiguousarray(preview[top:bottom, left:right])
-            found |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
-        if result.lines is not None:
-            found["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
-        return found
 
     def file(self, tree: Any) -> bytes:
         """The picked result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is

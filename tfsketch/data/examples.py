@@ -8,7 +8,7 @@ colour map and its face regions, as PNG. That a photograph is decoded twice is t
 anything is written.
 
 A `Job` is a stretch of either step that leaves one file. Jobs know nothing of each other and nothing of who runs them:
-this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`prepare_beam`) give the same bytes,
+this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`beam`) give the same bytes,
 because pictures always go through the networks in the same groups.
 
 An example's features, all bytes: `id`; `image` [S,S,3]; `sketch/STYLE` [S,S] of 0 and 255 for every drawing; `color`

@@ -40,76 +40,17 @@ from tqdm import tqdm
 
 from tfsketch import config as config_lib
 from tfsketch.data import examples, sources
+from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import faces, files
 
 _SHARD = 256
 """Photographs per job: of a shard, and of a stretch to examine."""
-_HASH_BITS = 256
-"""Length of `examples.dhash_of`."""
 
 Run = Callable[[Sequence[examples.Job], examples.Tick], None]
 """Runs jobs in any order and returns when all are done."""
 Execute = Callable[[examples.Setup], contextlib.AbstractContextManager[Run]]
 """Who does the work; what it starts for one preparation ends with the context."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Duplicate:
-    """A photograph that was dropped, because another one that stays shows the same."""
-
-    id: str
-    twin: str
-    kind: str
-    """`file`: the same file was given twice; `content`: the same pixels; `near`: nearly the same."""
-    bits: int = 0
-    """How many of the 256 bits of the difference hash differ."""
-
-    def __str__(self) -> str:
-        if self.kind == "file":
-            return f"{self.id}: given twice"
-        near = f"nearly the same as {self.twin} ({self.bits} of {_HASH_BITS} bits differ)"
-        return f"{self.id}: {near if self.kind == 'near' else f'the same pixels as {self.twin}'}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What became of the photographs: `found` = `written` + refused ones + duplicates."""
-
-    found: int
-    """Photographs in the inputs that the lists did not leave out."""
-    written: int
-    validation: int
-    """How many of those written are in OUTPUT/validation."""
-    refused: tuple[str, ...]
-    """A line each: which file, what was expected, what came."""
-    duplicates: tuple[Duplicate, ...]
-    faceless: tuple[str, ...]
-    """Ids of those written that were cropped at their centre, because `prepare.align: ffhq` found no face."""
-    left_out: int
-    """Photographs that the lists left out."""
-    ignored: Mapping[str, int]
-    """Suffix -> number of files that are no photographs."""
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
-            f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
-            *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
-            f"{self.left_out} photographs left out by the lists",
-            f"{sum(self.ignored.values())} other files ignored"
-            + "".join(f", {number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items()),
-        ]
-        for title, entries in (
-            ("Refused:", self.refused),
-            ("Duplicates:", self.duplicates),
-            ("Without a face, cropped at the centre:", self.faceless),
-        ):
-            lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
-        return "\n".join(lines) + "\n"
-
-
-_Picture = tuple[sources.Item, examples.Finding]
 
 
 @contextlib.contextmanager
@@ -234,40 +175,6 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
     return json.loads(json.dumps(plan))
 
 
-def _without_duplicates(pictures: Sequence[_Picture], distance: int) -> tuple[list[_Picture], list[Duplicate]]:
-    """Drops every picture that shows what an earlier one of those kept shows.
-
-    Args:
-      pictures: in the order of their ids.
-      distance: 0 drops the same content only, more also what differs in as many bits of the difference hash.
-    """
-    kept: list[_Picture] = []
-    dropped: list[Duplicate] = []
-    by_content: dict[str, str] = {}
-    # Two hashes that differ in n bits agree in at least one of n + 1 parts: only those are compared.
-    edges = [_HASH_BITS * part // (distance + 1) for part in range(distance + 2)] if distance else [0]
-    tables: list[dict[int, list[int]]] = [{} for _ in edges[1:]]
-    for item, finding in pictures:
-        twin = by_content.get(finding.content)
-        if twin:
-            dropped.append(Duplicate(item.id, twin, "content"))
-            continue
-        parts = (
-            [finding.dhash >> low & (1 << high - low) - 1 for low, high in zip(edges, edges[1:])] if distance else []
-        )
-        for other in sorted({number for table, part in zip(tables, parts) for number in table.get(part, ())}):
-            bits = bin(finding.dhash ^ kept[other][1].dhash).count("1")
-            if bits <= distance:
-                dropped.append(Duplicate(item.id, kept[other][0].id, "near", bits))
-                break
-        else:
-            for table, part in zip(tables, parts):
-                table.setdefault(part, []).append(len(kept))
-            by_content[finding.content] = item.id
-            kept.append((item, finding))
-    return kept, dropped
-
-
 def _results(run: Run, jobs: Sequence[examples.Job], title: str) -> list:
     """Runs those jobs whose result is not there yet; what all of them left, read from JSON."""
     missing = [job for job in jobs if not os.path.exists(job.result)]
@@ -286,35 +193,8 @@ def _examine_jobs(found: sources.Found, unfinished: pathlib.Path) -> list[exampl
     ]
 
 
-def _plan(
-    found: sources.Found, findings: Sequence[examples.Finding], config: config_lib.Config
-) -> tuple[dict[str, list[_Picture]], Report]:
-    """What is written where, and what is not: (folder below the output -> its pictures, report)."""
-    pictures = [(item, finding) for item, finding in zip(found.items, findings) if not finding.refused]
-    duplicates = [Duplicate(name, name, "file") for name in found.repeated]
-    if config.prepare.duplicates >= 0:
-        pictures, dropped = _without_duplicates(pictures, config.prepare.duplicates)
-        duplicates += dropped
-    sides: dict[str, list[_Picture]] = {"": [], "validation": []}
-    for item, finding in pictures:
-        # By the content alone: a picture is on the same side in every set and under every name.
-        chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
-        sides["validation" if chosen else ""].append((item, finding))
-    report = Report(
-        found=len(found.items) + len(found.repeated),
-        written=len(pictures),
-        validation=len(sides["validation"]),
-        refused=tuple(finding.refused for finding in findings if finding.refused),
-        duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.id)),
-        faceless=tuple(i.id for i, f in pictures if config.prepare.align == "ffhq" and not f.quad),
-        left_out=found.left_out,
-        ignored=found.ignored,
-    )
-    return sides, report
-
-
 def _shard_jobs(
-    sides: Mapping[str, Sequence[_Picture]], folder: pathlib.Path, unfinished: pathlib.Path
+    sides: Mapping[str, Sequence[Photograph]], folder: pathlib.Path, unfinished: pathlib.Path
 ) -> list[examples.ShardJob]:
     jobs = []
     for side, pictures in sides.items():
@@ -332,13 +212,6 @@ def _put(path: pathlib.Path, text: str, unfinished: pathlib.Path) -> None:
     partial = unfinished / f"{path.name}.{os.getpid()}.partial"
     files.write_bytes(partial, text.encode("utf-8", errors="backslashreplace"))
     partial.replace(path)
-
-
-def _read_report(folder: pathlib.Path) -> Report:
-    tree = json.loads((folder / "report.json").read_text())
-    duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
-    lists = {key: tuple(tree.pop(key)) for key in ("refused", "faceless")}
-    return Report(duplicates=duplicates, **lists, **tree)
 
 
 def prepare(
@@ -377,14 +250,14 @@ def prepare(
         raise DataError(f"{folder} was made from other pictures or settings (see {plan}); choose another --output")
     if manifest.exists() and all((folder / shard).exists() for shard in json.loads(manifest.read_text())["shards"]):
         shutil.rmtree(unfinished, ignore_errors=True)
-        return _read_report(folder)
+        return read_report(folder)
     unfinished.mkdir(parents=True, exist_ok=True)
     _put(plan, json.dumps(depends, indent=1), unfinished)
     _put(folder / "config.yaml", config_lib.dump(config), unfinished)
     with execute(examples.Setup(config, labels)) as run:
         stretches = _results(run, _examine_jobs(found, unfinished), "examined")
         findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
-        sides, report = _plan(found, findings, config)
+        sides, report = make_plan(found, findings, config)
         _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
         _put(folder / "report.txt", str(report), unfinished)
         if not report.written:

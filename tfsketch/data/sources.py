@@ -230,7 +230,7 @@ class Reader:
         """The photograph as [H,W,3] uint8 RGB, upright.
 
         Raises:
-          ImageError: it has a `problem`, or cannot be read (see `images.read_rgb`).
+          ImageError: it has a `problem`, or cannot be read (see `files.read_rgb`).
           DataError: its archive is gone or damaged.
         """
         if item.problem:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfsketch.conditions import colors, hand, masks, regions, sketches
 from tfsketch.config import Config, StrokeConfig
-from tfsketch.data.batches import Picture
+from tfsketch.data.shards import Picture
 
 FEATURES = ("left eye", "right eye", "nose", "mouth")
 """What must carry a line; left and right as one sees them."""
@@ -27,7 +27,7 @@ _ZIGZAG = StrokeConfig(width=(0.03, 0.1))
 _DAB = StrokeConfig(width=(0.03, 0.1), curved=1.0, taper=0.5, gap=0.15)
 
 Sheet = tuple[list[list[np.ndarray]], list[str]]
-"""Rows of pictures and the columns' titles, for `images.contact_sheet`."""
+"""Rows of pictures and the columns' titles, for `sheets.contact_sheet`."""
 
 
 def _ink(sketch: np.ndarray) -> np.ndarray:

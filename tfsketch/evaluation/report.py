@@ -40,7 +40,7 @@ class Results:
     closing: str
     """One line with the figures by which it is judged."""
     sheet: Sequence[Sequence[np.ndarray]]
-    """Rows of pictures for `images.contact_sheet`."""
+    """Rows of pictures for `sheets.contact_sheet`."""
     titles: Sequence[str]
 
     def cells(self) -> list[list[str]]:

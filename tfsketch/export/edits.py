@@ -18,7 +18,9 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.conditions import colors, sketches
-from tfsketch.data.batches import CONDITIONS, Picture, fixed_batch, open_pictures
+from tfsketch.data.batches import fixed_batch
+from tfsketch.data.sampling import CONDITIONS
+from tfsketch.data.shards import Picture, open_pictures
 from tfsketch.errors import DataError
 from tfsketch.images import sizes
 from tfsketch.vocabulary import to_tensors

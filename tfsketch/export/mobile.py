@@ -9,8 +9,8 @@ Variants (`VARIANTS`): `float32`; `float16`, the default: weights of half the si
 float16; `dynamic`: 8-bit weights, activations quantised as they come; `int8`: weights and activations, calibrated on
 real edits. In `int8` too inputs and outputs are float32.
 
-A GPU delegate has no local response norm; `layers.local_response_norm` becomes a 1x1 convolution with a band of ones
-(`layers.delegable`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
+A GPU delegate has no local response norm; `norms.local_response_norm` becomes a 1x1 convolution with a band of ones
+(`operations.delegable`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
 than the dilation. What is left is told by TensorFlow Lite's own analyzer, in the report.
 
 Nothing is written that differs too much (`LIMITS`). PSNR counts the erased pixels only, where there is a mask: the
@@ -19,18 +19,14 @@ others are the input.
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import dataclasses
 import io
 import json
 import os
 import pathlib
-import re
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,23 +34,14 @@ import tensorflow as tf
 
 from tfsketch import zoo
 from tfsketch.backends.base import METADATA, SIGNATURE
-from tfsketch.backends.tflite import interpreters
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model
+from tfsketch.export.measure import OUTPUTS, Measured, measure
 from tfsketch.images import files
-from tfsketch.nn import layers
+from tfsketch.nn import operations
 from tfsketch.vocabulary import shapes
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
-LIMITS = {"float32": 1e-4, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
-"""Variant -> the largest difference from the network (`float32`), or the least PSNR in dB (the others)."""
-OUTPUTS: dict[str, tuple[str, ...]] = {
-    "sc_fegan": ("image",),
-    "cali_sketch": ("refined", "image"),
-    "face_parser": ("probabilities",),
-    "region_edit": ("image",),
-}
-"""System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
 _NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "LEAKY_RELU")
 """What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit; the statistics
 of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, because of what `sc_fegan_mobile` loses with it in 8
@@ -65,34 +52,6 @@ _NORM_NEVER_INT8 = ("ADD", "MUL", "SUB")
 face parser. The convolutions, nearly all of the work, are in 8 bits all the same."""
 CALIBRATION = 32
 """Edits that `int8` is calibrated on."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What is known of one file."""
-
-    variant: str
-    megabytes: float
-    """10^6 bytes."""
-    operations: Mapping[str, int]
-    """Built-in operation -> how often."""
-    not_on_gpu: tuple[str, ...]
-    """The analyzer's sentences on what a GPU delegate cannot take."""
-    difference: float
-    """The largest from the network, over all outputs and edits."""
-    psnr: float
-    """In dB, of the last output, over all edits' erased pixels (all pixels where nothing is erased)."""
-    milliseconds: float
-    """A call's median, on this machine's processor, two threads."""
-    runtime: str
-    """What ran it."""
-
-    def problem(self) -> str:
-        """Why the file must not be used; empty where it may."""
-        limit = LIMITS[self.variant]
-        if self.variant == "float32":
-            return "" if self.difference <= limit else f"a difference of at most {limit:g}, found {self.difference:g}"
-        return "" if self.psnr >= limit else f"at least {limit:g} dB, found {self.psnr:.1f}"
 
 
 class Edit(tf.Module):
@@ -112,7 +71,7 @@ class Edit(tf.Module):
             return {key: made[key] for key in OUTPUTS[system]}
 
         specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, side).items()}
-        with layers.delegable():
+        with operations.delegable():
             self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list(self.graph.variables)
 
@@ -170,78 +129,6 @@ def _quiet() -> Iterator[None]:
     """Without what the converter prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
-
-
-def _run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:
-    """({output: [B,...]}, seconds of each call) of the examples one after the other."""
-    loaded = interpreter(model_content=content, num_threads=2)
-    runner = loaded.get_signature_runner(SIGNATURE)
-    outputs: dict[str, list[np.ndarray]] = collections.defaultdict(list)
-    seconds = []
-    for number in range(len(next(iter(inputs.values())))):
-        example = {key: value[number : number + 1] for key, value in inputs.items()}
-        begun = time.perf_counter()
-        made = runner(**example)
-        seconds.append(time.perf_counter() - begun)
-        for key, value in made.items():
-            outputs[key].append(np.array(value))
-    return {key: np.concatenate(value) for key, value in outputs.items()}, seconds
-
-
-def _analysis(content: bytes) -> tuple[dict[str, int], tuple[str, ...]]:
-    """(operations and how often, the analyzer's warnings on a GPU delegate)."""
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text):
-        tf.lite.experimental.Analyzer.analyze(model_content=content, gpu_compatibility=True)
-    found = text.getvalue()
-    operations = collections.Counter(re.findall(r"^\s*Op#\d+ ([A-Z0-9_]+)\(", found, re.MULTILINE))
-    warnings = re.findall(r"GPU COMPATIBILITY WARNING: (.*)", found)
-    if not operations:
-        raise ExportError("expected the analyzer to name operations, found none")
-    return dict(sorted(operations.items())), tuple(dict.fromkeys(warnings))
-
-
-def measure(
-    model: tf.keras.Model, variant: str, content: bytes, plain: bytes, inputs: Mapping[str, np.ndarray]
-) -> list[Measured]:
-    """What a file does, by every runtime that is installed.
-
-    Args:
-      model: the network.
-      variant, content: the file.
-      plain: the same network as `float32`. It is what is asked about a GPU in the place of `float16`, since a delegate
-        takes 16-bit weights as they are, and the analyzer complains of the operation that widens them for a processor.
-      inputs: edits, as `edits.conditions` gives them.
-
-    Raises:
-      ExportError: a pixel that was not erased is not the input's, bit for bit.
-    """
-    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
-    operations, warnings = _analysis(content)
-    warnings = _analysis(plain)[1] if variant == "float16" else warnings
-    last = OUTPUTS[model.experiment.system][-1]
-    erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, wanted[last].shape)
-    peak = 1.0 if last == "probabilities" else 2.0
-    results = []
-    for runtime, interpreter in interpreters().items():
-        found, seconds = _run(content, interpreter, inputs)
-        if "mask" in inputs and not np.array_equal(found[last][~erased], inputs["image"][~erased]):
-            raise ExportError(f"{variant}: expected the input outside the mask, bit for bit, found another ({runtime})")
-        errors = {key: np.abs(found[key] - wanted[key]) for key in found}
-        square = float(np.mean(np.square(errors[last][erased])))
-        results.append(
-            Measured(
-                variant,
-                len(content) / 1e6,
-                operations,
-                warnings,
-                max(float(error.max()) for error in errors.values()),
-                float(10 * np.log10(peak**2 / square)) if square else np.inf,
-                1000 * float(np.median(seconds)),
-                runtime,
-            )
-        )
-    return results
 
 
 def export(
@@ -305,29 +192,6 @@ def _ordered(described: dict[str, Any], content: bytes) -> dict[str, Any]:
         rows = described["signatures"][SIGNATURE][side]
         signature[side] = sorted(rows, key=lambda row: details[row["name"]]["index"])
     return described | {"signatures": {SIGNATURE: signature}}
-
-
-def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:
-    """What `export` measured, as Markdown."""
-    lines = [
-        "| file | MB | operations | largest difference | PSNR, dB | ms | run by |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for path, measured in written.items():
-        for one in measured:
-            count = sum(one.operations.values())
-            lines.append(
-                f"| `{path.name}` | {one.megabytes:.2f} | {count} | {one.difference:.1e} | {one.psnr:.1f} | "
-                f"{one.milliseconds:.0f} | {one.runtime} |"
-            )
-    for path, measured in written.items():
-        if any(one.problem() for one in measured):
-            lines += ["", f"`{path.name}` differs too much and is not written."]
-            continue
-        names = ", ".join(f"{name} {count}" for name, count in measured[0].operations.items())
-        verdict = " ".join(measured[0].not_on_gpu) or "nothing."
-        lines += ["", f"`{path.name}`: {names}. A GPU delegate cannot take: {verdict}"]
-    return "\n".join(lines)
 
 
 def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:

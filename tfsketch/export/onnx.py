@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from tfsketch import zoo
 from tfsketch.errors import ExportError
-from tfsketch.export import edits, mobile
+from tfsketch.export import edits, measure, mobile
 from tfsketch.images import files
 
 OPSET = 17
@@ -44,7 +44,7 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
     """Writes a model as an ONNX file and checks it.
 
     Args:
-      name_or_dir: what `zoo.load_model` takes; its system must be one of `mobile.OUTPUTS`.
+      name_or_dir: what `zoo.load_model` takes; its system must be one of `measure.OUTPUTS`.
       output: the `.onnx` file.
       folder: photographs or shards to measure with (`edits.photographs`).
 
@@ -74,8 +74,8 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
             raise ExportError(f"{output}: expected a model that tf2onnx converts, found: {ran.stderr.strip()[-1000:]}")
         content = made.read_bytes()
     found = _difference(model, content, inputs)
-    if not found <= mobile.LIMITS["float32"]:
-        raise ExportError(f"{output}: expected a difference of at most {mobile.LIMITS['float32']:g}, found {found:g}")
+    if not found <= measure.LIMITS["float32"]:
+        raise ExportError(f"{output}: expected a difference of at most {measure.LIMITS['float32']:g}, found {found:g}")
     files.write_bytes(output, content)
     return found
 

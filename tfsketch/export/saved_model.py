@@ -35,7 +35,9 @@ from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
+from tfsketch.export.warmup import example_request, warmup_log
 from tfsketch.images import files
+from tfsketch.systems.signatures import SIGNATURES
 from tfsketch.version import __version__
 
 MAX_DIFFERENCE = 1e-5
@@ -66,10 +68,10 @@ class Served(tf.Module):
     def __init__(self, model: tf.keras.Model):
         super().__init__(name="served")
         system = model.experiment.system
-        if system not in signatures.SYSTEMS:
-            raise ExportError(f"expected a model of {', '.join(signatures.SYSTEMS)}, found one of {system}")
+        if system not in SIGNATURES:
+            raise ExportError(f"expected a model of {', '.join(SIGNATURES)}, found one of {system}")
         self.graphs = {}
-        described = signatures.SYSTEMS[system](model)  # holds networks beside the model
+        described = SIGNATURES[system](model)  # holds networks beside the model
         described[base.ABOUT] = signatures.about(model, list(described))
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
@@ -123,52 +125,6 @@ def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapp
         },
         "regions_of_a_face": list(REGIONS) if model.experiment.system == "face_parser" else None,
     }
-
-
-def _field(number: int, data: bytes | str) -> bytes:
-    """A field of a protocol buffer that holds a string, bytes or a message."""
-
-    def varint(value: int) -> bytes:
-        return bytes([value & 127 | 128]) + varint(value >> 7) if value > 127 else bytes([value])
-
-    data = data.encode() if isinstance(data, str) else data
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def warmup_log(name: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
-    """A serialised `tensorflow.serving.PredictionLog` of one request, as a server replays it before it takes others;
-    written without the package that knows the message, which is an extra.
-
-    Args:
-      name: the model's.
-      signature: the signature's.
-      inputs: its inputs.
-    """
-    request = _field(1, _field(1, name) + _field(3, signature))
-    for key, value in inputs.items():
-        tensor = tf.make_tensor_proto(value).SerializeToString(deterministic=True)
-        request += _field(2, _field(1, key) + _field(2, tensor))
-    return _field(6, _field(1, request))
-
-
-def example_request(inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Two pictures, of two sizes, for a `serving_default` with these inputs."""
-    rows: list[dict[str, Any]] = []
-    for side in (256, 192):
-        mask, lines = np.zeros((side, side), np.uint8), np.full((side, side), 255, np.uint8)
-        mask[side // 3 : side // 2, side // 4 : 3 * side // 4] = 255
-        lines[2 * side // 5, side // 4 : 3 * side // 4] = 0
-        rows.append(
-            {
-                "image_bytes": files.encode_png(edits.photographs("", side, 1)[0]),
-                "mask_bytes": files.encode_png(mask),
-                "sketch_bytes": files.encode_png(lines),
-                "color_bytes": b"",
-                "style_bytes": files.encode_png(edits.photographs("", side, 2)[1]),
-                "fill": np.float32(0.0),
-            }
-        )
-    return {key: np.array([row[key] for row in rows], np.float32 if key == "fill" else object) for key in inputs}
 
 
 def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -18,128 +18,14 @@ read, and EXIF orientation is not applied: TensorFlow's decoders do not know it 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing import arrays
-from tfsketch.images import files
+from tfsketch.framing.thinning import thin
 
-PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8\xff"
 _AREA_TOLERANCE = 1e-3
 """A share of a pixel below this does not count in OpenCV's area averages."""
-
-
-def _text(*parts: Any) -> list[Any]:
-    """The text of an assertion as one string, so that a server's message reads as it was written."""
-    words = [part if isinstance(part, str) or part.dtype == tf.string else tf.strings.as_string(part) for part in parts]
-    return [tf.strings.join(words)]
-
-
-def require(condition: tf.Tensor, value: tf.Tensor, *parts: Any) -> tf.Tensor:
-    """`value`, where the condition holds; else the graph fails with a text of strings and numbers. What is computed
-    from the returned value cannot fail first, with a text that names no field."""
-    with tf.control_dependencies([tf.debugging.Assert(condition, _text(*parts))]):
-        return tf.identity(value)
-
-
-def _big_endian(data: tf.Tensor, start: int) -> tf.Tensor:
-    digits = tf.io.decode_raw(tf.strings.substr(data, start, 4), tf.uint8, fixed_length=4)
-    return tf.reduce_sum(tf.cast(digits, tf.int64) * tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64))
-
-
-def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """An encoded picture.
-
-    Args:
-      field: the name of the input, for messages.
-      data: scalar string, PNG or JPEG.
-
-    Returns:
-      ([H,W,4] uint8 RGBA, scalar bool: whether the file has a transparency channel).
-
-    Raises:
-      tf.errors.InvalidArgumentError: another kind of file, a damaged one (then TensorFlow's message names the field in
-        the operation's name), or more than `images.MAX_PIXELS`.
-    """
-    with tf.name_scope(field):
-        png, jpeg = tf.strings.substr(data, 0, 8) == PNG, tf.strings.substr(data, 0, 3) == JPEG
-        length = tf.strings.length(data)
-        known = (png & (length > 32)) | jpeg
-        data = require(known, data, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
-
-        def size_of_png() -> tf.Tensor:
-            return tf.stack([_big_endian(data, 20), _big_endian(data, 16)])
-
-        def size_of_jpeg() -> tf.Tensor:
-            return tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64)
-
-        size = tf.cond(png, size_of_png, size_of_jpeg)
-        pixels = tf.reduce_prod(size)
-        expected = f"{field}: expected 1 to {files.MAX_PIXELS} pixels, found "
-        data = require((pixels > 0) & (pixels <= files.MAX_PIXELS), data, expected, size[1], " x ", size[0])
-
-        def from_png() -> tf.Tensor:
-            return tf.io.decode_png(data, channels=4, name=f"{field}_png")
-
-        def from_jpeg() -> tf.Tensor:
-            rgb = tf.io.decode_jpeg(data, channels=3, name=f"{field}_jpeg")
-            return tf.concat([rgb, tf.fill([*tf.unstack(tf.shape(rgb)[:2]), 1], np.uint8(255))], axis=-1)
-
-        rgba = tf.ensure_shape(tf.cond(png, from_png, from_jpeg), [None, None, 4])
-        # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
-        # bits as alpha: 1 for black and white.
-        depth = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8, fixed_length=1)[0], tf.int32)
-        filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
-        rgba = tf.cond(
-            png & tf.reduce_all(rgba[..., 3] == filler),
-            lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
-            lambda: rgba,
-        )
-        # Colour types 4 and 6 have a channel of it; a palette's transparency shows in the pixels.
-        kind = tf.strings.substr(data, 25, 1)
-        transparent = png & ((kind == b"\x04") | (kind == b"\x06") | tf.reduce_any(rgba[..., 3] < 255))
-        return rgba, transparent
-
-
-def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """`layer`, where it has the picture's height and width; else the graph fails."""
-    found, wanted = tf.shape(layer)[:2], tf.shape(image)[:2]
-    expected = (f"{field}: expected the size of the picture, ", wanted[1], " x ", wanted[0])
-    return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
-
-
-def _grey(rgba: tf.Tensor) -> tf.Tensor:
-    """Pillow's conversion to grey: [H,W] int32, 0 to 255."""
-    r, g, b, _ = tf.unstack(tf.cast(rgba, tf.int32), axis=-1)
-    return tf.bitwise.right_shift(19595 * r + 38470 * g + 7471 * b + 0x8000, 16)
-
-
-def mask_of(rgba: tf.Tensor) -> tf.Tensor:
-    """`images.read_mask`: [H,W] bool, True where at least half white, or by its rules for transparency."""
-    grey, alpha = _grey(rgba), tf.cast(rgba[..., 3], tf.int32)
-    seen = alpha > 0
-    low, high = tf.reduce_min(tf.where(seen, grey, 255)), tf.reduce_max(tf.where(seen, grey, 0))
-    drawn_in_alpha = (low == high) | tf.reduce_any(~seen & (grey != 0))
-    mixed = tf.where(drawn_in_alpha, alpha, tf.minimum(grey, alpha))
-    grey = tf.where(tf.reduce_min(alpha) != tf.reduce_max(alpha), mixed, grey)
-    return grey >= tf.where(tf.reduce_max(grey) == 1, 1, 128)
-
-
-def sketch_of(rgba: tf.Tensor) -> tf.Tensor:
-    """`images.read_sketch`: [H,W] bool, True = stroke, on paper of any kind."""
-    levels = tf.cast(rgba, tf.int32)
-    total, alpha = tf.reduce_sum(levels[..., :3], axis=-1), levels[..., 3]
-    bright = total >= tf.where(tf.reduce_max(total) == 3, 3, 384)
-    bright = bright ^ (tf.reduce_mean(tf.cast(bright, tf.float32)) > 0.5)
-    return tf.where(tf.reduce_min(alpha) == 0, alpha >= 128, bright)
-
-
-def color_of(rgba: tf.Tensor, transparent: tf.Tensor) -> tf.Tensor:
-    """`images.read_color`: [H,W] bool, where there is paint."""
-    return tf.where(transparent, rgba[..., 3] >= 128, tf.reduce_any(rgba[..., :3] > 0, axis=-1))
 
 
 def _weights(count: tf.Tensor, wanted: tf.Tensor, how: str) -> tf.Tensor:
@@ -175,7 +61,7 @@ def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Ten
 
 
 def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
-    """`vocabulary.resize` (and, with `how`, `framing.mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
+    """`vocabulary.resize` (and, with `how`, `arrays.mean_of`): [H,W,C] float32 -> [*size,C] float32, not rounded.
 
     Args:
       layer: the layer.
@@ -192,8 +78,8 @@ def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
 
 
 def fit(layer: tf.Tensor, side: int) -> tf.Tensor:
-    """A photograph [H,W,C] float32 stretched to a square as in `models.face_parser.shares`: area averages where both
-    its sides are larger, else the cubic kernel."""
+    """A photograph [H,W,C] float32 stretched to a square as in `systems.face_parser.network.shares`: area averages
+    where both its sides are larger, else the cubic kernel."""
     larger = tf.reduce_min(tf.shape(layer)[:2]) > side
     size = [side, side]
     return tf.cond(larger, lambda: _filtered(layer, size, "area"), lambda: _filtered(layer, size, "cubic"))
@@ -205,91 +91,25 @@ def rounded(levels: tf.Tensor) -> tf.Tensor:
 
 
 def resize_mask(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`framing.resize_mask`: [H,W] bool -> [*size] float32 in {0,1}."""
+    """`arrays.resize_mask`: [H,W] bool -> [*size] float32 in {0,1}."""
     return tf.cast(tf.abs(resize(tf.cast(mask, tf.float32)[..., None], size)[..., 0]) > 1e-6, tf.float32)
 
 
 def resize_sketch(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`framing.resize_sketch` before its thinning: [H,W] bool -> [*size] bool."""
+    """`arrays.resize_sketch` before its thinning: [H,W] bool -> [*size] bool."""
     return resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0
 
 
 def resize_color(rgb: tf.Tensor, painted: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`framing.resize_color`: [H,W,3] float32 and [H,W] bool -> [*size,4] float32, alpha 1 where painted."""
+    """`arrays.resize_color`: [H,W,3] float32 and [H,W] bool -> [*size,4] float32, alpha 1 where painted."""
     inside = tf.cast(painted, tf.float32)[..., None]
     total = resize(tf.concat([rgb * inside, inside], axis=-1), size, "nearest")
     share = total[..., 3:]
     return tf.concat([rounded(tf.math.divide_no_nan(total[..., :3], share)), tf.cast(share > 0, tf.float32)], axis=-1)
 
 
-# Bits of a pixel's neighbours, from above it on clockwise.
-_NEIGHBORS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)[..., None, None]
-# Where scikit-image's table differs from Zhang and Suen's text, found by comparing what becomes of random pictures:
-# neighbours -> whether the pixel goes in the first and in the second half of a round.
-_UNLIKE_THE_PAPER = {
-    **dict.fromkeys((3, 6, 7, 67, 97, 99, 129, 133, 193, 208), (True, False)),
-    **dict.fromkeys((12, 13, 28, 48, 52, 54, 88, 96, 112), (False, True)),
-    **dict.fromkeys((5, 20, 65, 80), (True, True)),
-    **dict.fromkeys((24, 192), (False, False)),
-}
-
-
-def _thinning_tables() -> np.ndarray:
-    """[2,256] bool: in either half of a round, whether a pixel with these neighbours goes (Zhang & Suen 1984)."""
-    tables = np.zeros((2, 256), bool)
-    for code in range(256):
-        around = [code >> bit & 1 for bit in range(8)]
-        north, east, south, west = around[::2]
-        rises = sum(around[i] < around[(i + 1) % 8] for i in range(8))
-        edge = 2 <= sum(around) <= 6 and rises == 1
-        tables[0, code] = edge and not (north and east and south) and not (east and south and west)
-        tables[1, code] = edge and not (north and east and west) and not (north and south and west)
-    for code, halves in _UNLIKE_THE_PAPER.items():
-        tables[:, code] = halves
-    return tables
-
-
-def thin(lines: tf.Tensor) -> tf.Tensor:
-    """scikit-image's `skeletonize`, which the editor thins sketches with: [B,H,W] bool -> [B,H,W] float32 in {0,1}."""
-    tables = tf.constant(_thinning_tables())
-
-    def advance(lines: tf.Tensor, changed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        del changed
-        before = lines
-        for half in range(2):
-            code = tf.cast(tf.nn.conv2d(lines, _NEIGHBORS, 1, "SAME"), tf.int32)
-            lines = tf.where(tf.gather(tables[half], code), 0.0, lines)
-        return lines, tf.reduce_any(lines != before)
-
-    start = tf.cast(lines, tf.float32)[..., None]
-    shape = (start.shape, tf.TensorShape([]))
-    return tf.while_loop(lambda _, changed: changed, advance, (start, True), shape_invariants=shape)[0][..., 0]
-
-
-def drop_short(lines: tf.Tensor, length: float) -> tf.Tensor:
-    """`sketches.drop_short`: [B,H,W] bool -> the same without strokes that are below `length` px both ways."""
-    rows, columns = tf.range(tf.shape(lines)[1], dtype=tf.float32), tf.range(tf.shape(lines)[2], dtype=tf.float32)
-    ones = tf.cast(lines, tf.float32)
-    # Every pixel learns of the four extremes of its stroke, one neighbourhood further in each round. The values start
-    # at 1, because 0 is what lies outside of strokes.
-    span = [rows[:, None] + 1.0, tf.cast(tf.size(rows), tf.float32) - rows[:, None]]
-    span += [columns[None] + 1.0, tf.cast(tf.size(columns), tf.float32) - columns[None]]
-    start = tf.stack([ones * extreme for extreme in span], axis=-1)
-
-    def advance(extremes: tf.Tensor, changed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        del changed
-        grown = tf.nn.max_pool2d(extremes, 3, 1, "SAME") * ones[..., None]
-        return grown, tf.reduce_any(grown != extremes)
-
-    shape = (start.shape, tf.TensorShape([]))
-    ends = tf.while_loop(lambda _, changed: changed, advance, (start, True), shape_invariants=shape)[0]
-    height = ends[..., 0] + ends[..., 1] - tf.cast(tf.size(rows), tf.float32)
-    width = ends[..., 2] + ends[..., 3] - tf.cast(tf.size(columns), tf.float32)
-    return lines & (tf.maximum(height, width) >= length)
-
-
 def resize_ink(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`framing.resize_ink`: [H,W] bool -> [*size] float32 in {0,1}."""
+    """`arrays.resize_ink`: [H,W] bool -> [*size] float32 in {0,1}."""
     lines = thin(resize_sketch(sketch, size)[None])[..., None]
     # A pen of PEN pixels covers what is above and to the left of its pixel, as in OpenCV.
     above = arrays.PEN // 2
@@ -307,7 +127,7 @@ def box_of(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def crop_square(size: tf.Tensor, corner: tf.Tensor, extent: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """`framing.crop_square` by its rule for portraits and scenes.
+    """`arrays.crop_square` by its rule for portraits and scenes.
 
     Args:
       size: [2] int32, of the picture.
@@ -336,7 +156,7 @@ def _reflected(count: tf.Tensor, before: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def pad(layer: tf.Tensor, side: int) -> tf.Tensor:
-    """The middle of a square of `side`, its borders reflected as in `editor.Editor._run`: [h,w,C] -> [side,side,C]."""
+    """The middle of a square of `side`, its borders reflected as in `editor.edit`: [h,w,C] -> [side,side,C]."""
     height, width = tf.unstack(tf.shape(layer)[:2])
     layer = tf.gather(layer, _reflected(height, (side - height) // 2, side), axis=0)
     layer = tf.gather(layer, _reflected(width, (side - width) // 2, side), axis=1)
@@ -344,7 +164,7 @@ def pad(layer: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
-    """`images.center_square` of [H,W,3] float32 levels: [side,side,3], whole levels."""
+    """`sizes.center_square` of [H,W,3] float32 levels: [side,side,3], whole levels."""
     size = tf.shape(layer)[:2]
     edge = tf.reduce_min(size)
     top, left = tf.unstack((size - edge) // 2)
@@ -353,12 +173,12 @@ def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def luma(levels: tf.Tensor) -> tf.Tensor:
-    """`framing.luma`: [H,W,3] float32 levels -> [H,W,1]."""
+    """`arrays.luma`: [H,W,3] float32 levels -> [H,W,1]."""
     return tf.tensordot(levels, tf.constant(arrays.LUMA, tf.float32), 1)[..., None]
 
 
 def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`framing.lines_of`: [h,w,3], [h,w,3] and [h,w] in {0,1}, all float32 -> [h,w,6]."""
+    """`arrays.lines_of`: [h,w,3], [h,w,3] and [h,w] in {0,1}, all float32 -> [h,w,6]."""
     counts, side = mask[..., None], 2 * arrays.REACH + 1
 
     def means(layer: tf.Tensor) -> tf.Tensor:
@@ -374,7 +194,7 @@ def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def middle(mask: tf.Tensor) -> tf.Tensor:
-    """`framing.middle`: [h,w] bool -> [h,w,1] float32."""
+    """`arrays.middle`: [h,w] bool -> [h,w,1] float32."""
     distance = tf.minimum(edge_distance(mask, tf.constant(arrays.SEAM)), float(arrays.SEAM))
     most = tf.reduce_max(distance)
     found = tf.clip_by_value((distance - 1.0) / tf.maximum(most - 1.0, 1e-3), 0.0, 1.0)
@@ -382,7 +202,7 @@ def middle(mask: tf.Tensor) -> tf.Tensor:
 
 
 class Square:
-    """`framing.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
+    """`arrays.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
 
     Attributes:
       box, extent: the mask's corner and size.
@@ -431,7 +251,7 @@ class Square:
         return drawn[top : top + height, left : left + width]
 
     def softened(self, image: tf.Tensor) -> tf.Tensor:
-        """`editor.Editor._softened` of a photograph [H,W,3] uint8: [*extent,2] float32."""
+        """`restyle.softened` of a photograph [H,W,3] uint8: [*extent,2] float32."""
         share = resize(tf.cast(self.cut(self._mask), tf.float32)[..., None], self.work)
         lines = lines_of(tf.repeat(share, 3, axis=-1), self.shrunk(image), tf.ones(self.work))
         slope, offset = tf.split(self.enlarged(tf.gather(lines, [0, 3], axis=-1)), 2, axis=-1)
@@ -440,7 +260,7 @@ class Square:
         return tf.clip_by_value(tf.concat([weight, least], axis=-1), 0.0, 1.0)
 
     def pasted(self, image: tf.Tensor, drawn: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
-        """`editor.Editor._pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
+        """`Canvas.pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
         `softened`'s."""
         size, end = tf.shape(self._mask), self.box + self.extent
         scale = tf.cast(self.edge, tf.float32) / self._side
@@ -495,3 +315,33 @@ def edge_distance(mask: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
 
     squares = tf.where(mask, far * far, 0.0)
     return tf.sqrt(lowest(lowest(squares, 0), 1))
+
+
+def place(size: tf.Tensor, side: int, fill: tf.Tensor) -> list[tf.Tensor]:
+    """`arrays.place`: [top, left, height, width] int32."""
+    scale = tf.cast(fill, tf.float64) * side / tf.cast(tf.reduce_max(size), tf.float64)
+    height, width = tf.unstack(tf.maximum(tf.cast(tf.round(tf.cast(size, tf.float64) * scale), tf.int32), 1), num=2)
+    top = tf.cast(tf.round(tf.cast(side - height, tf.float64) * arrays.LOW), tf.int32)
+    return [top, (side - width) // 2, height, width]
+
+
+def usual_fill(sketch: tf.Tensor) -> tf.Tensor:
+    """`arrays.usual_fill` of [H,W] bool, float32."""
+    longest, box = (tf.cast(tf.reduce_max(one), tf.float32) for one in (tf.shape(sketch), box_of(sketch)[1]))
+    return tf.minimum(1.0, arrays.FREE_HAND * longest / box)
+
+
+def placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
+    """A sheet [H,W] bool in the square that a model sees, [side,side,1] float32 in {0,1}: lines of one pixel, or
+    `ink` of `arrays.PEN` pixels."""
+    top, left, height, width = place(tf.shape(sketch), side, fill)
+    size = tf.stack([height, width])
+    lines = resize_ink(sketch, size) if ink else thin(resize_sketch(sketch, size)[None])[0]
+    lines = tf.pad(lines, [[top, side - height - top], [left, side - width - left]])
+    return tf.ensure_shape(lines[..., None], [side, side, 1])
+
+
+def sheet_of(layer: tf.Tensor, size: tf.Tensor, fill: tf.Tensor) -> tf.Tensor:
+    """What a square [side,side,C] shows in the place of a sheet, at the sheet's size, not rounded."""
+    top, left, height, width = place(size, layer.shape[0], fill)
+    return resize(layer[top : top + height, left : left + width], size)

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from tfsketch.config import DiscriminatorConfig
-from tfsketch.nn.layers import LEAK, SpectralConv2D
+from tfsketch.nn.operations import LEAK
+from tfsketch.nn.spectral import SpectralConv2D
 
 
 def conditioned(image: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:

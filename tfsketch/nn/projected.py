@@ -18,8 +18,9 @@ import tensorflow as tf
 
 from tfsketch.config import ProjectedDiscriminatorConfig
 from tfsketch.nn import efficientnet
-from tfsketch.nn.layers import LEAK, SpectralConv2D
-from tfsketch.nn.losses import per_example_uniform
+from tfsketch.nn.adversarial import per_example_uniform
+from tfsketch.nn.operations import LEAK
+from tfsketch.nn.spectral import SpectralConv2D
 
 _STRIDES = {"stride4": 4, "stride8": 8, "stride16": 16, "stride32": 32}
 CONDITIONS = 5

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch import zoo
-from tfsketch.data.batches import Shards, open_pictures
+from tfsketch.data.shards import Shards, open_pictures
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Results, describe, write_section
 from tfsketch.images import files, sheets

@@ -1,4 +1,4 @@
-"""Training: one trainer that knows no system, and one task per system."""
+"""Which task a system trains by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.face_parser import task as face_parser
 from tfsketch.systems.region_edit import task as region_edit
 from tfsketch.systems.sc_fegan import task as sc_fegan
-from tfsketch.training.trainer import Task
+from tfsketch.training.task import Task
 
 TASKS = {
     "sc_fegan": sc_fegan.ScFeganTask,

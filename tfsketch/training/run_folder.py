@@ -14,12 +14,15 @@ import sys
 from typing import Any
 
 import tensorflow as tf
+import yaml
 
 from tfsketch import config as config_lib
 from tfsketch.config import Config
 from tfsketch.errors import TrainingError
 from tfsketch.images import files
 from tfsketch.version import __version__
+
+_OTHER = "{} holds a run with {} = {!r}; found {!r}. Resume with the same, or choose another --model_dir"
 
 
 def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
@@ -31,10 +34,20 @@ def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
         tree["model"] = {k: v for k, v in tree["model"].items() if k not in ("loss", "blend")}
     for key in ("system", "image_size", "seed", "batch_size", "model"):
         if old_tree[key] != new_tree[key]:
-            raise TrainingError(
-                f"{folder} holds a run with {key} = {old_tree[key]!r}; found {new_tree[key]!r}. Resume with "
-                "the same, or choose another --model_dir"
-            )
+            raise TrainingError(_OTHER.format(folder, key, old_tree[key], new_tree[key]))
+
+
+def _load(path: pathlib.Path, like: Config) -> Config:
+    """The configuration of an earlier start, of the same system as `like`.
+
+    Raises:
+      TrainingError: it is of another system.
+      ConfigError: it cannot be read.
+    """
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if isinstance(tree, dict) and tree.get("system", like.system) != like.system:
+        raise TrainingError(_OTHER.format(path.parent, "system", tree["system"], like.system))
+    return config_lib.load(path, {like.system: type(like.model)})
 
 
 class RunFolder:
@@ -50,7 +63,7 @@ class RunFolder:
         """
         self._path, self._config = path, config
         if (path / "config.yaml").exists():
-            check_resumable(config_lib.load(path / "config.yaml"), config, path)
+            check_resumable(_load(path / "config.yaml", config), config, path)
 
     def open(self, step: int, replicas: int) -> None:
         """Writes what describes this start, and drops log lines after the step that is resumed from."""

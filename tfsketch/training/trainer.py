@@ -11,11 +11,7 @@ the strategy, optimisers, mixed precision, the moving average, phases, logs, gri
 
 from __future__ import annotations
 
-import abc
 import dataclasses
-import datetime
-import functools
-import math
 import os
 import pathlib
 import signal
@@ -29,97 +25,15 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.config import Config, OptimizerConfig
-from tfsketch.data.batches import batches, fixed_batch, open_pictures
-from tfsketch.errors import ConfigError, TrainingError
+from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data.shards import open_pictures
+from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
-from tfsketch.nn import layers
-from tfsketch.training import run_folder
-from tfsketch.vocabulary import shapes, to_uint8
-
-Batch = dict[str, tf.Tensor]
-Terms = dict[str, tf.Tensor]
-"""Named values per example, [B] float32."""
-Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
-"""minimize(player, tape, loss [B]): one optimiser step of a player's network. The trainer scales, reduces and clips."""
-
-
-class Task(abc.ABC):
-    """A system under training. Made inside the strategy's scope and under the precision's policy."""
-
-    networks: dict[str, tf.keras.Model]
-    """Built networks by name; together they hold every variable of the system."""
-    exported: str
-    """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
-
-    @property
-    def players(self) -> dict[str, tf.keras.Model]:
-        """Who moves, by name: `minimize(name, ...)` takes an optimiser step of its trainable variables. Every network,
-        but in a system whose exported network is made of several players."""
-        return self.networks
-
-    @property
-    def averaged(self) -> list[tf.Variable]:
-        """The exported network's variables that the moving average follows."""
-        return self.networks[self.exported].trainable_variables
-
-    @abc.abstractmethod
-    def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
-        """One step on one replica.
-
-        Args:
-          batch: this replica's examples.
-          loss: the loss weights of this step, of the class of `config.model.loss`; constants while tracing.
-          minimize: to be called once or more per player.
-
-        Returns:
-          What to log, per example.
-        """
-
-    def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
-        """What the exported network makes of a grid's examples, for `sheet`: one call with the batch as it is, but in a
-        system that shows more than one thing."""
-        return network(batch)
-
-    def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        """Rows of uint8 pictures, one an example, and the columns' titles: the grid that shows how training goes.
-
-        Args:
-          batch: the examples, whole.
-          outputs: of `draw`.
-        """
-        return sheets.rows_of(batch, to_uint8(outputs["image"])), [*sheets.SHEET_TITLES, "output", "truth"]
-
-
-def learning_rate(config: OptimizerConfig, step: int, total: int, phase_factor: float) -> float:
-    """The rate at a step (counted from 0) of `total`; see `OptimizerConfig.schedule`."""
-    done = step / max(total, 1)
-    factor = 1.0
-    if config.schedule == "cosine":
-        factor = config.final + (1.0 - config.final) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
-    elif config.schedule == "step" and done >= config.step_at:
-        factor = config.final
-    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    return config.learning_rate * phase_factor * factor * warmup
-
-
-@functools.lru_cache(maxsize=None)
-def mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
-    """The MirroredStrategy of some devices, one a process.
-
-    Two of them on the same devices would number their collective operations alike, and TensorFlow mix up their tensors.
-    """
-    return tf.distribute.MirroredStrategy(list(devices))
-
-
-def make_strategy(name: str) -> tf.distribute.Strategy:
-    """`mirrored` over all local GPUs (or the CPU), `multi_worker` from TF_CONFIG, or `default`."""
-    if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if name == "mirrored":
-        # Logical CPU devices count too: that is how several replicas are tested on a machine without a GPU.
-        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return mirrored(tuple(device.name for device in devices))
-    return tf.distribute.get_strategy()
+from tfsketch.nn import operations
+from tfsketch.training import logs, run_folder
+from tfsketch.training.schedule import learning_rate
+from tfsketch.training.strategy import make_strategy
+from tfsketch.training.task import Batch, Task
 
 
 class Trainer:
@@ -137,7 +51,7 @@ class Trainer:
         Args:
           config: the experiment.
           model_dir: the run folder; if it holds a checkpoint, training goes on from it.
-          make_task: makes the task, inside the strategy's scope; `training.make_task` knows every system's.
+          make_task: makes the task, inside the strategy's scope; `systems.tasks.make_task` knows every system's.
           strategy: overrides `config.train.strategy`.
 
         Raises:
@@ -307,41 +221,16 @@ class Trainer:
         Raises:
           TrainingError: one is not finite. Nothing has been saved since, so the last checkpoint is good.
         """
-        # Of a term that comes at some steps only, the mean of those.
-        keys = dict.fromkeys(key for step in pending for key in step)
-        values = {key: float(np.mean([float(step[key]) for step in pending if key in step])) for key in keys}
-        step = self.step
-        # Under float16 an infinite gradient is how the loss scale finds its size; the optimiser skips that step.
-        fatal = [
-            key
-            for key, value in values.items()
-            if not math.isfinite(value)
-            and not (self._config.train.precision == "mixed_float16" and key.startswith("gradient_norm/"))
-        ]
+        values = logs.means(pending)
+        fatal = logs.not_finite(values, self._config.train.precision)
         if fatal:
             raise TrainingError(
-                f"not finite within {len(pending)} steps up to step {step}: {', '.join(sorted(fatal))}. The last good "
-                f"checkpoint is {self._manager.latest_checkpoint or '(none)'}; run again with a lower learning rate, "
-                "gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it"
+                f"not finite within {len(pending)} steps up to step {self.step}: {', '.join(sorted(fatal))}. The last "
+                f"good checkpoint is {self._manager.latest_checkpoint or '(none)'}; run again with a lower learning "
+                "rate, gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it"
             )
-        left = datetime.timedelta(seconds=round((self.total_steps - step) / rate)) if rate else "?"
-        row = {
-            "step": step,
-            "phase": phase,
-            "steps_per_second": round(rate, 3),
-            **{k: float(f"{v:.6g}") for k, v in values.items()},
-        }
         if self._is_chief:
-            self._run_folder.append(row)
-            print(
-                f"step {step}/{self.total_steps} {phase}  {rate:.2f} steps/s, {left} left  "
-                + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k),
-                flush=True,
-            )
-            with writer.as_default(step):
-                for key, value in values.items():
-                    tf.summary.scalar(key, value)
-                tf.summary.scalar("steps_per_second", rate)
+            logs.write(self._run_folder, writer, self.step, self.total_steps, phase, rate, values)
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
         """The exported network's variables by name, the averages where there are any."""
@@ -382,7 +271,7 @@ class Trainer:
         if self._is_chief:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
             half = train.precision.removeprefix("mixed_")
-            if half != "float32" and not layers.accelerated(tf.dtypes.as_dtype(half)):
+            if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
                 print(
                     f"train.precision={train.precision}: this processor has no {half} of its own. TensorFlow's is "
                     "several times slower than float32, its gradients inexact: better --set train.precision=float32",
@@ -455,32 +344,3 @@ class Trainer:
                 self._seconds.assign(before + time.monotonic() - begun)
                 self._save()
                 mark = time.monotonic()
-
-
-def describe(config: Config, task: Task) -> str:
-    """What `--dry_run` prints: the effective configuration, parameter counts, and GFLOPs of the exported network."""
-    lines = [config_lib.dump(config)]
-    for name, network in (task.networks | task.players).items():
-        trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-        lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
-    lines.append(f"# {task.exported}: {gflops(config):.1f} GFLOP a picture of {config.image_size} px")
-    return "\n".join(lines)
-
-
-def gflops(config: Config) -> float:
-    """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's
-    profiler."""
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    model, side = systems.build(config), config.image_size
-    spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, side).items()}
-    graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
-    options = (
-        tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
-        .with_empty_output()
-        .build()
-    )
-    profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
-    if profile is None:
-        raise ConfigError("the profiler counted no operation")
-    return profile.total_float_ops / 1e9

@@ -96,7 +96,7 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
 
 def load_config(name_or_dir: str | os.PathLike) -> config_lib.Config:
     """The effective configuration of a model."""
-    return config_lib.load(model_dir(name_or_dir) / "config.yaml")
+    return systems.load(model_dir(name_or_dir) / "config.yaml")
 
 
 def load_model(name_or_dir: str | os.PathLike = "sc_fegan") -> tf.keras.Model:

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
-from tfsketch.config import CalibratorConfig, CaliSketchConfig, TranslatorConfig
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import features, layers, losses
+from tfsketch.nn import adversarial, features, losses, operations, spectral
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.systems.cali_sketch.config import CalibratorConfig, CaliSketchConfig, TranslatorConfig
 
 TINY = """
 system: cali_sketch
@@ -69,7 +68,7 @@ def test_the_published_networks_have_edgeconnects_sizes():
 
 @pytest.mark.parametrize("size", [(32, 32), (16, 48)])
 def test_outputs(size):
-    model = systems.build(config_lib.parse(TINY))
+    model = systems.build(systems.parse(TINY))
     sketch = tf.random.stateless_uniform([3, *size, 1], [1, 2])
     outputs = model({"sketch": sketch, "mask": tf.ones([3, *size, 1])})
     assert set(outputs) == {"refined", "raw", "image"} and model.stride == 4
@@ -83,7 +82,7 @@ def test_outputs(size):
 
 
 def test_isn_sees_scns_lines_only():
-    model = systems.build(config_lib.parse(TINY))
+    model = systems.build(systems.parse(TINY))
     outputs = model({"sketch": _sketch()})
     np.testing.assert_allclose(model.isn({"refined": outputs["refined"]})["raw"], outputs["raw"], atol=1e-6)
 
@@ -91,7 +90,7 @@ def test_isn_sees_scns_lines_only():
 @pytest.mark.parametrize("size, expected", [((30, 32), "multiples of 4"), ((8, 8), "at least 12")])
 def test_a_size_that_does_not_fit_is_named(size, expected):
     with pytest.raises(ImageError, match=expected):
-        systems.build(config_lib.parse(TINY))({"sketch": tf.zeros([1, *size, 1])})
+        systems.build(systems.parse(TINY))({"sketch": tf.zeros([1, *size, 1])})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_a_size_that_does_not_fit_is_named(size, expected):
 )
 def test_config_mistakes_are_named(changes, expected):
     with pytest.raises(ConfigError, match=expected):
-        config_lib.parse("system: cali_sketch\n" + changes)
+        systems.parse("system: cali_sketch\n" + changes)
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
@@ -141,7 +140,7 @@ def test_skips_pass_on_maps_from_the_smallest_size_up():
 
 def test_spectral_transposed_convolution_has_norm_one_and_a_true_gradient():
     tf.keras.utils.set_random_seed(4)  # how fast the power iteration gets there depends on the kernel
-    layer = layers.SpectralConv2DTranspose(3, 4, 2)
+    layer = spectral.SpectralConv2DTranspose(3, 4, 2)
     x = tf.random.stateless_normal([1, 3, 4, 2], [1, 2])
     assert layer(x).shape == (1, 6, 8, 3)
     for _ in range(100):
@@ -161,13 +160,13 @@ def test_spectral_transposed_convolution_has_norm_one_and_a_true_gradient():
 
 
 @pytest.mark.skipif(
-    not layers.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
+    not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
 )
 def test_bfloat16_computes_the_same_networks_and_gradients():
     """oneDNN computes some strided bfloat16 convolutions with even kernels wrongly (see `layers.convolution`), so this
     looks at the shipped sizes: both generators and D2, forward and to every kernel."""
     tf.keras.utils.set_random_seed(2)
-    config = config_lib.parse(_LIGHT)
+    config = systems.parse(_LIGHT)
     both = []
     for policy in ("float32", "mixed_bfloat16"):
         tf.keras.mixed_precision.set_global_policy(policy)
@@ -210,9 +209,9 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
 
 def test_losses_by_hand():
     real, fake = tf.constant([[[[1.0]], [[3.0]]]]), tf.constant([[[[0.5]], [[-0.5]]]])
-    np.testing.assert_allclose(losses.critic_least_squares(real, fake, 0.0, 1.0), [0.5 * (2.0 + 0.25)])
-    np.testing.assert_allclose(losses.critic_least_squares(real, fake, -1.0, 2.0), [0.5 * (1.0 + 1.25)])
-    np.testing.assert_allclose(losses.generator_least_squares(fake, 1.0), [0.5 * 1.25])
+    np.testing.assert_allclose(adversarial.critic_least_squares(real, fake, 0.0, 1.0), [0.5 * (2.0 + 0.25)])
+    np.testing.assert_allclose(adversarial.critic_least_squares(real, fake, -1.0, 2.0), [0.5 * (1.0 + 1.25)])
+    np.testing.assert_allclose(adversarial.generator_least_squares(fake, 1.0), [0.5 * 1.25])
     maps = {"a": real, "score": fake}
     np.testing.assert_allclose(losses.feature_matching(maps, {"a": real + 1.0, "score": fake - 0.25}), [1.25])
     rows, columns = np.mgrid[:4, :5].astype(np.float32)
@@ -227,8 +226,8 @@ def test_losses_by_hand():
 def test_gradients_against_finite_differences(name):
     x = tf.random.stateless_normal([1, 3, 3, 1], [5, 6])
     loss = {
-        "critic_least_squares": lambda y: losses.critic_least_squares(2.0 * y, y, 0.0, 1.0),
-        "generator_least_squares": lambda y: losses.generator_least_squares(y, 1.0),
+        "critic_least_squares": lambda y: adversarial.critic_least_squares(2.0 * y, y, 0.0, 1.0),
+        "generator_least_squares": lambda y: adversarial.generator_least_squares(y, 1.0),
         "total_variation_printed": losses.total_variation_printed,
     }[name]
     theory, numeric = tf.test.compute_gradient(loss, [x], delta=1e-3)
@@ -256,7 +255,7 @@ def test_vgg19_has_its_own_layers(monkeypatch):
 
 
 def test_a_model_directory_gives_the_same_network(tmp_path):
-    config = config_lib.parse(TINY)
+    config = systems.parse(TINY)
     config = dataclasses.replace(
         config, model=dataclasses.replace(config.model, scn=CalibratorConfig(width=4, blocks=1))
     )

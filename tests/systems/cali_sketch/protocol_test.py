@@ -17,8 +17,9 @@ from tests.batch.batch_test import run_edit
 from tests.conftest import EDITING
 from tests.systems.cali_sketch.network_test import TINY
 from tfsketch import Editor, config, systems, zoo
-from tfsketch.batch import find_jobs
+from tfsketch.batch.jobs import find_jobs
 from tfsketch.conditions import hand, regions, sketches
+from tfsketch.conditions.lines import drop_short
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
@@ -34,7 +35,7 @@ SIDE = 32
 @pytest.fixture(scope="module", name="model")
 def _model():
     tf.keras.utils.set_random_seed(5)
-    settings = config.parse(TINY)
+    settings = systems.parse(TINY)
     network = systems.build(settings)
     network.experiment = settings
     return network
@@ -80,7 +81,7 @@ def test_at_the_working_side_it_is_the_model_itself(model):
     expected = np.clip(np.rint((outputs["image"][0].numpy() + 1) * 127.5), 0, 255)
     assert np.abs(found.image - expected).max() <= 1
     lines = outputs["refined"][0, ..., 0].numpy() >= LINE
-    assert (found.refined == sketches.drop_short(lines, SPECK)).all()
+    assert (found.refined == drop_short(lines, SPECK)).all()
 
 
 def test_lines_of_any_width_reach_the_model_as_one_pixel():
@@ -194,7 +195,7 @@ def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
 
 
 def test_the_protocol(tmp_path, photographs):
-    settings = dataclasses.replace(config.parse(TINY), image_size=64)
+    settings = dataclasses.replace(systems.parse(TINY), image_size=64)
     tf.keras.utils.set_random_seed(5)
     arrays = {name: v.numpy() for name, v in zoo.variable_names(systems.build(settings)).items()}
     zoo.save_model(tmp_path / "model", settings, arrays, "# tiny\n")

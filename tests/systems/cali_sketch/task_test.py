@@ -11,13 +11,17 @@ import tensorflow as tf
 from tests.conftest import crops, logged
 from tests.systems.cali_sketch.network_test import TINY
 from tfsketch import config as config_lib
+from tfsketch import systems
 from tfsketch.data import prepare
-from tfsketch.data.batches import Shards, batches
+from tfsketch.data.batches import batches
+from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
 from tfsketch.systems.cali_sketch import task as cali_sketch
+from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
+from tfsketch.training.strategy import mirrored
 
 _TRAINING = """
   loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0, line_cross_entropy: 1.0}
@@ -53,12 +57,12 @@ def tiny(tmp_path_factory) -> config_lib.Config:
     root = tmp_path_factory.mktemp("cali_sketch")
     for number, crop in enumerate(crops(4, 32)):
         files.write_png(root / "photos" / f"{number}.png", crop)
-    config = config_lib.parse(TINY + _TRAINING)
+    config = systems.parse(TINY + _TRAINING)
     prepare.prepare([str(root / "photos")], str(root / "shards"), config)
     return dataclasses.replace(config, data=dataclasses.replace(config.data, train=str(root / "shards")))
 
 
-def _phases(config: config_lib.Config) -> dict[str, config_lib.CaliSketchLossConfig]:
+def _phases(config: config_lib.Config) -> dict[str, CaliSketchLossConfig]:
     return {p.name: dataclasses.replace(config.model.loss, **p.loss) for p in config.train.phases}
 
 
@@ -182,7 +186,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     phases = tuple(dataclasses.replace(p, steps=2) for p in tiny.train.phases if p.name == "joint")
     config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
     one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
     assert len(one) == len(two) == 2
     for a, b in zip(one, two):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
-from tfsketch.config import ContextualGanConfig
 from tfsketch.errors import ConfigError
-from tfsketch.nn import layers, losses
+from tfsketch.nn import adversarial, line_losses, norms
 from tfsketch.systems.contextual_gan import network as contextual_gan
-from tfsketch.training import trainer
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig
+from tfsketch.training.describe import gflops
+from tfsketch.training.strategy import mirrored
 
 TINY = """
 system: contextual_gan
@@ -34,7 +34,7 @@ def z_of(count: int, latent: int = 6, seed: int = 0) -> tf.Tensor:
 
 
 def test_the_published_networks_have_dcgans_sizes():
-    model = systems.build(config_lib.parse("{system: contextual_gan, image_size: 64}"))
+    model = systems.build(systems.parse("{system: contextual_gan, image_size: 64}"))
     norms = 2 * (512 + 256 + 128 + 64), 2 * (128 + 256 + 512)
     ups = 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3
     downs = 25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64
@@ -55,18 +55,18 @@ def test_the_published_networks_have_dcgans_sizes():
 
 
 def test_one_more_level_makes_pictures_twice_as_large():
-    config = config_lib.parse(
+    config = systems.parse(
         "{system: contextual_gan, image_size: 128, model: {generator: {widths: [8, 8, 4, 4, 4]}, "
         "discriminator: {widths: [4, 4, 4, 8, 8]}}}"
     )
     model = systems.build(config)
     assert model({"z": z_of(1, 100)})["joint"].shape == (1, 128, 256, 3) and model.stride == 128
-    assert trainer.gflops(config) > 0
+    assert gflops(config) > 0
 
 
 @pytest.mark.parametrize("text", [TINY, SPECTRAL])
 def test_outputs_are_in_the_vocabularys_ranges(text):
-    model = systems.build(config_lib.parse(text))
+    model = systems.build(systems.parse(text))
     outputs = model({"z": 3.0 * z_of(3), "image": tf.zeros([1, 16, 16, 3])})
     assert np.abs(outputs["joint"]).max() <= 1 and 0 <= np.min(outputs["sketch"]) <= np.max(outputs["sketch"]) <= 1
     np.testing.assert_array_equal(outputs["raw"], outputs["image"])
@@ -101,7 +101,7 @@ def test_joining_and_splitting_are_inverse_and_paper_is_white():
 def test_config_mistakes_are_named(changes, expected):
     size = "" if "image_size" in changes else "image_size: 64\n"
     with pytest.raises(ConfigError, match=expected):
-        config_lib.parse("system: contextual_gan\n" + size + changes)
+        systems.parse("system: contextual_gan\n" + size + changes)
 
 
 def test_defaults_are_the_papers():
@@ -113,7 +113,7 @@ def test_defaults_are_the_papers():
 
 @pytest.mark.parametrize("text", [TINY, SPECTRAL])
 def test_in_use_a_picture_does_not_depend_on_its_batch_mates(text):
-    model = systems.build(config_lib.parse(text))
+    model = systems.build(systems.parse(text))
     for number in range(3):  # statistics that are not the initial ones
         joint = model.generator(z_of(8, seed=number), training=True)
         model.discriminator(joint, training=True)
@@ -126,7 +126,7 @@ def test_in_use_a_picture_does_not_depend_on_its_batch_mates(text):
 
 @pytest.mark.parametrize("text", [TINY, SPECTRAL])
 def test_every_variable_gets_a_gradient(text):
-    model = systems.build(config_lib.parse(text))
+    model = systems.build(systems.parse(text))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model.discriminator(model.generator(z_of(4), training=True), training=True) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -134,7 +134,7 @@ def test_every_variable_gets_a_gradient(text):
 
 
 def test_batch_norm_by_hand_and_its_gradient():
-    layer = layers.BatchNorm()
+    layer = norms.BatchNorm()
     x = tf.random.stateless_normal([4, 3, 5, 2], [1, 2], 1.0, 2.0)
     layer(x)  # builds
     layer.gamma.assign([1.5, 0.5])
@@ -157,12 +157,12 @@ def test_batch_norm_by_hand_and_its_gradient():
 
 
 def test_batch_norm_is_of_all_replicas_batches():
-    strategy = trainer.mirrored(("CPU:0", "CPU:1"))
+    strategy = mirrored(("CPU:0", "CPU:1"))
     x = tf.random.stateless_normal([4, 2, 2, 3], [5, 6], 1.0, 2.0)
     with strategy.scope():
-        layer = layers.BatchNorm()
+        layer = norms.BatchNorm()
         layer(x)
-    single = layers.BatchNorm()
+    single = norms.BatchNorm()
     single(x)
     single.gamma.assign(tf.convert_to_tensor(layer.gamma))
 
@@ -199,14 +199,14 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
         tf.keras.mixed_precision.set_global_policy(policy)
         try:
             tf.keras.utils.set_random_seed(1)
-            model = systems.build(config_lib.parse(text))
+            model = systems.build(systems.parse(text))
         finally:
             tf.keras.mixed_precision.set_global_policy("float32")
         kernels = [v for v in model.trainable_variables if "kernel" in v.name]
         with tf.GradientTape() as tape:
             joint = model.generator(z, training=True)
             score = model.discriminator(joint, training=True)
-            loss = tf.reduce_sum(losses.generator_logistic(score)) + tf.reduce_mean(joint**2)
+            loss = tf.reduce_sum(adversarial.generator_logistic(score)) + tf.reduce_mean(joint**2)
         found.append((joint.numpy(), {v.name: g.numpy() for v, g in zip(kernels, tape.gradient(loss, kernels))}))
     full, half = found
     assert np.abs(full[0] - half[0]).mean() < 0.05 * np.abs(full[0] - full[0].mean()).mean()
@@ -221,9 +221,11 @@ def test_logistic_losses_by_hand():
     def p(x):
         return 1.0 / (1.0 + np.exp(-x.numpy()))
 
-    np.testing.assert_allclose(losses.critic_logistic(real, fake), -np.log(p(real)) - np.log(1 - p(fake)), rtol=1e-5)
-    np.testing.assert_allclose(losses.generator_logistic(fake), -np.log(p(fake)), rtol=1e-5)
-    assert np.isfinite(losses.critic_logistic(real * 1e4, fake * 1e4)).all()
+    np.testing.assert_allclose(
+        adversarial.critic_logistic(real, fake), -np.log(p(real)) - np.log(1 - p(fake)), rtol=1e-5
+    )
+    np.testing.assert_allclose(adversarial.generator_logistic(fake), -np.log(p(fake)), rtol=1e-5)
+    assert np.isfinite(adversarial.critic_logistic(real * 1e4, fake * 1e4)).all()
 
 
 def test_kl_divergence_by_hand_and_where_the_public_code_has_no_number():
@@ -231,19 +233,19 @@ def test_kl_divergence_by_hand_and_where_the_public_code_has_no_number():
     wanted, found = (rng.random((3, 4, 4, 1)).astype(np.float32) for _ in range(2))
     p, q = ((x + 1e-3) / (x + 1e-3).sum((1, 2, 3), keepdims=True) for x in (wanted, found))
     np.testing.assert_allclose(
-        losses.kl_divergence(wanted, found), (p * np.log(p / q)).sum((1, 2, 3)), rtol=1e-4, atol=1e-6
+        line_losses.kl_divergence(wanted, found), (p * np.log(p / q)).sum((1, 2, 3)), rtol=1e-4, atol=1e-6
     )
-    np.testing.assert_allclose(losses.kl_divergence(wanted, wanted), np.zeros(3), atol=1e-6)
+    np.testing.assert_allclose(line_losses.kl_divergence(wanted, wanted), np.zeros(3), atol=1e-6)
     white, black, pixel = np.zeros((1, 4, 4, 1)), np.ones((1, 4, 4, 1)), np.zeros((1, 4, 4, 1))
     pixel[0, 1, 2] = 1.0
     for one in (white, black, pixel):
         for two in (white, black, pixel):
-            value = float(losses.kl_divergence(one, two)[0])
+            value = float(line_losses.kl_divergence(one, two)[0])
             assert 0 <= value + 1e-6 and value < np.log(1 / 1e-3) + 1e-3
     # A missing stroke costs more than a superfluous one of the same size.
     both = pixel.copy()
     both[0, 3, 3] = 1.0
-    assert losses.kl_divergence(both, pixel)[0] > losses.kl_divergence(pixel, both)[0]
+    assert line_losses.kl_divergence(both, pixel)[0] > line_losses.kl_divergence(pixel, both)[0]
 
 
 @pytest.mark.parametrize("name", ["kl_divergence", "critic_logistic", "generator_logistic"])
@@ -251,16 +253,16 @@ def test_gradients_against_finite_differences(name):
     x = tf.random.stateless_uniform([1, 3, 3, 1], [5, 6], 0.1, 1.0)
     wanted = tf.random.stateless_uniform([1, 3, 3, 1], [7, 8])
     loss = {
-        "kl_divergence": lambda y: losses.kl_divergence(wanted, y),
-        "critic_logistic": lambda y: losses.critic_logistic(2.0 * y, y),
-        "generator_logistic": losses.generator_logistic,
+        "kl_divergence": lambda y: line_losses.kl_divergence(wanted, y),
+        "critic_logistic": lambda y: adversarial.critic_logistic(2.0 * y, y),
+        "generator_logistic": adversarial.generator_logistic,
     }[name]
     theory, numeric = tf.test.compute_gradient(loss, [x], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=2e-3)
 
 
 def test_a_model_directory_gives_the_same_networks(tmp_path):
-    config = config_lib.parse(TINY)
+    config = systems.parse(TINY)
     model = systems.build(config)
     model.discriminator(model.generator(z_of(4), training=True), training=True)
     zoo.save_model(tmp_path, config, {n: v.numpy() for n, v in zoo.variable_names(model).items()}, "# card")
@@ -271,13 +273,13 @@ def test_a_model_directory_gives_the_same_networks(tmp_path):
 
 
 def test_soft_edges_keep_a_sketchs_mass_and_range():
-    model = systems.build(config_lib.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 0.8")))
+    model = systems.build(systems.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 0.8")))
     sketch = np.zeros((1, 16, 16, 1), np.float32)
     sketch[0, 5:7, 4:12] = 1
     soft = model.soften(tf.constant(sketch)).numpy()
     assert soft.sum() == pytest.approx(sketch.sum(), rel=1e-4) and 0 <= soft.min() and 0.3 < soft.max() < 1
     assert soft[0, 4, 8] > 0.05
-    hard = systems.build(config_lib.parse(TINY))
+    hard = systems.build(systems.parse(TINY))
     assert (hard.soften(tf.constant(sketch)).numpy() == sketch).all()
     with pytest.raises(ConfigError, match="blur: expected 0 to 1 px"):
-        config_lib.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 3.0"))
+        systems.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 3.0"))

@@ -7,18 +7,18 @@ import pytest
 import tensorflow as tf
 
 from tests.systems.contextual_gan.network_test import TINY, z_of
-from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import losses
+from tfsketch.nn import adversarial, line_losses
 from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.contextual_gan.search import descend
 
 
 @pytest.fixture(scope="module")
 def model() -> tf.keras.Model:
     """A tiny generator whose pictures differ from z to z, with statistics that are its own."""
     tf.keras.utils.set_random_seed(5)
-    model = systems.build(config_lib.parse(TINY))
+    model = systems.build(systems.parse(TINY))
     for variable in model.generator.trainable_variables:
         if "kernel" in variable.name:
             variable.assign(variable * 8.0)
@@ -52,8 +52,8 @@ def test_shapes_ranges_and_order(model, pairs):
     np.testing.assert_allclose(found.loss, found.curve.min(axis=0), rtol=1e-5)
     drawn = model({"z": found.z[:, 0]})
     np.testing.assert_allclose(drawn["image"], found.image[:, 0], atol=1e-5)
-    contextual = losses.kl_divergence(pairs["sketch"], found.sketch[:, 0])
-    perceptual = losses.generator_logistic(model.discriminator(drawn["joint"]))
+    contextual = line_losses.kl_divergence(pairs["sketch"], found.sketch[:, 0])
+    perceptual = adversarial.generator_logistic(model.discriminator(drawn["joint"]))
     np.testing.assert_allclose(found.contextual[:, 0], contextual, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found.loss[:, 0], contextual + 0.01 * perceptual, rtol=1e-3, atol=1e-5)
 
@@ -127,7 +127,9 @@ def test_the_gradient_of_the_search_is_the_losss(model, pairs):
     def loss(z):
         joint = model.generator(z)
         drawn = 0.5 - 0.5 * tf.reduce_mean(joint[:, :, :16], axis=-1, keepdims=True)
-        return losses.kl_divergence(sketch, drawn) + 0.01 * losses.generator_logistic(model.discriminator(joint))
+        return line_losses.kl_divergence(sketch, drawn) + 0.01 * adversarial.generator_logistic(
+            model.discriminator(joint)
+        )
 
     options = {"candidates": 1, "momentum": 0.0, "learning_rate": 1e-3, "perceptual": 0.01}
     start = projection.project(model, sketch, steps=0, **options).z[0]
@@ -135,7 +137,7 @@ def test_the_gradient_of_the_search_is_the_losss(model, pairs):
         key: tf.constant(value)
         for key, value in (("learning_rate", 1e-3), ("momentum", 0.0), ("perceptual", 0.01), ("tolerance", 0.0))
     }
-    end = projection._search(model, "sketch", "momentum", True, 1e-3, tf.constant(start), tf.constant(sketch), numbers)
+    end = descend(model, "sketch", "momentum", True, 1e-3, tf.constant(start), tf.constant(sketch), numbers)
     slope = (start - end["z"].numpy()) / 1e-3
     _, numeric = tf.test.compute_gradient(
         loss, [tf.constant(start)], delta=1e-3

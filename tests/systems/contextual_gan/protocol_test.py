@@ -13,9 +13,9 @@ from PIL import Image
 
 from tests.batch.batch_test import run_edit
 from tests.systems.cali_sketch.protocol_test import _sketch
-from tfsketch import Editor, config, systems
-from tfsketch.batch import find_jobs
-from tfsketch.data.batches import Picture
+from tfsketch import Editor, systems
+from tfsketch.batch.jobs import find_jobs
+from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files, sizes
@@ -39,7 +39,7 @@ model:
 @pytest.fixture(scope="module", name="model")
 def _model():
     tf.keras.utils.set_random_seed(5)
-    settings = config.parse(TINY)
+    settings = systems.parse(TINY)
     network = systems.build(settings)
     for variable in network.generator.trainable_variables:
         if "kernel" in variable.name:

@@ -11,15 +11,17 @@ import tensorflow as tf
 from tests.conftest import crops, logged, same_steps
 from tests.systems.contextual_gan.network_test import SPECTRAL, TINY
 from tfsketch import config as config_lib
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.data import prepare
-from tfsketch.data.batches import Shards, batches, fixed_batch
+from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
 from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.network import join
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
+from tfsketch.training.strategy import mirrored
 
 _TRAINING = """
 data: {sketch_probability: 1.0}
@@ -46,12 +48,12 @@ def shards(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("contextual_gan")
     for number, crop in enumerate(crops(5, 16)):
         files.write_png(root / "photos" / f"{number}.png", crop)
-    prepare.prepare([str(root / "photos")], str(root / "shards"), config_lib.parse(TINY + _TRAINING))
+    prepare.prepare([str(root / "photos")], str(root / "shards"), systems.parse(TINY + _TRAINING))
     return str(root / "shards")
 
 
 def _config(shards: str, text: str = TINY, *overrides: str) -> config_lib.Config:
-    return config_lib.parse(text + _TRAINING, "tiny", [f"data.train={shards}", *overrides])
+    return systems.parse(text + _TRAINING, "tiny", [f"data.train={shards}", *overrides])
 
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
@@ -194,5 +196,5 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     """Batch norm too: its statistics are of the global batch."""
     config = _config(shards, TINY, "train.phases.0.steps=2", "train.image_every=0")
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)

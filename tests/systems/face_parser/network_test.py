@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.conditions import regions
-from tfsketch.errors import ImageError
+from tfsketch.errors import ConfigError, ImageError
 from tfsketch.nn import losses
 from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.systems.tasks import make_task
 
-TINY = config_lib.parse("{system: face_parser, image_size: 32, model: {width: 8, max_width: 16, stages: 3}}")
+TINY = systems.parse("{system: face_parser, image_size: 32, model: {width: 8, max_width: 16, stages: 3}}")
 
 
 def _batch(count: int = 2, side: int = 32) -> dict[str, tf.Tensor]:
@@ -28,7 +27,7 @@ def _batch(count: int = 2, side: int = 32) -> dict[str, tf.Tensor]:
 
 
 def test_the_default_network_fits_in_8_mb():
-    model = systems.build(config_lib.parse("system: face_parser"))
+    model = systems.build(systems.parse("system: face_parser"))
     assert 2 * model.count_params() < 8 * 2**20
 
 
@@ -58,7 +57,7 @@ def test_a_picture_alone_and_in_a_batch_is_parsed_alike():
 def test_bfloat16_computes_the_same_network():
     """A kernel of the CPU's that is wrong in 16 bits is learnt around in training, and then missed by the float32 model
     that users run. At the shipped size, because such a fault depends on it."""
-    config = config_lib.parse("system: face_parser")
+    config = systems.parse("system: face_parser")
     model = systems.build(config)
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -140,6 +139,6 @@ def test_photographs_of_any_size_are_parsed_by_a_saved_parser(tmp_path):
 
 
 def test_config_checks_the_size():
-    with pytest.raises(config_lib.ConfigError, match="multiple of 32"):
-        config_lib.parse("{system: face_parser, image_size: 100}")
+    with pytest.raises(ConfigError, match="multiple of 32"):
+        systems.parse("{system: face_parser, image_size: 100}")
     assert dataclasses.asdict(TINY.model)["width"] == 8

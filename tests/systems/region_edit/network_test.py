@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import LIGHT, RESTYLING
-from tfsketch import config as config_lib
 from tfsketch import systems, zoo
-from tfsketch.config import PatchesConfig, RegionEditConfig
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import layers, losses
+from tfsketch.nn import adversarial, operations, stylegan2
 from tfsketch.systems.region_edit import network as region_edit
+from tfsketch.systems.region_edit.config import PatchesConfig, RegionEditConfig
+from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 
 
 def pictures(count: int, side: int = 16, seed: int = 0) -> tf.Tensor:
@@ -27,7 +27,7 @@ def masks(count: int, side: int = 16) -> tf.Tensor:
 
 def _model(*overrides: str) -> region_edit.RegionEdit:
     tf.keras.utils.set_random_seed(1)
-    return systems.build(config_lib.parse(RESTYLING, "tiny", overrides))
+    return systems.build(systems.parse(RESTYLING, "tiny", overrides))
 
 
 def test_the_published_networks_have_the_public_codes_sizes():
@@ -155,8 +155,8 @@ def test_pictures_of_other_sides_and_wrong_ones():
     ],
 )
 def test_equalized_convolution_its_shapes_and_gradients(options, shape, monkeypatch):
-    monkeypatch.setattr(layers, "leaky", tf.nn.softplus)  # a finite difference cannot look round a corner
-    layer = layers.EqualizedConv2D(4, 3, **options)
+    monkeypatch.setattr(stylegan2, "leaky", tf.nn.softplus)  # a finite difference cannot look round a corner
+    layer = stylegan2.EqualizedConv2D(4, 3, **options)
     x = tf.random.stateless_normal([2, 8, 6, 3], [1, 2])
     assert layer(x).shape == (2, *shape, 4)
     layer.bias.assign([0.3, -0.2, 0.1, 0.0])
@@ -174,13 +174,13 @@ def test_equalized_convolution_its_shapes_and_gradients(options, shape, monkeypa
 
 def test_leaky_is_the_leaky_relu():
     x = tf.constant([-2.0, -0.5, 0.0, 3.0])
-    np.testing.assert_allclose(layers.leaky(x), tf.nn.leaky_relu(x, layers.LEAK), atol=1e-6)
+    np.testing.assert_allclose(stylegan2.leaky(x), tf.nn.leaky_relu(x, operations.LEAK), atol=1e-6)
 
 
 def test_doubling_is_bilinear_and_the_transposed_way_too():
     x = tf.random.stateless_normal([2, 5, 7, 3], [1, 2])
-    np.testing.assert_allclose(layers.double(x), tf.image.resize(x, [10, 14]), atol=1e-5)
-    layer = layers.EqualizedConv2D(3, 3, up=True, activate=False)
+    np.testing.assert_allclose(stylegan2.double(x), tf.image.resize(x, [10, 14]), atol=1e-5)
+    layer = stylegan2.EqualizedConv2D(3, 3, up=True, activate=False)
     layer(x)
     identity = np.zeros((3, 3, 3, 3), np.float32)
     identity[1, 1] = np.eye(3) * 27**0.5
@@ -191,16 +191,16 @@ def test_doubling_is_bilinear_and_the_transposed_way_too():
 
 def test_blur_keeps_a_flat_picture_and_looks_at_the_neighbours():
     flat = tf.ones([1, 6, 6, 2])
-    np.testing.assert_allclose(layers.blur(flat, (1, 2, 1), padding="reflect"), flat, atol=1e-6)
+    np.testing.assert_allclose(stylegan2.blur(flat, (1, 2, 1), padding="reflect"), flat, atol=1e-6)
     impulse = tf.one_hot([14], 36)[..., None]
-    spread = layers.blur(tf.reshape(impulse, [1, 6, 6, 1]), (1, 2, 1))[0, ..., 0].numpy()
+    spread = stylegan2.blur(tf.reshape(impulse, [1, 6, 6, 1]), (1, 2, 1))[0, ..., 0].numpy()
     np.testing.assert_allclose(spread[1:4, 1:4] * 16, [[1, 2, 1], [2, 4, 2], [1, 2, 1]], atol=1e-5)
-    assert layers.blur(flat, (1, 3, 3, 1), 2).shape == (1, 3, 3, 2)
+    assert stylegan2.blur(flat, (1, 3, 3, 1), 2).shape == (1, 3, 3, 2)
     # Where StyleGAN2 halves, a mirrored picture gives the mirrored result, beside the border too.
     picture = tf.random.stateless_normal([1, 8, 8, 2], [1, 2])
     for layer in (
-        lambda x: layers.blur(x, (1, 3, 3, 1), 2),
-        lambda x: layers.blur(x, (1, 3, 3, 1), 1, margin=1)[:, :-1, :-1],
+        lambda x: stylegan2.blur(x, (1, 3, 3, 1), 2),
+        lambda x: stylegan2.blur(x, (1, 3, 3, 1), 1, margin=1)[:, :-1, :-1],
     ):
         mirrored = layer(picture[:, ::-1, ::-1])[:, ::-1, ::-1]
         np.testing.assert_allclose(layer(picture), mirrored, atol=1e-6)
@@ -222,17 +222,17 @@ def test_modulation_is_the_product_with_its_gradient(shape):
 
 @pytest.mark.parametrize("blurred", [True, False])
 def test_r1_differentiates_twice(blurred, monkeypatch):
-    monkeypatch.setattr(layers, "leaky", tf.nn.softplus)  # R1 jumps where a leaky ReLU's corner is crossed
+    monkeypatch.setattr(stylegan2, "leaky", tf.nn.softplus)  # R1 jumps where a leaky ReLU's corner is crossed
     tf.keras.utils.set_random_seed(2)
-    config = config_lib.parse(RESTYLING, "tiny", [] if blurred else LIGHT).model
-    discriminator, x = region_edit.ResidualDiscriminator(config.discriminator), pictures(2)
+    config = systems.parse(RESTYLING, "tiny", [] if blurred else LIGHT).model
+    discriminator, x = ResidualDiscriminator(config.discriminator), pictures(2)
     discriminator(x)
 
     def penalty():
         with tf.GradientTape() as tape:
             tape.watch(x)
             score = tf.reduce_sum(discriminator(x))
-        return losses.r1(tape.gradient(score, x))
+        return adversarial.r1(tape.gradient(score, x))
 
     with tf.GradientTape() as tape:
         value = penalty()
@@ -256,7 +256,7 @@ def test_patches_are_random_cut_where_they_say_and_differentiable():
     y, x = np.mgrid[0:16, 0:16] / 15.0
     image = tf.constant(np.stack([y, x, y * 0], axis=-1)[None].repeat(2, 0), tf.float32)
     chances = np.random.default_rng(0).random((2, 5, 5)).astype(np.float32)
-    patches = region_edit.cut_patches(image, tf.constant(chances), config).numpy()
+    patches = cut_patches(image, tf.constant(chances), config).numpy()
     assert patches.shape == (2, 5, 4, 4, 3)
     extent = 0.25 + 0.25 * chances[..., :2]
     start = (1 - extent) * chances[..., 2:4]
@@ -268,15 +268,15 @@ def test_patches_are_random_cut_where_they_say_and_differentiable():
     np.testing.assert_allclose(patches[:, :, 0, 0, 1], left, atol=1e-5)
 
     def value(image):
-        return tf.reduce_sum(region_edit.cut_patches(image, tf.constant(chances[:, :1]), config) ** 2)
+        return tf.reduce_sum(cut_patches(image, tf.constant(chances[:, :1]), config) ** 2)
 
     theory, numeric = tf.test.compute_gradient(value, [pictures(2, 8)], delta=1e-2)
     np.testing.assert_allclose(theory[0], numeric[0], atol=1e-2 * np.abs(theory[0]).max() + 1e-3)
 
 
 def test_references_count_by_their_mean():
-    config = config_lib.parse(RESTYLING).model.patches
-    critic = region_edit.PatchCooccurrence(config)
+    config = systems.parse(RESTYLING).model.patches
+    critic = PatchCooccurrence(config)
     patches, references = (
         tf.random.stateless_uniform([3, n, 6, 6, 3], [n, 1], -1, 1) for n in (config.count, config.references)
     )
@@ -301,4 +301,4 @@ def test_references_count_by_their_mean():
 )
 def test_config_mistakes_are_named(changes, expected):
     with pytest.raises(ConfigError, match=expected.replace("[", r"\[")):
-        config_lib.parse(RESTYLING, "tiny", [f"model.{changes}"])
+        systems.parse(RESTYLING, "tiny", [f"model.{changes}"])

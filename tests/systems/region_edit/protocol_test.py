@@ -15,10 +15,10 @@ from PIL import Image
 
 from tests.batch.batch_test import run_edit
 from tests.conftest import EDITING
-from tfsketch import Editor, config, systems, zoo
-from tfsketch.batch import find_jobs
+from tfsketch import Editor, systems, zoo
+from tfsketch.batch.jobs import find_jobs
 from tfsketch.conditions import regions
-from tfsketch.data.batches import Picture
+from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
 from tfsketch.images import files, sizes
@@ -148,7 +148,7 @@ def test_steps_go_from_style_to_style(model):
 class Parser:
     """Finds hair in what is dark, and background everywhere else."""
 
-    experiment = config.parse("{system: face_parser, image_size: 32}")
+    experiment = systems.parse("{system: face_parser, image_size: 32}")
 
     def __init__(self):
         self.seen = np.zeros(0)

@@ -11,15 +11,18 @@ import tensorflow as tf
 
 from tests.conftest import LIGHT, RESTYLING, crops, logged, same_steps
 from tfsketch import config as config_lib
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.data import prepare
-from tfsketch.data.batches import _stack, batches, open_pictures
+from tfsketch.data.batches import _stack, batches
+from tfsketch.data.shards import open_pictures
 from tfsketch.errors import DataError, TrainingError
 from tfsketch.images import files
 from tfsketch.nn import losses
 from tfsketch.systems.region_edit import task as region_edit
+from tfsketch.systems.region_edit.config import RegionEditLossConfig
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import run_folder, trainer
+from tfsketch.training.strategy import mirrored
 
 _TRAINING = """
   loss: {r1_every: 2, consistency_every: 2}
@@ -46,7 +49,7 @@ def shards(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("region_edit")
     for number, crop in enumerate(crops(5, 16)):
         files.write_png(root / "photos" / f"{number}.png", crop)
-    prepare.prepare([str(root / "photos")], str(root / "shards"), config_lib.parse(RESTYLING + _TRAINING))
+    prepare.prepare([str(root / "photos")], str(root / "shards"), systems.parse(RESTYLING + _TRAINING))
     return str(root / "shards")
 
 
@@ -59,7 +62,7 @@ def _eagerly():
 
 
 def _config(shards: str, *overrides: str) -> config_lib.Config:
-    return config_lib.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
+    return systems.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
 
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
@@ -76,7 +79,7 @@ def test_partners_are_neighbours_and_the_last_of_an_odd_number_takes_the_first()
 
 
 def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
-    loss = config_lib.RegionEditLossConfig(r1_every=16, consistency_every=8, alignment_every=2)
+    loss = RegionEditLossConfig(r1_every=16, consistency_every=8, alignment_every=2)
     names = ("r1", "patch_r1", "code_consistency", "content_alignment")
     steps = [loss.at(step) for step in range(32)]
     assert [step.r1 for step in steps] == [160.0] + [0.0] * 15 + [160.0] + [0.0] * 15
@@ -197,7 +200,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
 
 
@@ -218,7 +221,7 @@ def test_the_union_of_two_sets(shards, tmp_path):
         open_pictures(f"{shards},nowhere", config, tmp_path)
     for number, crop in enumerate(crops(1, 16)):
         files.write_png(tmp_path / "photos" / f"{number}.png", crop)
-    other = config_lib.parse(RESTYLING + _TRAINING, "tiny", ["sketch.style=xdog"])
+    other = systems.parse(RESTYLING + _TRAINING, "tiny", ["sketch.style=xdog"])
     prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "other"), other)
     mixed = open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
     with pytest.raises(DataError, match="prepared alike"):
@@ -233,5 +236,5 @@ def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks
 
 
 def test_the_larger_light_setting_takes_the_smaller_ones_weights():
-    small, large = (config_lib.load(f"configs/region_edit_light_faces_{side}.yaml").model for side in (64, 128))
+    small, large = (systems.load(f"configs/region_edit_light_faces_{side}.yaml").model for side in (64, 128))
     assert (small.encoder, small.generator) == (large.encoder, large.generator)

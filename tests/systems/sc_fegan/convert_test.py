@@ -15,9 +15,9 @@ import tensorflow as tf
 
 import tfsketch
 from tfsketch import zoo
-from tfsketch.config import GeneratorConfig
 from tfsketch.errors import WeightsError
 from tfsketch.systems.sc_fegan import convert
+from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
 FULL = {"widths": (64, 128, 256, 512, 512, 512, 512), "kernels": (7, 5, 5, 3, 3, 3, 3), "dilations": (2, 4, 8, 16)}
 TINY = {"widths": (4, 8), "kernels": (7, 5), "dilations": (2,)}

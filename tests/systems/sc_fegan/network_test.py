@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config, systems
+from tfsketch import systems
 from tfsketch.errors import ImageError
 from tfsketch.systems.sc_fegan import network as sc_fegan
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
 
 def _inputs(side=32, batch=2, seed=0):
@@ -26,7 +27,7 @@ def _inputs(side=32, batch=2, seed=0):
 
 
 def test_the_published_network_has_the_published_number_of_parameters():
-    model = systems.build(config.Config(image_size=128))
+    model = systems.build(systems.parse("image_size: 128"))
     assert model.count_params() == 92_886_100
     dead = sum(int(tf.size(v)) for v in model.non_trainable_variables)
     assert dead == 512 * 3 + 256 + 128 + 64 + 3  # biases2 of the seven deconvolutions, which nothing reads
@@ -35,7 +36,7 @@ def test_the_published_network_has_the_published_number_of_parameters():
 @pytest.mark.parametrize("norm", ["lrn", "instance", "none"])
 @pytest.mark.parametrize("upsampling, head", [("published", 0), ("gated", 0), ("nearest", 0), ("nearest", 6)])
 def test_every_variant_composites_bit_for_bit(norm, upsampling, head):
-    generator = config.GeneratorConfig(
+    generator = GeneratorConfig(
         width=4,
         max_width=8,
         stages=3,
@@ -45,7 +46,7 @@ def test_every_variant_composites_bit_for_bit(norm, upsampling, head):
         upsampling=upsampling,
         head_width=head,
     )
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=generator))
+    model = sc_fegan.Generator(ScFeganConfig(generator=generator))
     inputs = _inputs()
     outputs = model(inputs)
     assert set(outputs) == {"raw", "image"} and outputs["raw"].shape == (2, 32, 32, 3)
@@ -60,8 +61,8 @@ def test_every_variant_composites_bit_for_bit(norm, upsampling, head):
 
 
 def test_conditions_count_inside_the_mask_only():
-    tiny = config.GeneratorConfig(width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(), norm="none")
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=tiny))
+    tiny = GeneratorConfig(width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(), norm="none")
+    model = sc_fegan.Generator(ScFeganConfig(generator=tiny))
     inputs = _inputs()
     kept = 1.0 - inputs["mask"]
     other = inputs | {
@@ -77,7 +78,7 @@ def test_conditions_count_inside_the_mask_only():
 
 
 def test_missing_conditions_are_zeros():
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 2, (3, 3), ())))
+    model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 2, (3, 3), ())))
     inputs = _inputs()
     zeros = inputs | {k: tf.zeros_like(inputs[k]) for k in ("sketch", "color", "noise")}
     few = {k: inputs[k] for k in ("image", "mask")}
@@ -102,7 +103,7 @@ def test_packing_order_and_the_empty_colour():
 
 
 def test_any_batch_and_size_in_one_graph():
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 2, (3, 3), (2,))))
+    model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 2, (3, 3), (2,))))
     call = tf.function(
         model,
         input_signature=[{"image": tf.TensorSpec([None, None, None, 3]), "mask": tf.TensorSpec([None, None, None, 1])}],
@@ -114,17 +115,17 @@ def test_any_batch_and_size_in_one_graph():
 
 
 def test_a_wrong_size_is_named():
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 3, (3, 3, 3), ())))
+    model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 3, (3, 3, 3), ())))
     with pytest.raises(ImageError, match="multiples of 8, found 30 x 32"):
         model({"image": tf.zeros([1, 30, 32, 3]), "mask": tf.zeros([1, 30, 32, 1])})
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_sixteen_bits_keep_the_picture_outside_the_mask(policy):
-    tiny = config.GeneratorConfig(
+    tiny = GeneratorConfig(
         width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(2,), norm="lrn", upsampling="nearest"
     )
-    settings = config.ScFeganConfig(generator=tiny)
+    settings = ScFeganConfig(generator=tiny)
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(policy)
     try:
@@ -139,12 +140,10 @@ def test_sixteen_bits_keep_the_picture_outside_the_mask(policy):
 
 
 def test_the_light_configuration_is_small():
-    from tfsketch.training import trainer
+    from tfsketch.training.describe import gflops
 
-    light = config.load("configs/sc_fegan_light_faces_128.yaml")
+    light = systems.load("configs/sc_fegan_light_faces_128.yaml")
     model = systems.build(light)
     assert model.count_params() * 2 < 16e6  # float16 bytes
-    assert trainer.gflops(light) < 3.5
-    assert trainer.gflops(dataclasses.replace(light, image_size=256)) == pytest.approx(
-        4 * trainer.gflops(light), rel=0.01
-    )
+    assert gflops(light) < 3.5
+    assert gflops(dataclasses.replace(light, image_size=256)) == pytest.approx(4 * gflops(light), rel=0.01)

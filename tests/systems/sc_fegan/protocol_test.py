@@ -15,14 +15,16 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.conditions import sketches
-from tfsketch.config import ColorConfig, Config, GeneratorConfig, MaskConfig, PrepareConfig, ScFeganConfig
+from tfsketch.config import ColorConfig, Config, MaskConfig, PrepareConfig
 from tfsketch.data import prepare
-from tfsketch.data.batches import Shards, fixed_batch
+from tfsketch.data.batches import fixed_batch
+from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError, WeightsError
 from tfsketch.evaluation import metrics, report
 from tfsketch.images import files
 from tfsketch.systems import protocols
 from tfsketch.systems.sc_fegan import protocol as editing
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
 METHODS = ["telea", "navier_stokes", "all", "sketch_blanked", "color_blanked", "both_blanked"]
 
@@ -191,7 +193,7 @@ def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp
 
 def test_a_system_without_a_protocol_is_named(tmp_path, photographs, monkeypatch):
     monkeypatch.delitem(protocols.PROTOCOLS, "contextual_gan")
-    config = config_lib.parse("{system: contextual_gan, image_size: 64}")
+    config = systems.parse("{system: contextual_gan, image_size: 64}")
     zoo.save_model(tmp_path, config, {}, "# none\n")
     with pytest.raises(DataError, match="expected a model of sc_fegan, .*found one of contextual_gan"):
         protocols.evaluate(tmp_path, photographs, tmp_path / "out")

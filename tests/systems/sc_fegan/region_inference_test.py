@@ -6,25 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch import config
 from tfsketch.errors import ImageError
 from tfsketch.systems.sc_fegan import network as sc_fegan
 from tfsketch.systems.sc_fegan import region_inference
-from tfsketch.systems.sc_fegan.region_inference import (
-    RegionInference,
-    Stencil,
-    _Kept,
-    decoder_share,
-    edited,
-    encoder_share,
-    encoder_windows,
-)
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
+from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Kept, edited
+from tfsketch.systems.sc_fegan.windows import Stencil, decoder_share, encoder_share, encoder_windows
 
 # Every kind of layer, with the published kernels (7 and 5 pad unevenly), and a size that is no square.
 VARIANTS = {
-    "published": config.GeneratorConfig(4, 8, 4, (7, 5, 3, 3), (2, 4), "lrn", "published", 0),
-    "gated": config.GeneratorConfig(4, 8, 3, (5, 3, 3), (), "none", "gated", 0),
-    "light": config.GeneratorConfig(4, 8, 3, (5, 3, 7), (1, 2), "none", "nearest", 6),
+    "published": GeneratorConfig(4, 8, 4, (7, 5, 3, 3), (2, 4), "lrn", "published", 0),
+    "gated": GeneratorConfig(4, 8, 3, (5, 3, 3), (), "none", "gated", 0),
+    "light": GeneratorConfig(4, 8, 3, (5, 3, 7), (1, 2), "none", "nearest", 6),
 }
 SIZE = (64, 96)
 # top, bottom, left and right of holes: inside, at every border, a corner, a pixel, a stripe, all.
@@ -41,7 +34,7 @@ HOLES = [
 
 def _network(variant: str) -> sc_fegan.Generator:
     tf.keras.utils.set_random_seed(3)
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=VARIANTS[variant]))
+    model = sc_fegan.Generator(ScFeganConfig(generator=VARIANTS[variant]))
     model(_inputs((0, 1, 0, 1)))
     rng = np.random.default_rng(3)
     for variable in model.variables:  # biases too: zeros at the border are not what a layer makes of zeros
@@ -146,8 +139,8 @@ def test_stencils_are_tensorflows_padding():
 
 
 def test_small_holes_cost_little_and_large_ones_are_not_cut():
-    published = config.GeneratorConfig(width=8, max_width=64)  # at an eighth of its width: shares stay
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=published))
+    published = GeneratorConfig(width=8, max_width=64)  # at an eighth of its width: shares stay
+    model = sc_fegan.Generator(ScFeganConfig(generator=published))
     model({"image": tf.zeros([1, 128, 128, 3]), "mask": tf.zeros([1, 128, 128, 1])})
     size = (512, 512)
     hole, whole = ((192, 320), (192, 320)), ((0, 512), (0, 512))
@@ -182,7 +175,7 @@ def test_where_it_is_not_worthwhile_all_is_computed(worthwhile, monkeypatch):
 
 
 def test_an_instance_norm_is_never_cut():
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
+    model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
     model(_inputs((0, 1, 0, 1)))
     inference = RegionInference(model, worthwhile=1.0)
     for hole in ((20, 24, 20, 24), (30, 33, 20, 24)):
@@ -226,7 +219,7 @@ def test_the_graph_computes_the_box_or_all(monkeypatch):
 
 
 def test_an_instance_norm_is_whole_in_the_graph_too():
-    model = sc_fegan.Generator(config.ScFeganConfig(generator=config.GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
+    model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
     inputs = _inputs((20, 24, 20, 24))
     expected = model(inputs)
     np.testing.assert_array_equal(edited(model, inputs), expected["image"])

@@ -12,6 +12,7 @@ from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, WeightsError
 from tfsketch.systems.sc_fegan import slim
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
 
 SHAPE = {"width": 6, "max_width": 12, "stages": 3, "kernels": (5, 3, 3), "dilations": (2, 1), "head_width": 6}
@@ -19,8 +20,8 @@ NARROW = {"width": 4, "max_width": 9, "head_width": 4}
 
 
 def _config(**changes) -> config_lib.Config:
-    generator = config_lib.GeneratorConfig(**(SHAPE | {"norm": "none", "upsampling": "nearest"} | changes))
-    return config_lib.Config(image_size=32, model=config_lib.ScFeganConfig(generator=generator))
+    generator = GeneratorConfig(**(SHAPE | {"norm": "none", "upsampling": "nearest"} | changes))
+    return config_lib.Config(image_size=32, model=ScFeganConfig(generator=generator))
 
 
 def _built(seed: int, **changes) -> Generator:

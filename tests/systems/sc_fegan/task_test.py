@@ -15,11 +15,13 @@ import tensorflow as tf
 from tests.conftest import logged, same_steps
 from tfsketch import config as config_lib
 from tfsketch import zoo
-from tfsketch.data.batches import Shards, fixed_batch
+from tfsketch.data.batches import fixed_batch
+from tfsketch.data.shards import Shards
 from tfsketch.nn import losses
 from tfsketch.systems.sc_fegan import task as sc_fegan
 from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
+from tfsketch.training.strategy import mirrored
 
 _ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
 
@@ -115,7 +117,7 @@ def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
 def test_one_and_two_replicas_take_the_same_steps_with_the_projected_discriminator(tiny, tmp_path):
     config = _recipe(tiny)
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run(until=3)
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run(until=3)
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
 
 
@@ -172,7 +174,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
         train=dataclasses.replace(tiny.train, phases=(config_lib.PhaseConfig("main", 5),)),
     )
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=trainer.mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
     one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
     assert len(one) == len(two) == 5
     for a, b in zip(one, two):

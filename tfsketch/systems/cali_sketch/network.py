@@ -20,15 +20,10 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfsketch.config import CaliSketchConfig, TranslatorConfig
-from tfsketch.nn.layers import (
-    Conv2D,
-    Conv2DTranspose,
-    InstanceNorm,
-    SpectralConv2D,
-    SpectralConv2DTranspose,
-    instance_norm,
-)
+from tfsketch.nn.norms import InstanceNorm, instance_norm
+from tfsketch.nn.plain import Conv2D, Conv2DTranspose
+from tfsketch.nn.spectral import SpectralConv2D, SpectralConv2DTranspose
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig, TranslatorConfig
 from tfsketch.vocabulary import check_sides
 
 LINE = 0.25

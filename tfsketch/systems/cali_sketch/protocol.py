@@ -6,7 +6,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least `models.cali_sketch.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
+- lines are what is at least `network.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
   to uint8.
 
@@ -27,8 +27,10 @@ from tqdm import tqdm
 
 from tfsketch import zoo
 from tfsketch.conditions import sketches
+from tfsketch.conditions.lines import drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, HandConfig, SketchConfig
-from tfsketch.data.batches import Picture, Shards, fixed_batch
+from tfsketch.data.batches import fixed_batch
+from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.systems.cali_sketch import network as cali_sketch
@@ -80,7 +82,7 @@ SETTINGS = Config(
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
     """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
-    return sketches.drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
+    return drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
 
 
 def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Results:

@@ -1,4 +1,4 @@
-"""What one training step of Cali-Sketch does (Xia, Yang & Xue, arXiv 1911.00426; see `models.cali_sketch`).
+"""What one training step of Cali-Sketch does (Xia, Yang & Xue, arXiv 1911.00426; see `network`).
 
     D1:   least squares between the true lines and SCN's
     SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld)
@@ -26,12 +26,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.config import CaliSketchLossConfig, Config
+from tfsketch.config import Config
 from tfsketch.errors import ConfigError
-from tfsketch.nn import losses
+from tfsketch.nn import adversarial, line_losses, losses
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
-from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
+from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
 _SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_cross_entropy", "chamfer", "stroke_density")
@@ -83,7 +84,7 @@ class CaliSketchTask(Task):
         with tf.GradientTape() as tape:
             maps = self.networks[name](tf.concat([real, tf.stop_gradient(fake)], axis=0), training=True)
             on_real, on_fake = tf.split(maps["score"], 2)
-            total = losses.critic_least_squares(on_real, on_fake, loss.fake_label, loss.real_label)
+            total = adversarial.critic_least_squares(on_real, on_fake, loss.fake_label, loss.real_label)
         minimize(name, tape, total)
         return {
             name: total,
@@ -96,17 +97,17 @@ class CaliSketchTask(Task):
         d1, terms = self.networks["d1"], {}
         judged = d1(refined)
         if loss.scn_adversarial:
-            terms["scn_adversarial"] = losses.generator_least_squares(judged["score"], loss.wanted_label)
+            terms["scn_adversarial"] = adversarial.generator_least_squares(judged["score"], loss.wanted_label)
         if loss.global_contour:
             terms["global_contour"] = losses.feature_matching(judged, d1(batch["refined"]))
         if loss.local_detail:
             terms["local_detail"] = losses.feature_matching(judged, d1(batch[self._details]))
         if loss.line_cross_entropy:
-            terms["line_cross_entropy"] = losses.line_cross_entropy(refined, self._lines(batch), loss.line_weight)
+            terms["line_cross_entropy"] = line_losses.line_cross_entropy(refined, self._lines(batch), loss.line_weight)
         if loss.chamfer:
-            terms["chamfer"] = losses.soft_chamfer(refined, self._lines(batch))
+            terms["chamfer"] = line_losses.soft_chamfer(refined, self._lines(batch))
         if loss.stroke_density:
-            terms["stroke_density"] = losses.stroke_density(refined, self._lines(batch))
+            terms["stroke_density"] = line_losses.stroke_density(refined, self._lines(batch))
         return terms
 
     def _isn_terms(self, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig) -> Terms:
@@ -116,7 +117,7 @@ class CaliSketchTask(Task):
             terms["pixel"] = losses.pixel(raw, truth, tf.zeros_like(raw[..., :1]), 1.0)
         if loss.isn_adversarial:
             score = self.networks["d2"](raw)["score"]
-            terms["isn_adversarial"] = losses.generator_least_squares(score, loss.wanted_label)
+            terms["isn_adversarial"] = adversarial.generator_least_squares(score, loss.wanted_label)
         if loss.total_variation:
             terms["total_variation"] = (
                 losses.total_variation_printed(raw)
@@ -160,7 +161,7 @@ class CaliSketchTask(Task):
         if synthesizes:
             seen = lines
             if loss.calibrated > 0 or loss.uncalibrated > 0:
-                chance = tf.reshape(losses.per_example_uniform(batch["seed"], salt=2), [-1, 1, 1, 1])
+                chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=2), [-1, 1, 1, 1])
                 seen = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
             if loss.calibrated > 0:
                 with scn_tape if joint else contextlib.nullcontext():

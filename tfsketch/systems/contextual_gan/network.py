@@ -26,9 +26,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfsketch.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
 from tfsketch.nn import addons
-from tfsketch.nn.layers import LEAK, BatchNorm, Conv2D, Conv2DTranspose, SpectralConv2D
+from tfsketch.nn.norms import BatchNorm
+from tfsketch.nn.operations import LEAK
+from tfsketch.nn.plain import Conv2D, Conv2DTranspose
+from tfsketch.nn.spectral import SpectralConv2D
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
 
 
 def join(sketch: tf.Tensor, image: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Completing a joint picture by searching for its z (Lu, Wu, Tai & Tang, ECCV 2018; see `models.contextual_gan`).
+"""Completing a joint picture by searching for its z (Lu, Wu, Tai & Tang, ECCV 2018; see `network`).
 
 In: a trained Contextual GAN and one known half of each joint picture, the sketch or the photograph. Out: `Projection`,
 the vectors z whose known half comes out most alike, with both halves as the generator draws them: the other half is the
@@ -7,8 +7,8 @@ answer. The generator is never trained here; what is searched is z, by gradient 
     loss(z) = contextual(known half, that half of G(z)) + perceptual * -log D(G(z))
 
 Contextual, sketch known: the KL divergence from the known sketch to the drawn one, strokes being the mass, one
-direction for the choice of the start and for the search (`losses.kl_divergence` says why). Photograph known: the mean
-absolute difference of its values, because a photograph's brightness is no mass (ours; the paper says only that the
+direction for the choice of the start and for the search (`line_losses.kl_divergence` says why). Photograph known: the
+mean absolute difference of its values, because a photograph's brightness is no mass (ours; the paper says only that the
 halves can be exchanged). Perceptual: the generator's GAN loss, by default with the weight 0.01.
 
 Stages: N candidates -> the contextual loss of each -> the best few start the search (`initialization: kl`; `random`
@@ -21,7 +21,7 @@ from `seed` and the sketch's own pixels, and each search stops by itself once it
 while others' go on). What is left is the rounding of sums whose order depends on the size of the batch.
 
 Degenerate sketches: one without a stroke says nothing and is refused; one that is all stroke, or has one pixel, has a
-defined loss (see `losses.kl_divergence`) and is searched like any other.
+defined loss (see `line_losses.kl_divergence`) and is searched like any other.
 """
 
 from __future__ import annotations
@@ -35,13 +35,11 @@ import tensorflow as tf
 
 from tfsketch.config.problems import one_of
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import losses
-from tfsketch.systems.contextual_gan.network import ContextualGan, split
+from tfsketch.systems.contextual_gan.network import ContextualGan
+from tfsketch.systems.contextual_gan.search import RATES, descend, judge, rate
 
 CANDIDATES = 30
 """N of the paper."""
-RATES = {"momentum": 1.0, "adam": 0.03}
-"""Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,28 +66,6 @@ class Projection:
     """[S,N]: the contextual losses of all candidates, in the order in which they were drawn."""
 
 
-def _contextual(half: str, known: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """The contextual loss [B] of joint pictures; see the module's docstring."""
-    found = split(joint)[half]
-    if half == "sketch":
-        return losses.kl_divergence(known, found, epsilon)
-    return losses.pixel(found, known, tf.zeros_like(found[..., :1]), 1.0)
-
-
-@tf.function(autograph=False, reduce_retracing=True)
-def _judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What each z [B,Z] draws, `sketch` and `image`, and its losses [B], `contextual` and `judged`."""
-    joint = model.generator(z)
-    judged = losses.GENERATORS[model.adversarial_loss](model.discriminator(joint))
-    return split(joint) | {"contextual": _contextual(half, known, joint, epsilon), "judged": judged}
-
-
-@tf.function(autograph=False, reduce_retracing=True)
-def _rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """The contextual loss [B] of each z [B,Z]."""
-    return _contextual(half, known, model.generator(z), epsilon)
-
-
 def in_bfloat16(model: ContextualGan) -> ContextualGan:
     """The same networks, computing in bfloat16: for `project`, which searches in them 2 to 3 times as fast on a CPU
     that has instructions for it."""
@@ -102,135 +78,6 @@ def in_bfloat16(model: ContextualGan) -> ContextualGan:
     for variable, value in zip(twin.variables, model.variables):
         variable.assign(value)
     return twin
-
-
-@tf.function(autograph=False, reduce_retracing=True)
-def _search(
-    model: ContextualGan,
-    half: str,
-    optimizer: str,
-    listens: bool,
-    epsilon: float,
-    z: tf.Tensor,
-    known: tf.Tensor,
-    numbers: dict[str, tf.Tensor],
-) -> dict[str, tf.Tensor]:
-    """The whole search of B vectors.
-
-    Args:
-      model: the trained networks.
-      half: the known half, `sketch` or `image`.
-      optimizer: `momentum` or `adam`.
-      listens: whether the perceptual loss has a weight.
-      epsilon: see `losses.kl_divergence`.
-      z: [B,Z], where to start.
-      known: [B,H,W,1 or 3].
-      numbers: scalars `steps`, `patience` (int32), `learning_rate`, `momentum`, `perceptual`, `tolerance`.
-
-    Returns:
-      `z` [B,Z], `curve` [T,B] of T <= steps + 1 losses, `steps` [B].
-    """
-    rate, decay = numbers["learning_rate"], numbers["momentum"]
-    infinite = tf.fill(tf.shape(z)[:1], np.float32(np.inf))
-
-    def moved(step: tf.Tensor, z: tf.Tensor, gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tuple:
-        """z after a step, and the optimiser's two memories."""
-        if optimizer == "momentum":
-            velocity = decay * first - rate * gradient
-            return z - decay * first + (1.0 + decay) * velocity, velocity, second
-        done = tf.cast(step, tf.float32) + 1.0
-        first = decay * first + (1.0 - decay) * gradient
-        second = 0.999 * second + 0.001 * tf.square(gradient)
-        unbiased = first / (1.0 - decay**done), second / (1.0 - 0.999**done)
-        return z - rate * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), first, second
-
-    def goes_on(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tf.Tensor:
-        del curve
-        return (step <= numbers["steps"]) & tf.reduce_any(state["stale"] < numbers["patience"])
-
-    def advance(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tuple:
-        z = state["z"]
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            joint = model.generator(z)
-            loss = _contextual(half, known, joint, epsilon)
-            if listens:
-                judged = model.discriminator(joint)
-                loss += numbers["perceptual"] * losses.GENERATORS[model.adversarial_loss](judged)
-        # Each example's loss depends on its own z alone, so this is each one's own gradient.
-        gradient = tape.gradient(loss, z)
-        searching = state["stale"] < numbers["patience"]
-        better = loss < state["loss"]
-        fell = loss < state["mark"] - numbers["tolerance"]
-        new, first, second = moved(step, z, gradient, state["first"], state["second"])
-        state = {
-            "z": tf.where(searching[:, None], tf.clip_by_value(new, -1.0, 1.0), z),
-            "first": first,
-            "second": second,
-            "best": tf.where(better[:, None], z, state["best"]),
-            "loss": tf.where(better, loss, state["loss"]),
-            "mark": tf.where(fell, loss, state["mark"]),
-            "stale": tf.where(searching, tf.where(fell, 0, state["stale"] + 1), state["stale"]),
-            "steps": tf.where(searching, step, state["steps"]),
-        }
-        return step + 1, state, curve.write(step, loss)
-
-    start = {
-        "z": z,
-        "first": tf.zeros_like(z),
-        "second": tf.zeros_like(z),
-        "best": z,
-        "loss": infinite,
-        "mark": infinite,
-        "stale": tf.zeros_like(infinite, tf.int32),
-        "steps": tf.zeros_like(infinite, tf.int32),
-    }
-    curve = tf.TensorArray(tf.float32, numbers["steps"] + 1, element_shape=[None])
-    done, end, curve = tf.while_loop(goes_on, advance, (tf.constant(0), start, curve))
-    return {"z": end["best"], "steps": end["steps"], "curve": curve.gather(tf.range(done))}
-
-
-def search(
-    model: ContextualGan,
-    half: str,
-    known: tf.Tensor,
-    z: tf.Tensor,
-    *,
-    steps: int,
-    perceptual: float = 0.01,
-    epsilon: float = 1e-3,
-) -> dict[str, tf.Tensor]:
-    """The search of `project` as operations of a graph, for an export: momentum from the best candidate, no stop.
-
-    Args:
-      model: the trained networks.
-      half: the known half, `sketch` or `image`.
-      known: [B,H,W,1 or 3], its pictures.
-      z: [B,N,Z] in [-1,1], the candidates of each.
-      steps: of every search.
-      perceptual, epsilon: see `project`.
-
-    Returns:
-      `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
-    """
-    known = model.soften(known) if half == "sketch" else known
-    count, drawn = tf.shape(z)[0], tf.shape(z)[1]
-    first = _rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(known, drawn, axis=0))
-    best = tf.argmin(tf.reshape(first, [count, drawn]), axis=1)
-    numbers = {"steps": tf.constant(steps), "patience": tf.constant(steps + 2)} | {
-        key: tf.constant(value, tf.float32)
-        for key, value in (
-            ("learning_rate", RATES["momentum"]),
-            ("momentum", 0.9),
-            ("perceptual", perceptual),
-            ("tolerance", 0.0),
-        )
-    }
-    start = tf.gather(z, best, batch_dims=1)
-    found = _search(model, half, "momentum", perceptual > 0, epsilon, start, known, numbers)["z"]
-    judged = _judge(model, half, epsilon, found, known)
-    loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
-    return {"sketch": judged["sketch"], "image": judged["image"], "z": found, "loss": loss}
 
 
 def _checked(model: ContextualGan, sketch: np.ndarray | None, image: np.ndarray | None) -> tuple[str, np.ndarray]:
@@ -300,7 +147,7 @@ def project(
       learning_rate: that of `RATES` where not given.
       momentum: of `momentum`, and Adam's beta 1.
       perceptual: weight of the perceptual loss; with 0 the discriminator is not run.
-      epsilon: see `losses.kl_divergence`.
+      epsilon: see `line_losses.kl_divergence`.
       patience: a search stops when its loss has not fallen by `tolerance` for so many steps.
       tolerance: see `patience`.
       chunk: most vectors in the networks at once; memory grows with it.
@@ -331,7 +178,7 @@ def project(
     drawn = _drawn(known, seed, candidates, model.latent)
     flat, owner = drawn.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
     judged = [
-        _rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(known[owner[part]])).numpy()
+        rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(known[owner[part]])).numpy()
         for part in _stretches(len(flat), chunk)
     ]
     first = np.concatenate(judged).reshape(count, candidates)
@@ -352,8 +199,8 @@ def project(
     parts = []
     for part in _stretches(len(flat), chunk):
         z, mine = tf.constant(flat[part]), tf.constant(known[owner[part]])
-        ends = _search(searched, half, optimizer, perceptual > 0, epsilon, z, mine, numbers)
-        ends |= _judge(model, half, epsilon, ends["z"], mine)
+        ends = descend(searched, half, optimizer, perceptual > 0, epsilon, z, mine, numbers)
+        ends |= judge(model, half, epsilon, ends["z"], mine)
         parts.append({key: value.numpy() for key, value in ends.items()})
         # A search that stopped before the others, or in a chunk that did, stays where it was.
         curve = parts[-1]["curve"]

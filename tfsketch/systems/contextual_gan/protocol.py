@@ -4,7 +4,7 @@ The protocol `sketch_completion` is fixed, so that numbers of different models a
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
 
 - sketches are XDoG's of the photographs, and drawings by the hand of `conditions.hand`, of the same sketches traced, at
-  the levels of abstraction 0, 0.3 and 0.6, with a pen of `framing.PEN` pixels. At 0 it only traces;
+  the levels of abstraction 0, 0.3 and 0.6, with a pen of `arrays.PEN` pixels. At 0 it only traces;
 - the model searches with the defaults of `projection.project`, in bfloat16 for its speed, one answer for a sketch; the
   results and their losses are its own, in float32;
 - Cali-Sketch and SC-FEGAN, the shipped ones, get the same sketches through the editor, at twice the size, which is
@@ -39,8 +39,8 @@ from tqdm import tqdm
 from tfsketch import zoo
 from tfsketch.conditions import hand, sketches
 from tfsketch.config import HandConfig, SketchConfig, XdogConfig
-from tfsketch.data.batches import Shards
-from tfsketch.editor import Editor
+from tfsketch.data.shards import Shards
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import DataError
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers

@@ -1,4 +1,4 @@
-"""What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `models.contextual_gan`).
+"""What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `network`).
 
     discriminator, once:              -log D(joint) - log(1 - D(G(z)))
     generator, `generator_steps`:     -log D(G(z)), each time with another z
@@ -22,10 +22,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.config import Config, ContextualGanLossConfig
-from tfsketch.nn import losses
+from tfsketch.config import Config
+from tfsketch.nn import adversarial
+from tfsketch.systems.contextual_gan.config import ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.network import join
-from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
 
@@ -40,7 +41,7 @@ def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
       salt: tells apart the uses of one seed.
     """
     side, reach = joint.shape[1], joint.shape[1] // 8
-    chances = losses.per_example_uniform(seed, salt, [7])[:, :, None, None]
+    chances = adversarial.per_example_uniform(seed, salt, [7])[:, :, None, None]
     sketch, image = tf.split(joint, 2, axis=2)
     image += chances[:, 0:1] - 0.5
     grey = tf.reduce_mean(image, axis=-1, keepdims=True)
@@ -92,19 +93,19 @@ class ContextualGanTask(Task):
             on_real = discriminator(real, training=True, update=False)
             # The sum over examples has, for each example's picture, the gradient of its own score alone.
             score = tf.reduce_sum(on_real)
-        total = losses.CRITICS[loss.adversarial_loss](on_real, on_fake)
+        total = adversarial.CRITICS[loss.adversarial_loss](on_real, on_fake)
         terms = {"d_real": on_real, "d_fake": on_fake}
         if loss.r1:
-            terms["r1"] = losses.r1(tape.gradient(score, real))
+            terms["r1"] = adversarial.r1(tape.gradient(score, real))
             total += loss.r1 * terms["r1"]
         if loss.adversarial_loss == "wgan" and loss.gradient_penalty:
-            between = losses.interpolate(real, fake, losses.per_example_uniform(batch["seed"], salt=1))
+            between = adversarial.interpolate(real, fake, adversarial.per_example_uniform(batch["seed"], salt=1))
             with tf.GradientTape() as tape:
                 tape.watch(between)
                 # The sum over examples has, for each example's picture, the gradient of its own score alone.
                 score = tf.reduce_sum(discriminator(between))
             slope = tape.gradient(score, between)
-            terms["gradient_penalty"] = losses.gradient_penalty(slope, tf.ones_like(slope[..., :1]))
+            terms["gradient_penalty"] = adversarial.gradient_penalty(slope, tf.ones_like(slope[..., :1]))
             total += loss.gradient_penalty * terms["gradient_penalty"]
         return total, terms | {"discriminator": total}
 
@@ -114,7 +115,7 @@ class ContextualGanTask(Task):
         for turn in range(int(loss.generator_steps)):
             z = batch["z"]
             if turn:
-                z = 2.0 * losses.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
+                z = 2.0 * adversarial.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
             with tf.GradientTape() as tape:
                 fake = generator(z, training=True)
             if not turn:
@@ -124,7 +125,7 @@ class ContextualGanTask(Task):
             with tape:  # goes on recording what the generator's output is judged by
                 shown = augment(fake, batch["seed"], 10 + turn) if loss.augment else fake
                 judged = discriminator(shown, training=True, update=False)
-                total = losses.GENERATORS[loss.adversarial_loss](judged)
+                total = adversarial.GENERATORS[loss.adversarial_loss](judged)
             minimize("generator", tape, total)
         return logged | {"generator": total}
 

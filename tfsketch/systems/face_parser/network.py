@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.conditions.regions import REGIONS
-from tfsketch.config import FaceParserConfig
-from tfsketch.nn.layers import Conv2D, InstanceNorm
+from tfsketch.nn.norms import InstanceNorm
+from tfsketch.nn.plain import Conv2D
+from tfsketch.systems.face_parser.config import FaceParserConfig
 from tfsketch.vocabulary import check_sides, to_unit
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfsketch.conditions import regions
-from tfsketch.data.batches import Shards
+from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Column, Results, sheet_numbers
 from tfsketch.systems.face_parser import network as face_parser

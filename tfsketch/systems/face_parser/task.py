@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from tfsketch import systems
 from tfsketch.conditions import regions
-from tfsketch.config import Config, FaceParserLossConfig
+from tfsketch.config import Config
 from tfsketch.nn import losses
-from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.systems.face_parser.config import FaceParserLossConfig
+from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
 
 

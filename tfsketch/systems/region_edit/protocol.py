@@ -15,7 +15,7 @@ style; `hair`, `lips`, `skin`, `background` and `free form` are edits of that re
 - `pairs`: how many were counted;
 - `l1` (levels of 255) and `st_lpips`: of the reconstruction, to the picture;
 - `edge_f1`, `region_iou`: structure kept, between the content and the drawn picture: F1 of their edges within 2 px, and
-  the face parser's IoU over eight regions (`parsing.mean_iou`), over all pictures together;
+  the face parser's IoU over eight regions (`systems.face_parser.protocol.mean_iou`), over all pictures together;
 - `style_distance`: style moved, between the drawn picture and the style image, as a share of the distance between
   content and style image: 1 is untouched, 0 is there. The distance is Gatys et al.'s, of Gram matrices of HED's VGG-16,
   by layer over the geometric mean of the two matrices' norms, so that every layer counts; means over all pairs are
@@ -39,7 +39,7 @@ from tqdm import tqdm
 
 from tfsketch import zoo
 from tfsketch.conditions import masks, regions, sketches
-from tfsketch.data.batches import Shards
+from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers

@@ -1,8 +1,8 @@
 """What one training step of region-wise manipulation does (You et al., ACM MM 2021, on Park et al., NeurIPS 2020; see
-`models.region_edit`).
+`network`).
 
 Every example A has a partner B in the batch, whose style it takes. I_g = G(C_A, S_B) is the swap, A' = G(C_A, S_A) the
-reconstruction, I_h what content alignment's mask merges (`models.region_edit.RegionEdit.merged`).
+reconstruction, I_h what content alignment's mask merges (`network.RegionEdit.merged`).
 
     discriminator:        softplus(-D(A)) + 1/2 softplus(D(A')) + 1/2 softplus(D(I_g))      [+ R1]
     patch_discriminator:  softplus(-D_co(patches of B)) + softplus(D_co(patches of I_g))    [+ R1]
@@ -31,10 +31,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.config import Config, RegionEditLossConfig
-from tfsketch.nn import losses
-from tfsketch.systems.region_edit.network import PatchCooccurrence, ResidualDiscriminator, cut_patches
-from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.config import Config
+from tfsketch.nn import adversarial, losses
+from tfsketch.systems.region_edit.config import RegionEditLossConfig
+from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
+from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
 
 
@@ -75,7 +76,7 @@ class RegionEditTask(Task):
 
     def _cut(self, image: tf.Tensor, seed: tf.Tensor, salt: int, count: int) -> tf.Tensor:
         """`count` random patches of every picture [B,count,P,P,3]; `salt` tells apart what is cut."""
-        return cut_patches(image, losses.per_example_uniform(seed, salt, [count, 5]), self._patches)
+        return cut_patches(image, adversarial.per_example_uniform(seed, salt, [count, 5]), self._patches)
 
     def _criticize(
         self, image: tf.Tensor, reconstruction: tf.Tensor, swap: tf.Tensor, loss: RegionEditLossConfig
@@ -96,7 +97,7 @@ class RegionEditTask(Task):
         total = tf.nn.softplus(-real) + 0.5 * tf.nn.softplus(again) + 0.5 * tf.nn.softplus(swapped)
         terms = {"d_real": real, "d_swap": swapped}
         if loss.r1:
-            terms["r1"] = losses.r1(slope)
+            terms["r1"] = adversarial.r1(slope)
             total += loss.r1 * terms["r1"]
         return terms | {"discriminator": total}
 
@@ -112,13 +113,13 @@ class RegionEditTask(Task):
                 on_real = critic.judge(critic.features(real), beside)
                 score = tf.reduce_sum(on_real)
             slopes = tape.gradient(score, [real, references])
-            terms["patch_r1"] = tf.add_n([losses.r1(slope) for slope in slopes])
+            terms["patch_r1"] = tf.add_n([adversarial.r1(slope) for slope in slopes])
             on_fake = critic.judge(critic.features(fake), beside)
         else:
             found = critic.features(tf.concat([references, real, fake], axis=1))
             beside, of_real, of_fake = tf.split(found, [references.shape[1], real.shape[1], fake.shape[1]], axis=1)
             on_real, on_fake = critic.judge(of_real, beside), critic.judge(of_fake, beside)
-        total = losses.critic_logistic(on_real, on_fake)
+        total = adversarial.critic_logistic(on_real, on_fake)
         if loss.patch_r1:
             total += loss.patch_r1 * terms["patch_r1"]
         return terms | {"patch_discriminator": total}
@@ -175,10 +176,12 @@ class RegionEditTask(Task):
             terms["reconstruction"] = _for_both(losses.l1(reconstruction, image[::2]), count)
             if judges:
                 judged = self.networks["discriminator"](drawn)
-                terms["gan_reconstruction"] = _for_both(losses.generator_logistic(judged[:-count]), count)
-                terms["gan_swap"] = losses.generator_logistic(judged[-count:])
+                terms["gan_reconstruction"] = _for_both(adversarial.generator_logistic(judged[:-count]), count)
+                terms["gan_swap"] = adversarial.generator_logistic(judged[-count:])
             if loss.patches:
-                terms["patches"] = losses.generator_logistic(self.networks["patch_discriminator"](fake, references))
+                terms["patches"] = adversarial.generator_logistic(
+                    self.networks["patch_discriminator"](fake, references)
+                )
             if loss.code_consistency:
                 terms["code_consistency"] = _as_judged(swap, consistency, consistency_slope)
             if loss.content_alignment:

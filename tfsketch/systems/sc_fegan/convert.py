@@ -30,6 +30,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.errors import WeightsError
+from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
 _PACKED_RGB = [2, 1, 0, 3, 6, 5, 4, 7, 8]
 """Where channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) is in the released, BGR one."""
@@ -198,7 +199,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
 def convert_sc_fegan(
     checkpoint: str | os.PathLike,
     output: str | os.PathLike,
-    generator: config_lib.GeneratorConfig = config_lib.GeneratorConfig(),
+    generator: GeneratorConfig = GeneratorConfig(),
 ) -> Report:
     """Writes the published checkpoint as a model directory.
 
@@ -215,7 +216,7 @@ def convert_sc_fegan(
     output = pathlib.Path(output)
     zoo.check_free(output)
     prefix = find_prefix(checkpoint)
-    config = config_lib.Config(image_size=512, model=config_lib.ScFeganConfig(generator=generator, empty_color=-1.0))
+    config = config_lib.Config(image_size=512, model=ScFeganConfig(generator=generator, empty_color=-1.0))
     model = systems.build(config)
     shapes = {name: tuple(variable.shape) for name, variable in zoo.variable_names(model).items()}
     stride, last = model.stride, model.mixers[-1].name

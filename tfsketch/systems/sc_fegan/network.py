@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfsketch.config import ScFeganConfig
-from tfsketch.nn.layers import Conv2D, GatedConv2D, GatedDeconv2D
+from tfsketch.nn.gated import GatedConv2D, GatedDeconv2D
+from tfsketch.nn.plain import Conv2D
+from tfsketch.systems.sc_fegan.config import ScFeganConfig
 from tfsketch.vocabulary import check_sides, composite
 
 PACKED_CHANNELS = 9

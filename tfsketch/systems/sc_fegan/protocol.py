@@ -25,7 +25,8 @@ from tqdm import tqdm
 
 from tfsketch.conditions import colors, sketches
 from tfsketch.config import ColorConfig, Config, DataConfig, MaskConfig, SketchConfig, StrokeConfig
-from tfsketch.data.batches import Picture, Shards, fixed_batch
+from tfsketch.data.batches import fixed_batch
+from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.images import sheets

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import batches as batches_lib
-from tfsketch.data.batches import open_pictures
+from tfsketch.data.shards import open_pictures
 from tfsketch.errors import ConfigError
 from tfsketch.systems.sc_fegan.network import Generator
 

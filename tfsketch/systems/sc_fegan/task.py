@@ -20,11 +20,12 @@ import dataclasses
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.config import Config, ScFeganLossConfig
-from tfsketch.nn import efficientnet, losses, projected
+from tfsketch.config import Config
+from tfsketch.nn import adversarial, efficientnet, losses, projected
 from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
-from tfsketch.training.trainer import Batch, Minimize, Task, Terms
+from tfsketch.systems.sc_fegan.config import ScFeganLossConfig
+from tfsketch.training.task import Batch, Minimize, Task, Terms
 
 _FEATURE_TERMS = {
     "perceptual": losses.perceptual,
@@ -90,16 +91,16 @@ class ScFeganTask(Task):
         twice = {key: tf.concat([value, value], axis=0) for key, value in conditions.items()}
         scores = [tf.split(score, 2) for score in network(both, twice, training=True)]
         real, fake_scores = [score[0] for score in scores], [score[1] for score in scores]
-        total = losses.critic_hinge_hole(real, fake_scores, mask)
+        total = adversarial.critic_hinge_hole(real, fake_scores, mask)
         return total, {
-            "p_real": -losses.generator_hinge_hole(real, mask),
-            "p_fake": -losses.generator_hinge_hole(fake_scores, mask),
+            "p_real": -adversarial.generator_hinge_hole(real, mask),
+            "p_fake": -adversarial.generator_hinge_hole(fake_scores, mask),
         }
 
     def _critic(self, real: tf.Tensor, fake: tf.Tensor, batch: Batch, loss: ScFeganLossConfig) -> tf.Tensor:
         if loss.adversarial_loss == "hinge_hole":
-            return losses.critic_hinge_hole([real], [fake], batch["mask"])
-        return losses.CRITICS[loss.adversarial_loss](real, fake)
+            return adversarial.critic_hinge_hole([real], [fake], batch["mask"])
+        return adversarial.CRITICS[loss.adversarial_loss](real, fake)
 
     def _discriminator_terms(self, batch: Batch, image: tf.Tensor, loss: ScFeganLossConfig) -> tuple[tf.Tensor, Terms]:
         """The discriminator's loss [B] and its parts; `image` is the completed picture, cut off from the generator."""
@@ -109,16 +110,18 @@ class ScFeganTask(Task):
         terms = {"critic": self._critic(real, fake, batch, loss)}
         total = terms["critic"]
         if loss.drift:
-            terms["drift"] = losses.drift(real)
+            terms["drift"] = adversarial.drift(real)
             total += loss.drift * terms["drift"]
         if loss.gradient_penalty:
-            between = losses.interpolate(batch["image"], image, losses.per_example_uniform(batch["seed"], salt=1))
+            between = adversarial.interpolate(
+                batch["image"], image, adversarial.per_example_uniform(batch["seed"], salt=1)
+            )
             with tf.GradientTape() as tape:
                 tape.watch(between)
                 scores = discriminator(conditioned(between, batch))
                 # The sum over examples has, for each example's picture, the gradient of its own mean score alone.
                 score = tf.reduce_sum(tf.reduce_mean(scores, axis=[1, 2, 3]))
-            terms["gradient_penalty"] = losses.gradient_penalty(tape.gradient(score, between), batch["mask"])
+            terms["gradient_penalty"] = adversarial.gradient_penalty(tape.gradient(score, between), batch["mask"])
             total += loss.gradient_penalty * terms["gradient_penalty"]
         return total, terms | {
             "d_real": tf.reduce_mean(real, axis=[1, 2, 3]),
@@ -150,7 +153,7 @@ class ScFeganTask(Task):
         if loss.adversarial:
             whole = loss.adversarial_loss != "hinge_hole"
             terms["adversarial"] = (
-                losses.generator_adversarial(score) if whole else losses.generator_hinge_hole([score], mask)
+                adversarial.generator_adversarial(score) if whole else adversarial.generator_hinge_hole([score], mask)
             )
         if loss.feature_matching:
             target = [tf.stop_gradient(x) for x in network.maps(conditioned(batch["image"], batch))[:-1]]
@@ -182,7 +185,7 @@ class ScFeganTask(Task):
             if loss.projected:
                 _, conditions, features = views[1]
                 scores = self.networks["projected"](features, conditions)
-                terms["projected"] = losses.generator_hinge_hole(scores, conditions["mask"])
+                terms["projected"] = adversarial.generator_hinge_hole(scores, conditions["mask"])
             if loss.trunk:
                 (_, conditions, features), target = views[1], views[0][2]
                 pairs = [features[key] for key in _TRUNK_MAPS], [target[key] for key in _TRUNK_MAPS]

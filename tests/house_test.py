@@ -1,0 +1,81 @@
+"""The figures of the house that are reached stay reached."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import house
+
+DOCUMENTS = sorted([house.ROOT / "README.md", *(house.ROOT / "docs").glob("*.md"), house.ROOT / "docs/editor.ipynb"])
+
+
+def test_no_file_is_too_long():
+    counts = house.lines()
+    assert max(counts.values()) <= 350, next(iter(counts.items()))
+    assert sum(count > 300 for count in counts.values()) <= 8
+
+
+def test_every_entry_has_its_place_and_a_sentence():
+    names = {entry.removesuffix(".py") for entry in house.entries()}
+    assert names == set(house.FLOORS)
+    readme = (house.ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in names - {"cli", "projection"} if not re.search(rf"`{name}(/|\.py)`", readme)] == []
+
+
+def test_imports_go_down():
+    assert {pair[:2] for pair in house.upward()} <= house.KNOWN_UPWARD
+
+
+def test_a_client_of_a_server_reaches_little():
+    assert len(house.reached("tfsketch.serving")) <= 8
+
+
+def test_public_names_stay():
+    code = (
+        "import tfsketch; tfsketch.load_model; tfsketch.Editor; tfsketch.__version__\n"
+        "from tfsketch import serving; serving.Client\n"
+        "import tfsketch.projection; tfsketch.projection.project\n"
+        "from tfsketch.projection import project\n"
+        "from tfsketch.systems.contextual_gan import projection; assert projection.project is project\n"
+        "from tfsketch.zoo import load_model; assert load_model is tfsketch.load_model"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=house.ROOT, check=True)
+
+
+def _dotted_names() -> set[str]:
+    texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
+    found = {name for text in texts for name in re.findall(r"(?<![\w./])tfsketch(?:\.[A-Za-z_]\w*)+", text)}
+    found |= {f"{a}.{b}" for text in texts for a, b in re.findall(r"from (tfsketch[\w.]*) import (\w+)", text)}
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_dotted_names()))
+def test_dotted_names_of_the_documents_exist(name):
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for part in parts[end:]:
+            value = getattr(value, part)
+        return
+    raise AssertionError(f"{name}: no such module")
+
+
+def test_paths_of_the_documents_exist():
+    missing = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for named in re.findall(r"(?<![\w/.-])((?:tfsketch|tools|configs|tests)/[\w./-]*\w/?)", text):
+            if "*" not in named and not (house.ROOT / named).exists():
+                missing.append(f"{path.name}: {named}")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
+            if path.suffix == ".md" and not (path.parent / link).exists():
+                missing.append(f"{path.name}: {link}")
+    assert not missing, missing

@@ -1,0 +1,93 @@
+"""Pictures to try, with strokes; and the page's files, by their path in `web/`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import json
+from typing import Any
+
+import numpy as np
+
+from tfsketch.app.pictures import Picture
+from tfsketch.batch.demo import DEMO_CROP
+from tfsketch.errors import TfsketchError
+from tfsketch.images import files
+
+THUMBNAIL = 240
+"""Side of what stands for an example."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A picture to try, with strokes; a sheet has none."""
+
+    title: str
+    credit: str
+    mode: str
+    picture: str = ""
+    """A file of `web/examples`, or `astronaut`, scikit-image's."""
+    strokes: str = ""
+    """A file of `web/examples`, or `demo.json`."""
+    side: int | None = None
+    """The working side that suits it."""
+    style: str = ""
+    """Like `picture`, whose looks are taken."""
+    region: str = "everywhere"
+    """One of `PLACES`."""
+
+
+EXAMPLES: dict[str, Example] = {
+    "fringe": Example(
+        "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
+    ),
+    "glasses": Example(
+        "A pair of glasses", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json", 192
+    ),
+    "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
+    "looks": Example(
+        "The looks of another",
+        "Eileen Collins; NASA, public domain. Looks: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
+        "restyle",
+        "astronaut",
+        style="portrait.jpg",
+    ),
+}
+
+
+def web_file(name: str) -> bytes:
+    """One of the page's files, by its path in `web/`; names come from fixed lists."""
+    return importlib.resources.files("tfsketch.app").joinpath("web", *name.split("/")).read_bytes()
+
+
+def find(name: str) -> Example:
+    """One of `EXAMPLES`.
+
+    Raises:
+      TfsketchError: there is none of this name.
+    """
+    if name not in EXAMPLES:
+        raise TfsketchError(f"example: expected one of {', '.join(EXAMPLES)}, found none of this name")
+    return EXAMPLES[name]
+
+
+def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
+    """(strokes as a plain tree, the picture, None for a sheet) of an example."""
+    picture = photograph(one.picture) if one.picture else None
+    if not one.strokes:
+        return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
+    if one.strokes == "demo.json":
+        strokes = importlib.resources.files("tfsketch.batch").joinpath("demo.json").read_bytes()
+    else:
+        strokes = web_file(f"examples/{one.strokes}")
+    return json.loads(strokes), picture
+
+
+def photograph(name: str) -> Picture:
+    """A photograph of the examples."""
+    if name != "astronaut":
+        return Picture(*files.read_photograph(name, web_file(f"examples/{name}")))
+    from skimage.data import astronaut  # here, because it is no part of the editor
+
+    top, left, side = DEMO_CROP
+    return Picture(np.ascontiguousarray(astronaut()[top : top + side, left : left + side]), files.Metadata())

@@ -1,0 +1,172 @@
+"""The page's ways of working: what is drawn, what a checked request holds, and a function from it to results.
+
+A model is offered in the first mode that its inputs fit.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfsketch.app.pictures import Picture
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.conditions.regions import REGIONS
+from tfsketch.editor.editor import Editor
+from tfsketch.images import files
+
+PLACES = ("everywhere", "drawn", "face", *REGIONS)
+"""Where a photograph may be restyled: all of it, in the mask, or in a region that the face parser finds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One picture that a request made."""
+
+    image: np.ndarray
+    """[H,W,3] uint8 RGB, at full size"""
+    seed: int
+    lines: np.ndarray | None = None
+    """[H,W] uint8 in {0,1}: a sketch as the model redrew it"""
+    mask: np.ndarray | None = None
+    """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A checked request for pictures."""
+
+    model: str
+    picture: Picture | None
+    strokes: strokes_lib.Strokes
+    seeds: tuple[int, ...]
+    side: int | None
+    fill: float | None
+    pick: int
+    style: Picture | None
+    region: str
+    amount: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the results."""
+        return self.picture.image.shape[:2] if self.picture else self.strokes.size[::-1]
+
+    @functools.cached_property
+    def layers(self) -> strokes_lib.Layers:
+        return strokes_lib.render(self.strokes, self.size)
+
+
+def _edit(editor: Editor, request: Request) -> list[Result]:
+    layers = request.layers
+    given = request.picture.image, layers.mask, layers.sketch, layers.color
+    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
+
+
+def _restyle(editor: Editor, request: Request) -> list[Result]:
+    image, mask = request.picture.image, None
+    if request.region == "drawn":
+        mask = request.layers.mask
+    elif request.region != "everywhere":
+        mask = editor.region(image, request.region)
+    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
+
+
+def _draw(editor: Editor, request: Request) -> list[Result]:
+    drawing = editor.draw(request.layers.sketch, request.fill)
+    return [Result(drawing.image, 0, drawing.refined)]
+
+
+def _complete(editor: Editor, request: Request) -> list[Result]:
+    seed = request.seeds[0]
+    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=request.fill)
+    return [Result(drawing.image, seed, drawing.refined) for drawing in found]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """A way of working."""
+
+    title: str
+    hint: str
+    layers: tuple[str, ...]
+    """What can be drawn, the first one first."""
+    sheet: bool
+    """Whether it starts from a blank sheet and not from a photograph."""
+    fits: Callable[[tuple[str, ...]], bool]
+    """Whether a model that takes these keys of the vocabulary works in this mode."""
+    seeded: bool
+    """Whether seeds make a difference, so that several results can be asked for."""
+    run: Callable[[Editor, Request], list[Result]]
+    styled: bool = False
+    """Whether it takes the looks of a second photograph, in one of `PLACES`."""
+
+
+MODES: dict[str, Mode] = {
+    "edit": Mode(
+        "Edit a photograph",
+        "Cover what is to change, draw lines and colours, and run.",
+        ("mask", "sketch", "color"),
+        False,
+        lambda takes: {"image", "mask", "sketch"} <= set(takes),
+        True,
+        _edit,
+    ),
+    "draw": Mode(
+        "Draw from a blank sheet",
+        "Draw a face that looks about at you; the lines are redrawn, then painted.",
+        ("sketch",),
+        True,
+        lambda takes: takes == ("sketch",),
+        False,
+        _draw,
+    ),
+    "complete": Mode(
+        "Complete a sketch",
+        "Draw a part of a face, or all of it: a search finds photographs that have such lines, the nearest first.",
+        ("sketch",),
+        True,
+        lambda takes: "z" in takes,
+        True,
+        _complete,
+    ),
+    "restyle": Mode(
+        "Take the looks of another",
+        "Choose a photograph whose looks to take, and where: a region of the face, or what you cover with the mask.",
+        ("mask",),
+        False,
+        lambda takes: "style" in takes,
+        False,
+        _restyle,
+        styled=True,
+    ),
+}
+
+
+def encoded_result(request: Request, result: Result) -> dict[str, Any]:
+    """A result for the page: its `seed`, `box` in the preview, `png` of that box and, of a drawing, its `lines`."""
+
+    def encoded(picture: np.ndarray) -> str:
+        metadata = request.picture.metadata if request.picture else files.Metadata()
+        return base64.b64encode(files.encode_png(picture, files.Metadata(icc=metadata.icc))).decode()
+
+    found: dict[str, Any] = {"seed": result.seed}
+    preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
+    if mask is None:
+        height, width = preview.shape[:2]
+        found |= {"box": [0, 0, width, height], "png": encoded(preview)}
+    else:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
+        top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])
+        bottom, right = math.ceil((rows[-1] + 1) * scale[0]), math.ceil((columns[-1] + 1) * scale[1])
+        cut = np.ascontiguousarray(preview[top:bottom, left:right])
+        found |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
+    if result.lines is not None:
+        found["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
+    return found

@@ -1,0 +1,1 @@
+"""Editing files: one picture, or folders matched by stem."""

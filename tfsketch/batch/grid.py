@@ -1,0 +1,74 @@
+"""Every photograph in every style, as one picture."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfsketch.batch.jobs import check_restyling
+from tfsketch.batch.results import STRIP_SIDE, write
+from tfsketch.editor.editor import Editor
+from tfsketch.errors import ImageError
+from tfsketch.images import files as files_lib
+from tfsketch.images import sheets, sizes
+
+
+def mixing_grid(
+    editor: Editor,
+    image: str | os.PathLike,
+    styles: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    region: Sequence[str] = (),
+    detail: bool = True,
+    mark: bool = True,
+) -> tuple[int, int]:
+    """Every photograph in every style: photographs down the side, styles along the top, as one .png.
+
+    Args:
+      editor: of a model that restyles.
+      image: a photograph or a folder of them; of each the square in its middle, at most `STRIP_SIDE` pixels.
+      styles: the same of those whose looks are taken.
+      output: a .png file.
+      region: names of face regions to restyle; the whole photographs by default.
+      detail: see `Editor.restyle`.
+      mark: say in the grid's metadata that it was edited.
+
+    Returns:
+      (photographs, styles).
+
+    Raises:
+      TfsketchError: a file cannot be read or a region is not found: a grid has no holes.
+    """
+    check_restyling(image, 2, styles, region, set())
+    output = pathlib.Path(output)
+    if output.suffix.lower() != ".png" or output.is_dir():
+        raise ImageError(f"output: expected a .png file for a grid, found {output}")
+    sources = [_pictures_of(image, "image"), [file for style in styles for file in _pictures_of(style, "style")]]
+    if output.resolve() in {file.resolve() for files in sources for file in files}:
+        raise ImageError(f"output: expected a place that overwrites no input, found {output}")
+    rows, columns = map(len, sources)
+    most = int(files_lib.MAX_PIXELS**0.5 / STRIP_SIDE) - 1
+    if max(rows, columns) > most:
+        raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
+    squares = [[sizes.cut_square(files_lib.read_rgb(file)) for file in files] for files in sources]
+    side = min(STRIP_SIDE, max(map(len, squares[0])))
+    contents, looks = ([sizes.center_square(square, side) for square in one] for one in squares)
+    grid = [[np.full((side, side, 3), 255, np.uint8), *looks]]
+    for file, content in zip(sources[0], contents):
+        try:
+            mask = editor.region(content, region) if region else None
+            grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
+        except ImageError as error:
+            raise ImageError(f"{file}: {error}") from error
+    write(output, sheets.contact_sheet(grid), files_lib.Metadata().marked() if mark else None)
+    return rows, columns
+
+
+def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:
+    path = pathlib.Path(path)
+    if not path.is_dir() and not path.is_file():
+        raise ImageError(f"{what}: expected a picture or a folder of pictures, found nothing at {path}")
+    return files_lib.find_pictures(path) if path.is_dir() else [path]

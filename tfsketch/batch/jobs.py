@@ -1,0 +1,271 @@
+"""Which files belong together: jobs, from pictures, masks, sketches, colours, strokes and styles matched by stem.
+
+No input is ever overwritten, and no result is written twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from tfsketch.conditions import regions
+from tfsketch.errors import ImageError
+from tfsketch.images import files as files_lib
+
+MOST_STEPS = 100
+"""Of a strip: PNG's reader refuses a picture that is a million pixels wide, phones and browsers far less."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """The files of one edit, or, with a sketch or an image alone, of one drawing."""
+
+    image: pathlib.Path | None
+    output: pathlib.Path
+    """A .png file."""
+    results: int = 0
+    """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
+    styles: tuple[pathlib.Path, ...] = ()
+    """Photographs whose looks are wanted."""
+    region: tuple[str, ...] = ()
+    """Names of face regions, in a mask's place."""
+    mask: pathlib.Path | None = None
+    sketch: pathlib.Path | None = None
+    color: pathlib.Path | None = None
+    strokes: pathlib.Path | None = None
+    """JSON; its layers are drawn over those of the other files."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the files were matched."""
+
+    @property
+    def source(self) -> pathlib.Path:
+        """The file that the job is named after."""
+        return self.image or self.sketch
+
+    @property
+    def files(self) -> list[pathlib.Path]:
+        """All that is written, the one that says that all are there first."""
+        if self.styles:
+            return [self.output, self.output.with_suffix(".gif")] if self.results else [self.output]
+        return [path for pair in self.drawings for path in pair] or [self.output]
+
+    @property
+    def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
+        """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
+        redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
+        Of several the best is NAME.png, and the others are NAME_2.png and on."""
+        stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
+        other = "photo" if self.image else "refined"
+        return [
+            (self.output.with_name(f"{stem}.png"), self.output.with_name(f"{stem}_{other}.png"))
+            for stem in stems[: self.results]
+        ]
+
+
+def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
+    """The files of a folder by their path below it, without the suffix."""
+    if what == "strokes":
+        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
+        if not files:
+            raise ImageError(f"expected strokes (.json) in {folder}, found none")
+    else:
+        files = files_lib.find_pictures(folder)
+    found: dict[str, list[pathlib.Path]] = {}
+    for file in files:
+        found.setdefault(str(file.relative_to(folder).with_suffix("")), []).append(file)
+    return found
+
+
+def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
+    """Where the result of a single picture goes."""
+    if output.suffix.lower() in files_lib.SUFFIXES and not output.is_dir():
+        if output.suffix.lower() != ".png":
+            raise ImageError(f"output: expected a .png file or a folder, found {output}")
+        return output
+    return output / f"{image.stem}.png"
+
+
+def _find_partners(
+    stem: str,
+    given: Mapping[str, pathlib.Path],
+    folders: Mapping[str, Mapping[str, list[pathlib.Path]]],
+    all_needed: bool,
+) -> tuple[dict[str, pathlib.Path], list[str], str]:
+    """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
+    own: dict[str, pathlib.Path] = {}
+    missing = []
+    for what, path in given.items():
+        found = folders[what].get(stem, []) if what in folders else [path]
+        if len(found) > 1:
+            return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in found)}"
+        if found:
+            own[what] = found[0]
+        else:
+            missing.append(f"no {what} file {stem}.* in {path}")
+    enough = not missing if all_needed else "mask" in own or "strokes" in own
+    return own, missing, "" if enough else "; ".join(missing)
+
+
+def check_restyling(
+    image: str | os.PathLike | None,
+    steps: int,
+    styles: Sequence[str | os.PathLike],
+    region: Sequence[str],
+    given: set[str],
+) -> None:
+    """What can be said of `find_jobs`' arguments for restyling without looking at files."""
+    if not styles:
+        raise ImageError("style: expected a photograph whose looks are taken (--style_image), found none")
+    if not image:
+        raise ImageError("expected a photograph to restyle, found none")
+    if given - {"mask", "strokes"}:
+        raise ImageError(
+            "expected a photograph, a style and a mask (or strokes, or a region), found also "
+            f"{', '.join(sorted(given - {'mask', 'strokes'}))}"
+        )
+    if region and given:
+        raise ImageError(f"expected a mask or a region, found {', '.join(sorted(given))} and {', '.join(region)}")
+    if steps == 1 or steps > MOST_STEPS:
+        raise ImageError(f"steps: expected 2 to {MOST_STEPS}, found {steps}")
+    if len(styles) > 1 and not steps:
+        raise ImageError(f"expected one style, or steps between styles for a strip, found {len(styles)} styles")
+    regions.mask_of(np.zeros((1, 1), np.uint8), region)
+
+
+def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
+    """Which file is what, of files as a desktop hands them over, in any order.
+
+    Args:
+      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
+      taken: what is given already, by name.
+
+    Returns:
+      Keys of `find_jobs` to paths.
+
+    Raises:
+      ImageError: more files than that.
+    """
+    sorted_: dict[str, str] = {}
+    for file in files:
+        path = pathlib.Path(file)
+        json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
+        what = "strokes" if json else "mask" if "image" in sorted_ else "image"
+        if what in sorted_ or what in taken:
+            raise ImageError(f"{what}: expected one of them, found {file} too")
+        sorted_[what] = file
+    return sorted_
+
+
+def default_output(source: str | os.PathLike | None, demo: bool = False) -> pathlib.Path:
+    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`.
+
+    Raises:
+      ImageError: there is no picture to lie beside.
+    """
+    if not source or demo:
+        raise ImageError("--output: expected a .png file or a folder, found none")
+    path = pathlib.Path(os.path.abspath(source))
+    return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
+
+
+def find_jobs(
+    image: str | os.PathLike | None,
+    output: str | os.PathLike,
+    results: int = 0,
+    styles: Sequence[str | os.PathLike] = (),
+    region: Sequence[str] = (),
+    **partners: str | os.PathLike | None,
+) -> tuple[list[Job], list[str]]:
+    """Matches files for editing.
+
+    Args:
+      image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
+      output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
+      results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
+        With styles, the steps of a strip.
+      styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
+        strip. A mask is optional then, but what is given must be there for every picture.
+      region: names of face regions instead of a mask, for a model that restyles.
+      **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
+        picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
+
+    Returns:
+      (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
+      without a partner among the optional layers gets a job, whose notes say so.
+
+    Raises:
+      ImageError: nothing there, no mask at all, a result that would overwrite an input or another result; for a single
+        picture also whatever would have been a line.
+      DataError: a region without such a name.
+    """
+    output = pathlib.Path(output)
+    given = {what: pathlib.Path(path) for what, path in partners.items() if path}
+    leading = "image" if image else "sketch"
+    if styles or region:
+        check_restyling(image, results, styles, region, set(given))
+        given |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
+    elif results and image and given:
+        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(given)}")
+    if not image:
+        if set(given) != {"sketch"}:
+            raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
+        source = given.pop("sketch")
+        results = results or 1
+    elif results or styles:
+        source = pathlib.Path(image)
+    elif "mask" not in given and "strokes" not in given:
+        raise ImageError("expected a mask or strokes, found neither")
+    else:
+        source = pathlib.Path(image)
+    folders = {}
+    for what, path in given.items():
+        if path.is_dir():
+            folders[what] = _by_stem(path, what)
+        elif not path.is_file():
+            raise ImageError(f"{what}: expected a file or a folder, found nothing at {path}")
+    if source.is_dir():
+        pictures = _by_stem(source, leading)
+        if output.exists() and not output.is_dir():
+            raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
+        if output.resolve() in {path.resolve() for path in (source, *given.values())}:
+            raise ImageError(f"output: expected a folder that holds no input, found {output}")
+        if source.resolve() in output.resolve().parents:  # results of an earlier run are no pictures to edit
+            pictures = {
+                stem: files for stem, files in pictures.items() if output.resolve() not in files[0].resolve().parents
+            }
+    elif source.is_file():
+        pictures = {source.stem: [source]}
+    else:
+        raise ImageError(f"{leading}: expected a picture or a folder of pictures, found nothing at {source}")
+
+    jobs, skipped = [], []
+    for stem, files in pictures.items():
+        own, missing, problem = _find_partners(stem, given, folders, all_needed=bool(styles))
+        if len(files) > 1:
+            problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
+        if problem:
+            skipped.append(f"{files[0]}: skipped: {problem}")
+            continue
+        target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
+        notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
+        looks = tuple(own.pop(what) for what in given if what.startswith("style "))
+        options = {"notes": notes, "results": results, "styles": looks, "region": tuple(region)}
+        jobs.append(Job(output=target, **options, **{"image": None, leading: files[0], **own}))
+    if skipped and not source.is_dir():
+        raise ImageError(skipped[0])
+    inputs = {
+        file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color, *job.styles) if file
+    }
+    results: set[pathlib.Path] = set()
+    for job in jobs:
+        for result in job.files:
+            if result.resolve() in inputs:
+                raise ImageError(f"output: expected a place that overwrites no input, found {result}")
+            if result.resolve() in results:
+                raise ImageError(f"output: expected a place of its own for every result, found two for {result}")
+            results.add(result.resolve())
+    return jobs, skipped

@@ -1,0 +1,131 @@
+"""What a job reads and makes: its layers, and the pictures of an edit, a drawing or a restyling."""
+
+from __future__ import annotations
+
+import pathlib
+
+import cv2
+import numpy as np
+
+from tfsketch.batch.jobs import Job
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.editor import Editor
+from tfsketch.errors import ImageError
+from tfsketch.framing import arrays
+from tfsketch.images import files as files_lib
+from tfsketch.images import sizes
+
+STRIP_SIDE = 512
+"""Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
+
+
+def read_layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
+    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size."""
+    image, metadata = files_lib.read_photograph(job.image)
+    size = image.shape[:2]
+    notes = list(job.notes)
+    layers = {
+        "mask": np.zeros(size, np.uint8),
+        "sketch": np.zeros(size, np.uint8),
+        "color": np.zeros((*size, 4), np.uint8),
+    }
+    for what, path, read in (
+        ("mask", job.mask, files_lib.read_mask),
+        ("sketch", job.sketch, files_lib.read_sketch),
+        ("color", job.color, lambda path: (files_lib.read_color(path), [])),
+    ):
+        if path is None:
+            continue
+        layers[what], said = read(path)
+        notes += said
+        if layers[what].shape[:2] != size:
+            raise ImageError(
+                f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found "
+                f"{layers[what].shape[1]} x {layers[what].shape[0]}"
+            )
+    if job.strokes is not None:
+        drawn = strokes_lib.render(strokes_lib.read(job.strokes), size, str(job.strokes))
+        layers["mask"] = np.maximum(layers["mask"], drawn.mask)
+        layers["sketch"] = np.maximum(layers["sketch"], drawn.sketch)
+        layers["color"] = np.where(drawn.color[..., 3:] > 0, drawn.color, layers["color"])
+    if not layers["mask"].any():
+        raise ImageError(f"{job.mask or job.strokes}: expected at least one erased pixel, found an empty mask")
+    for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
+        if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
+            notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
+    return image, layers["mask"], layers["sketch"], layers["color"], notes, metadata
+
+
+def _black_on_white(lines: np.ndarray) -> np.ndarray:
+    """[H,W] uint8 in {0,1} -> [H,W,3] uint8."""
+    return np.repeat(((np.uint8(1) - lines) * 255)[..., None], 3, axis=-1)
+
+
+def side_by_side(
+    image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, result: np.ndarray
+) -> list[np.ndarray]:
+    """The five pictures of an edit for the eye, [H,W,3] uint8: white mask, black lines and colours on white paper."""
+    paper = np.where(color[..., 3:] > 0, color[..., :3], np.uint8(255))
+    return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
+
+
+def draw(
+    editor: Editor, job: Job, seed: int, fill: float | None
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray], list[str]]:
+    """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
+    notes: list[str] = []
+    given: dict[str, np.ndarray] = {}
+    if job.image is None:
+        given["sketch"], notes = files_lib.read_sketch(job.sketch)
+        shown = [_black_on_white(given["sketch"])]
+    else:
+        given["image"] = files_lib.read_rgb(job.image)
+        shown = [sizes.cut_square(given["image"])]
+        if shown[0].shape != given["image"].shape:
+            notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
+    if editor.completes:
+        drawings = editor.complete(**given, results=job.results, seed=seed, fill=fill)
+        losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
+        notes.append(f"{job.source}: loss {losses}")
+    else:
+        drawings = [editor.draw(given["sketch"], fill)]
+    files: dict[pathlib.Path, np.ndarray] = {}
+    for paths, drawing in zip(job.drawings, drawings):
+        pair = [drawing.image, _black_on_white(drawing.refined)]
+        files.update(zip(paths, pair if job.image is None else reversed(pair)))
+        shown += reversed(pair)
+    return shown, files, notes
+
+
+def restyle(
+    editor: Editor, job: Job, detail: bool
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], files_lib.Metadata]:
+    """A restyled photograph, as `_drawn`, and its metadata: or a strip of steps, and an animation there and back."""
+    styles = [files_lib.read_rgb(style) for style in job.styles]
+    if job.mask or job.strokes:
+        image, mask, _, _, notes, metadata = read_layers(job)
+    else:
+        (image, metadata), notes = files_lib.read_photograph(job.image), list(job.notes)
+        try:
+            mask = editor.region(image, job.region) if job.region else None
+        except ImageError as error:
+            raise ImageError(f"{job.image}: {error}") from error
+    if job.results:
+        small = sizes.fit(image, STRIP_SIDE)
+        mask = None if mask is None else arrays.resize_mask(mask, small.shape[:2])
+        steps = editor.interpolate(small, styles, job.results, mask, detail)
+        animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
+        strip = np.concatenate(steps, axis=1)
+        return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, metadata
+    result = editor.restyle(image, styles[0], mask, detail=detail)
+    size = image.shape[1::-1]
+    shown = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
+    shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
+    return [*shown, result], {job.output: result}, notes, metadata
+
+
+def write(path: pathlib.Path, picture: np.ndarray | bytes, metadata: files_lib.Metadata | None = None) -> None:
+    try:
+        files_lib.write_bytes(path, picture if isinstance(picture, bytes) else files_lib.encode_png(picture, metadata))
+    except OSError as error:  # no space, no permission, a file where a folder should be
+        raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error

@@ -1,0 +1,114 @@
+"""Editing files: one picture, or folders matched by stem. Likewise drawing from sketches, completing sketches or
+photographs, and restyling photographs by others.
+
+Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
+final name only when it is whole; no input is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from tfsketch.batch.jobs import Job
+from tfsketch.batch.results import draw, read_layers, restyle, side_by_side, write
+from tfsketch.editor.editor import Editor
+from tfsketch.errors import TfsketchError
+from tfsketch.images import files as files_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a job: its result is at `job.output` if `error` is None, and nothing was written if it is not."""
+
+    job: Job
+    notes: tuple[str, ...] = ()
+    error: TfsketchError | None = None
+
+
+def edit_files(
+    editor: Editor,
+    jobs: Iterable[Job],
+    seed: int = 0,
+    concat: bool = False,
+    fill: float | None = None,
+    mark: bool = True,
+    detail: bool = True,
+) -> Iterator[Outcome]:
+    """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
+
+    Args:
+      editor: what edits.
+      jobs: from `find_jobs`.
+      seed: of every edit.
+      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
+        was given, and the lines and photograph of every result; of a restyling, photograph, style, mask and result.
+      fill: of every drawing; see `Editor.draw`.
+      mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
+        beside its pixels (EXIF, colour profile, XMP) is kept in any case.
+      detail: of every restyling; see `Editor.restyle`.
+
+    Yields:
+      An outcome per job, after its results lie, whole, under their final names.
+    """
+    for job in jobs:
+        notes: list[str] = list(job.notes)
+        try:
+            metadata = files_lib.Metadata()
+            if job.styles:
+                shown, files, notes, metadata = restyle(editor, job, detail)
+            elif job.results:
+                shown, files, said = draw(editor, job, seed, fill)
+                notes += said
+            else:
+                image, mask, sketch, color, notes, metadata = read_layers(job)
+                result = editor.edit(image, mask, sketch, color, seed)
+                shown, files = [], {job.output: result}
+                if concat:
+                    shown = side_by_side(image, mask, sketch, color, result)
+            if concat and not (job.styles and job.results):  # a strip is side by side
+                files = {job.output: np.concatenate(shown, axis=1)}
+            if mark:
+                metadata = metadata.marked(files_lib.EDITED if job.styles or not job.results else files_lib.MADE)
+            for path, picture in reversed(files.items()):  # the first is the one that says that all are there
+                write(path, picture, metadata)
+        except TfsketchError as error:
+            yield Outcome(job, tuple(notes), error)
+        else:
+            yield Outcome(job, tuple(notes))
+
+
+def run(
+    editor: Editor, jobs: Sequence[Job], skipped: Sequence[str], place: str | os.PathLike, single: bool, **how: object
+) -> int:
+    """Edits files as `edit_files` does, and says on the console what came of it.
+
+    Args:
+      editor, jobs: as of `edit_files`.
+      skipped: lines of `find_jobs`, counted as failed.
+      place: where the results go, for the last line.
+      single: there is one picture, whose error is raised.
+      **how: as of `edit_files`.
+
+    Returns:
+      The exit status: 1 if a picture failed.
+    """
+    for line in skipped:
+        print(line, file=sys.stderr)
+    failed = len(skipped)
+    with tqdm(edit_files(editor, jobs, **how), total=len(jobs), unit="picture", disable=single) as progress:
+        for outcome in progress:
+            for note in outcome.notes:
+                progress.write(note)
+            if outcome.error and single:
+                raise outcome.error
+            if outcome.error:
+                progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
+                failed += 1
+    print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
+    return 1 if failed else 0

@@ -1,0 +1,1 @@
+"""Speed against the floor and against the baselines, as ratios in one run."""

@@ -1,0 +1,70 @@
+"""From a stroke to the new picture, as the editor in the browser asks for it (`app.studio`), by parts and by the clock,
+which is what a person waits for; what the browser takes itself is not in it. It has no floor.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import zoo
+from tfsketch.app import studio
+from tfsketch.benchmarks.measures import Spread, table
+from tfsketch.config import Config
+
+
+def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = (128, 192, 256)) -> str:
+    """From a stroke to the new picture; see the module's docstring.
+
+    Args:
+      config: not used; it is the shipped model that is measured.
+      folder: not used; the picture is one of the editor's examples, at its own size and at 24 megapixels.
+      seconds: by the clock, for each row; no fewer than 5 strokes.
+      sides: working sides.
+    """
+    del config, folder
+    served = studio.Studio(zoo.SHIPPED[:1])
+    example = served.example("fringe")
+    small = served.picture(example["picture"])
+    large = dataclasses.replace(small, image=np.repeat(np.repeat(small.image, 10, axis=0), 10, axis=1)[:, :4800])
+    rows = []
+    cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
+    for name, picture, side in [*cases, ("4800 x 5120, working side 128", large, 128)]:
+        opened = served.keep(picture)
+        drawn = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
+        spent: dict[str, list[float]] = {}
+        start = time.perf_counter()
+        number = 0
+        while number < 7 or time.perf_counter() - start < seconds:
+            line = {
+                "layer": "sketch",
+                "points": [[200 + number % 9 * 10, 130], [205 + number % 9 * 10, 180]],
+                "width": 2,
+            }
+            strokes = {"size": opened["preview"], "strokes": [*drawn, line]}
+            request = {"model": zoo.SHIPPED[0], "picture": opened["picture"], "strokes": strokes, "side": side}
+            begun = time.perf_counter()
+            answer = json.loads(json.dumps(served.run(json.loads(json.dumps(request)))))
+            if number > 1:  # the first two make the graphs
+                whole = time.perf_counter() - begun
+                parts = {"whole": whole, **answer["seconds"], "JSON": whole - sum(answer["seconds"].values())}
+                for part, value in parts.items():
+                    spent.setdefault(part, []).append(1000.0 * value)
+            number += 1
+        spreads = {part: Spread.of(values) for part, values in spent.items()}
+        medians = [f"{spreads[part].median:.0f}" for part in ("strokes", "model", "encode", "JSON")]
+        rows.append([name, *spreads["whole"].cells(0), *medians])
+    lines = [
+        f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; shipped "
+        "model, ms by the clock from the page's request to its answer. Made by `python -m tools.benchmark latency`.",
+        "",
+        *table(["photograph", "whole", "10 % - 90 %", "strokes", "edit", "to the preview's PNG", "JSON"], rows),
+    ]
+    return "\n".join(lines)

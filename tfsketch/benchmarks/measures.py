@@ -1,0 +1,127 @@
+"""How speed is measured. What all benchmarks keep to:
+
+- Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
+  that. Only throughput is by the clock, and there the processor time a picture stands beside it.
+- Every number is a median with the 10th and the 90th percentile, because pictures and random draws differ.
+- Speeds are given as ratios to a named floor of the same run, and what is timed by the clock takes turns with it. A
+  machine is named by its number of cores alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+_ROUNDS = 8
+"""Throughput is the median over so many turns."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """What repeated measurements found."""
+
+    low: float
+    """10th percentile."""
+    median: float
+    high: float
+    """90th percentile."""
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread:
+        return Spread(*(float(value) for value in np.percentile(values, [10, 50, 90])))
+
+    def cells(self, digits: int) -> list[str]:
+        """Two cells of a table: the median, and the range around it."""
+        return [f"{self.median:.{digits}f}", f"{self.low:.{digits}f} - {self.high:.{digits}f}"]
+
+
+def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread:
+    """What a piece of work costs.
+
+    Args:
+      work: called with 0, 1, 2, ...; the first two calls do not count (they fill caches and trace graphs).
+      pictures: in each call.
+      seconds: of processor time to spend, at least; no fewer than 5 calls.
+
+    Returns:
+      Milliseconds of processor time a picture, of all threads together.
+    """
+    work(0), work(1)
+    spent: list[float] = []
+    while len(spent) < 5 or sum(spent) < seconds:
+        start = time.process_time()
+        work(len(spent) + 2)
+        spent.append(time.process_time() - start)
+    return Spread.of([1000.0 * value / pictures for value in spent])
+
+
+@dataclasses.dataclass(frozen=True)
+class Throughput:
+    """How fast a dataset ran."""
+
+    rate: Spread
+    """Pictures a second."""
+    ratio: float
+    """To the first dataset, the median over the rounds."""
+    used: float
+    """Milliseconds of processor time a picture."""
+
+
+def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: float) -> dict[str, Throughput]:
+    """How fast datasets run.
+
+    They take turns, each time from a new iterator whose first two batches do not count, so that what else happens on
+    the machine falls on all of them and none lives on what it had in store.
+
+    Args:
+      datasets: endless, by name; the first is the floor.
+      pictures: in each batch.
+      seconds: by the clock, for each of them.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in datasets}
+    used = {name: (0.0, 0) for name in datasets}
+    for _ in range(_ROUNDS):
+        for name, dataset in datasets.items():
+            stream = iter(dataset)
+            next(stream), next(stream)
+            count, start, before = 0, time.perf_counter(), time.process_time()
+            while not count or time.perf_counter() - start < seconds / _ROUNDS:
+                next(stream)
+                count += pictures
+            rates[name].append(count / (time.perf_counter() - start))
+            used[name] = (used[name][0] + time.process_time() - before, used[name][1] + count)
+            del stream  # and with it the threads that would go on in the next one's turn
+    floor = next(iter(rates.values()))
+    return {
+        name: Throughput(
+            Spread.of(found),
+            float(np.median(np.divide(found, floor))),
+            1000.0 * used[name][0] / used[name][1],
+        )
+        for name, found in rates.items()
+    }
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown; the first column is text, the others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """What a search of one sketch took, in seconds."""
+
+    processor: float
+    clock: float
+
+    @staticmethod
+    def of(work: Callable[[], object], sketches_: float) -> Spent:
+        """What a piece of work took that searched so many sketches, or such a share of one."""
+        processor, clock = time.process_time(), time.perf_counter()
+        work()
+        return Spent((time.process_time() - processor) / sketches_, (time.perf_counter() - clock) / sketches_)

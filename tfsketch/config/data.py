@@ -1,0 +1,93 @@
+"""Sections `data` and `prepare`: where pictures come from, how they are prepared and moved."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfsketch.config.problems import Problems, one_of
+from tfsketch.config.sketches import SKETCH_STYLES
+
+
+@dataclasses.dataclass(frozen=True)
+class AffineConfig:
+    """Random turns, shifts and zooms of the picture and its maps together, and of its light; 0 is none."""
+
+    rotation: float = 0.0
+    """Largest turn, in degrees."""
+    shift: float = 0.0
+    """Largest shift, as a share of the side."""
+    zoom: float = 0.0
+    """Largest change of size: 0.2 is 1 / 1.2 to 1.2."""
+    zoom_in: float = 0.0
+    """Largest further enlargement: 0.5 is 1 to 1.5. People who draw a face fill the paper with it."""
+    light: float = 0.0
+    """Largest change of brightness and contrast, as a share of the range."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where pictures come from and how they become batches; see `data`."""
+
+    train: str = ""
+    """Folder of TFRecord shards made by `tools.prepare_data`, or several, separated by commas: their union."""
+    validation: str = ""
+    """Shards whose pictures fill the grid; empty: the first examples of `train`."""
+    flip: bool = True
+    """Mirror half of the examples."""
+    stored_size: int = 0
+    """Side of the pictures in the shards, where training takes random squares of `image_size` out of larger pictures;
+    0 is `image_size`."""
+    maps: tuple[str, ...] = ()
+    """Further sketch styles of the shards that a batch carries, under the keys `sketch_STYLE`."""
+    affine: AffineConfig = AffineConfig()
+    occlusion_probability: float = 0.0
+    """Chance that something lies before the face or a hat on the head, for systems that must see through it: the
+    picture changes, and its regions become background or hat there."""
+    sketch_probability: float = 0.95
+    """Chance that an example keeps its sketch; the rest learn to fill without one."""
+    cache: bool = True
+    """Keep decoded pictures in memory (about 115 KB each at 128 px)."""
+    workers: int = 2
+    """Examples drawn in parallel."""
+    service: str = ""
+    """Addresses of data workers (`tools.data_worker`) that make the examples in this process's place, separated by
+    commas, such as `grpc://host:5000`; see `data_service`."""
+
+    def problems(self, image_size: int) -> Problems:
+        if self.stored_size and not image_size <= self.stored_size < 2 * image_size:
+            yield "stored_size", f"0, or from image_size ({image_size}) to less than twice that", self.stored_size
+        for style in self.maps:
+            yield from one_of("maps", style, SKETCH_STYLES)
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig:
+    """How photographs become shards; see `prepare`."""
+
+    styles: tuple[str, ...] = ()
+    """Sketch styles stored beside `sketch.style` (see `conditions.sketches`), for systems that use several."""
+    regions: str = "face_parser"
+    """Where face regions come from: a face parser's name or model directory, `labels` (CelebAMask-HQ label pictures in
+    a folder of their own, see `prepare`) or `none`."""
+    align: str = "center"
+    """How a photograph becomes a square: `center` takes its middle, `ffhq` turns and crops the face as FFHQ did (needs
+    the extra `faces`, whose landmark model is for non-commercial use)."""
+    faceless: str = "center"
+    """What `ffhq` does with a photograph without a face: `center` crops its middle, `refuse` refuses it."""
+    duplicates: int = 0
+    """Photographs of the same content are dropped but one; above 0, also those whose difference hashes differ in at
+    most so many of 256 bits: 16 finds other sizes and compressions of a photograph. -1 keeps all."""
+    validation_share: float = 0.0
+    """Share of the photographs that go to the folder `validation` of the shards; their content decides which."""
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        for style in self.styles:
+            yield from one_of("styles", style, SKETCH_STYLES)
+        yield from one_of("align", self.align, ("center", "ffhq"))
+        yield from one_of("faceless", self.faceless, ("center", "refuse"))
+        # From about 25 of 256 bits on, photographs of different people in one pose count as the same.
+        if not -1 <= self.duplicates <= 32:
+            yield "duplicates", "-1 to 32", self.duplicates
+        if not 0 <= self.validation_share < 1:
+            yield "validation_share", "0 <= share < 1", self.validation_share

@@ -1,0 +1,210 @@
+"""An experiment: the root of a configuration's tree, and what reads and writes it.
+
+What a YAML file does not name keeps its default; what it names and the tree does not know is refused with the nearest
+valid name, because a mistyped key that is silently ignored costs a training run. The key `system` chooses the class of
+the section `model`, among those that are handed in (`systems.SECTIONS` has every system's); everything else is common
+to all systems. A section that has rules of its own has a method `problems`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import pathlib
+import types
+import typing
+from typing import Any
+
+import yaml
+
+from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig
+from tfsketch.config.data import DataConfig, PrepareConfig
+from tfsketch.config.sketches import SketchConfig
+from tfsketch.config.training import TrainConfig
+from tfsketch.errors import ConfigError
+
+Sections = typing.Mapping[str, type]
+"""System -> class of its section `model`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """An experiment."""
+
+    system: str = "sc_fegan"
+    image_size: int = 256
+    """Side of the square training pictures, in pixels."""
+    seed: int = 1
+    model: Any = None
+    """The system's own section (see its `config`); None where nothing is built or trained."""
+    data: DataConfig = DataConfig()
+    prepare: PrepareConfig = PrepareConfig()
+    mask: MaskConfig = MaskConfig()
+    sketch: SketchConfig = SketchConfig()
+    hand: HandConfig = HandConfig()
+    color: ColorConfig = ColorConfig()
+    train: TrainConfig = TrainConfig()
+
+    @property
+    def stored_size(self) -> int:
+        """Side of the pictures in the experiment's shards, in pixels."""
+        return self.data.stored_size or self.image_size
+
+
+def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
+    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return ConfigError(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
+
+
+def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
+    """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return value if isinstance(value, kind) else _build(kind, value, where, default)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{where}: expected a list, found {value!r}")
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) != len(value):
+            raise ConfigError(f"{where}: expected {len(kinds)} values, found {len(value)}: {value!r}")
+        return tuple(_convert(v, k, f"{where}[{i}]") for i, (v, k) in enumerate(zip(value, kinds)))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: expected a mapping, found {value!r}")
+        return {str(k): _convert(v, arguments[1], f"{where}.{k}") for k, v in value.items()}
+    if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
+
+
+def _build(kind: type, values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
+    """`default`, or the defaults of the dataclass `kind`, with the values of a mapping; unknown keys are refused. An
+    experiment's `sections` say what its `model` may be."""
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected a mapping of keys, found {values!r}")
+    hints = typing.get_type_hints(kind)
+    if sections is not None:
+        system = values.get("system", kind.system)
+        if system not in sections:
+            raise _nearest(str(system), sorted(sections), f"{where}.system")
+        hints["model"] = sections[system]
+        default = kind(model=sections[system]())
+    # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
+    default = kind() if default is None else default
+    for key in values:
+        if key not in hints:
+            raise _nearest(str(key), sorted(hints), where)
+    given = {key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()}
+    return dataclasses.replace(default, **given)
+
+
+def check_section(config: Config, name: str, where: str) -> None:
+    """Raises ConfigError for the first problem that a section of an experiment has (`problems.Problems`)."""
+    for key, expected, found in getattr(getattr(config, name), "problems", lambda _: ())(config.image_size):
+        raise ConfigError(f"{where}.{name}.{key}: expected {expected}, found {found!r}")
+
+
+def _check(config: Config, where: str) -> Config:
+    """Checks what no type can say."""
+    for field in dataclasses.fields(config):
+        check_section(config, field.name, where)
+    known = {f.name for f in dataclasses.fields(config.model.loss)}
+    for phase in config.train.phases:
+        for key in phase.loss:
+            if key not in known:
+                raise _nearest(key, sorted(known), f"{where}.train.phases[{phase.name}].loss")
+    multiple, smallest = config.model.sides()
+    if config.image_size % multiple or config.image_size < smallest:
+        raise ConfigError(
+            f"{where}.image_size: expected a multiple of {multiple}, at least {smallest} (see `model`), "
+            f"found {config.image_size}"
+        )
+    return config
+
+
+def _override(tree: dict[str, Any], assignment: str) -> None:
+    """Puts one `a.b.c=value` into the plain tree; list elements are addressed by their index."""
+    path, sep, text = assignment.partition("=")
+    if not sep or not path:
+        raise ConfigError(f"--set: expected key=value such as train.batch_size=4, found {assignment!r}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
+    node: Any = tree
+    *parents, last = path.split(".")
+    for key in parents:
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                raise ConfigError(f"--set {path}: expected an index below {len(node)}, found {key!r}")
+            node = node[int(key)]
+        else:
+            node = node.setdefault(key, {})
+        if not isinstance(node, (dict, list)):
+            raise ConfigError(f"--set {path}: {key!r} is a value, not a section")
+    if isinstance(node, list):
+        if not last.isdigit() or int(last) >= len(node):
+            raise ConfigError(f"--set {path}: expected an index below {len(node)}, found {last!r}")
+        node[int(last)] = value
+    else:
+        node[last] = value
+
+
+def parse(text: str, sections: Sections, where: str = "config", overrides: typing.Sequence[str] = ()) -> Config:
+    """A configuration from YAML text.
+
+    Args:
+      text: YAML; empty for all defaults.
+      sections: the systems that it may be of.
+      where: what error messages call the source, usually the file's name.
+      overrides: `key=value` assignments, the values in YAML.
+
+    Raises:
+      ConfigError: not YAML, an unknown key, a value of the wrong type, or one that contradicts another.
+    """
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: expected YAML, found: {error}") from error
+    tree = {} if tree is None else tree
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: expected a mapping of keys, found {type(tree).__name__}")
+    if overrides:  # over the effective tree, so that elements of a default list can be addressed too
+        tree = to_dict(_build(Config, tree, where, sections=sections))
+        for assignment in overrides:
+            _override(tree, assignment)
+    return _check(_build(Config, tree, where, sections=sections), where)
+
+
+def load(path: str | pathlib.Path, sections: Sections, overrides: typing.Sequence[str] = ()) -> Config:
+    """A configuration from a YAML file; see `parse`."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ConfigError(f"expected a configuration file, found none at {path}")
+    return parse(path.read_text(encoding="utf-8"), sections, str(path), overrides)
+
+
+def to_dict(config: Any) -> Any:
+    """The plain tree of a configuration: what `dump` writes and `parse` reads."""
+    if dataclasses.is_dataclass(config):
+        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if isinstance(config, (list, tuple)):
+        return [to_dict(item) for item in config]
+    if isinstance(config, (dict, types.MappingProxyType)):
+        return {key: to_dict(value) for key, value in config.items()}
+    return config
+
+
+def dump(config: Config) -> str:
+    """The effective configuration as YAML; `parse(dump(c), sections) == c`."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,144 @@
+"""Which photographs of a set are used, and where they go: the part of `prepare` that follows from the findings alone.
+
+Of duplicates the first by id stays; a hash of the content decides between training and validation. `Report` says what
+became of every photograph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from tfsketch import config as config_lib
+from tfsketch.data import examples, sources
+
+_HASH_BITS = 256
+"""Length of `examples.dhash_of`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Duplicate:
+    """A photograph that was dropped, because another one that stays shows the same."""
+
+    id: str
+    twin: str
+    kind: str
+    """`file`: the same file was given twice; `content`: the same pixels; `near`: nearly the same."""
+    bits: int = 0
+    """How many of the 256 bits of the difference hash differ."""
+
+    def __str__(self) -> str:
+        if self.kind == "file":
+            return f"{self.id}: given twice"
+        near = f"nearly the same as {self.twin} ({self.bits} of {_HASH_BITS} bits differ)"
+        return f"{self.id}: {near if self.kind == 'near' else f'the same pixels as {self.twin}'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of the photographs: `found` = `written` + refused ones + duplicates."""
+
+    found: int
+    """Photographs in the inputs that the lists did not leave out."""
+    written: int
+    validation: int
+    """How many of those written are in OUTPUT/validation."""
+    refused: tuple[str, ...]
+    """A line each: which file, what was expected, what came."""
+    duplicates: tuple[Duplicate, ...]
+    faceless: tuple[str, ...]
+    """Ids of those written that were cropped at their centre, because `prepare.align: ffhq` found no face."""
+    left_out: int
+    """Photographs that the lists left out."""
+    ignored: Mapping[str, int]
+    """Suffix -> number of files that are no photographs."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
+            f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
+            *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
+            f"{self.left_out} photographs left out by the lists",
+            f"{sum(self.ignored.values())} other files ignored"
+            + "".join(f", {number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items()),
+        ]
+        for title, entries in (
+            ("Refused:", self.refused),
+            ("Duplicates:", self.duplicates),
+            ("Without a face, cropped at the centre:", self.faceless),
+        ):
+            lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
+        return "\n".join(lines) + "\n"
+
+
+Photograph = tuple[sources.Item, examples.Finding]
+
+
+def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[list[Photograph], list[Duplicate]]:
+    """Drops every picture that shows what an earlier one of those kept shows.
+
+    Args:
+      pictures: in the order of their ids.
+      distance: 0 drops the same content only, more also what differs in as many bits of the difference hash.
+    """
+    kept: list[Photograph] = []
+    dropped: list[Duplicate] = []
+    by_content: dict[str, str] = {}
+    # Two hashes that differ in n bits agree in at least one of n + 1 parts: only those are compared.
+    edges = [_HASH_BITS * part // (distance + 1) for part in range(distance + 2)] if distance else [0]
+    tables: list[dict[int, list[int]]] = [{} for _ in edges[1:]]
+    for item, finding in pictures:
+        twin = by_content.get(finding.content)
+        if twin:
+            dropped.append(Duplicate(item.id, twin, "content"))
+            continue
+        parts = (
+            [finding.dhash >> low & (1 << high - low) - 1 for low, high in zip(edges, edges[1:])] if distance else []
+        )
+        for other in sorted({number for table, part in zip(tables, parts) for number in table.get(part, ())}):
+            bits = bin(finding.dhash ^ kept[other][1].dhash).count("1")
+            if bits <= distance:
+                dropped.append(Duplicate(item.id, kept[other][0].id, "near", bits))
+                break
+        else:
+            for table, part in zip(tables, parts):
+                table.setdefault(part, []).append(len(kept))
+            by_content[finding.content] = item.id
+            kept.append((item, finding))
+    return kept, dropped
+
+
+def make_plan(
+    found: sources.Found, findings: Sequence[examples.Finding], config: config_lib.Config
+) -> tuple[dict[str, list[Photograph]], Report]:
+    """What is written where, and what is not: (folder below the output -> its pictures, report)."""
+    pictures = [(item, finding) for item, finding in zip(found.items, findings) if not finding.refused]
+    duplicates = [Duplicate(name, name, "file") for name in found.repeated]
+    if config.prepare.duplicates >= 0:
+        pictures, dropped = without_duplicates(pictures, config.prepare.duplicates)
+        duplicates += dropped
+    sides: dict[str, list[Photograph]] = {"": [], "validation": []}
+    for item, finding in pictures:
+        # By the content alone: a picture is on the same side in every set and under every name.
+        chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
+        sides["validation" if chosen else ""].append((item, finding))
+    report = Report(
+        found=len(found.items) + len(found.repeated),
+        written=len(pictures),
+        validation=len(sides["validation"]),
+        refused=tuple(finding.refused for finding in findings if finding.refused),
+        duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.id)),
+        faceless=tuple(i.id for i, f in pictures if config.prepare.align == "ffhq" and not f.quad),
+        left_out=found.left_out,
+        ignored=found.ignored,
+    )
+    return sides, report
+
+
+def read_report(folder: pathlib.Path) -> Report:
+    tree = json.loads((folder / "report.json").read_text())
+    duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
+    lists = {key: tuple(tree.pop(key)) for key in ("refused", "faceless")}
+    return Report(duplicates=duplicates, **lists, **tree)

@@ -1,0 +1,106 @@
+"""An example's conditions, sampled afresh each time: mask, colour strokes, the badly drawing hand, noise.
+
+Python, cv2 and NumPy, which leave the interpreter's lock for most of their time. All randomness comes from the given
+generator.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tfsketch.conditions import colors, hand, masks
+from tfsketch.config import AffineConfig, Config
+from tfsketch.data.augmentation import occlude, warp
+from tfsketch.data.shards import Picture
+from tfsketch.errors import DataError
+
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "sc_fegan": ("mask", "sketch", "color", "noise"),
+    "face_parser": ("regions",),
+    "cali_sketch": ("sketch", "refined"),
+    "contextual_gan": ("sketch", "z"),
+    "region_edit": ("mask",),
+}
+"""System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
+
+
+def keys(config: Config) -> tuple[str, ...]:
+    """The keys of an experiment's batches."""
+    return ("image", *CONDITIONS[config.system], *(f"sketch_{style}" for style in config.data.maps), "seed")
+
+
+def _by_hand(rng: np.random.Generator, config: Config) -> bool:
+    """Whether a training example's sketch is drawn by the hand. No number is drawn where there is no chance in it."""
+    chance = config.hand.probability if config.hand.abstraction[1] > 0 else 0.0
+    return chance >= 1.0 or chance > 0.0 and rng.random() < chance
+
+
+def draw(
+    picture: Picture,
+    rng: np.random.Generator,
+    config: Config,
+    training: bool,
+    progress: float = 1.0,
+    level: float | None = None,
+) -> dict[str, np.ndarray]:
+    """An example with conditions drawn for it.
+
+    Args:
+      picture: what to draw for, of the experiment's `image_size`.
+      rng: the only source of randomness.
+      config: sections `data`, `mask`, `sketch`, `hand` and `color`.
+      training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
+      progress: share of the training that is done, for schedules.
+      level: the hand's, in the place of a random one in training and of the steady one else.
+
+    Returns:
+      What `vocabulary.to_tensors` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`,
+      `sketch`, `refined`, `painted`, `regions` and `sketch_STYLE` [H,W] uint8; `noise` [H,W] float32; `z` [Z] float32,
+      uniform in [-1,1]; `seed` [2] int32.
+
+    Raises:
+      DataError: the shards lack a style or the regions that the experiment needs.
+    """
+    wanted = keys(config)
+    for style in {*config.sketch.drawings(), *config.data.maps} if "sketch" in wanted or config.data.maps else ():
+        if style not in picture.sketches:
+            raise DataError(
+                f"{picture.name}: expected a sketch in the style {style!r}, found {', '.join(picture.sketches)}; add "
+                "it to prepare.styles (STYLE@n: raise sketch.abstractions) and run tools.prepare_data anew"
+            )
+    if "regions" in wanted and picture.regions is None:
+        raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
+    if training and config.data.affine != AffineConfig():
+        picture = warp(picture, rng, config.data.affine, config.sketch)
+    if training and rng.random() < config.data.occlusion_probability:
+        picture = occlude(picture, rng)
+    size = picture.image.shape[:2]
+    drawn: dict[str, np.ndarray] = {"image": picture.image}
+    if "mask" in wanted:
+        drawn["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
+    if "color" in wanted:
+        color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
+        drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
+    if "sketch" in wanted:
+        drawings = config.sketch.drawings()
+        several = training and len(drawings) > 1
+        lines = picture.sketches[drawings[rng.integers(len(drawings))] if several else drawings[0]]
+        drawn["refined"] = lines
+        if training and rng.random() >= config.data.sketch_probability:
+            lines = np.zeros_like(lines)
+        elif level is not None or training and _by_hand(rng, config):
+            level = rng.uniform(*config.hand.abstraction) if level is None else level
+            lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)
+        drawn["sketch"] = lines
+    for style in config.data.maps:
+        drawn[f"sketch_{style}"] = picture.sketches[style]
+    if "regions" in wanted:
+        drawn["regions"] = picture.regions
+    if "noise" in wanted:
+        drawn["noise"] = rng.standard_normal(size, np.float32)
+    if "z" in wanted:
+        drawn["z"] = rng.uniform(-1.0, 1.0, config.model.latent).astype(np.float32)
+    drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
+    return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}

@@ -1,0 +1,132 @@
+"""A model at work on a photograph: where it looks, and how what it drew comes back.
+
+A square larger than the working side comes back softer than the photograph around it. There the seam is feathered over
+half a working pixel just inside the mask's edge, by default; the erased original shows through in that ramp only. At
+the working side and below nothing is feathered. Outside the mask the result is the input bit for bit, whatever the
+sizes, because nothing else is ever written to.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import zoo
+from tfsketch.backends import resolve
+from tfsketch.errors import TfsketchError, WeightsError
+from tfsketch.framing import arrays
+from tfsketch.images import faces, files
+from tfsketch.systems.sc_fegan.network import Generator
+from tfsketch.systems.sc_fegan.region_inference import RegionInference
+
+
+def finite(drawn: Any) -> np.ndarray:
+    """A model's result as an array.
+
+    Raises:
+      WeightsError: it holds NaN or infinity.
+    """
+    drawn = np.asarray(drawn)
+    if not np.isfinite(drawn).all():
+        raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
+    return drawn
+
+
+class Canvas:
+    """A model, and how it is used; arguments and errors are those of `Editor`."""
+
+    def __init__(
+        self,
+        model: Callable[[Mapping[str, Any]], Mapping[str, Any]] | str | os.PathLike,
+        side: int | None = None,
+        context: float | None = None,
+        feather: float | None = None,
+        find_faces: bool = True,
+    ):
+        if isinstance(model, (str, os.PathLike)):
+            model = resolve.load(model)
+        stride = getattr(model, "stride", 1)
+        trained = getattr(getattr(model, "experiment", model), "image_size", None)
+        if side is None:
+            if trained is None:
+                raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
+            side = trained
+        if getattr(model, "fixed", False) and side != trained:
+            raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
+        smallest = getattr(model, "smallest", stride)
+        if side != int(side) or side < smallest or side % stride or side * side > files.MAX_PIXELS:
+            least = f" of at least {smallest}" if smallest > stride else ""
+            raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
+        if context is not None and not context >= 1:
+            raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
+        if feather is not None and not 0 <= feather < math.inf:
+            raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
+        self.model, self.side, self.context, self.feather = model, int(side), context, feather
+        # The same picture, from less work: between strokes most of what the network looks at stays as it was.
+        self.network = RegionInference(model) if isinstance(model, Generator) else model
+        self._parser: tf.keras.Model | None = None
+        self._find_faces = find_faces
+        self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
+
+    def face_parser(self) -> tf.keras.Model:
+        """The shipped face parser, read when it is first needed."""
+        if self._parser is None:
+            self._parser = zoo.load_model("face_parser")
+        return self._parser
+
+    def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:
+        """`faces.squares`, looked for once as long as the photograph is the same."""
+        if not self._find_faces or self.context is not None:
+            return []
+        known = self._looked_at
+        if known is None or not np.array_equal(known[0], image):
+            known = self._looked_at = image.copy(), faces.squares(image)
+        return known[1]
+
+    def view_of(self, image: np.ndarray, mask: np.ndarray) -> arrays.View:
+        """Where to look for a mask [H,W] that is not empty."""
+        return arrays.view_of(mask, self.side, self.context, self._faces(image))
+
+    def pasted(
+        self,
+        image: np.ndarray,
+        drawn: np.ndarray,
+        mask: np.ndarray,
+        view: arrays.View,
+        soft: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """A copy of the picture with `drawn`, of the box's size, in the mask; `soft` is `restyle.softened`'s."""
+        result = image.copy()
+        hole = mask[view.window] > 0
+        result[view.window][hole] = self._faded(image, drawn, mask, view.window, view.edge, soft)[hole]
+        return result
+
+    def _faded(
+        self,
+        image: np.ndarray,
+        drawn: np.ndarray,
+        mask: np.ndarray,
+        window: tuple[slice, slice],
+        edge: int,
+        soft: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """What is pasted into the mask's box: `drawn`, fading to the picture towards the mask's edge."""
+        scale = edge / self.side
+        feather = self.feather if self.feather is not None else (scale / 2 if scale > 1 else 0.0)
+        if feather == 0 and soft is None:
+            return drawn
+        # One kept pixel around the box, where the picture has one, so that the box's own border counts as an edge there
+        # and the picture's border does not.
+        top, left = min(window[0].start, 1), min(window[1].start, 1)
+        around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]
+        distance = cv2.distanceTransform(np.ascontiguousarray(around), cv2.DIST_L2, 5)
+        distance = distance[top : top + drawn.shape[0], left : left + drawn.shape[1]]
+        weight = np.minimum(distance / (feather + 1), 1.0).astype(np.float32)
+        weight = (weight if soft is None else np.maximum(weight * soft[1], soft[0]))[..., None]
+        return np.rint(image[window] * (1 - weight) + drawn * weight).astype(np.uint8)

@@ -1,0 +1,61 @@
+"""Completing: photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
+
+What is given to a Contextual GAN is completed several times, by a search (`projection`). A sketch goes to the working
+side as the strokes of XDoG look there: drawn anew with a pen of `arrays.PEN` pixels, and whatever is black over more
+than half a pixel stays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfsketch.editor.canvas import Canvas, finite
+from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.framing import arrays
+from tfsketch.images import sizes
+from tfsketch.images.layers import (
+    Drawing,
+    check_seed,
+    checked,
+    checked_sketch,
+)
+from tfsketch.systems.contextual_gan import projection
+from tfsketch.vocabulary import resize, to_tensors, to_uint8
+
+
+def complete(
+    canvas: Canvas,
+    sketch: np.ndarray | None,
+    image: np.ndarray | None,
+    results: int,
+    seed: int,
+    fill: float | None,
+    steps: int,
+) -> list[Drawing]:
+    """`Editor.complete`."""
+    if "z" not in getattr(canvas.model, "takes", ()):
+        raise TfsketchError("complete: expected a model that draws sketch and photograph, such as contextual_gan")
+    if (sketch is None) == (image is None):
+        raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
+    check_seed(seed)
+    if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= projection.CANDIDATES:
+        raise TfsketchError(f"results: expected 1 to {projection.CANDIDATES}, found {results!r}")
+    side = canvas.side
+    sheet, known = (slice(0, side), slice(0, side)), {}
+    if image is None:
+        sketch = checked_sketch(sketch, fill)
+        size = sketch.shape[:2]
+        sheet = arrays.sheet_in(size, side, arrays.usual_fill(sketch) if fill is None else fill)
+        seen = np.zeros((side, side), np.uint8)
+        seen[sheet] = arrays.resize_ink(sketch, seen[sheet].shape)
+        known["sketch"] = seen.astype(np.float32)[None, ..., None]
+    else:
+        image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+        size = sizes.cut_square(image).shape[:2]
+        known = to_tensors({"image": sizes.center_square(image, side)[None]})
+    found = projection.project(canvas.model, **known, restarts=results, seed=int(seed), steps=steps)
+    drawings = []
+    for lines, photograph, loss in zip(finite(found.sketch[0]), finite(found.image[0]), found.loss[0]):
+        lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
+        drawings.append(Drawing(lines, resize(to_uint8(photograph)[sheet], size), float(loss)))
+    return drawings

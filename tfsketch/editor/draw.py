@@ -1,0 +1,42 @@
+"""Drawing: a photograph made of a sketch alone (Cali-Sketch).
+
+The sketch gets a place in the working square -> the model -> back to the sketch's size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfsketch.conditions.lines import drop_short
+from tfsketch.editor.canvas import Canvas, finite
+from tfsketch.editor.regions import surest_face
+from tfsketch.errors import TfsketchError
+from tfsketch.framing import arrays
+from tfsketch.images.layers import (
+    Drawing,
+    checked_sketch,
+)
+from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.vocabulary import resize, to_tensors, to_uint8
+
+FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
+"""Shares of the square that the paper takes, which `draw` tries; see `arrays.place`."""
+
+
+def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
+    """`Editor.draw`."""
+    if tuple(getattr(canvas.model, "takes", ())) != ("sketch",):
+        raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
+    sketch = checked_sketch(sketch, fill)
+    size = sketch.shape[:2]
+    fills = FILLS if fill is None else (fill,)
+    sheets = [arrays.sheet_in(size, canvas.side, one) for one in fills]
+    seen = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
+    for square, sheet in zip(seen, sheets):
+        square[sheet] = arrays.resize_sketch(sketch, square[sheet].shape)
+    outputs = canvas.model(to_tensors({"sketch": seen}))
+    refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
+    best = surest_face(canvas.face_parser(), image) if len(fills) > 1 else 0
+    kept = drop_short(refined[best] >= cali_sketch.LINE, cali_sketch.SPECK)
+    lines = resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
+    return Drawing(lines.astype(np.uint8), resize(image[best][sheets[best]], size))

@@ -1,0 +1,67 @@
+"""Editing: the mask of a photograph, repainted by sketch and colours.
+
+An edit goes: check -> a square around the mask -> the model's working side -> the model -> back to the square's size ->
+into the mask. Where the model looks, and how layers come to its side, is `framing`'s.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfsketch.editor.canvas import Canvas, finite
+from tfsketch.errors import TfsketchError
+from tfsketch.framing import arrays
+from tfsketch.images.layers import (
+    check_seed,
+    checked_layers,
+)
+from tfsketch.vocabulary import resize, to_tensors, to_uint8
+
+
+def edit(
+    canvas: Canvas,
+    image: np.ndarray,
+    mask: np.ndarray,
+    sketch: np.ndarray | None,
+    color: np.ndarray | None,
+    seed: int,
+) -> np.ndarray:
+    """`Editor.edit`."""
+    if "mask" not in getattr(canvas.model, "takes", ("mask",)):
+        raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
+    if "style" in getattr(canvas.model, "takes", ()):
+        raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only restyles")
+    check_seed(seed)
+    image, mask, sketch, color = checked_layers(image, mask, sketch, color)
+    size = image.shape[:2]
+    sketch = np.zeros(size, np.uint8) if sketch is None else sketch
+    view = canvas.view_of(image, mask)
+    work, square = view.work, view.square
+    drawn = _run(
+        canvas,
+        resize(image[square], work),
+        arrays.resize_mask(mask[square], work),
+        arrays.resize_sketch(sketch[square], work),
+        np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
+        int(seed),
+    )
+    return canvas.pasted(image, resize(drawn, view.part)[view.inner], mask, view)
+
+
+def _run(
+    canvas: Canvas, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int
+) -> np.ndarray:
+    """The model on layers of at most the working side, padded to it; returns a uint8 picture of `image`'s size."""
+    image, inner = arrays.padded(image, canvas.side)
+    mask, sketch, color = (arrays.padded(layer, canvas.side)[0] for layer in (mask, sketch, color))
+    noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
+    layers = {
+        "image": image,
+        "mask": mask,
+        "sketch": sketch,
+        "color": color[..., :3],
+        "painted": color[..., 3],
+        "noise": noise,
+    }
+    batch = to_tensors({key: layer[None] for key, layer in layers.items()})
+    return to_uint8(finite(canvas.network(batch)["image"])[0][inner])

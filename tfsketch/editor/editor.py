@@ -1,0 +1,220 @@
+"""The editor: photographs of any size are edited, drawn, completed or restyled, one file a way.
+
+Pictures are uint8 RGB here, because this is the side of the files. `edit`, `draw`, `complete` and `restyle` say what
+they do; `canvas` is what they share, `regions` where a face is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfsketch.editor.canvas import Canvas
+from tfsketch.editor.complete import complete
+from tfsketch.editor.draw import draw
+from tfsketch.editor.edit import edit
+from tfsketch.editor.regions import find_region
+from tfsketch.editor.restyle import restyle
+from tfsketch.errors import TfsketchError
+from tfsketch.images.layers import (
+    Drawing,
+)
+
+
+class Editor:
+    """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
+
+    Args:
+      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it; or what
+        `backends.resolve.load` takes: a name, a model directory, an export, a server's address.
+      side: working side in pixels, a multiple of the model's stride; None is the side it was trained at.
+      context: see `arrays.crop_square`.
+      feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
+        pixel's size where the result was enlarged, else 0.
+      find_faces: whether faces are looked for, for `arrays.crop_square`; an export's `serving_default` does not.
+
+    Raises:
+      TfsketchError: a value outside of what is said here, or a model that cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[Mapping[str, Any]], Mapping[str, Any]] | str | os.PathLike,
+        side: int | None = None,
+        context: float | None = None,
+        feather: float | None = None,
+        find_faces: bool = True,
+    ):
+        self._canvas = Canvas(model, side, context, feather, find_faces)
+
+    @property
+    def _takes(self) -> tuple[str, ...]:
+        return tuple(getattr(self._canvas.model, "takes", ()))
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model's way is `draw`."""
+        return self._takes == ("sketch",)
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model's way is `complete`."""
+        return "z" in self._takes
+
+    @property
+    def restyles(self) -> bool:
+        """Whether the model's way is `restyle`."""
+        return "style" in self._takes
+
+    def complete(
+        self,
+        sketch: np.ndarray | None = None,
+        image: np.ndarray | None = None,
+        results: int = 4,
+        seed: int = 0,
+        fill: float | None = None,
+        steps: int = 500,
+    ) -> list[Drawing]:
+        """Makes photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
+
+        Args:
+          sketch: as of `draw`.
+          image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the square in its middle counts, and
+            results are of its size. A face should fill it as one fills CelebA's photographs.
+          results: how many searches, each from another start, at most `projection.CANDIDATES`.
+          seed: of the starts; a seed gives the same results every time.
+          fill: of a sketch; see `arrays.place`. 1 for one that is framed as a photograph is; None is
+            `arrays.usual_fill`.
+          steps: at most, of each search.
+
+        Returns:
+          `results` drawings by their loss, the best first.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels; both or neither are given.
+          TfsketchError: another argument is out of its range, or the model completes nothing.
+          WeightsError: the model gave values that are not finite.
+        """
+        return complete(self._canvas, sketch, image, results, seed, fill, steps)
+
+    def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
+        """Makes a photograph of a sketch, with a model that takes a sketch alone.
+
+        Args:
+          sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
+            128. Lines of any width.
+          fill: see `arrays.place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait
+            1. None tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
+          TfsketchError: a `fill` outside of (0, 1], or a model that edits photographs.
+          WeightsError: the model gave values that are not finite.
+        """
+        return draw(self._canvas, sketch, fill)
+
+    def edit(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        sketch: np.ndarray | None = None,
+        color: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Repaints the mask.
+
+        Args:
+          image: [H,W,3] uint8 RGB, any size up to `files.MAX_PIXELS`.
+          mask: [H,W] or [H,W,1] uint8 or bool, nonzero = regenerate; with values above 1, those from 128.
+          sketch: like the mask, nonzero = stroke; lines of any width. What lies outside the mask has no effect.
+          color: [H,W,4] uint8 RGBA, painted where alpha >= 128, or [H,W,3] RGB, painted where not pure black.
+          seed: of the noise; a seed gives the same result every time.
+
+        Returns:
+          [H,W,3] uint8 RGB; outside the mask the input, bit for bit.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
+          TfsketchError: a seed that is no whole number from 0, or a model that repaints nothing.
+          WeightsError: the model gave values that are not finite.
+        """
+        return edit(self._canvas, image, mask, sketch, color, seed)
+
+    def restyle(
+        self,
+        image: np.ndarray,
+        style: np.ndarray,
+        mask: np.ndarray | None = None,
+        amount: float = 1.0,
+        detail: bool = True,
+    ) -> np.ndarray:
+        """Gives a photograph, or a region of it, the looks of another.
+
+        Args:
+          image: [H,W,3] uint8 RGB, any size up to `files.MAX_PIXELS`.
+          style: [h,w,3] uint8 RGB, of any size; the square in its middle counts.
+          mask: as of `edit`, nonzero = restyle, such as `region` gives it; None is the whole picture.
+          amount: between the photograph's own style, 0, and the other's, 1.
+          detail: add the model's change to the photograph; False pastes what the model drew. See the module's
+            docstring.
+
+        Returns:
+          [H,W,3] uint8 RGB; outside the mask the input, bit for bit.
+
+        Raises:
+          ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
+          TfsketchError: `amount` is not from 0 to 1, or the model restyles nothing.
+          WeightsError: the model gave values that are not finite.
+        """
+        if not 0 <= amount <= 1:
+            raise TfsketchError(f"amount: expected a share from 0 to 1, found {amount}")
+        return restyle(self._canvas, image, [style], [amount], mask, detail)[0]
+
+    def interpolate(
+        self,
+        image: np.ndarray,
+        styles: Sequence[np.ndarray],
+        steps: int = 8,
+        mask: np.ndarray | None = None,
+        detail: bool = True,
+    ) -> list[np.ndarray]:
+        """`restyle` in steps from one style to the next.
+
+        Args:
+          image, mask, detail: as of `restyle`.
+          styles: photographs; from the first to the last in equal steps, or from the photograph's own style to the only
+            one.
+          steps: how many pictures, at least 2. Between two photographs a style code is on the straight line between
+            theirs, as in Park et al., and of unit length.
+
+        Returns:
+          `steps` pictures [H,W,3] uint8 RGB.
+
+        Raises:
+          As `restyle`, and TfsketchError: fewer than 2 steps, or no style.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+            raise TfsketchError(f"steps: expected a whole number from 2, found {steps!r}")
+        if not len(styles):
+            raise TfsketchError("styles: expected at least one photograph, found none")
+        return restyle(self._canvas, image, styles, np.linspace(0.0, 1.0, steps), mask, detail)
+
+    def region(self, image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
+        """Where a photograph shows a region of a face, by the shipped face parser: a mask for `restyle`.
+
+        Args:
+          image: [H,W,3] uint8 RGB, of any size, with a face that looks about at the camera, framed like a portrait.
+          names: of `conditions.regions.REGIONS`, or `face`; one or several. `skin` takes the nose along, which the
+            parser's data counts apart: a face with another skin and its old nose is what nobody asks for.
+
+        Returns:
+          [H,W] uint8 in {0,1}.
+
+        Raises:
+          DataError: an unknown name, or none.
+          ImageError: no such region is found, or less than `regions.LEAST` of the picture; or the picture is none.
+        """
+        return find_region(self._canvas.face_parser, image, names)

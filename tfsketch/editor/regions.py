@@ -1,0 +1,63 @@
+"""Regions of faces, as the face parser sees them: masks for restyling, and how sure a drawn face is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.conditions.regions import REGIONS, mask_of
+from tfsketch.errors import DataError, ImageError
+from tfsketch.framing import arrays
+from tfsketch.images.layers import (
+    checked,
+)
+from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.vocabulary import resize
+
+LEAST = 0.0005
+"""Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
+SPECK = 0.02
+"""Parts of a region that are smaller than this share of it are left out."""
+PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
+"""Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
+
+
+def surest_face(parser: tf.keras.Model, photographs: np.ndarray) -> int:
+    """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
+    features, each counting up to the share of the picture that it has in a portrait."""
+    shares = face_parser.shares(parser, photographs)
+    found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in PORTRAIT]
+    return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
+
+
+def find_region(
+    face_parser_of: Callable[[], tf.keras.Model], image: np.ndarray, names: str | Iterable[str]
+) -> np.ndarray:
+    """`Editor.region`; the face parser is asked for once the arguments are right."""
+    names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        raise DataError("region: expected at least one name, found none")
+    wanted = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
+    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    parser = face_parser_of()
+    side, size = parser.experiment.image_size, image.shape[:2]
+    work = tuple(max(1, round(length * side / max(size))) for length in size)
+    # Padded to a square, or a face would be squeezed.
+    seen, inner = arrays.padded(resize(image, work), side)
+    shares = face_parser.shares(parser, seen[None])[0][inner]
+    rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
+    # The lead is resized, not a mask: outlines stay smooth.
+    lead = shares[..., wanted].max(axis=-1) - rest
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((lead > 0).astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA] * (np.arange(len(stats)) > 0)  # the first is all the rest
+    lead = np.where((areas < SPECK * areas.sum())[labels], np.minimum(lead, -1e-3), lead)
+    mask = (cv2.resize(lead, size[::-1], interpolation=cv2.INTER_LINEAR) > 0).astype(np.uint8)
+    if mask.mean() < LEAST:
+        raise ImageError(
+            f"region: expected {' or '.join(names)} in the picture, found none; the face parser knows faces that "
+            "are framed like a portrait: crop the picture, or give a mask"
+        )
+    return mask

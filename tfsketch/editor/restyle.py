@@ -1,0 +1,96 @@
+"""Restyling: a photograph, or a region of it, in the style of another (region-wise manipulation).
+
+The square, the mask's pixels at the working side and the pasting are an edit's; the seam is wider (`softened`), since a
+change of light shows an edge that new detail hides; nothing is erased, the model sees the whole photograph. At its
+side, 64 or 128 px, such a model knows what colour and light a region should have, and little of a photograph's detail:
+pasted as it is, what it drew makes a face both soft and somebody else's. So by default its change alone is taken: what
+it drew in the wanted style less what it drew, the same way, in the photograph's own. Enlarged as a picture, that change
+would have halos of several of the photograph's pixels along every contour; so it is enlarged as lines of the
+photograph's luma (`arrays.lines_of`), whose edges are the photograph's own. Where the two agree the photograph stays,
+bit for bit. This hides how well the model redraws a photograph, and keeps detail that the other style might not have,
+such as the grain of hair; `detail=False` pastes what the model drew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.editor.canvas import Canvas, finite
+from tfsketch.errors import TfsketchError
+from tfsketch.framing import arrays
+from tfsketch.images import sizes
+from tfsketch.images.layers import (
+    checked_restyling,
+)
+from tfsketch.vocabulary import resize, to_tensors, to_uint8
+
+
+def restyle(
+    canvas: Canvas,
+    image: np.ndarray,
+    styles: Sequence[np.ndarray],
+    shares: Sequence[float],
+    mask: np.ndarray | None,
+    detail: bool,
+) -> list[np.ndarray]:
+    """`image` at shares of the way along styles, from its own where there is only one; see `Editor.interpolate`."""
+    if "style" not in getattr(canvas.model, "takes", ()):
+        raise TfsketchError("restyle: expected a model that takes a style, such as region_edit")
+    image, styles, mask = checked_restyling(image, styles, mask)
+    whole = mask is None
+    mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
+    view = canvas.view_of(image, mask)
+    seen, inner = arrays.padded(resize(image[view.square], view.work), canvas.side)
+    layers = {"image": seen, "style": np.stack([sizes.center_square(style, canvas.side) for style in styles])}
+    if not whole:
+        layers["mask"] = arrays.padded(arrays.resize_mask(mask[view.square], view.work), canvas.side)[0]
+    batch = to_tensors({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
+
+    own, path = canvas.model.encode(batch["image"])[1], canvas.model.encode(batch["style"])[1]
+    path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
+    soft = None if whole or canvas.feather is not None else softened(image, seen[inner], mask, view)
+    results = []
+    base = canvas.model.restyled(batch["image"], own, batch.get("mask")) if detail else None
+    for share in shares:
+        place = float(share) * (len(path) - 1)
+        first = min(int(place), len(path) - 2)
+        code = path[first : first + 1] + (path[first + 1 : first + 2] - path[first : first + 1]) * (place - first)
+        raw = canvas.model.restyled(batch["image"], code, batch.get("mask"))
+        if detail:
+            change = finite(127.5 * (raw - base))[0][inner]
+            within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
+            drawn = _changed(image, arrays.lines_of(change, seen[inner], within), view)
+        else:
+            drawn = resize(to_uint8(finite(raw))[0][inner], view.part)[view.inner]
+        results.append(canvas.pasted(image, drawn, mask, view, soft))
+    return results
+
+
+def softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
+    """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
+    contours (the guided filter, as `arrays.lines_of` has it), so that it sets in at once where the mask ends at a
+    contour, and over some working pixels where it ends in a plain area. And `arrays.middle`, enlarged: the least,
+    but for the usual feather, so that the middle of a thin mask is restyled too."""
+    share = resize(mask[view.square].astype(np.float32), view.work)
+    lines = arrays.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
+    slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
+    weight = slope * arrays.luma(image[view.window])
+    weight += offset
+    # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
+    np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
+    middle = arrays.middle(arrays.resize_mask(mask[view.square], view.work))
+    return np.stack([weight, np.clip(resize(middle, view.part)[view.inner], 0.0, 1.0)])
+
+
+def _changed(image: np.ndarray, lines: np.ndarray, view: arrays.View) -> np.ndarray:
+    """The box of a picture, each channel changed by its `arrays.lines_of`."""
+    under = image[view.window]
+    luma, drawn = arrays.luma(under), np.empty_like(under)
+    for channel in range(3):  # one at a time: a large photograph's box is a hundred megabytes each
+        slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
+        levels = under[..., channel] + (slope * luma + offset)
+        drawn[..., channel] = np.clip(np.rint(levels), 0, 255)
+    return drawn

@@ -1,0 +1,134 @@
+"""Encoded pictures in a graph: decoded, checked, and read as masks, sketches and colours, as `images.files` does.
+
+What is wrong with a picture is told by an assertion, whose text begins with the field's name. Only PNG and JPEG are
+read, and EXIF orientation is not applied: TensorFlow's decoders do not know it (`serving.Client` sends pixels upright).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.images import files
+
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff"
+
+
+def _text(*parts: Any) -> list[Any]:
+    """The text of an assertion as one string, so that a server's message reads as it was written."""
+    words = [part if isinstance(part, str) or part.dtype == tf.string else tf.strings.as_string(part) for part in parts]
+    return [tf.strings.join(words)]
+
+
+def require(condition: tf.Tensor, value: tf.Tensor, *parts: Any) -> tf.Tensor:
+    """`value`, where the condition holds; else the graph fails with a text of strings and numbers. What is computed
+    from the returned value cannot fail first, with a text that names no field."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, _text(*parts))]):
+        return tf.identity(value)
+
+
+def _big_endian(data: tf.Tensor, start: int) -> tf.Tensor:
+    digits = tf.io.decode_raw(tf.strings.substr(data, start, 4), tf.uint8, fixed_length=4)
+    return tf.reduce_sum(tf.cast(digits, tf.int64) * tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64))
+
+
+def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """An encoded picture.
+
+    Args:
+      field: the name of the input, for messages.
+      data: scalar string, PNG or JPEG.
+
+    Returns:
+      ([H,W,4] uint8 RGBA, scalar bool: whether the file has a transparency channel).
+
+    Raises:
+      tf.errors.InvalidArgumentError: another kind of file, a damaged one (then TensorFlow's message names the field in
+        the operation's name), or more than `files.MAX_PIXELS`.
+    """
+    with tf.name_scope(field):
+        png, jpeg = tf.strings.substr(data, 0, 8) == PNG, tf.strings.substr(data, 0, 3) == JPEG
+        length = tf.strings.length(data)
+        known = (png & (length > 32)) | jpeg
+        data = require(known, data, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
+
+        def size_of_png() -> tf.Tensor:
+            return tf.stack([_big_endian(data, 20), _big_endian(data, 16)])
+
+        def size_of_jpeg() -> tf.Tensor:
+            return tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64)
+
+        size = tf.cond(png, size_of_png, size_of_jpeg)
+        pixels = tf.reduce_prod(size)
+        expected = f"{field}: expected 1 to {files.MAX_PIXELS} pixels, found "
+        data = require((pixels > 0) & (pixels <= files.MAX_PIXELS), data, expected, size[1], " x ", size[0])
+
+        def from_png() -> tf.Tensor:
+            return tf.io.decode_png(data, channels=4, name=f"{field}_png")
+
+        def from_jpeg() -> tf.Tensor:
+            rgb = tf.io.decode_jpeg(data, channels=3, name=f"{field}_jpeg")
+            return tf.concat([rgb, tf.fill([*tf.unstack(tf.shape(rgb)[:2]), 1], np.uint8(255))], axis=-1)
+
+        rgba = tf.ensure_shape(tf.cond(png, from_png, from_jpeg), [None, None, 4])
+        # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
+        # bits as alpha: 1 for black and white.
+        depth = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8, fixed_length=1)[0], tf.int32)
+        filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
+        rgba = tf.cond(
+            png & tf.reduce_all(rgba[..., 3] == filler),
+            lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
+            lambda: rgba,
+        )
+        # Colour types 4 and 6 have a channel of it; a palette's transparency shows in the pixels.
+        kind = tf.strings.substr(data, 25, 1)
+        transparent = png & ((kind == b"\x04") | (kind == b"\x06") | tf.reduce_any(rgba[..., 3] < 255))
+        return rgba, transparent
+
+
+def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """`layer`, where it has the picture's height and width; else the graph fails."""
+    found, wanted = tf.shape(layer)[:2], tf.shape(image)[:2]
+    expected = (f"{field}: expected the size of the picture, ", wanted[1], " x ", wanted[0])
+    return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
+
+
+def _grey(rgba: tf.Tensor) -> tf.Tensor:
+    """Pillow's conversion to grey: [H,W] int32, 0 to 255."""
+    r, g, b, _ = tf.unstack(tf.cast(rgba, tf.int32), axis=-1)
+    return tf.bitwise.right_shift(19595 * r + 38470 * g + 7471 * b + 0x8000, 16)
+
+
+def mask_of(rgba: tf.Tensor) -> tf.Tensor:
+    """`files.read_mask`: [H,W] bool, True where at least half white, or by its rules for transparency."""
+    grey, alpha = _grey(rgba), tf.cast(rgba[..., 3], tf.int32)
+    seen = alpha > 0
+    low, high = tf.reduce_min(tf.where(seen, grey, 255)), tf.reduce_max(tf.where(seen, grey, 0))
+    drawn_in_alpha = (low == high) | tf.reduce_any(~seen & (grey != 0))
+    mixed = tf.where(drawn_in_alpha, alpha, tf.minimum(grey, alpha))
+    grey = tf.where(tf.reduce_min(alpha) != tf.reduce_max(alpha), mixed, grey)
+    return grey >= tf.where(tf.reduce_max(grey) == 1, 1, 128)
+
+
+def sketch_of(rgba: tf.Tensor) -> tf.Tensor:
+    """`files.read_sketch`: [H,W] bool, True = stroke, on paper of any kind."""
+    levels = tf.cast(rgba, tf.int32)
+    total, alpha = tf.reduce_sum(levels[..., :3], axis=-1), levels[..., 3]
+    bright = total >= tf.where(tf.reduce_max(total) == 3, 3, 384)
+    bright = bright ^ (tf.reduce_mean(tf.cast(bright, tf.float32)) > 0.5)
+    return tf.where(tf.reduce_min(alpha) == 0, alpha >= 128, bright)
+
+
+def color_of(rgba: tf.Tensor, transparent: tf.Tensor) -> tf.Tensor:
+    """`files.read_color`: [H,W] bool, where there is paint."""
+    return tf.where(transparent, rgba[..., 3] >= 128, tf.reduce_any(rgba[..., :3] > 0, axis=-1))
+
+
+def read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
+    """A sheet with at least one stroke: [H,W] bool."""
+    sketch = sketch_of(decode("sketch_bytes", sketch_bytes)[0])
+    expected = "sketch_bytes: expected at least one stroke, found an empty sheet"
+    return require(tf.reduce_any(sketch), sketch, expected)

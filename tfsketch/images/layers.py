@@ -1,0 +1,130 @@
+"""Layers as people hand them in, and drawings as they get them: arrays of uint8, checked.
+
+What is wrong is told here, by the editor and by a client of a server alike, before anything is computed or sent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.images import files
+
+
+def checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
+    """An array of [H,W] (channels 0) or [H,W,C], uint8 (or bool), within the limits of size."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ImageError(f"{what}: expected {expected}, found {type(value).__name__} ({error})") from error
+    found = f"{array.dtype} {list(array.shape)}"
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        found += " with NaN"
+    if (
+        array.dtype != np.uint8
+        and not (bools and array.dtype == bool)
+        or array.ndim not in (2, 3)
+        or (array.shape[2] if array.ndim == 3 else 0) not in channels
+    ):
+        raise ImageError(f"{what}: expected {expected}, found {found}")
+    height, width = array.shape[:2]
+    if array.size == 0:
+        raise ImageError(f"{what}: expected at least one pixel, found {found}")
+    if height * width > files.MAX_PIXELS:
+        raise ImageError(f"{what}: expected at most {files.MAX_PIXELS:,} pixels, found {width} x {height}")
+    return array
+
+
+def _binary(value: Any, what: str) -> np.ndarray:
+    """A mask or sketch as [H,W] uint8 in {0,1}."""
+    array = checked(value, what, (0, 1), "uint8 or bool [H,W] or [H,W,1]", bools=True)
+    array = array.reshape(array.shape[:2])
+    # {0,1} and {0,255} are both common; with larger values present, 1 is the darkest grey, not white.
+    return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
+
+
+def check_seed(seed: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
+
+
+def _rgba(value: Any) -> np.ndarray:
+    """Colour strokes as [H,W,4] uint8."""
+    array = checked(value, "color", (3, 4), "uint8 [H,W,4] RGBA, or [H,W,3] RGB with black where nothing is painted")
+    if array.shape[2] == 4:
+        return array
+    return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
+
+
+def checked_layers(
+    image: Any, mask: Any, sketch: Any = None, color: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """What `Editor.edit` takes, checked: image, mask and sketch [H,W] uint8 in {0,1}, colour [H,W,4] uint8 or None.
+
+    Raises:
+      ImageError: see `Editor.edit`.
+    """
+    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    mask = _binary(mask, "mask")
+    size = image.shape[:2]
+    sketch = None if sketch is None else _binary(sketch, "sketch")
+    color = None if color is None else _rgba(color)
+    for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
+        if layer is not None and layer.shape[:2] != size:
+            raise ImageError(
+                f"{what}: expected the picture's size, {size[1]} x {size[0]}, found {layer.shape[1]} x {layer.shape[0]}"
+            )
+    if not mask.any():
+        raise ImageError("mask: expected at least one erased pixel, found an empty mask")
+    return image, mask, sketch, color
+
+
+def checked_restyling(
+    image: Any, styles: Sequence[Any], mask: Any = None
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
+    """What `Editor.restyle` takes, checked: image and styles, and the mask [H,W] uint8 in {0,1} or None.
+
+    Raises:
+      ImageError: see `Editor.restyle`.
+    """
+    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    styles = [checked(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
+    if mask is not None:
+        mask, size = _binary(mask, "mask"), image.shape[:2]
+        if mask.shape != size:
+            raise ImageError(
+                f"mask: expected the picture's size, {size[1]} x {size[0]}, found {mask.shape[1]} x {mask.shape[0]}"
+            )
+        if not mask.any():
+            raise ImageError("mask: expected at least one pixel to restyle, found an empty mask")
+    return image, styles, mask
+
+
+def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
+    """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
+
+    Raises:
+      ImageError, TfsketchError: see `Editor.draw`.
+    """
+    sketch = _binary(sketch, "sketch")
+    if not sketch.any():
+        raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+    if fill is not None and not 0 < fill <= 1:
+        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+    return sketch
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """What a model made of a sketch alone, or of a photograph alone, at its size."""
+
+    refined: np.ndarray
+    """[H,W] uint8 in {0,1}, 1 = stroke: the lines as the model redrew them."""
+    image: np.ndarray
+    """[H,W,3] uint8 RGB: the photograph."""
+    loss: float | None = None
+    """Of a search: how far its result is from what was given, the lower the better; see `projection`."""

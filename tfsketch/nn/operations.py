@@ -1,0 +1,99 @@
+"""Convolutions that are right, and have a gradient, on every processor; whether graphs are traced for a phone's GPU.
+
+Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are TensorFlow's own ([kh,kw,in,out], transposed
+[kh,kw,out,in]), which are also those of SC-FEGAN's released checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+LEAK = 0.2
+"""Slope of the leaky ReLU, in the generator (released code) and the discriminator (DeepFill v2)."""
+
+
+@functools.cache
+def accelerated(dtype: tf.DType) -> bool:
+    """Whether convolutions of this type run on the kernels of a GPU or oneDNN, and not on TensorFlow's own for CPUs.
+
+    Those run on macOS, where oneDNN is off, and for 16 bits on processors that cannot compute with them. They have no
+    gradient of a dilated convolution, which is how they are told, and add up 16 bits in 16 bits."""
+    try:
+        with tf.init_scope():
+            y = tf.zeros((1, 5, 5, 1), dtype)
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=y.shape,
+                filter=tf.zeros((3, 3, 1, 1), dtype),
+                out_backprop=y,
+                strides=[1] * 4,
+                padding="SAME",
+                dilations=[1, 2, 2, 1],
+            )
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        return False
+    return True
+
+
+def convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str, dilation: int) -> tf.Tensor:
+    """`tf.nn.conv2d`, whose gradient runs everywhere: where a dilated one has none, the same by way of the batch, which
+    is slower. And whose results are right everywhere, see `_misread`."""
+    if dilation > 1 and not accelerated(x.dtype):
+        return tf.nn.convolution(x, kernel, strides, padding, dilations=dilation)
+    if dilation == 1 and _misread(kernel, strides) and not _padded(x, kernel, strides, padding):
+        return tf.nn.conv2d(x, _odd(kernel), strides, [[0, 0], [0, 1], [0, 1], [0, 0]])
+    return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+
+
+def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.Tensor:
+    """`tf.nn.conv2d_transpose` with the padding SAME: [B,H,W,C] and [kh,kw,out,C] -> [B,strides*H,strides*W,out]."""
+    shape, filters = tf.shape(x), kernel.shape[2]
+    if kernel.shape[0] <= strides and _misread(kernel, strides):
+        kernel = _odd(kernel)  # its gradient is an unpadded convolution
+    target = tf.stack([shape[0], strides * shape[1], strides * shape[2], filters])
+    y = tf.nn.conv2d_transpose(x, kernel, target, strides, "SAME")
+    # The static shape is set by hand: the dynamic one keeps any batch and size working (a fixed batch here is what
+    # broke Keras ports of SC-FEGAN), but loses what the following layers' build needs.
+    return tf.ensure_shape(y, [x.shape[0], *(s and s * strides for s in x.shape[1:3]), filters])
+
+
+def _misread(kernel: tf.Tensor, strides: int) -> bool:
+    """Whether oneDNN's convolution without padding may give wrong results: on processors with AMX it does so in 16
+    bits, without a word, for strides and an even kernel with an odd multiple of 16 input channels (of TensorFlow
+    2.15.1: 2x2 and 4x4 of stride 2, 4x4 of stride 4, 8x8 of stride 8; 2.21 still for the last two, up to 24
+    channels)."""
+    side, channels = kernel.shape[0], kernel.shape[2]  # of a transposed kernel, what its gradient takes in
+    if strides == 1 or side % 2 or kernel.dtype.size > 2:
+        return False
+    return channels % 32 == 16 or (side == strides and channels <= 24)
+
+
+def _padded(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str) -> bool:
+    return padding == "SAME" and (kernel.shape[0] > strides or any(s is None or s % strides for s in x.shape[1:3]))
+
+
+def _odd(kernel: tf.Tensor) -> tf.Tensor:
+    """An even kernel as the odd one with a row and a column of zeros at the end, which the fault spares."""
+    return tf.pad(kernel, [[0, 1], [0, 1], [0, 0], [0, 0]])
+
+
+_delegable = False
+
+
+def delegated() -> bool:
+    """Whether graphs are traced inside of `delegable`."""
+    return _delegable
+
+
+@contextlib.contextmanager
+def delegable() -> Iterator[None]:
+    """Inside, graphs are traced in forms that a phone's GPU takes: the same functions, but for rounding."""
+    global _delegable
+    before, _delegable = _delegable, True
+    try:
+        yield
+    finally:
+        _delegable = before

@@ -1,0 +1,28 @@
+"""Keras' convolutions with the sums of `sums` and the kernels of `operations`."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsketch.nn.operations import convolution, transposed_convolution
+from tfsketch.nn.sums import add_bias
+
+
+class Conv2D(tf.keras.layers.Conv2D):
+    """Keras' layer, computed by `convolution` and `add_bias`; square kernels, strides and dilations."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = convolution(
+            x, tf.convert_to_tensor(self.kernel), self.strides[0], self.padding.upper(), self.dilation_rate[0]
+        )
+        y = add_bias(y, self.bias) if self.use_bias else y
+        return self.activation(y)
+
+
+class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
+    """Keras' layer, computed by `transposed_convolution` and `add_bias`; square kernels and strides, padding SAME."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = transposed_convolution(x, tf.convert_to_tensor(self.kernel), self.strides[0])
+        y = add_bias(y, self.bias) if self.use_bias else y
+        return self.activation(y)

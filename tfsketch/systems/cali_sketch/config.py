@@ -1,0 +1,133 @@
+"""Section `model` of Cali-Sketch."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfsketch.config.discriminators import FeatureDiscriminatorConfig
+from tfsketch.config.problems import Problems, as_many, one_of
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslatorConfig:
+    """One of Cali-Sketch's two generators (see `network`). The paper's tables could not be had; the defaults
+    are EdgeConnect's (Nazeri et al. 2019), whose family it belongs to."""
+
+    width: int = 64
+    """Channels at full size; every halving doubles them."""
+    downsamplings: int = 2
+    """Halvings. The picture's side must be a multiple of 2 ** downsamplings."""
+    kernel: int = 4
+    """Side of the kernels that halve and, transposed, double. 4 is safe with 16 bits too, since it is padded;
+    what oneDNN computes wrongly, unpadded even kernels at some numbers of channels, `layers.convolution` avoids."""
+    blocks: int = 8
+    """Residual blocks at the smallest size."""
+    dilation: int = 2
+    """Of the first convolution of every block."""
+    norm: str = "instance"
+    """`instance` (published: without parameters) or `affine` (instance norm with a learned scale and offset, and no
+    biases before it)."""
+    spectral_norm: bool = False
+    """Spectral norm on every convolution but the last, and no biases in the blocks: as EdgeConnect has it, in its edge
+    generator alone."""
+    upsampling: str = "transposed"
+    """`transposed` (published: 4x4, stride 2) or `nearest` (doubling before a 3x3; no chequerboard)."""
+    skips: int = 0
+    """Ours: after how many of the doublings, from the smallest size up, the encoder's map of the same size is added, so
+    that lines keep their place. As many as `downsamplings` is all; a network that redraws lines does better with one
+    less, since with the map at full size it learns to pass them on as they are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibratorConfig(TranslatorConfig):
+    """The generator that redraws lines: EdgeConnect's edge generator."""
+
+    spectral_norm: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class CaliSketchLossConfig:
+    """Weights of Cali-Sketch's loss terms (see `task`). The paper's values could not be had: those of
+    the defaults that are not said to be its own are EdgeConnect's."""
+
+    scn_adversarial: float = 1.0
+    """SCN's GAN loss: no factor, as printed."""
+    global_contour: float = 5.0
+    """Feature matching with the contours (HED). The paper's lambda weighs this and the next together; 10 in all."""
+    local_detail: float = 5.0
+    """Feature matching with the details (Canny)."""
+    line_cross_entropy: float = 0.0
+    """Not in the paper: the redrawn and the true lines pixel by pixel (see `line_losses.line_cross_entropy`)."""
+    line_weight: float = 4.0
+    """How much more a pixel of a true line counts there than one of the paper."""
+    chamfer: float = 0.0
+    """Not in the paper: the distance between the redrawn and the true lines, per pixel (see
+    `line_losses.soft_chamfer`)."""
+    stroke_density: float = 0.0
+    """Not in the paper: how much line there is where (see `line_losses.stroke_density`)."""
+    fake_label: float = 0.0
+    """a of LSGAN, in both GAN losses"""
+    real_label: float = 1.0
+    """b"""
+    wanted_label: float = 1.0
+    """c"""
+    pixel: float = 1.0
+    """lambda 1"""
+    isn_adversarial: float = 0.1
+    """lambda 2"""
+    perceptual: float = 0.1
+    """lambda 3"""
+    style: float = 250.0
+    """lambda 4"""
+    total_variation: float = 1.0
+    """The paper's, which gives it no factor."""
+    normalized_perceptual: float = 0.0
+    """Not in the paper: the perceptual distance on features of unit length (see `losses.normalized_perceptual`)."""
+    total_variation_printed: bool = False
+    """The total variation as printed, a difference of the two gradients, instead of their sum."""
+    calibrated: float = 0.0
+    """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
+    uncalibrated: float = 0.0
+    """Share of the examples whose photograph ISN makes from the poor sketch itself: the ablation of SCN."""
+    joint: float = 0.0
+    """Weight of ISN's loss in SCN's: above 0, SCN also learns from the photographs that its lines lead to."""
+    perceptual_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_layers: tuple[str, ...] = ("relu2_2", "relu3_3", "relu4_3", "relu5_2")
+    """EdgeConnect's, but for the last of the third and fourth blocks, which VGG-16 calls so."""
+    perceptual_scale: float = 1.0 / 255.0
+    """Multiplies the backbone's features. EdgeConnect's weights are for features of pictures in [0,1]; our backbone
+    takes grey levels, and a stack of convolutions and ReLUs is nearly homogeneous."""
+    backbone: str = "hed"
+    """`hed`, `vgg19` (published), `imagenet` or an HDF5 file (see `features`)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CaliSketchConfig:
+    """Section `model` of the system `cali_sketch`."""
+
+    scn: CalibratorConfig = CalibratorConfig()
+    isn: TranslatorConfig = TranslatorConfig()
+    d1: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
+    d2: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
+    loss: CaliSketchLossConfig = CaliSketchLossConfig()
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels: the dilated blocks' reflection needs some of it."""
+        nets = (self.scn, self.isn)
+        return (
+            max(2**net.downsamplings for net in nets),
+            max((net.dilation + 1) * 2**net.downsamplings for net in nets),
+        )
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        for name, net in (("scn", self.scn), ("isn", self.isn)):
+            yield from one_of(f"{name}.norm", net.norm, ("instance", "affine"))
+            yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
+            if not 0 <= net.skips <= net.downsamplings:
+                yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
+        shares = self.loss.calibrated + self.loss.uncalibrated
+        if not 0 <= shares <= 1:
+            yield "loss.uncalibrated", "at most 1, together with loss.calibrated", shares
+        for name, critic in (("d1", self.d1), ("d2", self.d2)):
+            yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))

@@ -1,0 +1,71 @@
+"""What a served Cali-Sketch answers to."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsketch import zoo
+from tfsketch.backends import base
+from tfsketch.conditions.regions import REGIONS
+from tfsketch.editor.draw import FILLS
+from tfsketch.editor.regions import PORTRAIT
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
+from tfsketch.framing import graph
+from tfsketch.framing.decoding import decode, read_sketch, require
+from tfsketch.framing.graph import placed, sheet_of
+from tfsketch.framing.thinning import drop_short
+from tfsketch.systems.cali_sketch import network as cali_sketch
+from tfsketch.systems.face_parser.signatures import for_parser
+
+
+def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
+    """`editor.regions.surest_face` of [B,K,S,S,3] levels: [B] int32."""
+    side = parser.experiment.image_size
+    size = tf.shape(photographs)
+    flat = tf.reshape(photographs, [-1, *photographs.shape[2:]])
+    small = each(lambda one: for_parser(one, side), flat, gives=tf.TensorSpec([side, side, 3]))
+    shares = parser({"image": small})["probabilities"]
+    found = [tf.reduce_mean(sum(shares[..., REGIONS.index(name)] for name in names), axis=[1, 2]) for names in PORTRAIT]
+    score = sum(tf.minimum(one, usual) / usual for one, usual in zip(found, PORTRAIT.values()))
+    return tf.argmax(tf.reshape(score, size[:2]), axis=1, output_type=tf.int32)
+
+
+def signatures(model: tf.keras.Model) -> dict[str, Signature]:
+    """Draws as `Editor.draw` does, the face parser included."""
+    side, parser = model.experiment.image_size, zoo.load_model("face_parser")
+    fills = tf.constant(FILLS)
+
+    def draw(sketch_bytes: tf.Tensor, fill: tf.Tensor) -> Outputs:
+        valid = tf.reduce_all((fill >= 0.0) & (fill <= 1.0))
+        found = tf.strings.reduce_join(tf.strings.as_string(fill), separator=", ")
+        fill = require(valid, fill, "fill: expected shares of 0 to 1, found ", found)
+        open_ = fill == 0.0
+        tries = tf.where(tf.reduce_any(open_), len(FILLS), 1)
+        # Pictures whose place is given take all tries at that place, where others of the batch need them.
+        tried = tf.where(open_[:, None], fills[None], fill[:, None])[:, :tries]
+
+        def before(data: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+            sketch = read_sketch(data)
+            return each(lambda share: placed(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1]))
+
+        seen = each(before, sketch_bytes, tried, gives=tf.TensorSpec([None, side, side, 1]))
+        made = model({"sketch": tf.reshape(seen, [-1, side, side, 1])})
+        image = tf.reshape(to_levels(made["image"]), [-1, tries, side, side, 3])
+        image = tf.ensure_shape(image, [None, None, side, side, 3])
+        best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
+        image, share = tf.gather(image, best, batch_dims=1), tf.gather(tried, best, batch_dims=1)
+        refined = tf.gather(tf.reshape(made["refined"], [-1, tries, side, side]), best, batch_dims=1)
+        kept = drop_short(refined >= cali_sketch.LINE, cali_sketch.SPECK)
+        refined = (refined * tf.cast(kept, tf.float32))[..., None]
+
+        def after(data: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
+            size = tf.shape(decode("sketch_bytes", data)[0])[:2]
+            lines = tf.cast(sheet_of(refined, size, share) < cali_sketch.LINE, tf.float32)
+            photograph = graph.rounded(sheet_of(image, size, share))
+            return {"image_bytes": to_png(photograph), "refined_bytes": to_png(255.0 * lines)}
+
+        encoded = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))
+        return each(after, sketch_bytes, image, refined, share, gives=encoded)
+
+    inputs = {"sketch_bytes": PICTURE, "fill": tf.TensorSpec([None])}
+    return {"serving_default": Signature(draw, inputs), base.TENSORS: network_signature(model)}

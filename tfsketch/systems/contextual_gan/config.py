@@ -1,0 +1,97 @@
+"""Section `model` of Contextual GAN."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfsketch.config.problems import Problems, as_many, one_of
+
+
+@dataclasses.dataclass(frozen=True)
+class JointGeneratorConfig:
+    """Contextual GAN's generator (see `network`); the defaults are the published network."""
+
+    widths: tuple[int, ...] = (512, 256, 128, 64)
+    """Channels of the map of 4 x 8 that z becomes, and after every doubling but the last. So the picture's side is
+    4 * 2 ** (number of widths)."""
+    kernel: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class JointDiscriminatorConfig:
+    """Contextual GAN's discriminator; the defaults are the published network."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    """Channels after every halving; as many as the generator's."""
+    kernel: int = 5
+    norm: str = "batch"
+    """`batch` (published), `spectral` or `none`; the last two every example passes alone, as a gradient penalty needs
+    it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualGanLossConfig:
+    """Contextual GAN's training (see `task`)."""
+
+    adversarial_loss: str = "paper"
+    """`paper` (the non-saturating cross-entropy) or `wgan` (Wasserstein, with a gradient penalty)."""
+    gradient_penalty: float = 10.0
+    """Weight of the penalty, of `wgan` alone."""
+    r1: float = 0.0
+    """gamma of R1 on the discriminator (Mescheder et al., ICML 2018), which keeps it from growing ever surer; not the
+    paper's."""
+    r1_every: int = 16
+    """R1 is computed at every so many steps, weighted as many times."""
+    generator_steps: int = 2
+    """Steps of the generator for every one of the discriminator (the public code's 2)."""
+    augment: bool = False
+    """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
+    Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
+
+    def at(self, step: int) -> ContextualGanLossConfig:
+        """The weights of a step (counted from 0), at which R1 may not be due."""
+        return dataclasses.replace(self, r1=0.0 if step % self.r1_every else self.r1 * self.r1_every)
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualGanConfig:
+    """Section `model` of the system `contextual_gan`."""
+
+    latent: int = 100
+    """Numbers in z."""
+    blur: float = 0.0
+    """Sigma of a Gaussian, in pixels, that sketches go through before the networks meet them, in training and in the
+    search; 0 is none. XDoG's own ink has soft edges, which the sketches of shards have lost."""
+    generator: JointGeneratorConfig = JointGeneratorConfig()
+    discriminator: JointDiscriminatorConfig = JointDiscriminatorConfig()
+    loss: ContextualGanLossConfig = ContextualGanLossConfig()
+
+    @property
+    def side(self) -> int:
+        """Side of the photograph that the networks are made for, in pixels; the joint picture is twice as wide."""
+        return 4 * 2 ** len(self.generator.widths)
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+        return self.side, self.side
+
+    def problems(self, image_size: int) -> Problems:
+        if self.side != image_size:
+            yield "generator.widths", f"as many as halve {image_size} px to 4", list(self.generator.widths)
+        yield from as_many(
+            "discriminator.widths", self.discriminator.widths, "generator.widths", len(self.generator.widths)
+        )
+        yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral", "none"))
+        yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
+        if (self.loss.adversarial_loss == "wgan" or self.loss.r1) and self.discriminator.norm == "batch":
+            yield (
+                "discriminator.norm",
+                "spectral or none, since a penalty of each example's gradient allows no batch",
+                "batch",
+            )
+        if self.loss.r1_every < 1:
+            yield "loss.r1_every", "at least 1", self.loss.r1_every
+        if not 0.0 <= self.blur <= image_size / 16:
+            yield "blur", f"0 to {image_size / 16:g} px", self.blur
+        if self.loss.generator_steps < 1:
+            yield "loss.generator_steps", "at least 1", self.loss.generator_steps

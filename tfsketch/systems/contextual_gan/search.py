@@ -1,0 +1,166 @@
+"""The search for z itself, as one graph: candidates, the best of which start, descent, the best z that was met.
+
+See `projection` for what is searched and why.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.nn import adversarial, line_losses, losses
+from tfsketch.systems.contextual_gan.network import ContextualGan, split
+
+RATES = {"momentum": 1.0, "adam": 0.03}
+"""Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
+
+
+def _contextual(half: str, known: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """The contextual loss [B] of joint pictures; see the module's docstring."""
+    found = split(joint)[half]
+    if half == "sketch":
+        return line_losses.kl_divergence(known, found, epsilon)
+    return losses.pixel(found, known, tf.zeros_like(found[..., :1]), 1.0)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What each z [B,Z] draws, `sketch` and `image`, and its losses [B], `contextual` and `judged`."""
+    joint = model.generator(z)
+    judged = adversarial.GENERATORS[model.adversarial_loss](model.discriminator(joint))
+    return split(joint) | {"contextual": _contextual(half, known, joint, epsilon), "judged": judged}
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """The contextual loss [B] of each z [B,Z]."""
+    return _contextual(half, known, model.generator(z), epsilon)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def descend(
+    model: ContextualGan,
+    half: str,
+    optimizer: str,
+    listens: bool,
+    epsilon: float,
+    z: tf.Tensor,
+    known: tf.Tensor,
+    numbers: dict[str, tf.Tensor],
+) -> dict[str, tf.Tensor]:
+    """The whole search of B vectors.
+
+    Args:
+      model: the trained networks.
+      half: the known half, `sketch` or `image`.
+      optimizer: `momentum` or `adam`.
+      listens: whether the perceptual loss has a weight.
+      epsilon: see `line_losses.kl_divergence`.
+      z: [B,Z], where to start.
+      known: [B,H,W,1 or 3].
+      numbers: scalars `steps`, `patience` (int32), `learning_rate`, `momentum`, `perceptual`, `tolerance`.
+
+    Returns:
+      `z` [B,Z], `curve` [T,B] of T <= steps + 1 losses, `steps` [B].
+    """
+    rate, decay = numbers["learning_rate"], numbers["momentum"]
+    infinite = tf.fill(tf.shape(z)[:1], np.float32(np.inf))
+
+    def moved(step: tf.Tensor, z: tf.Tensor, gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tuple:
+        """z after a step, and the optimiser's two memories."""
+        if optimizer == "momentum":
+            velocity = decay * first - rate * gradient
+            return z - decay * first + (1.0 + decay) * velocity, velocity, second
+        done = tf.cast(step, tf.float32) + 1.0
+        first = decay * first + (1.0 - decay) * gradient
+        second = 0.999 * second + 0.001 * tf.square(gradient)
+        unbiased = first / (1.0 - decay**done), second / (1.0 - 0.999**done)
+        return z - rate * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), first, second
+
+    def goes_on(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tf.Tensor:
+        del curve
+        return (step <= numbers["steps"]) & tf.reduce_any(state["stale"] < numbers["patience"])
+
+    def advance(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tuple:
+        z = state["z"]
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            joint = model.generator(z)
+            loss = _contextual(half, known, joint, epsilon)
+            if listens:
+                judged = model.discriminator(joint)
+                loss += numbers["perceptual"] * adversarial.GENERATORS[model.adversarial_loss](judged)
+        # Each example's loss depends on its own z alone, so this is each one's own gradient.
+        gradient = tape.gradient(loss, z)
+        searching = state["stale"] < numbers["patience"]
+        better = loss < state["loss"]
+        fell = loss < state["mark"] - numbers["tolerance"]
+        new, first, second = moved(step, z, gradient, state["first"], state["second"])
+        state = {
+            "z": tf.where(searching[:, None], tf.clip_by_value(new, -1.0, 1.0), z),
+            "first": first,
+            "second": second,
+            "best": tf.where(better[:, None], z, state["best"]),
+            "loss": tf.where(better, loss, state["loss"]),
+            "mark": tf.where(fell, loss, state["mark"]),
+            "stale": tf.where(searching, tf.where(fell, 0, state["stale"] + 1), state["stale"]),
+            "steps": tf.where(searching, step, state["steps"]),
+        }
+        return step + 1, state, curve.write(step, loss)
+
+    start = {
+        "z": z,
+        "first": tf.zeros_like(z),
+        "second": tf.zeros_like(z),
+        "best": z,
+        "loss": infinite,
+        "mark": infinite,
+        "stale": tf.zeros_like(infinite, tf.int32),
+        "steps": tf.zeros_like(infinite, tf.int32),
+    }
+    curve = tf.TensorArray(tf.float32, numbers["steps"] + 1, element_shape=[None])
+    done, end, curve = tf.while_loop(goes_on, advance, (tf.constant(0), start, curve))
+    return {"z": end["best"], "steps": end["steps"], "curve": curve.gather(tf.range(done))}
+
+
+def search(
+    model: ContextualGan,
+    half: str,
+    known: tf.Tensor,
+    z: tf.Tensor,
+    *,
+    steps: int,
+    perceptual: float = 0.01,
+    epsilon: float = 1e-3,
+) -> dict[str, tf.Tensor]:
+    """The search of `project` as operations of a graph, for an export: momentum from the best candidate, no stop.
+
+    Args:
+      model: the trained networks.
+      half: the known half, `sketch` or `image`.
+      known: [B,H,W,1 or 3], its pictures.
+      z: [B,N,Z] in [-1,1], the candidates of each.
+      steps: of every search.
+      perceptual, epsilon: see `project`.
+
+    Returns:
+      `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
+    """
+    known = model.soften(known) if half == "sketch" else known
+    count, drawn = tf.shape(z)[0], tf.shape(z)[1]
+    first = rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(known, drawn, axis=0))
+    best = tf.argmin(tf.reshape(first, [count, drawn]), axis=1)
+    numbers = {"steps": tf.constant(steps), "patience": tf.constant(steps + 2)} | {
+        key: tf.constant(value, tf.float32)
+        for key, value in (
+            ("learning_rate", RATES["momentum"]),
+            ("momentum", 0.9),
+            ("perceptual", perceptual),
+            ("tolerance", 0.0),
+        )
+    }
+    start = tf.gather(z, best, batch_dims=1)
+    found = descend(model, half, "momentum", perceptual > 0, epsilon, start, known, numbers)["z"]
+    judged = judge(model, half, epsilon, found, known)
+    loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
+    return {"sketch": judged["sketch"], "image": judged["image"], "z": found, "loss": loss}

@@ -1,0 +1,59 @@
+"""What a served Contextual GAN answers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.backends import base
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
+from tfsketch.framing import graph
+from tfsketch.framing.decoding import read_sketch
+from tfsketch.framing.graph import placed, sheet_of, usual_fill
+from tfsketch.systems.contextual_gan import search as search_lib
+
+CANDIDATES = 30
+"""Vectors from which the search of a Contextual GAN starts with the best: as many as in `projection.project`."""
+SEARCH_STEPS = 200
+"""Its steps. Ours: a server's answer cannot wait for 500, and what the last 300 gain is small."""
+
+
+def signatures(model: tf.keras.Model) -> dict[str, Signature]:
+    """Completes sketches, placed and drawn anew as by `Editor.complete`, by searching for z, a fixed number of steps,
+    from the same candidates for every sketch: those of `projection.project` follow from a hash of its pixels, which a
+    graph cannot compute. `search` and `search_image` take tensors and candidates."""
+    side = model.side
+    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (CANDIDATES, model.latent)).astype(np.float32)
+
+    def search(half: str) -> Callable[..., Outputs]:
+        def run(**inputs: tf.Tensor) -> Outputs:
+            found = search_lib.search(model, half, inputs[half], inputs["z"], steps=SEARCH_STEPS)
+            return {"image" if half == "sketch" else "sketch": found["image" if half == "sketch" else "sketch"]} | {
+                "loss": found["loss"]
+            }
+
+        return run
+
+    def before(data: tf.Tensor) -> tf.Tensor:
+        sketch = read_sketch(data)
+        return placed(sketch, side, usual_fill(sketch), ink=True)
+
+    def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+        sketch = read_sketch(data)
+        return to_png(graph.rounded(sheet_of(image, tf.shape(sketch), usual_fill(sketch))))
+
+    def draw(sketch_bytes: tf.Tensor) -> Outputs:
+        known = each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))
+        found = search("sketch")(sketch=known, z=tf.repeat(drawn[None], tf.shape(known)[0], axis=0))
+        image = each(after, sketch_bytes, to_levels(found["image"]), gives=tf.TensorSpec([], tf.string))
+        return {"image_bytes": image, "loss": found["loss"]}
+
+    candidates = tf.TensorSpec([None, None, model.latent])
+    return {
+        "serving_default": Signature(draw, {"sketch_bytes": PICTURE}),
+        base.TENSORS: network_signature(model),
+        "search": Signature(search("sketch"), {"sketch": tf.TensorSpec([None, side, side, 1]), "z": candidates}),
+        "search_image": Signature(search("image"), {"image": tf.TensorSpec([None, side, side, 3]), "z": candidates}),
+    }

@@ -1,0 +1,75 @@
+"""What a served SC-FEGAN answers to."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.backends import base
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels
+from tfsketch.framing import graph
+from tfsketch.framing.decoding import color_of, decode, mask_of, require, same_size, sketch_of
+from tfsketch.framing.thinning import thin
+from tfsketch.systems.sc_fegan import region_inference
+from tfsketch.vocabulary import CHANNELS, to_unit
+
+
+def signatures(model: tf.keras.Model) -> dict[str, Signature]:
+    """Edits as `Editor.edit` does; `edit` is `tensors` without what the network draws outside of the mask, which it
+    does not compute (`region_inference`). `serving_default` runs that too."""
+    side = model.experiment.image_size
+    noise = np.random.default_rng(0).standard_normal((side, side), np.float32)[..., None]
+
+    def optional(field: str, data: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
+
+        def given() -> tuple[tf.Tensor, tf.Tensor]:
+            rgba, transparent = decode(field, data)
+            return same_size(field, rgba, image), transparent
+
+        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
+
+    def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
+        image, rgba = decode("image_bytes", image_bytes)[0], decode("mask_bytes", mask_bytes)[0]
+        mask = mask_of(same_size("mask_bytes", rgba, image))
+        expected = "mask_bytes: expected at least one erased pixel, found an empty mask"
+        return image, require(tf.reduce_any(mask), mask, expected)
+
+    def before(
+        image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
+    ) -> Outputs:
+        image, mask = read(image_bytes, mask_bytes)
+        sketch = sketch_of(optional("sketch_bytes", sketch_bytes, image)[0])
+        color, transparent = optional("color_bytes", color_bytes, image)
+        painted = color_of(color, transparent)
+        square = graph.Square(mask, side)
+        cut, work = square.cut, square.work
+        levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
+        lines = thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
+        paint = graph.resize_color(tf.cast(cut(color)[..., :3], tf.float32), cut(painted), work)
+        layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
+        levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
+        return {
+            "image": to_unit(levels),
+            "mask": erased,
+            "sketch": lines,
+            "color": to_unit(paint) * alpha,
+            "noise": noise * erased,
+        }
+
+    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        image, mask = read(image_bytes, mask_bytes)
+        square = graph.Square(mask, side)
+        return tf.io.encode_png(square.pasted(image[..., :3], graph.rounded(square.enlarged(square.unpadded(drawn)))))
+
+    def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
+        layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
+        seen = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
+        drawn = to_levels(region_inference.edited(model, seen))
+        return {"image_bytes": each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
+
+    inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
+    whole = network_signature(model)
+    part = Signature(lambda **inputs: {"image": region_inference.edited(model, inputs)}, whole.inputs)
+    return {"serving_default": Signature(edit, inputs), base.TENSORS: whole, base.SIGNATURE: part}

@@ -1,0 +1,42 @@
+"""What an experiment would train: its configuration, parameters and GFLOPs."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch import systems
+from tfsketch.config import Config
+from tfsketch.errors import ConfigError
+from tfsketch.training.task import Task
+from tfsketch.vocabulary import shapes
+
+
+def describe(config: Config, task: Task) -> str:
+    """What `--dry_run` prints: the effective configuration, parameter counts, and GFLOPs of the exported network."""
+    lines = [config_lib.dump(config)]
+    for name, network in (task.networks | task.players).items():
+        trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+        lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
+    lines.append(f"# {task.exported}: {gflops(config):.1f} GFLOP a picture of {config.image_size} px")
+    return "\n".join(lines)
+
+
+def gflops(config: Config) -> float:
+    """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's
+    profiler."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    model, side = systems.build(config), config.image_size
+    spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, side).items()}
+    graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
+    options = (
+        tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
+        .with_empty_output()
+        .build()
+    )
+    profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
+    if profile is None:
+        raise ConfigError("the profiler counted no operation")
+    return profile.total_float_ops / 1e9

@@ -1,0 +1,57 @@
+"""What a run says while it trains: to the console, `metrics.jsonl` and TensorBoard."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.training.run_folder import RunFolder
+
+
+def means(pending: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, float]:
+    """Means over some steps' values; of a term that comes at some steps only, the mean of those."""
+    keys = dict.fromkeys(key for step in pending for key in step)
+    return {key: float(np.mean([float(step[key]) for step in pending if key in step])) for key in keys}
+
+
+def not_finite(values: Mapping[str, float], precision: str) -> list[str]:
+    """The values that must not be as they are. Under float16 an infinite gradient is how the loss scale finds its size;
+    the optimiser skips that step."""
+    return [
+        key
+        for key, value in values.items()
+        if not math.isfinite(value) and not (precision == "mixed_float16" and key.startswith("gradient_norm/"))
+    ]
+
+
+def write(
+    run_folder: RunFolder,
+    writer: tf.summary.SummaryWriter,
+    step: int,
+    total: int,
+    phase: str,
+    rate: float,
+    values: Mapping[str, float],
+) -> None:
+    """Says what some steps up to `step` of `total` came to, at a rate in steps a second."""
+    left = datetime.timedelta(seconds=round((total - step) / rate)) if rate else "?"
+    row = {
+        "step": step,
+        "phase": phase,
+        "steps_per_second": round(rate, 3),
+        **{k: float(f"{v:.6g}") for k, v in values.items()},
+    }
+    run_folder.append(row)
+    print(
+        f"step {step}/{total} {phase}  {rate:.2f} steps/s, {left} left  "
+        + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if "/" not in k),
+        flush=True,
+    )
+    with writer.as_default(step):
+        for key, value in values.items():
+            tf.summary.scalar(key, value)
+        tf.summary.scalar("steps_per_second", rate)

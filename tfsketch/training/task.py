@@ -1,0 +1,66 @@
+"""What a system is to the trainer: its networks, and what one step does to a replica's share of the batch."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.images import sheets
+from tfsketch.vocabulary import to_uint8
+
+Batch = dict[str, tf.Tensor]
+Terms = dict[str, tf.Tensor]
+"""Named values per example, [B] float32."""
+Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
+"""minimize(player, tape, loss [B]): one optimiser step of a player's network. The trainer scales, reduces and clips."""
+
+
+class Task(abc.ABC):
+    """A system under training. Made inside the strategy's scope and under the precision's policy."""
+
+    networks: dict[str, tf.keras.Model]
+    """Built networks by name; together they hold every variable of the system."""
+    exported: str
+    """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
+
+    @property
+    def players(self) -> dict[str, tf.keras.Model]:
+        """Who moves, by name: `minimize(name, ...)` takes an optimiser step of its trainable variables. Every network,
+        but in a system whose exported network is made of several players."""
+        return self.networks
+
+    @property
+    def averaged(self) -> list[tf.Variable]:
+        """The exported network's variables that the moving average follows."""
+        return self.networks[self.exported].trainable_variables
+
+    @abc.abstractmethod
+    def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
+        """One step on one replica.
+
+        Args:
+          batch: this replica's examples.
+          loss: the loss weights of this step, of the class of `config.model.loss`; constants while tracing.
+          minimize: to be called once or more per player.
+
+        Returns:
+          What to log, per example.
+        """
+
+    def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
+        """What the exported network makes of a grid's examples, for `sheet`: one call with the batch as it is, but in a
+        system that shows more than one thing."""
+        return network(batch)
+
+    def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
+        """Rows of uint8 pictures, one an example, and the columns' titles: the grid that shows how training goes.
+
+        Args:
+          batch: the examples, whole.
+          outputs: of `draw`.
+        """
+        return sheets.rows_of(batch, to_uint8(outputs["image"])), [*sheets.SHEET_TITLES, "output", "truth"]
