@@ -212,3 +212,29 @@ def test_numbers_tell_strokes_apart_and_where_they_start():
     assert numbers.max() > 3 and [numbers[y, x] for x, y in starts] == [1, 2, 3]
     union = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.03, 0.05, starts=starts)
     assert np.array_equal(union, numbers > 0)
+
+
+def test_a_compact_mask_is_one_feature_with_a_margin_and_nothing_else():
+    config = MaskConfig(compact_probability=1.0, compact=("eyes",), compact_margin=(0.03, 0.04))
+    size = (128, 128)
+    regions_map = portrait(size)
+    eyes = regions.mask_of(regions_map, "eyes")
+    for seed in range(20):
+        mask = masks.free_form(np.random.default_rng(seed), size, config, regions_map)
+        assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 1}
+        assert (mask >= masks.grow(eyes, 3)).all()  # all of it, and the least margin
+        count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+        assert count == 3 and mask.mean() < 0.1  # two eyes, and no stroke anywhere
+    one = dataclasses.replace(config, compact=("eye",))
+    assert cv2.connectedComponents(masks.free_form(np.random.default_rng(0), size, one, regions_map))[0] == 2
+    hair = dataclasses.replace(config, compact=("hair",))
+    part = masks.free_form(np.random.default_rng(0), size, hair, regions_map)
+    whole = regions.mask_of(regions_map, "hair")
+    assert part.any() and part[whole > 0].mean() < 0.9
+
+
+def test_what_the_map_does_not_show_is_not_erased_compactly():
+    config = MaskConfig(compact_probability=1.0, compact=("glasses",))
+    for regions_map in (portrait((64, 64)), None):
+        mask = masks.free_form(np.random.default_rng(0), (64, 64), config, regions_map)
+        assert config.share[0] <= mask.mean() <= config.share[1]  # an ordinary mask instead

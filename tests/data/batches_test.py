@@ -262,3 +262,15 @@ def test_contact_sheet(tiny, shards_folder, tmp_path):
     shutil.copytree(shards_folder, tmp_path / "copy")
     sheet = sheet_of_shards(str(tmp_path / "copy"), tiny)
     assert sheet.stat().st_size > 1000
+
+
+def test_grey_photographs_are_grey_with_their_colours(tiny):
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, grey_probability=1.0))
+    picture = Shards(tiny.data.train, 32)[0]
+    plain = draw(picture, np.random.default_rng(1), tiny, training=True)
+    example = draw(picture, np.random.default_rng(1), config, training=True)
+    assert np.ptp(plain["image"].astype(int), axis=-1).max() > 0
+    for key in ("image", "color"):
+        assert np.ptp(example[key].astype(int), axis=-1).max() == 0
+    still = draw(picture, np.random.default_rng(1), config, training=False)
+    assert np.ptp(still["image"].astype(int), axis=-1).max() > 0  # a grid shows photographs as they are

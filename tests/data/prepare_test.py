@@ -119,6 +119,41 @@ def test_pictures_are_stored_at_the_size_that_crops_are_taken_from(tmp_path):
     assert Shards(tmp_path / "out", 48)[0].image.shape == (48, 48, 3)
 
 
+def test_windows_are_sharp_parts_of_large_photographs(tmp_path):
+    photos, labels = tmp_path / "photos", tmp_path / "labels"
+    rng = np.random.default_rng(0)
+    large, small = rng.integers(0, 256, (128, 128, 3), np.uint8), rng.integers(0, 256, (63, 63, 3), np.uint8)
+    regions_map = np.full((128, 128), 1, np.uint8)
+    regions_map[:, :64] = 13
+    for name, picture, map_ in (("large", large, regions_map), ("small", small, np.zeros((63, 63), np.uint8))):
+        files.write_png(photos / f"{name}.png", picture)
+        _labels(labels / f"{name}.png", map_)
+    config = _with(windows=6, regions="labels")
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), config, labels=str(labels))
+    assert report.written == 2  # photographs
+    assert _ids(tmp_path / "out")[:2] == ["photos/large.png", "photos/small.png"]
+    assert _ids(tmp_path / "out")[2:] == [f"photos/large.png#{number}" for number in range(6)]  # none of the small one
+    shards = Shards(tmp_path / "out", 32)
+    whole = shards[0].image
+    for number in range(2, 8):
+        window = shards[number]
+        assert window.image.shape == (32, 32, 3) and window.sketches and window.color.shape == (32, 32, 3)
+        assert window.image.std() > 1.5 * whole.std()  # noise that the whole's reduction has averaged away
+        assert set(np.unique(window.regions)) <= {1, 2}
+    # A window as large as an example is a part of the photograph, pixel by pixel.
+    exact = dataclasses.replace(_with(windows=6, regions="none"), image_size=64)
+    prepare.prepare([str(photos)], str(tmp_path / "exact"), exact)
+    window = Shards(tmp_path / "exact", 64)[2].image
+    views = np.lib.stride_tricks.sliding_window_view(large, (64, 64, 3))[:, :, 0]
+    assert (views == window).all(axis=(2, 3, 4)).sum() == 1
+    assert _files(tmp_path / "exact") == _again(photos, tmp_path / "again", exact)
+
+
+def _again(photos, output, config):
+    prepare.prepare([str(photos)], str(output), config)
+    return _files(output)
+
+
 def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
     folder, (first, second, third) = tmp_path / "photos", crops(3, 64)
     files.write_png(folder / "0.png", first)

@@ -179,6 +179,52 @@ def _region(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig, u
     return np.zeros_like(regions)
 
 
+_COMPACT = {"mouth": ("mouth", "lips"), "eye": ("eyes",)}
+"""Features that are not one region of the same name."""
+
+
+def _outline(rng: np.random.Generator, part: np.ndarray) -> np.ndarray:
+    """A part as a person would circle it: its convex hull, the ellipse or the box around it, [H,W] uint8."""
+    points = cv2.findNonZero(part)
+    whole = np.zeros_like(part)
+    kind = rng.integers(3)
+    if kind == 0:
+        cv2.fillConvexPoly(whole, cv2.convexHull(points), 1)
+        return whole
+    x, y, width, height = cv2.boundingRect(points)
+    if kind == 1:  # an ellipse through the box's corners holds all of the box
+        axes = (round(width * 0.5**0.5), round(height * 0.5**0.5))
+        cv2.ellipse(whole, (x + width // 2, y + height // 2), axes, 0, 0, 360, 1, -1)
+    else:
+        whole[y : y + height, x : x + width] = 1
+    return whole
+
+
+def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) -> np.ndarray:
+    """One feature and its margin, [H,W] uint8; empty where the map shows none of the configured ones."""
+    side = min(regions.shape)
+    for name in rng.permutation(config.compact):
+        feature = regions_lib.mask_of(regions, _COMPACT.get(str(name), (str(name),)))
+        if not feature.any():
+            continue
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(feature, connectivity=8)
+        largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
+        if name == "hair":  # a strand or a fringe: what a disc somewhere on it holds
+            y, x = np.argwhere(feature)[rng.integers(cv2.countNonZero(feature))]
+            disc = np.zeros_like(feature)
+            cv2.circle(disc, (int(x), int(y)), round(rng.uniform(0.06, 0.2) * side), 1, -1)
+            parts = [disc & grow(feature, round(0.01 * side))]
+        elif name in ("eye", "eyes", "brows"):
+            parts = [(labels == number).astype(np.uint8) for number in largest[: 1 if name == "eye" else 2]]
+        else:
+            parts = [feature]
+        mask = np.zeros_like(feature)
+        for part in parts:
+            mask |= grow(_outline(rng, part), round(rng.uniform(*config.compact_margin) * side))
+        return mask
+    return np.zeros_like(regions)
+
+
 def _eyes(config: MaskConfig, regions: np.ndarray | None) -> Sequence[tuple[float, float]]:
     """Where the eyes are, as shares of (width, height): in the region map if it shows them, else as configured."""
     if regions is None:
@@ -251,7 +297,8 @@ def free_form(
 
     Returns:
       [H,W] uint8 in {0,1}; the covered share lies in `config.share`, for a large hole in `config.large_share`, and
-      while the masks grow in the range between `config.start_share` and `config.share` that `progress` is at.
+      while the masks grow in the range between `config.start_share` and `config.share` that `progress` is at. A compact
+      mask covers what its feature does.
 
     Raises:
       ConfigError: an unknown kind of large hole.
@@ -260,6 +307,10 @@ def free_form(
     grown = min(max(progress, 0.0) / config.growth, 1.0) if config.growth > 0 else 1.0
     if config.large_probability and rng.random() < grown * config.large_probability:
         return _large(rng, size, config, regions)
+    if regions is not None and config.compact_probability and rng.random() < config.compact_probability:
+        mask = _compact(rng, regions, config)
+        if mask.any():
+            return mask
     lower, upper = config.share
     if grown < 1:
         lower, upper = ((1 - grown) * a + grown * b for a, b in zip(config.start_share, config.share))

@@ -64,6 +64,14 @@ class MaskConfig:
     twice twice as often."""
     region_dilation: float = 0.03
     """How far the region is grown at most, as a share of the side, since people erase generously."""
+    compact_probability: float = 0.0
+    """Chance of a compact mask instead of all this: one feature of the face out of `compact`, alone, with a generous
+    margin and a simple outline, as people erase it (ours; for examples that carry a region map)."""
+    compact: tuple[str, ...] = ("mouth", "mouth", "eyes", "eyes", "eye", "brows", "nose", "glasses", "hair")
+    """Which features, one named twice twice as often: regions of `conditions.regions`, `mouth` with its lips, `eyes`
+    with their lids, `eye` one of them. A part of the hair is taken, not all of it."""
+    compact_margin: Range = (0.015, 0.08)
+    """How far the feature's outline is grown, as a share of the side."""
     large_probability: float = 0.0
     """Chance of a large hole instead of all this; while the masks grow, it grows from 0."""
     large: tuple[str, ...] = LARGE_HOLES

@@ -43,6 +43,8 @@ class DataConfig:
     occlusion_probability: float = 0.0
     """Chance that something lies before the face or a hat on the head, for systems that must see through it: the
     picture changes, and its regions become background or hat there."""
+    grey_probability: float = 0.0
+    """Chance that a photograph and its colours become grey, so that a grey one is repainted in grey."""
     sketch_probability: float = 0.95
     """Chance that an example keeps its sketch; the rest learn to fill without one."""
     cache: bool = True
@@ -77,6 +79,10 @@ class PrepareConfig:
     duplicates: int = 0
     """Photographs of the same content are dropped but one; above 0, also those whose difference hashes differ in at
     most so many of 256 bits: 16 finds other sizes and compressions of a photograph. -1 keeps all."""
+    windows: int = 0
+    """Further squares of every photograph that is large enough, cut out at random at nearly its own sharpness and
+    stored as examples of their own: of a photograph's square of side S, windows of `data.stored_size` to half of S. For
+    photographs of at least twice that size, whose detail would be lost otherwise."""
     validation_share: float = 0.0
     """Share of the photographs that go to the folder `validation` of the shards; their content decides which."""
 
@@ -89,5 +95,7 @@ class PrepareConfig:
         # From about 25 of 256 bits on, photographs of different people in one pose count as the same.
         if not -1 <= self.duplicates <= 32:
             yield "duplicates", "-1 to 32", self.duplicates
+        if not 0 <= self.windows <= 64:
+            yield "windows", "0 to 64", self.windows
         if not 0 <= self.validation_share < 1:
             yield "validation_share", "0 <= share < 1", self.validation_share

@@ -86,6 +86,15 @@ def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
     return masks.grow(top, round(rng.uniform(0.0, 0.05) * side)) & above
 
 
+def grey(picture: Picture) -> Picture:
+    """The photograph and its colour map without colour."""
+
+    def luma(layer: np.ndarray) -> np.ndarray:
+        return cv2.cvtColor(cv2.cvtColor(layer, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+    return dataclasses.replace(picture, image=luma(picture.image), color=luma(picture.color))
+
+
 def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
     """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
 

@@ -88,6 +88,25 @@ def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Window:
+    """A square cut out of a photograph's square: its place as shares of that, and its pixels [S,S,3] uint8."""
+
+    top: float
+    left: float
+    side: float
+    pixels: np.ndarray
+
+    def of(self, regions_: np.ndarray, side: int) -> np.ndarray:
+        """The part of the whole square's region map that lies under the window, [side,side] uint8."""
+        scale = regions_.shape[0]
+        top, left = round(self.top * scale), round(self.left * scale)
+        size = max(1, round(self.side * scale))
+        part = np.ascontiguousarray(regions_[top : top + size, left : left + size])
+        part = cv2.resize(part, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
+        return cv2.medianBlur(part, 5)  # regions are names, and of 5 x 5 names the middle one smooths their steps
+
+
 class Worker:
     """Examines photographs and makes examples of them; networks and detectors are read once, when they are needed.
 
@@ -134,13 +153,16 @@ class Worker:
         Raises:
           DataError: a photograph is no longer what was examined.
         """
-        squares, maps = [], []
-        for item, finding in pictures:
+        squares, maps, names = [], [], []
+        windows: list[tuple[int, _Window]] = []
+        for number, (item, finding) in enumerate(pictures):
             try:
                 image = self._read(item)
                 if content_of(image) != finding.content:
                     raise ImageError(f"{item.where}: another picture than before")
                 squares.append(self._square(image, finding))
+                names.append(item.id)
+                windows += [(number, window) for window in self._windows(image, finding)]
                 if self._config.prepare.regions == "labels":
                     maps.append(self._square_labels(self._labels_of(item, image), image, finding))
             except ImageError as error:
@@ -148,15 +170,22 @@ class Worker:
         batch = np.stack(squares)
         if self._config.prepare.regions not in ("none", "labels"):
             maps = list(self._parse(batch))
+        # Windows come last, with their part of the whole's regions: a parser knows whole faces.
+        for count, (number, window) in enumerate(windows):
+            names.append(f"{names[number]}#{count}")
+            if maps:
+                maps.append(window.of(maps[number], self._side))
+        if windows:
+            batch = np.concatenate([batch, np.stack([window.pixels for _, window in windows])])
         drawn = {}
         for name in styles(self._config):
             style, _, level = name.partition("@")
             seen = sketches.smoothed(batch, int(level)) if level else batch
             drawn[name] = self._sketcher(style)(seen, maps or None)
         serialized = []
-        for number, (item, _) in enumerate(pictures):
+        for number, name in enumerate(names):
             feature = {
-                "id": _bytes(item.id.encode()),
+                "id": _bytes(name.encode()),
                 "image": _bytes(files.encode_png(batch[number])),
                 "color": _bytes(files.encode_png(colors.color_map(batch[number], self._config.color))),
             }
@@ -183,6 +212,27 @@ class Worker:
         if finding.quad:
             return faces.align(image, np.array(finding.quad), self._side)
         return sizes.center_square(image, self._side)
+
+    def _windows(self, image: np.ndarray, finding: Finding) -> list[_Window]:
+        """Squares cut out of a photograph's square at random, by its content alone."""
+        if not self._config.prepare.windows:
+            return []
+        if finding.quad:
+            whole = int(faces.side_of(np.array(finding.quad)))
+            native = faces.align(image, np.array(finding.quad), whole) if whole >= 2 * self._side else None
+        else:
+            native = sizes.cut_square(image)
+            whole = native.shape[0]
+        if native is None or whole < 2 * self._side:
+            return []
+        rng = np.random.default_rng(int(finding.content[:16], 16))
+        windows = []
+        for _ in range(self._config.prepare.windows):
+            side = int(rng.integers(self._side, whole // 2 + 1))
+            top, left = (int(value) for value in rng.integers(0, whole - side + 1, 2))
+            cut = np.ascontiguousarray(native[top : top + side, left : left + side])
+            windows.append(_Window(top / whole, left / whole, side / whole, sizes.center_square(cut, self._side)))
+        return windows
 
     def _square_labels(self, labels: np.ndarray, image: np.ndarray, finding: Finding) -> np.ndarray:
         """The labels under the photograph's square, by nearest pixel: a mean of two labels is a third."""

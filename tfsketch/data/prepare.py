@@ -156,6 +156,8 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
             if other != item.id:
                 raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
     tree = config_lib.to_dict(config)
+    if not config.prepare.windows:  # folders that were made before there were any go on being the same
+        del tree["prepare"]["windows"]
     given = [dataclasses.astuple(item) for item in found.items]
     plan = {
         "size": config.stored_size,

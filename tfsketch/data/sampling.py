@@ -12,7 +12,7 @@ import numpy as np
 
 from tfsketch.conditions import colors, hand, masks
 from tfsketch.config import AffineConfig, Config
-from tfsketch.data.augmentation import occlude, warp
+from tfsketch.data.augmentation import grey, occlude, warp
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
 
@@ -76,6 +76,9 @@ def draw(
         picture = warp(picture, rng, config.data.affine, config.sketch)
     if training and rng.random() < config.data.occlusion_probability:
         picture = occlude(picture, rng)
+    # No number is drawn where there is no chance in it: runs from before this setting go on as they were.
+    if training and config.data.grey_probability and rng.random() < config.data.grey_probability:
+        picture = grey(picture)
     size = picture.image.shape[:2]
     drawn: dict[str, np.ndarray] = {"image": picture.image}
     if "mask" in wanted:
