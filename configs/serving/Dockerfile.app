@@ -7,7 +7,7 @@ FROM python:3.11-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/tfsketch
 COPY . .
-RUN pip install --no-cache-dir -c constraints.txt '.[ui]'
+RUN pip install --no-cache-dir -c constraints.txt '.[app]'
 WORKDIR /work
 EXPOSE 7860
 CMD ["tfsketch-edit", "--help"]
