@@ -44,10 +44,9 @@ class Client(wire.Caller):
           ServingError: the server cannot be reached or refused; the message is its own.
         """
         image, mask, sketch, color = checked_layers(image, mask, sketch, color)
-        fields = {"image_bytes": image, "mask_bytes": mask * np.uint8(255)}
-        encoded = {key: files.encode_png(value) for key, value in fields.items()}
+        encoded = {"image_bytes": files.encode_png(image), "mask_bytes": files.encode_layer(mask * np.uint8(255))}
         encoded["sketch_bytes"] = b"" if sketch is None else _sheet(sketch)
-        encoded["color_bytes"] = b"" if color is None else files.encode_png(color)
+        encoded["color_bytes"] = b"" if color is None else files.encode_layer(color)
         return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
     def restyle(self, image: np.ndarray, style: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
@@ -55,7 +54,7 @@ class Client(wire.Caller):
         `ServingError`."""
         image, (style,), mask = checked_restyling(image, [style], mask)
         encoded = {"image_bytes": files.encode_png(image), "style_bytes": files.encode_png(style)}
-        encoded["mask_bytes"] = b"" if mask is None else files.encode_png(mask * np.uint8(255))
+        encoded["mask_bytes"] = b"" if mask is None else files.encode_layer(mask * np.uint8(255))
         return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
@@ -74,7 +73,7 @@ class Client(wire.Caller):
 
 
 def _sheet(sketch: np.ndarray) -> bytes:
-    """[H,W] uint8 in {0,1} as strokes on a transparent sheet, the form in which no share of strokes misleads."""
+    """[H,W] uint8 in {0,1} as strokes on a transparent sheet."""
     layer = np.zeros((*sketch.shape, 4), np.uint8)
     layer[..., 3] = 255 * sketch
-    return files.encode_png(layer)
+    return files.encode_layer(layer)

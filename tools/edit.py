@@ -31,9 +31,13 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
-_MASK = flags.DEFINE_string("mask", None, "Mask, white = draw anew; or a folder of them.")
-_SKETCH = flags.DEFINE_string("sketch", None, "Lines, white on black, black on white or on transparency; or a folder.")
-_COLOR = flags.DEFINE_string("color", None, "Colour strokes as PNG, on transparent or black paper; or a folder.")
+_MASK = flags.DEFINE_string(
+    "mask", None, "Mask, white = draw anew, or the photograph with that part clear; or a folder."
+)
+_SKETCH = flags.DEFINE_string(
+    "sketch", None, "Lines of any pen on any paper, scanned or photographed too; or a folder."
+)
+_COLOR = flags.DEFINE_string("color", None, "Colour strokes on transparent, white or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
 _STYLE = flags.DEFINE_multi_string(
     "style_image", [], "Photograph whose looks are taken; or a folder. For a strip, more."

@@ -10,7 +10,7 @@ from skimage.morphology import skeletonize
 
 from tfsketch.conditions import lines as lines_lib
 from tfsketch.framing import arrays, graph
-from tfsketch.framing.decoding import color_of, decode, mask_of, sketch_of
+from tfsketch.framing.decoding import decode
 from tfsketch.framing.thinning import drop_short, thin
 from tfsketch.images import files
 from tfsketch.vocabulary import resize
@@ -106,22 +106,18 @@ def test_the_distance_to_the_edge_is_exact_up_to_its_limit():
 
 
 def _files(tmp_path):
-    """Pictures in every way that masks, sketches and colours are saved."""
+    """Pictures in every way that layers are saved."""
     rng = np.random.default_rng(3)
     grey = (rng.random((9, 12)) * 255).astype(np.uint8)
     shape = np.zeros((9, 12), np.uint8)
     shape[2:6, 3:9] = 255
     rgba = np.dstack([grey, 255 - grey, grey // 2, shape])
-    flat = np.dstack([np.zeros((9, 12, 3), np.uint8), shape])
     kinds = {
         "grey": Image.fromarray(grey),
         "white": Image.fromarray(shape),
-        "paper": Image.fromarray(255 - shape),
         "ones": Image.fromarray(shape // 255),
         "rgb": Image.fromarray(np.dstack([shape, grey, shape])),
         "rgba": Image.fromarray(rgba),
-        "alpha": Image.fromarray(flat),
-        "opaque": Image.fromarray(np.dstack([np.dstack([shape, grey, shape]), np.full_like(shape, 255)])),
         "white on clear": Image.fromarray(np.dstack([*[shape] * 3, shape])),
         "palette": Image.fromarray(np.dstack([shape, grey, shape])).convert("P", palette=Image.Palette.ADAPTIVE),
         "bilevel": Image.fromarray(shape > 0),
@@ -132,15 +128,14 @@ def _files(tmp_path):
     return sorted(tmp_path.iterdir())
 
 
-def test_files_are_read_as_by_the_editor(tmp_path):
+def test_files_are_decoded_as_by_the_editor(tmp_path):
     for path in _files(tmp_path):
-        rgba, transparent = decode("field", tf.constant(path.read_bytes()))
-        np.testing.assert_array_equal(mask_of(rgba), files.read_mask(path)[0], str(path))
-        np.testing.assert_array_equal(sketch_of(rgba), files.read_sketch(path)[0], str(path))
-        painted = files.read_color(path)[..., 3] > 0
-        np.testing.assert_array_equal(color_of(rgba, transparent), painted, str(path))
+        rgba, exact = decode("field", tf.constant(path.read_bytes()))
+        wanted = files.read_rgba(path)
+        np.testing.assert_array_equal(rgba[..., 3], wanted[..., 3], str(path))
+        assert not exact
         if path.suffix == ".png":
-            np.testing.assert_array_equal(rgba[..., :3], files.read_rgb(path), str(path))
+            np.testing.assert_array_equal(rgba, wanted, str(path))
 
 
 def test_what_is_no_picture_is_told_by_its_field(monkeypatch):

@@ -13,7 +13,7 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.framing import arrays
 from tfsketch.images import files as files_lib
-from tfsketch.images import sizes
+from tfsketch.images import meaning, sizes
 
 STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
@@ -30,9 +30,9 @@ def read_layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
         "color": np.zeros((*size, 4), np.uint8),
     }
     for what, path, read in (
-        ("mask", job.mask, files_lib.read_mask),
-        ("sketch", job.sketch, files_lib.read_sketch),
-        ("color", job.color, lambda path: (files_lib.read_color(path), [])),
+        ("mask", job.mask, meaning.read_mask),
+        ("sketch", job.sketch, meaning.read_sketch),
+        ("color", job.color, meaning.read_color),
     ):
         if path is None:
             continue
@@ -76,7 +76,9 @@ def draw(
     notes: list[str] = []
     given: dict[str, np.ndarray] = {}
     if job.image is None:
-        given["sketch"], notes = files_lib.read_sketch(job.sketch)
+        given["sketch"], notes = meaning.read_sketch(job.sketch)
+        if not given["sketch"].any():
+            raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
         shown = [_black_on_white(given["sketch"])]
     else:
         given["image"] = files_lib.read_rgb(job.image)

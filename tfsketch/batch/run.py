@@ -19,6 +19,7 @@ from tfsketch.batch.jobs import Job
 from tfsketch.batch.results import draw, read_layers, restyle, side_by_side, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
+from tfsketch.framing import tone
 from tfsketch.images import files as files_lib
 
 
@@ -68,6 +69,8 @@ def edit_files(
             else:
                 image, mask, sketch, color, notes, metadata = read_layers(job)
                 result = editor.edit(image, mask, sketch, color, seed)
+                if tone.tone_of(image, mask, color) is not None:
+                    notes.append(f"{job.image}: it is of one tone and stays so; a colour stroke asks for colour")
                 shown, files = [], {job.output: result}
                 if concat:
                     shown = side_by_side(image, mask, sketch, color, result)

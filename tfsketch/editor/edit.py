@@ -10,7 +10,7 @@ import numpy as np
 
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.errors import TfsketchError
-from tfsketch.framing import arrays
+from tfsketch.framing import arrays, tone
 from tfsketch.images.layers import (
     check_seed,
     checked_layers,
@@ -45,7 +45,8 @@ def edit(
         np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
         int(seed),
     )
-    return canvas.pasted(image, resize(drawn, view.part)[view.inner], mask, view)
+    drawn = resize(drawn, view.part)[view.inner]
+    return canvas.pasted(image, tone.recolor(drawn, tone.tone_of(image, mask, color)), mask, view)
 
 
 def _run(

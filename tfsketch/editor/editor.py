@@ -126,6 +126,9 @@ class Editor:
     ) -> np.ndarray:
         """Repaints the mask.
 
+        A photograph that is grey, or of one tone as a sepia print is, stays so, unless a colour stroke in the mask asks
+        for colour (`framing.tone`).
+
         Args:
           image: [H,W,3] uint8 RGB, any size up to `files.MAX_PIXELS`.
           mask: [H,W] or [H,W,1] uint8 or bool, nonzero = regenerate; with values above 1, those from 128.

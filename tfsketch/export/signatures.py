@@ -24,12 +24,13 @@ from tfsketch.vocabulary import CHANNELS
 
 MEANINGS = {
     "image_bytes": "encoded picture, RGB; given as PNG or JPEG, returned as PNG",
-    "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew, or restyle; thresholded at 0.5; beside "
-    "style_bytes, an empty string is everywhere",
+    "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew, or restyle; thresholded at 0.5; or the "
+    "picture itself as PNG with that part clear; beside style_bytes, an empty string is everywhere",
     "style_bytes": "PNG or JPEG of any size, the photograph whose looks are taken; the square in its middle counts",
-    "sketch_bytes": "PNG or JPEG, lines white on black, black on white or on transparency; where a photograph is "
-    "edited, of its size, and an empty string is no sketch",
-    "color_bytes": "PNG of the picture's size, colour strokes on transparent or black paper; an empty string is none",
+    "sketch_bytes": "PNG or JPEG, lines of any pen on paper of any kind, photographed too, or on transparency; where a "
+    "photograph is edited, of its size, and an empty string is no sketch",
+    "color_bytes": "PNG or JPEG of the picture's size, colour strokes on transparent, white or black paper; an empty "
+    "string is none",
     "fill": "share of the photograph that the paper takes: 1 for a drawing framed like a portrait, about 0.6 for a "
     "face that fills its paper; 0 tries several and keeps the one that makes the surest face",
     "refined_bytes": "PNG, the lines as the model redrew them, black on white",

@@ -1,4 +1,4 @@
-"""Encoded pictures in a graph: decoded, checked, and read as masks, sketches and colours, as `images.files` does.
+"""Encoded pictures in a graph: decoded and checked, as `images.files` does; `meaning` tells what layers mean.
 
 What is wrong with a picture is told by an assertion, whose text begins with the field's name. Only PNG and JPEG are
 read, and EXIF orientation is not applied: TensorFlow's decoders do not know it (`serving.Client` sends pixels upright).
@@ -43,7 +43,7 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       data: scalar string, PNG or JPEG.
 
     Returns:
-      ([H,W,4] uint8 RGBA, scalar bool: whether the file has a transparency channel).
+      ([H,W,4] uint8 RGBA, scalar bool: whether `files.encode_layer` wrote it).
 
     Raises:
       tf.errors.InvalidArgumentError: another kind of file, a damaged one (then TensorFlow's message names the field in
@@ -83,10 +83,7 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
             lambda: rgba,
         )
-        # Colour types 4 and 6 have a channel of it; a palette's transparency shows in the pixels.
-        kind = tf.strings.substr(data, 25, 1)
-        transparent = png & ((kind == b"\x04") | (kind == b"\x06") | tf.reduce_any(rgba[..., 3] < 255))
-        return rgba, transparent
+        return rgba, png & (tf.strings.substr(data, *files.LAYER_AT) == files.LAYER)
 
 
 def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
@@ -96,39 +93,7 @@ def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
 
 
-def _grey(rgba: tf.Tensor) -> tf.Tensor:
-    """Pillow's conversion to grey: [H,W] int32, 0 to 255."""
-    r, g, b, _ = tf.unstack(tf.cast(rgba, tf.int32), axis=-1)
+def grey_of(levels: tf.Tensor) -> tf.Tensor:
+    """Pillow's conversion to grey of [...,3] int32: [...] int32, 0 to 255."""
+    r, g, b = tf.unstack(levels, axis=-1)
     return tf.bitwise.right_shift(19595 * r + 38470 * g + 7471 * b + 0x8000, 16)
-
-
-def mask_of(rgba: tf.Tensor) -> tf.Tensor:
-    """`files.read_mask`: [H,W] bool, True where at least half white, or by its rules for transparency."""
-    grey, alpha = _grey(rgba), tf.cast(rgba[..., 3], tf.int32)
-    seen = alpha > 0
-    low, high = tf.reduce_min(tf.where(seen, grey, 255)), tf.reduce_max(tf.where(seen, grey, 0))
-    drawn_in_alpha = (low == high) | tf.reduce_any(~seen & (grey != 0))
-    mixed = tf.where(drawn_in_alpha, alpha, tf.minimum(grey, alpha))
-    grey = tf.where(tf.reduce_min(alpha) != tf.reduce_max(alpha), mixed, grey)
-    return grey >= tf.where(tf.reduce_max(grey) == 1, 1, 128)
-
-
-def sketch_of(rgba: tf.Tensor) -> tf.Tensor:
-    """`files.read_sketch`: [H,W] bool, True = stroke, on paper of any kind."""
-    levels = tf.cast(rgba, tf.int32)
-    total, alpha = tf.reduce_sum(levels[..., :3], axis=-1), levels[..., 3]
-    bright = total >= tf.where(tf.reduce_max(total) == 3, 3, 384)
-    bright = bright ^ (tf.reduce_mean(tf.cast(bright, tf.float32)) > 0.5)
-    return tf.where(tf.reduce_min(alpha) == 0, alpha >= 128, bright)
-
-
-def color_of(rgba: tf.Tensor, transparent: tf.Tensor) -> tf.Tensor:
-    """`files.read_color`: [H,W] bool, where there is paint."""
-    return tf.where(transparent, rgba[..., 3] >= 128, tf.reduce_any(rgba[..., :3] > 0, axis=-1))
-
-
-def read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
-    """A sheet with at least one stroke: [H,W] bool."""
-    sketch = sketch_of(decode("sketch_bytes", sketch_bytes)[0])
-    expected = "sketch_bytes: expected at least one stroke, found an empty sheet"
-    return require(tf.reduce_any(sketch), sketch, expected)

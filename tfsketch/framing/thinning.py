@@ -49,8 +49,10 @@ def thin(lines: tf.Tensor) -> tf.Tensor:
     return tf.while_loop(lambda _, changed: changed, advance, (start, True), shape_invariants=shape)[0][..., 0]
 
 
-def drop_short(lines: tf.Tensor, length: float) -> tf.Tensor:
-    """`lines.drop_short`: [B,H,W] bool -> the same without strokes that are below `length` px both ways."""
+def drop_short(lines: tf.Tensor, length: tf.Tensor | float, rounds: tf.Tensor | None = None) -> tf.Tensor:
+    """`lines.drop_short`: [B,H,W] bool -> the same without strokes that are below `length` px both ways. With
+    `rounds`, a stroke is followed for so many pixels only: enough, at a few times the length, for all but the most
+    tangled."""
     rows, columns = tf.range(tf.shape(lines)[1], dtype=tf.float32), tf.range(tf.shape(lines)[2], dtype=tf.float32)
     ones = tf.cast(lines, tf.float32)
     # Every pixel learns of the four extremes of its stroke, one neighbourhood further in each round. The values start
@@ -65,7 +67,9 @@ def drop_short(lines: tf.Tensor, length: float) -> tf.Tensor:
         return grown, tf.reduce_any(grown != extremes)
 
     shape = (start.shape, tf.TensorShape([]))
-    ends = tf.while_loop(lambda _, changed: changed, advance, (start, True), shape_invariants=shape)[0]
+    ends = tf.while_loop(
+        lambda _, changed: changed, advance, (start, True), shape_invariants=shape, maximum_iterations=rounds
+    )[0]
     height = ends[..., 0] + ends[..., 1] - tf.cast(tf.size(rows), tf.float32)
     width = ends[..., 2] + ends[..., 3] - tf.cast(tf.size(columns), tf.float32)
     return lines & (tf.maximum(height, width) >= length)

@@ -34,6 +34,10 @@ another program."""
 EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
 """The IPTC's digital source types of a picture of which a network made a part, or all."""
 _SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
+LAYER = b"tfLA"
+"""The chunk of a PNG by which `encode_layer` says that its content is not to be guessed at."""
+LAYER_AT = (37, 4)
+"""Where its name lies in the file: start and length."""
 _XMP = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
@@ -176,67 +180,10 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
     return np.asarray(picture)
 
 
-def read_mask(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
-    """A mask as ([H,W] uint8 in {0,1}, notes): 1 where the file is at least half white.
-
-    A file whose colour is one flat value but whose transparency varies carries the mask in its alpha channel, as many
-    drawing programs save it; it is read from there, and a note says so. So does one for anti-aliased (grey) masks, and
-    one for masks of 0 and 1, as programs save them, where 1 counts as white.
-
-    Raises:
-      ImageError: unreadable.
-    """
-    picture = _eight_bits(_open(path), path)
-    notes = []
-    rgba = np.asarray(picture.convert("RGBA"))
-    grey, alpha = np.asarray(picture.convert("RGB").convert("L")), rgba[..., 3]
-    if alpha.min() != alpha.max():
-        if grey[alpha > 0].min(initial=255) == grey[alpha > 0].max(initial=0) or not (grey[alpha == 0] == 0).all():
-            grey = alpha
-            notes.append(f"{path}: the mask was read from the alpha channel")
-        else:
-            grey = np.minimum(grey, alpha)
-            notes.append(f"{path}: transparent pixels of the mask count as kept")
-    if grey.max() == 1:
-        grey = grey * 255
-        notes.append(f"{path}: the mask holds 0 and 1; 1 was taken for white")
-    if ((grey > 0) & (grey < 255)).any():
-        notes.append(f"{path}: the mask has grey pixels; it was thresholded at 0.5")
-    return (grey >= 128).astype(np.uint8), notes
-
-
-def read_sketch(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
-    """A sketch as ([H,W] uint8 in {0,1}, notes): 1 = stroke, from white on black or black on white or transparent.
-
-    The commoner of dark and bright is taken for the paper; a note says when the strokes were dark. In a sketch of 0 and
-    1, 1 counts as white.
-    """
-    rgba = np.asarray(_eight_bits(_open(path), path).convert("RGBA")).astype(np.int32)
-    alpha = rgba[..., 3]
-    if alpha.min() == 0:  # drawn on a transparent layer: what was drawn is the stroke, whatever its colour
-        return (alpha >= 128).astype(np.uint8), [f"{path}: the strokes were read from the alpha channel"]
-    level = rgba[..., :3].mean(axis=-1)
-    bright = (level >= (1 if level.max() == 1 else 128)).astype(np.uint8)
-    if bright.mean() > 0.5:
-        return 1 - bright, [f"{path}: dark strokes on bright paper"]
-    return bright, []
-
-
-def read_color(path: str | os.PathLike) -> np.ndarray:
-    """Colour strokes as [H,W,4] uint8 RGBA, alpha 255 where painted and 0 elsewhere.
-
-    Without an alpha channel, pure black is unpainted paper (the convention of SC-FEGAN's demo); paint black on a
-    transparent layer.
-    """
-    picture = _eight_bits(_open(path), path)
-    rgba = np.array(picture.convert("RGBA"))
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        painted = rgba[..., 3] >= 128
-    else:
-        painted = (rgba[..., :3] > 0).any(axis=-1)
-    rgba[..., 3] = np.where(painted, 255, 0)
-    rgba[~painted] = 0
-    return rgba
+def read_rgba(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
+    """A layer's file as [H,W,4] uint8 RGBA, upright; arguments and errors as of `read_rgb`. What it means is told by
+    `meaning`."""
+    return np.asarray(_eight_bits(_open(path, data), path).convert("RGBA"))
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -279,6 +226,16 @@ def encode_png(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
         chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
     start = 33  # behind the signature and the header, before everything else
     return b"".join([data[:start], *chunks, data[start:]])
+
+
+def encode_layer(layer: np.ndarray) -> bytes:
+    """A layer of the editor as PNG, for an export (`framing.meaning`): it is read as it is, whatever it looks like.
+
+    Args:
+      layer: a mask [H,W] uint8, 0 or 255, or strokes [H,W,4] uint8 whose alpha is 0 or 255.
+    """
+    data = encode_png(layer)
+    return data[:33] + _chunk(LAYER, b"") + data[33:]
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | None = None) -> None:

@@ -11,8 +11,9 @@ from tfsketch.editor.draw import FILLS
 from tfsketch.editor.regions import PORTRAIT
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import decode, read_sketch, require
+from tfsketch.framing.decoding import decode, require
 from tfsketch.framing.graph import placed, sheet_of
+from tfsketch.framing.meaning import read_sketch
 from tfsketch.framing.thinning import drop_short
 from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.systems.face_parser.signatures import for_parser

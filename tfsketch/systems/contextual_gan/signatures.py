@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import read_sketch
 from tfsketch.framing.graph import placed, sheet_of, usual_fill
+from tfsketch.framing.meaning import read_sketch
 from tfsketch.systems.contextual_gan import search as search_lib
 
 CANDIDATES = 30

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import decode, mask_of, require, same_size
+from tfsketch.framing.decoding import decode, require
+from tfsketch.framing.meaning import read_mask
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
@@ -20,15 +21,13 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,3] uint8 and where to restyle it [H,W] bool."""
         image = decode("image_bytes", image_bytes)[0]
-
-        def given() -> tf.Tensor:
-            rgba = decode("mask_bytes", mask_bytes)[0]
-            mask = mask_of(same_size("mask_bytes", rgba, image))
-            expected = "mask_bytes: expected at least one pixel to restyle, found an empty mask"
-            return require(tf.reduce_any(mask), mask, expected)
-
         everywhere = tf.fill(tf.shape(image)[:2], True)
-        return image[..., :3], tf.cond(tf.strings.length(mask_bytes) == 0, lambda: everywhere, given)
+        mask = tf.cond(
+            tf.strings.length(mask_bytes) == 0,
+            lambda: everywhere,
+            lambda: read_mask(mask_bytes, image, "pixel to restyle"),
+        )
+        return image[..., :3], mask
 
     def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         image, mask = read(image_bytes, mask_bytes)

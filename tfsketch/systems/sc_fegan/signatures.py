@@ -8,8 +8,10 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import color_of, decode, mask_of, require, same_size, sketch_of
+from tfsketch.framing.decoding import decode, same_size
+from tfsketch.framing.meaning import color_of, read_mask, sketch_of
 from tfsketch.framing.thinning import thin
+from tfsketch.framing.tone import recolor_in_graph
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
@@ -24,30 +26,31 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
 
         def given() -> tuple[tf.Tensor, tf.Tensor]:
-            rgba, transparent = decode(field, data)
-            return same_size(field, rgba, image), transparent
+            rgba, exact = decode(field, data)
+            return same_size(field, rgba, image), exact
 
         return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
 
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
-        image, rgba = decode("image_bytes", image_bytes)[0], decode("mask_bytes", mask_bytes)[0]
-        mask = mask_of(same_size("mask_bytes", rgba, image))
-        expected = "mask_bytes: expected at least one erased pixel, found an empty mask"
-        return image, require(tf.reduce_any(mask), mask, expected)
+        image = decode("image_bytes", image_bytes)[0]
+        return image, read_mask(mask_bytes, image, "erased pixel")
+
+    def read_color(color_bytes: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Colours [H,W,3] uint8 and where they are [H,W] bool."""
+        return color_of("color_bytes", *optional("color_bytes", color_bytes, image))
 
     def before(
         image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
     ) -> Outputs:
         image, mask = read(image_bytes, mask_bytes)
-        sketch = sketch_of(optional("sketch_bytes", sketch_bytes, image)[0])
-        color, transparent = optional("color_bytes", color_bytes, image)
-        painted = color_of(color, transparent)
+        sketch = sketch_of("sketch_bytes", *optional("sketch_bytes", sketch_bytes, image))
+        color, painted = read_color(color_bytes, image)
         square = graph.Square(mask, side)
         cut, work = square.cut, square.work
         levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
         lines = thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
-        paint = graph.resize_color(tf.cast(cut(color)[..., :3], tf.float32), cut(painted), work)
+        paint = graph.resize_color(tf.cast(cut(color), tf.float32), cut(painted), work)
         layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
         levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
         return {
@@ -58,16 +61,19 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             "noise": noise * erased,
         }
 
-    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = graph.Square(mask, side)
-        return tf.io.encode_png(square.pasted(image[..., :3], graph.rounded(square.enlarged(square.unpadded(drawn)))))
+        enlarged = graph.rounded(square.enlarged(square.unpadded(drawn)))
+        enlarged = recolor_in_graph(enlarged, image[..., :3], mask, *read_color(color_bytes, image))
+        return tf.io.encode_png(square.pasted(image[..., :3], enlarged))
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
         seen = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
         drawn = to_levels(region_inference.edited(model, seen))
-        return {"image_bytes": each(after, image_bytes, mask_bytes, drawn, gives=tf.TensorSpec([], tf.string))}
+        layers = (image_bytes, mask_bytes, color_bytes)
+        return {"image_bytes": each(after, *layers, drawn, gives=tf.TensorSpec([], tf.string))}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
     whole = network_signature(model)

@@ -1,0 +1,63 @@
+"""tools.edit: what it takes files for, and says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+
+from tfsketch.errors import ImageError
+from tfsketch.images import files
+from tools import edit
+
+MASK = np.zeros((48, 64), np.uint8)
+MASK[10:40, 20:50] = 255
+
+
+def _run_edit(model, *arguments):
+    with flagsaver.flagsaver():
+        return edit._main(flags.FLAGS(["edit", f"--model={model}", *map(str, arguments)]))
+
+
+def _photo(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+
+
+def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
+    picture = np.repeat(_photo(3)[..., :1] // 2 + np.uint8(60), 3, axis=2)
+    erased = np.dstack([_photo(), 255 - MASK])
+    sheet = np.full((48, 64, 3), 110, np.uint8)
+    sheet[24:26, 22:48] = (20, 60, 90)
+    colors = np.dstack([np.zeros((48, 64, 3), np.uint8), np.full((48, 64), 255, np.uint8)])
+    colors[28:34, 30:44, :3] = 120
+    for name, layer in (("photo", picture), ("mask", erased), ("sketch", sheet), ("color", colors)):
+        Image.fromarray(layer).save(tmp_path / f"{name}.png")
+    given = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch", "color")]
+    assert (
+        _run_edit(editing_folder, f"--image={tmp_path / 'photo.png'}", *given, f"--output={tmp_path / 'out.png'}") == 0
+    )
+    said = capsys.readouterr().out + capsys.readouterr().err
+    for file, what in (
+        ("mask", "the clear part was taken for the hole"),
+        ("sketch", "dark strokes on bright paper"),
+        ("color", "black was taken for paper"),
+        ("photo", "it is of one tone and stays so"),
+    ):
+        assert any(f"{file}.png: " in line and what in line for line in said.splitlines()), (file, said)
+    out = files.read_rgb(tmp_path / "out.png")
+    assert (out[MASK == 0] == picture[MASK == 0]).all() and (out[MASK > 0] != picture[MASK > 0]).any()
+    assert np.ptp(out.astype(int), axis=-1).max() <= 1
+
+
+def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):
+    Image.fromarray(_photo()).save(tmp_path / "photo.png")
+    with pytest.raises(ImageError, match=r"photo.png: expected a mask, .* looks like a photograph"):
+        _run_edit(
+            editing_folder,
+            f"--image={tmp_path / 'photo.png'}",
+            f"--mask={tmp_path / 'photo.png'}",
+            f"--output={tmp_path / 'out.png'}",
+        )
+    assert not (tmp_path / "out.png").exists()

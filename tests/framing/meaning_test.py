@@ -1,0 +1,82 @@
+"""What sheets mean, in a graph: the same as by `images.meaning`, to the pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import sheets
+from tfsketch.errors import ImageError
+from tfsketch.framing import meaning as graph
+from tfsketch.framing.decoding import decode
+from tfsketch.images import files, meaning
+
+
+def _table():
+    """(kind, name, sheet) of everything above."""
+    rng = np.random.default_rng(4)
+    rows = [("sketch", name, sheets.opaque(sheet)) for name, sheet in sheets.SHEETS.items()]
+    rows += [("mask", name, sheet) for name, (sheet, _) in {**sheets.masks(), **sheets.no_masks()}.items()]
+    rows += [("color", name, sheet) for name, sheet in sheets.colors()[1].items()]
+    odd = {"noise": rng.integers(0, 256, (40, 31, 4)), "pixel": rng.integers(0, 256, (1, 1, 4))}
+    odd |= {
+        "line": rng.integers(0, 256, (1, 90, 4)),
+        "clear": np.zeros((20, 30, 4)),
+        "white": np.full((20, 30, 4), 255),
+    }
+    odd |= {"grey": np.dstack([rng.integers(0, 256, (9, 12))] * 3 + [np.full((9, 12), 255)])}
+    odd |= {name: sheets.masks()[name][0] for name in ("erased", "ones")} | {"portrait": sheets.opaque(sheets.PORTRAIT)}
+    return rows + [(kind, name, sheet.astype(np.uint8)) for kind in _READERS for name, sheet in odd.items()]
+
+
+_READERS = {
+    "sketch": (meaning.sketch, graph.sketch_of),
+    "mask": (meaning.mask, graph.mask_of),
+    "color": (meaning.color, graph.color_of),
+}
+
+
+def test_a_graph_reads_as_the_editor_does():
+    spec, plain = tf.TensorSpec([None, None, 4], tf.uint8), tf.constant(False)
+    runs = {
+        kind: tf.function(lambda sheet, run=run: run("field", sheet, plain), input_signature=[spec])
+        for kind, (_, run) in _READERS.items()
+    }
+    refused = 0
+    for kind, name, sheet in _table():
+        try:
+            layer = _READERS[kind][0](sheet, "field").layer
+        except ImageError as error:
+            refused += 1
+            with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+                runs[kind](sheet)
+            assert str(error)[:60] in caught.value.message, (kind, name)
+            continue
+        found = runs[kind](sheet)
+        if kind == "color":
+            levels, found = found
+            np.testing.assert_array_equal(levels[found], layer[layer[..., 3] > 0][:, :3], name)
+        wanted = layer[..., 3] > 0 if kind == "color" else layer > 0
+        np.testing.assert_array_equal(found.numpy(), wanted, f"{kind}: {name}")
+    assert refused >= 6
+    lines = sheets.face(1500, 14)
+    for sheet in (sheets.sheet(lines, (250,) * 3, (60,) * 3, 12, "side"), sheets.sheet(lines, (255,) * 3, (60,) * 3)):
+        found, wanted = runs["sketch"](sheets.opaque(sheet)).numpy(), meaning.sketch(sheets.opaque(sheet), "s").layer
+        assert (found != wanted).mean() < 1e-3
+
+
+def test_the_editors_own_layers_are_not_guessed_at():
+    full = np.full((20, 30, 4), 255, np.uint8)  # everything painted, or a stroke
+    full[0, 0] = 0
+    mask = np.full((20, 30), 255, np.uint8)
+    for kind, layer, wanted in (
+        ("sketch", full, full[..., 3] > 0),
+        ("color", full, full[..., 3] > 0),
+        ("mask", mask, mask),
+    ):
+        rgba, exact = decode("field", tf.constant(files.encode_layer(layer)))
+        assert exact
+        found = _READERS[kind][1]("field", rgba, exact)
+        np.testing.assert_array_equal(found[1] if kind == "color" else found, wanted > 0)
+        assert not decode("field", tf.constant(files.encode_png(layer)))[1]

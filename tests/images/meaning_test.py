@@ -1,0 +1,184 @@
+"""What masks, sketches and colour sheets mean, as people save and photograph them."""
+
+from __future__ import annotations
+
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from tests import sheets
+from tfsketch.errors import ImageError
+from tfsketch.images import meaning
+
+HAND_DRAWN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "handdrawn"
+
+
+def _overlap(found, wanted, slack=1):
+    """Intersection over union, where a pixel may lie `slack` beside."""
+    kernel = np.ones((2 * slack + 1,) * 2, np.uint8)
+    found, wanted = (np.asarray(one).astype(np.uint8) for one in (found, wanted))
+    near = [cv2.dilate(one, kernel) for one in (found, wanted)]
+    hits = (found & near[1]).sum(dtype=np.int64) + (wanted & near[0]).sum(dtype=np.int64)
+    return hits / max(1, int(found.sum()) + int(wanted.sum()))
+
+
+@pytest.mark.parametrize("name", sheets.SHEETS)
+def test_a_drawing_by_any_pen_on_any_paper_in_any_light_is_one_drawing(name):
+    found = meaning.sketch(sheets.opaque(sheets.SHEETS[name]), "s.png")
+    assert _overlap(found.layer, sheets.FACE) >= 0.95
+    width = found.layer.sum() / sheets.FACE.sum()
+    assert 0.85 <= width <= 1.2  # lines keep their width
+    assert all(note.startswith("s.png: ") for note in found.notes)
+
+
+@pytest.mark.parametrize("width", [1, 3, 9])
+def test_lines_of_any_width(width):
+    for name in ("pencil", "lit from a side, photographed", "JPEG of a photograph"):
+        lines = sheets.face(width=width)
+        found = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer
+        assert _overlap(found, lines) >= 0.93, name
+
+
+def test_a_large_photograph_of_a_drawing():
+    lines = sheets.face(1500, 14)
+    found = meaning.sketch(sheets.opaque(sheets.sheet(lines, (250,) * 3, (60, 60, 70), 12, "hand")), "s.jpg")
+    assert _overlap(found.layer, lines, 2) >= 0.97 and "photograph or scan" in " ".join(found.notes)
+
+
+def test_a_sheet_on_a_table_photographed_at_an_angle():
+    size, lines = 600, sheets.face(500, 5)
+    rng = np.random.default_rng(2)
+    table = np.full((size, size, 3), (96, 66, 42), np.float64) + 6 * np.sin(np.arange(size) / 9)[:, None, None]
+    corners = np.float32([[70, 60], [540, 110], [560, 560], [30, 510]])
+    turn = cv2.getPerspectiveTransform(np.float32([[0, 0], [500, 0], [500, 500], [0, 500]]), corners)
+    paper = sheets.sheet(lines, (240, 238, 230), (50, 50, 60))
+    there = cv2.warpPerspective(np.ones((500, 500), np.uint8), turn, (size, size)) > 0
+    shot = np.where(there[..., None], cv2.warpPerspective(paper, turn, (size, size), flags=cv2.INTER_AREA), table)
+    shot = np.clip(shot * sheets.light_on(size, "side") ** 0.5 + rng.normal(0, 3, shot.shape), 0, 255).astype(np.uint8)
+    wanted = cv2.warpPerspective(lines.astype(np.uint8) * 255, turn, (size, size), flags=cv2.INTER_AREA) > 127
+    found = meaning.sketch(sheets.opaque(sheets.jpeg(shot, 80)), "s.jpg")
+    assert _overlap(found.layer, wanted, 2) >= 0.9
+    assert "shade" in " ".join(found.notes)  # the table
+
+
+def test_filled_areas_of_a_program_are_strokes():
+    lines = sheets.FACE.copy()
+    lines[:60, 40:150] |= cv2.ellipse(np.zeros((60, 110), np.uint8), (55, 60), (52, 45), 0, 180, 360, 1, -1) > 0
+    for name in ("black on white", "white on black", "red", "JPEG"):
+        assert _overlap(meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer, lines) >= 0.98, name
+
+
+def test_the_level_takes_fainter_lines_and_leaves_them():
+    sheet = sheets.opaque(sheets.SHEETS["squared paper of a program"])
+    usual = meaning.sketch(sheet, "s")
+    assert "rulings" in " ".join(usual.notes)
+    more, fewer = (meaning.sketch(sheet, "s", level).layer for level in (0.7, -1))
+    assert more.sum() > 1.5 * usual.layer.sum() and not (usual.layer & ~more & 1).any()
+    assert not (fewer & ~usual.layer & 1).any()
+    with pytest.raises(ImageError, match="level: expected a number from -1 to 1, found 2"):
+        meaning.sketch(sheet, "s", 2)
+
+
+def test_specks_are_no_strokes():
+    sheet = sheets.SHEETS["lit from a side, photographed"].copy()
+    rng = np.random.default_rng(3)
+    rows, columns = rng.integers(0, sheets.SIDE, (2, 60))
+    far = cv2.distanceTransform((~sheets.FACE).astype(np.uint8), cv2.DIST_C, 3)[rows, columns] > 3
+    sheet[rows[far], columns[far]] = 20
+    found = meaning.sketch(sheets.opaque(sheet), "s").layer
+    assert _overlap(found, sheets.FACE) >= 0.95 and not found[rows[far], columns[far]].mean() > 0.1
+
+
+@pytest.mark.parametrize("color", [(255,) * 3, (0,) * 3, (180, 170, 160)])
+def test_a_sheet_without_lines_is_said(color):
+    found = meaning.sketch(sheets.opaque(sheets.sheet(sheets.FACE & False, color, color)), "s.png")
+    assert not found.layer.any() and found.notes == ("s.png: no strokes were found: a sheet without lines",)
+    noisy = meaning.sketch(sheets.opaque(sheets.sheet(sheets.FACE & False, (200,) * 3, color, 4, "side")), "s.png")
+    assert not noisy.layer.any() and "no strokes" in noisy.notes[-1]
+
+
+def test_a_photograph_is_no_sketch():
+    with pytest.raises(
+        ImageError, match="me.jpg: expected a sketch, lines on paper, found what looks like a photograph"
+    ):
+        meaning.sketch(sheets.opaque(skimage.data.astronaut()), "me.jpg")
+
+
+def test_transparency_round_and_under_strokes():
+    ink = np.zeros((sheets.SIDE, sheets.SIDE, 4), np.uint8)
+    ink[sheets.FACE] = (30, 60, 200, 255)
+    page = sheets.opaque(sheets.SHEETS["black on white"])
+    corner, cut = page.copy(), page.copy()
+    corner[0, 0] = 0
+    cut[:9], cut[:, -20:] = 0, 0
+    faint = ink.copy()
+    faint[sheets.FACE, 3] = 90
+    for name, sheet in {"ink": ink, "corner": corner, "cut": cut, "faint": faint}.items():
+        found = meaning.sketch(sheet, "s.png")
+        assert _overlap(found.layer, sheets.FACE) >= 0.99, name
+        assert "paper" in found.notes[0] if name in ("corner", "cut") else "alpha channel" in found.notes[0]
+
+
+@pytest.mark.skipif(not HAND_DRAWN.is_dir(), reason="needs ../shared/data/handdrawn")
+def test_real_drawings():
+    sheet = np.asarray(Image.open(HAND_DRAWN / "stext2image" / "face_handdraw.png").convert("L"))
+    pairs = [sheet[top : top + 256, left : left + 256] for top in (0, 256, 512) for left in (0, 256, 512)]
+    pairs += [
+        np.asarray(Image.open(HAND_DRAWN / "deepps_edit" / f"{n}.png").convert("L"))[:, 256:512] for n in (1, 2, 3)
+    ]
+    for number, drawing in enumerate(pairs):
+        lines = drawing < 128
+        for name, sheet in sheets.sheets(lines).items():
+            found = meaning.sketch(sheets.opaque(sheet), name).layer
+            assert _overlap(found, lines) >= 0.9, (number, name)
+
+
+# Masks and colours.
+
+
+@pytest.mark.parametrize("name", sheets.masks())
+def test_a_mask_of_every_kind(name):
+    sheet, said = sheets.masks()[name]
+    found = meaning.mask(sheet, "m.png")
+    wrong = (found.layer != (sheets.HOLE >= 128)).mean()
+    assert wrong < (0.01 if name in ("JPEG", "soft") else 1e-9)
+    assert (
+        (len(found.notes) == 1 and said in found.notes[0] and "m.png: " in found.notes[0]) if said else not found.notes
+    )
+
+
+@pytest.mark.parametrize("name", sheets.no_masks())
+def test_what_may_be_no_mask_is_refused(name):
+    sheet, said = sheets.no_masks()[name]
+    with pytest.raises(ImageError, match=f"m.png: expected a mask, .*{said}"):
+        meaning.mask(sheet, "m.png")
+
+
+@pytest.mark.parametrize("name", sheets.colors()[1])
+def test_colors_on_any_paper_are_one_result(name):
+    strokes, kinds = sheets.colors()
+    found = meaning.color(kinds[name], "c.png")
+    painted = found.layer[..., 3] > 0
+    assert _overlap(painted, strokes > 0) >= (0.95 if "JPEG" in name else 0.999)
+    assert abs(painted.sum() / (strokes > 0).sum() - 1) < 0.1
+    assert not found.layer[~painted].any()
+    for stroke, color in ((1, (200, 40, 60)), (2, (60, 40, 30))):
+        mean = found.layer[painted & (strokes == stroke)][:, :3].mean(axis=0)
+        assert np.abs(mean - color).max() < (12 if "JPEG" in name else 1), (stroke, mean)
+    paper = "" if name == "clear" else "black was taken for paper" if "black" in name else "white was taken for paper"
+    assert [note.removeprefix("c.png: ") for note in found.notes] == ([paper] if paper else [])
+
+
+def test_colors_without_paper_and_between_papers():
+    everywhere = meaning.color(sheets.opaque(sheets.PORTRAIT // 2 + np.uint8(60)), "c.png")
+    assert (everywhere.layer[..., 3] == 255).all() and "all of the sheet counts as paint" in everywhere.notes[0]
+    halves = np.zeros((sheets.SIDE, sheets.SIDE, 3), np.uint8)
+    halves[:, sheets.SIDE // 2 :] = 255
+    with pytest.raises(ImageError, match="c.png: expected colour strokes on paper of one kind, found white and black"):
+        meaning.color(sheets.opaque(halves), "c.png")
+    empty = meaning.color(sheets.opaque(np.zeros((9, 9, 3), np.uint8)), "c.png")
+    assert not empty.layer.any() and "no colour strokes" in empty.notes[0]

@@ -1,0 +1,192 @@
+"""Sheets as people save and photograph them: one drawing by many pens, masks and colours of many kinds."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import skimage.data
+from PIL import Image
+
+SIDE = 192
+
+
+def opaque(levels):
+    return np.dstack([levels, np.full(levels.shape[:2], 255, np.uint8)])
+
+
+def jpeg(levels, quality):
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def face(side=SIDE, width=2):
+    """A face as a pen draws it: [side,side] bool."""
+    lines, unit = np.zeros((side, side), np.uint8), side / 192
+    at = lambda *values: tuple(round(value * unit) for value in values)  # noqa: E731
+    cv2.ellipse(lines, at(96, 100), at(60, 78), 0, 0, 360, 1, width)
+    for x in (72, 120):
+        cv2.ellipse(lines, at(x, 88), at(14, 7), 0, 0, 360, 1, width)
+        cv2.circle(lines, at(x, 88), round(4 * unit), 1, -1)
+        cv2.line(lines, at(x - 14, 70), at(x + 12, 67), 1, width)
+    cv2.polylines(lines, [np.array([at(96, 90), at(88, 118), at(100, 120)])], False, 1, width)
+    cv2.ellipse(lines, at(96, 140), at(24, 9), 0, 0, 180, 1, width)
+    cv2.line(lines, at(72, 140), at(120, 139), 1, width)
+    return lines > 0
+
+
+def light_on(size, kind):
+    """The share of light at every place, [H,W,1]."""
+    rows, columns = np.meshgrid(np.linspace(0, 1, size), np.linspace(0, 1, size), indexing="ij")
+    if kind == "side":
+        light = 1 - 0.64 * columns
+    elif kind == "corners":
+        light = 1 - ((rows - 0.5) ** 2 + (columns - 0.5) ** 2)
+    else:  # a hand and its fingers
+        shadow = np.zeros((size, size), np.float32)
+        cv2.ellipse(
+            shadow, (int(0.75 * size), int(0.85 * size)), (int(0.35 * size), int(0.3 * size)), -30, 0, 360, 1, -1
+        )
+        for finger in range(4):
+            root = (int((0.5 + 0.08 * finger) * size), int(0.75 * size))
+            tip = (int((0.38 + 0.1 * finger) * size), int((0.45 + 0.03 * finger) * size))
+            cv2.line(shadow, root, tip, 1, max(3, int(0.06 * size)))
+        light = 1 - 0.45 * cv2.GaussianBlur(shadow, (0, 0), size / 100)
+    return light[..., None]
+
+
+def sheet(lines, paper, ink, noise=0.0, light=None):
+    """Lines on paper: [H,W,3] uint8; `paper` is a colour or a picture."""
+    sheet = np.where(lines[..., None], np.array(ink, np.float64), np.array(paper, np.float64))
+    sheet = sheet if light is None else sheet * light_on(len(lines), light)
+    sheet = sheet + np.random.default_rng(0).normal(0, noise, sheet.shape)
+    return np.clip(np.rint(sheet), 0, 255).astype(np.uint8)
+
+
+def ruled(size, color, columns=False):
+    paper = np.full((size, size, 3), 250, np.uint8)
+    step = max(8, size // 20)
+    paper[step::step] = color
+    if columns:
+        paper[:, step::step] = color
+    return paper
+
+
+def rim(sheet, noise):
+    """A scan whose lid stood open."""
+    dark = np.random.default_rng(1).normal(14, noise, sheet.shape)
+    outside = np.zeros(sheet.shape[:2], bool)
+    outside[:, :4], outside[-5:] = True, True
+    return np.where(outside[..., None], np.clip(dark, 0, 255), sheet).astype(np.uint8)
+
+
+def sheets(lines):
+    """One drawing by many pens, on many papers, in many lights: name -> [H,W,3] uint8."""
+    size = len(lines)
+    grey = (250, 250, 250)
+    return {
+        "black on white": sheet(lines, (255,) * 3, (0,) * 3),
+        "white on black": sheet(lines, (0,) * 3, (255,) * 3),
+        "pencil": sheet(lines, grey, (150,) * 3),
+        "pencil, photographed": sheet(lines, (225,) * 3, (120,) * 3, 4, "corners"),
+        "cyan": sheet(lines, (255,) * 3, (0, 190, 220)),
+        "red": sheet(lines, (255,) * 3, (220, 40, 40)),
+        "yellow": sheet(lines, (255,) * 3, (250, 220, 40)),
+        "red on black": sheet(lines, (20,) * 3, (200, 30, 30)),
+        "chalk": sheet(lines, (40, 60, 50), (190, 190, 180), 4, "corners"),
+        "blue on brown": sheet(lines, (190, 150, 110), (40, 50, 120), 3),
+        "dim": sheet(lines, (115,) * 3, (30,) * 3),
+        "dim, photographed": sheet(lines, (105,) * 3, (25,) * 3, 5),
+        "lit from a side": np.where(lines[..., None], 40, sheet(lines & False, grey, grey, 0, "side")).astype(np.uint8),
+        "lit from a side, photographed": sheet(lines, grey, (50,) * 3, 4, "side"),
+        "under a hand": sheet(lines, grey, (60, 60, 70), 3, "hand"),
+        "JPEG": jpeg(sheet(lines, (255,) * 3, (0,) * 3), 30),
+        "JPEG of a photograph": jpeg(sheet(lines, grey, (60,) * 3, 3, "side"), 30),
+        "lined paper": sheet(lines, ruled(size, (205, 218, 240)), (40, 40, 60), 2),
+        "squared paper": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60), 2),
+        "squared paper of a program": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60)),
+        "pencil on squared paper": sheet(lines, ruled(size, (215, 225, 243), True), (130,) * 3, 2),
+        "scan with a rim": rim(sheet(lines, (252,) * 3, (30,) * 3, 2), 4),
+        "scan with an even rim": rim(sheet(lines, (255,) * 3, (30,) * 3), 0),
+    }
+
+
+FACE = face()
+SHEETS = sheets(FACE)
+
+
+PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[:SIDE, 130 : 130 + SIDE])
+HOLE = cv2.ellipse(np.zeros((SIDE, SIDE), np.uint8), (96, 90), (40, 25), 0, 0, 360, 255, -1)
+
+
+def soft(hole, sigma):
+    return np.repeat(cv2.GaussianBlur(hole, (0, 0), sigma)[..., None], 3, axis=2)
+
+
+def with_alpha(levels, alpha):
+    return np.dstack([np.broadcast_to(np.array(levels, np.uint8), (*alpha.shape, 3)), alpha])
+
+
+def masks():
+    """Name -> (sheet, part of its note or of the refusal), all of the hole `HOLE`."""
+    flat = np.repeat(HOLE[..., None], 3, axis=2)
+    clear_corner = opaque(flat)
+    clear_corner[:3, :3] = 0
+    grey = np.repeat(cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return {
+        "white on black": (opaque(flat), ""),
+        "ones": (opaque(flat // 255), "0 and 1"),
+        "JPEG": (opaque(jpeg(flat, 60)), "thresholded"),
+        "soft": (opaque(soft(HOLE, 4)), "thresholded"),
+        "white on clear": (with_alpha((255,) * 3, HOLE), "alpha channel"),
+        "black on clear": (with_alpha((0,) * 3, HOLE), "alpha channel"),
+        "red on clear": (with_alpha((230, 20, 30), HOLE), "alpha channel"),
+        "red on black": (
+            opaque(np.where(HOLE[..., None] > 0, np.uint8([230, 20, 30]), 0).astype(np.uint8)),
+            "coloured",
+        ),
+        "clear corner": (clear_corner, "transparent pixels"),
+        "erased": (with_alpha(PORTRAIT, 255 - HOLE), "clear part was taken for the hole"),
+        "erased and black": (np.where(HOLE[..., None] > 0, 0, opaque(PORTRAIT)).astype(np.uint8), "clear part"),
+        "erased, grey": (with_alpha(grey, 255 - HOLE), "clear part was taken for the hole"),
+    }
+
+
+def no_masks():
+    red = np.where(HOLE[..., None] > 0, np.uint8([230, 20, 30]), np.uint8(255))
+    scribble = np.where(HOLE[..., None] > 0, np.uint8([255, 0, 0]), PORTRAIT)
+    grey = np.repeat(cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return {
+        "photograph": (opaque(PORTRAIT), "looks like a photograph"),
+        "grey photograph": (opaque(grey), "looks like a photograph"),
+        "photograph with a scribble": (opaque(scribble), "looks like a photograph"),
+        "red on white": (opaque(red), "found colours"),
+        "hole in white": (with_alpha((255,) * 3, 255 - HOLE), "one colour on"),
+    }
+
+
+def colors():
+    """Name -> sheet: a broad stroke and a darker one, by the way they are saved."""
+    stroke, dark = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    cv2.line(stroke, (50, 60), (140, 60), 1, 9)
+    cv2.line(dark, (50, 110), (140, 120), 1, 11)
+
+    def on(paper):
+        sheet = np.broadcast_to(np.uint8(paper), (SIDE, SIDE, 3)).copy()
+        sheet[stroke > 0], sheet[dark > 0] = (200, 40, 60), (60, 40, 30)
+        return sheet
+
+    clear = np.where(((stroke | dark) > 0)[..., None], opaque(on(0)), 0).astype(np.uint8)
+    corner = opaque(on(255))
+    corner[0, 0] = 0
+    return stroke + 2 * dark, {
+        "black": opaque(on(0)),
+        "black, JPEG": opaque(jpeg(on(0), 75)),
+        "white": opaque(on(255)),
+        "white, JPEG": opaque(jpeg(on(255), 75)),
+        "grey-white": opaque(on(247)),
+        "clear": clear,
+        "clear corner": corner,
+    }

@@ -1,0 +1,259 @@
+"""`images.ink` in a graph: strokes on a sheet, by TensorFlow operations alone.
+
+Every function names the one that it repeats. They agree to the pixel, but for a photographed sketch above `ink.WORK`,
+which is made smaller by another filter's arithmetic.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsketch.framing import graph
+from tfsketch.framing.decoding import require
+from tfsketch.framing.thinning import drop_short
+from tfsketch.images import ink
+
+
+def count_of(condition: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(condition, tf.int64))
+
+
+def size_of(layer: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.size(layer), tf.int64)
+
+
+def to_ints(levels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(levels, tf.int32)
+
+
+def _histogram(values: tf.Tensor) -> tf.Tensor:
+    """[256] int64 of integers of 0 to 255."""
+    return tf.cast(tf.math.bincount(to_ints(tf.reshape(values, [-1])), minlength=256, maxlength=256), tf.int64)
+
+
+def median(levels: tf.Tensor, counted: tf.Tensor | None = None) -> tf.Tensor:
+    """`ink.median` of [H,W,C]: [C] int32."""
+    levels = tf.reshape(levels, [-1, levels.shape[-1]]) if counted is None else tf.boolean_mask(levels, counted)
+    medians = []
+    for channel in range(levels.shape[-1]):
+        count = tf.cumsum(_histogram(levels[:, channel]))
+        medians.append(to_ints(count_of(2 * count < count[-1])))
+    return tf.minimum(tf.stack(medians), 255)
+
+
+def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
+    """[H,W,...] with its outermost pixels repeated `reach` times to every side."""
+    for axis in range(2):
+        first, last = (levels[:1], levels[-1:]) if axis == 0 else (levels[:, :1], levels[:, -1:])
+        levels = tf.concat([tf.repeat(first, reach, axis=axis), levels, tf.repeat(last, reach, axis=axis)], axis=axis)
+    return levels
+
+
+def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tensor:
+    """`ink.extreme` of [H,W] or [H,W,C] integers, by windows that double."""
+    combine = tf.maximum if largest else tf.minimum
+    size, side, kind = tf.shape(levels)[:2], 2 * reach + 1, levels.dtype
+    levels = tf.cast(levels, tf.uint8)
+    levels, shape = _bordered(levels, reach), [None, None, *levels.shape[2:]]
+    for axis in range(2):
+        wanted = size[axis]
+
+        def advance(covered: tf.Tensor, found: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
+            step = tf.minimum(covered, side - covered)
+            length = tf.shape(found)[axis] - step
+            both = (found[:length], found[step:]) if axis == 0 else (found[:, :length], found[:, step:])
+            return covered + step, tf.ensure_shape(combine(*both), shape)
+
+        _, levels = tf.while_loop(
+            lambda covered, _: covered < side,
+            advance,
+            (tf.constant(1), levels),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape(shape)),
+        )
+        levels = levels[:wanted] if axis == 0 else levels[:, :wanted]
+    return tf.cast(levels, kind)
+
+
+def _blurred(levels: tf.Tensor) -> tf.Tensor:
+    """OpenCV's median of 3 x 3 pixels of [H,W,3] integers."""
+    size, padded = tf.shape(levels)[:2], _bordered(tf.cast(levels, tf.uint8), 1)
+    around = [padded[i : i + size[0], j : j + size[1]] for i in range(3) for j in range(3)]
+    # The middle of nine by exchanges of pairs, which is elementwise: a sort along an axis is far slower.
+    pairs = "12 45 78 01 34 67 12 45 78 03 58 47 36 14 25 47 42 64 42"
+    for first, second in ((int(pair[0]), int(pair[1])) for pair in pairs.split()):
+        low, high = tf.minimum(around[first], around[second]), tf.maximum(around[first], around[second])
+        around[first], around[second] = low, high
+    return tf.cast(around[4], tf.int32)
+
+
+def _paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
+    """`ink._paper_of`; `levels` [H,W,3] int32. An opening is the closing of what is left to 255."""
+    levels = tf.where(dark_ink, levels, 255 - levels)
+    closed = _closing(_blurred(levels), reach)
+    return tf.where(dark_ink, closed, 255 - closed)
+
+
+def _closing(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
+    """`ink._closing` for dark ink."""
+    padded = _bordered(tf.cast(levels, tf.uint8), 2 * reach)
+    closed, size = extreme(extreme(padded, reach, True), reach, False), tf.shape(levels)
+    return to_ints(closed[2 * reach : 2 * reach + size[0], 2 * reach : 2 * reach + size[1]])
+
+
+def _far_paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
+    """`ink._far_paper_of`."""
+    levels, size = tf.where(dark_ink, levels, 255 - levels), tf.shape(levels)[:2]
+    rows, columns = (
+        tf.minimum(tf.range(-(-size[axis] // ink.COARSE) * ink.COARSE), size[axis] - 1) for axis in range(2)
+    )
+    levels = tf.gather(tf.gather(levels, rows, axis=0), columns, axis=1)
+    squares = tf.reshape(levels, [tf.size(rows) // ink.COARSE, ink.COARSE, -1, ink.COARSE, 3])
+    closed = _closing(tf.reduce_min(squares, axis=[1, 3]), reach)
+    closed = tf.repeat(tf.repeat(closed, ink.COARSE, axis=0), ink.COARSE, axis=1)[: size[0], : size[1]]
+    return tf.where(dark_ink, closed, 255 - closed)
+
+
+def _contrast(levels: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
+    """`ink._contrast`, [H,W] int32."""
+    levels, paper = tf.where(dark_ink, levels, 255 - levels), tf.where(dark_ink, paper, 255 - paper)
+    return tf.reduce_max(tf.maximum(paper - levels, 0) * 255 // tf.maximum(paper, 48), axis=-1)
+
+
+def _ink_level(contrast: tf.Tensor) -> tf.Tensor:
+    """`ink._ink_level`, int32."""
+    least = tf.maximum(size_of(contrast) // 2000, 8)
+    return 255 - to_ints(count_of(tf.cumsum(_histogram(contrast)[::-1]) < least))
+
+
+def strong_parts(contrast: tf.Tensor, floor: tf.Tensor | int, share: int = 30) -> tf.Tensor:
+    """`ink.strong_parts`."""
+    near, around = extreme(contrast, 2, True), extreme(contrast, ink.HALO, True)
+    return (contrast >= floor) & (2 * contrast >= near) & (100 * contrast >= share * around)
+
+
+def _drop_specks(strokes: tf.Tensor) -> tf.Tensor:
+    """`ink._drop_specks`."""
+    length = tf.maximum(tf.reduce_max(tf.shape(strokes)) // 128, 3)
+    # What is long is known after few rounds; a stroke need not be followed to its end.
+    return drop_short(strokes[None], tf.cast(length, tf.float32), 4 * length)[0]
+
+
+def reach_of(size: tf.Tensor) -> tf.Tensor:
+    """`ink.reach_of`."""
+    return tf.maximum((tf.reduce_min(size) + 12) // 24, 4)
+
+
+def _ink_is_dark(levels: tf.Tensor, color: tf.Tensor, written: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
+    """`ink._ink_is_dark`; about `color` where `written`."""
+    side = 4 * reach + 1
+
+    def means() -> tf.Tensor:
+        total = _bordered(levels, 2 * reach)
+        for axis in range(2):
+            total = tf.cumsum(total, axis=axis)
+            total = tf.pad(total, [[int(axis == other), 0] for other in range(2)] + [[0, 0]])
+            count = tf.shape(total)[axis] - side
+            ends = [tf.gather(total, tf.range(count) + start, axis=axis) for start in (side, 0)]
+            total = ends[0] - ends[1]
+        return (total + side * side // 2) // (side * side)
+
+    paper = tf.cond(written, lambda: tf.zeros_like(levels) + color, means)
+    return tf.reduce_sum(tf.cast(levels - paper, tf.int64) ** 3) <= 0
+
+
+def _is_program_made(work: tf.Tensor, shade: tf.Tensor) -> tf.Tensor:
+    """Of a sheet of mostly exact paper, whether its wide dark areas are a program's."""
+    inner = extreme(to_ints(shade), 1, False) > 0
+    spread = tf.reduce_max(extreme(work, 1, True) - extreme(work, 1, False), axis=-1)
+    flat = 10 * count_of((spread <= 8) & inner) >= 8 * count_of(inner)
+    lines = (shade[0], shade[-1], shade[:, 0], shade[:, -1])
+    rim = tf.reduce_any([10 * count_of(line) > 6 * size_of(line) for line in lines])
+    return ~tf.reduce_any(shade) | (flat & ~rim)
+
+
+def _noise(work: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
+    """`ink._noise`."""
+    levels, paper = tf.where(dark_ink, work, 255 - work), tf.where(dark_ink, paper, 255 - paper)
+    usual = median(tf.reduce_max(tf.maximum(paper - levels, 0), axis=-1)[..., None])[0]
+    return usual * 255 // tf.maximum(tf.reduce_max(paper, axis=-1), 48)
+
+
+def _looks_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+    """`ink._looks_photographic`."""
+    half, ink = count_of(contrast >= floor // 2), count_of(contrast >= floor)
+    mean, paper = median(paper) + 8, paper + 8
+    own, usual = tf.reduce_sum(paper, axis=-1, keepdims=True), tf.reduce_sum(mean)
+    hues = count_of(tf.reduce_any(25 * tf.abs(paper * usual - mean * own) > own * usual, axis=-1))
+    return (10 * (half - ink) >= 4 * ink) & (100 * hues >= 15 * size_of(contrast))
+
+
+def on_layer(alpha: tf.Tensor) -> tf.Tensor:
+    """Strokes on a transparent layer [H,W] int32."""
+    return strong_parts(alpha, tf.maximum(ink.FAINT, ink.RULING * _ink_level(alpha) // 256))
+
+
+def _photographed(
+    field: str, levels: tf.Tensor, work: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor, contrast: tf.Tensor
+) -> tf.Tensor:
+    """Strokes of a photograph or scan of paper, [H,W] bool."""
+    strong = 10 * contrast >= 7 * _ink_level(contrast)
+
+    def holds(smaller: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        paper = _paper_of(work, smaller, dark_ink)
+        there = _contrast(work, paper, dark_ink)
+        enough = 20 * count_of((2 * there >= contrast) & strong) >= 19 * count_of(strong)
+        return enough, paper, there
+
+    def advance(shift: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        smaller = tf.bitwise.right_shift(reach, shift)
+        none = (tf.constant(False), work, contrast)
+        return (shift - 1, *tf.cond(smaller >= 2, lambda: holds(smaller), lambda: none))
+
+    start = (tf.constant(4), tf.constant(False), work, contrast)
+    _, enough, paper, closer = tf.while_loop(lambda shift, enough, *_: (shift > 0) & ~enough, advance, start)
+    paper, contrast = tf.cond(
+        enough,
+        lambda: (paper, closer),
+        lambda: (_paper_of(work, reach, dark_ink), contrast),
+    )
+    far = _contrast(work, _far_paper_of(work, reach, dark_ink), dark_ink)
+    contrast = tf.where((far >= ink.FILLED) & (10 * far >= 7 * _ink_level(contrast)), far, contrast)
+    noise = _noise(work, paper, dark_ink)
+    least = tf.maximum(ink.FAINT, ink.NOISE * noise)
+    floor = tf.maximum(least, ink.RULING * _ink_level(contrast) // 256 + 2 * noise)
+    expected = f"{field}: expected a sketch, lines on paper, found what looks like a photograph"
+    contrast = require(~_looks_photographic(contrast, paper, floor), contrast, expected)
+    strokes = _drop_specks(strong_parts(contrast, floor))
+    size = tf.shape(levels)[:2]
+    enlarged = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]
+    return tf.where(tf.reduce_all(size == tf.shape(strokes)), enlarged > 0, tf.round(enlarged) >= 128)
+
+
+def on_paper(field: str, levels: tf.Tensor) -> tf.Tensor:
+    """Strokes on an opaque sheet [H,W,3] int32: [H,W] bool."""
+    size = tf.shape(levels)[:2]
+    scale = tf.cast(ink.WORK, tf.float64) / tf.cast(tf.reduce_max(size), tf.float64)
+    smaller = tf.maximum(to_ints(tf.round(tf.cast(size, tf.float64) * scale)), 1)
+    work = tf.cond(
+        scale < 1,
+        lambda: to_ints(graph.rounded(graph.resize(tf.cast(levels, tf.float32), smaller))),
+        lambda: levels,
+    )
+    color, reach = median(levels), reach_of(tf.shape(work)[:2])
+    exact = count_of(tf.reduce_max(tf.abs(levels - color), axis=-1) <= ink.EXACT)
+    pixels = tf.cast(tf.reduce_prod(size), tf.float64)
+    written = tf.cast(exact, tf.float64) >= ink.WRITTEN * pixels
+    dark_ink = _ink_is_dark(work, color, written, reach)
+    paper = _paper_of(work, reach, dark_ink)
+    shade = _contrast(work, color, dark_ink) >= ink.DEEP
+    shade &= _contrast(paper, color, dark_ink) >= ink.DEEP
+
+    def by_color() -> tf.Tensor:
+        contrast = _contrast(levels, color, dark_ink)
+        return strong_parts(contrast, tf.maximum(ink.FAINT, ink.RULING * _ink_level(contrast) // 256))
+
+    return tf.cond(
+        written & _is_program_made(work, shade),
+        by_color,
+        lambda: _photographed(field, levels, work, reach, dark_ink, _contrast(work, paper, dark_ink)),
+    )

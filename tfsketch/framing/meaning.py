@@ -1,0 +1,156 @@
+"""`images.meaning` in a graph: what a mask, a sketch or a colour sheet means, by TensorFlow operations alone.
+
+Every function names the one that it repeats; a test runs both on one table of sheets. A graph has no notes: what is
+refused fails by an assertion that begins with the field's name, as in `decoding`.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsketch.framing.decoding import decode, grey_of, require, same_size
+from tfsketch.framing.ink import count_of, extreme, median, on_layer, on_paper, reach_of, size_of, strong_parts, to_ints
+from tfsketch.images import ink, meaning
+
+
+def _is_flat(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """`meaning._is_flat`."""
+    high = tf.reduce_max(tf.where(counted[..., None], levels, 0), axis=[0, 1])
+    low = tf.reduce_min(tf.where(counted[..., None], levels, 255), axis=[0, 1])
+    return tf.reduce_all(high - low <= meaning.DARKEST)
+
+
+def sketch_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
+    """`meaning.sketch` at its usual level: [H,W] bool, True = stroke.
+
+    Args:
+      field: the input's name, for messages.
+      rgba: [H,W,4] uint8.
+      exact: scalar bool: the alpha channel is the layer; see `images.encode_layer`.
+    """
+    levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
+    levels = tf.where(tf.reduce_max(levels) == 1, levels * 255, levels)
+    seen = alpha >= meaning.CLEAR
+
+    def opaque() -> tf.Tensor:
+        return on_paper(field, tf.where(seen[..., None], levels, median(levels, seen)))
+
+    def is_layer() -> tf.Tensor:
+        solid = count_of(extreme(to_ints(seen), reach_of(tf.shape(seen)), False) > 0)
+        return (2 * count_of(seen) < size_of(seen)) & ((2 * solid < count_of(seen)) | _is_flat(levels, seen))
+
+    return tf.cond(
+        exact,
+        lambda: seen,
+        lambda: tf.cond(~tf.reduce_all(seen) & (~tf.reduce_any(seen) | is_layer()), lambda: on_layer(alpha), opaque),
+    )
+
+
+def _chroma(levels: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(levels, axis=-1) - tf.reduce_min(levels, axis=-1)
+
+
+def _is_photograph(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """`meaning._is_photograph`; the counted pixels are at least one."""
+    count = count_of(counted)
+    code = tf.reduce_sum(tf.bitwise.right_shift(levels, 5) * tf.constant([64, 8, 1]), axis=-1)
+    bins = tf.math.bincount(tf.boolean_mask(code, counted), minlength=512, maxlength=512)
+    few = 10 * tf.cast(tf.reduce_sum(tf.math.top_k(bins, 4)[0]), tf.int64) >= 9 * count
+    colors = 20 * count_of(counted & (_chroma(levels) > 32)) >= count
+    grey = grey_of(levels)
+    between = counted & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
+    bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
+    bend = bend[:, : tf.shape(grey)[1]]
+    rough = 20 * count_of(between) >= 3 * count
+    rough &= 100 * count_of(between & (bend >= 12)) >= 15 * count_of(between)
+    ends = tf.minimum(count_of(counted & (grey <= meaning.DARKEST)), count_of(counted & (grey >= meaning.LIGHTEST)))
+    return ~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count)))
+
+
+def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
+    """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but that `exact` is of white."""
+    levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
+    seen = alpha >= meaning.CLEAR
+    opaque = tf.reduce_all(seen)
+
+    def on_black() -> tf.Tensor:
+        shown = tf.where(seen[..., None], levels, 0)
+        shown = tf.where(tf.reduce_max(shown) == 1, shown * 255, shown)
+        bright = tf.reduce_max(shown, axis=-1)
+        colored = 1000 * count_of(_chroma(shown) > ink.DEEP) >= size_of(bright)
+        white = count_of(tf.reduce_all(shown >= meaning.LIGHTEST, axis=-1))
+        plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= meaning.DARKEST) >= size_of(bright))
+        expected = f"{field}: expected a mask, white where the picture is drawn anew and black elsewhere, found colours"
+        shown = require(~colored | plain, shown, expected)
+        return tf.where(colored, bright, grey_of(shown)) >= 128
+
+    def with_clear_parts() -> tf.Tensor:
+        photograph = tf.reduce_any(seen) & _is_photograph(levels, seen)
+        flat = ~tf.reduce_any(seen) | _is_flat(levels, seen)
+        ambiguous = ~photograph & flat & (2 * count_of(seen) > size_of(seen))
+        expected = f"{field}: expected a mask, white where the picture is drawn anew, found one colour on most of a "
+        expected += "transparent layer, which may be the hole or what is kept"
+        shown = require(~ambiguous, seen, expected)
+        return tf.cond(photograph, lambda: ~shown, lambda: tf.cond(flat, lambda: shown, on_black))
+
+    def whole() -> tf.Tensor:
+        expected = f"{field}: expected a mask, white where the picture is drawn anew and black elsewhere, found what "
+        expected += "looks like a photograph"
+        photograph = _is_photograph(levels, seen)
+        with tf.control_dependencies([require(~photograph, photograph, expected)]):
+            return on_black()
+
+    white = grey_of(levels) >= 128
+    return tf.cond(exact, lambda: white, lambda: tf.cond(opaque, whole, with_clear_parts))
+
+
+def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
+    """`meaning._unmixed`."""
+    strongest = extreme(apart, 2, True)
+    edge = painted & (extreme(to_ints(painted), 2, False) == 0) & (10 * apart < 9 * strongest)
+    own = paper + (levels - paper) * strongest[..., None] // tf.maximum(apart, 1)[..., None]
+    return tf.where(edge[..., None], tf.clip_by_value(own, 0, 255), levels)
+
+
+def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`meaning.color`: ([H,W,3] uint8, [H,W] bool, where there is paint); arguments as of `sketch_of`."""
+    levels, seen = to_ints(rgba[..., :3]), rgba[..., 3] >= meaning.CLEAR
+    white = tf.reduce_all(levels >= meaning.LIGHTEST, axis=-1) & seen
+    black = tf.reduce_all(levels <= meaning.DARKEST, axis=-1) & seen
+
+    def score(paper: tf.Tensor) -> tf.Tensor:
+        border = tf.concat([paper[0], paper[-1], paper[:, 0], paper[:, -1]], axis=0)
+        return sum(1000 * count_of(part) // size_of(part) for part in (paper, border))
+
+    def by_paper() -> tuple[tf.Tensor, tf.Tensor]:
+        best, which = tf.math.top_k(tf.stack([score(paper) for paper in (~seen, white, black)]), 3)
+        none = best[0] < 100
+        clear = none | (10 * best[1] < 7 * best[0])
+        names = tf.gather(tf.constant(meaning.PAPERS), which)
+        expected = f"{field}: expected colour strokes on paper of one kind, found "
+        paper = require(clear, which[0], expected, names[0], " and ", names[1], " about as common")
+
+        def from_paper() -> tuple[tf.Tensor, tf.Tensor]:
+            color = median(levels, tf.where(paper == 1, white, black))
+            apart = tf.where(seen, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
+            painted = strong_parts(apart, 6, 15)
+            return _unmixed(levels, color, apart, painted), painted
+
+        return tf.cond(none | (paper == 0), lambda: (levels, seen), from_paper)
+
+    levels, painted = tf.cond(exact, lambda: (levels, seen), by_paper)
+    return tf.cast(levels, tf.uint8), painted
+
+
+def read_mask(mask_bytes: tf.Tensor, image: tf.Tensor, what: str) -> tf.Tensor:
+    """A mask of the picture's size with at least one pixel, `what` it would be: [H,W] bool."""
+    rgba, exact = decode("mask_bytes", mask_bytes)
+    mask = mask_of("mask_bytes", same_size("mask_bytes", rgba, image), exact)
+    return require(tf.reduce_any(mask), mask, f"mask_bytes: expected at least one {what}, found an empty mask")
+
+
+def read_sketch(sketch_bytes: tf.Tensor) -> tf.Tensor:
+    """A sheet with at least one stroke: [H,W] bool."""
+    sketch = sketch_of("sketch_bytes", *decode("sketch_bytes", sketch_bytes))
+    expected = "sketch_bytes: expected at least one stroke, found an empty sheet"
+    return require(tf.reduce_any(sketch), sketch, expected)

@@ -1,0 +1,138 @@
+"""Grey and toned photographs stay so: a photograph without colour is repainted without colour.
+
+A model that learnt from colour photographs paints skin into a grey one. So the photograph's tone is measured: the
+colour that goes with each level of luma, none in a grey photograph, brown in a sepia print. Where nearly all that is
+kept of the photograph lies on that line, what a model painted keeps its luma and takes the line's colour; unless colour
+is asked for, by a colour stroke in the hole that is off the line. Squares of pixels are looked at, since JPEG keeps
+colour at half the sharpness of light: at a pixel's scale a sepia print is further off its line than the sea is. The
+rule is ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch.framing.decoding import grey_of
+from tfsketch.framing.ink import count_of, to_ints
+
+TOLERANCE, LEAST = 6, 0.98
+"""So much of a photograph is within so many levels of the line."""
+ACCENT, PLAIN = 16, 0.998
+"""So much is within so many: a red ribbon in a grey photograph is colour."""
+ASKED = 12
+"""Levels by which a colour stroke is off the line that asks for colour."""
+SQUARE = 8
+"""Pixels that the squares have to a side, at most."""
+
+
+def luma(levels: np.ndarray) -> np.ndarray:
+    """Of [...,3] uint8: [...] int32, 0 to 255, as Pillow converts to grey."""
+    r, g, b = (levels[..., channel].astype(np.int32) for channel in range(3))
+    return (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16
+
+
+def smoothing() -> np.ndarray:
+    """[256,256] float64: how much the pixels of one level of luma (columns) count for the line at another (rows). Near
+    levels count; where a photograph has none of them, far ones do."""
+    apart = np.subtract.outer(np.arange(256.0), np.arange(256.0))
+    return np.exp(-((apart / 4) ** 2) / 2) + 1e-4 * np.exp(-((apart / 64) ** 2) / 2) + 1e-9
+
+
+def side_of(size: tuple[int, int]) -> int:
+    """How many pixels the squares of a photograph have to a side."""
+    return max(1, min(SQUARE, min(size) // 8))
+
+
+def squares(layer: np.ndarray) -> np.ndarray:
+    """[H,W,C] -> [H // side, W // side, C] int64, sums over squares, without what is left over."""
+    side = side_of(layer.shape[:2])
+    rows, columns = (length // side for length in layer.shape[:2])
+    layer = layer[: rows * side, : columns * side]
+    return layer.reshape(rows, side, columns, side, -1).sum(axis=(1, 3), dtype=np.int64)
+
+
+def tone_of(image: np.ndarray, mask: np.ndarray, color: np.ndarray | None = None) -> np.ndarray | None:
+    """The tone in which a photograph's hole is to be painted.
+
+    Args:
+      image: [H,W,3] uint8 RGB.
+      mask: [H,W] in {0,1}, the hole, which does not count.
+      color: [H,W,4] uint8 RGBA, painted where alpha >= 128.
+
+    Returns:
+      [256,3] uint8, the colour of each level of luma; None for a photograph in colour, and where colour is asked for.
+    """
+    count = side_of(mask.shape) ** 2
+    kept = squares((mask > 0)[..., None])[..., 0] == 0
+    levels = ((squares(image)[kept] + count // 2) // count).astype(np.uint8)
+    if not len(levels):
+        return None
+    level = luma(levels)
+    count = np.bincount(level, minlength=256)
+    total = [np.bincount(level, levels[:, channel].astype(np.float64) - level, 256) for channel in range(3)]
+    weights = smoothing()
+    offset = weights @ np.stack(total, axis=-1) / (weights @ count)[:, None]
+    line = np.clip(np.rint(np.arange(256.0)[:, None] + offset), 0, 255).astype(np.uint8)
+    off = _off(levels, line)
+    if (off <= TOLERANCE).sum() < LEAST * len(levels) or (off <= ACCENT).sum() < PLAIN * len(levels):
+        return None
+    if color is not None:
+        strokes = color[(mask > 0) & (color[..., 3] >= 128)][:, :3]
+        if (_off(strokes, line) > ASKED).any():
+            return None
+    return line
+
+
+def _off(levels: np.ndarray, line: np.ndarray) -> np.ndarray:
+    return np.abs(levels.astype(np.int32) - line[luma(levels)]).max(axis=-1)
+
+
+def recolor(levels: np.ndarray, line: np.ndarray | None) -> np.ndarray:
+    """Levels [...,3] uint8 with their own luma and the line's colour; as they are where there is no line."""
+    return levels if line is None else line[luma(levels)]
+
+
+def recolor_in_graph(
+    drawn: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor
+) -> tf.Tensor:
+    """`recolor` by `tone_of`, in a graph.
+
+    Args:
+      drawn: [h,w,3] float32, whole levels.
+      image: [H,W,3] uint8.
+      mask: [H,W] bool.
+      color: [H,W,3] uint8.
+      painted: [H,W] bool.
+
+    Returns:
+      As `drawn`.
+    """
+    size = tf.shape(mask)
+    side = tf.maximum(tf.minimum(tf.reduce_min(size) // 8, SQUARE), 1)
+    rows, columns = tf.unstack(size // side)
+
+    def squares(layer: tf.Tensor) -> tf.Tensor:
+        layer = to_ints(layer[: rows * side, : columns * side])
+        return tf.reduce_sum(tf.reshape(layer, [rows, side, columns, side, layer.shape[-1]]), axis=[1, 3])
+
+    sums = tf.boolean_mask(squares(image), squares(mask[..., None])[..., 0] == 0)
+    levels = (sums + side * side // 2) // (side * side)
+    level = grey_of(levels)
+    above = tf.cast(levels - level[:, None], tf.float64)
+    total = tf.math.unsorted_segment_sum(above, level, 256)
+    count = tf.math.unsorted_segment_sum(tf.ones_like(above[:, 0]), level, 256)
+    weights = tf.constant(smoothing())
+    offset = tf.math.divide_no_nan(weights @ total, weights @ count[:, None])
+    line = to_ints(tf.clip_by_value(tf.round(np.arange(256.0)[:, None] + offset), 0.0, 255.0))
+
+    def off(levels: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_max(tf.abs(levels - tf.gather(line, grey_of(levels))), axis=-1)
+
+    far, total = off(levels), tf.cast(tf.size(level), tf.float64)
+    keeps = tf.size(level) > 0
+    for most, least in ((TOLERANCE, LEAST), (ACCENT, PLAIN)):
+        keeps &= tf.cast(count_of(far <= most), tf.float64) >= least * total
+    keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > ASKED)
+    own = tf.cast(tf.gather(line, grey_of(to_ints(drawn))), tf.float32)
+    return tf.where(keeps, own, drawn)

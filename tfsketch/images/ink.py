@@ -1,0 +1,287 @@
+"""Strokes on a sheet: which pixels are ink, by any pen, on paper of any kind, in any light.
+
+A sketch is read in one of two ways:
+
+- A sheet that a program wrote (at least `WRITTEN` of it is one exact colour, and what else is dark is flat) is compared
+  with its paper's colour, at its full size.
+- Any other is a photograph or a scan of paper. The paper's level at every place is a grey-scale closing of the sheet
+  (an opening, where ink is the brighter of the two) by a window wider than a stroke; what the sheet lacks of it, as a
+  share, because light multiplies, is ink: the black top-hat of mathematical morphology (Serra 1982). A window's mean
+  and deviation (Sauvola & Pietikainen 2000) draw a line along the edge of a shadow, of a sheet on a table, of a scan's
+  dark rim; a closing follows such edges. The window is as small as holds nearly all of the strongest ink, so that the
+  shadow of a finger is wider than it. Of wider dark areas, those that are as dark as ink and lie in the midst of paper
+  are filled; the others are shade, which a note says.
+
+Both measure contrast in the channel where it is largest, so cyan and red ink are as good as black, and both keep what
+is at least half as strong as the strongest within two pixels, which is a line's own width, whatever its contrast. The
+thresholds are ours, set on free-hand drawings under simulated pens, papers, lights and JPEG. `framing.ink` repeats all
+of it in a graph, to the pixel: so whatever is compared with a threshold is a whole number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from tfsketch.errors import ImageError
+
+WORK = 1024
+"""Longest side in pixels at which a photographed sheet is read; the strokes of a larger one are enlarged."""
+FAINT = 26
+"""Least contrast of a stroke, of 255: a tenth."""
+RULING = 90
+"""Of the contrast of the sheet's ink, the share, of 256, below which lines are left out: faint rulings."""
+NOISE = 4
+"""A stroke has at least so many times the contrast that plain paper has."""
+EXACT = 2
+"""Levels within which a pixel has the paper's own colour."""
+WRITTEN = 0.4
+"""Least share of such pixels in a sheet that a program wrote."""
+DEEP = 64
+"""Contrast from which an area wider than a stroke is not paper."""
+COARSE = 4
+"""Times as wide as the widest stroke, a filled area may be."""
+FILLED = 150
+"""Contrast from which a wide area that paper surrounds is ink: shade is brighter."""
+HALO = 8
+"""Pixels round a stroke in which a lossy file rings: the side of a block of JPEG."""
+NO_STROKES = "no strokes were found: a sheet without lines"
+
+
+def largest(levels: np.ndarray) -> np.ndarray:
+    """Over the three channels of [H,W,3]; NumPy's own reduction of so short an axis is ten times slower."""
+    return np.maximum(np.maximum(levels[..., 0], levels[..., 1]), levels[..., 2])
+
+
+def difference(levels: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """How far [H,W,3] uint8 is from a colour [3], in the channel where it is furthest: [H,W] uint8."""
+    color = color.astype(np.uint8)
+    return largest(np.maximum(levels, color) - np.minimum(levels, color))
+
+
+def _histogram(values: np.ndarray) -> np.ndarray:
+    return np.bincount(values.ravel(), minlength=256)
+
+
+def median(levels: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
+    """The lower median by channel of [H,W,C] uint8, of the pixels in `counted` [H,W] bool: [C] int32."""
+    levels = levels.reshape(-1, levels.shape[-1]) if counted is None else levels[counted]
+    medians = []
+    for channel in levels.T:
+        count = np.cumsum(_histogram(channel))
+        medians.append(int((2 * count < count[-1]).sum()))
+    return np.array(medians, np.int32)
+
+
+def extreme(levels: np.ndarray, reach: int, largest: bool) -> np.ndarray:
+    """The largest or smallest level up to `reach` pixels away to every side."""
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return (cv2.dilate if largest else cv2.erode)(levels, kernel, borderType=cv2.BORDER_REPLICATE)
+
+
+def _paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
+    """The paper's level at every place of [H,W,3] uint8. The sheet goes on beyond its border, so that a rim is wide."""
+    return _closing(cv2.medianBlur(levels, 3), reach, dark_ink)
+
+
+def _closing(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
+    padded = cv2.copyMakeBorder(levels, *[2 * reach] * 4, cv2.BORDER_REPLICATE)
+    closed = extreme(extreme(padded, reach, dark_ink), reach, not dark_ink)
+    return closed[2 * reach : -2 * reach, 2 * reach : -2 * reach]
+
+
+def _far_paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
+    """`_paper_of` by a window `COARSE` times as wide: of squares of `COARSE` pixels, each as dark as its darkest."""
+    height, width = levels.shape[:2]
+    levels = cv2.copyMakeBorder(levels, 0, -height % COARSE, 0, -width % COARSE, cv2.BORDER_REPLICATE)
+    squares = levels.reshape(levels.shape[0] // COARSE, COARSE, -1, COARSE, 3)
+    closed = _closing((squares.min if dark_ink else squares.max)(axis=(1, 3)), reach, dark_ink)
+    return closed.repeat(COARSE, axis=0).repeat(COARSE, axis=1)[:height, :width]
+
+
+def _contrast(levels: np.ndarray, paper: np.ndarray, dark_ink: bool) -> np.ndarray:
+    """What levels lack of the paper's, as a share of it, in the channel that lacks most: [H,W] uint8, 255 is all."""
+    most = np.zeros(levels.shape[:2], np.uint8)
+    for channel in range(3):
+        here, there = levels[..., channel], paper[..., channel].astype(np.uint8)
+        if not dark_ink:
+            here, there = ~here, ~there
+        # In the dark a level more or less is noise.
+        share = (np.maximum(there, here) - here).astype(np.uint16) * 255 // np.maximum(there, 48)
+        np.maximum(most, share.astype(np.uint8), out=most)
+    return most
+
+
+def ink_level(contrast: np.ndarray) -> int:
+    """The contrast of the sheet's ink: what the strongest 1 of 2,000 pixels reach, at least 8."""
+    least = max(8, contrast.size // 2000)
+    count = np.cumsum(_histogram(contrast)[::-1])
+    return 255 - int((count < least).sum())
+
+
+def strong_parts(contrast: np.ndarray, floor: np.ndarray | int, share: int = 30) -> np.ndarray:
+    """[H,W] bool: what has the contrast `floor`, half of the strongest within 2 px, and `share` percent of the
+    strongest within `HALO`."""
+    here = contrast.astype(np.uint16)
+    near, around = (extreme(contrast, reach, True).astype(np.uint16) for reach in (2, HALO))
+    return (here >= floor) & (2 * here >= near) & (100 * here >= share * around)
+
+
+def _drop_specks(strokes: np.ndarray) -> np.ndarray:
+    """Without what is shorter than `speck_of` both ways."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
+    whole = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= speck_of(strokes.shape)
+    whole[0] = False  # the paper
+    return whole[labels]
+
+
+def speck_of(size: tuple[int, int]) -> int:
+    """The least length in pixels of a stroke on a photographed sheet of a size."""
+    return max(3, max(size) // 128)
+
+
+def reach_of(size: tuple[int, int]) -> int:
+    """Half of the widest stroke on a photographed sheet of a size, in pixels: the largest window's."""
+    return max(4, (min(size) + 12) // 24)
+
+
+def _ink_is_dark(levels: np.ndarray, paper: np.ndarray | None, reach: int) -> bool:
+    """Whether the rarer levels are the darker: the third moment about the paper's colour, or about local means."""
+    levels = levels.astype(np.int32)
+    if paper is None:
+        side = 4 * reach + 1
+        window = {"ksize": (side, side), "normalize": False, "borderType": cv2.BORDER_REPLICATE}
+        total = cv2.boxFilter(levels.astype(np.uint8), cv2.CV_32S, **window)
+        paper = (total + side * side // 2) // (side * side)
+    return bool(((levels - paper).astype(np.int64) ** 3).sum() <= 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sheet:
+    """What is found of an opaque sheet at its working size."""
+
+    written: bool
+    dark_ink: bool
+    color: np.ndarray
+    """[3] int32: the paper's."""
+    contrast: np.ndarray
+    """[H,W] uint8, with the local paper."""
+    paper: np.ndarray
+    """[H,W,3] uint8: the local paper."""
+    shade: np.ndarray
+    """[H,W] bool: dark, and wider than a stroke."""
+
+
+def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
+    """Looks at a sheet [H,W,3] uint8, and at it in its working size."""
+    color, reach = median(levels), reach_of(work.shape[:2])
+    apart = difference(levels, color)
+    written = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
+    dark_ink = _ink_is_dark(work, color if written else None, reach)
+    paper = _paper_of(work, reach, dark_ink)
+    contrast = _contrast(work, paper, dark_ink)
+    shade = (_contrast(work, color, dark_ink) >= DEEP) & (_contrast(paper, color, dark_ink) >= DEEP)
+    if written and shade.any():
+        # A program fills areas with one colour, but for JPEG. A scan's gutter is noisy, and its rim is a border's.
+        inner = extreme(shade.astype(np.uint8), 1, False) > 0
+        spread = largest(extreme(work, 1, True) - extreme(work, 1, False))
+        flat = 10 * ((spread <= 8) & inner).sum() >= 8 * inner.sum()
+        rim = any(10 * line.sum() > 6 * line.size for line in (shade[0], shade[-1], shade[:, 0], shade[:, -1]))
+        written = bool(flat and not rim)
+    if not written:
+        strong = 10 * contrast.astype(np.int32) >= 7 * ink_level(contrast)
+        for smaller in (reach >> 4, reach >> 3, reach >> 2, reach >> 1):
+            if smaller < 2:
+                continue
+            closer = _paper_of(work, smaller, dark_ink)
+            there = _contrast(work, closer, dark_ink)
+            if 20 * ((2 * there.astype(np.int32) >= contrast) & strong).sum() >= 19 * strong.sum():
+                paper, contrast = closer, there
+                break
+        far = _contrast(work, _far_paper_of(work, reach, dark_ink), dark_ink)
+        filled = (far >= FILLED) & (10 * far.astype(np.int32) >= 7 * ink_level(contrast))
+        contrast = np.where(filled, far, contrast)
+    return _Sheet(written, dark_ink, color, contrast, paper, shade)
+
+
+def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
+    """The contrast of plain paper at every place, [H,W] int32: as many levels everywhere, which is more where less
+    light falls."""
+    paper, levels = sheet.paper.astype(np.int32), work.astype(np.int32)
+    if not sheet.dark_ink:
+        paper, levels = 255 - paper, 255 - levels
+    usual = int(median(largest(np.maximum(paper - levels, 0))[..., None])[0])
+    return usual * 255 // np.maximum(largest(paper), 48)
+
+
+def _looks_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
+    """Whether what should be a drawing has papers of many hues, and as much that is half ink as ink."""
+    half, ink = (sheet.contrast >= floor // 2).sum(), (sheet.contrast >= floor).sum()
+    mean, paper = median(sheet.paper) + 8, sheet.paper.astype(np.int32) + 8
+    own, usual = paper.sum(axis=-1, keepdims=True), int(mean.sum())
+    hues = largest(25 * np.abs(paper * usual - mean * own) > own * usual).sum()  # 0.04 of a share of a channel
+    return bool(10 * (half - ink) >= 4 * ink and 100 * hues >= 15 * sheet.shade.size)
+
+
+def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
+    return np.clip(np.rint(floor * 4.0**-level), 3, 250).astype(np.int32)
+
+
+def on_layer(alpha: np.ndarray, level: float = 0.0) -> np.ndarray:
+    """Strokes on a transparent layer [H,W] uint8: [H,W] bool; `level` as of `on_paper`."""
+    return strong_parts(alpha, _scaled(max(FAINT, RULING * ink_level(alpha) // 256), level))
+
+
+def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndarray, list[str]]:
+    """Strokes on an opaque sheet.
+
+    Args:
+      levels: the sheet, [H,W,3] uint8.
+      name: for messages.
+      level: from -1, only the strongest strokes, to 1, the faintest too: thresholds are multiplied by 4 ** -level.
+
+    Returns:
+      ([H,W] bool, notes on how they were read, which begin with the name).
+
+    Raises:
+      ImageError: a photograph in a sketch's place.
+    """
+    notes = []
+    height, width = levels.shape[:2]
+    scale = WORK / max(height, width)
+    work = levels
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        work = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
+    sheet = _sheet_of(levels, work)
+    contrast, noise = sheet.contrast, np.zeros((), np.int32)
+    if sheet.written:
+        contrast = _contrast(levels, sheet.color, sheet.dark_ink)
+    else:
+        noise = _noise(sheet, work)
+    least = np.maximum(FAINT, NOISE * noise)
+    floor = np.maximum(least, RULING * ink_level(contrast) // 256 + 2 * noise)
+    if not sheet.written and _looks_photographic(sheet, floor):
+        raise ImageError(
+            f"{name}: expected a sketch, lines on paper, found what looks like a photograph; if it shows a drawing on "
+            "a table, crop it to the paper"
+        )
+    strokes = strong_parts(contrast, _scaled(floor, level))
+    if not sheet.written:
+        strokes = _drop_specks(strokes)
+        if scale < 1:
+            enlarged = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
+            strokes = enlarged >= 128
+    if not strokes.any():
+        return strokes, [f"{name}: {NO_STROKES}"]
+    if sheet.dark_ink:
+        notes.append(f"{name}: dark strokes on bright paper")
+    if not sheet.written:
+        notes.append(f"{name}: the sheet was read as a photograph or scan of paper, by local contrast")
+        if 100 * (sheet.shade & (contrast < floor)).sum() >= sheet.shade.size:
+            notes.append(f"{name}: dark areas wider than a stroke were taken for shade")
+    if 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
+        notes.append(f"{name}: lines much fainter than the strokes were taken for rulings and left out")
+    return strokes, notes

@@ -1,0 +1,273 @@
+"""What a mask, a sketch or a colour file means, told from its content and said in a line.
+
+People hand in layers of every kind: ink or pencil on paper, photographed in any light; strokes on black, white or
+transparent paper, as PNG or JPEG; the photograph itself with a part erased. Each function takes a decoded sheet [H,W,4]
+uint8 RGBA and its name, and gives the layer and what was read from what; `read_mask` and its kin take files. What
+cannot be told is refused. `ink` finds strokes on paper. `framing.meaning` repeats these rules in a graph, and a parity
+test holds the two together; so that they agree to the pixel, whatever is compared with a threshold is a whole number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+
+from tfsketch.errors import ImageError
+from tfsketch.images import files, ink
+
+CLEAR = 128
+"""Alpha below this is transparent."""
+DARKEST = 16
+LIGHTEST = 239
+"""Levels up to which, and from which, a sheet's pixels are black and white."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Meaning:
+    """A layer, and what the user should know of how it was read."""
+
+    layer: np.ndarray
+    """A mask or sketch [H,W] uint8 in {0,1}; colours [H,W,4] uint8 RGBA, alpha 0 or 255."""
+    notes: tuple[str, ...] = ()
+    """Lines that begin with the file's name; none for a file of the plainest kind."""
+
+
+def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
+    """Strokes of any pen, on paper of any kind, in any light.
+
+    Args:
+      rgba: the sheet, [H,W,4] uint8.
+      name: for messages.
+      level: from -1, only the strongest strokes, to 1, the faintest too; see `ink.on_paper`.
+
+    Returns:
+      1 = stroke. A sheet without any is told by a note: it has no effect on an edit, and who needs a stroke refuses.
+
+    Raises:
+      ImageError: a photograph in a sketch's place, or a level outside of its range.
+    """
+    if not -1 <= level <= 1:
+        raise ImageError(f"level: expected a number from -1 to 1, found {level}")
+    levels, alpha = rgba[..., :3], rgba[..., 3]
+    if levels.max() == 1:  # a program's 0 and 1
+        levels = levels * np.uint8(255)
+    seen = alpha >= CLEAR
+    notes = []
+    if not seen.all():
+        if _is_layer(levels, seen, alpha):
+            strokes = ink.on_layer(alpha, level)
+            note = "the strokes were read from the alpha channel" if strokes.any() else ink.NO_STROKES
+            return Meaning(strokes.astype(np.uint8), (f"{name}: {note}",))
+        levels = np.where(seen[..., None], levels, ink.median(levels, seen).astype(np.uint8))
+        notes.append(f"{name}: transparent pixels of the sketch count as paper")
+
+    strokes, said = ink.on_paper(levels, name, level)
+    return Meaning(strokes.astype(np.uint8), (*notes, *said))
+
+
+def _is_layer(levels: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> bool:
+    """Whether what is seen of a sheet are strokes on a transparent layer, and not paper of which a part is clear: less
+    than half of it, and no large area of several colours."""
+    if not seen.any():
+        return True
+    if 2 * seen.sum() >= seen.size:
+        return False
+    solid = ink.extreme(seen.astype(np.uint8), ink.reach_of(seen.shape), False).sum()
+    return bool(2 * solid < seen.sum() or _is_flat(levels, seen))
+
+
+def _is_flat(levels: np.ndarray, counted: np.ndarray) -> bool:
+    """Whether the counted pixels [H,W] bool, at least one, have one colour."""
+    low, high = (f(axis=0).astype(np.int32) for f in (levels[counted].min, levels[counted].max))
+    return bool((high - low <= DARKEST).all())
+
+
+def _grey(levels: np.ndarray) -> np.ndarray:
+    """Pillow's conversion to grey: [H,W] uint8."""
+    r, g, b = (levels[..., channel].astype(np.int32) for channel in range(3))
+    return ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16).astype(np.uint8)
+
+
+def _chroma(levels: np.ndarray) -> np.ndarray:
+    return ink.largest(levels).astype(np.int32) + ink.largest(~levels) - 255
+
+
+def _is_photograph(levels: np.ndarray, counted: np.ndarray) -> bool:
+    """Whether the counted pixels of a sheet are more than flat colours and soft edges: many colours, or the unrest of
+    a grey photograph."""
+    count = int(counted.sum())
+    r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
+    bins = np.bincount((64 * r + 8 * g + b)[counted], minlength=512)
+    if 10 * np.sort(bins)[-4:].sum() >= 9 * count:
+        return False
+    if 20 * (counted & (_chroma(levels) > 32)).sum() >= count:
+        return True
+    grey = _grey(levels).astype(np.int32)
+    between = counted & (grey > DARKEST) & (grey < LIGHTEST)
+    bend = np.zeros_like(grey)
+    bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
+    if 20 * between.sum() >= 3 * count and 100 * (between & (bend >= 12)).sum() >= 15 * between.sum():
+        return True
+    # A studio portrait is as smooth as a mask with a soft edge, but is neither black nor white for the most part.
+    ends = min((counted & (grey <= DARKEST)).sum(), (counted & (grey >= LIGHTEST)).sum())
+    return bool(2 * between.sum() >= count and 50 * ends < count)
+
+
+def mask(rgba: np.ndarray, name: str) -> Meaning:
+    """Where a photograph is to be drawn anew.
+
+    - White on black: what is at least half white. Programs' 0 and 1 count as black and white.
+    - One bright colour on black: what is coloured.
+    - One colour on a transparent layer: what is drawn there.
+    - The photograph with a part erased to transparency: that part.
+
+    Args:
+      rgba: the sheet, [H,W,4] uint8.
+      name: for messages.
+
+    Raises:
+      ImageError: an opaque photograph, several colours, or a sheet of one colour of which the smaller part is clear.
+    """
+    levels, alpha = rgba[..., :3], rgba[..., 3]
+    seen, notes = alpha >= CLEAR, []
+    if not seen.all() and seen.any() and _is_photograph(levels, seen):
+        note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
+        return Meaning((~seen).astype(np.uint8), (f"{name}: {note}",))
+    if not seen.all():
+        if not seen.any() or _is_flat(levels, seen):
+            if 2 * seen.sum() > seen.size:
+                raise ImageError(
+                    f"{name}: expected a mask, white where the picture is drawn anew, found one colour on "
+                    f"{seen.mean():.0%} of a transparent layer, which may be the hole or what is kept: save the mask "
+                    "as white on black"
+                )
+            soft = ((alpha > 0) & (alpha < 255)).any()
+            notes.append(f"{name}: the mask was read from the alpha channel" + (SOFT if soft else ""))
+            return Meaning(seen.astype(np.uint8), tuple(notes))
+        levels = np.where(seen[..., None], levels, np.uint8(0))
+        notes.append(f"{name}: transparent pixels of the mask count as kept")
+    elif _is_photograph(levels, seen):
+        raise ImageError(
+            f"{name}: expected a mask, white where the picture is drawn anew and black elsewhere, found what looks "
+            "like a photograph; to mark a part of a photograph, erase it to transparency and save it as PNG"
+        )
+    if levels.max() == 1:
+        levels = levels * np.uint8(255)
+        notes.append(f"{name}: the mask holds 0 and 1; 1 was taken for white")
+    grey, bright = _grey(levels), ink.largest(levels)
+    colored = _chroma(levels) > ink.DEEP
+    if 1000 * colored.sum() >= colored.size:
+        white, black = (ink.largest(~levels) <= 255 - LIGHTEST).sum(), (bright <= DARKEST).sum()
+        if 1000 * white >= colored.size or 20 * black < colored.size:
+            raise ImageError(
+                f"{name}: expected a mask, white where the picture is drawn anew and black elsewhere, found colours; "
+                "one colour on black is a mask too"
+            )
+        grey = bright
+        notes.append(f"{name}: the mask is coloured; colour on black was taken for white")
+    if ((grey > 0) & (grey < 255)).any() and grey is not bright:
+        notes.append(f"{name}: the mask has grey pixels; it was thresholded at 0.5")
+    return Meaning((grey >= 128).astype(np.uint8), tuple(notes))
+
+
+SOFT = "; it has soft edges and was thresholded at 0.5"
+
+
+def _unmixed(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """Levels whose strokes have their own colour up to their edge: within 2 px of paper, where a stroke is fainter than
+    at its strongest 2 px away, paper was mixed in."""
+    strongest = ink.extreme(apart, 2, True)
+    edge = (
+        painted
+        & (ink.extreme(painted.astype(np.uint8), 2, False) == 0)
+        & (10 * apart.astype(np.uint16) < 9 * strongest.astype(np.uint16))
+    )
+    own = paper + (levels[edge].astype(np.int32) - paper) * strongest[edge, None] // np.maximum(apart[edge, None], 1)
+    result = levels.copy()
+    result[edge] = np.clip(own, 0, 255)
+    return result
+
+
+PAPERS = ("transparent", "white", "black")
+
+
+def color(rgba: np.ndarray, name: str) -> Meaning:
+    """Colour strokes on transparent, white or black paper.
+
+    The paper is the commonest of the three, where the sheet's outermost pixels count as much as the whole of it. On
+    opaque paper a stroke is what differs from it, its edges from half of the stroke's difference on, where they get the
+    stroke's own colour; what differs by less than 0.15 of the strongest within `ink.HALO` is a lossy file's ringing.
+
+    Args:
+      rgba: the sheet, [H,W,4] uint8.
+      name: for messages.
+
+    Returns:
+      RGBA, alpha 255 where painted, and all 0 elsewhere. A sheet without paper is painted everywhere, and a note says
+      so.
+
+    Raises:
+      ImageError: two of the papers are about as common.
+    """
+    levels, seen = rgba[..., :3], rgba[..., 3] >= CLEAR
+    white, black = seen & (ink.largest(~levels) <= 255 - LIGHTEST), seen & (ink.largest(levels) <= DARKEST)
+    scores = []
+    for paper in (~seen, white, black):
+        border = np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])
+        scores.append(sum(1000 * int(part.sum()) // part.size for part in (paper, border)))
+    first, second, _ = sorted(range(3), key=lambda index: -scores[index])
+    if scores[first] < 100:
+        painted = seen
+        note = "no black, white or transparent paper was found; all of the sheet counts as paint"
+    elif 10 * scores[second] >= 7 * scores[first]:
+        raise ImageError(
+            f"{name}: expected colour strokes on paper of one kind, found {PAPERS[first]} and {PAPERS[second]} about "
+            "as common: paint on transparent paper"
+        )
+    elif first == 0:
+        painted, note = seen, ""
+    else:
+        paper = (white, black)[first - 1]
+        color = ink.median(levels, paper)
+        apart = ink.difference(levels, color)
+        painted = ink.strong_parts(np.where(seen, apart, np.uint8(0)), 6, 15)
+        levels = _unmixed(levels, color, np.where(seen, apart, np.uint8(0)), painted)
+        note = f"{PAPERS[first]} was taken for paper"
+    if not painted.any():
+        note = "no colour strokes were found: an empty sheet"
+    result = np.where(painted[..., None], np.dstack([levels, rgba[..., 3]]), np.uint8(0))
+    result[..., 3] = np.where(painted, np.uint8(255), np.uint8(0))
+    return Meaning(result, (f"{name}: {note}",) if note else ())
+
+
+def read_mask(path: str | os.PathLike, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
+    """A mask's file as ([H,W] uint8 in {0,1}, notes), by `mask`; `data` as of `files.read_rgb`.
+
+    Raises:
+      ImageError: unreadable, or as there.
+    """
+    meaning = mask(files.read_rgba(path, data), str(path))
+    return meaning.layer, list(meaning.notes)
+
+
+def read_sketch(path: str | os.PathLike, level: float = 0.0, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
+    """A sketch's file as ([H,W] uint8 in {0,1}, notes), by `sketch`, which says what `level` is; `data` as of
+    `files.read_rgb`.
+
+    Raises:
+      ImageError: unreadable, or as there.
+    """
+    meaning = sketch(files.read_rgba(path, data), str(path), level)
+    return meaning.layer, list(meaning.notes)
+
+
+def read_color(path: str | os.PathLike, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
+    """A colour layer's file as ([H,W,4] uint8 RGBA, alpha 0 or 255, notes), by `color`; `data` as of `files.read_rgb`.
+
+    Raises:
+      ImageError: unreadable, or as there.
+    """
+    meaning = color(files.read_rgba(path, data), str(path))
+    return meaning.layer, list(meaning.notes)
