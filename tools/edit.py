@@ -37,6 +37,9 @@ _MASK = flags.DEFINE_string(
 _SKETCH = flags.DEFINE_string(
     "sketch", None, "Lines of any pen on any paper, scanned or photographed too; or a folder."
 )
+_LEVEL = flags.DEFINE_float(
+    "level", 0.0, "Of a sketch's lines: above 0 fainter ones count too, below 0 only stronger ones.", -1.0, 1.0
+)
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes on transparent, white or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
 _STYLE = flags.DEFINE_multi_string(
@@ -106,7 +109,8 @@ def _main(argv: list[str]) -> int:
     single = not pathlib.Path(source).is_dir()
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
-    return run(model, jobs, skipped, place, single, mark=_MARK.value, **how)
+    how |= {"mark": _MARK.value, "level": _LEVEL.value}
+    return run(model, jobs, skipped, place, single, **how)
 
 
 def main() -> None:

@@ -51,6 +51,23 @@ def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
     assert np.ptp(out.astype(int), axis=-1).max() <= 1
 
 
+def test_the_level_takes_fainter_lines(editing_folder, tmp_path):
+    pencil = np.full((48, 64, 3), 250, np.uint8)
+    pencil[24:26, 22:48], pencil[30:32, 22:48] = 90, 226
+    for name, layer in (("photo", _photo()), ("mask", MASK), ("sketch", pencil)):
+        Image.fromarray(layer).save(tmp_path / f"{name}.png")
+    given = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch")]
+    given += [f"--image={tmp_path / 'photo.png'}", "--concat", f"--output={tmp_path / 'out.png'}"]
+    rows = {}
+    for level in (0, 0.7, -0.9):
+        assert _run_edit(editing_folder, *given, f"--level={level}") == 0
+        sheet = files.read_rgb(tmp_path / "out.png")[:, 128:192, 0]  # the third of five pictures side by side
+        rows[level] = sorted(set(np.argwhere(sheet == 0)[:, 0].tolist()))
+    assert rows == {0: [24, 25], 0.7: [24, 25, 30, 31], -0.9: [24, 25]}
+    with pytest.raises(flags.IllegalFlagValueError, match="level"):
+        _run_edit(editing_folder, *given, "--level=2")
+
+
 def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):
     Image.fromarray(_photo()).save(tmp_path / "photo.png")
     with pytest.raises(ImageError, match=r"photo.png: expected a mask, .* looks like a photograph"):

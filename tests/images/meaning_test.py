@@ -76,7 +76,9 @@ def test_the_level_takes_fainter_lines_and_leaves_them():
     sheet = sheets.opaque(sheets.SHEETS["squared paper of a program"])
     usual = meaning.sketch(sheet, "s")
     assert "rulings" in " ".join(usual.notes)
-    more, fewer = (meaning.sketch(sheet, "s", level).layer for level in (0.7, -1))
+    more, fewer = (meaning.sketch(sheet, "s", level) for level in (0.7, -1))
+    assert "rulings" not in " ".join(more.notes)
+    more, fewer = more.layer, fewer.layer
     assert more.sum() > 1.5 * usual.layer.sum() and not (usual.layer & ~more & 1).any()
     assert not (fewer & ~usual.layer & 1).any()
     with pytest.raises(ImageError, match="level: expected a number from -1 to 1, found 2"):

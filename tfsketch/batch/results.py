@@ -19,8 +19,11 @@ STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
 
 
-def read_layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
-    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size."""
+def read_layers(
+    job: Job, level: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
+    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size; `level`
+    as of `meaning.sketch`."""
     image, metadata = files_lib.read_photograph(job.image)
     size = image.shape[:2]
     notes = list(job.notes)
@@ -31,7 +34,7 @@ def read_layers(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     }
     for what, path, read in (
         ("mask", job.mask, meaning.read_mask),
-        ("sketch", job.sketch, meaning.read_sketch),
+        ("sketch", job.sketch, lambda path: meaning.read_sketch(path, level)),
         ("color", job.color, meaning.read_color),
     ):
         if path is None:
@@ -70,13 +73,13 @@ def side_by_side(
 
 
 def draw(
-    editor: Editor, job: Job, seed: int, fill: float | None
+    editor: Editor, job: Job, seed: int, fill: float | None, level: float = 0.0
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray], list[str]]:
     """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
     notes: list[str] = []
     given: dict[str, np.ndarray] = {}
     if job.image is None:
-        given["sketch"], notes = meaning.read_sketch(job.sketch)
+        given["sketch"], notes = meaning.read_sketch(job.sketch, level)
         if not given["sketch"].any():
             raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
         shown = [_black_on_white(given["sketch"])]

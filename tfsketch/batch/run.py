@@ -40,6 +40,7 @@ def edit_files(
     fill: float | None = None,
     mark: bool = True,
     detail: bool = True,
+    level: float = 0.0,
 ) -> Iterator[Outcome]:
     """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
@@ -53,6 +54,7 @@ def edit_files(
       mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
         beside its pixels (EXIF, colour profile, XMP) is kept in any case.
       detail: of every restyling; see `Editor.restyle`.
+      level: of every sketch's file, -1 to 1; see `meaning.sketch`.
 
     Yields:
       An outcome per job, after its results lie, whole, under their final names.
@@ -64,10 +66,10 @@ def edit_files(
             if job.styles:
                 shown, files, notes, metadata = restyle(editor, job, detail)
             elif job.results:
-                shown, files, said = draw(editor, job, seed, fill)
+                shown, files, said = draw(editor, job, seed, fill, level)
                 notes += said
             else:
-                image, mask, sketch, color, notes, metadata = read_layers(job)
+                image, mask, sketch, color, notes, metadata = read_layers(job, level)
                 result = editor.edit(image, mask, sketch, color, seed)
                 if tone.tone_of(image, mask, color) is not None:
                     notes.append(f"{job.image}: it is of one tone and stays so; a colour stroke asks for colour")

@@ -268,7 +268,8 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
             f"{name}: expected a sketch, lines on paper, found what looks like a photograph; if it shows a drawing on "
             "a table, crop it to the paper"
         )
-    strokes = strong_parts(contrast, _scaled(floor, level))
+    least, floor = _scaled(least, level), _scaled(floor, level)
+    strokes = strong_parts(contrast, floor)
     if not sheet.written:
         strokes = _drop_specks(strokes)
         if scale < 1:
