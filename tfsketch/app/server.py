@@ -5,7 +5,8 @@ The page (`web/`) keeps the strokes and shows them; this side keeps the photogra
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
 a preview of at most `pictures.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
 scale, and `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
-whose looks a mode takes, is sent the same way and called by its own name.
+whose looks a mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the
+file itself) comes back as strokes, and is forgotten.
 
 Safety, since a server takes what it is sent:
 
@@ -39,6 +40,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/drawing.js": ("drawing.js", "text/javascript; charset=utf-8"),
     "/app.css": ("app.css", "text/css; charset=utf-8"),
     "/konva.js": ("vendor/konva.min.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -132,6 +134,15 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         data = await body(request, "application/octet-stream", MAX_UPLOAD)
         return responses.JSONResponse(await work(studio.open, data))
 
+    async def sketch(request: requests.Request) -> responses.Response:
+        data = await body(request, "application/octet-stream", MAX_UPLOAD)
+        level = request.query_params.get("level", "0")
+        try:
+            number = float(level)
+        except ValueError as error:
+            raise TfsketchError(f"level: expected a number from -1 to 1, found {level[:40]!r}") from error
+        return responses.JSONResponse(await work(studio.sketch, data, number))
+
     async def preview(request: requests.Request) -> responses.Response:
         return responses.Response(await work(studio.preview, request.path_params["name"]), media_type="image/jpeg")
 
@@ -158,6 +169,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/state", state),
             routing.Route("/api/pictures", pictures, methods=["POST"]),
             routing.Route("/api/pictures/{name}", preview),
+            routing.Route("/api/sketch", sketch, methods=["POST"]),
             routing.Route("/api/examples/{name}", thumbnail),
             routing.Route("/api/examples/{name}", example, methods=["POST"]),
             routing.Route("/api/run", run, methods=["POST"]),

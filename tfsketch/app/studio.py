@@ -32,9 +32,10 @@ from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture
 from tfsketch.backends import resolve
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import files, sizes
+from tfsketch.images import files, meaning, sizes
 
 MAX_PIXELS = 50_000_000
 """Of a photograph; a telephone's largest have that many."""
@@ -161,6 +162,24 @@ class Studio:
         """
         image, metadata = files.read_photograph("the photograph", data, MAX_PIXELS)
         return self.keep(Picture(image, metadata))
+
+    def sketch(self, data: bytes, level: float) -> dict[str, Any]:
+        """Reads a drawing's file, or a scan's or a photograph's of one: nothing of it is kept.
+
+        Args:
+          data: the file.
+          level: see `meaning.sketch`.
+
+        Returns:
+          The tree of a strokes file, and `notes` on how it was read.
+
+        Raises:
+          ImageError: as `meaning.sketch`, more than `MAX_PIXELS`, or more lines than `vectors.MOST`.
+        """
+        name = "the drawing"
+        sheet = meaning.sketch(files.read_rgba(name, data, MAX_PIXELS), name, level)
+        notes = [note.removeprefix(f"{name}: ") for note in sheet.notes]
+        return {**vectors.strokes_of(sheet.layer), "notes": notes}
 
     def keep(self, picture: Picture) -> dict[str, Any]:
         """Remembers a photograph; the longest unused ones are forgotten."""

@@ -180,10 +180,10 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
     return np.asarray(picture)
 
 
-def read_rgba(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
-    """A layer's file as [H,W,4] uint8 RGBA, upright; arguments and errors as of `read_rgb`. What it means is told by
-    `meaning`."""
-    return np.asarray(_eight_bits(_open(path, data), path).convert("RGBA"))
+def read_rgba(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> np.ndarray:
+    """A layer's file as [H,W,4] uint8 RGBA, upright, of at most so many pixels; arguments and errors as of `read_rgb`.
+    What it means is told by `meaning`."""
+    return np.asarray(_eight_bits(_open(path, data, most), path).convert("RGBA"))
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:

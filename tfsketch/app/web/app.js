@@ -200,6 +200,7 @@ function render() {
   $("open").hidden = false;
   $("hint").textContent = current.hint;
   $("credit").textContent = S.credit ? `Picture: ${S.credit}` : "";
+  $("open-drawing").hidden = !open || !current.layers.includes("sketch");
   if (open) $("width-shown").textContent = `${brushWidth()} px`;
   $("width").value = sliderOf(S.shares[share()]);
   $("color").value = S.color;
@@ -465,8 +466,11 @@ function blankSheet(size) {
   choose("sketch");
   fit();
 }
-async function openPicture(file) {
+function checkSize(file) {
   if (file.size > S.server.limits.bytes) throw new Error(`${file.name}: expected at most ${Math.floor(S.server.limits.bytes / 2 ** 20)} MB.`);
+}
+async function openPicture(file) {
+  checkSize(file);
   const send = async () => (await ask("/api/pictures", file, true)).json();
   const opened = await send();
   if (mode().sheet) setModel((S.server.models.find((m) => !S.server.modes[m.mode].sheet) || { name: S.model }).name);
@@ -474,7 +478,7 @@ async function openPicture(file) {
 }
 async function openStyle(file) {
   await guarded("Opening", async () => {
-    if (file.size > S.server.limits.bytes) throw new Error(`${file.name}: expected at most ${Math.floor(S.server.limits.bytes / 2 ** 20)} MB.`);
+    checkSize(file);
     const send = async () => (await ask("/api/pictures", file, true)).json();
     S.style = { picture: (await send()).picture, name: file.name, reopen: send };
     changed();
@@ -503,7 +507,8 @@ async function openFiles(files) {
         let tree;
         try { tree = JSON.parse(await file.text()); } catch { throw new Error(`${file.name}: expected strokes saved by tfsketch.`); }
         takeStrokes(tree, file.name);
-      } else await openPicture(file);
+      } else if (mode().sheet) await openDrawing(file);
+      else await openPicture(file);
     }
   });
 }
@@ -684,7 +689,7 @@ function toggle(name) {
 
 function onKey(event) {
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && !/^(range|checkbox|color)$/.test(event.target.type || "");
-  if ($("notes").open || (typing && !event.ctrlKey && !event.metaKey)) return;
+  if (document.querySelector("dialog[open]") || (typing && !event.ctrlKey && !event.metaKey)) return;
   const key = event.key.toLowerCase();
   let done = true;
   if (event.ctrlKey || event.metaKey) {
@@ -779,6 +784,7 @@ async function start() {
   $("run").onclick = run;
   $("open").onclick = $("start-open").onclick = () => $("file").click();
   $("file").onchange = () => { openFiles($("file").files); $("file").value = ""; };
+  startDrawing();
   $("style").onclick = () => $("style-file").click();
   $("style-file").onchange = () => { if ($("style-file").files.length) openStyle($("style-file").files[0]); $("style-file").value = ""; };
   $("region").onchange = () => { S.region = $("region").value; changed(); };
