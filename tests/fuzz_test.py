@@ -253,12 +253,20 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
     with serving(studio) as port:
         picture = studio.open(good.getvalue())["picture"]
         for _ in range(COUNT):
-            what = rng.choice(["picture", "run", "run", "run", "file", "continue", "path"])
+            what = rng.choice(["picture", "drawing", "run", "run", "run", "file", "continue", "path"])
             request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
             request |= {"style": picture, "region": rng.choice(PLACES), "amount": 0.5}
             started = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")
+            elif what == "drawing":
+                sheet = io.BytesIO()
+                Image.fromarray(_sheet(rng)).save(sheet, "PNG")
+                path = (
+                    f"/api/sketch?level={rng.choice(['0', '-1', '0.9', 'nan', '1e999', 'x', '', '%00', '0&level=1'])}"
+                )
+                data = rng.choice([sheet.getvalue(), sheet.getvalue(), _file(rng)])
+                status, body = ask(port, path, data, "application/octet-stream")
             elif what == "path":
                 path = rng.choice(
                     ["/api/pictures/..%2f..", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff"]
