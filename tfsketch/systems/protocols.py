@@ -1,9 +1,9 @@
 """How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
 
-`editing` measures repainted faces beside classical inpainting and blanked conditions, `drawing` photographs made of
-poor sketches, `completion` photographs searched for by a sketch, `restyling` photographs and regions in the style of
-others, `parsing` a face parser. This module finds the pictures, runs the protocol of the model's system and writes what
-it found; `report` is how that looks.
+SC-FEGAN's measures repainted faces beside classical inpainting and blanked conditions, Cali-Sketch's photographs made
+of poor sketches, Contextual GAN's photographs searched for by a sketch, the region editor's photographs and regions in
+the style of others, the face parser's its overlap with labels. This module finds the pictures, runs the protocol of the
+model's system and writes what it found; `evaluation.report` is how that looks.
 """
 
 from __future__ import annotations

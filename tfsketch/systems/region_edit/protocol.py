@@ -5,9 +5,9 @@ picture size and nothing else; everything random or tunable is here or in `SETTI
 
 - every picture gives its style to one other, its content is restyled once: a cycle through all pictures, drawn by seed;
 - what is measured is what the network draws (`raw`), rounded to uint8, not what the editor makes of it;
-- edges are those of `conditions.sketches` with the settings of `editing`; regions are the shipped face parser's, on the
-  content, and for agreement on the drawn picture; free-form masks are those of `editing`, 10 to 40 % of the picture. A
-  pair counts for a region that covers at least `LEAST` of the content and of the style image.
+- edges are those of `conditions.sketches` with the settings of SC-FEGAN's protocol; regions are the shipped face
+  parser's, on the content, and for agreement on the drawn picture; free-form masks are that protocol's, 10 to 40 % of
+  the picture. A pair counts for a region that covers at least `LEAST` of the content and of the style image.
 
 Rows: `reconstruction` is the picture in its own style, the ceiling for what follows; `swap` is all of it in the other's
 style; `hair`, `lips`, `skin`, `background` and `free form` are edits of that region alone.
