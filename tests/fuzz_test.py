@@ -157,7 +157,7 @@ def test_arrays(editor):
             kept = np.asarray(mask).reshape(result.shape[:2]) == 0
             assert result.dtype == np.uint8 and (result[kept] == np.asarray(image)[kept]).all()
         assert time.perf_counter() - started < SLOW
-    assert 0 < done < COUNT
+    assert done < COUNT and (done or COUNT < 60)  # two of the first 60 are valid, and none of the first 25
 
 
 def test_files(editor, tmp_path):

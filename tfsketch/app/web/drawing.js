@@ -12,7 +12,7 @@ async function openDrawing(file) {
   const address = URL.createObjectURL(file);
   drawing.image = await loadImage(address).catch(() => null); // a browser does not show every format that is read
   URL.revokeObjectURL(address);
-  $("drawing").showModal();
+  if (!$("drawing").open) $("drawing").showModal(); // of several files the last one counts
   await readDrawing();
 }
 
