@@ -2,7 +2,7 @@
  * they may be, and what is used lies in the sketch's layer as if it had been drawn. Uses what app.js has. */
 "use strict";
 
-const drawing = { file: null, image: null, tree: null, turn: 0, timer: 0 };
+const drawing = { file: null, image: null, tree: null, asking: false, timer: 0 };
 
 async function openDrawing(file) {
   checkSize(file);
@@ -16,23 +16,26 @@ async function openDrawing(file) {
   await readDrawing();
 }
 
+const levelNow = () => Number($("drawing-level").value) / 100;
+
 /* What is shown is of another level until the answer comes. */
 function waiting() {
-  const level = Number($("drawing-level").value) / 100;
-  $("drawing-level-shown").textContent = level;
+  $("drawing-level-shown").textContent = levelNow();
   $("drawing-use").disabled = true;
-  return level;
+  $("drawing").setAttribute("aria-busy", "true");
 }
 
-/* Asks for the strokes at the level that is chosen; of several questions the last one counts. */
+/* Asks for the strokes at the level that is chosen: one question at a time, because the server's queue is short. */
 async function readDrawing() {
-  const turn = ++drawing.turn;
-  const level = waiting();
-  $("drawing").setAttribute("aria-busy", "true");
-  let refusal = "";
-  let tree = null;
-  try { tree = await (await ask(`/api/sketch?level=${level}`, drawing.file, true)).json(); } catch (error) { refusal = error.message; }
-  if (turn !== drawing.turn) return;
+  clearTimeout(drawing.timer);
+  waiting();
+  if (drawing.asking) { drawing.timer = setTimeout(readDrawing, 100); return; }
+  const { file } = drawing, level = levelNow();
+  let tree = null, refusal = "";
+  drawing.asking = true;
+  try { tree = await (await ask(`/api/sketch?level=${level}`, file, true)).json(); } catch (error) { refusal = error.message; }
+  drawing.asking = false;
+  if (file !== drawing.file || level !== levelNow()) return; // closed, or to be asked anew
   drawing.tree = tree;
   $("drawing-notes").classList.toggle("refusal", !!refusal);
   $("drawing-notes").textContent = refusal || tree.notes.join("; ");
@@ -94,7 +97,7 @@ function startDrawing() {
     drawing.timer = setTimeout(readDrawing, 150);
     waiting();
   };
-  $("drawing").addEventListener("close", () => { drawing.turn++; clearTimeout(drawing.timer); });
+  $("drawing").addEventListener("close", () => { drawing.file = null; clearTimeout(drawing.timer); });
   $("drawing-use").onclick = useDrawing;
   $("drawing-cancel").onclick = () => $("drawing").close();
   $("drawing-photograph").onclick = () => { $("drawing").close(); guarded("Opening", () => openPicture(drawing.file)); };
