@@ -109,7 +109,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         response.headers.update(_HEADERS)
         return response
 
-    async def refused(request: requests.Request, error: TfsketchError) -> responses.Response:
+    async def refused(request: requests.Request, error: Exception) -> responses.Response:
         del request
         return responses.JSONResponse({"error": str(error)}, 503 if isinstance(error, BusyError) else 400)
 

@@ -6,6 +6,7 @@ Its floor is the plain loop that public code has: one sketch, one step a call.
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 from collections.abc import Callable
 
@@ -93,10 +94,10 @@ def projection(
     def measure_loops() -> None:
         for name, search in loops.items():
             search(3)  # traces
-            start = Spent.of(lambda search=search: search(0), 1)
-            ten = Spent.of(lambda search=search: search(10), 1)
+            start = Spent.of(functools.partial(search, 0), 1)
+            ten = Spent.of(functools.partial(search, 10), 1)
             some = max(10, round(10 * seconds / max(ten.clock - start.clock, 1e-3)))
-            end = Spent.of(lambda search=search, some=some: search(some), 1)
+            end = Spent.of(functools.partial(search, some), 1)
             # A few steps stand for all; the candidates are not scaled.
             scale = steps / some
             found = Spent(
@@ -106,14 +107,15 @@ def projection(
             spent.setdefault(name, []).append(found)
 
     measure_loops()
-    options = {"candidates": candidates, "patience": steps + 2}
     for name, searched in (("one call", model), ("one call, searching in bfloat16", projection_lib.in_bfloat16(model))):
 
         def call(steps: int, searched: ContextualGan = searched) -> projection_lib.Projection:
-            return projection_lib.project(model, drawings, steps=steps, searched=searched, **options)
+            return projection_lib.project(
+                model, drawings, candidates=candidates, steps=steps, patience=steps + 2, searched=searched
+            )
 
         call(1)  # traces
-        spent[name] = [Spent.of(lambda call=call: call(steps), count)]
+        spent[name] = [Spent.of(functools.partial(call, steps), count)]
     measure_loops()
 
     mean = {

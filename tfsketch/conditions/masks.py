@@ -98,7 +98,7 @@ def _draw(mask: np.ndarray, points: np.ndarray, widths: np.ndarray, value: int) 
     runs = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
     for a, b in zip(runs[:-1], runs[1:]):
         if widths[a]:
-            cv2.polylines(mask, [points[a : b + 1]], False, value, int(widths[a]))
+            cv2.polylines(mask, [points[a : b + 1]], False, (value,), int(widths[a]))
 
 
 def strokes(

@@ -60,7 +60,7 @@ def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
 def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return value if isinstance(value, kind) else _build(kind, value, where, default)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
@@ -85,7 +85,7 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
 
 
-def _build(kind: type, values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
+def _build(kind: type[Any], values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
     """`default`, or the defaults of the dataclass `kind`, with the values of a mapping; unknown keys are refused. An
     experiment's `sections` say what its `model` may be."""
     if values is None:
