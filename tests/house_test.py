@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests import house
+from tests import build_files, house
 
 DOCUMENTS = sorted([house.ROOT / "README.md", *(house.ROOT / "docs").glob("*.md"), house.ROOT / "docs/editor.ipynb"])
 
@@ -78,4 +78,17 @@ def test_paths_of_the_documents_exist():
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
             if path.suffix == ".md" and not (path.parent / link).exists():
                 missing.append(f"{path.name}: {link}")
+    assert not missing, missing
+
+
+def test_binaries_and_targets_of_the_documents_exist():
+    """What follows a command, its flags, is looked at elsewhere."""
+    targets = re.findall(r"^([a-z-]+):", (house.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    missing = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        modules = re.findall(r"(?<![\w./])(?:tools|tests)(?:\.[a-z_]+)+\b", text)
+        missing += [f"{path.name}: {name}" for name in modules if name not in build_files.modules()]
+        made = re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE)
+        missing += [f"{path.name}: make {name}" for name in made if name not in targets]
     assert not missing, missing
