@@ -27,10 +27,6 @@ def test_every_entry_has_its_place_and_a_sentence():
     assert [name for name in names - {"cli", "projection"} if not re.search(rf"`{name}(/|\.py)`", readme)] == []
 
 
-def test_imports_go_down():
-    assert {pair[:2] for pair in house.upward()} <= house.KNOWN_UPWARD
-
-
 def test_a_client_of_a_server_reaches_little():
     assert len(house.reached("tfsketch.serving")) <= 8
 
