@@ -10,6 +10,7 @@ import dataclasses
 import io
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -137,7 +138,8 @@ def save_model(
     """
     folder = pathlib.Path(folder)
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: np.asarray(array, dtype) for name, array in arrays.items()})
+    stored: dict[str, Any] = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+    np.savez(buffer, **stored)
     files.write_bytes(folder / "weights.npz", buffer.getvalue())
     files.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
     files.write_bytes(folder / "README.md", card.encode())

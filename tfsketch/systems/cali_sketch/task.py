@@ -132,6 +132,7 @@ class CaliSketchTask(Task):
             }
             names = {term: layers for term, layers in names.items() if getattr(loss, term)}
             union = tuple(dict.fromkeys(layer for layers in names.values() for layer in layers))
+            assert self._backbone is not None  # a term needs it
             found, target = (self._backbone.scaled(image, union, loss.perceptual_scale) for image in (raw, truth))
             for term, layers in names.items():
                 terms[term] = getattr(losses, term)(found, {layer: target[layer] for layer in layers})

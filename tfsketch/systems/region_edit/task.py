@@ -168,7 +168,8 @@ class RegionEditTask(Task):
         if loss.code_consistency:
             with tf.GradientTape(watch_accessed_variables=False) as judging:
                 judging.watch(swap)
-                consistency = losses.code_consistency(*network.encoder(swap), structure, other, loss.style_consistency)
+                code, look = network.encoder(swap)
+                consistency = losses.code_consistency(code, look, structure, other, loss.style_consistency)
             consistency_slope = judging.gradient(consistency, swap)
 
         terms: Terms = {}

@@ -69,10 +69,12 @@ class ScFeganTask(Task):
             network = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
             conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
+            assert self._trunk is not None
             network(self._trunk(blank), conditions)
             self.networks["projected"] = network
 
     def _features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> dict[str, tf.Tensor]:
+        assert self._backbone is not None  # a term needs it
         return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
 
     def _view(self, image: tf.Tensor, batch: Batch) -> View:
@@ -80,6 +82,7 @@ class ScFeganTask(Task):
         seen, conditions = image, {key: batch[key] for key in ("mask", "sketch", "color")}
         if self._augment:
             seen, conditions = projected.augmented(image, batch, batch["seed"], salt=2, share=self._augment)
+        assert self._trunk is not None  # a term needs it
         return seen, conditions, self._trunk(seen, _TRUNK_MAPS)
 
     def _projected_terms(self, truth: View, fake: View) -> tuple[tf.Tensor, Terms]:
