@@ -210,6 +210,8 @@ def serve(
     try:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
+        studio.close()
+        listening.close()
         raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"

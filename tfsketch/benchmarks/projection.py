@@ -19,6 +19,7 @@ from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses
 from tfsketch.systems.contextual_gan import projection as projection_lib
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig
 from tfsketch.systems.contextual_gan.network import ContextualGan, split
 from tfsketch.systems.contextual_gan.search import RATES
 
@@ -80,6 +81,7 @@ def projection(
     del folder
     if config.system != "contextual_gan":
         raise ConfigError(f"system: expected contextual_gan, found {config.system}")
+    settings = config.section(ContextualGanConfig)
     model = systems.build(config)
     rng = np.random.default_rng(config.seed)
     side = config.image_size
@@ -129,8 +131,8 @@ def projection(
     ]
     lines = [
         f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; "
-        f"{side} px, generator {list(config.model.generator.widths)}, discriminator "
-        f"{list(config.model.discriminator.widths)}; {count} sketches, {candidates} candidates each, {steps} steps. "
+        f"{side} px, generator {list(settings.generator.widths)}, discriminator "
+        f"{list(settings.discriminator.widths)}; {count} sketches, {candidates} candidates each, {steps} steps. "
         "Made by `python -m tools.benchmark projection`.",
         "",
         *table(["search", "processor s a sketch", "of the floor", "s a sketch by the clock", "of the floor"], rows),

@@ -105,6 +105,6 @@ def draw(
     if "noise" in wanted:
         drawn["noise"] = rng.standard_normal(size, np.float32)
     if "z" in wanted:
-        drawn["z"] = rng.uniform(-1.0, 1.0, config.model.latent).astype(np.float32)
+        drawn["z"] = rng.uniform(-1.0, 1.0, getattr(config.model, "latent")).astype(np.float32)
     drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
     return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}

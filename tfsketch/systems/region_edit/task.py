@@ -33,7 +33,7 @@ import tensorflow as tf
 from tfsketch import systems
 from tfsketch.config import Config
 from tfsketch.nn import adversarial, losses
-from tfsketch.systems.region_edit.config import RegionEditLossConfig
+from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
@@ -61,7 +61,7 @@ class RegionEditTask(Task):
     exported = "region_edit"
 
     def __init__(self, config: Config):
-        settings, side = config.model, config.image_size
+        settings, side = config.section(RegionEditConfig), config.image_size
         self._patches = settings.patches
         discriminator = ResidualDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 3]))
