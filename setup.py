@@ -46,7 +46,7 @@ BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tqd
 APP = ["starlette>=0.37", "uvicorn>=0.29"]
 
 # What `make lint` runs. Ranges that reach back to the last releases for Python 3.9.
-LINT = ["ruff>=0.12", "import-linter>=2.5", "mypy>=1.19", "types-PyYAML>=6"]
+LINT = ["ruff>=0.12", "import-linter>=2.5", "mypy>=1.19; python_version >= '3.10'", "types-PyYAML>=6"]
 
 FIRST = '; python_version < "3.12"'
 CURRENT = '; python_version >= "3.12"'

@@ -70,7 +70,8 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file that it opened itself open where the archive is damaged.
+        with open(path, "rb") as stored, np.load(stored, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise WeightsError(
