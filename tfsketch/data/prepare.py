@@ -238,7 +238,7 @@ def prepare(
       exclude: a file that lists pictures to leave out.
       labels: for `prepare.regions: labels`, a folder with a label picture (`.png`, CelebAMask-HQ's 19 classes) under
         each photograph's name.
-      execute: who does the work: `here`, `processes(n)` or `prepare_beam.pipeline(flags)`.
+      execute: who does the work: `here`, `processes(n)` or `beam.pipeline(flags)`.
 
     Raises:
       DataError: nothing to do, nothing that can be used, or `output` was made from another input or configuration.
