@@ -78,7 +78,7 @@ def test_paths_of_the_documents_exist():
 
 
 def test_binaries_and_targets_of_the_documents_exist():
-    """What follows a command, its flags, is looked at elsewhere."""
+    """The flags of commands are looked at in `docs_test`."""
     targets = re.findall(r"^([a-z-]+):", (house.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     missing = []
     for path in DOCUMENTS:
