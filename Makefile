@@ -19,9 +19,9 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
-	@echo "make test          ruff and the tests, in $(VENV)"
+	@echo "make test          make lint and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
-	@echo "make lint          ruff alone"
+	@echo "make lint          ruff, the order of imports and the types"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
 	@echo "make house         how large the rooms are, and which imports go up"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
@@ -53,7 +53,11 @@ demo: $(VENV)/.stamp
 	$(VENV)/bin/python -m tools.edit --demo --side=192 --output=out/demo
 
 lint: $(VENV)/.stamp
-	$(VENV)/bin/python -m ruff check . && $(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
+	# OpenCV's stubs are written for Python 3.10 and newer.
+	$(VENV)/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 10))' || $(VENV)/bin/python -m mypy
 
 # Needs nothing but Python.
 build-files:
@@ -69,5 +73,5 @@ test-current: $(VENV_CURRENT)/.stamp
 	$(VENV_CURRENT)/bin/python -m pytest $(PYTEST_FLAGS)
 
 clean:
-	rm -rf out/build out/demo .pytest_cache .ruff_cache *.egg-info
+	rm -rf out/build out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

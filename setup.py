@@ -45,6 +45,9 @@ BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tqd
 # The editor in the browser. Its tests drive a Chromium that is there (Debian's package chromium) through playwright.
 APP = ["starlette>=0.37", "uvicorn>=0.29"]
 
+# What `make lint` runs. Ranges that reach back to the last releases for Python 3.9.
+LINT = ["ruff>=0.12", "import-linter>=2.5", "mypy>=1.19; python_version >= '3.10'", "types-PyYAML>=6"]
+
 FIRST = '; python_version < "3.12"'
 CURRENT = '; python_version >= "3.12"'
 
@@ -89,6 +92,8 @@ setup(
     # too common a name to take in other people's environments.
     package_dir={"tfsketch.configs": "configs", "tfsketch.tools": "tools"},
     package_data={
+        # The annotations are for type checkers of other programs too.
+        "tfsketch": ["py.typed"],
         "tfsketch.batch": ["demo.json"],
         "tfsketch.app": ["web/*.*", "web/*/*"],
         "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
@@ -116,7 +121,7 @@ setup(
         "onnx": ["tf2onnx>=1.16,<2" + FIRST, "onnx>=1.15,<1.18" + FIRST, "onnxruntime>=1.16" + FIRST],
         # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
-        "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.12", "playwright>=1.40", *APP],
+        "dev": ["pytest>=8", "pytest-xdist>=3.6", "playwright>=1.40", *APP, *LINT],
     },
     entry_points={
         "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in BINARIES],

@@ -1,38 +1,25 @@
 """What the house measures: `python -m tests.house`, or `make house`.
 
 Entries at the top of `tfsketch/`, lines of its files, what a client of a server imports, and imports against the order
-of the floors. `house_test` holds the figures that are reached.
+of the floors, which is in `.importlinter`. `house_test` holds the figures that are reached.
 """
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import sys
 
 from tests import build_files
 
 ROOT = build_files.ROOT
-FLOORS = (
-    "errors version vocabulary cli config images nn conditions framing data training evaluation backends editor export "
-    "systems zoo batch app benchmarks serving projection"
-).split()
-"""Entries at the top of `tfsketch/`, from the ground up; an import goes down. (Of `serving`, a client for other
-programs, and `projection`, a public name, nothing is imported.)"""
-KNOWN_UPWARD = {
-    # The face parser is a system, and what prepares photographs, restyles regions or judges drawings asks for it by
-    # name; the same of the model that a name stands for.
-    ("backends", "zoo"),
-    ("data", "systems"),
-    ("data", "zoo"),
-    ("editor", "systems"),
-    ("editor", "zoo"),
-    ("export", "systems"),
-    ("export", "zoo"),
-    ("systems", "zoo"),
-    ("training", "systems"),
-    ("training", "zoo"),
-}
-"""Pairs of floors between which imports still go up: what the one record a system is to turn round."""
+_ORDER = configparser.ConfigParser()
+_ORDER.read(ROOT / ".importlinter", encoding="utf-8")
+FLOORS = _ORDER["importlinter:contract:floors"]["layers"].split()[::-1]
+"""Entries at the top of `tfsketch/`, from the ground up; imports go down, which `make lint` checks. (Nothing imports
+`serving`, a client for other programs, and `projection`, a public name.)"""
+EXCEPTIONS = _ORDER["importlinter:contract:floors"].get("ignore_imports", "").strip().splitlines()
+"""Imports that still go up. One that is no more must leave the list: `make lint` says so."""
 
 
 def entries() -> list[str]:
@@ -58,22 +45,8 @@ def reached(module: str) -> list[str]:
     return done.stdout.split()
 
 
-def upward() -> set[tuple[str, str, str, str]]:
-    """Imports against the order: (floor, floor above it, module, module that it imports)."""
-    known = build_files.modules()
-    found = set()
-    for name in known:
-        if not name.startswith("tfsketch."):
-            continue
-        for other in build_files.imports(name, ROOT, known) - {"tfsketch"}:
-            here, there = name.split(".")[1], other.split(".")[1]
-            if other.startswith("tfsketch.") and FLOORS.index(there) > FLOORS.index(here):
-                found.add((here, there, name, other))
-    return found
-
-
 def main() -> None:
-    counts, up = lines(), upward()
+    counts = lines()
     long = {name: count for name, count in counts.items() if count > 300}
     print(f"entries at the top of tfsketch/: {len(entries())} ({', '.join(entries())})")
     print(f"largest file: {next(iter(counts.values()))} lines; over 300: {len(long)}")
@@ -81,9 +54,9 @@ def main() -> None:
         print(f"  {count} {name}")
     client = reached("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
-    print(f"imports against the order of floors: {len(up)}, between {len({pair[:2] for pair in up})} pairs of floors")
-    for _, _, name, other in sorted(up):
-        print(f"  {name} -> {other}")
+    print(f"imports against the order of floors: {len(EXCEPTIONS)}")
+    for line in EXCEPTIONS:
+        print(f"  {line}")
 
 
 if __name__ == "__main__":

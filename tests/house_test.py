@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests import house
+from tests import build_files, house
 
 DOCUMENTS = sorted([house.ROOT / "README.md", *(house.ROOT / "docs").glob("*.md"), house.ROOT / "docs/editor.ipynb"])
 
@@ -25,10 +25,6 @@ def test_every_entry_has_its_place_and_a_sentence():
     assert names == set(house.FLOORS)
     readme = (house.ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in names - {"cli", "projection"} if not re.search(rf"`{name}(/|\.py)`", readme)] == []
-
-
-def test_imports_go_down():
-    assert {pair[:2] for pair in house.upward()} <= house.KNOWN_UPWARD
 
 
 def test_a_client_of_a_server_reaches_little():
@@ -78,4 +74,17 @@ def test_paths_of_the_documents_exist():
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
             if path.suffix == ".md" and not (path.parent / link).exists():
                 missing.append(f"{path.name}: {link}")
+    assert not missing, missing
+
+
+def test_binaries_and_targets_of_the_documents_exist():
+    """The flags of commands are looked at in `docs_test`."""
+    targets = re.findall(r"^([a-z-]+):", (house.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    missing = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        modules = re.findall(r"(?<![\w./])(?:tools|tests)(?:\.[a-z_]+)+\b", text)
+        missing += [f"{path.name}: {name}" for name in modules if name not in build_files.modules()]
+        made = re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE)
+        missing += [f"{path.name}: make {name}" for name in made if name not in targets]
     assert not missing, missing

@@ -6,6 +6,12 @@ result = tfsketch.Editor(model).edit(image, mask, sketch, color)
 
 import importlib.util
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfsketch.editor.editor import Editor
+    from tfsketch.version import __version__
+    from tfsketch.zoo import load_model
 
 # Both lanes use the Keras 2 API: it is TensorFlow's own up to 2.15, and the package tf_keras from 2.16 on, which
 # TensorFlow only picks if this is set before its first import of Keras.
@@ -19,7 +25,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 __all__ = ["Editor", "__version__", "load_model"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """The names of the API, imported when they are asked for: `import tfsketch` alone stays instant."""
     if name == "__version__":
         from tfsketch.version import __version__

@@ -39,6 +39,12 @@ def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
     return {key: [1, model.latent] if key == "z" else [1, side, side, CHANNELS[key]] for key in model.takes}
 
 
+def size_of(layer: np.ndarray) -> tuple[int, int]:
+    """Height and width of a layer [H,W] or [H,W,C]."""
+    height, width = layer.shape[:2]
+    return height, width
+
+
 def check_sides(shape: tf.TensorShape, stride: int, smallest: int = 0) -> None:
     """Checks the sides of [B,H,W,C] as far as they are known.
 

@@ -19,6 +19,7 @@ from tfsketch.data.shards import Shards
 from tfsketch.evaluation import conditions, report
 from tfsketch.images import files, sheets, sizes
 from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.vocabulary import size_of
 
 _IMAGE = flags.DEFINE_string("image", "", "A photograph of a face; its central square is taken.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
@@ -47,7 +48,7 @@ def _main(argv: list[str]) -> None:
     for name, sheet in conditions.sheets(image, found, settings).items():
         files.write_png(output / f"{name}.png", sheets.contact_sheet(*sheet))
     shares = masks.covered_shares(
-        np.random.default_rng(settings.seed), image.shape[:2], settings.mask, _MASKS.value, found
+        np.random.default_rng(settings.seed), size_of(image), settings.mask, _MASKS.value, found
     )
     files.write_png(output / "mask_shares.png", conditions.histogram(shares, settings.mask.share))
     low, high = settings.mask.share

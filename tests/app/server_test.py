@@ -160,9 +160,9 @@ def test_the_page_and_what_it_is_told(port, model_dirs):
     assert state["models"] == [{"name": name, "mode": mode} for name, mode in zip(model_dirs, modes)]
     assert state["modes"]["restyle"]["styled"] and state["places"][:3] == ["everywhere", "drawn", "face"]
     assert state["modes"]["edit"]["layers"] == ["mask", "sketch", "color"] and state["modes"]["draw"]["sheet"]
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", "/")
-    headers = connection.getresponse().headers
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", "/")
+        headers = connection.getresponse().headers
     assert "script-src 'self'" in headers["Content-Security-Policy"] and headers["Cache-Control"] == "no-store"
     assert "access-control-allow-origin" not in headers
 

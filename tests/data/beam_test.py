@@ -61,6 +61,6 @@ def test_a_pipeline_makes_the_same_files(tmp_path, monkeypatch):
 
 def test_without_beam_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    monkeypatch.delitem(sys.modules, "tfsketch.prepare_beam", raising=False)
+    monkeypatch.delitem(sys.modules, "tfsketch.data.beam", raising=False)
     with pytest.raises(DataError, match="--runner: expected Apache Beam.*extra `beam`"):
-        importlib.import_module("tfsketch.prepare_beam")
+        importlib.import_module("tfsketch.data.beam")

@@ -48,7 +48,8 @@ def worker(settings, tmp_path_factory):
     running = {"config": path, "process": process, "address": address}
     yield running
     running["process"].send_signal(signal.SIGINT)  # perhaps not the first one
-    assert running["process"].wait(60) == -signal.SIGINT
+    running["process"].communicate(timeout=60)
+    assert running["process"].returncode == -signal.SIGINT
 
 
 def served(settings, addresses, *overrides):
@@ -109,7 +110,7 @@ def test_a_restarted_worker_ends_the_stream_and_serves_the_next_one(settings, sh
     stream = iter(batches_lib.batches(shards, config))
     first = next(stream)
     worker["process"].kill()
-    worker["process"].wait()
+    worker["process"].communicate()
     worker["process"], address = start_worker(worker["config"], int(worker["address"].rpartition(":")[2]))
     assert address == worker["address"]
     with pytest.raises(tf.errors.NotFoundError, match="dispatcher restart"):

@@ -74,7 +74,7 @@ def find(name: str) -> Example:
 def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
     """(strokes as a plain tree, the picture, None for a sheet) of an example."""
     picture = photograph(one.picture) if one.picture else None
-    if not one.strokes:
+    if picture is not None and not one.strokes:
         return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
     if one.strokes == "demo.json":
         strokes = importlib.resources.files("tfsketch.batch").joinpath("demo.json").read_bytes()

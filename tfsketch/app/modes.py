@@ -19,6 +19,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.editor import Editor
 from tfsketch.images import files
+from tfsketch.vocabulary import size_of
 
 PLACES = ("everywhere", "drawn", "face", *REGIONS)
 """Where a photograph may be restyled: all of it, in the mask, or in a region that the face parser finds."""
@@ -55,7 +56,7 @@ class Request:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the results."""
-        return self.picture.image.shape[:2] if self.picture else self.strokes.size[::-1]
+        return size_of(self.picture.image) if self.picture else self.strokes.size[::-1]
 
     @functools.cached_property
     def layers(self) -> strokes_lib.Layers:
@@ -64,11 +65,13 @@ class Request:
 
 def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
+    assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
     given = request.picture.image, layers.mask, layers.sketch, layers.color
     return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
 
 
 def _restyle(editor: Editor, request: Request) -> list[Result]:
+    assert request.picture is not None and request.style is not None  # `Studio.request` has both
     image, mask = request.picture.image, None
     if request.region == "drawn":
         mask = request.layers.mask

@@ -109,7 +109,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         response.headers.update(_HEADERS)
         return response
 
-    async def refused(request: requests.Request, error: TfsketchError) -> responses.Response:
+    async def refused(request: requests.Request, error: Exception) -> responses.Response:
         del request
         return responses.JSONResponse({"error": str(error)}, 503 if isinstance(error, BusyError) else 400)
 
@@ -210,6 +210,8 @@ def serve(
     try:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
+        studio.close()
+        listening.close()
         raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"

@@ -256,8 +256,20 @@ class Studio:
         Raises:
           TfsketchError: anything else; the message names the key.
         """
-        known = ("model", "picture", "style", "region", "amount", "strokes", "seed", "count", "pick", "side", "fill")
-        known += ("mark",)
+        known = (
+            "model",
+            "picture",
+            "style",
+            "region",
+            "amount",
+            "strokes",
+            "seed",
+            "count",
+            "pick",
+            "side",
+            "fill",
+            "mark",
+        )
         if not isinstance(tree, Mapping) or not set(tree) <= set(known):
             raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
         model = tree.get("model")

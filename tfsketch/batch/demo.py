@@ -11,6 +11,7 @@ from tfsketch.batch.results import side_by_side, write
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.editor import Editor
 from tfsketch.images import sheets
+from tfsketch.vocabulary import size_of
 
 DEMO_CROP = (11, 129, 192)
 """(top, left, side) in scikit-image's portrait: the face as FFHQ's alignment frames it, not resampled."""
@@ -33,7 +34,7 @@ def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[
     top, left, side = DEMO_CROP
     image = np.ascontiguousarray(astronaut()[top : top + side, left : left + side])
     demo = pathlib.Path(__file__).parent / "demo.json"
-    drawn = strokes_lib.render(strokes_lib.read(demo), image.shape[:2], str(demo))
+    drawn = strokes_lib.render(strokes_lib.read(demo), size_of(image), str(demo))
     result = editor.edit(image, drawn.mask, drawn.sketch, drawn.color, seed)
     shown = side_by_side(image, drawn.mask, drawn.sketch, drawn.color, result)
     names = ("input", "mask", "sketch", "color", "result")

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,9 @@ class Job:
     @property
     def source(self) -> pathlib.Path:
         """The file that the job is named after."""
-        return self.image or self.sketch
+        source = self.image or self.sketch
+        assert source is not None, "a job has a photograph or a sketch"
+        return source
 
     @property
     def files(self) -> list[pathlib.Path]:
@@ -97,7 +100,7 @@ def _find_partners(
 ) -> tuple[dict[str, pathlib.Path], list[str], str]:
     """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
     own: dict[str, pathlib.Path] = {}
-    missing = []
+    missing: list[str] = []
     for what, path in given.items():
         found = folders[what].get(stem, []) if what in folders else [path]
         if len(found) > 1:
@@ -253,19 +256,19 @@ def find_jobs(
         target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
         looks = tuple(own.pop(what) for what in given if what.startswith("style "))
-        options = {"notes": notes, "results": results, "styles": looks, "region": tuple(region)}
-        jobs.append(Job(output=target, **options, **{"image": None, leading: files[0], **own}))
+        paths: dict[str, Any] = {"image": None, leading: files[0], **own}
+        jobs.append(Job(output=target, results=results, styles=looks, region=tuple(region), notes=notes, **paths))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {
         file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color, *job.styles) if file
     }
-    results: set[pathlib.Path] = set()
+    targets: set[pathlib.Path] = set()
     for job in jobs:
         for result in job.files:
             if result.resolve() in inputs:
                 raise ImageError(f"output: expected a place that overwrites no input, found {result}")
-            if result.resolve() in results:
+            if result.resolve() in targets:
                 raise ImageError(f"output: expected a place of its own for every result, found two for {result}")
-            results.add(result.resolve())
+            targets.add(result.resolve())
     return jobs, skipped

@@ -14,6 +14,7 @@ from tfsketch.errors import ImageError
 from tfsketch.framing import arrays
 from tfsketch.images import files as files_lib
 from tfsketch.images import meaning, sizes
+from tfsketch.vocabulary import size_of
 
 STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
@@ -24,8 +25,8 @@ def read_layers(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
     """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size; `level`
     as of `meaning.sketch`."""
-    image, metadata = files_lib.read_photograph(job.image)
-    size = image.shape[:2]
+    image, metadata = files_lib.read_photograph(job.source)
+    size = size_of(image)
     notes = list(job.notes)
     layers = {
         "mask": np.zeros(size, np.uint8),
@@ -74,12 +75,12 @@ def side_by_side(
 
 def draw(
     editor: Editor, job: Job, seed: int, fill: float | None, level: float = 0.0
-) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray], list[str]]:
+) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str]]:
     """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
     notes: list[str] = []
     given: dict[str, np.ndarray] = {}
     if job.image is None:
-        given["sketch"], notes = meaning.read_sketch(job.sketch, level)
+        given["sketch"], notes = meaning.read_sketch(job.source, level)
         if not given["sketch"].any():
             raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
         shown = [_black_on_white(given["sketch"])]
@@ -89,12 +90,12 @@ def draw(
         if shown[0].shape != given["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
-        drawings = editor.complete(**given, results=job.results, seed=seed, fill=fill)
+        drawings = editor.complete(given.get("sketch"), given.get("image"), results=job.results, seed=seed, fill=fill)
         losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
         notes.append(f"{job.source}: loss {losses}")
     else:
         drawings = [editor.draw(given["sketch"], fill)]
-    files: dict[pathlib.Path, np.ndarray] = {}
+    files: dict[pathlib.Path, np.ndarray | bytes] = {}
     for paths, drawing in zip(job.drawings, drawings):
         pair = [drawing.image, _black_on_white(drawing.refined)]
         files.update(zip(paths, pair if job.image is None else reversed(pair)))
@@ -107,17 +108,18 @@ def restyle(
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], files_lib.Metadata]:
     """A restyled photograph, as `_drawn`, and its metadata: or a strip of steps, and an animation there and back."""
     styles = [files_lib.read_rgb(style) for style in job.styles]
+    mask: np.ndarray | None
     if job.mask or job.strokes:
         image, mask, _, _, notes, metadata = read_layers(job)
     else:
-        (image, metadata), notes = files_lib.read_photograph(job.image), list(job.notes)
+        (image, metadata), notes = files_lib.read_photograph(job.source), list(job.notes)
         try:
             mask = editor.region(image, job.region) if job.region else None
         except ImageError as error:
             raise ImageError(f"{job.image}: {error}") from error
     if job.results:
         small = sizes.fit(image, STRIP_SIDE)
-        mask = None if mask is None else arrays.resize_mask(mask, small.shape[:2])
+        mask = None if mask is None else arrays.resize_mask(mask, size_of(small))
         steps = editor.interpolate(small, styles, job.results, mask, detail)
         animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)

@@ -11,6 +11,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -89,7 +90,7 @@ def edit_files(
 
 
 def run(
-    editor: Editor, jobs: Sequence[Job], skipped: Sequence[str], place: str | os.PathLike, single: bool, **how: object
+    editor: Editor, jobs: Sequence[Job], skipped: Sequence[str], place: str | os.PathLike, single: bool, **how: Any
 ) -> int:
     """Edits files as `edit_files` does, and says on the console what came of it.
 

@@ -115,9 +115,12 @@ def _precomputed(config: Config, pictures: Sequence[Picture]) -> Iterator[tuple[
     yield "resize a photograph of 512 px", lambda n: sizes.center_square(photograph, side), 1
     square = [picture.image for picture in pictures]
     batches = [np.stack([square[(n + i) % len(square)] for i in range(_BATCH)]) for n in range(len(square))]
+
+    def sketches_of(sketcher: sketches.Sketcher) -> Callable[[int], object]:
+        return lambda n: sketcher(batches[n % len(batches)])
+
     for style in sketches.STYLES:
-        sketcher = sketches.Sketcher(config.sketch, style)
-        yield f"sketch `{style}`", lambda n, sketch=sketcher: sketch(batches[n % len(batches)]), _BATCH
+        yield f"sketch `{style}`", sketches_of(sketches.Sketcher(config.sketch, style)), _BATCH
     yield "colour map", lambda n: colors.color_map(square[n % len(square)], config.color), 1
     if _has_parser(config):
         parser = zoo.load_model(config.prepare.regions)

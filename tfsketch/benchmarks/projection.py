@@ -6,6 +6,7 @@ Its floor is the plain loop that public code has: one sketch, one step a call.
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses
 from tfsketch.systems.contextual_gan import projection as projection_lib
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig
 from tfsketch.systems.contextual_gan.network import ContextualGan, split
 from tfsketch.systems.contextual_gan.search import RATES
 
@@ -79,6 +81,7 @@ def projection(
     del folder
     if config.system != "contextual_gan":
         raise ConfigError(f"system: expected contextual_gan, found {config.system}")
+    settings = config.section(ContextualGanConfig)
     model = systems.build(config)
     rng = np.random.default_rng(config.seed)
     side = config.image_size
@@ -93,10 +96,10 @@ def projection(
     def measure_loops() -> None:
         for name, search in loops.items():
             search(3)  # traces
-            start = Spent.of(lambda search=search: search(0), 1)
-            ten = Spent.of(lambda search=search: search(10), 1)
+            start = Spent.of(functools.partial(search, 0), 1)
+            ten = Spent.of(functools.partial(search, 10), 1)
             some = max(10, round(10 * seconds / max(ten.clock - start.clock, 1e-3)))
-            end = Spent.of(lambda search=search, some=some: search(some), 1)
+            end = Spent.of(functools.partial(search, some), 1)
             # A few steps stand for all; the candidates are not scaled.
             scale = steps / some
             found = Spent(
@@ -106,14 +109,15 @@ def projection(
             spent.setdefault(name, []).append(found)
 
     measure_loops()
-    options = {"candidates": candidates, "patience": steps + 2}
     for name, searched in (("one call", model), ("one call, searching in bfloat16", projection_lib.in_bfloat16(model))):
 
         def call(steps: int, searched: ContextualGan = searched) -> projection_lib.Projection:
-            return projection_lib.project(model, drawings, steps=steps, searched=searched, **options)
+            return projection_lib.project(
+                model, drawings, candidates=candidates, steps=steps, patience=steps + 2, searched=searched
+            )
 
         call(1)  # traces
-        spent[name] = [Spent.of(lambda call=call: call(steps), count)]
+        spent[name] = [Spent.of(functools.partial(call, steps), count)]
     measure_loops()
 
     mean = {
@@ -127,8 +131,8 @@ def projection(
     ]
     lines = [
         f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; "
-        f"{side} px, generator {list(config.model.generator.widths)}, discriminator "
-        f"{list(config.model.discriminator.widths)}; {count} sketches, {candidates} candidates each, {steps} steps. "
+        f"{side} px, generator {list(settings.generator.widths)}, discriminator "
+        f"{list(settings.discriminator.widths)}; {count} sketches, {candidates} candidates each, {steps} steps. "
         "Made by `python -m tools.benchmark projection`.",
         "",
         *table(["search", "processor s a sketch", "of the floor", "s a sketch by the clock", "of the floor"], rows),

@@ -73,7 +73,8 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
             start = time.perf_counter()
             while len(spent) < 5 or time.perf_counter() - start < seconds:
                 given = pair[len(spent) % 2]
-                spent.append(tuple(Spent.of(lambda: work(given)["image"].numpy(), 1) for work in (whole, inference)))
+                floor, ours = (Spent.of(lambda: work(given)["image"].numpy(), 1) for work in (whole, inference))
+                spent.append((floor, ours))
             ratios = [
                 Spread.of([getattr(ours, of) / getattr(floor, of) for floor, ours in spent])
                 for of in ("processor", "clock")

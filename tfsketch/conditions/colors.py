@@ -24,6 +24,7 @@ import numpy as np
 from tfsketch.conditions import masks
 from tfsketch.conditions import regions as regions_lib
 from tfsketch.config import ColorConfig
+from tfsketch.vocabulary import size_of
 
 FLATTENED = (*regions_lib.FACE, "hair", "neck")
 """Regions of one colour each, more or less."""
@@ -81,7 +82,7 @@ def _starts(rng: np.random.Generator, regions: np.ndarray, names: tuple[str, ...
     """Points (x, y) at which strokes begin: first a region is picked among those that are in the picture, then a pixel
     of it. There are more of them than a user gives strokes; what a training draws beyond starts anywhere."""
     labels = np.flatnonzero(regions_lib.mask_of(np.arange(len(regions_lib.REGIONS)), names))
-    pixels = [found for label in labels if len(found := np.flatnonzero(regions == label))]
+    pixels = [inside for label in labels if len(inside := np.flatnonzero(regions == label))]
     if not pixels:
         return []
     picked = [pixels[n] for n in rng.integers(0, len(pixels), 64)]
@@ -109,7 +110,7 @@ def paint(
     Raises:
       DataError: an unknown region.
     """
-    size = color_map.shape[:2]
+    size = size_of(color_map)
     if rng.random() >= config.probability:
         return color_map, np.zeros(size, np.uint8)
     share = rng.uniform(*config.share)
@@ -148,7 +149,7 @@ def _single_colors(
             continue
         pixels = painted[ends[number - 1] : ends[number]]
         picked = pixels
-        if number <= len(starts):
+        if regions is not None and number <= len(starts):
             x, y = starts[number - 1]
             row, column = np.divmod(pixels, numbers.shape[1])
             top, left = max(0, row.min() - radius), max(0, column.min() - radius)

@@ -31,6 +31,7 @@ from tfsketch.conditions import regions as regions_lib
 from tfsketch.conditions.trace import REACH, STRAIGHT, pair, trace
 from tfsketch.config import HandConfig
 from tfsketch.errors import ConfigError, DataError
+from tfsketch.vocabulary import size_of
 
 _STEP = 2.0  # spacing of the points of a stroke at level 0, in pixels: close enough to redraw it within a pixel
 _WAVES = 6  # of the warp; their sum is smooth, and enough of them have no visible pattern
@@ -86,7 +87,7 @@ def _weights(points: np.ndarray, size: tuple[int, int], config: HandConfig, regi
     else:
         kernel = np.ones((2 * round(0.02 * min(size)) + 1,) * 2, np.uint8)
         contour = cv2.morphologyEx(regions_lib.mask_of(regions, regions_lib.FACE), cv2.MORPH_GRADIENT, kernel)
-        features = contour | cv2.dilate(regions_lib.mask_of(regions, _FEATURES), kernel)
+        features = cv2.bitwise_or(contour, cv2.dilate(regions_lib.mask_of(regions, _FEATURES), kernel))
         scene = cv2.erode(regions_lib.mask_of(regions, ("background", "clothes")), kernel)
         column, row = np.round(points).astype(int).T
         near = np.where(features[row, column], 1.0, np.where(scene[row, column], -1.0, -0.5))
@@ -265,11 +266,11 @@ def draw_badly(
     widths = np.round(pen * rng.uniform(0.7, 1.3, len(strokes))).astype(int).clip(1)
     for width in np.unique(widths):
         group = [curves[i] for i in np.flatnonzero(widths == width)]
-        cv2.polylines(drawing, group, False, 1, int(width), cv2.LINE_8, _SHIFT)
+        cv2.polylines(drawing, group, False, (1,), int(width), cv2.LINE_8, _SHIFT)
     if not drawing.any():  # all of it was moved out of the picture: it stays at the border
         border = (np.array([size[1], size[0]]) - 1) << _SHIFT
         cv2.polylines(
-            drawing, [curve.clip(0, border).astype(np.int32) for curve in curves], False, 1, 1, cv2.LINE_8, _SHIFT
+            drawing, [curve.clip(0, border).astype(np.int32) for curve in curves], False, (1,), 1, cv2.LINE_8, _SHIFT
         )
     return drawing
 
@@ -294,4 +295,4 @@ def drawn_by_hand(
     Raises:
       ConfigError, DataError: as `draw_badly`.
     """
-    return draw_badly(rng, trace(sketch), sketch.shape, level, config, regions)
+    return draw_badly(rng, trace(sketch), size_of(sketch), level, config, regions)

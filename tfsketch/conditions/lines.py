@@ -98,7 +98,7 @@ def clean_lines(edges: np.ndarray, config: SketchConfig, regions: np.ndarray | N
     peak = float(edges.max())
     if peak < 1e-3:
         return np.zeros(edges.shape, np.uint8)
-    reference = peak
+    reference: float | np.ndarray = peak
     if config.surround > 0:
         image = tf.constant(edges[None, ..., None], tf.float32)
         mean = surroundings(image, EDGE_SIGMA * min(edges.shape)).numpy()[0, ..., 0]

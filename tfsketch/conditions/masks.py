@@ -98,7 +98,7 @@ def _draw(mask: np.ndarray, points: np.ndarray, widths: np.ndarray, value: int) 
     runs = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
     for a, b in zip(runs[:-1], runs[1:]):
         if widths[a]:
-            cv2.polylines(mask, [points[a : b + 1]], False, value, int(widths[a]))
+            cv2.polylines(mask, [points[a : b + 1]], False, (value,), int(widths[a]))
 
 
 def strokes(
@@ -189,12 +189,12 @@ def _outline(rng: np.random.Generator, part: np.ndarray) -> np.ndarray:
     whole = np.zeros_like(part)
     kind = rng.integers(3)
     if kind == 0:
-        cv2.fillConvexPoly(whole, cv2.convexHull(points), 1)
+        cv2.fillConvexPoly(whole, cv2.convexHull(points), (1,))
         return whole
     x, y, width, height = cv2.boundingRect(points)
     if kind == 1:  # an ellipse through the box's corners holds all of the box
         axes = (round(width * 0.5**0.5), round(height * 0.5**0.5))
-        cv2.ellipse(whole, (x + width // 2, y + height // 2), axes, 0, 0, 360, 1, -1)
+        cv2.ellipse(whole, (x + width // 2, y + height // 2), axes, 0, 0, 360, (1,), -1)
     else:
         whole[y : y + height, x : x + width] = 1
     return whole
@@ -212,7 +212,7 @@ def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) 
         if name == "hair":  # a strand or a fringe: what a disc somewhere on it holds
             y, x = np.argwhere(feature)[rng.integers(cv2.countNonZero(feature))]
             disc = np.zeros_like(feature)
-            cv2.circle(disc, (int(x), int(y)), round(rng.uniform(0.06, 0.2) * side), 1, -1)
+            cv2.circle(disc, (int(x), int(y)), round(rng.uniform(0.06, 0.2) * side), (1,), -1)
             parts = [disc & grow(feature, round(0.01 * side))]
         elif name in ("eye", "eyes", "brows"):
             parts = [(labels == number).astype(np.uint8) for number in largest[: 1 if name == "eye" else 2]]

@@ -159,13 +159,16 @@ class Sketcher:
         x = to_unit(equalized)
         if scale > 1.0:
             x = tf.image.resize(x, [round(height * scale), round(width * scale)], method="bicubic")
+        assert self._hed is not None  # of the one style that is left
         fused, sides = self._hed(x)
         edges = (1.0 - config.side_share) * fused + config.side_share * sides[..., 1:2]
         if scale > 1.0:
             edges = tf.image.resize(edges, [height, width], method="bilinear", antialias=True)
         return edges.numpy()[..., 0]
 
-    def __call__(self, images: np.ndarray, regions: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    def __call__(
+        self, images: np.ndarray, regions: np.ndarray | Sequence[np.ndarray | None] | None = None
+    ) -> np.ndarray:
         """Sketches of [B,H,W,3] uint8 RGB pictures: [B,H,W] uint8 in {0,1}.
 
         Of the styles only `hed` looks at the pictures' region maps, [B,H,W] uint8, where there are any.

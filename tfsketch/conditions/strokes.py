@@ -187,7 +187,7 @@ def read(path: str | os.PathLike) -> Strokes:
     return parse(tree, str(path))
 
 
-def _draw(layer: np.ndarray, stroke: Stroke, scale: np.ndarray, value: int | tuple[int, ...]) -> None:
+def _draw(layer: np.ndarray, stroke: Stroke, scale: np.ndarray, value: tuple[int, ...]) -> None:
     """Draws one stroke in place, clipped to the layer."""
     # cv2's (0, 0) is the centre of the first pixel, ours is its corner: hence the half.
     points = np.round((stroke.points * scale - 0.5) * 2**_SHIFT).astype(np.int64)
@@ -227,5 +227,5 @@ def render(strokes: Strokes, size: tuple[int, int], where: str = "strokes") -> L
         "color": np.zeros((height, width, 4), np.uint8),
     }
     for stroke in strokes.strokes:
-        _draw(layers[stroke.layer], stroke, scale, (*stroke.color, 255) if stroke.color is not None else 1)
+        _draw(layers[stroke.layer], stroke, scale, (*stroke.color, 255) if stroke.color is not None else (1,))
     return Layers(**layers)

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from skimage.morphology import skeletonize
 
+from tfsketch.vocabulary import size_of
+
 REACH = 6  # pixels over which a line's direction at its end is measured; fewer would measure the pixel grid
 STRAIGHT = float(np.cos(np.radians(50.0)))  # a line that turns by less goes on through a junction or over a gap
 _LINES = 8  # at a junction; what only noise exceeds would take the square of their number in memory
@@ -145,7 +147,7 @@ def trace(lines: np.ndarray) -> list[np.ndarray]:
     both = np.bincount(source, weights=number, minlength=len(points)).astype(np.int64)
     onward = np.where(degree[target] == 2, both[target] - back, number)
     if (degree > 2).any():
-        _through_junctions(points, source, target, onward, degree, lines.shape)
+        _through_junctions(points, source, target, onward, degree, size_of(lines))
 
     last, steps, least = _rank(onward)
     closed = onward[last] != last

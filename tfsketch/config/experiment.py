@@ -23,7 +23,20 @@ from tfsketch.config.sketches import SketchConfig
 from tfsketch.config.training import TrainConfig
 from tfsketch.errors import ConfigError
 
-Sections = typing.Mapping[str, type]
+
+class Section(typing.Protocol):
+    """What the sections `model` of all systems have; a system's own code asks for more by `Config.section`."""
+
+    @property
+    def loss(self) -> Any:
+        """The loss weights, a dataclass of numbers; a phase of the training may set others."""
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+
+
+SectionT = typing.TypeVar("SectionT")
+Sections = typing.Mapping[str, type[Section]]
 """System -> class of its section `model`."""
 
 
@@ -35,7 +48,7 @@ class Config:
     image_size: int = 256
     """Side of the square training pictures, in pixels."""
     seed: int = 1
-    model: Any = None
+    model: typing.Optional[Section] = None
     """The system's own section (see its `config`); None where nothing is built or trained."""
     data: DataConfig = DataConfig()
     prepare: PrepareConfig = PrepareConfig()
@@ -44,6 +57,16 @@ class Config:
     hand: HandConfig = HandConfig()
     color: ColorConfig = ColorConfig()
     train: TrainConfig = TrainConfig()
+
+    def section(self, kind: type[SectionT]) -> SectionT:
+        """`model` as the class of a system.
+
+        Raises:
+          ConfigError: it is another system's, or None.
+        """
+        if not isinstance(self.model, kind):
+            raise ConfigError(f"model: expected a {kind.__name__}, found {type(self.model).__name__} of {self.system}")
+        return self.model
 
     @property
     def stored_size(self) -> int:
@@ -60,7 +83,7 @@ def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
 def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return value if isinstance(value, kind) else _build(kind, value, where, default)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
@@ -85,7 +108,7 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
 
 
-def _build(kind: type, values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
+def _build(kind: type[Any], values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
     """`default`, or the defaults of the dataclass `kind`, with the values of a mapping; unknown keys are refused. An
     experiment's `sections` say what its `model` may be."""
     if values is None:
@@ -118,6 +141,7 @@ def _check(config: Config, where: str) -> Config:
     """Checks what no type can say."""
     for field in dataclasses.fields(config):
         check_section(config, field.name, where)
+    assert config.model is not None  # which `_build` makes of the sections
     known = {f.name for f in dataclasses.fields(config.model.loss)}
     for phase in config.train.phases:
         for key in phase.loss:

@@ -18,6 +18,7 @@ from skimage.morphology import skeletonize
 from tfsketch.conditions import masks, regions
 from tfsketch.config import AffineConfig, Config, SketchConfig, StrokeConfig
 from tfsketch.data.shards import Picture
+from tfsketch.vocabulary import size_of
 
 _OCCLUDER = StrokeConfig(vertices=(1, 4), width=(0.08, 0.25))
 _OCCLUDED = (0.02, 0.15)
@@ -31,7 +32,7 @@ def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketc
     zoom = (1.0 + config.zoom) ** rng.uniform(-1, 1)
     if config.zoom_in:
         zoom *= (1.0 + config.zoom_in) ** rng.uniform(0, 1)
-    matrix = cv2.getRotationMatrix2D(
+    matrix: np.ndarray = cv2.getRotationMatrix2D(
         ((side - 1) / 2, (side - 1) / 2), rng.uniform(-config.rotation, config.rotation), zoom
     )
     matrix[:, 2] += rng.uniform(-config.shift, config.shift, 2) * side
@@ -58,7 +59,7 @@ def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketc
             (side, side),
             flags=cv2.INTER_NEAREST,
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=regions.IGNORED,
+            borderValue=(regions.IGNORED,),
         ),
     )
 
@@ -99,7 +100,7 @@ def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
     """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
 
     CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
-    size, found = picture.image.shape[:2], picture.regions
+    size, found = size_of(picture.image), picture.regions
     name, inside = "hat", np.zeros(size, np.uint8)
     if found is not None and rng.random() < 0.5:
         inside = _head(rng, found)

@@ -148,14 +148,19 @@ def batches(
     layout = draw(sample, np.random.default_rng(0), config, training=True)
 
     workers: list[str] = []
+    call: Callable[..., list[tf.Tensor]]
     if config.data.service:
+        if not isinstance(shards, Shards):
+            raise DataError("data.service: expected pictures from shards, which its workers can read too")
         ours = identity(shards, config)
         workers, call = service.connect(config.data.service, ours), functools.partial(service.call, ours)
     else:
         functions = stages(shards, config)
 
-        def call(name: str, *rest: Any) -> list[tf.Tensor]:
+        def here(name: str, *rest: Any) -> list[tf.Tensor]:
             return tf.numpy_function(functions[name], *rest)
+
+        call = here
 
     def load(element: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         local = replicas * share  # examples of this pipeline in a step

@@ -35,6 +35,7 @@ from tfsketch.conditions import colors, regions, sketches
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
 from tfsketch.images import faces, files, sizes
+from tfsketch.vocabulary import size_of
 
 _BATCH = 8
 """Pictures per call of the edge detector and of the face parser."""
@@ -237,7 +238,7 @@ class Worker:
     def _square_labels(self, labels: np.ndarray, image: np.ndarray, finding: Finding) -> np.ndarray:
         """The labels under the photograph's square, by nearest pixel: a mean of two labels is a third."""
         if finding.quad:
-            return faces.align_labels(labels, np.array(finding.quad), image.shape[:2], self._side)
+            return faces.align_labels(labels, np.array(finding.quad), size_of(image), self._side)
         return cv2.resize(sizes.cut_square(labels), (self._side, self._side), interpolation=cv2.INTER_NEAREST_EXACT)
 
     def _labels_of(self, item: sources.Item, image: np.ndarray) -> np.ndarray:

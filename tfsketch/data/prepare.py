@@ -112,9 +112,12 @@ def _begin(setup: examples.Setup, ticks: multiprocessing.SimpleQueue) -> None:
     global _state
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is no main process
+
     def follow() -> None:
         # A pool's process outlives a parent that was killed, and would go on writing beside the next run.
-        multiprocessing.parent_process().join()
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
@@ -235,7 +238,7 @@ def prepare(
       exclude: a file that lists pictures to leave out.
       labels: for `prepare.regions: labels`, a folder with a label picture (`.png`, CelebAMask-HQ's 19 classes) under
         each photograph's name.
-      execute: who does the work: `here`, `processes(n)` or `prepare_beam.pipeline(flags)`.
+      execute: who does the work: `here`, `processes(n)` or `beam.pipeline(flags)`.
 
     Raises:
       DataError: nothing to do, nothing that can be used, or `output` was made from another input or configuration.

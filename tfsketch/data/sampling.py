@@ -15,6 +15,7 @@ from tfsketch.config import AffineConfig, Config
 from tfsketch.data.augmentation import grey, occlude, warp
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
+from tfsketch.vocabulary import size_of
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "sc_fegan": ("mask", "sketch", "color", "noise"),
@@ -79,7 +80,7 @@ def draw(
     # No number is drawn where there is no chance in it: runs from before this setting go on as they were.
     if training and config.data.grey_probability and rng.random() < config.data.grey_probability:
         picture = grey(picture)
-    size = picture.image.shape[:2]
+    size = size_of(picture.image)
     drawn: dict[str, np.ndarray] = {"image": picture.image}
     if "mask" in wanted:
         drawn["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
@@ -99,11 +100,11 @@ def draw(
         drawn["sketch"] = lines
     for style in config.data.maps:
         drawn[f"sketch_{style}"] = picture.sketches[style]
-    if "regions" in wanted:
+    if "regions" in wanted and picture.regions is not None:
         drawn["regions"] = picture.regions
     if "noise" in wanted:
         drawn["noise"] = rng.standard_normal(size, np.float32)
     if "z" in wanted:
-        drawn["z"] = rng.uniform(-1.0, 1.0, config.model.latent).astype(np.float32)
+        drawn["z"] = rng.uniform(-1.0, 1.0, getattr(config.model, "latent")).astype(np.float32)
     drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
     return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}

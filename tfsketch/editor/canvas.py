@@ -67,7 +67,8 @@ class Canvas:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
         if feather is not None and not 0 <= feather < math.inf:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
-        self.model, self.side, self.context, self.feather = model, int(side), context, feather
+        self.model: Any = model  # what it offers beside being called depends on its way of working
+        self.side, self.context, self.feather = int(side), context, feather
         # The same picture, from less work: between strokes most of what the network looks at stays as it was.
         self.network = RegionInference(model) if isinstance(model, Generator) else model
         self._parser: tf.keras.Model | None = None

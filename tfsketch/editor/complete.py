@@ -7,6 +7,8 @@ than half a pixel stays.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tfsketch.editor.canvas import Canvas, finite
@@ -20,7 +22,7 @@ from tfsketch.images.layers import (
     checked_sketch,
 )
 from tfsketch.systems.contextual_gan import projection
-from tfsketch.vocabulary import resize, to_tensors, to_uint8
+from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 
 def complete(
@@ -41,17 +43,18 @@ def complete(
     if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= projection.CANDIDATES:
         raise TfsketchError(f"results: expected 1 to {projection.CANDIDATES}, found {results!r}")
     side = canvas.side
-    sheet, known = (slice(0, side), slice(0, side)), {}
+    sheet = slice(0, side), slice(0, side)
+    known: dict[str, Any] = {}
     if image is None:
         sketch = checked_sketch(sketch, fill)
-        size = sketch.shape[:2]
+        size = size_of(sketch)
         sheet = arrays.sheet_in(size, side, arrays.usual_fill(sketch) if fill is None else fill)
         seen = np.zeros((side, side), np.uint8)
-        seen[sheet] = arrays.resize_ink(sketch, seen[sheet].shape)
+        seen[sheet] = arrays.resize_ink(sketch, size_of(seen[sheet]))
         known["sketch"] = seen.astype(np.float32)[None, ..., None]
     else:
         image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-        size = sizes.cut_square(image).shape[:2]
+        size = size_of(sizes.cut_square(image))
         known = to_tensors({"image": sizes.center_square(image, side)[None]})
     found = projection.project(canvas.model, **known, restarts=results, seed=int(seed), steps=steps)
     drawings = []

@@ -17,7 +17,7 @@ from tfsketch.images.layers import (
     checked_sketch,
 )
 from tfsketch.systems.cali_sketch import network as cali_sketch
-from tfsketch.vocabulary import resize, to_tensors, to_uint8
+from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """Shares of the square that the paper takes, which `draw` tries; see `arrays.place`."""
@@ -28,12 +28,12 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     if tuple(getattr(canvas.model, "takes", ())) != ("sketch",):
         raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
     sketch = checked_sketch(sketch, fill)
-    size = sketch.shape[:2]
+    size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
     sheets = [arrays.sheet_in(size, canvas.side, one) for one in fills]
     seen = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
     for square, sheet in zip(seen, sheets):
-        square[sheet] = arrays.resize_sketch(sketch, square[sheet].shape)
+        square[sheet] = arrays.resize_sketch(sketch, size_of(square[sheet]))
     outputs = canvas.model(to_tensors({"sketch": seen}))
     refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
     best = surest_face(canvas.face_parser(), image) if len(fills) > 1 else 0

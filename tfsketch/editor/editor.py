@@ -203,7 +203,7 @@ class Editor:
             raise TfsketchError(f"steps: expected a whole number from 2, found {steps!r}")
         if not len(styles):
             raise TfsketchError("styles: expected at least one photograph, found none")
-        return restyle(self._canvas, image, styles, np.linspace(0.0, 1.0, steps), mask, detail)
+        return restyle(self._canvas, image, styles, np.linspace(0.0, 1.0, steps).tolist(), mask, detail)
 
     def region(self, image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
         """Where a photograph shows a region of a face, by the shipped face parser: a mask for `restyle`.

@@ -29,7 +29,7 @@ def surest_face(parser: tf.keras.Model, photographs: np.ndarray) -> int:
     """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
     features, each counting up to the share of the picture that it has in a portrait."""
     shares = face_parser.shares(parser, photographs)
-    found = [sum(shares[..., REGIONS.index(n)] for n in names).mean(axis=(1, 2)) for names in PORTRAIT]
+    found = [shares[..., [REGIONS.index(n) for n in names]].sum(axis=-1).mean(axis=(1, 2)) for names in PORTRAIT]
     return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
 
 

@@ -17,6 +17,8 @@ import numpy as np
 from tfsketch.conditions import colors, hand, masks, regions, sketches
 from tfsketch.config import Config, StrokeConfig
 from tfsketch.data.shards import Picture
+from tfsketch.errors import DataError
+from tfsketch.vocabulary import size_of
 
 FEATURES = ("left eye", "right eye", "nose", "mouth")
 """What must carry a line; left and right as one sees them."""
@@ -47,7 +49,7 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
       Name -> sheet: `styles` (soft map above, sketch below), `hand` (by level, two draws), `masks` (by kind, three
       draws), `colors` (the steps from the photograph to strokes, three draws of the latter).
     """
-    size = image.shape[:2]
+    size = size_of(image)
 
     def rng(*path: int) -> np.random.Generator:
         return np.random.default_rng([config.seed, *path])
@@ -165,11 +167,17 @@ class Coverage:
 
 
 def measure(pictures: Sequence[Picture], config: Config) -> Coverage:
-    """Measures the sketch style of `config.sketch` on faces that carry a region map; see the module's docstring."""
+    """Measures the sketch style of `config.sketch` on faces that carry a region map; see the module's docstring.
+
+    Raises:
+      DataError: a picture has no region map.
+    """
     sketcher = sketches.Sketcher(config.sketch)
     shown, lined = dict.fromkeys(FEATURES, 0), dict.fromkeys(FEATURES, 0)
     shares = []
     for picture in pictures:
+        if picture.regions is None:
+            raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
         lines = sketcher(picture.image[None], [picture.regions])[0]
         shares.append(lines.mean())
         for name, part in _features(picture.regions).items():

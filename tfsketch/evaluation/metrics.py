@@ -37,7 +37,7 @@ from skimage.metrics import structural_similarity
 
 from tfsketch.errors import ImageError
 from tfsketch.evaluation.st_lpips import StLpips
-from tfsketch.vocabulary import to_unit
+from tfsketch.vocabulary import size_of, to_unit
 
 NAMES = {
     "l1_hole": "lower",
@@ -158,7 +158,7 @@ def chamfer(drawn: np.ndarray, true: np.ndarray) -> float:
     if drawn.shape != true.shape:
         raise ImageError(f"expected two drawings of one size, found {drawn.shape} and {true.shape}")
     if not drawn.any() or not true.any():
-        return 0.0 if drawn.any() == true.any() else float(np.hypot(*drawn.shape))
+        return 0.0 if drawn.any() == true.any() else float(np.hypot(*size_of(drawn)))
 
     def mean_distance(pixels: np.ndarray, lines: np.ndarray) -> float:
         return float(_distance(lines)[pixels].mean())

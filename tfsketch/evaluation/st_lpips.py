@@ -78,7 +78,7 @@ class StLpips(tf.Module):
 
     def _features(self, image: tf.Tensor) -> list[tf.Tensor]:
         x = (image - self._shift) / self._scale
-        features = []
+        features: list[tf.Tensor] = []
         for (_, pad, reduce), (kernel, bias) in zip(self._LAYERS, self._convs):
             if reduce:
                 x = self._blur(tf.nn.max_pool2d(x, 3, 1, "VALID"))

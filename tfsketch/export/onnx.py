@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import zoo
+from tfsketch.backends import base
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, measure, mobile
 from tfsketch.images import files
@@ -66,8 +67,8 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
     renamed = _Renamed(mobile.Edit(model))
     with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:
         saved, made = pathlib.Path(scratch) / "saved", pathlib.Path(scratch) / "model.onnx"
-        tf.saved_model.save(renamed, str(saved), signatures={mobile.SIGNATURE: renamed.graph})
-        flags = ["--saved-model", saved, "--signature_def", mobile.SIGNATURE, "--opset", OPSET, "--output", made]
+        tf.saved_model.save(renamed, str(saved), signatures={base.SIGNATURE: renamed.graph})
+        flags = ["--saved-model", saved, "--signature_def", base.SIGNATURE, "--opset", OPSET, "--output", made]
         command = [sys.executable, "-m", "tf2onnx.convert", *map(str, flags)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode or not made.is_file():

@@ -135,7 +135,8 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
     """
     with tempfile.TemporaryDirectory(prefix="tfsketch-run-") as scratch:
         given, found = pathlib.Path(scratch) / "given.npz", pathlib.Path(scratch) / "found.npz"
-        np.savez(given, **inputs)
+        arrays: dict[str, Any] = dict(inputs)
+        np.savez(given, **arrays)
         ran = subprocess.run(
             [sys.executable, "-c", _RUN, str(folder), signature, str(given), str(found)],
             capture_output=True,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -80,7 +81,7 @@ def to_png(levels: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
 
 
-def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, gives) -> tf.Tensor | Outputs:
+def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, gives: Any) -> tf.Tensor | Outputs:
     """`function` of every example alone; `gives` says dtypes, and shapes where they are the same for all."""
     return tf.map_fn(lambda one: function(*one), batches, fn_output_signature=gives)
 

@@ -32,6 +32,7 @@ Layers are arrays [H,W] or [H,W,C]: photographs uint8 RGB, masks and sketches ui
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -39,7 +40,7 @@ import cv2
 import numpy as np
 from skimage.morphology import skeletonize
 
-from tfsketch.vocabulary import resize
+from tfsketch.vocabulary import resize, size_of
 
 PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
@@ -136,7 +137,7 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def luma(image: np.ndarray) -> np.ndarray:
     """[H,W,3] uint8 RGB -> [H,W] float32, 0 to 255."""
     # One at a time: three channels of a large photograph in float32 would cost a quarter of a gigabyte.
-    return sum(np.float32(share) * image[..., channel] for channel, share in enumerate(LUMA))
+    return functools.reduce(np.add, (np.float32(share) * image[..., channel] for channel, share in enumerate(LUMA)))
 
 
 def lines_of(change: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -225,9 +226,9 @@ def _middle(side: int, length: int) -> slice:
 
 def padded(layer: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
     """(a layer [H,W] or [H,W,C], padded to a square by reflection on all sides; where in it the layer is)."""
-    inner = tuple(_middle(side, length) for length in layer.shape[:2])
-    pads = [pad for s in inner for pad in (s.start, side - s.stop)]
-    return cv2.copyMakeBorder(layer, *pads, cv2.BORDER_REFLECT_101), inner
+    rows, columns = (_middle(side, length) for length in layer.shape[:2])
+    vertical, horizontal = ((s.start, side - s.stop) for s in (rows, columns))
+    return cv2.copyMakeBorder(layer, *vertical, *horizontal, cv2.BORDER_REFLECT_101), (rows, columns)
 
 
 def usual_fill(sketch: np.ndarray) -> float:
@@ -290,15 +291,16 @@ def view_of(
     mask: np.ndarray, side: int, context: float | None = None, faces: Iterable[tuple[float, float, float]] = ()
 ) -> View:
     """Where to look for a mask [H,W] that is not empty; see `crop_square`."""
-    size = mask.shape
+    size = size_of(mask)
     box = box_of(mask)
     top, left, edge = crop_square(size, box, side, context, faces)
     square = (slice(max(top, 0), min(top + edge, size[0])), slice(max(left, 0), min(left + edge, size[1])))
     top, left = box[0] - square[0].start, box[1] - square[1].start
+    height, width = (max(1, round((s.stop - s.start) * side / edge)) for s in square)
     return View(
         window=(slice(box[0], box[0] + box[2]), slice(box[1], box[1] + box[3])),
         square=square,
         inner=(slice(top, top + box[2]), slice(left, left + box[3])),
-        work=tuple(max(1, round((s.stop - s.start) * side / edge)) for s in square),
+        work=(height, width),
         edge=edge,
     )

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfsketch.framing.decoding import grey_of
 from tfsketch.framing.ink import count_of, to_ints
+from tfsketch.vocabulary import size_of
 
 TOLERANCE, LEAST = 6, 0.98
 """So much of a photograph is within so many levels of the line."""
@@ -46,7 +47,7 @@ def side_of(size: tuple[int, int]) -> int:
 
 def squares(layer: np.ndarray) -> np.ndarray:
     """[H,W,C] -> [H // side, W // side, C] int64, sums over squares, without what is left over."""
-    side = side_of(layer.shape[:2])
+    side = side_of(size_of(layer))
     rows, columns = (length // side for length in layer.shape[:2])
     layer = layer[: rows * side, : columns * side]
     return layer.reshape(rows, side, columns, side, -1).sum(axis=(1, 3), dtype=np.int64)
@@ -63,9 +64,9 @@ def tone_of(image: np.ndarray, mask: np.ndarray, color: np.ndarray | None = None
     Returns:
       [256,3] uint8, the colour of each level of luma; None for a photograph in colour, and where colour is asked for.
     """
-    count = side_of(mask.shape) ** 2
+    area = side_of(size_of(mask)) ** 2
     kept = squares((mask > 0)[..., None])[..., 0] == 0
-    levels = ((squares(image)[kept] + count // 2) // count).astype(np.uint8)
+    levels = ((squares(image)[kept] + area // 2) // area).astype(np.uint8)
     if not len(levels):
         return None
     level = luma(levels)

@@ -25,6 +25,7 @@ import threading
 from typing import Any
 
 import cv2
+import cv2.data
 import numpy as np
 
 from tfsketch.errors import DataError
@@ -43,12 +44,14 @@ def require() -> tuple[Any, pathlib.Path]:
         dlib = importlib.import_module("dlib")
         # Only the package's place: importing it needs pkg_resources, which new versions of setuptools do not have.
         package = importlib.util.find_spec("face_recognition_models")
+        if package is None or not package.submodule_search_locations:
+            raise ImportError("no package face_recognition_models")
         models = pathlib.Path(package.submodule_search_locations[0]) / "models"
         file = models / "shape_predictor_68_face_landmarks.dat"
         if not file.is_file():
             raise ImportError(f"no file at {file}")
         return dlib, file
-    except (ImportError, AttributeError, TypeError) as error:
+    except ImportError as error:
         raise DataError(
             "prepare.align: ffhq: expected dlib and its landmark model, found "
             f"{error}; install the extra `faces`: pip install -c constraints.txt -e '.[faces]' (its landmark model is "

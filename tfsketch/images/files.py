@@ -211,10 +211,10 @@ def encode_png(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
     """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG, with what is said beside."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
-    ok, data = cv2.imencode(".png", image)
+    ok, encoded = cv2.imencode(".png", image)
     if not ok:
         raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
-    data = data.tobytes()
+    data = encoded.tobytes()
     if metadata is None:
         return data
     chunks = []

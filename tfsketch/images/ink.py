@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from tfsketch.errors import ImageError
+from tfsketch.vocabulary import size_of
 
 WORK = 1024
 """Longest side in pixels at which a photographed sheet is read; the strokes of a larger one are enlarged."""
@@ -87,7 +88,7 @@ def _paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
 
 
 def _closing(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
-    padded = cv2.copyMakeBorder(levels, *[2 * reach] * 4, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(levels, 2 * reach, 2 * reach, 2 * reach, 2 * reach, cv2.BORDER_REPLICATE)
     closed = extreme(extreme(padded, reach, dark_ink), reach, not dark_ink)
     return closed[2 * reach : -2 * reach, 2 * reach : -2 * reach]
 
@@ -132,7 +133,7 @@ def strong_parts(contrast: np.ndarray, floor: np.ndarray | int, share: int = 30)
 def _drop_specks(strokes: np.ndarray) -> np.ndarray:
     """Without what is shorter than `speck_of` both ways."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
-    whole = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= speck_of(strokes.shape)
+    whole = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= speck_of(size_of(strokes))
     whole[0] = False  # the paper
     return whole[labels]
 
@@ -152,8 +153,9 @@ def _ink_is_dark(levels: np.ndarray, paper: np.ndarray | None, reach: int) -> bo
     levels = levels.astype(np.int32)
     if paper is None:
         side = 4 * reach + 1
-        window = {"ksize": (side, side), "normalize": False, "borderType": cv2.BORDER_REPLICATE}
-        total = cv2.boxFilter(levels.astype(np.uint8), cv2.CV_32S, **window)
+        total = cv2.boxFilter(
+            levels.astype(np.uint8), cv2.CV_32S, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE
+        )
         paper = (total + side * side // 2) // (side * side)
     return bool(((levels - paper).astype(np.int64) ** 3).sum() <= 0)
 
@@ -176,7 +178,7 @@ class _Sheet:
 
 def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
     """Looks at a sheet [H,W,3] uint8, and at it in its working size."""
-    color, reach = median(levels), reach_of(work.shape[:2])
+    color, reach = median(levels), reach_of(size_of(work))
     apart = difference(levels, color)
     written = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
     dark_ink = _ink_is_dark(work, color if written else None, reach)

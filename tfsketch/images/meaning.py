@@ -16,6 +16,7 @@ import numpy as np
 
 from tfsketch.errors import ImageError
 from tfsketch.images import files, ink
+from tfsketch.vocabulary import size_of
 
 CLEAR = 128
 """Alpha below this is transparent."""
@@ -74,7 +75,7 @@ def _is_layer(levels: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> bool:
         return True
     if 2 * seen.sum() >= seen.size:
         return False
-    solid = ink.extreme(seen.astype(np.uint8), ink.reach_of(seen.shape), False).sum()
+    solid = ink.extreme(seen.astype(np.uint8), ink.reach_of(size_of(seen)), False).sum()
     return bool(2 * solid < seen.sum() or _is_flat(levels, seen))
 
 

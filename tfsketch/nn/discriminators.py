@@ -12,6 +12,7 @@ nothing else, no biases, one value per patch, and every layer's map beside it, f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,7 +31,7 @@ def conditioned(image: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
 class PatchDiscriminator(tf.keras.Model):
     """SN-PatchGAN; [B,H,W,C] -> [B,h,w,widths[-1]] float32, unbounded."""
 
-    def __init__(self, config: DiscriminatorConfig, **kwargs):
+    def __init__(self, config: DiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "discriminator"), **kwargs)
         self.convs = [
             SpectralConv2D(width, config.kernel, stride, name=f"conv{i + 1}")
@@ -58,7 +59,7 @@ class FeatureDiscriminator(tf.keras.Model):
     `conv1`, `conv2`, ... are after the activation; the last, `score`, is a judgement of each patch. EdgeConnect puts a
     sigmoid on it for the GAN's loss; LSGAN's squares want none (Mao et al. 2017)."""
 
-    def __init__(self, config: DiscriminatorConfig, **kwargs):
+    def __init__(self, config: DiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "discriminator"), **kwargs)
         self.convs = [
             SpectralConv2D(width, config.kernel, stride, use_bias=False, padding="VALID", name=f"conv{i + 1}")

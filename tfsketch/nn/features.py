@@ -80,7 +80,7 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
         network, counts = {
             "imagenet": (tf.keras.applications.VGG16, _BLOCKS),
             "vgg19": (tf.keras.applications.VGG19, _BLOCKS_19),
-        }[source]
+        }[str(source)]
         try:
             keras = network(weights="imagenet", include_top=False)
         except Exception as error:  # Keras' download raises nothing more particular
@@ -98,7 +98,7 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
     blocks = []
     with h5py.File(path, "r") as file:
         for b, n in enumerate(_BLOCKS, start=1):
-            convs = []
+            convs: list[tuple[np.ndarray, np.ndarray]] = []
             for c in range(1, n + 1):
                 hed = f"block{b}/layers/conv2d" + (f"_{c - 1}" if c > 1 else "") + "/vars"
                 keras = f"block{b}_conv{c}"
@@ -107,7 +107,8 @@ def read_vgg16(source: str | pathlib.Path) -> list[list[tuple[np.ndarray, np.nda
                 elif keras in file:
                     arrays: list[np.ndarray] = []
                     file[keras].visititems(lambda _, item: arrays.append(item[()]) if hasattr(item, "shape") else None)
-                    convs.append(tuple(sorted(arrays, key=lambda a: -a.ndim)))
+                    bias, kernel = sorted(arrays, key=lambda a: a.ndim)
+                    convs.append((kernel, bias))
                 else:
                     raise WeightsError(f"{path}: expected VGG-16 weights, found neither {hed} nor {keras}")
             blocks.append(convs)

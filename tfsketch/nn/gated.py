@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -65,7 +66,7 @@ class GatedConv2D(tf.keras.layers.Layer):
         dilation: int = 1,
         norm: str = "none",
         activate: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ):
         """Args:
         filters: output channels.
@@ -115,7 +116,7 @@ class GatedDeconv2D(tf.keras.layers.Layer):
     is kept as a weight that nothing reads and nothing trains, so that counts and conversions agree with the checkpoint.
     `self_gate=False` is the gate that the paper describes, with a kernel of its own."""
 
-    def __init__(self, filters: int, self_gate: bool, kernel_size: int = 5, **kwargs):
+    def __init__(self, filters: int, self_gate: bool, kernel_size: int = 5, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters, self.self_gate, self.kernel_size = filters, self_gate, kernel_size
 

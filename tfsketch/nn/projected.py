@@ -13,6 +13,7 @@ The heads judge patches and not whole pictures, because an edit is local. Only p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -78,7 +79,7 @@ def augmented(
 class ProjectedDiscriminator(tf.keras.Model):
     """Heads over a fixed trunk's mixed features; see the module's docstring."""
 
-    def __init__(self, config: ProjectedDiscriminatorConfig, **kwargs):
+    def __init__(self, config: ProjectedDiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "projected"), **kwargs)
         self._config = config
         widths = [config.width * factor for factor in (1, 2, 4, 8)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from tfsketch.nn.operations import convolution, transposed_convolution
@@ -24,7 +26,7 @@ class SpectralConv2D(tf.keras.layers.Layer):
         use_bias: bool = True,
         padding: str = "SAME",
         dilation: int = 1,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.use_bias = filters, kernel_size, strides, use_bias

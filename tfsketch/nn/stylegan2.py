@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -92,7 +93,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
         blur: Sequence[int] = (),
         up: bool = False,
         demodulate: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         """Args:
         filters: output channels.
@@ -163,7 +164,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
 class EqualizedDense(tf.keras.layers.Layer):
     """Fully connected layer of the same kind, over the last axis, in float32: for codes and logits."""
 
-    def __init__(self, units: int, activate: bool = True, bias: float = 0.0, **kwargs):
+    def __init__(self, units: int, activate: bool = True, bias: float = 0.0, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self.units, self.activate, self.initial = units, activate, bias
         self.factor = 2.0**0.5 if activate else 1.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfsketch.errors import WeightsError
 
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 def packaged(package: str, file: str, hint: str) -> pathlib.Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tfsketch.config import Config
 from tfsketch.systems.cali_sketch import task as cali_sketch
 from tfsketch.systems.contextual_gan import task as contextual_gan
@@ -10,7 +12,7 @@ from tfsketch.systems.region_edit import task as region_edit
 from tfsketch.systems.sc_fegan import task as sc_fegan
 from tfsketch.training.task import Task
 
-TASKS = {
+TASKS: dict[str, Callable[[Config], Task]] = {
     "sc_fegan": sc_fegan.ScFeganTask,
     "face_parser": face_parser.FaceParserTask,
     "cali_sketch": cali_sketch.CaliSketchTask,

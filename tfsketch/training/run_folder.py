@@ -47,6 +47,7 @@ def _load(path: pathlib.Path, like: Config) -> Config:
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     if isinstance(tree, dict) and tree.get("system", like.system) != like.system:
         raise TrainingError(_OTHER.format(path.parent, "system", tree["system"], like.system))
+    assert like.model is not None  # it is what is trained
     return config_lib.load(path, {like.system: type(like.model)})
 
 

@@ -165,7 +165,7 @@ class Trainer:
         `at` of the weights), those of this one."""
         loss = getattr(self._config.model, "loss", None)
         loss = dataclasses.replace(loss, **phase.loss) if loss is not None and phase.loss else loss
-        return loss.at(step) if hasattr(loss, "at") else loss
+        return loss.at(step) if loss is not None and hasattr(loss, "at") else loss
 
     def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
         """The compiled step for some loss weights, which are constants in it: terms of weight 0 cost nothing."""

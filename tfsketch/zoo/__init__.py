@@ -10,6 +10,7 @@ import dataclasses
 import io
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -69,7 +70,8 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file that it opened itself open where the archive is damaged.
+        with open(path, "rb") as stored, np.load(stored, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise WeightsError(
@@ -137,7 +139,8 @@ def save_model(
     """
     folder = pathlib.Path(folder)
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: np.asarray(array, dtype) for name, array in arrays.items()})
+    stored: dict[str, Any] = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+    np.savez(buffer, **stored)
     files.write_bytes(folder / "weights.npz", buffer.getvalue())
     files.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
     files.write_bytes(folder / "README.md", card.encode())

@@ -220,7 +220,7 @@ def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, t
         time.sleep(0.005)
     assert process.poll() is None, f"ended before step {target}: {process.stderr.read()}"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     killed_at = log.read_text().count("\n")
     trainer.Trainer(longer, tmp_path / "killed", make_task).run()
     trainer.Trainer(longer, tmp_path / "whole", make_task).run()

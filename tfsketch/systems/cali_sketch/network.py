@@ -17,6 +17,7 @@ convolution, and the encoder's maps added in the decoder, which keeps lines in p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -51,7 +52,7 @@ class _Conv(tf.keras.layers.Layer):
         transposed: bool = False,
         biased: bool = True,
         gamma: str = "ones",
-        **kwargs,
+        **kwargs: Any,
     ):
         """Args:
         config: what norm and whether spectrally normalised.
@@ -83,7 +84,7 @@ class _Conv(tf.keras.layers.Layer):
 class _Block(tf.keras.layers.Layer):
     """x + norm(conv(relu(norm(dilated conv(x))))), no activation after the sum."""
 
-    def __init__(self, config: TranslatorConfig, filters: int, **kwargs):
+    def __init__(self, config: TranslatorConfig, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.dilation = config.dilation
         plain = not config.spectral_norm
@@ -99,7 +100,7 @@ class _Block(tf.keras.layers.Layer):
 class Translator(tf.keras.Model):
     """What SCN and ISN have in common: an encoder, dilated residual blocks, a decoder; see the module's docstring."""
 
-    def __init__(self, config: TranslatorConfig, channels: int, **kwargs):
+    def __init__(self, config: TranslatorConfig, channels: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         halvings = range(config.downsamplings)
         widths = [config.width * 2**i for i in range(config.downsamplings + 1)]
@@ -173,7 +174,7 @@ class CaliSketch(tf.keras.Model):
 
     takes = ("sketch",)
 
-    def __init__(self, config: CaliSketchConfig, **kwargs):
+    def __init__(self, config: CaliSketchConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "cali_sketch"), autocast=False, **kwargs)
         self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
         self.stride = max(self.scn.stride, self.isn.stride)

@@ -131,8 +131,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             features[name].append(metrics.embed(made[name]))
         for i, n in enumerate(numbers):
             if n in shown:
-                row = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
-                sheet.append([*row, ink(true[i]), made["true lines"][i], photographs[i]])
+                parts = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
+                sheet.append([*parts, ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
     for name in names:

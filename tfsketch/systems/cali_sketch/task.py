@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +32,7 @@ from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses, losses
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
-from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
@@ -51,12 +52,13 @@ class CaliSketchTask(Task):
 
     def __init__(self, config: Config):
         """Raises ConfigError where a phase weighs local details and the data has none."""
-        settings, side = config.model, config.image_size
+        settings, side = config.section(CaliSketchConfig), config.image_size
         d1, d2 = FeatureDiscriminator(settings.d1, name="d1"), FeatureDiscriminator(settings.d2, name="d2")
         d1(tf.zeros([1, side, side, 1]))
         d2(tf.zeros([1, side, side, 3]))
         self.networks = {"cali_sketch": systems.build(config), "d1": d1, "d2": d2}
-        phases = [dataclasses.replace(settings.loss, **phase.loss) for phase in config.train.phases]
+        weights: Any = settings.loss  # whose numbers a phase names
+        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
         self._details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""
         if not self._details and any(loss.local_detail for loss in phases):
             raise ConfigError(
@@ -132,6 +134,7 @@ class CaliSketchTask(Task):
             }
             names = {term: layers for term, layers in names.items() if getattr(loss, term)}
             union = tuple(dict.fromkeys(layer for layers in names.values() for layer in layers))
+            assert self._backbone is not None  # a term needs it
             found, target = (self._backbone.scaled(image, union, loss.perceptual_scale) for image in (raw, truth))
             for term, layers in names.items():
                 terms[term] = getattr(losses, term)(found, {layer: target[layer] for layer in layers})

@@ -23,6 +23,7 @@ The discriminator is a part of the exported network, because the search listens 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -52,7 +53,7 @@ def _normal() -> tf.keras.initializers.Initializer:
 class JointGenerator(tf.keras.Model):
     """z [B,Z] -> joint picture [B,H,2H,3] float32 in [-1,1], H = 4 * 2 ** (number of widths)."""
 
-    def __init__(self, config: JointGeneratorConfig, **kwargs):
+    def __init__(self, config: JointGeneratorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
         self.width = config.widths[0]
         self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
@@ -78,7 +79,7 @@ class JointGenerator(tf.keras.Model):
 class JointDiscriminator(tf.keras.Model):
     """Joint picture [B,H,2H,3] -> logit [B] float32, unbounded; high = real."""
 
-    def __init__(self, config: JointDiscriminatorConfig, **kwargs):
+    def __init__(self, config: JointDiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "discriminator"), autocast=False, **kwargs)
         self.spectral, self.normed = config.norm == "spectral", config.norm == "batch"
         if self.spectral:
@@ -129,7 +130,7 @@ class ContextualGan(tf.keras.Model):
 
     takes = ("z",)
 
-    def __init__(self, config: ContextualGanConfig, **kwargs):
+    def __init__(self, config: ContextualGanConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "contextual_gan"), autocast=False, **kwargs)
         self.config = config
         self.latent = config.latent

@@ -88,14 +88,14 @@ class ContextualGanTask(Task):
             real, fake = augment(real, batch["seed"], 8), augment(fake, batch["seed"], 9)
         on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
         with tf.GradientTape() if loss.r1 else contextlib.nullcontext() as tape:
-            if loss.r1:
+            if tape is not None:
                 tape.watch(real)
             on_real = discriminator(real, training=True, update=False)
             # The sum over examples has, for each example's picture, the gradient of its own score alone.
             score = tf.reduce_sum(on_real)
         total = adversarial.CRITICS[loss.adversarial_loss](on_real, on_fake)
         terms = {"d_real": on_real, "d_fake": on_fake}
-        if loss.r1:
+        if tape is not None:
             terms["r1"] = adversarial.r1(tape.gradient(score, real))
             total += loss.r1 * terms["r1"]
         if loss.adversarial_loss == "wgan" and loss.gradient_penalty:

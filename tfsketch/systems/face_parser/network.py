@@ -13,6 +13,7 @@ for one picture and for a batch, on one device and on many.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ def _conv(filters: int, kernel: int, strides: int, name: str) -> tf.keras.layers
 class Block(tf.keras.layers.Layer):
     """Two normalised 3x3 convolutions around a shortcut: [B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters]."""
 
-    def __init__(self, filters: int, strides: int = 1, **kwargs):
+    def __init__(self, filters: int, strides: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.conv1 = _conv(filters, 3, strides, "conv1")
         self.norm1 = InstanceNorm(name="norm1")
@@ -55,7 +56,7 @@ class FaceParser(tf.keras.Model):
 
     takes = ("image",)
 
-    def __init__(self, config: FaceParserConfig, **kwargs):
+    def __init__(self, config: FaceParserConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "face_parser"), autocast=False, **kwargs)
         widths = [min(config.width * 2**i, config.max_width) for i in range(config.stages)]
         self.stride = 2**config.stages

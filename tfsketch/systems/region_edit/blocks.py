@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -24,7 +25,9 @@ def unit(code: tf.Tensor) -> tf.Tensor:
 class Down(tf.keras.layers.Layer):
     """Residual block (conv3, conv3 that halves; a 1x1 beside them) / sqrt 2; without `halve`, at the same size."""
 
-    def __init__(self, width: int, filters: int, padding: str, kernel: Sequence[int], halve: bool = True, **kwargs):
+    def __init__(
+        self, width: int, filters: int, padding: str, kernel: Sequence[int], halve: bool = True, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         strides = 2 if halve else 1
         self.kernel, self.halve = tuple(kernel), halve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from tfsketch.config.problems import Problems, as_many, increasing, one_of
 
@@ -113,7 +114,7 @@ class RegionEditLossConfig:
     def at(self, step: int) -> RegionEditLossConfig:
         """The weights of a step (counted from 0): a term that comes every n steps is 0 in between and weighs n times
         as much when it comes."""
-        weights = {}
+        weights: dict[str, Any] = {}
         for names, every in (
             (("r1", "patch_r1"), self.r1_every),
             (("code_consistency",), self.consistency_every),

@@ -4,6 +4,8 @@ Autoencoder's co-occurrence one, which says whether a patch could be of the pict
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense
@@ -14,7 +16,7 @@ from tfsketch.systems.region_edit.config import PatchesConfig, ResidualDiscrimin
 class ResidualDiscriminator(tf.keras.Model):
     """Picture [B,H,W,3] -> logit [B] float32, unbounded; high = real."""
 
-    def __init__(self, config: ResidualDiscriminatorConfig, **kwargs):
+    def __init__(self, config: ResidualDiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "discriminator"), autocast=False, **kwargs)
         widths = config.widths
         self.stem = EqualizedConv2D(widths[0], 1, name="stem")
@@ -62,7 +64,7 @@ def cut_patches(image: tf.Tensor, chances: tf.Tensor, config: PatchesConfig) -> 
 class PatchCooccurrence(tf.keras.Model):
     """Whether patches are of the picture that other patches are of; high = yes."""
 
-    def __init__(self, config: PatchesConfig, **kwargs):
+    def __init__(self, config: PatchesConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "patch_discriminator"), autocast=False, **kwargs)
         widths = config.widths
         self.stem = EqualizedConv2D(widths[0], 3, name="stem")

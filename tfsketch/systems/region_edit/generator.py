@@ -6,6 +6,7 @@ See `network` for the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -41,7 +42,8 @@ class Styles:
 
         self._style = as_map(style)
         self._inside = None if inside is None else as_map(inside)
-        self._mask, self._masks = mask, {}
+        self._mask = mask
+        self._masks: dict[tuple[int, int], tf.Tensor] = {}
 
     def through(self, affine: EqualizedDense, size: tuple[int, int]) -> tf.Tensor:
         """An affine function of the style at every position of a map of `size`: [B,1,1,C] where it is the same
@@ -63,7 +65,7 @@ class _Modulated(tf.keras.layers.Layer):
     """Convolution whose input is scaled by the style; see the module's docstring. `normalize` off: neither the scales'
     mean square nor the kernel is normalised, as in the layer that makes RGB."""
 
-    def __init__(self, filters: int, kernel_size: int, up: bool = False, normalize: bool = True, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, up: bool = False, normalize: bool = True, **kwargs: Any):
         gain = kwargs.pop("gain", 1.0)
         activate = kwargs.pop("activate", True)
         super().__init__(**kwargs)
@@ -85,7 +87,7 @@ class _Modulated(tf.keras.layers.Layer):
 class _Styled(tf.keras.layers.Layer):
     """Residual block of two modulated 3x3 convolutions, the first of which may double; (sum) / sqrt 2."""
 
-    def __init__(self, channels: int, filters: int, up: str = "", **kwargs):
+    def __init__(self, channels: int, filters: int, up: str = "", **kwargs: Any):
         super().__init__(**kwargs)
         self.up = up
         self.conv1 = _Modulated(filters, 3, up == "transposed", name="conv1")
@@ -104,7 +106,7 @@ class _Styled(tf.keras.layers.Layer):
 class Generator(tf.keras.Model):
     """Structure code [B,h,w,c] and styles -> picture [B,H,W,3] float32, about [-1,1] and not bounded."""
 
-    def __init__(self, config: RegionGeneratorConfig, structure: int, **kwargs):
+    def __init__(self, config: RegionGeneratorConfig, structure: int, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
         self.scale = EqualizedDense(structure, activate=False, bias=1.0, name="scale")
         self.shift = EqualizedDense(structure, activate=False, name="shift")

@@ -34,6 +34,7 @@ Autoencoder's co-occurrence one, which says whether a patch could be of the pict
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -48,7 +49,7 @@ from tfsketch.vocabulary import check_sides
 class Encoder(tf.keras.Model):
     """Picture [B,H,W,3] -> codes: `features`, `structure` and `style`, each one step of the way."""
 
-    def __init__(self, config: RegionEncoderConfig, **kwargs):
+    def __init__(self, config: RegionEncoderConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "encoder"), autocast=False, **kwargs)
         widths = [config.width * 2**i for i in range(config.downsamplings + 1)]
         self.stem = EqualizedConv2D(widths[0], 1, name="stem")
@@ -98,7 +99,7 @@ class RegionEdit(tf.keras.Model):
 
     takes = ("image", "style", "mask")
 
-    def __init__(self, config: RegionEditConfig, **kwargs):
+    def __init__(self, config: RegionEditConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "region_edit"), autocast=False, **kwargs)
         self.blend = config.blend
         self.stride, self.smallest = config.sides()

@@ -47,7 +47,7 @@ from tfsketch.nn import features
 from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.systems.face_parser import protocol as parsing
 from tfsketch.systems.sc_fegan import protocol as editing
-from tfsketch.vocabulary import to_uint8, to_unit
+from tfsketch.vocabulary import size_of, to_uint8, to_unit
 
 PROTOCOL = "region_swaps"
 REGIONS = ("hair", "lips", "skin", "background")
@@ -123,7 +123,7 @@ def _outside(one: np.ndarray, two: np.ndarray, mask: np.ndarray) -> list[float]:
 def _masks(found: np.ndarray, numbers: list[int]) -> dict[str, np.ndarray]:
     """Name -> [B,S,S] uint8 in {0,1}, of pictures with the regions `found`."""
     named = {name: np.stack([regions.mask_of(one, name) for one in found]) for name in REGIONS}
-    size = found.shape[1:]
+    size = size_of(found[0])
     drawn = [masks.free_form(np.random.default_rng([SETTINGS.seed, n]), size, SETTINGS.mask) for n in numbers]
     return {**named, "free form": np.stack(drawn)}
 
@@ -145,8 +145,9 @@ class _Sums:
         row |= {key: value for key, value in values.items() if key in COLUMNS}
         row["pairs"] = len(self.values[name].get("moved", ()))
         for key, to, of in (("style_distance", "moved", "apart"), ("style_own", "moved_own", "apart_own")):
-            if values.get(of):
-                row[key] = values[to] / values[of]
+            distance, apart = values.get(to), values.get(of)
+            if distance is not None and apart:
+                row[key] = distance / apart
         return row
 
 
@@ -237,10 +238,10 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         sheet += [row for n, row in zip(numbers, rows) if n in shown]
 
     results = [sums.row(name) for name in sums.values]
-    for row in results[:2]:
-        row["region_iou"] = parsing.mean_iou(confusions[row["method"]])[0]
-        real, made = (np.concatenate(looks[name]) for name in ("content", row["method"]))
-        row["feature_distance"] = metrics.feature_distance(real, made)
+    for result in results[:2]:
+        result["region_iou"] = parsing.mean_iou(confusions[result["method"]])[0]
+        real, made = (np.concatenate(looks[name]) for name in ("content", result["method"]))
+        result["feature_distance"] = metrics.feature_distance(real, made)
     titles = ["content", "style", "reconstr.", "swap", *(name[:7] for name in REGIONS), "free form"]
     return Results(PROTOCOL, count, COLUMNS, results, closing(results), sheet, titles)
 

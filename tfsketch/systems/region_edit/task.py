@@ -33,7 +33,7 @@ import tensorflow as tf
 from tfsketch import systems
 from tfsketch.config import Config
 from tfsketch.nn import adversarial, losses
-from tfsketch.systems.region_edit.config import RegionEditLossConfig
+from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
@@ -61,7 +61,7 @@ class RegionEditTask(Task):
     exported = "region_edit"
 
     def __init__(self, config: Config):
-        settings, side = config.model, config.image_size
+        settings, side = config.section(RegionEditConfig), config.image_size
         self._patches = settings.patches
         discriminator = ResidualDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 3]))
@@ -168,7 +168,8 @@ class RegionEditTask(Task):
         if loss.code_consistency:
             with tf.GradientTape(watch_accessed_variables=False) as judging:
                 judging.watch(swap)
-                consistency = losses.code_consistency(*network.encoder(swap), structure, other, loss.style_consistency)
+                code, look = network.encoder(swap)
+                consistency = losses.code_consistency(code, look, structure, other, loss.style_consistency)
             consistency_slope = judging.gradient(consistency, swap)
 
         terms: Terms = {}

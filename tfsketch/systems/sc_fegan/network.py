@@ -16,6 +16,7 @@ network's arithmetic, by nearest-neighbour doubling before the same gated convol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -59,7 +60,7 @@ class Generator(tf.keras.Model):
 
     takes = ("image", "mask", "sketch", "color", "noise")
 
-    def __init__(self, config: ScFeganConfig, **kwargs):
+    def __init__(self, config: ScFeganConfig, **kwargs: Any):
         # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for
         # themselves.
         super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)

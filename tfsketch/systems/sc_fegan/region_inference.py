@@ -94,7 +94,8 @@ def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float 
     known, shape = image.shape[1:3], tf.shape(image)
     size = [shape[axis + 1] if side is None else side for axis, side in enumerate(known)]
     # At least a pixel, where nothing is erased.
-    box = tuple((start, tf.maximum(stop, start + 1)) for start, stop in window_of(tf.unstack(box_of(mask > 0.5))))
+    rows, columns = ((start, tf.maximum(stop, start + 1)) for start, stop in window_of(tf.unstack(box_of(mask > 0.5))))
+    box = rows, columns
     drawn = tf.cond(
         decoder_share(model, box, size) <= worthwhile,
         lambda: tf.ensure_shape(_drawn_box(model, x, skips, box, size), image.shape),
@@ -163,7 +164,8 @@ class RegionInference:
     """
 
     def __init__(self, model: Generator, worthwhile: float = WORTHWHILE):
-        self._model, self._kept = model, None
+        self._model = model
+        self._kept: _Kept | None = None
         self._lock = threading.Lock()
         self._worthwhile = 0.0 if model.config.norm == "instance" else worthwhile
         # A small network is done in the time that counting takes, and a next stroke has the same hole.
@@ -202,4 +204,5 @@ class RegionInference:
         return self._kept.decode() if whole else self._kept.decode_box(box)
 
     def _share(self, share: Callable[[Generator, Window, Sequence[int]], float], box: tf.Tensor) -> float:
+        assert self._kept is not None  # what `_draw` makes first
         return self._counted(share, tuple(box.numpy().tolist()), self._kept.size)

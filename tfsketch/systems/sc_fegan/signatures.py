@@ -72,8 +72,9 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
         seen = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
         drawn = to_levels(region_inference.edited(model, seen))
-        layers = (image_bytes, mask_bytes, color_bytes)
-        return {"image_bytes": each(after, *layers, drawn, gives=tf.TensorSpec([], tf.string))}
+        return {
+            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, drawn, gives=tf.TensorSpec([], tf.string))
+        }
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
     whole = network_signature(model)

@@ -97,12 +97,12 @@ def _patches(maps: np.ndarray, layer: tf.keras.layers.Layer, places: np.ndarray)
     side = int(layer.kernel.shape[0])
     stride, rate = (layer.strides, layer.dilation) if hasattr(layer, "dilation") else (1, 1)
     sizes = [1, side, side, 1], [1, stride, stride, 1], [1, rate, rate, 1]
-    seen = []
+    parts = []
     # One picture at a time: a neighbourhood at every place is k*k times the map.
     for picture, chosen in zip(maps, places):
         patches = tf.image.extract_patches(picture[None], *sizes, padding="SAME")[0].numpy()
-        seen.append(patches.reshape(-1, patches.shape[-1])[chosen])
-    seen = np.concatenate(seen)
+        parts.append(patches.reshape(-1, patches.shape[-1])[chosen])
+    seen = np.concatenate(parts)
     return np.concatenate([seen, np.ones_like(seen[:, :1])], axis=1)
 
 
@@ -179,7 +179,9 @@ def slim(
     Raises:
       ConfigError: the networks do not have the same layers, or not ones that this can do.
     """
-    chain = [[*net.encoder, *net.dilated, *net.mixers, *filter(None, [net.to_rgb])] for net in (wide, narrow)]
+    chain: list[list[tf.keras.layers.Layer]] = [
+        [*net.encoder, *net.dilated, *net.mixers, *filter(None, [net.to_rgb])] for net in (wide, narrow)
+    ]
     kinds = [
         [(tuple(layer.kernel.shape[:2]), layer.strides, getattr(layer, "dilation", 1)) for layer in layers]
         for layers in chain

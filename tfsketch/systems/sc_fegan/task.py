@@ -16,6 +16,7 @@ judge it for the generator. The trunk sees each picture once a step, for both pu
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import tensorflow as tf
 
@@ -24,7 +25,7 @@ from tfsketch.config import Config
 from tfsketch.nn import adversarial, efficientnet, losses, projected
 from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
-from tfsketch.systems.sc_fegan.config import ScFeganLossConfig
+from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 
 _FEATURE_TERMS = {
@@ -49,7 +50,7 @@ class ScFeganTask(Task):
     exported = "generator"
 
     def __init__(self, config: Config):
-        settings = config.model
+        settings = config.section(ScFeganConfig)
         side = config.image_size
         generator, discriminator = systems.build(config), PatchDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 8]))
@@ -57,7 +58,8 @@ class ScFeganTask(Task):
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
         # digits.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        phases = [dataclasses.replace(settings.loss, **phase.loss) for phase in config.train.phases]
+        weights: Any = settings.loss  # whose numbers a phase names
+        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
 
         def needed(*names: str) -> bool:
             return any(getattr(loss, name) for loss in phases for name in names)
@@ -69,10 +71,12 @@ class ScFeganTask(Task):
             network = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
             conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
+            assert self._trunk is not None
             network(self._trunk(blank), conditions)
             self.networks["projected"] = network
 
     def _features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> dict[str, tf.Tensor]:
+        assert self._backbone is not None  # a term needs it
         return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
 
     def _view(self, image: tf.Tensor, batch: Batch) -> View:
@@ -80,6 +84,7 @@ class ScFeganTask(Task):
         seen, conditions = image, {key: batch[key] for key in ("mask", "sketch", "color")}
         if self._augment:
             seen, conditions = projected.augmented(image, batch, batch["seed"], salt=2, share=self._augment)
+        assert self._trunk is not None  # a term needs it
         return seen, conditions, self._trunk(seen, _TRUNK_MAPS)
 
     def _projected_terms(self, truth: View, fake: View) -> tuple[tf.Tensor, Terms]:

@@ -62,15 +62,23 @@ def _clip(value: Number, high: int) -> Number:
 
 
 def clipped(window: Window, size: Sequence[int]) -> Window:
-    return tuple((_clip(start, side), _clip(stop, side)) for (start, stop), side in zip(window, size))
+    rows, columns = ((_clip(start, side), _clip(stop, side)) for (start, stop), side in zip(window, size))
+    return rows, columns
 
 
 def looks_at(layer: tf.keras.layers.Layer, window: Window) -> Window:
-    return tuple(Stencil(layer).looks_at(span) for span in window)
+    rows, columns = (Stencil(layer).looks_at(span) for span in window)
+    return rows, columns
 
 
 def _reaches(layer: tf.keras.layers.Layer, window: Window) -> Window:
-    return tuple(Stencil(layer).reaches(span) for span in window)
+    rows, columns = (Stencil(layer).reaches(span) for span in window)
+    return rows, columns
+
+
+def _all_of(size: Sequence[Number]) -> Window:
+    height, width = size
+    return (0, height), (0, width)
 
 
 def cut(x: tf.Tensor, window: Window, origin: Window = ((0, 0), (0, 0))) -> tf.Tensor:
@@ -190,7 +198,7 @@ def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> floa
             for stage, ((given, _, mixed), mixer) in plan
         )
 
-    return cost(box) / cost(tuple((0, side) for side in size))
+    return cost(box) / cost(_all_of(size))
 
 
 def encoder_windows(model: Generator, changed: Window, size: Sequence[int]) -> list[Window]:
@@ -208,10 +216,10 @@ def encoder_share(model: Generator, changed: Window, size: Sequence[int]) -> flo
 
     def cost(changed: Window) -> int:
         windows = encoder_windows(model, changed, size)
-        least = _area(tuple((0, side // model.stride) for side in size)) * sum(_weights(x) for x in model.dilated)
+        least = _area(_all_of([side // model.stride for side in size])) * sum(_weights(x) for x in model.dilated)
         return least + sum(_area(window) * _weights(layer) for window, layer in zip(windows, model.encoder))
 
-    return cost(changed) / cost(tuple((0, side) for side in size))
+    return cost(changed) / cost(_all_of(size))
 
 
 def box_of(where: tf.Tensor) -> tf.Tensor:
