@@ -1,0 +1,252 @@
+"""Detail for an enlarged repaint: the photograph's own, carried into the hole from where the small pictures agree.
+
+A photograph of side S is edited at a working side w < S. What the network drew comes back enlarged, without anything
+finer than a working pixel. Outside of the hole that fine part is known: the residual, the photograph less its own
+enlarged small picture. As in contextual residual aggregation (Yi et al., CVPR 2020, arXiv 2005.09704) it is carried
+into the hole: patches of what the network drew are compared with known patches of the same small picture, and the
+residual of the match is added at full size. What we do otherwise, the paper aggregating soft attention's weighted means
+of residuals over one grid of patches, which averages texture away (all constants are ours):
+
+- A patch of `PATCH` working pixels takes the residual of one source, as it is or mirrored left to right (faces are
+  symmetric). So it carries grain, pores and the sharp side of an edge that lies just there in the small picture.
+- The distance is that of patches of luma and chroma in levels, not a cosine: it says how good the match is. From
+  `NEAR` to `FAR` the residual fades to nothing, so nothing is invented where nothing alike is known.
+- Neighbours that continue each other's source are preferred (`COHERENCE`, iterated conditional modes of a Potts model;
+  the candidates are PatchMatch's, Barnes et al. 2009: the neighbours' sources, and places beside the own).
+- Patches overlap by half under a window whose squared sines sum to 1. The sum is divided by its own standard deviation
+  under the assumption that different sources are uncorrelated, equal ones the same (Heitz & Neyret 2018 blend
+  textures so): the grain is as strong between two sources as within one.
+
+The network's own picture stays as it is below the working side's resolution; only what the enlargement lacks is added.
+Sources hold no erased pixel, and their residual is taken against the enlarged composite, in which nothing erased has a
+share. Memory: one enlarged uint8 picture, and rows of the hole in bands. `residuals_graph` is the same in a graph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tfsketch.framing import arrays
+from tfsketch.vocabulary import resize
+
+PATCH = 4
+"""Side of a patch in working pixels; they lie `STEP` apart."""
+STEP = PATCH // 2
+NEAR, FAR = 20.0, 40.0
+"""Root mean square distance of two patches, in levels (over pixels, summed over luma and chroma), up to which a
+residual is carried in full, and from which on not at all."""
+SOURCES = 4096
+"""Known patches that all are compared with; more are thinned out evenly, and found again as neighbours' neighbours."""
+COHERENCE = 16.0
+"""What a neighbour that does not continue a patch's source costs, in squared levels."""
+SWEEPS = 6
+OPPONENT = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
+"""Luma and chroma of RGB (ITU-R BT.601)."""
+_BAND = 256  # rows of the hole at a time
+_CHUNK = 512  # patches that are compared at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Where the hole's patches take their residuals from, in working pixels, on a grid of `STEP`.
+
+    Attributes:
+      start: (row, column) of the first patch, which may lie outside of the picture.
+      place: [m,n,2] int32, the corners of the sources.
+      mirror: [m,n] bool.
+      weight: [m,n] float32 in [0,1]; 0 where nothing is carried.
+    """
+
+    start: tuple[int, int]
+    place: np.ndarray
+    mirror: np.ndarray
+    weight: np.ndarray
+
+
+def patches_of(layer: np.ndarray) -> np.ndarray:
+    """[h,w,C] -> [h-PATCH+1,w-PATCH+1,PATCH,PATCH,C], a view."""
+    return np.lib.stride_tricks.sliding_window_view(layer, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+
+
+def thinning(count: int) -> tuple[int, int]:
+    """(m, g): of `count` known places, those with (column + g * row) % m == 0 are compared with all patches."""
+    m = -(-count // SOURCES)
+    return m, max(1, round(0.382 * m))
+
+
+def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
+    """Finds known patches that look like what the network drew.
+
+    Args:
+      drawn: [h,w,3] uint8, the composite at the working side.
+      mask: [h,w] in {0,1}, not empty, as the network saw it.
+
+    Returns:
+      The sources; None where no patch of the picture is known.
+    """
+    height, width = mask.shape
+    if min(height, width) < PATCH:
+        return None
+    known = ~patches_of((mask > 0)[..., None]).any(axis=(2, 3, 4))
+    places = np.argwhere(known)
+    if not len(places):
+        return None
+    m, g = thinning(len(places))
+    places = places[(places[:, 1] + g * places[:, 0]) % m == 0]
+    if not len(places):
+        return None
+
+    seen = drawn.astype(np.float32) @ np.asarray(OPPONENT, np.float32).T
+    features = np.ascontiguousarray(patches_of(seen)).reshape(*known.shape, -1)
+    mirrored = np.ascontiguousarray(patches_of(seen)[..., ::-1, :]).reshape(*known.shape, -1)
+    top, left, rows, columns = arrays.box_of(mask)
+    start = top - STEP, left - STEP
+    grid = -(-rows // STEP) + 1, -(-columns // STEP) + 1
+    ends = [first + STEP * (n - 1) + PATCH - length for first, n, length in zip(start, grid, mask.shape)]
+    pads = [(max(-first, 0), max(end, 0)) for first, end in zip(start, ends)]
+
+    def on_grid(layer: np.ndarray) -> np.ndarray:
+        """Patches of the hole: [*grid,PATCH,PATCH,C]."""
+        layer = np.pad(layer, [*pads, (0, 0)], mode="edge")
+        (row, column), (m, n) = (first + pad[0] for first, pad in zip(start, pads)), grid
+        return patches_of(layer)[row : row + STEP * m : STEP, column : column + STEP * n : STEP][:m, :n]
+
+    hole = on_grid((mask > 0)[..., None]).any(axis=(2, 3, 4))
+    wanted = np.ascontiguousarray(on_grid(seen)).reshape(*grid, -1)
+
+    # All with all, of those that are left: the nearest source as it is, or mirrored.
+    flat, index = wanted[hole], tuple(places.T)
+    best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
+    for mirror, kind in enumerate((features, mirrored)):
+        those = kind[index]
+        squares = np.square(those).sum(axis=-1)
+        for begin in range(0, len(flat), _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            distance = squares - 2.0 * (flat[part] @ those.T)
+            at = distance.argmin(axis=1)
+            value = distance[np.arange(len(at)), at]
+            closer = value < best[part]
+            best[part] = np.where(closer, value, best[part])
+            nearest[part] = np.where(closer, at, nearest[part])
+            flip[part] = np.where(closer, bool(mirror), flip[part])
+    place = np.zeros((*grid, 2), np.int32)
+    place[hole], mirror = places[nearest], np.zeros(grid, bool)
+    mirror[hole] = flip
+
+    def distances(place: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+        """Mean squares over the pixels of a patch, infinite where a source is not known."""
+        inside = ((place >= 0) & (place < known.shape)).all(axis=-1)
+        at = tuple(np.where(inside[..., None], place, 0).transpose(2, 0, 1))
+        those = np.where(mirror[..., None], mirrored[at], features[at])
+        squares = np.square(those - wanted).sum(axis=-1) / PATCH**2
+        return np.where(inside & known[at], squares, np.float32(np.inf))
+
+    here = np.add.outer(np.arange(grid[0]), np.arange(grid[1])) % 2
+    for sweep in range(SWEEPS):
+        beside, flips, counts = [], [], []
+        for dy, dx in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            # What continues the source of the neighbour that lies (dy, dx) before this patch.
+            near, flipped = np.roll(place, (dy, dx), (0, 1)), np.roll(mirror, (dy, dx), (0, 1))
+            counted = np.roll(hole, (dy, dx), (0, 1))
+            edge = (slice(0, 1) if dy == 1 else slice(-1, None) if dy == -1 else slice(None)), (
+                slice(0, 1) if dx == 1 else slice(-1, None) if dx == -1 else slice(None)
+            )
+            counted[edge] = False
+            beside.append(near + np.stack([np.full(grid, dy), np.where(flipped, -dx, dx)], axis=-1) * STEP)
+            flips.append(flipped)
+            counts.append(counted)
+        options = [(place, mirror), *zip(beside, flips)]
+        options += [(place + np.array(d), mirror) for d in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+        energies = []
+        for number, (spot, flipped) in enumerate(options):
+            energy = distances(spot, flipped)
+            if 1 <= number <= 4:
+                energy = np.where(counts[number - 1], energy, np.float32(np.inf))
+            for near, other, counted in zip(beside, flips, counts):
+                agrees = counted & (other == flipped) & (near == spot).all(axis=-1)
+                energy = energy + np.where(agrees | ~counted, 0.0, COHERENCE).astype(np.float32)
+            energies.append(energy)
+        least = np.argmin(energies, axis=0)
+        least = np.where(hole & (here == sweep % 2), least, 0)
+        place = np.take_along_axis(np.stack([o[0] for o in options]), least[None, ..., None], axis=0)[0]
+        mirror = np.take_along_axis(np.stack([o[1] for o in options]), least[None], axis=0)[0]
+    weight = np.clip((FAR - np.sqrt(distances(place, mirror))) / (FAR - NEAR), 0.0, 1.0)
+    return Sources(start, place.astype(np.int32), mirror, np.where(hole, weight, 0.0).astype(np.float32))
+
+
+def carry(
+    image: np.ndarray, drawn: np.ndarray, mask: np.ndarray, strength: float = 1.0, working_mask: np.ndarray | None = None
+) -> np.ndarray:
+    """The enlarged repaint with the photograph's detail.
+
+    Args:
+      image: [H,W,3] uint8, what the network looked at (`View.square`) of the photograph.
+      drawn: [h,w,3] uint8, the network's composite at the working side; its known pixels are the photograph's.
+      mask: [H,W] in {0,1}, not empty.
+      strength: from 0, the enlarged repaint alone, to 1.
+      working_mask: [h,w] in {0,1}, the mask as the network saw it; None is `arrays.resize_mask`'s.
+
+    Returns:
+      [H,W,3] uint8; it differs from the enlarged repaint in the mask alone. Where the working side is no smaller than
+      the picture nothing is added.
+    """
+    size, work = mask.shape, drawn.shape[:2]
+    base = resize(drawn, size)
+    if strength == 0 or size[0] <= work[0] and size[1] <= work[1]:
+        return base
+    small = arrays.resize_mask(mask, work) if working_mask is None else working_mask
+    sources = match(drawn, small)
+    if sources is None:
+        return base
+    scale = size[0] / work[0], size[1] / work[1]
+    top, left, height, width = arrays.box_of(mask)
+
+    # Every pixel lies in two patches along each axis: in whose, how far, and how much they count there.
+    def along(axis: int, first: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        at = (np.arange(first, first + count) + 0.5) / scale[axis] - sources.start[axis]
+        cell = np.floor(at / STEP).astype(int)
+        last = sources.place.shape[axis] - 1
+        both = []
+        for index in (cell, cell - 1):
+            window = np.sin(np.pi * (at - index * STEP) / PATCH) ** 2
+            both.append((np.clip(index, 0, last), np.where((index >= 0) & (index <= last), window, 0.0)))
+        return [(index, window.astype(np.float32)) for index, window in both]
+
+    corner = [np.arange(n) * STEP + first for n, first in zip(sources.place.shape, sources.start)]
+    corners = np.stack(np.meshgrid(*corner, indexing="ij"), axis=-1)
+    shift = np.rint((sources.place - corners) * np.array(scale)).astype(np.int32)
+    axis_at = np.rint((sources.place[..., 1] + corners[..., 1] + PATCH) * scale[1]).astype(np.int32) - 1
+    # A pixel x of a mirrored patch comes from `axis_at` - x.
+    turn = np.where(sources.mirror, axis_at, shift[..., 1])
+    sign = np.where(sources.mirror, -1, 1).astype(np.int32)
+
+    result = base.copy()
+    columns = np.arange(left, left + width)
+    by_column = along(1, left, width)
+    for begin in range(top, top + height, _BAND):
+        end = min(begin + _BAND, top + height)
+        rows = np.arange(begin, end)
+        layers = []
+        for row_index, row_window in along(0, begin, end - begin):
+            for column_index, column_window in by_column:
+                at = row_index[:, None], column_index[None]
+                y = np.clip(rows[:, None] + shift[at[0], at[1], 0], 0, size[0] - 1)
+                x = np.clip(columns[None] * sign[at] + turn[at], 0, size[1] - 1)
+                layers.append((row_window[:, None] * column_window[None], at, y, x))
+        total = np.zeros((end - begin, width, 3), np.float32)
+        square = np.zeros((end - begin, width), np.float32)
+        for number, (window, at, y, x) in enumerate(layers):
+            place = y * size[1] + x
+            kept = window * sources.weight[at] * (mask.reshape(-1)[place] == 0)
+            residual = image.reshape(-1, 3)[place].astype(np.float32) - base.reshape(-1, 3)[place]
+            total += kept[..., None] * residual
+            square += window * window
+            for other, _, y2, x2 in layers[:number]:
+                square += np.where((y == y2) & (x == x2), 2.0 * window * other, 0.0).astype(np.float32)
+        total *= strength / np.sqrt(np.maximum(square, 1e-6))[..., None]
+        part = slice(begin, end), slice(left, left + width)
+        levels = np.clip(np.rint(base[part] + total), 0, 255).astype(np.uint8)
+        result[part] = np.where(mask[part][..., None] > 0, levels, base[part])
+    return result
