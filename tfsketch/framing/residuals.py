@@ -37,7 +37,7 @@ STEP = PATCH // 2
 NEAR, FAR = 30.0, 60.0
 """Root mean square distance of two patches, in levels (over pixels, summed over luma and chroma), up to which a
 residual is carried in full, and from which on not at all."""
-SOURCES = 8192
+SOURCES = 16384
 """Known patches that those of the hole are compared with, at most about; more are thinned out evenly."""
 MIRRORED = 1.1
 """Factor of a mirrored source's squared distance: between equals, the one as it is."""
