@@ -63,6 +63,14 @@ _OUTPUT = flags.DEFINE_string(
 _SIDE = flags.DEFINE_integer(
     "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
 )
+_SEAM = flags.DEFINE_bool("seam", False, "Take out the step in light and colour at the mask's border.")
+_TEXTURE = flags.DEFINE_float(
+    "texture",
+    0.0,
+    "How much of the photograph's own fine detail an enlarged edit gets, 0 to 1. It may repeat patterns: look at it.",
+    0.0,
+    1.0,
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, or of the search.", lower_bound=0)
 _FILL = flags.DEFINE_float(
     "fill",
@@ -90,7 +98,7 @@ def _main(argv: list[str]) -> int:
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
         raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
-    model = Editor(_MODEL.value, _SIDE.value)
+    model = Editor(_MODEL.value, _SIDE.value, seam=_SEAM.value, texture=_TEXTURE.value)
     if _DEMO.value:
         print(*edit_demo(model, output, _SEED.value), sep="\n")
         return 0

@@ -268,7 +268,42 @@ def test_bad_seeds_are_refused(seed):
         Editor(Spy(), side=SIDE).edit(IMAGE, MASK, seed=seed)
 
 
+class Darkened:
+    """A model that returns the photograph, 10 levels darker in the hole, as a network that misjudges the light."""
+
+    def __call__(self, batch):
+        return {"image": batch["image"] - batch["mask"] * 20 / 255.0}
+
+
+def test_the_step_at_the_border_goes_where_that_is_asked_for():
+    image = np.full((96, 96, 3), 150, np.uint8)
+    mask = _mask(96, 96, 30, 30, 66, 66)
+    plain = Editor(Darkened(), 96).edit(image, mask).astype(int)
+    smooth = Editor(Darkened(), 96, seam=True).edit(image, mask).astype(int)
+    assert abs(plain[31, 48] - image[31, 48]).max() >= 9
+    assert abs(smooth[31, 48] - image[31, 48].astype(int)).max() <= 4
+    assert (smooth[mask == 0] == image[mask == 0]).all()
+
+
+def test_an_enlarged_edit_gets_the_photographs_texture_where_that_is_asked_for():
+    image = np.clip(_photo(256, 256).astype(int) // 4 + 96, 0, 255).astype(np.uint8)  # grain
+    mask = _mask(256, 256, 100, 100, 150, 150)
+
+    class Blur:
+        def __call__(self, batch):
+            return {"image": tf.where(batch["mask"] > 0.5, 0.0, batch["image"])}
+
+    plain, textured = (Editor(Blur(), 64, texture=strength).edit(image, mask) for strength in (0.0, 1.0))
+    inner = (slice(110, 140), slice(110, 140))
+    assert plain[inner].std() < 2.0 < 0.5 * image[inner].std() < textured[inner].std()
+    assert (textured[mask == 0] == image[mask == 0]).all()
+    at_size = [Editor(Blur(), 256, texture=strength, context=9).edit(image, mask) for strength in (0.0, 1.0)]
+    np.testing.assert_array_equal(*at_size)  # nothing was enlarged: nothing is lost
+
+
 def test_bad_settings_are_refused(model):
+    with pytest.raises(TfsketchError, match="texture: expected a strength from 0 to 1, found 1.5"):
+        Editor(model, texture=1.5)
     for side in (0, -4, 33, 2.5, 4 * files.MAX_PIXELS):
         with pytest.raises(TfsketchError, match="side: expected a positive multiple of 4"):
             Editor(model, side=side)

@@ -48,6 +48,8 @@ class Canvas:
         context: float | None = None,
         feather: float | None = None,
         find_faces: bool = True,
+        seam: bool = False,
+        texture: float = 0.0,
     ):
         if isinstance(model, (str, os.PathLike)):
             model = resolve.load(model)
@@ -67,6 +69,9 @@ class Canvas:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
         if feather is not None and not 0 <= feather < math.inf:
             raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
+        if not 0 <= texture <= 1:
+            raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
+        self.seam, self.texture = seam, texture
         self.model: Any = model  # what it offers beside being called depends on its way of working
         self.side, self.context, self.feather = int(side), context, feather
         # The same picture, from less work: between strokes most of what the network looks at stays as it was.

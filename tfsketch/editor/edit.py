@@ -1,7 +1,8 @@
 """Editing: the mask of a photograph, repainted by sketch and colours.
 
-An edit goes: check -> a square around the mask -> the model's working side -> the model -> back to the square's size ->
-into the mask. Where the model looks, and how layers come to its side, is `framing`'s.
+An edit goes: check -> a square around the mask -> the model's working side -> the model -> the seam's step taken out,
+if asked for -> back to the square's size, with the photograph's own texture if asked for -> into the mask. Where the
+model looks, and how layers come to its side, is `framing`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.errors import TfsketchError
-from tfsketch.framing import arrays, tone
+from tfsketch.framing import arrays, membrane, residuals, tone
 from tfsketch.images.layers import (
     check_seed,
     checked_layers,
@@ -37,15 +38,22 @@ def edit(
     sketch = np.zeros(size, np.uint8) if sketch is None else sketch
     view = canvas.view_of(image, mask)
     work, square = view.work, view.square
+    seen, erased = resize(image[square], work), arrays.resize_mask(mask[square], work)
     drawn = _run(
         canvas,
-        resize(image[square], work),
-        arrays.resize_mask(mask[square], work),
+        seen,
+        erased,
         arrays.resize_sketch(sketch[square], work),
         np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
         int(seed),
     )
-    drawn = resize(drawn, view.part)[view.inner]
+    if canvas.seam:
+        drawn = membrane.membrane(seen, drawn, erased)
+    if canvas.texture and view.part > work:
+        drawn = residuals.carry(image[square], drawn, mask[square], canvas.texture)
+    else:
+        drawn = resize(drawn, view.part)
+    drawn = drawn[view.inner]
     return canvas.pasted(image, tone.recolor(drawn, tone.tone_of(image, mask, color)), mask, view)
 
 

@@ -34,6 +34,9 @@ class Editor:
       context: see `arrays.crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
         pixel's size where the result was enlarged, else 0.
+      seam: of edits: take out the step at the mask's border by a membrane (see `framing.membrane`).
+      texture: of edits that were enlarged: how much of the photograph's own fine detail is carried into the hole, 0 to
+        1 (see `framing.residuals`). It may repeat patterns, or take them from the wrong place: look at the result.
       find_faces: whether faces are looked for, for `arrays.crop_square`; an export's `serving_default` does not.
 
     Raises:
@@ -47,8 +50,10 @@ class Editor:
         context: float | None = None,
         feather: float | None = None,
         find_faces: bool = True,
+        seam: bool = False,
+        texture: float = 0.0,
     ):
-        self._canvas = Canvas(model, side, context, feather, find_faces)
+        self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
     @property
     def _takes(self) -> tuple[str, ...]:
