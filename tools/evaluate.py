@@ -3,7 +3,9 @@
     python -m tools.evaluate --model=sc_fegan --data=data/holdout --output=out/evaluation
 
 --data is a folder of shards (tools.prepare_data) or of photographs. OUTPUT gets metrics.jsonl (appended), results.md
-and the contact sheet sheet.png. The protocols are fixed: see tfsketch/evaluation/.
+and the contact sheet sheet.png. The protocols are fixed: each is told in
+its system's room, tfsketch/systems/SYSTEM/protocol.py. For SC-FEGAN there is a second, --protocol=transplant_edits, on
+shards of 512 px with labels.
 """
 
 from absl import flags
@@ -21,17 +23,27 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", None, "Side of the pictures; by
 _MARKDOWN = flags.DEFINE_string(
     "markdown", None, "Markdown file whose section on this model is replaced, such as docs/results.md."
 )
-_SECTION = flags.DEFINE_string("section", "", "Name of that section; by default the model's system.")
+_SECTION = flags.DEFINE_string("section", "", "Name of that section; by default the model's system or the protocol.")
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol", "", ["", *protocols.FURTHER], "Another protocol than the one of the model's system."
+)
 
 
 def _main(argv: list[str]) -> None:
     del argv
     results = protocols.evaluate(
-        _MODEL.value, _DATA.value, _OUTPUT.value, _COUNT.value, _IMAGE_SIZE.value, _MARKDOWN.value, _SECTION.value
+        _MODEL.value,
+        _DATA.value,
+        _OUTPUT.value,
+        _COUNT.value,
+        _IMAGE_SIZE.value,
+        _MARKDOWN.value,
+        _SECTION.value,
+        _PROTOCOL.value,
     )
     print(
         f"{results.table()}\n{results.closing}\n{results.pictures} pictures; "
-        f"metrics.jsonl, results.md and sheet.png are in {_OUTPUT.value}"
+        f"metrics.jsonl, results.md and the contact sheet are in {_OUTPUT.value}"
     )
 
 

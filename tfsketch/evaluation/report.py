@@ -17,7 +17,8 @@ from tfsketch.errors import DataError
 from tfsketch.images import files
 
 Row = dict[str, Any]
-"""A method's or region's numbers: `method`, and a value (or None where it is undefined) per column."""
+"""A method's or region's numbers: `method`, and a value (or None where it is undefined) per column. `intervals`, where
+there, has the 95 % interval (low, high) of columns that have one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +43,22 @@ class Results:
     sheet: Sequence[Sequence[np.ndarray]]
     """Rows of pictures for `sheets.contact_sheet`."""
     titles: Sequence[str]
+    page: int = 0
+    """Rows of `sheet` on a page; 0 is all of them on one."""
+    details: Sequence[Row] = ()
+    """Values of single pictures or edits, for a file of their own."""
 
-    def cells(self) -> list[list[str]]:
+    def cells(self, with_intervals: bool = False) -> list[list[str]]:
         """The table's cells, the header first; what is undefined is a dash."""
 
-        def text(name: str, value: float | None) -> str:
-            return "-" if value is None else f"{value:.{self.columns[name].digits}f}"
+        def text(name: str, row: Row) -> str:
+            value, digits = row[name], self.columns[name].digits
+            if value is None:
+                return "-"
+            interval = row.get("intervals", {}).get(name) if with_intervals else None
+            return f"{value:.{digits}f}" + (" [{:.{d}f}, {:.{d}f}]".format(*interval, d=digits) if interval else "")
 
-        return [["method", *self.columns]] + [[r["method"], *(text(n, r[n]) for n in self.columns)] for r in self.rows]
+        return [["method", *self.columns]] + [[r["method"], *(text(n, r) for n in self.columns)] for r in self.rows]
 
     def table(self) -> str:
         """The rows as an aligned table for the console."""
@@ -60,7 +69,7 @@ class Results:
         )
 
     def markdown(self, origin: Mapping[str, Any]) -> str:
-        """The rows as a Markdown table, with what was measured and how above it and the closing line below.
+        """The rows with their intervals as a Markdown table, above it what was measured and how, below it `closing`.
 
         Args:
           origin: what `describe` gives, with `data` and `image_size`.
@@ -68,7 +77,7 @@ class Results:
         # Folders by name: where they lay on the machine that measured is nobody's business.
         data_name, model_name = pathlib.Path(origin["data"]).name, pathlib.Path(origin["model"]).name
         arrows = {"lower": " (↓)", "higher": " (↑)", "": ""}
-        header, *lines = self.cells()
+        header, *lines = self.cells(with_intervals=True)
         header = [header[0], *(f"{name}{arrows[self.columns[name].better]}" for name in header[1:])]
         step = f", step {origin['step']}" if origin["step"] is not None else ""
         body = ["| " + " | ".join(line) + " |" for line in [header, ["---", *["---:"] * (len(header) - 1)], *lines]]

@@ -1,9 +1,10 @@
 """How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
 
-SC-FEGAN's measures repainted faces beside classical inpainting and blanked conditions, Cali-Sketch's photographs made
-of poor sketches, Contextual GAN's photographs searched for by a sketch, the region editor's photographs and regions in
-the style of others, the face parser's its overlap with labels. This module finds the pictures, runs the protocol of the
-model's system and writes what it found; `evaluation.report` is how that looks.
+SC-FEGAN's measures repainted faces beside classical inpainting and blanked conditions, and by `transplant` what people
+do with it; Cali-Sketch's photographs made of poor sketches, Contextual GAN's photographs searched for by a sketch, the
+region editor's photographs and regions in the style of others, the face parser's its overlap with labels. This module
+finds the pictures, runs the protocol of the model's system, or one that is named, and writes what it found;
+`evaluation.report` is how that looks.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tfsketch.systems.contextual_gan import protocol as completion
 from tfsketch.systems.face_parser import protocol as parsing
 from tfsketch.systems.region_edit import protocol as restyling
 from tfsketch.systems.sc_fegan import protocol as editing
+from tfsketch.systems.sc_fegan import transplant
 
 PROTOCOLS: dict[str, Callable[[tf.keras.Model, Shards, int, int], Results]] = {
     "sc_fegan": editing.measure,
@@ -36,6 +38,8 @@ PROTOCOLS: dict[str, Callable[[tf.keras.Model, Shards, int, int], Results]] = {
     "region_edit": restyling.measure,
 }
 """System -> (model, pictures, their side, how many) -> results."""
+FURTHER = {transplant.PROTOCOL: ("sc_fegan", transplant.SIDE, transplant.measure)}
+"""Further protocols by name -> (system, side of the pictures by default, as in `PROTOCOLS`)."""
 
 
 def evaluate(
@@ -46,18 +50,21 @@ def evaluate(
     image_size: int | None = None,
     markdown: str | os.PathLike | None = None,
     section: str = "",
+    protocol: str = "",
 ) -> Results:
-    """Measures a model on a hold-out by the protocol of its system.
+    """Measures a model on a hold-out by the protocol of its system, or by another that is named.
 
     Args:
       model_name_or_dir: a shipped model's name or a model directory.
       data_folder: shards made by `prepare`, or photographs, which are then cropped to their central square.
-      output_folder: gets `metrics.jsonl` (a line per row, appended), `results.md` and `sheet.png`.
+      output_folder: gets `metrics.jsonl` (a line per row, appended), `results.md` and `sheet.png`, of several pages
+        `sheet_01.png` and on; from protocols that tell single pictures' values, `details.jsonl`.
       count: how many pictures at most, in the order of the shards (the sorted names); all by default.
-      image_size: the pictures' side, by default the one that the model was trained at.
+      image_size: the pictures' side, by default the one that the model was trained at, or that `protocol` names.
       markdown: a Markdown file whose part between the markers of `section` is replaced by the results
         (`report.write_section`).
-      section: by default the model's system; another name for a second model of it.
+      section: by default the model's system, or `protocol`; another name for a second model of it.
+      protocol: of `FURTHER`; by default that of the model's system.
 
     Raises:
       DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's, or its
@@ -72,8 +79,12 @@ def evaluate(
     system = zoo.load_config(folder).system
     if system not in PROTOCOLS:
         raise DataError(f"{model_name_or_dir}: expected a model of {', '.join(PROTOCOLS)}, found one of {system}")
+    if protocol and (protocol not in FURTHER or FURTHER[protocol][0] != system):
+        known = ", ".join(name for name, (of, *_) in FURTHER.items() if of == system) or "none"
+        raise DataError(f"protocol: expected one for a model of {system} ({known}), found {protocol!r}")
     model = zoo.load_model(model_name_or_dir)
-    side = image_size or model.experiment.image_size
+    _, side, measure = FURTHER.get(protocol, (system, model.experiment.image_size, PROTOCOLS[system]))
+    side = image_size or side
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.
     bare = config_lib.Config(
         image_size=side,
@@ -83,13 +94,19 @@ def evaluate(
     )
     with tempfile.TemporaryDirectory(prefix="tfsketch-evaluate-") as scratch:
         shards = open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")
-        results = PROTOCOLS[system](model, shards, side, min(count or len(shards), len(shards)))
+        results = measure(model, shards, side, min(count or len(shards), len(shards)))
     origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": side}
     output.mkdir(parents=True, exist_ok=True)
     common = {"protocol": results.protocol, "pictures": results.pictures}
     with open(output / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.writelines(json.dumps(common | row | origin) + "\n" for row in results.rows)
-    files.write_png(output / "sheet.png", sheets.contact_sheet(results.sheet, results.titles))
+    if results.details:
+        lines = "".join(json.dumps(line) + "\n" for line in results.details)
+        files.write_bytes(output / "details.jsonl", lines.encode())
+    rows = results.page or len(results.sheet)
+    for number, start in enumerate(range(0, len(results.sheet), rows), 1):
+        name = f"sheet_{number:02d}.png" if results.page else "sheet.png"
+        files.write_png(output / name, sheets.contact_sheet(results.sheet[start : start + rows], results.titles))
     for path in [output / "results.md", *([markdown] if markdown else [])]:
-        write_section(path, section or system, results.markdown(origin))
+        write_section(path, section or protocol or system, results.markdown(origin))
     return results

@@ -71,19 +71,24 @@ def test_rows_are_complete_and_finite(results):
     assert found.protocol == "free_form_10_40" and found.pictures == 3
     assert [row["method"] for row in rows] == METHODS
     for row in rows:
-        assert list(row) == ["method", *metrics.NAMES]
-        assert all(math.isfinite(row[name]) for name in metrics.NAMES)
+        assert list(row) == ["method", *metrics.NAMES, "feature_distance", "sharpness", "seam", "intervals"]
+        assert all(math.isfinite(row[name]) for name in (*metrics.NAMES, "sharpness", "seam"))
+        assert row["feature_distance"] is None  # of three pictures
+        assert set(row["intervals"]) == {*metrics.NAMES, "sharpness", "seam"}
+        assert all(low <= row[name] <= high for name, (low, high) in row["intervals"].items())
     by = {row["method"]: row for row in rows}
     assert by["telea"]["l1_hole"] < by["all"]["l1_hole"]
     assert by["telea"]["st_lpips_hole"] < by["all"]["st_lpips_hole"]
     assert len({row["l1_hole"] for row in rows}) == len(METHODS)  # blanking a condition changes the output
+    assert by["telea"]["sharpness"] < 0.5 < 1 < by["all"]["sharpness"]  # a blur, and random weights' noise
+    assert by["telea"]["seam"] < by["all"]["seam"]
 
 
 def test_files_say_what_was_measured(results, model, photographs):
     found, output = results
     rows = found.rows
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    assert [{key: line[key] for key in row} for line, row in zip(lines, rows)] == rows
+    assert [{key: line[key] for key in row} for line, row in zip(lines, rows)] == json.loads(json.dumps(rows))
     for line in lines:
         assert line["model"] == model and line["data"] == photographs and line["step"] == 12
         assert line["protocol"] == "free_form_10_40" and line["pictures"] == 3 and line["image_size"] == 64
@@ -175,6 +180,21 @@ def test_what_is_undefined_is_a_dash():
     assert len({len(line) for line in results.table().splitlines()}) == 1
     assert "color_error - of color_blanked's" in editing.closing(rows)
     assert "sketch_f1 - of sketch_blanked's" in editing.closing(rows)  # and no division by zero
+
+
+def test_intervals_are_shown_in_markdown_and_pages_are_cut(model, photographs, tmp_path, monkeypatch):
+    rows = [{"method": "a", "x": 1.0, "y": None, "intervals": {"x": (0.51, 2.04)}}, {"method": "b", "x": 2.0, "y": 3.0}]
+    picture = np.zeros((8, 8, 3), np.uint8)
+    columns = {"x": report.Column("lower", 1), "y": report.Column("", 2)}
+    results = report.Results("p", 1, columns, rows, "end", [[picture]] * 5, ["t"], page=2, details=[{"n": 1}, {"n": 2}])
+    origin = {"data": "d", "model": "m", "image_size": 8, "step": None, "weights_sha256": "0", "date": "2026-01-01"}
+    assert "| a | 1.0 [0.5, 2.0] | - |\n| b | 2.0 | 3.00 |" in results.markdown(origin)
+    assert "[" not in results.table()
+    monkeypatch.setitem(protocols.PROTOCOLS, "sc_fegan", lambda *_: results)
+    protocols.evaluate(model, photographs, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["sheet_01.png", "sheet_02.png", "sheet_03.png"]
+    assert files.read_rgb(tmp_path / "sheet_03.png").shape == (16 + 12, 12, 3)
+    assert (tmp_path / "details.jsonl").read_text() == '{"n": 1}\n{"n": 2}\n'
 
 
 def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp_path):

@@ -11,6 +11,9 @@ picture size and nothing else; everything random or tunable is the default of `c
 Methods: `telea` and `navier_stokes` (cv2.inpaint, radius 3) know the picture and the mask only. `all` is the model with
 every condition; `sketch_blanked`, `color_blanked` and `both_blanked` are the same weights with conditions set to zero,
 measured against the conditions they were not given: what the model owes to a condition is the distance to that row.
+
+Measures are those of `metrics`, and of `holes` against the truth: `feature_distance` of the crops round the holes to
+those of other pictures' truths, `sharpness` and `seam`.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from tfsketch.conditions import colors, sketches
 from tfsketch.config import ColorConfig, Config, DataConfig, MaskConfig, SketchConfig, StrokeConfig
 from tfsketch.data.batches import fixed_batch
 from tfsketch.data.shards import Picture, Shards
-from tfsketch.evaluation import metrics
+from tfsketch.evaluation import holes, intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.images import sheets
 from tfsketch.vocabulary import to_uint8
@@ -46,6 +49,11 @@ _DIGITS = {
     "st_lpips": 4,
     "sketch_f1": 3,
     "color_error": 2,
+}
+_HOLES = {
+    "feature_distance": Column("lower", 1),
+    "sharpness": Column("", 2),
+    "seam": Column("lower", 2),
 }
 # Defaults for training may move; what is measured may not. Pictures come without a region map here.
 SETTINGS = Config(
@@ -132,6 +140,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     config = dataclasses.replace(SETTINGS, image_size=side)
     sketcher = sketches.Sketcher(config.sketch)
     values: dict[str, dict[str, list[float | None]]] = {}
+    features: dict[str, list[np.ndarray]] = {}
     sheet: list[list[np.ndarray]] = []
     shown = sheet_numbers(count)
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
@@ -144,20 +153,36 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 "color": to_uint8(batch["color"]),
                 "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
             }
+            for method, pictures in {"truth": given["truth"], **outputs}.items():
+                squares = np.stack([holes.crop_round(*pair) for pair in zip(pictures, given["mask"])])
+                features.setdefault(method, []).append(metrics.embed(squares))
             for method, pictures in outputs.items():
                 measured = metrics.measure(output=pictures, edges=sketcher(pictures), **given)
+                triples = list(zip(pictures, given["mask"], given["truth"]))
+                measured["sharpness"] = [holes.sharpness(*triple) for triple in triples]
+                measured["seam"] = [holes.seam(*triple) for triple in triples]
                 for name, numbers_ in measured.items():
                     values.setdefault(method, {}).setdefault(name, []).extend(numbers_)
             rows = sheets.rows_of(batch, outputs["telea"], outputs["all"])
             sheet += [row for n, row in zip(numbers, rows) if n in shown]
             bar.update(len(numbers))
-    means = [
-        {"method": method, **{name: metrics.mean_of(measured[name]) for name in metrics.NAMES}}
-        for method, measured in values.items()
-    ]
-    columns = {name: Column(better, _DIGITS[name]) for name, better in metrics.NAMES.items()}
+    sets = {method: np.concatenate(parts) for method, parts in features.items()}
+    means = [_row(method, measured, sets) for method, measured in values.items()]
+    columns = {name: Column(better, _DIGITS[name]) for name, better in metrics.NAMES.items()} | _HOLES
     titles = [*sheets.SHEET_TITLES, "telea", "output", "truth"]
     return Results(PROTOCOL, count, columns, means, closing(means), sheet, titles)
+
+
+def _row(method: str, measured: Mapping[str, list[float | None]], features: Mapping[str, np.ndarray]) -> Row:
+    """A method's means and their intervals."""
+    row: Row = {"method": method, **dict.fromkeys([*metrics.NAMES, *_HOLES])}
+    distance, interval = intervals.feature_distance(features["truth"], features[method])
+    row["feature_distance"], row["intervals"] = distance, {"feature_distance": interval}
+    for name, values in measured.items():
+        mean = holes.mean_of if name in _HOLES else metrics.mean_of
+        row[name], row["intervals"][name] = mean(values), intervals.of_mean(values, mean)
+    row["intervals"] = {name: ends for name, ends in row["intervals"].items() if ends is not None}
+    return row
 
 
 def closing(rows: Sequence[Row]) -> str:

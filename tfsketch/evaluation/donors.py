@@ -1,0 +1,187 @@
+"""Whose feature is asked for on whose face: labelled faces that exchange mouths, eyes, brows, noses, hair and glasses.
+
+Nobody asks for a mouth seen from the side on a face seen from the front. So the other face, the donor, is one of the
+`DONORS` that are nearest in pose and in the colour of the skin, and for hair in its outline too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfsketch.conditions import regions
+from tfsketch.data.shards import Picture
+from tfsketch.errors import DataError
+from tfsketch.framing import arrays
+
+SEED = 1
+EDITS = 2
+"""Of every face, by mean."""
+DONORS = 8
+FARTHEST = 0.6
+"""Difference of pose, in distances between the eyes, beyond which nothing is exchanged."""
+WEIGHTS = (2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0)
+"""Of `Face.look`, when donors are chosen."""
+MOST_HAIR = 0.35
+"""Share of the picture: to ask for other hair where there is more would erase nearly all of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A feature that is asked for."""
+
+    regions: tuple[str, ...]
+    """What the parser and the labels call it."""
+    least: float
+    """Share of the picture from which on a face shows it."""
+    turns: int
+    """How many of 25 edits are of this kind."""
+    pair: bool = False
+    """Whether it has two parts, and a face shows it only with both."""
+    moved: bool = False
+    """Whether it is moved to the photograph's own by its centre; else the eyes decide."""
+    colored: bool = True
+    hull: bool = True
+
+
+KINDS = {
+    # Few faces wear glasses: they choose first.
+    "glasses": Kind(("glasses",), 0.01, 1, hull=False),
+    "mouth": Kind(("mouth", "lips"), 0.005, 6, moved=True),
+    "eyes": Kind(("eyes",), 0.002, 6, pair=True),
+    "brows": Kind(("brows",), 0.003, 4, pair=True),
+    "nose": Kind(("nose",), 0.01, 4, moved=True, colored=False),
+    "hair": Kind(("hair",), 0.08, 4, hull=False),
+}
+"""Name -> feature."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Edit:
+    """Whose feature goes to whom: numbers of pictures."""
+
+    kind: str
+    recipient: int
+    donor: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """What donors are chosen by."""
+
+    eyes: tuple[complex, complex] | None
+    """Centres x + iy, left first; None where the labels do not show both."""
+    shares: Mapping[str, float]
+    """Kind -> share of the picture."""
+    pairs: Mapping[str, bool]
+    """Kind -> whether both of its parts are there."""
+    look: np.ndarray
+    """[7]: places of nose and mouth, seen from the eyes, in units of their distance; median skin, in shares of 255."""
+    hair: np.ndarray
+    """[16,16]: shares of hair."""
+
+    def shows(self, kind: str) -> bool:
+        feature = KINDS[kind]
+        if self.eyes is None or self.shares[kind] < feature.least or (feature.pair and not self.pairs[kind]):
+            return False
+        # What hides the feature hides what is erased and what is drawn.
+        return not (kind in ("eyes", "brows") and self.shares["glasses"] > 0)
+
+    def takes(self, kind: str) -> bool:
+        """Whether the feature can be asked for on this face."""
+        if kind == "glasses":
+            return self.eyes is not None and not self.shares["glasses"]
+        return self.shows(kind) and not (kind == "hair" and self.shares["hair"] > MOST_HAIR)
+
+
+def _turned(one: Face, two: Face) -> float:
+    """How unlike two faces' poses are, in distances between the eyes."""
+    return float(np.abs(one.look[:4] - two.look[:4]).sum())
+
+
+def _apart(one: Face, two: Face, kind: str) -> float:
+    """How unlike two faces are for an exchange."""
+    apart = float(np.abs((one.look - two.look) * WEIGHTS).sum())
+    return apart + 4 * float(np.abs(one.hair - two.hair).mean()) if kind == "hair" else apart
+
+
+def center_of(mask: np.ndarray) -> complex:
+    """The centre x + iy of a mask [H,W] that is not empty."""
+    rows, columns = np.nonzero(mask)
+    return complex(columns.mean(), rows.mean())
+
+
+def face_of(picture: Picture) -> Face:
+    """Reads a labelled picture.
+
+    Raises:
+      DataError: it carries no labels.
+    """
+    labels = picture.regions
+    if labels is None:
+        raise DataError(
+            f"{picture.name}: expected a labelled face, found no region map; make the shards with "
+            "prepare.regions=labels"
+        )
+    centers = {name: regions.centers(labels, name) for name in ("eyes", "brows")}
+    eyes = tuple(complex(*center) for center in centers["eyes"])
+    shares = {name: float(regions.mask_of(labels, kind.regions).mean()) for name, kind in KINDS.items()}
+    skin = regions.mask_of(labels, "skin") > 0
+    look = np.zeros(7)
+    hair = arrays.mean_of(regions.mask_of(labels, "hair"), (16, 16))
+    if len(eyes) == 2 and shares["nose"] and shares["mouth"] and skin.any():
+        for n, name in enumerate(("nose", "mouth")):
+            place = (center_of(regions.mask_of(labels, KINDS[name].regions)) - sum(eyes) / 2) / (eyes[1] - eyes[0])
+            look[2 * n : 2 * n + 2] = place.real, place.imag
+        look[4:] = np.median(picture.image[skin], axis=0) / 255.0
+        return Face(eyes, shares, {name: len(places) == 2 for name, places in centers.items()}, look, hair)
+    return Face(None, shares, {name: False for name in centers}, look, hair)
+
+
+def schedule(faces: Sequence[Face]) -> list[Edit]:
+    """Whose feature goes to whom.
+
+    Kinds take turns as `Kind.turns` says, and each takes the face that has been edited least, at random among equals,
+    shows the kind (for glasses: wears none), and has not had it. Of its possible donors one is taken that has given the
+    kind least. Where no face or no donor is left, the other kinds get more.
+
+    Returns:
+      `EDITS` times as many edits as faces, fewer where the faces show too little, by kind in the order of `KINDS`, each
+      by recipient.
+
+    Raises:
+      DataError: nothing can be asked of any of them.
+    """
+    rng = np.random.default_rng([SEED, len(faces)])
+    wanted = EDITS * len(faces)
+    turns = sum(kind.turns for kind in KINDS.values())
+    rounds = [name for name, kind in KINDS.items() for _ in range(max(1, round(wanted * kind.turns / turns)))]
+    spare = [name for name in KINDS if name != "glasses"] * wanted
+    times = np.zeros(len(faces), int)
+    edits: list[Edit] = []
+    for kind in [*rounds[:wanted], *spare]:
+        if len(edits) == wanted:
+            break
+        had = {edit.recipient for edit in edits if edit.kind == kind}
+        donors = [n for n, face in enumerate(faces) if face.shows(kind)]
+        order = rng.permutation(len(faces))
+        order = order[np.argsort(times[order], kind="stable")].tolist()
+        if kind == "glasses" and donors:  # donors are few: who looks their way comes first
+            order.sort(key=lambda n: min(_apart(faces[n], faces[donor], kind) for donor in donors))
+        for recipient in order:
+            others = [n for n in donors if n != recipient and _turned(faces[recipient], faces[n]) <= FARTHEST]
+            if recipient in had or not faces[recipient].takes(kind) or not others:
+                continue
+            others.sort(key=lambda n: _apart(faces[recipient], faces[n], kind))
+            gifts = [sum(edit == Edit(kind, edit.recipient, n) for edit in edits) for n in others[:DONORS]]
+            edits.append(Edit(kind, recipient, int(rng.choice(np.array(others[:DONORS])[gifts == np.min(gifts)]))))
+            times[recipient] += 1
+            break
+    if not edits:
+        raise DataError(
+            "expected labelled faces that show eyes, nose, mouth, brows or hair, at least two of them, found none"
+        )
+    order = {kind: n for n, kind in enumerate(KINDS)}
+    return sorted(edits, key=lambda edit: (order[edit.kind], edit.recipient))
