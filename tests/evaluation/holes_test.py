@@ -157,23 +157,35 @@ def test_an_interval_of_a_mean():
     assert hits >= 86
 
 
-def _features(count: int, seed: int, shift: float = 0.0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return 0.1 * rng.standard_normal((count, 50)) + 0.1 + shift
-
-
 def test_nobody_is_compared_with_themselves():
-    real = _features(60, 1)
-    assert metrics.feature_distance(real, real) < -1  # what the estimator says of equal sets
-    value, (low, high) = intervals.feature_distance(real, real)
-    assert low < 0 < high and abs(value) < 0.3 * (high - low)
-    far, (low, high) = intervals.feature_distance(real, real + 0.1)
-    assert low < far < high and low > 10 * abs(value)
-    assert far == pytest.approx(metrics.feature_distance(_features(60, 2), real + 0.1), rel=0.3)
-    # The same people in another order.
-    names = [f"face {n}" for n in range(60)]
-    reversed_, (low, high) = intervals.feature_distance(real, real[::-1], names, names[::-1])
-    assert low < 0 < high and abs(reversed_) < 0.3 * (high - low)
-    assert intervals.feature_distance(real, real) == intervals.feature_distance(real, real)
-    assert intervals.feature_distance(real[:3], real[:3]) == (None, None)
-    assert intervals.feature_distance(real[:8], real[8:16], ["a"] * 8, ["a"] * 8) == (None, None)
+    rng = np.random.default_rng(1)
+    real = 0.1 * rng.standard_normal((60, 50)) + 0.1
+    assert metrics.feature_distance(real, real) < -1  # what the estimator for independent sets says of equal ones
+    assert intervals.feature_distance(real, real)[0] == pytest.approx(0.0, abs=1e-9)
+    near, far = (intervals.feature_distance(real, real + shift) for shift in (0.02, 0.1))
+    for value, (low, high) in (near, far):
+        assert 0 < low < value < high
+    assert far[0] > 5 * near[0] and intervals.feature_distance(real, real + 0.1) == far
+    other = 0.1 * rng.standard_normal((60, 50)) + 0.1
+    assert far[0] == pytest.approx(metrics.feature_distance(other, real + 0.1), rel=0.3)
+    value, (low, high) = intervals.feature_distance(real, other)  # two sets of one kind
+    assert low < 0 < high
+
+
+def test_who_is_in_two_rows_is_not_compared_with_themselves():
+    rng = np.random.default_rng(2)
+    faces = 0.1 * rng.standard_normal((30, 50)) + 0.1
+    real = np.concatenate([faces, faces])
+    made = real + 0.05 * rng.standard_normal(real.shape) + 0.02
+    people = [{n} for n in range(30)] * 2
+    value, (low, high) = intervals.feature_distance(real, made, people)
+    assert low < value < high
+    kept = [(i, j) for i in range(60) for j in range(60) if i % 30 != j % 30]
+    kernel = metrics.kernel
+    terms = [
+        float(kernel(real[i], real[j]) + kernel(made[i], made[j]) - kernel(real[i], made[j]) - kernel(made[i], real[j]))
+        for i, j in kept
+    ]
+    assert value == pytest.approx(1000 * np.mean(terms))
+    assert intervals.feature_distance(real[:3], made[:3]) == (None, None)
+    assert intervals.feature_distance(real[:8], made[:8], [{"a"}] * 8) == (None, None)

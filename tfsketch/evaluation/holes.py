@@ -9,7 +9,7 @@ size. Detail is measured in luma (ITU-R BT.601), in levels of 255.
 | `sharpness` | 1 | energy of the Laplacian in the hole, over that of another picture there |
 | `sharpness_beside` | as the photograph's | the same over the untouched half of the face, or over the surroundings |
 | `seam` | 1 | differences of neighbouring pixels across the hole's border, over another picture's there |
-| `feature_distance` | 0 | `metrics.feature_distance` of `crop_round` of the hole, to real crops |
+| `feature_distance` | 0 | `intervals.feature_distance` of `crop_round` of the hole, to the photographs' |
 
 Quotients are of one picture and at most `MOST`; a set's is the geometric mean of its pictures' (`mean_of`), since half
 as sharp and twice as sharp are equally far from right. Definitions and constants are ours.
@@ -30,7 +30,7 @@ AROUND = 1 / 8
 """How far the surroundings reach, as a share of the shorter side."""
 MOST = 100.0
 """Quotients are from 1 / `MOST` to `MOST`: by a plain wall, everything else is infinitely sharp."""
-CROP = 96
+CROP = 192
 """Side of the crops whose features are compared, in pixels."""
 ROOM = 1.5
 """Side of a crop over the longer side of the hole's box."""

@@ -202,6 +202,11 @@ def embed(pictures: np.ndarray) -> np.ndarray:
     return _st_lpips().embed(to_unit(pictures)).numpy().astype(np.float64)
 
 
+def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """[N,D] and [M,D] of `embed` -> [N,M]: the kernel of `feature_distance`."""
+    return (x @ y.T / 5.0 + 1.0) ** 3
+
+
 def feature_distance(real: np.ndarray, made: np.ndarray) -> float:
     """How unlike two sets of pictures are, whoever they show: 1000 times the unbiased squared maximum mean discrepancy
     of their features under the kernel (x . y / 5 + 1)^3.
@@ -216,9 +221,6 @@ def feature_distance(real: np.ndarray, made: np.ndarray) -> float:
     """
     if min(len(real), len(made)) < 2:
         raise ImageError(f"expected at least 2 pictures in each set, found {len(real)} and {len(made)}")
-
-    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / 5.0 + 1.0) ** 3
 
     def within(x: np.ndarray) -> float:
         products = kernel(x, x)

@@ -13,7 +13,7 @@ every condition; `sketch_blanked`, `color_blanked` and `both_blanked` are the sa
 measured against the conditions they were not given: what the model owes to a condition is the distance to that row.
 
 Measures are those of `metrics`, and of `holes` against the truth: `feature_distance` of the crops round the holes to
-those of other pictures' truths, `sharpness` and `seam`.
+the truths', `sharpness` and `seam`.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     """
     config = dataclasses.replace(SETTINGS, image_size=side)
     sketcher = sketches.Sketcher(config.sketch)
+    crop = min(side, holes.CROP)
     values: dict[str, dict[str, list[float | None]]] = {}
     features: dict[str, list[np.ndarray]] = {}
     sheet: list[list[np.ndarray]] = []
@@ -154,7 +155,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
             }
             for method, pictures in {"truth": given["truth"], **outputs}.items():
-                squares = np.stack([holes.crop_round(*pair) for pair in zip(pictures, given["mask"])])
+                squares = np.stack([holes.crop_round(*pair, crop) for pair in zip(pictures, given["mask"])])
                 features.setdefault(method, []).append(metrics.embed(squares))
             for method, pictures in outputs.items():
                 measured = metrics.measure(output=pictures, edges=sketcher(pictures), **given)

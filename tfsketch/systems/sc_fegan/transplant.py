@@ -14,8 +14,9 @@ meets every condition as well as a real picture can.
 - `overlap`: IoU of the region that was asked for with the shipped face parser's on the result;
 - `color_error` (levels of 255): `metrics.color_error`, to the flat colours under the strokes in the mask;
 - `sketch_f1`: `metrics.sketch_f1` at `LINE_SIDE` px, between the sketch and the edges of the result;
-- `feature_distance`: between the results' crops and the donors' (`holes.crop_round`), who are real faces that have what
-  was asked for, and never between a face and itself (`intervals.feature_distance`). None of fewer than `FEWEST` edits;
+- `feature_distance`: `intervals.feature_distance` between crops round the holes (`holes.crop_round`), the results' and
+  the photographs' own, which are real and show the same kind of feature. None of fewer than `FEWEST` edits. Donors,
+  real faces too, say how far another feature of another person is;
 - `sharpness_beside`: of the result, `holes.sharpness_beside`, the untouched half or the surroundings;
 - `sharpness`: over the photograph's own in the same hole, whose feature is of the same kind;
 - `seam`, `rim`: `holes.seam` over the photograph's own at the same pairs, between neighbours, and `RIM` px apart, since
@@ -223,14 +224,11 @@ def _row(
     for name, mean in MEANS.items():
         values = [one[name] for one in measures]
         row[name], row["intervals"][name] = mean(values), intervals.of_mean(values, mean)
-    # Who gives the same feature twice is one picture, and would seem to be two that are alike.
-    donors = {(edits[n].kind, edits[n].donor): n for n in reversed(numbers)}
-    if method != "donor" and min(len(numbers), len(donors)) >= FEWEST:
+    if method != "photograph" and len(numbers) >= FEWEST:
+        # The donor's row shows both of an edit's faces, the others' the recipient's alone.
+        people = [{edits[n].recipient, edits[n].donor} if method == "donor" else {edits[n].recipient} for n in numbers]
         row["feature_distance"], row["intervals"]["feature_distance"] = intervals.feature_distance(
-            features["donor"][list(donors.values())],
-            features[method][numbers],
-            [donor for _, donor in donors],
-            [edits[n].recipient for n in numbers],
+            features["photograph"][numbers], features[method][numbers], people
         )
     row["intervals"] = {name: interval for name, interval in row["intervals"].items() if interval is not None}
     return row
@@ -249,7 +247,7 @@ def closing(rows: Sequence[Row]) -> str:
 
     return (
         f"Overlap of mouths {beside('overlap', 'mouth', 'donor')}, of eyes {beside('overlap', 'eyes', 'donor')}; of "
-        f"all edits: feature distance {beside('feature_distance', 'all', 'photograph')}, sharpness beside "
+        f"all edits: feature distance {beside('feature_distance', 'all', 'donor')}, sharpness beside "
         f"{beside('sharpness_beside', 'all', 'photograph')}, {text('all', 'sharpness')} of the photograph's own, seam "
         f"{text('all', 'seam')}, rim {text('all', 'rim')}."
     )
