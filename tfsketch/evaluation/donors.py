@@ -113,18 +113,27 @@ def center_of(mask: np.ndarray) -> complex:
     return complex(columns.mean(), rows.mean())
 
 
+def labels_of(picture: Picture) -> np.ndarray:
+    """A picture's region map, [S,S] uint8.
+
+    Raises:
+      DataError: it carries none.
+    """
+    if picture.regions is None:
+        raise DataError(
+            f"{picture.name}: expected a labelled face, found no region map; make the shards with "
+            "prepare.regions=labels"
+        )
+    return picture.regions
+
+
 def face_of(picture: Picture) -> Face:
     """Reads a labelled picture.
 
     Raises:
       DataError: it carries no labels.
     """
-    labels = picture.regions
-    if labels is None:
-        raise DataError(
-            f"{picture.name}: expected a labelled face, found no region map; make the shards with "
-            "prepare.regions=labels"
-        )
+    labels = labels_of(picture)
     centers = {name: regions.centers(labels, name) for name in ("eyes", "brows")}
     eyes = tuple(complex(*center) for center in centers["eyes"])
     shares = {name: float(regions.mask_of(labels, kind.regions).mean()) for name, kind in KINDS.items()}
@@ -183,5 +192,5 @@ def schedule(faces: Sequence[Face]) -> list[Edit]:
         raise DataError(
             "expected labelled faces that show eyes, nose, mouth, brows or hair, at least two of them, found none"
         )
-    order = {kind: n for n, kind in enumerate(KINDS)}
-    return sorted(edits, key=lambda edit: (order[edit.kind], edit.recipient))
+    kinds = list(KINDS)
+    return sorted(edits, key=lambda edit: (kinds.index(edit.kind), edit.recipient))

@@ -23,7 +23,8 @@ import numpy as np
 from tfsketch.conditions import colors, hand, masks, regions, sketches
 from tfsketch.config import ColorConfig, Config, HandConfig, SketchConfig, StrokeConfig
 from tfsketch.data.shards import Picture
-from tfsketch.evaluation.donors import KINDS, SEED, Edit, Face, Kind, center_of
+from tfsketch.errors import DataError
+from tfsketch.evaluation.donors import KINDS, SEED, Edit, Face, Kind, center_of, labels_of
 from tfsketch.evaluation.feature_lines import dark_part, irises_of, lines_of, parts_of
 from tfsketch.framing import arrays
 
@@ -76,17 +77,19 @@ class Request:
 
 def _lay(donor: Picture, face: Face, labels: np.ndarray, own: Face, kind: Kind) -> Picture:
     """The donor's photograph and labels, turned, scaled and moved onto a face with the given labels, in its light."""
+    if face.eyes is None or own.eyes is None:
+        raise DataError(f"{donor.name}: expected two faces whose labels show both eyes, a nose and a mouth")
     eyes, skin = face.eyes, face.look[4:]
     turn = (own.eyes[1] - own.eyes[0]) / (eyes[1] - eyes[0])
     turn *= np.clip(abs(turn), 0.75, 1.33) / abs(turn)  # FFHQ's alignment allows for less
-    source, target = sum(eyes) / 2, sum(own.eyes) / 2
+    source, target = (eyes[0] + eyes[1]) / 2, (own.eyes[0] + own.eyes[1]) / 2
     if kind.moved:
-        source, target = (center_of(regions.mask_of(one, kind.regions)) for one in (donor.regions, labels))
+        source, target = (center_of(regions.mask_of(one, kind.regions)) for one in (labels_of(donor), labels))
     shift = target - turn * source
     matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
     size = labels.shape[::-1]
     image = cv2.warpAffine(donor.image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    moved = cv2.warpAffine(donor.regions, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(labels_of(donor), matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
     gain = np.clip(own.look[4:] / np.maximum(skin, 1 / 255), *LIGHT)
     image = np.clip(np.rint(image * gain), 0, 255).astype(np.uint8)
     return dataclasses.replace(donor, image=image, regions=moved)
@@ -102,7 +105,7 @@ def hulls(mask: np.ndarray) -> np.ndarray:
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(mask)
     for outline in outlines:
-        cv2.fillConvexPoly(filled, cv2.convexHull(outline), 1)
+        cv2.fillConvexPoly(filled, cv2.convexHull(outline), (1,))
     return filled
 
 
@@ -164,7 +167,7 @@ def _colors(rng: np.random.Generator, name: str, donor: Picture, region: np.ndar
     painted = np.zeros((*region.shape, 4), np.uint8)
     if not KINDS[name].colored:
         return painted
-    labels = _painted_regions(name, donor.image, donor.regions, region)
+    labels = _painted_regions(name, donor.image, labels_of(donor), region)
     smooth = colors.color_map(donor.image, SETTINGS.color)
     side, total = min(region.shape), np.count_nonzero(labels)
     for label in KINDS[name].regions:
@@ -215,12 +218,12 @@ def request(
     """
     rng = np.random.default_rng([SETTINGS.seed, 3, number])
     kind, own = KINDS[edit.kind], pictures[edit.recipient]
-    donor = _lay(pictures[edit.donor], faces[edit.donor], own.regions, faces[edit.recipient], kind)
-    region = region_of(edit.kind, donor.regions)
-    mask = _mask(rng, edit.kind, own.regions, region)
+    donor = _lay(pictures[edit.donor], faces[edit.donor], labels_of(own), faces[edit.recipient], kind)
+    region = region_of(edit.kind, labels_of(donor))
+    mask = _mask(rng, edit.kind, labels_of(own), region)
     lines = lines_of(edit.kind, donor, region, sketcher)
-    sketch = _sketch(rng, lines, donor.regions, region) & mask
+    sketch = _sketch(rng, lines, labels_of(donor), region) & mask
     color = _colors(rng, edit.kind, donor, region) * mask[..., None]
     if edit.kind == "glasses":
-        region = region & (1 - regions.mask_of(own.regions, ("eyes", "brows")))
+        region = region & (1 - regions.mask_of(labels_of(own), ("eyes", "brows")))
     return Request(mask, sketch, color, region, donor.image)

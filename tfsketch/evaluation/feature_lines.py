@@ -9,9 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from tfsketch.conditions import lines as lines_lib
 from tfsketch.conditions import regions, sketches
 from tfsketch.data.shards import Picture
-from tfsketch.evaluation.donors import center_of
+from tfsketch.evaluation.donors import center_of, labels_of
 from tfsketch.framing import arrays
 
 
@@ -20,8 +21,8 @@ def _outline(region: np.ndarray) -> np.ndarray:
     side = min(region.shape)
     soft = cv2.GaussianBlur(region.astype(np.float32), (0, 0), side / 170)
     smooth = (soft > 0.5).astype(np.uint8)
-    edge = smooth & (1 - cv2.erode(smooth, np.ones((3, 3), np.uint8), borderValue=1))
-    return edge
+    inner = np.asarray(cv2.erode(smooth, np.ones((3, 3), np.uint8), borderValue=(1,)), np.uint8)
+    return smooth & (1 - inner)
 
 
 def dark_part(image: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def dark_part(image: np.ndarray, where: np.ndarray) -> np.ndarray:
         return np.zeros_like(where)
     light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     threshold, _ = cv2.threshold(light[where > 0], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    dark = where & (light <= threshold).astype(np.uint8)
+    dark = np.where(light <= threshold, where, np.uint8(0))
     return cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
 
 
@@ -54,7 +55,7 @@ def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
             center = center_of(dark[0])
             radius = min(0.5 * arrays.box_of(dark[0])[3], 0.75 * arrays.box_of(eye)[2])
             disc = np.zeros_like(eye)
-            cv2.circle(disc, (round(center.real), round(center.imag)), max(1, round(radius)), 1, -1)
+            cv2.circle(disc, (round(center.real), round(center.imag)), max(1, round(radius)), (1,), -1)
             irises |= disc & eye
     return irises
 
@@ -95,8 +96,8 @@ def lines_of(name: str, donor: Picture, region: np.ndarray, sketcher: sketches.S
     if name == "eyes":
         lines |= _outline(irises_of(donor.image, region))
     elif name == "mouth":
-        inner = regions.mask_of(donor.regions, "mouth")
-        lips = regions.mask_of(donor.regions, "lips")
+        inner = regions.mask_of(labels_of(donor), "mouth")
+        lips = regions.mask_of(labels_of(donor), "lips")
         if inner.sum() > 0.04 * region.sum():
             lines |= _outline(inner)
         elif lips.any():
@@ -113,8 +114,8 @@ def lines_of(name: str, donor: Picture, region: np.ndarray, sketcher: sketches.S
     elif name == "hair":
         thick = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 64) + 1,) * 2)
         lines = _outline(cv2.morphologyEx(cv2.morphologyEx(region, cv2.MORPH_CLOSE, thick), cv2.MORPH_OPEN, thick))
-        strands = sketcher(donor.image[None], donor.regions[None])[0] & cv2.erode(region, np.ones((9, 9), np.uint8))
-        lines |= sketches.drop_short(strands, 0.12 * side)
+        strands = sketcher(donor.image[None], labels_of(donor)[None])[0] & cv2.erode(region, np.ones((9, 9), np.uint8))
+        lines |= lines_lib.drop_short(strands, 0.12 * side)
     elif name == "glasses":
         lines |= _outline(cv2.erode(region, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 50) + 1,) * 2)))
     return lines if lines.any() else region & (1 - cv2.erode(region, np.ones((3, 3), np.uint8)))

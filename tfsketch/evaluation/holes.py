@@ -169,7 +169,7 @@ def seam(output: np.ndarray, mask: np.ndarray, truth: np.ndarray, reach: int = 1
         raise ImageError(f"reach: expected at least 1 px, found {reach}")
     inside = _inside(mask, output, truth)
     value, reference = (_across(_luma(picture), inside, reach) for picture in (output, truth))
-    return None if value is None else _quotient(value, reference)
+    return None if value is None or reference is None else _quotient(value, reference)
 
 
 def crop_round(image: np.ndarray, mask: np.ndarray, side: int = CROP) -> np.ndarray:

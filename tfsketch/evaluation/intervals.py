@@ -40,7 +40,8 @@ def of_mean(
     if len(known) < 2:
         return None
     rng = np.random.default_rng(SEED)
-    return _ends([mean(known[numbers]) for numbers in rng.integers(0, len(known), (DRAWS, len(known)))])
+    draws = [mean(known[numbers]) for numbers in rng.integers(0, len(known), (DRAWS, len(known)))]
+    return _ends(np.array(draws, np.float64))
 
 
 def feature_distance(

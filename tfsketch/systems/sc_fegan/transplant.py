@@ -107,7 +107,7 @@ def _measures(
     layers: Request, own: np.ndarray, picture: np.ndarray, labels: np.ndarray, edges: np.ndarray, kind: Kind
 ) -> dict[str, float | None]:
     """The measures of one picture in an edit's place; see `MEANS`."""
-    side = edges.shape
+    side = edges.shape[0], edges.shape[1]
     painted = layers.color[..., 3]
     return {
         "overlap": overlap(layers.region, labels, layers.mask, kind.regions),
@@ -129,8 +129,9 @@ def _cells(title: str, layers: Request, own: np.ndarray, result: np.ndarray) -> 
         return resize(picture, (CELL, CELL))
 
     first = small(own).copy()
-    for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(first, title, (4, CELL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, color, thickness, cv2.LINE_AA)
+    for level, thickness in ((0, 3), (255, 1)):
+        place, ink = (4, CELL - 6), (level, level, level)
+        cv2.putText(first, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, thickness, cv2.LINE_AA)
     color = np.where(layers.color[..., 3:] > 0, layers.color[..., :3], np.uint8(255))
     return [
         first,
