@@ -44,7 +44,7 @@ def steps(image: np.ndarray, repaint: np.ndarray, mask: np.ndarray) -> tuple[np.
       float32, what is to be added there).
     """
     inside = mask > 0
-    near = cv2.erode(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), borderValue=1) == 0
+    near = cv2.erode(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), borderValue=(1,)) == 0
     places = np.argwhere(inside & near)
     reach = np.arange(-BAND, BAND + 1)
     offsets = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
