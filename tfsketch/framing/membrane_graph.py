@@ -74,7 +74,9 @@ def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor) -> tf.Tens
         start = result * free + held
         sweeps = tf.where(used, tf.where(first, REST, SWEEPS // tf.maximum(height, width)), 0)
 
-        def sweep(n: tf.Tensor, x: tf.Tensor, share: tf.Tensor = share, held: tf.Tensor = held):
+        def sweep(
+            n: tf.Tensor, x: tf.Tensor, share: tf.Tensor = share, held: tf.Tensor = held
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             return n + 1, _neighbors(x) * share + held
 
         invariants = (tf.TensorShape([]), tf.TensorShape([None, None, values.shape[-1]]))

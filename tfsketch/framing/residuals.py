@@ -25,11 +25,12 @@ share. Memory: one enlarged uint8 picture, and rows of the hole in bands. `resid
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from tfsketch.framing import arrays
-from tfsketch.vocabulary import resize
+from tfsketch.vocabulary import resize, size_of
 
 PATCH = 4
 """Side of a patch in working pixels; they lie `STEP` apart."""
@@ -66,7 +67,8 @@ class Sources:
 
 def patches_of(layer: np.ndarray) -> np.ndarray:
     """[h,w,C] -> [h-PATCH+1,w-PATCH+1,PATCH,PATCH,C], a view."""
-    return np.lib.stride_tricks.sliding_window_view(layer, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+    windows: Any = np.lib.stride_tricks.sliding_window_view  # NumPy 1.26's stub of it knows a single axis alone
+    return windows(layer, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
 
 
 def thinning(count: int) -> tuple[int, int]:
@@ -117,7 +119,7 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
     # All with all, of those that are left: the nearest source as it is, or mirrored.
     flat = wanted[hole]
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
-    for mirror, kind in enumerate((sources, sources[:, :, ::-1])):
+    for mirrored, kind in enumerate((sources, sources[:, :, ::-1])):
         those = kind.reshape(len(places), -1)
         squares = np.square(those).sum(axis=-1)
         for begin in range(0, len(flat), _CHUNK):
@@ -125,11 +127,11 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
             distance = squares - 2.0 * (flat[part] @ those.T)
             at = distance.argmin(axis=1)
             value = distance[np.arange(len(at)), at] + np.square(flat[part]).sum(axis=-1)
-            value *= MIRRORED if mirror else 1.0
+            value *= MIRRORED if mirrored else 1.0
             closer = value < best[part]
             best[part] = np.where(closer, value, best[part])
             nearest[part] = np.where(closer, at, nearest[part])
-            flip[part] = np.where(closer, bool(mirror), flip[part])
+            flip[part] = np.where(closer, bool(mirrored), flip[part])
     place = np.zeros((*grid, 2), np.int32)
     place[hole], mirror = places[nearest], np.zeros(grid, bool)
     mirror[hole] = flip
@@ -161,7 +163,7 @@ def carry(
       [H,W,3] uint8; it differs from the enlarged repaint in the mask alone. Where the working side is no smaller than
       the picture nothing is added.
     """
-    size, work = mask.shape, drawn.shape[:2]
+    size, work = size_of(mask), size_of(drawn)
     base = resize(drawn, size)
     if strength == 0 or size[0] <= work[0] and size[1] <= work[1]:
         return base

@@ -151,7 +151,8 @@ def carry(
         def band(begin: tf.Tensor) -> tf.Tensor:
             end = tf.minimum(begin + _BAND, top + height)
             rows = tf.range(begin, end)
-            total, square, layers = 0.0, 0.0, []
+            total, square = 0.0, 0.0
+            layers: list[tuple[tf.Tensor, tf.Tensor]] = []
             for row_index, row_window in along(0, begin, end):
                 for column_index, column_window in by_column:
                     cell = tf.gather(tf.gather(known, row_index, axis=0), column_index, axis=1)
