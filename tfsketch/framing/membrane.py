@@ -48,9 +48,9 @@ def steps(image: np.ndarray, repaint: np.ndarray, mask: np.ndarray) -> tuple[np.
     places = np.argwhere(inside & near)
     reach = np.arange(-BAND, BAND + 1)
     offsets = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
-    at = places[:, None] + offsets
-    within = ((at >= 0) & (at < mask.shape)).all(axis=-1)
-    at = tuple(np.clip(at, 0, np.array(mask.shape) - 1).transpose(2, 0, 1))
+    around = places[:, None] + offsets
+    within = ((around >= 0) & (around < mask.shape)).all(axis=-1)
+    at = tuple(np.clip(around, 0, np.array(mask.shape) - 1).transpose(2, 0, 1))
     medians = []
     for layer, counts in ((image, within & ~inside[at]), (repaint, within & inside[at])):
         levels = np.where(counts[..., None], layer[at].astype(np.float32), np.float32(np.inf))
@@ -86,7 +86,7 @@ def harmonic(values: np.ndarray, border: np.ndarray, domain: np.ndarray) -> np.n
     """
     fixed, inside = border.astype(np.float32)[..., None], domain.astype(np.float32)[..., None]
     held = values * fixed
-    levels = [(held, fixed, inside)]
+    levels: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(held, fixed, inside)]
     while max(levels[-1][0].shape[:2]) > COARSEST:
         held, fixed, inside = (_halved(layer) for layer in levels[-1])
         count = np.maximum(fixed, 1.0)
