@@ -21,11 +21,12 @@ import cv2
 import numpy as np
 
 from tfsketch.conditions import colors, hand, masks, regions, sketches
-from tfsketch.config import ColorConfig, Config, HandConfig, SketchConfig, StrokeConfig
+from tfsketch.config import ColorConfig, Config, SketchConfig, StrokeConfig
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
 from tfsketch.evaluation.donors import KINDS, SEED, Edit, Face, Kind, center_of, labels_of
 from tfsketch.evaluation.feature_lines import dark_part, irises_of, lines_of, parts_of
+from tfsketch.evaluation.settings import HAND
 from tfsketch.framing import arrays
 
 FEATURES = ("brows", "eyes", "nose", "mouth", "lips", "glasses")
@@ -38,21 +39,7 @@ GROWTH = (0.02, 0.05)
 SETTINGS = Config(
     seed=SEED,
     sketch=SketchConfig(min_side=192, clahe=2.0, side_share=0.5, threshold=0.5, surround=1.0, features=0.6),
-    hand=HandConfig(
-        join=0.04,
-        shortest=0.2,
-        feature_weight=5.0,
-        crowding=0.022,
-        simplify=0.08,
-        extend=0.03,
-        shift=0.02,
-        turn=6.0,
-        scale=0.1,
-        wobble=0.006,
-        warp=0.03,
-        double=0.2,
-        width=0.015,
-    ),
+    hand=HAND,
     color=ColorConfig(median=3, bilateral_passes=3, bilateral_diameter=5.0, bilateral_sigma=30.0),
 )
 """Lines of hair, freehand simulator, smoothing of colours. Defaults for training may move; what is measured may

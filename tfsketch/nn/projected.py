@@ -23,9 +23,7 @@ from tfsketch.nn.adversarial import per_example_uniform
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.spectral import SpectralConv2D
 
-_STRIDES = {"stride4": 4, "stride8": 8, "stride16": 16, "stride32": 32}
-CONDITIONS = 5
-"""Mask 1, sketch 1, colour 3."""
+_STRIDES = {name: 4 << number for number, name in enumerate(efficientnet.SCALES)}
 
 
 def conditions_at(inputs: Mapping[str, tf.Tensor], stride: int) -> tf.Tensor:
@@ -81,17 +79,14 @@ class ProjectedDiscriminator(tf.keras.Model):
 
     def __init__(self, config: ProjectedDiscriminatorConfig, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "projected"), **kwargs)
-        self._config = config
         widths = [config.width * factor for factor in (1, 2, 4, 8)]
-        self._scales = dict(zip(efficientnet.SCALES, widths))
         self._across_channels, self._across_scales = {}, {}
         names = list(efficientnet.SCALES)
         for number, name in enumerate(names):
             channels, width = efficientnet.SCALES[name], widths[number]
             self._across_channels[name] = self._fixed(f"across_channels_{name}", 1, channels, width)
             if number:
-                shape = (f"across_scales_{name}", 3, width, widths[number - 1])
-                self._across_scales[name] = self._fixed(*shape)
+                self._across_scales[name] = self._fixed(f"across_scales_{name}", 3, width, widths[number - 1])
         self.heads = {
             name: [
                 # The finest scales are halved first: a patch is then judged at a wider view and a quarter of the cost.
@@ -114,7 +109,7 @@ class ProjectedDiscriminator(tf.keras.Model):
         """The trunk's maps mixed across channels and scales, by scale; no trained weight is in it."""
         maps: dict[str, tf.Tensor] = {}
         above = None
-        for name in reversed(self._scales):
+        for name in reversed(list(efficientnet.SCALES)):
             x = tf.cast(features[name], self.compute_dtype)
             x = tf.nn.conv2d(x, tf.cast(self._across_channels[name], x.dtype), 1, "SAME")
             if above is not None:

@@ -28,11 +28,12 @@ from tqdm import tqdm
 from tfsketch import zoo
 from tfsketch.conditions import sketches
 from tfsketch.conditions.lines import drop_short
-from tfsketch.config import CannyConfig, Config, DataConfig, HandConfig, SketchConfig
+from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
 from tfsketch.data.batches import fixed_batch
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
+from tfsketch.evaluation.settings import HAND
 from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.vocabulary import ink, to_uint8
@@ -61,21 +62,7 @@ SETTINGS = Config(
         min_component=6,
         canny=CannyConfig(sigma=2.0, quantile=0.85, low=0.4, min_stroke=12.0),
     ),
-    hand=HandConfig(
-        join=0.04,
-        shortest=0.2,
-        feature_weight=5.0,
-        crowding=0.022,
-        simplify=0.08,
-        extend=0.03,
-        shift=0.02,
-        turn=6.0,
-        scale=0.1,
-        wobble=0.006,
-        warp=0.03,
-        double=0.2,
-        width=0.015,
-    ),
+    hand=HAND,
 )
 """The protocol's settings."""
 
