@@ -13,70 +13,23 @@ import pathlib
 import queue
 import re
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
 
+from tests.tiny import EDITING, LIGHT, RESTYLING, TINY
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
 from tfsketch.images import files, sizes
-from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
+from tfsketch.nn import model_directory
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
-TINY = """
-system: sc_fegan
-image_size: 32
-seed: 3
-model:
-  generator: {width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2], norm: none, upsampling: nearest,
-              head_width: 4}
-  discriminator: {widths: [4, 4], strides: [1, 2]}
-  loss: {perceptual: 0.0, style: 0.0, adversarial: 0.1}
-data: {train: "", cache: true}
-train:
-  batch_size: 4
-  strategy: default
-  log_every: 1
-  image_every: 0
-  checkpoint_every: 4
-  phases: [{name: pixels, steps: 2, loss: {adversarial: 0.0}}, {name: main, steps: 10}]
-"""
-
-# What restyling is tested with, and what makes it the light form of the small settings.
-RESTYLING = """
-system: region_edit
-image_size: 16
-model:
-  encoder: {width: 4, downsamplings: 2, structure: 3, style_widths: [8], style: 6}
-  generator: {head_widths: [6], widths: [8, 4]}
-  discriminator: {widths: [4, 6, 8], hidden: 8}
-  patches: {side: 6, size: [0.25, 0.5], count: 2, references: 3, widths: [4, 6], last: 6, features: 4, hidden: [8]}
-"""
-LIGHT = ["model.encoder.padding=zero", "model.encoder.blur=[]", "model.generator.upsampling=bilinear"]
-LIGHT += ["model.discriminator.blur=[]", "model.patches.blur=[]", "model.encoder.structure_norm=instance"]
-
-# What edits are tested with: the light generator at its smallest.
-EDITING = config_lib.Config(
-    image_size=32,
-    model=ScFeganConfig(
-        generator=GeneratorConfig(
-            width=4,
-            max_width=8,
-            stages=2,
-            kernels=(3, 3),
-            dilations=(2,),
-            norm="none",
-            upsampling="nearest",
-            head_width=4,
-        )
-    ),
 )
 
 
@@ -102,12 +55,32 @@ def crops(count: int, side: int) -> list[np.ndarray]:
     return [np.ascontiguousarray(picture[y : y + 2 * side : 2, x : x + 2 * side : 2]) for y, x in zip(*corners)]
 
 
+def labelled_shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.Path:
+    """Shards of four pictures for an experiment, with labels of regions where it asks for them."""
+    side = config.image_size
+    labels = np.repeat(np.arange(side, dtype=np.uint8)[:, None] * 4 // side, side, axis=1)
+    for number, crop in enumerate(crops(4, side)):
+        files.write_png(folder / "photos" / f"{number}.png", crop)
+        files.write_png(folder / "labels" / f"{number}.png", labels)
+    given = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
+    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **given)
+    return folder / "shards"
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """The trainer's step uncompiled: the same operations, and seconds for two steps, not half a minute."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def model_dir(model: tf.keras.Model, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The model of a module's own fixture `model`, as a directory."""
     folder = tmp_path_factory.mktemp("model")
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
-    zoo.save_model(folder, model.experiment, arrays, "# random\n")
+    arrays = {name: v.numpy() for name, v in model_directory.variable_names(model).items()}
+    model_directory.save(folder, model.experiment, arrays, "# random\n")
     return folder
 
 
@@ -158,9 +131,9 @@ def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
     tf.keras.utils.set_random_seed(7)
     model = systems.build(EDITING)
-    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
     folder = tmp_path_factory.mktemp("zoo") / "tiny"
-    zoo.save_model(folder, EDITING, arrays, "# A card\n")
+    model_directory.save(folder, EDITING, arrays, "# A card\n")
     return folder
 
 
@@ -170,7 +143,8 @@ def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPat
     from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
 
     base = tmp_path_factory.mktemp("models") / "tiny"
-    saved_model.export(editing_folder, base)
+    model = zoo.load_model(editing_folder)
+    saved_model.export(model, systems.signatures(model), base)
     return base
 
 
@@ -352,6 +326,6 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         if "affine/kernel" in variable.name:
             variable.assign(variable * 3.0)
     folder = tmp_path_factory.mktemp("restyling") / "restyles"
-    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
-    zoo.save_model(folder, settings, arrays, "# A card\n")
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    model_directory.save(folder, settings, arrays, "# A card\n")
     return folder

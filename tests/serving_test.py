@@ -40,7 +40,8 @@ def test_an_edit_over_the_wire_is_the_editors(client, editing_folder):
 
 
 def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
-    saved_model.export(restyling_folder, tmp_path / "restyles")
+    model = zoo.load_model(restyling_folder)
+    saved_model.export(model, systems.signatures(model), tmp_path / "restyles")
     server = StandIn(tmp_path / "restyles")
     try:
         client, editor = serving.Client(server.rest, "restyles"), Editor(zoo.load_model(restyling_folder))
@@ -132,7 +133,7 @@ def test_the_servers_settings_name_the_shipped_models():
     text = (CONFIGS / "models.config").read_text()
     assert text.count("{") == text.count("}")
     names = re.findall(r'name: "(\w+)"', text)
-    assert set(zoo.SHIPPED) <= set(names) <= {*zoo.SHIPPED, *systems.EXPORTED}
+    assert set(zoo.SHIPPED) <= set(names) <= {*zoo.SHIPPED, *systems.SYSTEMS}
     assert [f"/models/{n}" for n in names] == re.findall(r'base_path: "(.*)"', text)
     config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
     from google.protobuf import text_format

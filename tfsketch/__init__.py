@@ -9,9 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfsketch.editor.editor import Editor
     from tfsketch.version import __version__
     from tfsketch.zoo import load_model
+    from tfsketch.zoo.resolve import Editor
 
 # Both lanes use the Keras 2 API: it is TensorFlow's own up to 2.15, and the package tf_keras from 2.16 on, which
 # TensorFlow only picks if this is set before its first import of Keras.
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> object:
 
         return load_model
     if name == "Editor":
-        from tfsketch.editor.editor import Editor
+        from tfsketch.zoo.resolve import Editor
 
         return Editor
     raise AttributeError(f"module 'tfsketch' has no attribute {name!r}")

@@ -65,7 +65,7 @@ class Client(wire.Caller):
         return Drawing(refined.astype(np.uint8), files.read_rgb("the server's picture", found["image_bytes"]))
 
     def parse(self, image: np.ndarray) -> np.ndarray:
-        """`systems.face_parser.network.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
+        """`conditions.face_parser.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ImageError(f"image: expected uint8 [H,W,3] RGB, found {image.dtype} {list(image.shape)}")
         found = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]

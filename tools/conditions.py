@@ -13,12 +13,11 @@ import numpy as np
 import skimage.data
 from absl import flags
 
-from tfsketch import cli, systems, zoo
-from tfsketch.conditions import masks
+from tfsketch import cli, systems
+from tfsketch.conditions import face_parser, masks
 from tfsketch.data.shards import Shards
 from tfsketch.evaluation import conditions, report
 from tfsketch.images import files, sheets, sizes
-from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.vocabulary import size_of
 
 _IMAGE = flags.DEFINE_string("image", "", "A photograph of a face; its central square is taken.")
@@ -43,7 +42,7 @@ def _main(argv: list[str]) -> None:
     tree = pathlib.Path(_CONFIG.value).read_text(encoding="utf-8") if _CONFIG.value else ""
     settings = systems.parse(tree, _CONFIG.value or "defaults", _SET.value)
     image = sizes.center_square(files.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
-    found = face_parser.parse(zoo.load_model(_PARSER.value), image[None])[0]
+    found = face_parser.parse(face_parser.load(_PARSER.value), image[None])[0]
     output = pathlib.Path(_OUTPUT.value)
     for name, sheet in conditions.sheets(image, found, settings).items():
         files.write_png(output / f"{name}.png", sheets.contact_sheet(*sheet))

@@ -27,8 +27,8 @@ from tfsketch.batch.demo import edit_demo
 from tfsketch.batch.grid import mixing_grid
 from tfsketch.batch.jobs import default_output, find_jobs, sort_files
 from tfsketch.batch.run import run
-from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
+from tfsketch.zoo.resolve import Editor
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
 _MASK = flags.DEFINE_string(

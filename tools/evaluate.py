@@ -10,7 +10,7 @@ shards of 512 px with labels.
 
 from absl import flags
 
-from tfsketch import cli
+from tfsketch import cli, systems
 from tfsketch.systems import protocols
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")
@@ -25,7 +25,10 @@ _MARKDOWN = flags.DEFINE_string(
 )
 _SECTION = flags.DEFINE_string("section", "", "Name of that section; by default the model's system or the protocol.")
 _PROTOCOL = flags.DEFINE_enum(
-    "protocol", "", ["", *protocols.FURTHER], "Another protocol than the one of the model's system."
+    "protocol",
+    "",
+    ["", *(name for system in systems.SYSTEMS.values() for name in system.protocols)],
+    "One of those of the model's system; by default its first.",
 )
 
 

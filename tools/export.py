@@ -16,7 +16,7 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, zoo
+from tfsketch import cli, systems, zoo
 from tfsketch.evaluation import report
 from tfsketch.export import measure, mobile, onnx, saved_model
 
@@ -35,19 +35,19 @@ _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on 
 
 def _main(argv: list[str]) -> int:
     del argv
-    failed = False
+    failed, model = False, zoo.load_model(_MODEL.value)
     if _FORMAT.value == "saved_model":
-        path = saved_model.export(_MODEL.value, _OUTPUT.value, _VERSION.value, _DATA.value)
+        path = saved_model.export(model, systems.signatures(model), _OUTPUT.value, _VERSION.value, _DATA.value)
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
         names = ", ".join(f"`{name}`" for name in metadata["signatures"])
         text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
     elif _FORMAT.value == "onnx":
         path = _OUTPUT.value
-        found = onnx.export(_MODEL.value, path, _DATA.value)
+        found = onnx.export(model, path, _DATA.value)
         text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
     else:
         variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
-        written = mobile.export(_MODEL.value, _OUTPUT.value, variants, _DATA.value)
+        written = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
         text, path = measure.table(written), _OUTPUT.value
         failed = any(one.problem() for measured in written.values() for one in measured)
     print(f"{text}\n{path}")

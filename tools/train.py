@@ -10,7 +10,6 @@ error.
 from absl import app, flags
 
 from tfsketch import cli, systems
-from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
 from tfsketch.training.describe import describe
 
@@ -24,11 +23,11 @@ def _main(argv: list[str]) -> int:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
     if _DRY_RUN.value:
-        print(describe(settings, make_task(settings)))
+        print(describe(settings, systems.make_task(settings)))
         return 0
     if not _MODEL_DIR.value:
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
-    return trainer.Trainer(settings, _MODEL_DIR.value, make_task).run()
+    return trainer.Trainer(settings, _MODEL_DIR.value, systems.make_task).run()
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageCms
 
-from tests.conftest import EDITING
+from tests.tiny import EDITING
 from tfsketch import systems, zoo
 from tfsketch.app import server as server_lib
 from tfsketch.app import studio as studio_lib
@@ -30,6 +30,7 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files
 from tfsketch.images.layers import Drawing
+from tfsketch.nn import model_directory
 
 pytest.importorskip("uvicorn", reason="the extra app is not installed")
 CHROMIUM = next(
@@ -72,7 +73,9 @@ def model_dirs(tmp_path_factory, restyling_folder):
         tf.keras.utils.set_random_seed(1)
         network = systems.build(settings)
         folder = tmp_path_factory.mktemp(name)
-        zoo.save_model(folder, settings, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
+        model_directory.save(
+            folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
+        )
         found.append(str(folder))
     return [*found, str(restyling_folder)]
 

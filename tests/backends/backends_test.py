@@ -11,14 +11,17 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import StandIn
-from tests.export.saved_model_test import CALI, EDITS
+from tests.export.saved_model_test import EDITS
+from tests.tiny import DRAWING as CALI
 from tfsketch import Editor, systems, zoo
 from tfsketch.app import studio as studio_lib
-from tfsketch.backends import resolve, saved_model, served, wire
+from tfsketch.backends import saved_model, served, wire
 from tfsketch.backends import tflite as tflite_lib
 from tfsketch.errors import ExportError, ServingError, TfsketchError, WeightsError
 from tfsketch.export import mobile, signatures
 from tfsketch.images import files
+from tfsketch.nn import model_directory
+from tfsketch.zoo import resolve
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,7 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def tflite(editing_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("phone") / "tiny.tflite"
-    mobile.export(editing_folder, path, ("float32",))
+    mobile.export(zoo.load_model(editing_folder), path, ("float32",))
     return path
 
 
@@ -70,9 +73,9 @@ def test_a_drawing_by_a_file_of_one_picture_a_call(tmp_path):
     tf.keras.utils.set_random_seed(3)
     config = systems.parse(CALI)
     model = systems.build(config)
-    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
-    zoo.save_model(tmp_path / "cali", config, arrays, "# random\n")
-    mobile.export(tmp_path / "cali", tmp_path / "cali.tflite", ("float32",))
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    model_directory.save(tmp_path / "cali", config, arrays, "# random\n")
+    mobile.export(zoo.load_model(tmp_path / "cali"), tmp_path / "cali.tflite", ("float32",))
     sketch = np.zeros((40, 56), np.uint8)
     sketch[10:30, 20] = sketch[20, 10:40] = 1
     found, expected = (Editor(tmp_path / name).draw(sketch) for name in ("cali.tflite", "cali"))

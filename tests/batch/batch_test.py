@@ -14,11 +14,12 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image, ImageCms
 
-from tests.conftest import EDITING
-from tfsketch import systems, zoo
+from tests.tiny import EDITING
+from tfsketch import systems
 from tfsketch.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
+from tfsketch.nn import model_directory
 from tools import edit
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -29,7 +30,9 @@ def model_dir(tmp_path_factory):
     tf.keras.utils.set_random_seed(1)
     network = systems.build(EDITING)
     folder = tmp_path_factory.mktemp("model")
-    zoo.save_model(folder, EDITING, {k: v.numpy() for k, v in zoo.variable_names(network).items()}, "# random\n")
+    model_directory.save(
+        folder, EDITING, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
+    )
     return folder
 
 

@@ -24,6 +24,7 @@ from tfsketch.data.plan import Duplicate, without_duplicates
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
 from tfsketch.images import files, sizes
+from tfsketch.nn import model_directory
 
 _CONFIG = systems.parse(
     "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none}\n"
@@ -365,13 +366,13 @@ def test_regions_from_labels_follow_the_photograph(tmp_path):
 
 def test_regions_from_a_parser_are_stored(tmp_path):
     from tfsketch import systems
-    from tfsketch.systems.face_parser import network as face_parser
+    from tfsketch.conditions import face_parser
 
     settings = "system: face_parser\nimage_size: 32\nmodel: {width: 8, max_width: 8, stages: 2}"
     config = systems.parse(settings)
     model = systems.build(config)
-    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
-    zoo.save_model(tmp_path / "parser", config, arrays, "a card")
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    model_directory.save(tmp_path / "parser", config, arrays, "a card")
     photos = _photos(tmp_path / "photos")
     prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions=str(tmp_path / "parser")))
     expected = face_parser.parse(zoo.load_model(tmp_path / "parser"), np.stack(crops(3, 32)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import TINY
+from tests.tiny import TINY
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.data import batches as batches_lib

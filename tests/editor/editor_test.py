@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from tests.conftest import EDITING
+from tests.tiny import EDITING
 from tfsketch import Editor, systems
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.framing.arrays import crop_square

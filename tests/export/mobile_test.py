@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import LIGHT, RESTYLING
-from tests.systems.contextual_gan.network_test import TINY as CONTEXTUAL
+from tests.tiny import CONTEXTUAL_GAN as CONTEXTUAL
+from tests.tiny import LIGHT, RESTYLING
 from tfsketch import systems, zoo
 from tfsketch.backends import tflite
 from tfsketch.errors import ExportError
@@ -32,7 +32,7 @@ model:
 @pytest.fixture(scope="module")
 def files(editing_folder, tmp_path_factory):
     """Every variant of the tiny editor."""
-    return mobile.export(editing_folder, tmp_path_factory.mktemp("mobile"), mobile.VARIANTS)
+    return mobile.export(zoo.load_model(editing_folder), tmp_path_factory.mktemp("mobile"), mobile.VARIANTS)
 
 
 def test_every_variant_is_near_the_network(files):
@@ -111,13 +111,13 @@ def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypa
     path = tmp_path / "tiny.tflite"
     monkeypatch.setitem(measure.LIMITS, "float16", 400.0)
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
-        mobile.export(editing_folder, path)
+        mobile.export(zoo.load_model(editing_folder), path)
     assert list(tmp_path.iterdir()) == []
-    found = mobile.export(editing_folder, tmp_path / "several", ("float32", "float16"))
+    found = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
     assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
     assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(found)
     with pytest.raises(ExportError, match="a folder for several variants"):
-        mobile.export(editing_folder, path, ("float16", "int8"))
+        mobile.export(zoo.load_model(editing_folder), path, ("float16", "int8"))
 
 
 def test_what_cannot_be_exported_is_named():
@@ -186,7 +186,7 @@ def test_the_mobile_setting_keeps_its_budgets():
     assert config.image_size == 256
     model, content = _files_of(config)
     assert model.count_params() <= 6_000_000
-    assert gflops(config) <= 8.0
+    assert gflops(systems.build(config)) <= 8.0
     assert len(mobile.convert(model, "float16")) <= 12e6
     operations, warnings = measure._analysis(content)
     assert warnings == () and set(operations) <= {
@@ -200,10 +200,10 @@ def test_an_onnx_file_is_the_network(editing_folder, tmp_path, monkeypatch):
         pytest.importorskip(name)
     from tfsketch.export import onnx
 
-    assert onnx.export(editing_folder, tmp_path / "tiny.onnx") < 1e-4
+    assert onnx.export(zoo.load_model(editing_folder), tmp_path / "tiny.onnx") < 1e-4
     monkeypatch.setattr(onnx, "_NEEDED", ("no_such_package",))
     with pytest.raises(ExportError, match="the extra `onnx` .*found no no_such_package"):
-        onnx.export(editing_folder, tmp_path / "other.onnx")
+        onnx.export(zoo.load_model(editing_folder), tmp_path / "other.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]
 
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tests.conftest import logged
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
+from tfsketch import systems
 from tfsketch.errors import TrainingError
-from tfsketch.systems.tasks import make_task
+from tfsketch.systems import make_task
 from tfsketch.training import trainer
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import mirrored
@@ -232,4 +232,4 @@ def test_training_starts_from_given_weights(tiny, tmp_path):
     second = trainer.Trainer(_with(tiny, init=str(tmp_path / "first")), tmp_path / "second", make_task)
     for key, value in first.averaged_weights().items():
         np.testing.assert_allclose(second.averaged_weights()[key], value, atol=1e-7)
-    assert second.step == 0 and zoo.load_config(tmp_path / "first") == tiny
+    assert second.step == 0 and systems.experiment_of(tmp_path / "first") == tiny

@@ -6,13 +6,14 @@ import tensorflow as tf
 
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, WeightsError
+from tfsketch.nn import model_directory
 
 
 @pytest.fixture
 def saved(tiny, tmp_path):
     model = systems.build(tiny)
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(model).items()}
-    zoo.save_model(tmp_path / "model", tiny, arrays, "# card\n")
+    arrays = {name: v.numpy() for name, v in model_directory.variable_names(model).items()}
+    model_directory.save(tmp_path / "model", tiny, arrays, "# card\n")
     return model, tmp_path / "model"
 
 
@@ -31,16 +32,20 @@ def test_a_saved_model_loads_the_same(saved, tiny):
 def test_publishing_keeps_the_model_and_drops_the_machines_paths(saved, tmp_path):
     model, folder = saved
     zoo.publish(folder, tmp_path / "published", "# card\n")
-    config = zoo.load_config(tmp_path / "published")
-    assert config.data.train == "" and config.model == zoo.load_config(folder).model
+    config = systems.experiment_of(tmp_path / "published")
+    assert config.data.train == "" and config.model == systems.experiment_of(folder).model
     difference = zoo.load_model(tmp_path / "published")(_inputs())["image"] - model(_inputs())["image"]
     assert float(tf.reduce_max(tf.abs(difference))) < 2 / 255
 
 
 def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, tmp_path):
     model, _ = saved
-    zoo.save_model(
-        tmp_path / "half", tiny, {n: v.numpy() for n, v in zoo.variable_names(model).items()}, "", np.float16
+    model_directory.save(
+        tmp_path / "half",
+        tiny,
+        {n: v.numpy() for n, v in model_directory.variable_names(model).items()},
+        "",
+        np.float16,
     )
     difference = zoo.load_model(tmp_path / "half")(_inputs())["image"] - model(_inputs())["image"]
     assert float(tf.reduce_max(tf.abs(difference))) < 2 / 255
@@ -49,7 +54,7 @@ def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, t
 
 def test_the_shipped_model_loads_is_small_and_repaints():
     for name in zoo.SHIPPED:
-        folder = zoo.model_dir(name)
+        folder = model_directory.path_of(name)
         assert (folder / "weights.npz").stat().st_size <= 16 * 2**20
         assert "licence" in (folder / "README.md").read_text().lower()
     model = zoo.load_model()

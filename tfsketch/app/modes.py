@@ -1,6 +1,6 @@
 """The page's ways of working: what is drawn, what a checked request holds, and a function from it to results.
 
-A model is offered in the first mode that its inputs fit.
+A model is offered in the mode of its way of working.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tfsketch.app.pictures import Picture
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.editor import Editor
+from tfsketch.editor.ways import WAYS, Way
 from tfsketch.images import files
 from tfsketch.vocabulary import size_of
 
@@ -93,62 +94,36 @@ def _complete(editor: Editor, request: Request) -> list[Result]:
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """A way of working."""
+    """A way of working (`editor.ways`) as the page offers it."""
 
+    way: Way
     title: str
     hint: str
-    layers: tuple[str, ...]
-    """What can be drawn, the first one first."""
-    sheet: bool
-    """Whether it starts from a blank sheet and not from a photograph."""
-    fits: Callable[[tuple[str, ...]], bool]
-    """Whether a model that takes these keys of the vocabulary works in this mode."""
-    seeded: bool
-    """Whether seeds make a difference, so that several results can be asked for."""
     run: Callable[[Editor, Request], list[Result]]
-    styled: bool = False
-    """Whether it takes the looks of a second photograph, in one of `PLACES`."""
 
 
 MODES: dict[str, Mode] = {
-    "edit": Mode(
-        "Edit a photograph",
-        "Cover what is to change, draw lines and colours, and run.",
-        ("mask", "sketch", "color"),
-        False,
-        lambda takes: {"image", "mask", "sketch"} <= set(takes),
-        True,
-        _edit,
-    ),
+    "edit": Mode(WAYS["edit"], "Edit a photograph", "Cover what is to change, draw lines and colours, and run.", _edit),
     "draw": Mode(
+        WAYS["draw"],
         "Draw from a blank sheet",
         "Draw a face that looks about at you; the lines are redrawn, then painted.",
-        ("sketch",),
-        True,
-        lambda takes: takes == ("sketch",),
-        False,
         _draw,
     ),
     "complete": Mode(
+        WAYS["complete"],
         "Complete a sketch",
         "Draw a part of a face, or all of it: a search finds photographs that have such lines, the nearest first.",
-        ("sketch",),
-        True,
-        lambda takes: "z" in takes,
-        True,
         _complete,
     ),
     "restyle": Mode(
-        "Take the looks of another",
-        "Choose a photograph whose looks to take, and where: a region of the face, or what you cover with the mask.",
-        ("mask",),
-        False,
-        lambda takes: "style" in takes,
-        False,
+        WAYS["restyle"],
+        "Take the style of another",
+        "Choose a photograph whose style to take, and where: a region of the face, or what you cover with the mask.",
         _restyle,
-        styled=True,
     ),
 }
+"""Mode by way."""
 
 
 def encoded_result(request: Request, result: Result) -> dict[str, Any]:

@@ -30,12 +30,12 @@ from tfsketch.app import examples
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture
-from tfsketch.backends import resolve
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, meaning, sizes
+from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
 """Of a photograph; a telephone's largest have that many."""
@@ -75,7 +75,7 @@ class Studio:
     Everything that takes time runs in one thread of its own; `submit` hands work to it.
 
     Args:
-      models: what `backends.resolve.load` takes; those that fit no mode are left out.
+      models: what `zoo.resolve.load` takes; those that make no picture are left out.
 
     Raises:
       TfsketchError: no model is left, or one cannot be loaded.
@@ -91,9 +91,8 @@ class Studio:
         """Mode by model."""
         for name in models:
             network = resolve.load(name)
-            mode = next((key for key, mode in MODES.items() if mode.fits(tuple(network.takes))), None)
-            if mode is not None:
-                self._networks[str(name)], self.modes[str(name)] = network, mode
+            if network.way in MODES:
+                self._networks[str(name)], self.modes[str(name)] = network, network.way
         if not self.modes:
             raise TfsketchError(f"expected a model that edits or draws, found {', '.join(map(str, models)) or 'none'}")
 
@@ -123,7 +122,7 @@ class Studio:
     def warm_up(self) -> None:
         """Makes the first mode's graphs, so that the first stroke need not wait for them."""
         model, mode = next(iter(self.modes.items()))
-        if not MODES[mode].sheet:
+        if not MODES[mode].way.sheet:
             opened = self.keep(Picture(np.full((64, 64, 3), 128, np.uint8), files.Metadata()))
             dots = [{"layer": "mask", "points": [[20, 20]], "width": width} for width in (9, 9, 40)]
             for count in (1, 2, 3):  # the whole, a change, a large hole
@@ -137,7 +136,8 @@ class Studio:
         used = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
         return {
             "modes": {
-                name: {key: getattr(mode, key) for key in ("title", "hint", "layers", "sheet", "seeded", "styled")}
+                name: {"title": mode.title, "hint": mode.hint}
+                | {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
                 for name, mode in used.items()
             },
             "models": [{"name": name, "mode": mode} for name, mode in self.modes.items()],
@@ -277,14 +277,14 @@ class Studio:
             raise TfsketchError(f"model: expected one of {', '.join(self.modes)}, found {str(model)[:40]!r}")
         strokes = strokes_lib.parse(tree.get("strokes"))
         picture, style, mode = None, None, MODES[self.modes[model]]
-        if mode.styled:
+        if mode.way.styled:
             if tree.get("style") is None:
                 raise ImageError("style: expected a second photograph, whose looks are taken, found none")
             style = self.picture(tree["style"], "style")
         region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
         if region not in PLACES:
             raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
-        if not mode.sheet:
+        if not mode.way.sheet:
             picture = self.picture(tree.get("picture"))
         elif max(strokes.size) > MAX_SHEET:
             raise ImageError(
@@ -308,7 +308,7 @@ class Studio:
           TfsketchError: see `Editor`.
         """
         mode = MODES[self.modes[request.model]]
-        side = None if mode.sheet or mode.styled else request.side
+        side = None if mode.way.sheet or mode.way.styled else request.side
         if (request.model, side) not in self._editors:
             self._editors[request.model, side] = Editor(self._networks[request.model], side)
         return mode.run(self._editors[request.model, side], request)

@@ -21,8 +21,10 @@ import tensorflow as tf
 
 from tfsketch.errors import WeightsError
 
-SYSTEMS = ("sc_fegan", "cali_sketch")
-"""Those whose networks edit or draw in one call."""
+WAYS = ("edit", "draw")
+"""Ways of working that are one call; see `editor.ways`."""
+OLD_WAYS = {"sc_fegan": "edit", "cali_sketch": "draw"}
+"""System -> way, for exports that were written before they said so themselves (28 November 2026)."""
 ABOUT = "about"
 """Signature of a SavedModel: what it is, as JSON; see `export.signatures.about`."""
 TENSORS = "tensors"
@@ -40,30 +42,33 @@ class Backend(abc.ABC):
     Args:
       where: the file, folder or address, for messages.
       system: the model's.
+      way: of working.
       takes: what it must be handed of the vocabulary.
       image_size: side of the pictures that it was trained on.
       stride, smallest: sides that it takes are multiples of the one and at least the other.
       fixed: it takes pictures of `image_size` alone.
 
     Raises:
-      WeightsError: the system is none of `SYSTEMS`.
+      WeightsError: the way is none of `WAYS`.
     """
 
     def __init__(
         self,
         where: str | os.PathLike,
         system: str,
+        way: str,
         takes: Sequence[str],
         image_size: int,
         stride: int = 1,
         smallest: int = 1,
         fixed: bool = False,
     ):
-        if system not in SYSTEMS:
+        if way not in WAYS:
             raise WeightsError(
-                f"{where}: expected an export of {' or '.join(SYSTEMS)}, found one of {system}; a model that "
-                "completes or restyles runs from its model directory alone"
+                f"{where}: expected an export of a model that edits or draws, such as {' or '.join(OLD_WAYS)}, found "
+                f"one of {system}; a model that completes or restyles runs from its model directory alone"
             )
+        self.way = way
         self.takes, self.image_size, self.fixed = tuple(takes), image_size, fixed
         self.stride, self.smallest = stride, smallest
 
@@ -78,6 +83,10 @@ class Backend(abc.ABC):
         """
         return self._run({key: np.asarray(inputs[key], np.float32) for key in self.takes})
 
+    def incremental(self) -> Backend:
+        """As `ExportedNetwork.incremental`: itself."""
+        return self
+
     @abc.abstractmethod
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The network's outputs of exactly what it takes, in float32."""
@@ -91,7 +100,8 @@ def parse_about(where: str | os.PathLike, text: bytes) -> dict[str, Any]:
     """
     try:
         said = json.loads(text)
-        return {key: said[key] for key in ("system", "takes", "image_size", "stride", "smallest", "signature")}
+        keys = ("system", "takes", "image_size", "stride", "smallest", "signature")
+        return {key: said[key] for key in keys} | {"way": said.get("way", OLD_WAYS.get(said["system"], ""))}
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{where}: expected the signature {ABOUT} to give JSON with system, takes, image_size, stride, "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.backends.base import METADATA, SIGNATURE, Backend
+from tfsketch.backends.base import METADATA, OLD_WAYS, SIGNATURE, Backend
 from tfsketch.errors import ExportError, WeightsError
 
 
@@ -33,13 +33,14 @@ class TFLite(Backend):
         metadata = read_metadata(path)
         try:
             system, side = metadata["system"], metadata["image_size"]
+            way = metadata.get("way", OLD_WAYS.get(system, ""))
             takes = [row["name"] for row in metadata["signatures"][SIGNATURE]["inputs"]]
         except (KeyError, TypeError) as error:
             raise WeightsError(
                 f"{path}: {METADATA}: expected system, image_size and the inputs of the signature {SIGNATURE}, found "
                 f"no {error}"
             ) from error
-        super().__init__(path, system, takes, side, fixed=True)
+        super().__init__(path, system, way, takes, side, fixed=True)
         interpreter = list(interpreters().values())[-1]
         try:
             self._interpreter = interpreter(model_path=str(path), num_threads=os.cpu_count())

@@ -18,9 +18,8 @@ import numpy as np
 import skimage.data
 import tensorflow as tf
 
-from tfsketch import zoo
 from tfsketch.benchmarks.measures import cost, table, throughput
-from tfsketch.conditions import colors, hand, masks, sketches
+from tfsketch.conditions import colors, face_parser, hand, masks, sketches
 from tfsketch.conditions.trace import trace
 from tfsketch.config import Config
 from tfsketch.data import prepare
@@ -29,7 +28,7 @@ from tfsketch.data.batches import batches, stages
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.images import files, sizes
-from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.nn import model_directory
 from tfsketch.vocabulary import to_tensors
 
 ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
@@ -58,7 +57,7 @@ def _own_shards(config: Config, folder: pathlib.Path) -> str:
 
 def _has_parser(config: Config) -> bool:
     source = config.prepare.regions
-    return source not in ("none", "labels") and (zoo.model_dir(source) / "weights.npz").is_file()
+    return source not in ("none", "labels") and (model_directory.path_of(source) / "weights.npz").is_file()
 
 
 def _online(
@@ -123,7 +122,7 @@ def _precomputed(config: Config, pictures: Sequence[Picture]) -> Iterator[tuple[
         yield f"sketch `{style}`", sketches_of(sketches.Sketcher(config.sketch, style)), _BATCH
     yield "colour map", lambda n: colors.color_map(square[n % len(square)], config.color), 1
     if _has_parser(config):
-        parser = zoo.load_model(config.prepare.regions)
+        parser = face_parser.load(config.prepare.regions)
         yield "face regions (face parser)", lambda n: face_parser.parse(parser, batches[n % len(batches)]), _BATCH
 
 

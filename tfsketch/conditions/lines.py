@@ -17,6 +17,11 @@ from tfsketch.conditions import regions as regions_lib
 from tfsketch.config import SketchConfig
 from tfsketch.nn import addons
 
+LINE = 0.25
+"""Where a redrawn sketch (`refined`) is at least this, there is a line. Cali-Sketch's SCN doubts: on faces of its
+training, the lines from here on are nearer to the true ones than those from 0.5 on, at every level of abstraction."""
+SPECK = 6
+"""Strokes of it that are shorter than this, in pixels at the working side, are not drawn."""
 _FEATURES = ("brows", "eyes", "nose", "mouth", "lips")
 # The surroundings that lightness and HED's threshold are compared with: sigmas, as shares of the shorter side.
 LIGHT_SIGMA, EDGE_SIGMA = 1 / 16, 1 / 10

@@ -1,7 +1,7 @@
 """Face regions: the names that colour maps, hair masks, eye strokes and region edits are told in.
 
 A region map is [H,W] uint8 of indices into `REGIONS`. It comes from the shipped face parser
-(`systems.face_parser.network`) or from the labels of CelebAMask-HQ (Lee et al., CVPR 2020), whose 19 classes are
+(`conditions.face_parser`) or from the labels of CelebAMask-HQ (Lee et al., CVPR 2020), whose 19 classes are
 merged: left and right, ears and earrings with the skin, necklaces with the neck.
 """
 

@@ -8,7 +8,7 @@ modules the sections that all systems share. A system's own section is in its ro
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig, Range, StrokeConfig
 from tfsketch.config.data import AffineConfig, DataConfig, PrepareConfig
 from tfsketch.config.discriminators import DiscriminatorConfig, FeatureDiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.experiment import Config, Sections, check_section, dump, load, parse, to_dict
+from tfsketch.config.experiment import Config, Section, Sections, check_section, dump, load, parse, to_dict
 from tfsketch.config.sketches import (
     SKETCH_STYLES,
     CannyConfig,
@@ -38,6 +38,7 @@ __all__ = [
     "PrepareConfig",
     "ProjectedDiscriminatorConfig",
     "Range",
+    "Section",
     "Sections",
     "SimplifiedConfig",
     "SketchConfig",

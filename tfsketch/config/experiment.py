@@ -2,7 +2,7 @@
 
 What a YAML file does not name keeps its default; what it names and the tree does not know is refused with the nearest
 valid name, because a mistyped key that is silently ignored costs a training run. The key `system` chooses the class of
-the section `model`, among those that are handed in (`systems.SECTIONS` has every system's); everything else is common
+the section `model`, among those that are handed in (`systems.networks` knows every system's); everything else is common
 to all systems. A section that has rules of its own has a method `problems`.
 """
 
@@ -26,6 +26,11 @@ from tfsketch.errors import ConfigError
 
 class Section(typing.Protocol):
     """What the sections `model` of all systems have; a system's own code asks for more by `Config.section`."""
+
+    conditions: typing.ClassVar[tuple[str, ...]]
+    """Keys of its batches beside `image` and `seed`. What is not named is not drawn."""
+    changeable: typing.ClassVar[tuple[str, ...]]
+    """Names of its settings that may differ when a run is resumed: what has no weights of its own."""
 
     @property
     def loss(self) -> Any:
@@ -115,7 +120,8 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected a mapping of keys, found {values!r}")
-    hints = typing.get_type_hints(kind)
+    every = typing.get_type_hints(kind)
+    hints = {field.name: every[field.name] for field in dataclasses.fields(kind)}
     if sections is not None:
         system = values.get("system", kind.system)
         if system not in sections:

@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch.conditions import colors, regions, sketches
+from tfsketch.conditions import colors, face_parser, regions, sketches
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
 from tfsketch.images import faces, files, sizes
@@ -266,12 +266,8 @@ class Worker:
         return self._sketchers[style]
 
     def _parse(self, batch: np.ndarray) -> np.ndarray:
-        # Here and not above: the parser's model directory is read by a package that few preparations need.
-        from tfsketch import zoo
-        from tfsketch.systems.face_parser import network as face_parser
-
         if self._parser is None:
-            self._parser = zoo.load_model(self._config.prepare.regions)
+            self._parser = face_parser.load(self._config.prepare.regions)
         return face_parser.parse(self._parser, batch)
 
 

@@ -43,6 +43,7 @@ from tfsketch.data import examples, sources
 from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import faces, files
+from tfsketch.nn import model_directory
 
 _SHARD = 256
 """Photographs per job: of a shard, and of a stretch to examine."""
@@ -172,10 +173,7 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
         "pictures": hashlib.sha256(json.dumps(given).encode()).hexdigest(),
     }
     if config.prepare.regions not in ("none", "labels"):
-        # Here and not above: the parser's model directory is read by a package that few preparations need.
-        from tfsketch import zoo
-
-        weights = zoo.model_dir(config.prepare.regions) / "weights.npz"
+        weights = model_directory.path_of(config.prepare.regions) / "weights.npz"
         plan["face_parser"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     return json.loads(json.dumps(plan))
 

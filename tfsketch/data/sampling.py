@@ -14,22 +14,19 @@ from tfsketch.conditions import colors, hand, masks
 from tfsketch.config import AffineConfig, Config
 from tfsketch.data.augmentation import grey, occlude, warp
 from tfsketch.data.shards import Picture
-from tfsketch.errors import DataError
+from tfsketch.errors import ConfigError, DataError
 from tfsketch.vocabulary import size_of
-
-CONDITIONS: dict[str, tuple[str, ...]] = {
-    "sc_fegan": ("mask", "sketch", "color", "noise"),
-    "face_parser": ("regions",),
-    "cali_sketch": ("sketch", "refined"),
-    "contextual_gan": ("sketch", "z"),
-    "region_edit": ("mask",),
-}
-"""System -> keys of its batches beside `image` and `seed`. What is not named is not drawn."""
 
 
 def keys(config: Config) -> tuple[str, ...]:
-    """The keys of an experiment's batches."""
-    return ("image", *CONDITIONS[config.system], *(f"sketch_{style}" for style in config.data.maps), "seed")
+    """The keys of an experiment's batches.
+
+    Raises:
+      ConfigError: the experiment has no section `model`, which names them.
+    """
+    if config.model is None:
+        raise ConfigError("model: expected a system's section, found none")
+    return ("image", *config.model.conditions, *(f"sketch_{style}" for style in config.data.maps), "seed")
 
 
 def _by_hand(rng: np.random.Generator, config: Config) -> bool:

@@ -9,21 +9,18 @@ sizes, because nothing else is ever written to.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
-from tfsketch import zoo
-from tfsketch.backends import resolve
+from tfsketch.conditions import face_parser
+from tfsketch.conditions.face_parser import FaceParser
+from tfsketch.editor.ways import Function, Network
 from tfsketch.errors import TfsketchError, WeightsError
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files
-from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.systems.sc_fegan.region_inference import RegionInference
+from tfsketch.nn.exported import Call
 
 
 def finite(drawn: Any) -> np.ndarray:
@@ -43,7 +40,7 @@ class Canvas:
 
     def __init__(
         self,
-        model: Callable[[Mapping[str, Any]], Mapping[str, Any]] | str | os.PathLike,
+        model: Network | Call,
         side: int | None = None,
         context: float | None = None,
         feather: float | None = None,
@@ -51,17 +48,14 @@ class Canvas:
         seam: bool = False,
         texture: float = 0.0,
     ):
-        if isinstance(model, (str, os.PathLike)):
-            model = resolve.load(model)
-        stride = getattr(model, "stride", 1)
-        trained = getattr(getattr(model, "experiment", model), "image_size", None)
+        network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
+        stride, smallest, trained = network.stride, network.smallest, network.image_size
         if side is None:
             if trained is None:
                 raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
             side = trained
-        if getattr(model, "fixed", False) and side != trained:
+        if network.fixed and side != trained:
             raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
-        smallest = getattr(model, "smallest", stride)
         if side != int(side) or side < smallest or side % stride or side * side > files.MAX_PIXELS:
             least = f" of at least {smallest}" if smallest > stride else ""
             raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
@@ -72,18 +66,18 @@ class Canvas:
         if not 0 <= texture <= 1:
             raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
         self.seam, self.texture = seam, texture
-        self.model: Any = model  # what it offers beside being called depends on its way of working
+        self.model = network
         self.side, self.context, self.feather = int(side), context, feather
-        # The same picture, from less work: between strokes most of what the network looks at stays as it was.
-        self.network = RegionInference(model) if isinstance(model, Generator) else model
-        self._parser: tf.keras.Model | None = None
+        # Between strokes most of what the network looks at stays as it was.
+        self.network: Call = network.incremental()
+        self._parser: FaceParser | None = None
         self._find_faces = find_faces
         self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
 
-    def face_parser(self) -> tf.keras.Model:
+    def face_parser(self) -> FaceParser:
         """The shipped face parser, read when it is first needed."""
         if self._parser is None:
-            self._parser = zoo.load_model("face_parser")
+            self._parser = face_parser.load()
         return self._parser
 
     def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:

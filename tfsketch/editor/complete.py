@@ -1,8 +1,8 @@
 """Completing: photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
-What is given to a Contextual GAN is completed several times, by a search (`projection`). A sketch goes to the working
-side as the strokes of XDoG look there: drawn anew with a pen of `arrays.PEN` pixels, and whatever is black over more
-than half a pixel stays.
+What is given to a Contextual GAN is completed several times, by a search (the model's `project`). A sketch goes to the
+working side as the strokes of XDoG look there: drawn anew with a pen of `arrays.PEN` pixels, and whatever is black over
+more than half a pixel stays.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfsketch.editor.canvas import Canvas, finite
+from tfsketch.editor.ways import expect
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
@@ -21,7 +22,6 @@ from tfsketch.images.layers import (
     checked,
     checked_sketch,
 )
-from tfsketch.systems.contextual_gan import projection
 from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 
@@ -35,13 +35,12 @@ def complete(
     steps: int,
 ) -> list[Drawing]:
     """`Editor.complete`."""
-    if "z" not in getattr(canvas.model, "takes", ()):
-        raise TfsketchError("complete: expected a model that draws sketch and photograph, such as contextual_gan")
+    expect("complete", canvas.model)
     if (sketch is None) == (image is None):
         raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
     check_seed(seed)
-    if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= projection.CANDIDATES:
-        raise TfsketchError(f"results: expected 1 to {projection.CANDIDATES}, found {results!r}")
+    if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= canvas.model.candidates:
+        raise TfsketchError(f"results: expected 1 to {canvas.model.candidates}, found {results!r}")
     side = canvas.side
     sheet = slice(0, side), slice(0, side)
     known: dict[str, Any] = {}
@@ -56,7 +55,7 @@ def complete(
         image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         size = size_of(sizes.cut_square(image))
         known = to_tensors({"image": sizes.center_square(image, side)[None]})
-    found = projection.project(canvas.model, **known, restarts=results, seed=int(seed), steps=steps)
+    found = canvas.model.project(**known, restarts=results, seed=int(seed), steps=steps)
     drawings = []
     for lines, photograph, loss in zip(finite(found.sketch[0]), finite(found.image[0]), found.loss[0]):
         lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)

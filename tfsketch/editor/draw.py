@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfsketch.conditions.lines import drop_short
+from tfsketch.conditions.lines import LINE, SPECK, drop_short
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.regions import surest_face
-from tfsketch.errors import TfsketchError
+from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays
 from tfsketch.images.layers import (
     Drawing,
     checked_sketch,
 )
-from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
@@ -25,8 +24,7 @@ FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 
 def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     """`Editor.draw`."""
-    if tuple(getattr(canvas.model, "takes", ())) != ("sketch",):
-        raise TfsketchError("draw: expected a model that takes a sketch alone, such as cali_sketch")
+    expect("draw", canvas.model)
     sketch = checked_sketch(sketch, fill)
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
@@ -37,6 +35,6 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     outputs = canvas.model(to_tensors({"sketch": seen}))
     refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
     best = surest_face(canvas.face_parser(), image) if len(fills) > 1 else 0
-    kept = drop_short(refined[best] >= cali_sketch.LINE, cali_sketch.SPECK)
-    lines = resize((refined[best] * kept)[sheets[best]], size) >= cali_sketch.LINE
+    kept = drop_short(refined[best] >= LINE, SPECK)
+    lines = resize((refined[best] * kept)[sheets[best]], size) >= LINE
     return Drawing(lines.astype(np.uint8), resize(image[best][sheets[best]], size))

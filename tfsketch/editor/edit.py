@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfsketch.editor.canvas import Canvas, finite
-from tfsketch.errors import TfsketchError
+from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays, membrane, residuals, tone
 from tfsketch.images.layers import (
     check_seed,
@@ -28,10 +28,7 @@ def edit(
     seed: int,
 ) -> np.ndarray:
     """`Editor.edit`."""
-    if "mask" not in getattr(canvas.model, "takes", ("mask",)):
-        raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only draws")
-    if "style" in getattr(canvas.model, "takes", ()):
-        raise TfsketchError("edit: expected a model that repaints a mask, such as sc_fegan; this one only restyles")
+    expect("edit", canvas.model)
     check_seed(seed)
     image, mask, sketch, color = checked_layers(image, mask, sketch, color)
     size = image.shape[:2]

@@ -6,9 +6,7 @@ they do; `canvas` is what they share, `regions` where a face is.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,18 +16,18 @@ from tfsketch.editor.draw import draw
 from tfsketch.editor.edit import edit
 from tfsketch.editor.regions import find_region
 from tfsketch.editor.restyle import restyle
+from tfsketch.editor.ways import Network
 from tfsketch.errors import TfsketchError
-from tfsketch.images.layers import (
-    Drawing,
-)
+from tfsketch.images.layers import Drawing
+from tfsketch.nn.exported import Call
 
 
 class Editor:
     """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
     Args:
-      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it; or what
-        `backends.resolve.load` takes: a name, a model directory, an export, a server's address.
+      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it, or any backend; a
+        bare function edits.
       side: working side in pixels, a multiple of the model's stride; None is the side it was trained at.
       context: see `arrays.crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
@@ -45,7 +43,7 @@ class Editor:
 
     def __init__(
         self,
-        model: Callable[[Mapping[str, Any]], Mapping[str, Any]] | str | os.PathLike,
+        model: Network | Call,
         side: int | None = None,
         context: float | None = None,
         feather: float | None = None,
@@ -56,23 +54,24 @@ class Editor:
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
     @property
-    def _takes(self) -> tuple[str, ...]:
-        return tuple(getattr(self._canvas.model, "takes", ()))
+    def way(self) -> str:
+        """The model's way of working, of `ways.WAYS`; empty for one that makes no picture."""
+        return self._canvas.model.way
 
     @property
     def draws(self) -> bool:
         """Whether the model's way is `draw`."""
-        return self._takes == ("sketch",)
+        return self.way == "draw"
 
     @property
     def completes(self) -> bool:
         """Whether the model's way is `complete`."""
-        return "z" in self._takes
+        return self.way == "complete"
 
     @property
     def restyles(self) -> bool:
         """Whether the model's way is `restyle`."""
-        return "style" in self._takes
+        return self.way == "restyle"
 
     def complete(
         self,
@@ -89,7 +88,7 @@ class Editor:
           sketch: as of `draw`.
           image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the square in its middle counts, and
             results are of its size. A face should fill it as one fills CelebA's photographs.
-          results: how many searches, each from another start, at most `projection.CANDIDATES`.
+          results: how many searches, each from another start, at most the model's `candidates`.
           seed: of the starts; a seed gives the same results every time.
           fill: of a sketch; see `arrays.place`. 1 for one that is framed as a photograph is; None is
             `arrays.usual_fill`.

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
+from tfsketch.conditions import face_parser
+from tfsketch.conditions.face_parser import FaceParser
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError
 from tfsketch.framing import arrays
 from tfsketch.images.layers import (
     checked,
 )
-from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.vocabulary import resize
 
 LEAST = 0.0005
@@ -25,7 +25,7 @@ PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", 
 """Features -> their share of a photograph that is aligned like FFHQ's: the mean over CelebAMask-HQ's hold-out."""
 
 
-def surest_face(parser: tf.keras.Model, photographs: np.ndarray) -> int:
+def surest_face(parser: FaceParser, photographs: np.ndarray) -> int:
     """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
     features, each counting up to the share of the picture that it has in a portrait."""
     shares = face_parser.shares(parser, photographs)
@@ -33,9 +33,7 @@ def surest_face(parser: tf.keras.Model, photographs: np.ndarray) -> int:
     return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
 
 
-def find_region(
-    face_parser_of: Callable[[], tf.keras.Model], image: np.ndarray, names: str | Iterable[str]
-) -> np.ndarray:
+def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
     """`Editor.region`; the face parser is asked for once the arguments are right."""
     names = [names] if isinstance(names, str) else list(names)
     if not names:

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.editor.canvas import Canvas, finite
-from tfsketch.errors import TfsketchError
+from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
 from tfsketch.images.layers import (
@@ -37,8 +37,7 @@ def restyle(
     detail: bool,
 ) -> list[np.ndarray]:
     """`image` at shares of the way along styles, from its own where there is only one; see `Editor.interpolate`."""
-    if "style" not in getattr(canvas.model, "takes", ()):
-        raise TfsketchError("restyle: expected a model that takes a style, such as region_edit")
+    expect("restyle", canvas.model)
     image, styles, mask = checked_restyling(image, styles, mask)
     whole = mask is None
     mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask

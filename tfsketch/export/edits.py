@@ -19,10 +19,10 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch.conditions import colors, sketches
 from tfsketch.data.batches import fixed_batch
-from tfsketch.data.sampling import CONDITIONS
 from tfsketch.data.shards import Picture, open_pictures
 from tfsketch.errors import DataError
 from tfsketch.images import sizes
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import to_tensors
 
 COUNT = 20
@@ -60,7 +60,7 @@ def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
         return np.stack([shards[number].image for number in range(count)])
 
 
-def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """What a model takes of the vocabulary, [B,...] float32, drawn for photographs [B,S,S,3] uint8."""
     experiment = model.experiment
     config = dataclasses.replace(
@@ -70,7 +70,7 @@ def conditions(model: tf.keras.Model, pictures: np.ndarray) -> dict[str, np.ndar
         data=dataclasses.replace(experiment.data, maps=(), cache=False),
         sketch=config_lib.SketchConfig(style="canny"),
     )
-    if "regions" in CONDITIONS[config.system]:  # what it is to find; its system draws nothing that it takes
+    if "regions" in experiment.model.conditions:  # what it is to find; its system draws nothing that it takes
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawn = sketches.Sketcher(config.sketch)(pictures)
     prepared = {

@@ -18,14 +18,8 @@ import tensorflow as tf
 from tfsketch.backends.base import SIGNATURE
 from tfsketch.backends.tflite import interpreters
 from tfsketch.errors import ExportError
+from tfsketch.nn.exported import ExportedNetwork
 
-OUTPUTS: dict[str, tuple[str, ...]] = {
-    "sc_fegan": ("image",),
-    "cali_sketch": ("refined", "image"),
-    "face_parser": ("probabilities",),
-    "region_edit": ("image",),
-}
-"""System -> what `edit` gives. A system that is not here cannot be a TensorFlow Lite file."""
 LIMITS = {"float32": 1e-4, "float16": 40.0, "dynamic": 30.0, "int8": 30.0}
 """Variant -> the largest difference from the network (`float32`), or the least PSNR in dB (the others)."""
 
@@ -88,7 +82,7 @@ def _analysis(content: bytes) -> tuple[dict[str, int], tuple[str, ...]]:
 
 
 def measure(
-    model: tf.keras.Model, variant: str, content: bytes, plain: bytes, inputs: Mapping[str, np.ndarray]
+    model: ExportedNetwork, variant: str, content: bytes, plain: bytes, inputs: Mapping[str, np.ndarray]
 ) -> list[Measured]:
     """What a file does, by every runtime that is installed.
 
@@ -105,7 +99,7 @@ def measure(
     wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
     operations, warnings = _analysis(content)
     warnings = _analysis(plain)[1] if variant == "float16" else warnings
-    last = OUTPUTS[model.experiment.system][-1]
+    last = model.gives[-1]
     erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, wanted[last].shape)
     peak = 1.0 if last == "probabilities" else 2.0
     results = []

@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import zoo
 from tfsketch.backends.base import METADATA, SIGNATURE
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model
-from tfsketch.export.measure import OUTPUTS, Measured, measure
+from tfsketch.export.measure import Measured, measure
 from tfsketch.images import files
 from tfsketch.nn import operations
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import shapes
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
@@ -57,26 +57,25 @@ CALIBRATION = 32
 class Edit(tf.Module):
     """The signature `edit` of a model, with static shapes."""
 
-    def __init__(self, model: tf.keras.Model):
+    def __init__(self, model: ExportedNetwork):
         super().__init__(name="edit")
-        system, side = model.experiment.system, model.experiment.image_size
-        if system not in OUTPUTS:
+        if not model.gives:
             raise ExportError(
-                f"expected a model of {', '.join(OUTPUTS)} for --format=tflite, found one of {system}; "
-                "use --format=saved_model"
+                f"expected a model that makes its picture in one call for --format=tflite, found one of "
+                f"{model.experiment.system}; use --format=saved_model"
             )
 
         def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             made = model(inputs)
-            return {key: made[key] for key in OUTPUTS[system]}
+            return {key: made[key] for key in model.gives}
 
-        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, side).items()}
+        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, model.image_size).items()}
         with operations.delegable():
             self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list(self.graph.variables)
 
 
-def convert(model: tf.keras.Model, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
+def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
     """A model as a TensorFlow Lite flatbuffer, without metadata.
 
     Args:
@@ -132,7 +131,7 @@ def _quiet() -> Iterator[None]:
 
 
 def export(
-    name_or_dir: str | os.PathLike,
+    model: ExportedNetwork,
     output: str | os.PathLike,
     variants: tuple[str, ...] = ("float16",),
     folder: str | os.PathLike = "",
@@ -140,7 +139,7 @@ def export(
     """Writes a model as TensorFlow Lite files, each measured before it is written.
 
     Args:
-      name_or_dir: what `zoo.load_model` takes.
+      model: as `zoo.load_model` gives it.
       output: a `.tflite` file for one variant, or a folder, which gets MODEL_VARIANT.tflite.
       variants: of `VARIANTS`.
       folder: photographs or shards to calibrate and to measure with (`edits.photographs`); those of `int8`'s
@@ -157,14 +156,12 @@ def export(
     single = output.suffix == ".tflite"
     if single and len(variants) != 1:
         raise ExportError(f"{output}: expected a folder for several variants, found a file")
-    model, source = zoo.load_model(name_or_dir), zoo.model_dir(name_or_dir)
-    side = model.experiment.image_size
     count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
-    inputs = edits.conditions(model, edits.photographs(folder, side, count))
+    inputs = edits.conditions(model, edits.photographs(folder, model.image_size, count))
     measured, calibration = (
         {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
-    described = saved_model.describe(model, name_or_dir, {SIGNATURE: Edit(model).graph})
+    described = saved_model.describe(model, {SIGNATURE: Edit(model).graph})
     written = {}
     plain = convert(model, "float32")
     for variant in variants:
@@ -178,8 +175,7 @@ def export(
         if problem:
             continue
         extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
-        if (source / "README.md").is_file():
-            extra["README.md"] = (source / "README.md").read_text(encoding="utf-8")
+        extra |= saved_model.card(model)
         files.write_bytes(path, _with_files(content, extra))
     return written
 

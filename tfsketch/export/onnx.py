@@ -17,11 +17,11 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import zoo
 from tfsketch.backends import base
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, measure, mobile
 from tfsketch.images import files
+from tfsketch.nn.exported import ExportedNetwork
 
 OPSET = 17
 _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
@@ -41,11 +41,11 @@ class _Renamed(tf.Module):
         self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
 
 
-def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: str | os.PathLike = "") -> float:
+def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.PathLike = "") -> float:
     """Writes a model as an ONNX file and checks it.
 
     Args:
-      name_or_dir: what `zoo.load_model` takes; its system must be one of `measure.OUTPUTS`.
+      model: as `zoo.load_model` gives it; one that makes its picture in one call.
       output: the `.onnx` file.
       folder: photographs or shards to measure with (`edits.photographs`).
 
@@ -62,7 +62,6 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
             f"expected the packages of the extra `onnx` (pip install -c constraints.txt '.[onnx]'), found no "
             f"{', '.join(missing)}"
         )
-    model = zoo.load_model(name_or_dir)
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     renamed = _Renamed(mobile.Edit(model))
     with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:
@@ -81,7 +80,7 @@ def export(name_or_dir: str | os.PathLike, output: str | os.PathLike, folder: st
     return found
 
 
-def _difference(model: tf.keras.Model, content: bytes, inputs: dict[str, np.ndarray]) -> float:
+def _difference(model: ExportedNetwork, content: bytes, inputs: dict[str, np.ndarray]) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -29,15 +29,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import zoo
 from tfsketch.backends import base
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
 from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
+from tfsketch.export.signatures import Signature
 from tfsketch.export.warmup import example_request, warmup_log
 from tfsketch.images import files
-from tfsketch.systems.signatures import SIGNATURES
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.version import __version__
 
 MAX_DIFFERENCE = 1e-5
@@ -63,16 +63,13 @@ class Served(tf.Module):
 
     Args:
       model: as `zoo.load_model` gives it.
+      described: its signatures; they may hold networks beside the model.
     """
 
-    def __init__(self, model: tf.keras.Model):
+    def __init__(self, model: ExportedNetwork, described: Mapping[str, Signature]):
         super().__init__(name="served")
-        system = model.experiment.system
-        if system not in SIGNATURES:
-            raise ExportError(f"expected a model of {', '.join(SIGNATURES)}, found one of {system}")
         self.graphs = {}
-        described = SIGNATURES[system](model)  # holds networks beside the model
-        described[base.ABOUT] = signatures.about(model, list(described))
+        described = {**described, base.ABOUT: signatures.about(model, list(described))}
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
@@ -84,18 +81,36 @@ def inputs_of(graph: Any) -> dict[str, tf.TensorSpec]:
     return {spec.name: spec for spec in tf.nest.flatten(graph.structured_input_signature)}
 
 
-def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapping[str, Any]) -> dict[str, Any]:
+def _directory(model: ExportedNetwork) -> pathlib.Path:
+    """The model directory that a model was read from.
+
+    Raises:
+      ExportError: it was made otherwise, so that nothing says what its weights are.
+    """
+    if model.folder is None:
+        raise ExportError("expected a model from a model directory, found one that load_model did not read")
+    return model.folder
+
+
+def card(model: ExportedNetwork) -> dict[str, str]:
+    """The model card, as the text of a file by name; none where the model directory has none."""
+    path = _directory(model) / "README.md"
+    return {path.name: path.read_text(encoding="utf-8")} if path.is_file() else {}
+
+
+def describe(model: ExportedNetwork, graphs: Mapping[str, Any]) -> dict[str, Any]:
     """What a program, or a person, has to know to call an export.
 
     Args:
-      model, name_or_dir: the model, and what it was loaded by.
+      model: as `zoo.load_model` gives it.
       graphs: concrete functions by the name of their signature.
 
     Returns:
       What becomes `metadata.json`: where the model comes from and, for every signature, each input's and output's
       dtype, shape (null = any) and meaning.
     """
-    origin = report.describe(name_or_dir, zoo.model_dir(name_or_dir))
+    folder = _directory(model)
+    origin = report.describe(folder.name, folder)
 
     def table(specs: Mapping[str, tf.TensorSpec | tf.Tensor]) -> list[dict[str, Any]]:
         return [
@@ -109,8 +124,9 @@ def describe(model: tf.keras.Model, name_or_dir: str | os.PathLike, graphs: Mapp
         ]
 
     return {
-        "model": pathlib.Path(origin["model"]).name,
+        "model": origin["model"],
         "system": model.experiment.system,
+        "way": model.way,
         "image_size": model.experiment.image_size,
         "weights_sha256": origin["weights_sha256"],
         "tfsketch": __version__,
@@ -151,7 +167,7 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
 
 
 def difference(
-    model: tf.keras.Model,
+    model: ExportedNetwork,
     folder: str | os.PathLike,
     inputs: Mapping[str, np.ndarray],
     signature: str = base.TENSORS,
@@ -185,7 +201,8 @@ def next_version(output: str | os.PathLike) -> int:
 
 
 def export(
-    name_or_dir: str | os.PathLike,
+    model: ExportedNetwork,
+    described: Mapping[str, Signature],
     output: str | os.PathLike,
     version: int | None = None,
     folder: str | os.PathLike = "",
@@ -193,7 +210,8 @@ def export(
     """Writes a model as a version for TensorFlow Serving, and checks it in a process of its own.
 
     Args:
-      name_or_dir: what `zoo.load_model` takes.
+      model: as `zoo.load_model` gives it.
+      described: its signatures, by its system's record.
       output: the model's base folder, whose last part is the name that warmup requests carry.
       version: a whole number from 1; the next one by default.
       folder: photographs or shards to check it with (`edits.photographs`).
@@ -205,16 +223,15 @@ def export(
       ExportError: the version exists or is no version, or what was written differs by more than `MAX_DIFFERENCE`.
       WeightsError, ConfigError: the model cannot be read.
     """
-    source, output = zoo.model_dir(name_or_dir), pathlib.Path(output)
+    source, output = _directory(model), pathlib.Path(output)
     version = next_version(output) if version is None else version
     if version < 1:
         raise ExportError(f"version: expected a whole number from 1, found {version}")
     final = output / str(version)
     if final.exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
-    model = zoo.load_model(name_or_dir)
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
-    served = Served(model)
+    served = Served(model, described)
     output.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
     try:
@@ -223,15 +240,13 @@ def export(
         found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
         if not found <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
-        metadata = describe(model, name_or_dir, served.graphs) | {"version": version, "difference": found}
+        metadata = describe(model, served.graphs) | {"version": version, "difference": found}
         request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
             writer.write(warmup_log(output.resolve().name, "serving_default", request))
-        texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n"}
-        if (source / "README.md").is_file():
-            texts["README.md"] = (source / "README.md").read_text(encoding="utf-8")
+        texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n", **card(model)}
         for name, text in texts.items():
             (extra / name).write_text(text, encoding="utf-8")
         shutil.copy(source / "config.yaml", extra / "config.yaml")

@@ -5,8 +5,6 @@ size. It does what `editor.Editor` does by default, seed 0 and its rule for the 
 from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any size that it
 takes. `about` says what the model is, to who cannot read its metadata: a client of a server. Further signatures are a
 system's own.
-
-A new system costs one function here and its line in `SYSTEMS`.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import CHANNELS
 
 MEANINGS = {
@@ -50,8 +49,8 @@ MEANINGS = {
     "regions": "number of the likeliest region, in the order of regions_of_a_face",
     "loss": "of the search, at its end",
     "ask": "anything: an answer for each",
-    "about_bytes": "JSON: system; image_size, stride and smallest of its sides; the network's signature and what that "
-    "takes",
+    "about_bytes": "JSON: system and way of working; image_size, stride and smallest of its sides; the network's "
+    "signature and what that takes",
 }
 """Name of an input or output -> what it is, for metadata."""
 
@@ -86,7 +85,7 @@ def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, give
     return tf.map_fn(lambda one: function(*one), batches, fn_output_signature=gives)
 
 
-def network_signature(model: tf.keras.Model) -> Signature:
+def network_signature(model: ExportedNetwork) -> Signature:
     """The network itself."""
 
     def spec(key: str) -> tf.TensorSpec:
@@ -95,13 +94,14 @@ def network_signature(model: tf.keras.Model) -> Signature:
     return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
 
 
-def about(model: tf.keras.Model, names: Sequence[str]) -> Signature:
+def about(model: ExportedNetwork, names: Sequence[str]) -> Signature:
     """What `backends` asks an export for; `names` are those of its other signatures."""
     said = {
         "system": model.experiment.system,
+        "way": model.way,
         "image_size": model.experiment.image_size,
         "stride": model.stride,
-        "smallest": getattr(model, "smallest", model.stride),
+        "smallest": model.smallest,
         "takes": list(model.takes),
         "signature": base.SIGNATURE if base.SIGNATURE in names else base.TENSORS,
     }

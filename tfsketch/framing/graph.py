@@ -78,7 +78,7 @@ def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
 
 
 def fit(layer: tf.Tensor, side: int) -> tf.Tensor:
-    """A photograph [H,W,C] float32 stretched to a square as in `systems.face_parser.network.shares`: area averages
+    """A photograph [H,W,C] float32 stretched to a square as in `conditions.face_parser.shares`: area averages
     where both its sides are larger, else the cubic kernel."""
     larger = tf.reduce_min(tf.shape(layer)[:2]) > side
     size = [side, side]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -10,26 +10,27 @@ import tensorflow as tf
 
 from tfsketch.vocabulary import to_uint8
 
-SHEET_TITLES = ("input", "mask", "sketch", "color")
 
-
-def rows_of(batch: dict[str, tf.Tensor], *extra: np.ndarray) -> list[list[np.ndarray]]:
-    """A row of pictures per example for `contact_sheet`: input, mask, sketch, colour, then `extra`, then truth.
+def layer_rows(batch: Mapping[str, tf.Tensor], **columns: np.ndarray) -> tuple[list[list[np.ndarray]], list[str]]:
+    """A row of pictures per example, and the columns' titles, for `contact_sheet`.
 
     Args:
-      batch: of the vocabulary.
-      extra: each [B,H,W,3] uint8.
+      batch: of the vocabulary: the photograph with its mask, which comes first as `input`, then what there is of
+        `mask`, `sketch` and `color`.
+      columns: what to show between them and the photograph itself, `truth`: title -> [B,H,W,3] uint8.
     """
-    image, mask = to_uint8(batch["image"]), batch["mask"].numpy()
-    hole = np.where(mask > 0.5, np.uint8(255), image)
-    sketch = (255 * (1 - batch["sketch"].numpy()[..., 0] * mask[..., 0])).astype(np.uint8)
-    color = np.where(
-        np.any(batch["color"].numpy() != 0, axis=-1, keepdims=True) & (mask > 0.5),
-        to_uint8(batch["color"]),
-        np.uint8(255),
-    )
-    masks_ = (mask[..., 0] * 255).astype(np.uint8)
-    return [[hole[i], masks_[i], sketch[i], color[i], *(e[i] for e in extra), image[i]] for i in range(len(image))]
+    image = to_uint8(batch["image"])
+    mask = np.asarray(batch["mask"]) > 0.5 if "mask" in batch else np.ones((*image.shape[:3], 1), bool)
+    shown = {"input": image}
+    if "mask" in batch:
+        shown |= {"input": np.where(mask, np.uint8(255), image), "mask": (mask[..., 0] * 255).astype(np.uint8)}
+    if "sketch" in batch:
+        shown["sketch"] = (255 * (1 - np.asarray(batch["sketch"]) * mask)[..., 0]).astype(np.uint8)
+    if "color" in batch:
+        painted = np.any(np.asarray(batch["color"]) != 0, axis=-1, keepdims=True) & mask
+        shown["color"] = np.where(painted, to_uint8(batch["color"]), np.uint8(255))
+    shown |= columns | {"truth": image}
+    return [[layer[i] for layer in shown.values()] for i in range(len(image))], list(shown)
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), pad: int = 2) -> np.ndarray:

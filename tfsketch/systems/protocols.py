@@ -13,33 +13,14 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable
-
-import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import zoo
-from tfsketch.data.shards import Shards, open_pictures
+from tfsketch.data.shards import open_pictures
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Results, describe, write_section
 from tfsketch.images import files, sheets
-from tfsketch.systems.cali_sketch import protocol as drawing
-from tfsketch.systems.contextual_gan import protocol as completion
-from tfsketch.systems.face_parser import protocol as parsing
-from tfsketch.systems.region_edit import protocol as restyling
-from tfsketch.systems.sc_fegan import protocol as editing
-from tfsketch.systems.sc_fegan import transplant
-
-PROTOCOLS: dict[str, Callable[[tf.keras.Model, Shards, int, int], Results]] = {
-    "sc_fegan": editing.measure,
-    "face_parser": parsing.measure,
-    "cali_sketch": drawing.measure,
-    "contextual_gan": completion.measure,
-    "region_edit": restyling.measure,
-}
-"""System -> (model, pictures, their side, how many) -> results."""
-FURTHER = {transplant.PROTOCOL: ("sc_fegan", transplant.SIDE, transplant.measure)}
-"""Further protocols by name -> (system, side of the pictures by default, as in `PROTOCOLS`)."""
+from tfsketch.nn import model_directory
+from tfsketch.systems import SYSTEMS, experiment_of, networks
 
 
 def evaluate(
@@ -64,27 +45,26 @@ def evaluate(
       markdown: a Markdown file whose part between the markers of `section` is replaced by the results
         (`report.write_section`).
       section: by default the model's system, or `protocol`; another name for a second model of it.
-      protocol: of `FURTHER`; by default that of the model's system.
+      protocol: of those of the model's system; its first by default.
 
     Raises:
       DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's, or its
         system has no protocol.
       WeightsError, ConfigError: the model cannot be read.
     """
-    folder, output = zoo.model_dir(model_name_or_dir), pathlib.Path(output_folder)
+    folder, output = model_directory.path_of(model_name_or_dir), pathlib.Path(output_folder)
     if count is not None and count < 1:
         raise DataError(f"count: expected at least 1 picture, found {count}")
     if output.resolve() == folder.resolve():  # a run folder has a metrics.jsonl of its own
         raise DataError(f"expected an output folder other than the model's, found {output}")
-    system = zoo.load_config(folder).system
-    if system not in PROTOCOLS:
-        raise DataError(f"{model_name_or_dir}: expected a model of {', '.join(PROTOCOLS)}, found one of {system}")
-    if protocol and (protocol not in FURTHER or FURTHER[protocol][0] != system):
-        known = ", ".join(name for name, (of, *_) in FURTHER.items() if of == system) or "none"
+    system = experiment_of(folder).system
+    protocols = SYSTEMS[system].protocols
+    name = protocol or next(iter(protocols), "")
+    if name not in protocols:
+        known = ", ".join(protocols) or "none"
         raise DataError(f"protocol: expected one for a model of {system} ({known}), found {protocol!r}")
-    model = zoo.load_model(model_name_or_dir)
-    _, side, measure = FURTHER.get(protocol, (system, model.experiment.image_size, PROTOCOLS[system]))
-    side = image_size or side
+    model = model_directory.load(model_name_or_dir, networks())
+    side = image_size or protocols[name].side or model.image_size
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.
     bare = config_lib.Config(
         image_size=side,
@@ -94,7 +74,7 @@ def evaluate(
     )
     with tempfile.TemporaryDirectory(prefix="tfsketch-evaluate-") as scratch:
         shards = open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")
-        results = measure(model, shards, side, min(count or len(shards), len(shards)))
+        results = protocols[name](model, shards, side, min(count or len(shards), len(shards)))
     origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": side}
     output.mkdir(parents=True, exist_ok=True)
     common = {"protocol": results.protocol, "pictures": results.pictures}
@@ -105,8 +85,8 @@ def evaluate(
         files.write_bytes(output / "details.jsonl", lines.encode())
     rows = results.page or len(results.sheet)
     for number, start in enumerate(range(0, len(results.sheet), rows), 1):
-        name = f"sheet_{number:02d}.png" if results.page else "sheet.png"
-        files.write_png(output / name, sheets.contact_sheet(results.sheet[start : start + rows], results.titles))
+        page = f"sheet_{number:02d}.png" if results.page else "sheet.png"
+        files.write_png(output / page, sheets.contact_sheet(results.sheet[start : start + rows], results.titles))
     for path in [output / "results.md", *([markdown] if markdown else [])]:
         write_section(path, section or protocol or system, results.markdown(origin))
     return results

@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
+from tfsketch.nn import model_directory
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.training.task import Task
 from tfsketch.vocabulary import shapes
 
@@ -19,17 +20,18 @@ def describe(config: Config, task: Task) -> str:
     for name, network in (task.networks | task.players).items():
         trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
         lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
-    lines.append(f"# {task.exported}: {gflops(config):.1f} GFLOP a picture of {config.image_size} px")
+    if task.network is not None:
+        work = gflops(model_directory.build(task.network, config))
+        lines.append(f"# {task.exported}: {work:.1f} GFLOP a picture of {config.image_size} px")
     return "\n".join(lines)
 
 
-def gflops(config: Config) -> float:
+def gflops(model: ExportedNetwork) -> float:
     """GFLOP (10^9 multiplications and additions) of one picture through the exported network, by TensorFlow's
     profiler."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    model, side = systems.build(config), config.image_size
-    spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, side).items()}
+    spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, model.image_size).items()}
     graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
     options = (
         tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())

@@ -27,11 +27,11 @@ _OTHER = "{} holds a run with {} = {!r}; found {!r}. Resume with the same, or ch
 
 def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
     """Raises TrainingError where `new` cannot go on from a run of `old`: other networks, size, seed or batch."""
+    assert new.model is not None  # it is what is trained
     old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
     for tree in (old_tree, new_tree):
         tree["batch_size"] = tree["train"]["batch_size"]
-        # What has no weights of its own: a region editor's two ways of merging share theirs.
-        tree["model"] = {k: v for k, v in tree["model"].items() if k not in ("loss", "blend")}
+        tree["model"] = {k: v for k, v in tree["model"].items() if k not in new.model.changeable}
     for key in ("system", "image_size", "seed", "batch_size", "model"):
         if old_tree[key] != new_tree[key]:
             raise TrainingError(_OTHER.format(folder, key, old_tree[key], new_tree[key]))

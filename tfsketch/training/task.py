@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.images import sheets
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import to_uint8
 
 Batch = dict[str, tf.Tensor]
@@ -26,6 +27,9 @@ class Task(abc.ABC):
     """Built networks by name; together they hold every variable of the system."""
     exported: str
     """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
+    network: ClassVar[type[ExportedNetwork] | None] = None
+    """Its class, of which the trainer makes a twin in float32 for grids and `weights.npz`; without one there are
+    neither."""
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:
@@ -63,4 +67,4 @@ class Task(abc.ABC):
           batch: the examples, whole.
           outputs: of `draw`.
         """
-        return sheets.rows_of(batch, to_uint8(outputs["image"])), [*sheets.SHEET_TITLES, "output", "truth"]
+        return sheets.layer_rows(batch, output=to_uint8(outputs["image"]))

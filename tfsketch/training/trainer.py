@@ -23,13 +23,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data.batches import batches, fixed_batch
 from tfsketch.data.shards import open_pictures
 from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
-from tfsketch.nn import operations
+from tfsketch.nn import model_directory, operations
 from tfsketch.training import logs, run_folder
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import make_strategy
@@ -51,7 +50,7 @@ class Trainer:
         Args:
           config: the experiment.
           model_dir: the run folder; if it holds a checkpoint, training goes on from it.
-          make_task: makes the task, inside the strategy's scope; `systems.tasks.make_task` knows every system's.
+          make_task: makes the task, inside the strategy's scope; `systems.make_task` knows every system's.
           strategy: overrides `config.train.strategy`.
 
         Raises:
@@ -94,17 +93,13 @@ class Trainer:
         # Every worker must take part in saving; all but the chief write into a folder of their own that nobody reads.
         folder = self._folder / "checkpoints" if self._is_chief else self._folder / "workers" / str(os.getpid())
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=train.keep_checkpoints)
-        self._export = systems.build(config) if config.system in systems.EXPORTED and self._is_exportable() else None
+        self._export = model_directory.build(self._task.network, config) if self._task.network else None
         self._signal: int | None = None
         latest = tf.train.latest_checkpoint(str(self._folder / "checkpoints"))
         if latest:
             self._checkpoint.restore(latest).assert_existing_objects_matched()
         elif train.init:
             self._start_from(train.init)
-
-    def _is_exportable(self) -> bool:
-        """Whether the exported network is the system's own (a test's dummy task is not)."""
-        return isinstance(self._task.networks[self._task.exported], systems.EXPORTED[self._config.system])
 
     def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
         settings = self._config.train.optimizers.get(player, OptimizerConfig())
@@ -116,7 +111,7 @@ class Trainer:
     def _start_from(self, source: str) -> None:
         """Weights of a model directory into the exported network and its average."""
         network = self._task.networks[self._task.exported]
-        zoo.load_weights(network, zoo.model_dir(source) / "weights.npz")
+        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz")
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 
@@ -235,7 +230,7 @@ class Trainer:
     def averaged_weights(self) -> dict[str, np.ndarray]:
         """The exported network's variables by name, the averages where there are any."""
         network = self._task.networks[self._task.exported]
-        named = {name: variable.numpy() for name, variable in zoo.variable_names(network).items()}
+        named = {name: variable.numpy() for name, variable in model_directory.variable_names(network).items()}
         for average, variable in zip(self._ema, self._averaged):
             named[variable.name.removesuffix(":0")] = average.numpy()
         return named
@@ -243,7 +238,7 @@ class Trainer:
     def _grid(self, batch: Batch, writer: tf.summary.SummaryWriter) -> None:
         """The same pictures every time, drawn by the averaged float32 network."""
         arrays = self.averaged_weights()
-        for name, variable in zoo.variable_names(self._export).items():
+        for name, variable in model_directory.variable_names(self._export).items():
             variable.assign(arrays[name])
         sheet = sheets.contact_sheet(*self._task.sheet(batch, self._task.draw(self._export, batch)))
         files.write_png(self._folder / "grids" / f"{self.step:07d}.png", sheet)
@@ -255,7 +250,7 @@ class Trainer:
         if self._is_chief and self._export is not None:
             done = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
             card = self._run_folder.card(done, float(self._seconds.numpy()) / 3600, len(self._shards))
-            zoo.save_model(self._folder, self._config, self.averaged_weights(), card)
+            model_directory.save(self._folder, self._config, self.averaged_weights(), card)
 
     def run(self, until: int | None = None) -> int:
         """Trains to the end of the last phase, or to step `until`.

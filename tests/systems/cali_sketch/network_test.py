@@ -8,23 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny import CALI_SKETCH as TINY
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import adversarial, features, losses, operations, spectral
+from tfsketch.nn import adversarial, features, losses, model_directory, operations, spectral
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.systems.cali_sketch.config import CalibratorConfig, CaliSketchConfig, TranslatorConfig
 
-TINY = """
-system: cali_sketch
-image_size: 32
-model:
-  scn: {width: 4, downsamplings: 1, kernel: 3, blocks: 1, norm: affine, spectral_norm: false, upsampling: nearest,
-        skips: 1}
-  isn: {width: 4, blocks: 1}
-  d1: {widths: [4, 8, 1], strides: [2, 1, 1], kernel: 4}
-  d2: {widths: [4, 8, 1], strides: [2, 1, 1], kernel: 4}
-"""
 _LIGHT = """
 system: cali_sketch
 image_size: 128
@@ -260,6 +251,8 @@ def test_a_model_directory_gives_the_same_network(tmp_path):
         config, model=dataclasses.replace(config.model, scn=CalibratorConfig(width=4, blocks=1))
     )
     model = systems.build(config)
-    zoo.save_model(tmp_path, config, {n: v.numpy() for n, v in zoo.variable_names(model).items()}, "# card")
+    model_directory.save(
+        tmp_path, config, {n: v.numpy() for n, v in model_directory.variable_names(model).items()}, "# card"
+    )
     again, sketch = zoo.load_model(tmp_path), _sketch()
     np.testing.assert_allclose(again({"sketch": sketch})["image"], model({"sketch": sketch})["image"], atol=1e-6)

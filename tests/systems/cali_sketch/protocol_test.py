@@ -14,20 +14,19 @@ from PIL import Image
 from skimage.morphology import skeletonize
 
 from tests.batch.batch_test import run_edit
-from tests.conftest import EDITING
-from tests.systems.cali_sketch.network_test import TINY
+from tests.tiny import CALI_SKETCH as TINY
+from tests.tiny import EDITING
 from tfsketch import Editor, config, systems, zoo
 from tfsketch.batch.jobs import find_jobs
-from tfsketch.conditions import hand, regions, sketches
-from tfsketch.conditions.lines import drop_short
+from tfsketch.conditions import face_parser, hand, regions, sketches
+from tfsketch.conditions.lines import LINE, SPECK, drop_short
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
 from tfsketch.images import files, sizes
+from tfsketch.nn import model_directory
 from tfsketch.systems import protocols
 from tfsketch.systems.cali_sketch import protocol as drawing
-from tfsketch.systems.cali_sketch.network import LINE, SPECK
-from tfsketch.systems.face_parser import network as face_parser
 
 SIDE = 32
 
@@ -198,8 +197,8 @@ def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
 def test_the_protocol(tmp_path, photographs):
     settings = dataclasses.replace(systems.parse(TINY), image_size=64)
     tf.keras.utils.set_random_seed(5)
-    arrays = {name: v.numpy() for name, v in zoo.variable_names(systems.build(settings)).items()}
-    zoo.save_model(tmp_path / "model", settings, arrays, "# tiny\n")
+    arrays = {name: v.numpy() for name, v in model_directory.variable_names(systems.build(settings)).items()}
+    model_directory.save(tmp_path / "model", settings, arrays, "# tiny\n")
     found = protocols.evaluate(
         tmp_path / "model", photographs, tmp_path / "out", markdown=tmp_path / "r.md", section="x"
     )

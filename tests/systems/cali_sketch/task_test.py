@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import crops, logged
-from tests.systems.cali_sketch.network_test import TINY
+from tests.tiny import CALI_SKETCH as TINY
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.data import prepare
@@ -17,9 +17,9 @@ from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
+from tfsketch.systems import make_task
 from tfsketch.systems.cali_sketch import task as cali_sketch
 from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
-from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
 from tfsketch.training.strategy import mirrored
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.systems.contextual_gan.network_test import TINY, z_of
+from tests.tiny import CONTEXTUAL_GAN as TINY
+from tests.tiny import z_of
 from tfsketch import systems
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.nn import adversarial, line_losses

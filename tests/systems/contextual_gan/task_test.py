@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import crops, logged, same_steps
-from tests.systems.contextual_gan.network_test import SPECTRAL, TINY
+from tests.tiny import CONTEXTUAL_GAN as TINY
+from tests.tiny import SPECTRAL
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
@@ -17,9 +18,10 @@ from tfsketch.data.batches import batches, fixed_batch
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
+from tfsketch.nn import model_directory
+from tfsketch.systems import make_task
 from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.network import join
-from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
 from tfsketch.training.strategy import mirrored
 
@@ -171,7 +173,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["contextual_gan"]
     # The average follows the generator with its statistics; the discriminator is exported as it stands.
     for name, same in (("generator/fc/kernel", False), ("generator/norm1/moving_mean", False)):
-        loaded, last = (zoo.variable_names(m)[name].numpy() for m in (model, trained))
+        loaded, last = (model_directory.variable_names(m)[name].numpy() for m in (model, trained))
         assert np.allclose(loaded, last, atol=1e-6) == same and np.abs(loaded - last).max() < 0.5
     for variable, last in zip(model.discriminator.variables, trained.discriminator.variables):
         np.testing.assert_allclose(variable, last, atol=2e-4)
@@ -186,8 +188,8 @@ def test_fine_tuning_starts_from_both_networks(shards, tmp_path):
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)
     init = dataclasses.replace(config, train=dataclasses.replace(config.train, init=str(tmp_path / "first")))
     run = trainer.Trainer(init, tmp_path / "second", make_task)
-    stored = zoo.variable_names(zoo.load_model(tmp_path / "first"))
-    for name, variable in zoo.variable_names(run._task.networks["contextual_gan"]).items():
+    stored = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
+    for name, variable in model_directory.variable_names(run._task.networks["contextual_gan"]).items():
         np.testing.assert_array_equal(variable, stored[name])
     np.testing.assert_array_equal(run.averaged_weights()["generator/fc/kernel"], stored["generator/fc/kernel"])
 

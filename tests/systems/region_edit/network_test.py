@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import LIGHT, RESTYLING
-from tfsketch import systems, zoo
+from tests.tiny import LIGHT, RESTYLING
+from tfsketch import systems
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import adversarial, operations, stylegan2, sums
+from tfsketch.nn import adversarial, model_directory, operations, stylegan2, sums
 from tfsketch.systems.region_edit import network as region_edit
 from tfsketch.systems.region_edit.config import PatchesConfig, RegionEditConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
@@ -51,7 +51,9 @@ def test_the_published_networks_have_the_public_codes_sizes():
 def test_every_variable_has_a_name_and_gets_a_gradient(overrides):
     model = _model(*overrides)
     assert {"region_edit/encoder/down1/conv1/kernel", "region_edit/generator/to_rgb/conv/kernel"} <= set(
-        zoo.variable_names(model)  # under these names weights are stored, and they depend on how the model is built
+        model_directory.variable_names(
+            model
+        )  # under these names weights are stored, and they depend on how the model is built
     )
     with tf.GradientTape() as tape:
         features = model.encoder.features(pictures(3))

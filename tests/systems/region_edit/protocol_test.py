@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.batch.batch_test import run_edit
-from tests.conftest import EDITING
+from tests.tiny import EDITING
 from tfsketch import Editor, systems, zoo
 from tfsketch.batch.jobs import find_jobs
 from tfsketch.conditions import regions

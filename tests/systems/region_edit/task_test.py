@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import LIGHT, RESTYLING, crops, logged, same_steps
+from tests.conftest import crops, logged, same_steps
+from tests.tiny import LIGHT, RESTYLING
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
@@ -17,10 +18,10 @@ from tfsketch.data.batches import _stack, batches
 from tfsketch.data.shards import open_pictures
 from tfsketch.errors import DataError, TrainingError
 from tfsketch.images import files
-from tfsketch.nn import losses
+from tfsketch.nn import losses, model_directory
+from tfsketch.systems import make_task
 from tfsketch.systems.region_edit import task as region_edit
 from tfsketch.systems.region_edit.config import RegionEditLossConfig
-from tfsketch.systems.tasks import make_task
 from tfsketch.training import run_folder, trainer
 from tfsketch.training.strategy import mirrored
 
@@ -184,7 +185,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2  # at 2, and the last
     model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["region_edit"]
     average, last = (
-        zoo.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
+        model_directory.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
     )
     assert 0 < np.abs(average - last).max() < 0.5
     batch = _batch(config)

@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 
 import tfsketch
-from tfsketch import zoo
 from tfsketch.errors import WeightsError
+from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan import convert
 from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
@@ -199,7 +199,7 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
     print("largest differences", differences, "deviation", drawn.std())
     assert max(differences.values()) <= 1e-4
     assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == GeneratorConfig()
-    ours = zoo.variable_names(model)
+    ours = model_directory.variable_names(model)
     assert len(ours) == len(shapes)
     for i in range(1, 8):
         name = f"generator/deconv{i}/biases2"
@@ -219,7 +219,7 @@ def _convert(prefix: str | pathlib.Path, output: pathlib.Path) -> convert.Report
 def test_every_variable_is_assigned_and_only_colour_channels_move(tiny, tmp_path):
     _convert(_write(tmp_path / "a.ckpt", tiny), tmp_path / "model")
     model = tfsketch.load_model(tmp_path / "model")
-    ours = {name: variable.numpy() for name, variable in zoo.variable_names(model).items()}
+    ours = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
     assert len(ours) == len(tiny)
     packed = [2, 1, 0, 3, 6, 5, 4, 7, 8]
     for name, array in ours.items():

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
+from tfsketch import systems
 from tfsketch.conditions import sketches
 from tfsketch.config import ColorConfig, Config, MaskConfig, PrepareConfig
 from tfsketch.data import prepare
@@ -22,7 +22,8 @@ from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError, WeightsError
 from tfsketch.evaluation import metrics, report
 from tfsketch.images import files
-from tfsketch.systems import protocols
+from tfsketch.nn import model_directory
+from tfsketch.systems import protocols, record
 from tfsketch.systems.sc_fegan import protocol as editing
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
@@ -37,9 +38,9 @@ def _model(tmp_path_factory) -> str:
     )
     config = Config(image_size=64, seed=7, model=ScFeganConfig(generator=generator))
     tf.random.set_seed(1)
-    named = zoo.variable_names(systems.build(config))
+    named = model_directory.variable_names(systems.build(config))
     folder = tmp_path_factory.mktemp("model")
-    zoo.save_model(folder, config, {name: v.numpy() for name, v in named.items()}, "# tiny\n\n12 of 34 steps.\n")
+    model_directory.save(folder, config, {name: v.numpy() for name, v in named.items()}, "# tiny\n\n12 of 34 steps.\n")
     return str(folder)
 
 
@@ -120,7 +121,7 @@ def test_the_protocol_depends_on_the_pictures_only(model, photographs, tmp_path)
         assert a.rows[0]["l1_hole"] == b.rows[0]["l1_hole"]
     other = tmp_path / "other"
     shutil.copytree(model, other)
-    settings = dataclasses.replace(zoo.load_config(model), seed=3, mask=config.mask, color=config.color)
+    settings = dataclasses.replace(systems.experiment_of(model), seed=3, mask=config.mask, color=config.color)
     (other / "config.yaml").write_text(config_lib.dump(settings))
     for a, b in zip(first.rows, protocols.evaluate(other, photographs, output).rows):
         assert [a[n] for n in metrics.NAMES] == pytest.approx([b[n] for n in metrics.NAMES], rel=1e-5)
@@ -190,7 +191,8 @@ def test_intervals_are_shown_in_markdown_and_pages_are_cut(model, photographs, t
     origin = {"data": "d", "model": "m", "image_size": 8, "step": None, "weights_sha256": "0", "date": "2026-01-01"}
     assert "| a | 1.0 [0.5, 2.0] | - |\n| b | 2.0 | 3.00 |" in results.markdown(origin)
     assert "[" not in results.table()
-    monkeypatch.setitem(protocols.PROTOCOLS, "sc_fegan", lambda *_: results)
+    paged = dataclasses.replace(systems.SYSTEMS["sc_fegan"], protocols={"p": record.Protocol(lambda *_: results)})
+    monkeypatch.setitem(systems.SYSTEMS, "sc_fegan", paged)
     protocols.evaluate(model, photographs, tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["sheet_01.png", "sheet_02.png", "sheet_03.png"]
     assert files.read_rgb(tmp_path / "sheet_03.png").shape == (16 + 12, 12, 3)
@@ -212,8 +214,9 @@ def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp
 
 
 def test_a_system_without_a_protocol_is_named(tmp_path, photographs, monkeypatch):
-    monkeypatch.delitem(protocols.PROTOCOLS, "contextual_gan")
+    without = dataclasses.replace(systems.SYSTEMS["contextual_gan"], protocols={})
+    monkeypatch.setitem(systems.SYSTEMS, "contextual_gan", without)
     config = systems.parse("{system: contextual_gan, image_size: 64}")
-    zoo.save_model(tmp_path, config, {}, "# none\n")
-    with pytest.raises(DataError, match="expected a model of sc_fegan, .*found one of contextual_gan"):
+    model_directory.save(tmp_path, config, {}, "# none\n")
+    with pytest.raises(DataError, match="expected one for a model of contextual_gan .none., found ''"):
         protocols.evaluate(tmp_path, photographs, tmp_path / "out")

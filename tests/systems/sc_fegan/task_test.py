@@ -17,9 +17,9 @@ from tfsketch import config as config_lib
 from tfsketch import zoo
 from tfsketch.data.batches import fixed_batch
 from tfsketch.data.shards import Shards
-from tfsketch.nn import losses
+from tfsketch.nn import losses, model_directory
+from tfsketch.systems import make_task
 from tfsketch.systems.sc_fegan import task as sc_fegan
-from tfsketch.systems.tasks import make_task
 from tfsketch.training import trainer
 from tfsketch.training.strategy import mirrored
 
@@ -196,7 +196,7 @@ def test_the_exported_network_is_the_average_in_float32(tiny, tmp_path):
     run = trainer.Trainer(config, tmp_path, make_task)
     run.run(until=4)
     model = zoo.load_model(tmp_path)
-    for name, variable in zoo.variable_names(model).items():
+    for name, variable in model_directory.variable_names(model).items():
         np.testing.assert_allclose(variable, run.averaged_weights()[name], atol=1e-7)
     assert (tmp_path / "grids/0000004.png").exists() and "4 of 12 steps" in (tmp_path / "README.md").read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tfsketch.config.discriminators import FeatureDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
@@ -110,6 +111,9 @@ class CaliSketchConfig:
     d1: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
     d2: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
     loss: CaliSketchLossConfig = CaliSketchLossConfig()
+
+    conditions: ClassVar[tuple[str, ...]] = ("sketch", "refined")
+    changeable: ClassVar[tuple[str, ...]] = ("loss",)
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels: the dilated blocks' reflection needs some of it."""

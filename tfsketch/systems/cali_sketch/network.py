@@ -21,17 +21,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm, instance_norm
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D, SpectralConv2DTranspose
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, TranslatorConfig
 from tfsketch.vocabulary import check_sides
-
-LINE = 0.25
-"""Where `refined` is at least this, there is a line. SCN doubts: on faces of its training, the lines from here on are
-nearer to the true ones than those from 0.5 on, at every level of abstraction."""
-SPECK = 6
-"""Strokes that are shorter than this, in pixels at the working side, are not drawn."""
 
 
 def _reflect(x: tf.Tensor, margin: int) -> tf.Tensor:
@@ -169,18 +164,17 @@ class ImageSynthesis(Translator):
         return {"raw": raw, "image": raw}
 
 
-class CaliSketch(tf.keras.Model):
+class CaliSketch(ExportedNetwork):
     """Both networks, one after the other: what users run. See the module's docstring."""
 
+    section = CaliSketchConfig
+    way = "draw"
     takes = ("sketch",)
+    gives = ("refined", "image")
 
-    def __init__(self, config: CaliSketchConfig, **kwargs: Any):
-        super().__init__(name=kwargs.pop("name", "cali_sketch"), autocast=False, **kwargs)
+    def __init__(self, config: CaliSketchConfig):
+        super().__init__("cali_sketch", config)
         self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
-        self.stride = max(self.scn.stride, self.isn.stride)
-        self.smallest = max(self.scn.smallest, self.isn.smallest)
-        if self.smallest % self.stride:  # the two differ: the next multiple that suits both
-            self.smallest += self.stride - self.smallest % self.stride
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """See the module's docstring.

@@ -6,7 +6,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least `network.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
+- lines are what is at least `conditions.lines.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
   to uint8.
 
@@ -25,17 +25,15 @@ import tensorflow as tf
 from skimage.morphology import skeletonize
 from tqdm import tqdm
 
-from tfsketch import zoo
-from tfsketch.conditions import sketches
-from tfsketch.conditions.lines import drop_short
+from tfsketch.conditions import face_parser, sketches
+from tfsketch.conditions.lines import LINE, SPECK, drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
 from tfsketch.data.batches import fixed_batch
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.evaluation.settings import HAND
-from tfsketch.systems.cali_sketch import network as cali_sketch
-from tfsketch.systems.face_parser import network as face_parser
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig
 from tfsketch.vocabulary import ink, to_uint8
 
 PROTOCOL = "poor_sketches"
@@ -51,6 +49,7 @@ _BATCH = 8
 SETTINGS = Config(
     seed=1,
     system="cali_sketch",
+    model=CaliSketchConfig(),
     data=DataConfig(cache=False, maps=("canny",)),
     sketch=SketchConfig(
         min_side=192,
@@ -69,7 +68,7 @@ SETTINGS = Config(
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
     """[H,W] in [0,1] -> [H,W] uint8 in {0,1}, lines of one pixel without specks."""
-    return drop_short(skeletonize(np.asarray(drawing) >= cali_sketch.LINE), cali_sketch.SPECK)
+    return drop_short(skeletonize(np.asarray(drawing) >= LINE), SPECK)
 
 
 def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Results:
@@ -82,7 +81,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
       count: how many pictures, from the first; at least 2.
     """
     config = dataclasses.replace(SETTINGS, image_size=side)
-    parser = zoo.load_model("face_parser")
+    parser = face_parser.load()
     contours, details = sketches.Sketcher(config.sketch), sketches.Sketcher(config.sketch, "canny")
     names = [f"{kind} {level}" for level in LEVELS for kind in ("input", "refined")] + ["true lines"]
     values: dict[str, dict[str, list[float]]] = {name: {key: [] for key in COLUMNS} for name in names}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfsketch import zoo
 from tfsketch.backends import base
+from tfsketch.conditions import face_parser
+from tfsketch.conditions.lines import LINE, SPECK
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.draw import FILLS
 from tfsketch.editor.regions import PORTRAIT
@@ -15,7 +16,6 @@ from tfsketch.framing.decoding import decode, require
 from tfsketch.framing.graph import placed, sheet_of
 from tfsketch.framing.meaning import read_sketch
 from tfsketch.framing.thinning import drop_short
-from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.systems.face_parser.signatures import for_parser
 
 
@@ -33,7 +33,7 @@ def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     """Draws as `Editor.draw` does, the face parser included."""
-    side, parser = model.experiment.image_size, zoo.load_model("face_parser")
+    side, parser = model.experiment.image_size, face_parser.load()
     fills = tf.constant(FILLS)
 
     def draw(sketch_bytes: tf.Tensor, fill: tf.Tensor) -> Outputs:
@@ -56,12 +56,12 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
         image, share = tf.gather(image, best, batch_dims=1), tf.gather(tried, best, batch_dims=1)
         refined = tf.gather(tf.reshape(made["refined"], [-1, tries, side, side]), best, batch_dims=1)
-        kept = drop_short(refined >= cali_sketch.LINE, cali_sketch.SPECK)
+        kept = drop_short(refined >= LINE, SPECK)
         refined = (refined * tf.cast(kept, tf.float32))[..., None]
 
         def after(data: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
             size = tf.shape(decode("sketch_bytes", data)[0])[:2]
-            lines = tf.cast(sheet_of(refined, size, share) < cali_sketch.LINE, tf.float32)
+            lines = tf.cast(sheet_of(refined, size, share) < LINE, tf.float32)
             photograph = graph.rounded(sheet_of(image, size, share))
             return {"image_bytes": to_png(photograph), "refined_bytes": to_png(255.0 * lines)}
 

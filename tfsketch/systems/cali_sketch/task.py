@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import systems
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
-from tfsketch.nn import adversarial, line_losses, losses
+from tfsketch.nn import adversarial, line_losses, losses, model_directory
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
+from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
@@ -49,6 +49,7 @@ class CaliSketchTask(Task):
     """Players `scn`, `isn`, `d1`, `d2`; the exported network `cali_sketch` is the first two."""
 
     exported = "cali_sketch"
+    network = CaliSketch
 
     def __init__(self, config: Config):
         """Raises ConfigError where a phase weighs local details and the data has none."""
@@ -56,7 +57,7 @@ class CaliSketchTask(Task):
         d1, d2 = FeatureDiscriminator(settings.d1, name="d1"), FeatureDiscriminator(settings.d2, name="d2")
         d1(tf.zeros([1, side, side, 1]))
         d2(tf.zeros([1, side, side, 3]))
-        self.networks = {"cali_sketch": systems.build(config), "d1": d1, "d2": d2}
+        self.networks = {"cali_sketch": model_directory.build(CaliSketch, config), "d1": d1, "d2": d2}
         weights: Any = settings.loss  # whose numbers a phase names
         phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
         self._details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""

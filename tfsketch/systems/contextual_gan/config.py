@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tfsketch.config.problems import Problems, as_many, one_of
 
@@ -70,6 +71,9 @@ class ContextualGanConfig:
     def side(self) -> int:
         """Side of the photograph that the networks are made for, in pixels; the joint picture is twice as wide."""
         return 4 * 2 ** len(self.generator.widths)
+
+    conditions: ClassVar[tuple[str, ...]] = ("sketch", "z")
+    changeable: ClassVar[tuple[str, ...]] = ("loss",)
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels."""

@@ -23,16 +23,20 @@ The discriminator is a part of the exported network, because the search listens 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from tfsketch.nn import addons
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import BatchNorm
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
+
+if TYPE_CHECKING:
+    from tfsketch.systems.contextual_gan.projection import Projection
 
 
 def join(sketch: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
@@ -125,22 +129,33 @@ class JointDiscriminator(tf.keras.Model):
         return tf.reshape(self.logit(x, training=update) if self.spectral else self.logit(x), [-1])
 
 
-class ContextualGan(tf.keras.Model):
+class ContextualGan(ExportedNetwork):
     """Both networks: what users load, and `projection` searches in. See the module's docstring."""
 
+    section = ContextualGanConfig
+    way = "complete"
     takes = ("z",)
+    candidates = 30
+    """Vectors z that a search of one sketch looks at before it chooses: N of the paper, and the most results."""
 
-    def __init__(self, config: ContextualGanConfig, **kwargs: Any):
-        super().__init__(name=kwargs.pop("name", "contextual_gan"), autocast=False, **kwargs)
+    def __init__(self, config: ContextualGanConfig):
+        super().__init__("contextual_gan", config)
         self.config = config
         self.latent = config.latent
-        self.stride = self.side = config.side
+        self.side = config.side
         self.adversarial_loss = config.loss.adversarial_loss
         self.blur = config.blur
         self.generator = JointGenerator(config.generator)
         self.discriminator = JointDiscriminator(config.discriminator)
         # Now, because `call` leaves the discriminator out.
         self.discriminator(self.generator(tf.zeros([1, self.latent])))
+
+    def project(self, **known_and_settings: Any) -> Projection:
+        """`projection.project` with this network."""
+        # Here and not above: that module is about this one's network.
+        from tfsketch.systems.contextual_gan import projection
+
+        return projection.project(self, **known_and_settings)
 
     def soften(self, sketch: tf.Tensor) -> tf.Tensor:
         """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""

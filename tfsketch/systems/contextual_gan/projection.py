@@ -38,9 +38,6 @@ from tfsketch.errors import ConfigError, ImageError
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.systems.contextual_gan.search import RATES, descend, judge, rate
 
-CANDIDATES = 30
-"""N of the paper."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Projection:
@@ -118,7 +115,7 @@ def project(
     sketch: np.ndarray | None = None,
     image: np.ndarray | None = None,
     *,
-    candidates: int = CANDIDATES,
+    candidates: int = ContextualGan.candidates,
     restarts: int = 1,
     steps: int = 500,
     initialization: str = "kl",

@@ -36,7 +36,6 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfsketch import zoo
 from tfsketch.conditions import hand, sketches
 from tfsketch.config import HandConfig, SketchConfig, XdogConfig
 from tfsketch.data.shards import Shards
@@ -46,8 +45,13 @@ from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.framing.arrays import PEN
 from tfsketch.images import faces
+from tfsketch.nn import model_directory
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.systems.cali_sketch import protocol as drawing
+from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.systems.contextual_gan import projection
+from tfsketch.systems.contextual_gan.network import ContextualGan
+from tfsketch.systems.sc_fegan.network import Generator
 from tfsketch.vocabulary import ink, to_uint8
 
 PROTOCOL = "sketch_completion"
@@ -105,8 +109,9 @@ def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
 
 
 def _direct(side: int) -> Iterator[tuple[str, Editor]]:
-    for name in ("cali_sketch", "sc_fegan"):
-        yield name, Editor(zoo.load_model(name), 2 * side)
+    networks: dict[str, type[ExportedNetwork]] = {"cali_sketch": CaliSketch, "sc_fegan": Generator}
+    for name in networks:
+        yield name, Editor(model_directory.load(name, networks), 2 * side)
 
 
 def _drawn(editor: Editor, sketch: np.ndarray) -> np.ndarray:
@@ -199,8 +204,9 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     early = [one.curve[: EARLY + 1, :, 0].min(axis=0).mean() for one in starts]
     closing = (
         f"Of the searches for XDoG's sketches, {100 * rows[2]['below']:.1f} % end below the best of their "
-        f"{projection.CANDIDATES} candidates. From the candidate of least divergence they end at {ends[0].mean():.4f} "
-        f"on average, from a random one at {ends[1].mean():.4f}; lower in {100 * np.mean(ends[0] < ends[1]):.0f} % of "
-        f"the pairs. The whole loss after {EARLY} steps: {early[0]:.4f} and {early[1]:.4f}.{note}"
+        f"{ContextualGan.candidates} candidates. From the candidate of least divergence they end at "
+        f"{ends[0].mean():.4f} on average, from a random one at {ends[1].mean():.4f}; lower in "
+        f"{100 * np.mean(ends[0] < ends[1]):.0f} % of the pairs. The whole loss after {EARLY} steps: "
+        f"{early[0]:.4f} and {early[1]:.4f}.{note}"
     )
     return Results(PROTOCOL, len(truth), COLUMNS, rows, closing, sheet, titles)

@@ -14,8 +14,6 @@ from tfsketch.framing.graph import placed, sheet_of, usual_fill
 from tfsketch.framing.meaning import read_sketch
 from tfsketch.systems.contextual_gan import search as search_lib
 
-CANDIDATES = 30
-"""Vectors from which the search of a Contextual GAN starts with the best: as many as in `projection.project`."""
 SEARCH_STEPS = 200
 """Its steps. Ours: a server's answer cannot wait for 500, and what the last 300 gain is small."""
 
@@ -25,7 +23,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     from the same candidates for every sketch: those of `projection.project` follow from a hash of its pixels, which a
     graph cannot compute. `search` and `search_image` take tensors and candidates."""
     side = model.side
-    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (CANDIDATES, model.latent)).astype(np.float32)
+    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (model.candidates, model.latent)).astype(np.float32)
 
     def search(half: str) -> Callable[..., Outputs]:
         def run(**inputs: tf.Tensor) -> Outputs:

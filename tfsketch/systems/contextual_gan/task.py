@@ -21,11 +21,10 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import systems
 from tfsketch.config import Config
-from tfsketch.nn import adversarial
+from tfsketch.nn import adversarial, model_directory
 from tfsketch.systems.contextual_gan.config import ContextualGanLossConfig
-from tfsketch.systems.contextual_gan.network import join
+from tfsketch.systems.contextual_gan.network import ContextualGan, join
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
@@ -65,9 +64,10 @@ class ContextualGanTask(Task):
     """Players `generator` and `discriminator`; the exported network `contextual_gan` is both."""
 
     exported = "contextual_gan"
+    network = ContextualGan
 
     def __init__(self, config: Config):
-        self.networks = {"contextual_gan": systems.build(config)}
+        self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:

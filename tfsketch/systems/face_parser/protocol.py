@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfsketch.conditions import regions
+from tfsketch.conditions import face_parser, regions
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Column, Results, sheet_numbers
-from tfsketch.systems.face_parser import network as face_parser
 
 PROTOCOL = "regions"
 EIGHT: dict[str, tuple[str, ...]] = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import systems
 from tfsketch.conditions import regions
+from tfsketch.conditions.face_parser import FaceParser, FaceParserLossConfig
 from tfsketch.config import Config
-from tfsketch.nn import losses
-from tfsketch.systems.face_parser.config import FaceParserLossConfig
+from tfsketch.nn import losses, model_directory
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
 
@@ -18,9 +17,10 @@ class FaceParserTask(Task):
     """One network, `parser`."""
 
     exported = "parser"
+    network = FaceParser
 
     def __init__(self, config: Config):
-        self.networks = {"parser": systems.build(config)}
+        self.networks = {"parser": model_directory.build(FaceParser, config)}
 
     def step(self, batch: Batch, loss: FaceParserLossConfig, minimize: Minimize) -> Terms:
         with tf.GradientTape() as tape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from tfsketch.config.problems import Problems, as_many, increasing, one_of
 
@@ -138,6 +138,9 @@ class RegionEditConfig:
     """What is merged through the mask, which is not published: `styles` (the styles alone) or `features` (the encoder's
     maps of the photograph and of its swap, and the styles; two passes instead of one). The default changes less outside
     of the mask (docs/results.md)."""
+
+    conditions: ClassVar[tuple[str, ...]] = ("mask",)
+    changeable: ClassVar[tuple[str, ...]] = ("loss", "blend")  # the two ways of merging share their weights
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels: the style head's convolutions have no padding."""

@@ -38,6 +38,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import instance_norm
 from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense
 from tfsketch.systems.region_edit.blocks import Down, unit
@@ -94,15 +95,17 @@ class Encoder(tf.keras.Model):
         return self.structure(self.content(features)), self.style(features)
 
 
-class RegionEdit(tf.keras.Model):
+class RegionEdit(ExportedNetwork):
     """Encoder, heads and generator: what users run. See the module's docstring."""
 
+    section = RegionEditConfig
+    way = "restyle"
     takes = ("image", "style", "mask")
+    gives = ("image",)
 
-    def __init__(self, config: RegionEditConfig, **kwargs: Any):
-        super().__init__(name=kwargs.pop("name", "region_edit"), autocast=False, **kwargs)
+    def __init__(self, config: RegionEditConfig):
+        super().__init__("region_edit", config)
         self.blend = config.blend
-        self.stride, self.smallest = config.sides()
         self.encoder = Encoder(config.encoder)
         self.generator = Generator(config.generator, config.encoder.structure)
 

@@ -37,14 +37,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfsketch import zoo
-from tfsketch.conditions import masks, regions, sketches
+from tfsketch.conditions import face_parser, masks, regions, sketches
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.nn import features
-from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.systems.face_parser import protocol as parsing
 from tfsketch.systems.sc_fegan import protocol as editing
 from tfsketch.vocabulary import size_of, to_uint8, to_unit
@@ -164,7 +162,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
       DataError: fewer than 2 pictures.
     """
     style_of = partners(count)
-    parser, vgg, sketcher = zoo.load_model("face_parser"), features.Vgg16("hed"), sketches.Sketcher(SETTINGS.sketch)
+    parser, vgg, sketcher = face_parser.load(), features.Vgg16("hed"), sketches.Sketcher(SETTINGS.sketch)
     sums = _Sums(["reconstruction", "swap", *REGIONS, "free form"])
     confusions = {name: np.zeros([len(regions.REGIONS)] * 2, np.int64) for name in ("reconstruction", "swap")}
     looks: dict[str, list[np.ndarray]] = {name: [] for name in ("content", *confusions)}

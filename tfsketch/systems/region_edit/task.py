@@ -30,11 +30,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import systems
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, losses
+from tfsketch.nn import adversarial, losses, model_directory
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
+from tfsketch.systems.region_edit.network import RegionEdit
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import to_uint8
 
@@ -59,6 +59,7 @@ class RegionEditTask(Task):
     """Players `region_edit`, the exported network, `discriminator` and `patch_discriminator`."""
 
     exported = "region_edit"
+    network = RegionEdit
 
     def __init__(self, config: Config):
         settings, side = config.section(RegionEditConfig), config.image_size
@@ -69,7 +70,7 @@ class RegionEditTask(Task):
         patch = tf.zeros([1, 1, settings.patches.side, settings.patches.side, 3])
         patch_discriminator(patch, patch)
         self.networks = {
-            "region_edit": systems.build(config),
+            "region_edit": model_directory.build(RegionEdit, config),
             "discriminator": discriminator,
             "patch_discriminator": patch_discriminator,
         }

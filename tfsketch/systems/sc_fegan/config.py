@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tfsketch.config.discriminators import DiscriminatorConfig, ProjectedDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
@@ -88,6 +89,9 @@ class ScFeganConfig:
     loss: ScFeganLossConfig = ScFeganLossConfig()
     empty_color: float = 0.0
     """What the network sees in the hole where no colour was given. Ours: 0. The released checkpoint expects -1."""
+
+    conditions: ClassVar[tuple[str, ...]] = ("mask", "sketch", "color", "noise")
+    changeable: ClassVar[tuple[str, ...]] = ("loss",)
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels."""

@@ -28,9 +28,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
 from tfsketch.errors import WeightsError
+from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
+from tfsketch.systems.sc_fegan.network import Generator
 
 _PACKED_RGB = [2, 1, 0, 3, 6, 5, 4, 7, 8]
 """Where channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) is in the released, BGR one."""
@@ -214,18 +215,18 @@ def convert_sc_fegan(
         written.
     """
     output = pathlib.Path(output)
-    zoo.check_free(output)
+    model_directory.check_free(output)
     prefix = find_prefix(checkpoint)
     config = config_lib.Config(image_size=512, model=ScFeganConfig(generator=generator, empty_color=-1.0))
-    model = systems.build(config)
-    shapes = {name: tuple(variable.shape) for name, variable in zoo.variable_names(model).items()}
+    model = model_directory.build(Generator, config)
+    shapes = {name: tuple(variable.shape) for name, variable in model_directory.variable_names(model).items()}
     stride, last = model.stride, model.mixers[-1].name
     del model  # its 370 MB would lie idle beside the arrays
     arrays, ignored = read_sc_fegan(prefix, shapes, last)
     parameters = sum(array.size for array in arrays.values())
     card = _CARD.format(checkpoint=pathlib.Path(prefix).name, count=len(arrays), parameters=parameters, stride=stride)
     try:
-        zoo.save_model(output, config, arrays, card)
+        model_directory.save(output, config, arrays, card)
     except OSError as error:
         raise WeightsError(f"{output}: expected a folder that can be written, found {error}") from error
     return Report(prefix, output, len(arrays), parameters, ignored)

@@ -16,10 +16,10 @@ network's arithmetic, by nearest-neighbour doubling before the same gated convol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
+from tfsketch.nn.exported import Call, ExportedNetwork
 from tfsketch.nn.gated import GatedConv2D, GatedDeconv2D
 from tfsketch.nn.plain import Conv2D
 from tfsketch.systems.sc_fegan.config import ScFeganConfig
@@ -55,19 +55,19 @@ def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor
     )
 
 
-class Generator(tf.keras.Model):
+class Generator(ExportedNetwork):
     """The gated U-Net; see the module's docstring."""
 
+    section = ScFeganConfig
+    way = "edit"
     takes = ("image", "mask", "sketch", "color", "noise")
+    gives = ("image",)
 
-    def __init__(self, config: ScFeganConfig, **kwargs: Any):
-        # No autocast: under a 16-bit policy the picture must reach the composite as it came; the layers cast for
-        # themselves.
-        super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
+    def __init__(self, config: ScFeganConfig):
+        super().__init__("generator", config)
         self._empty_color = config.empty_color
         net = self.config = config.generator
         widths = [min(net.width * 2**i, net.max_width) for i in range(net.stages)]
-        self.stride = 2**net.stages
         self.encoder = [
             GatedConv2D(width, kernel, strides=2, norm=net.norm if i else "none", name=f"gconv{i + 1}_ds")
             for i, (width, kernel) in enumerate(zip(widths, net.kernels))
@@ -108,6 +108,13 @@ class Generator(tf.keras.Model):
         self.check_size(inputs["image"].shape)
         maps = self.encode(self.pack(inputs), training)
         return self.composited(inputs, self.decode(self.dilate(maps[-1], training), maps[:-1], training))
+
+    def incremental(self) -> Call:
+        """Keeps the encoder's maps from call to call: see `region_inference`."""
+        # Here and not above: that module is about this one's network.
+        from tfsketch.systems.sc_fegan.region_inference import RegionInference
+
+        return RegionInference(self)
 
     def check_size(self, shape: tf.TensorShape) -> None:
         """Raises `ImageError` where a side of [B,H,W,C] is known and is no multiple of the stride."""

@@ -33,6 +33,7 @@ from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import holes, intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.images import sheets
+from tfsketch.systems.sc_fegan.config import ScFeganConfig
 from tfsketch.vocabulary import to_uint8
 
 PROTOCOL = "free_form_10_40"
@@ -58,6 +59,7 @@ _HOLES = {
 # Defaults for training may move; what is measured may not. Pictures come without a region map here.
 SETTINGS = Config(
     seed=1,
+    model=ScFeganConfig(),
     data=DataConfig(cache=False),
     mask=MaskConfig(
         share=(0.1, 0.4),
@@ -143,6 +145,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     values: dict[str, dict[str, list[float | None]]] = {}
     features: dict[str, list[np.ndarray]] = {}
     sheet: list[list[np.ndarray]] = []
+    titles: list[str] = []
     shown = sheet_numbers(count)
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
         for numbers, batch in _batches(shards, config, sketcher, count):
@@ -164,13 +167,12 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 measured["seam"] = [holes.seam(*triple) for triple in triples]
                 for name, numbers_ in measured.items():
                     values.setdefault(method, {}).setdefault(name, []).extend(numbers_)
-            rows = sheets.rows_of(batch, outputs["telea"], outputs["all"])
+            rows, titles = sheets.layer_rows(batch, telea=outputs["telea"], output=outputs["all"])
             sheet += [row for n, row in zip(numbers, rows) if n in shown]
             bar.update(len(numbers))
     sets = {method: np.concatenate(parts) for method, parts in features.items()}
     means = [_row(method, measured, sets) for method, measured in values.items()]
     columns = {name: Column(better, _DIGITS[name]) for name, better in metrics.NAMES.items()} | _HOLES
-    titles = [*sheets.SHEET_TITLES, "telea", "output", "truth"]
     return Results(PROTOCOL, count, columns, means, closing(means), sheet, titles)
 
 

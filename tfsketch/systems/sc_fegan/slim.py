@@ -19,10 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
 from tfsketch.data import batches as batches_lib
 from tfsketch.data.shards import open_pictures
 from tfsketch.errors import ConfigError
+from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.network import Generator
 
 _POSITIONS = 128
@@ -259,13 +259,11 @@ def slim_model(
     Raises:
       ConfigError, DataError, WeightsError: the model, the experiment or the pictures cannot be used.
     """
-    zoo.check_free(output)
-    wide = zoo.load_model(model)
-    if not isinstance(wide, Generator) or config.system != "sc_fegan":
-        raise ConfigError(
-            f"expected a model and a configuration of sc_fegan, found {wide.experiment.system} and {config.system}"
-        )
-    narrow = systems.build(config)
+    model_directory.check_free(output)
+    wide = model_directory.load(model, {"sc_fegan": Generator})
+    if config.system != "sc_fegan":
+        raise ConfigError(f"expected a configuration of sc_fegan, found one of {config.system}")
+    narrow = model_directory.build(Generator, config)
     batch_size = 8
     settings = dataclasses.replace(config, train=dataclasses.replace(config.train, batch_size=batch_size))
     shards = open_pictures(pictures, settings, os.path.join(output, "pictures"))
@@ -274,7 +272,7 @@ def slim_model(
         for batch in batches_lib.batches(shards, settings).take(-(-count // batch_size))
     ]
     report = slim(wide, narrow, batches, config.seed)
-    arrays = {name: variable.numpy() for name, variable in zoo.variable_names(narrow).items()}
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(narrow).items()}
     card = _CARD.format(
         system=config.system,
         model=os.path.basename(os.fspath(model)),
@@ -283,5 +281,5 @@ def slim_model(
         pictures=len(batches) * batch_size,
         side=settings.image_size,
     )
-    zoo.save_model(output, config, arrays, card)
+    model_directory.save(output, config, arrays, card)
     return report

@@ -20,12 +20,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfsketch import systems
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, efficientnet, losses, projected
+from tfsketch.nn import adversarial, efficientnet, losses, model_directory, projected
 from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
+from tfsketch.systems.sc_fegan.network import Generator
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 
 _FEATURE_TERMS = {
@@ -48,11 +48,12 @@ class ScFeganTask(Task):
     """Networks `generator`, `discriminator`, and `projected` where a phase has weight on it: each its own player."""
 
     exported = "generator"
+    network = Generator
 
     def __init__(self, config: Config):
         settings = config.section(ScFeganConfig)
         side = config.image_size
-        generator, discriminator = systems.build(config), PatchDiscriminator(settings.discriminator)
+        generator, discriminator = model_directory.build(Generator, config), PatchDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 8]))
         self.networks = {"generator": generator, "discriminator": discriminator}
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more

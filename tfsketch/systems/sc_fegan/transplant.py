@@ -34,8 +34,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfsketch import zoo
-from tfsketch.conditions import regions, sketches
+from tfsketch.conditions import face_parser, regions, sketches
 from tfsketch.data.shards import Shards
 from tfsketch.editor.editor import Editor
 from tfsketch.evaluation import holes, intervals, metrics
@@ -43,7 +42,6 @@ from tfsketch.evaluation.donors import KINDS, Edit, Kind, face_of, schedule
 from tfsketch.evaluation.edit_requests import SETTINGS, Request, hulls, request
 from tfsketch.evaluation.report import Column, Results, Row
 from tfsketch.framing import arrays
-from tfsketch.systems.face_parser import network as face_parser
 from tfsketch.systems.sc_fegan import protocol as editing
 from tfsketch.vocabulary import resize
 
@@ -162,7 +160,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     pictures = [shards[n] for n in range(count)]
     faces = [face_of(picture) for picture in pictures]
     edits = schedule(faces)
-    editor, parser = Editor(model), zoo.load_model("face_parser")
+    editor, parser = Editor(model), face_parser.load()
     lines, edge_finder = sketches.Sketcher(SETTINGS.sketch), sketches.Sketcher(editing.SETTINGS.sketch)
     small = (min(LINE_SIDE, side),) * 2
     values: list[dict[str, dict[str, float | None]]] = []

@@ -8,22 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny import FACE_PARSER, halves
 from tfsketch import systems, zoo
-from tfsketch.conditions import regions
+from tfsketch.conditions import face_parser, regions
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import losses
-from tfsketch.systems.face_parser import network as face_parser
-from tfsketch.systems.tasks import make_task
+from tfsketch.nn import losses, model_directory
 
-TINY = systems.parse("{system: face_parser, image_size: 32, model: {width: 8, max_width: 16, stages: 3}}")
-
-
-def _batch(count: int = 2, side: int = 32) -> dict[str, tf.Tensor]:
-    """Two halves of different brightness, and their regions."""
-    labels = np.zeros((count, side, side, 1), np.int32)
-    labels[:, side // 2 :] = 2
-    image = np.where(labels == 2, 0.8, -0.8) + np.random.default_rng(0).normal(0, 0.05, (count, side, side, 3))
-    return {"image": tf.constant(image, tf.float32), "regions": tf.constant(labels)}
+TINY = systems.parse(FACE_PARSER)
 
 
 def test_the_default_network_fits_in_8_mb():
@@ -48,7 +39,7 @@ def test_a_size_that_does_not_halve_is_named():
 
 
 def test_a_picture_alone_and_in_a_batch_is_parsed_alike():
-    model, image = systems.build(TINY), _batch()["image"]
+    model, image = systems.build(TINY), halves()["image"]
     np.testing.assert_allclose(
         model({"image": image})["probabilities"][1:], model({"image": image[1:]})["probabilities"], atol=1e-5
     )
@@ -110,28 +101,10 @@ def test_gradients_against_finite_differences(name):
     np.testing.assert_allclose(theory[0], numeric[0], atol=2e-3)
 
 
-def test_a_task_learns_two_regions():
-    task = make_task(TINY)
-    optimizer = tf.keras.optimizers.Adam(1e-2)
-    network, batch = task.networks["parser"], _batch()
-
-    def minimize(player: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
-        assert player == "parser"
-        variables = network.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-
-    terms = [task.step(batch, TINY.model.loss, minimize) for _ in range(15)]
-    assert set(terms[0]) == {"cross_entropy", "dice", "parser", "right"}
-    assert all(term.shape == (2,) for term in terms[0].values())
-    assert np.mean(terms[-1]["parser"]) < 0.5 * np.mean(terms[0]["parser"])
-    rows, titles = task.sheet(batch, network(batch))
-    assert len(rows) == 2 and len(rows[0]) == len(titles) and rows[0][1].shape == (32, 32, 3)
-
-
 def test_photographs_of_any_size_are_parsed_by_a_saved_parser(tmp_path):
     tf.random.set_seed(1)
-    named = zoo.variable_names(systems.build(TINY))
-    zoo.save_model(tmp_path / "parser", TINY, {n: v.numpy() for n, v in named.items()}, "# parser")
+    named = model_directory.variable_names(systems.build(TINY))
+    model_directory.save(tmp_path / "parser", TINY, {n: v.numpy() for n, v in named.items()}, "# parser")
     model = zoo.load_model(tmp_path / "parser")
     for size in ((32, 32), (75, 41), (20, 20)):
         found = face_parser.parse(model, np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8))

@@ -12,18 +12,49 @@ for one picture and for a batch, on one device and on many.
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.conditions.regions import REGIONS
+from tfsketch.nn import model_directory
+from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm
 from tfsketch.nn.plain import Conv2D
-from tfsketch.systems.face_parser.config import FaceParserConfig
 from tfsketch.vocabulary import check_sides, to_unit
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceParserLossConfig:
+    """Weights of the face parser's loss terms (see `losses`)."""
+
+    cross_entropy: float = 1.0
+    dice: float = 1.0
+    """Soft Dice over the regions of an example: small regions (brows, eyes, lips) count as much as large ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceParserConfig:
+    """Section `model` of the system `face_parser` (see the module)."""
+
+    width: int = 24
+    """Channels of the first stage; every stage doubles them up to `max_width`."""
+    max_width: int = 192
+    stages: int = 5
+    """Halvings. The picture's side must be a multiple of 2 ** stages."""
+    loss: FaceParserLossConfig = FaceParserLossConfig()
+
+    conditions: ClassVar[tuple[str, ...]] = ("regions",)
+    changeable: ClassVar[tuple[str, ...]] = ("loss",)
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels."""
+        return (2**self.stages,) * 2
 
 
 def _conv(filters: int, kernel: int, strides: int, name: str) -> tf.keras.layers.Layer:
@@ -51,15 +82,16 @@ class Block(tf.keras.layers.Layer):
         return tf.nn.relu(y + self.shortcut(x))
 
 
-class FaceParser(tf.keras.Model):
+class FaceParser(ExportedNetwork):
     """The U-Net; see the module's docstring."""
 
+    section = FaceParserConfig
     takes = ("image",)
+    gives = ("probabilities",)
 
-    def __init__(self, config: FaceParserConfig, **kwargs: Any):
-        super().__init__(name=kwargs.pop("name", "face_parser"), autocast=False, **kwargs)
+    def __init__(self, config: FaceParserConfig):
+        super().__init__("face_parser", config)
         widths = [min(config.width * 2**i, config.max_width) for i in range(config.stages)]
-        self.stride = 2**config.stages
         self.stem = _conv(widths[0], 5, 2, "stem")
         self.stem_norm = InstanceNorm(name="stem_norm")
         self.encoder = [Block(width, 2 if i else 1, name=f"down{i + 1}") for i, width in enumerate(widths)]
@@ -95,7 +127,20 @@ class FaceParser(tf.keras.Model):
         return outputs | {"logits": logits} if training else outputs
 
 
-def shares(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
+SHIPPED = "face_parser"
+"""The shipped face parser's name."""
+
+
+def load(name_or_dir: str | os.PathLike = SHIPPED) -> FaceParser:
+    """A trained face parser: the shipped one, or a model directory of one.
+
+    Raises:
+      WeightsError, ConfigError: it cannot be read, or is of another system.
+    """
+    return model_directory.load(name_or_dir, {"face_parser": FaceParser})
+
+
+def shares(model: FaceParser, images: np.ndarray) -> np.ndarray:
     """How sure the parser is of each region, at its own size.
 
     Args:
@@ -110,11 +155,11 @@ def shares(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     return model({"image": to_unit(np.stack(small))})["probabilities"].numpy()
 
 
-def parse(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
+def parse(model: FaceParser, images: np.ndarray) -> np.ndarray:
     """The region maps of photographs of any size.
 
     Args:
-      model: a face parser as `zoo.load_model` gives it; it works at the size that it was trained at.
+      model: a face parser; it works at the size that it was trained at.
       images: [B,H,W,3] uint8 RGB, faces aligned like FFHQ's.
 
     Returns:

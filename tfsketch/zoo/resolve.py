@@ -1,4 +1,4 @@
-"""The network that a name stands for.
+"""The network that a name stands for, and an editor that works with it.
 
 resolve.load("sc_fegan")                                        # a shipped model or a model directory: Keras
 resolve.load("models/sc_fegan")                                 # a SavedModel: a version, or the newest of several
@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import os
 import pathlib
-
-import tensorflow as tf
+from typing import Any
 
 from tfsketch import zoo
 from tfsketch.backends.base import Backend
 from tfsketch.backends.saved_model import SavedModel, version_of
 from tfsketch.backends.served import Served
 from tfsketch.backends.tflite import TFLite
+from tfsketch.editor import editor
+from tfsketch.editor.ways import Network
 from tfsketch.errors import WeightsError
+from tfsketch.nn import model_directory
+from tfsketch.nn.exported import Call, ExportedNetwork
 
 
-def load(name: str | os.PathLike) -> tf.keras.Model | Backend:
+def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
     """The network that a name stands for, for `Editor`: see the module's docstring.
 
     Raises:
@@ -32,12 +35,27 @@ def load(name: str | os.PathLike) -> tf.keras.Model | Backend:
     if pathlib.Path(name).suffix == ".tflite":
         return TFLite(name)
     try:
-        zoo.model_dir(name)
+        model_directory.path_of(name)
     except WeightsError as error:
-        found = version_of(name)
-        if found is None:
+        version = version_of(name)
+        if version is None:
             raise WeightsError(
                 f"{error}, and no SavedModel; a .tflite file and http://HOST:PORT/v1/models/NAME can be named too"
             ) from error
-        return SavedModel(found)
+        return SavedModel(version)
     return zoo.load_model(name)
+
+
+class Editor(editor.Editor):
+    """`editor.editor.Editor`, which also takes a model by its name.
+
+    Args:
+      model: a network, or what `load` takes: a name, a model directory, an export, a server's address.
+      side, **settings: as there.
+
+    Raises:
+      TfsketchError: a value outside of what is said there, or a model that cannot be loaded.
+    """
+
+    def __init__(self, model: Network | Call | str | os.PathLike, side: int | None = None, **settings: Any):
+        super().__init__(load(model) if isinstance(model, (str, os.PathLike)) else model, side, **settings)

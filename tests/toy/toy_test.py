@@ -1,0 +1,31 @@
+"""A sixth system costs a folder and a line: the toy does what every system must, and no other file knows of it."""
+
+import pathlib
+import subprocess
+
+import pytest
+
+from tests.systems.conformance import Conformance
+from tests.toy import TOY
+from tfsketch import systems
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_SETTINGS = "{system: toy, image_size: 16, sketch: {style: canny}, prepare: {styles: [canny], regions: none}}"
+
+
+class TestToy(Conformance):
+    """With its line in the table."""
+
+    @pytest.fixture
+    def settings(self, monkeypatch):
+        monkeypatch.setitem(systems.SYSTEMS, "toy", TOY)
+        return systems.parse(_SETTINGS)
+
+
+def test_no_other_file_knows_of_it():
+    listed = subprocess.run(
+        ["git", "grep", "-liw", "toy", "--", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    assert [name for name in listed.stdout.split() if not name.startswith("tests/toy/")] == []

@@ -1,0 +1,85 @@
+"""The ways of working on a photograph, a row each: what is drawn for it, where it starts, what makes results differ.
+
+A network says by `way` which of them is its own; whoever shows, reads or serves layers asks the row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Optional, Protocol
+
+from tfsketch.errors import TfsketchError
+from tfsketch.nn.exported import Call
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A way of working."""
+
+    needs: str
+    """What its models do, to finish "expected a model that"."""
+    verb: str
+    """The same in a word, to finish "this one only"."""
+    example: str
+    """A shipped model that works so."""
+    layers: tuple[str, ...]
+    """What can be drawn, the first one first."""
+    sheet: bool = False
+    """Whether it starts from a blank sheet and not from a photograph."""
+    seeded: bool = False
+    """Whether seeds make a difference, so that several results can be asked for."""
+    styled: bool = False
+    """Whether it takes the style of a second photograph."""
+
+
+WAYS: dict[str, Way] = {
+    "edit": Way("repaints a mask", "edits", "sc_fegan", ("mask", "sketch", "color"), seeded=True),
+    "draw": Way("takes a sketch alone", "draws", "cali_sketch", ("sketch",), sheet=True),
+    "complete": Way("draws sketch and photograph", "completes", "contextual_gan", ("sketch",), sheet=True, seeded=True),
+    "restyle": Way("takes a style", "restyles", "region_edit", ("mask",), styled=True),
+}
+"""The ways by name."""
+
+
+class Network(Protocol):
+    """What the editor asks of a network: an `nn.exported.ExportedNetwork`, a `backends.base.Backend` or a `Function`.
+    What more it offers (`encode`, `project`) depends on its way."""
+
+    way: str
+    stride: int
+    smallest: int
+    fixed: bool
+
+    @property
+    def image_size(self) -> Optional[int]:
+        """Side of the pictures that it was trained on, in pixels, where that is known."""
+
+    def __call__(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The vocabulary's dict in, another out."""
+
+    def incremental(self) -> Call:
+        """See `ExportedNetwork.incremental`."""
+
+
+class Function:
+    """A bare function of the vocabulary's dict as a network that edits, at any size."""
+
+    way, stride, smallest, fixed, image_size = "edit", 1, 1, False, None
+
+    def __init__(self, run: Call):
+        self._run = run
+
+    def __call__(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._run(inputs)
+
+    def incremental(self) -> Call:
+        return self._run
+
+
+def expect(way: str, network: Network) -> None:
+    """Raises `TfsketchError` where a network works in another way than the one that is asked for."""
+    if network.way != way:
+        only = f"only {WAYS[network.way].verb}" if network.way in WAYS else "makes no picture"
+        row = WAYS[way]
+        raise TfsketchError(f"{way}: expected a model that {row.needs}, such as {row.example}; this one {only}")

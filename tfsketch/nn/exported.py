@@ -1,0 +1,60 @@
+"""What the exported network of any system is: a Keras model that says what it takes, gives and is for.
+
+Trainer, exports, backends and editor ask it these things instead of knowing systems by name.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Optional
+
+import tensorflow as tf
+
+from tfsketch.config import Config, Section
+
+Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""A network as its users call it: the vocabulary's dict in, another out."""
+
+
+class ExportedNetwork(tf.keras.Model):
+    """A network that users run, made of its system's section `model`: `Network(section)`.
+
+    A 16-bit policy casts nothing on the way in: the picture must reach the composite as it came, and the layers cast
+    for themselves.
+    """
+
+    section: ClassVar[type[Section]]
+    """Class of the section that it is made of."""
+    way: ClassVar[str] = ""
+    """How it works on a photograph, a name of `editor.ways.WAYS`; empty for one that makes no picture."""
+    takes: ClassVar[tuple[str, ...]]
+    """What it must be handed of the vocabulary."""
+    gives: ClassVar[tuple[str, ...]] = ()
+    """What an `edit` on a phone gives, the picture last; empty where one call makes none, so that it cannot be a
+    TensorFlow Lite file."""
+    fixed: ClassVar[bool] = False
+    """Whether it takes pictures of `image_size` alone."""
+    stride: int
+    """Sides of pictures are multiples of it, in pixels."""
+    smallest: int
+    """The least side, in pixels."""
+    experiment: Config
+    """What it was made by, once `model_directory.build` has."""
+    folder: Optional[pathlib.Path] = None
+    """The model directory that it was read from."""
+
+    def __init__(self, name: str, section: Section):
+        super().__init__(name=name, autocast=False)
+        self.stride, smallest = section.sides()
+        self.smallest = -(-smallest // self.stride) * self.stride
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures that it was trained on, in pixels."""
+        return self.experiment.image_size
+
+    def incremental(self) -> Call:
+        """The same results to rounding, from less work where most of a call's inputs are those of the call before; by
+        default the network itself."""
+        return self

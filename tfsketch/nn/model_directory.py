@@ -1,0 +1,160 @@
+"""Model directories: reading and writing them, and where the shipped ones are.
+
+A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its
+name, float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format,
+because it is readable without TensorFlow and the same in both lanes."""
+
+from __future__ import annotations
+
+import io
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import config as config_lib
+from tfsketch.errors import WeightsError
+from tfsketch.images import files
+from tfsketch.nn.exported import ExportedNetwork
+from tfsketch.vocabulary import shapes
+
+NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
+SHIPPED = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
+"""Models in this package, the default first."""
+ROOT = pathlib.Path(__file__).parents[1] / "zoo"
+"""The folder of their directories."""
+
+
+def path_of(name_or_dir: str | os.PathLike) -> pathlib.Path:
+    """The directory of a shipped model's name, or of a path.
+
+    Raises:
+      WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
+    """
+    if str(name_or_dir) in SHIPPED:
+        return ROOT / str(name_or_dir)
+    path = pathlib.Path(name_or_dir)
+    missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"expected a model directory or one of the shipped models {', '.join(SHIPPED)}; found no "
+            f"{' and no '.join(missing)} in {path}"
+        )
+    return path
+
+
+def check_free(folder: str | os.PathLike) -> None:
+    """Raises `WeightsError` where a model directory cannot be written without losing something: it is a file, or holds
+    weights."""
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WeightsError(f"{folder}: expected a folder to write the model to, found a file")
+    if (folder / "weights.npz").exists():
+        raise WeightsError(
+            f"{folder}: expected a folder without weights, found {folder / 'weights.npz'}, which is "
+            "never overwritten; give another --output, or delete it"
+        )
+
+
+def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
+    """The variables of a built model by name, such as `generator/gconv1_ds/kernel`."""
+    named = {variable.name.removesuffix(":0"): variable for variable in model.variables}
+    if len(named) != len(model.variables):
+        raise WeightsError(f"{model.name}: two variables share a name; weights cannot be stored by name")
+    return named
+
+
+def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
+    """Reads a `weights.npz` into a built model.
+
+    Raises:
+      WeightsError: damaged, or a variable is missing, left over or of another shape (named).
+    """
+    try:
+        # NumPy leaves a file that it opened itself open where the archive is damaged.
+        with open(path, "rb") as stored, np.load(stored, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise WeightsError(
+            f"{path}: expected weights written by tfsketch, found {type(error).__name__}: {error}"
+        ) from error
+    except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
+        raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
+    named = variable_names(model)
+    missing, extra = sorted(set(named) - set(arrays)), sorted(set(arrays) - set(named))
+    if missing or extra:
+        raise WeightsError(
+            f"{path}: expected the weights of this configuration; missing: {', '.join(missing[:5]) or 'none'}"
+            f"; unknown: {', '.join(extra[:5]) or 'none'}"
+        )
+    for name, variable in named.items():
+        if tuple(arrays[name].shape) != tuple(variable.shape):
+            raise WeightsError(
+                f"{path}: {name}: expected the shape {tuple(variable.shape)}, found {arrays[name].shape}"
+            )
+        if not np.isfinite(arrays[name]).all():
+            raise WeightsError(f"{path}: {name}: expected finite numbers, found NaN or infinity")
+        variable.assign(arrays[name].astype(np.float32))
+
+
+def build(network: type[NetworkT], config: config_lib.Config) -> NetworkT:
+    """The exported network of an experiment, its variables made: with one small picture of zeros, eagerly, so that
+    names of variables do not depend on where the first call happens.
+
+    Raises:
+      ConfigError: the experiment is of another system.
+    """
+    model = network(config.section(network.section))
+    model.experiment = config
+    model({key: tf.zeros(shape) for key, shape in shapes(model, model.smallest).items()})
+    return model
+
+
+def load(
+    name_or_dir: str | os.PathLike, networks: Mapping[str, type[NetworkT]], overrides: Sequence[str] = ()
+) -> NetworkT:
+    """A trained network in float32, of one of some systems.
+
+    Args:
+      name_or_dir: a shipped model's name, a run folder, or any model directory.
+      networks: system -> class of its exported network; those that the caller can use.
+      overrides: as of `config.parse`.
+
+    Raises:
+      WeightsError, ConfigError: the directory cannot be used; the message says why.
+    """
+    folder = path_of(name_or_dir)
+    sections = {system: network.section for system, network in networks.items()}
+    config = config_lib.load(folder / "config.yaml", sections, overrides)
+    model = build(networks[config.system], config)
+    load_weights(model, folder / "weights.npz")
+    model.folder = folder
+    return model
+
+
+def save(
+    folder: str | os.PathLike,
+    config: config_lib.Config,
+    arrays: dict[str, np.ndarray],
+    card: str,
+    dtype: type = np.float32,
+) -> None:
+    """Writes a model directory, each file whole or not at all.
+
+    Args:
+      folder: made where it is missing.
+      config: the effective configuration.
+      arrays: a value per variable, by `variable_names`.
+      card: the model card, in Markdown.
+      dtype: type to store; float16 halves the file and moves pictures by less than 1/255 (tested).
+    """
+    folder = pathlib.Path(folder)
+    buffer = io.BytesIO()
+    stored: dict[str, Any] = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+    np.savez(buffer, **stored)
+    files.write_bytes(folder / "weights.npz", buffer.getvalue())
+    files.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
+    files.write_bytes(folder / "README.md", card.encode())
