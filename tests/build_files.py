@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGES = ("tfsketch", "tools", "tests")
 API, INIT = "//tfsketch", "//tfsketch:init"
 RUNNER = "pytest_main.py"
+_TYPING = "TYPE_CHECKING"
 _TITLE = "TensorFlow and the other external packages come from the environment (pip), not from Bazel."
 _TITLES = {"tfsketch": "The library.", "tools": "The binaries.", "tests": "The tests."}
 _EXTRA = {
@@ -80,9 +81,13 @@ def label(name: str, path: pathlib.Path) -> str:
 
 
 def imports(name: str, root: pathlib.Path, known: dict[str, pathlib.Path]) -> set[str]:
-    """Names of the repository's modules that a module imports, anywhere in it; a test also what it starts."""
+    """Names of the repository's modules that a module imports, anywhere in it, but for type checkers alone (the API's
+    names are its imports); a test also what it starts."""
     named = set()
-    for node in ast.walk(ast.parse((root / known[name]).read_text(encoding="utf-8"))):
+    tree = ast.parse((root / known[name]).read_text(encoding="utf-8"))
+    if name != "tfsketch":
+        tree.body = [one for one in tree.body if not (isinstance(one, ast.If) and ast.unparse(one.test) == _TYPING)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:

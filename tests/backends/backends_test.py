@@ -109,7 +109,8 @@ class _Bare(tf.Module):
         graphs = {"tensors": self.call}
         if system:
             experiment = types.SimpleNamespace(system=system, image_size=32)
-            about = signatures.about(types.SimpleNamespace(experiment=experiment, stride=4, takes=("z",)), ())
+            model = types.SimpleNamespace(experiment=experiment, way="complete", stride=4, smallest=4, takes=("z",))
+            about = signatures.about(model, ())
             graphs["about"] = tf.function(about.run).get_concrete_function(**about.inputs)
         tf.saved_model.save(self, str(folder), signatures=graphs)
 
@@ -149,7 +150,11 @@ def test_a_file_that_says_too_little_is_told(tflite, tmp_path):
         (None, ExportError, r"with metadata.json, found none \(.*No such file"),
         (b"TFL3", ExportError, "with metadata.json, found none .*not a zip"),
         ({}, WeightsError, "expected system, image_size and the inputs of the signature edit, found no 'system'"),
-        (tflite_lib.read_metadata(tflite) | {"system": "face_parser"}, WeightsError, "found one of face_parser"),
+        (
+            tflite_lib.read_metadata(tflite) | {"system": "face_parser", "way": ""},
+            WeightsError,
+            "found one of face_parser",
+        ),
         (tflite_lib.read_metadata(tflite), WeightsError, "expected a TensorFlow Lite file that runs"),
     ):
         if content is not None:

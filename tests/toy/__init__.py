@@ -13,7 +13,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.config import Config
+from tfsketch.config import Config, LossConfig
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, network_signature
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
@@ -23,7 +23,7 @@ from tfsketch.vocabulary import check_sides, composite
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyLossConfig:
+class ToyLossConfig(LossConfig):
     """Weights of the toy's loss terms."""
 
     pixel: float = 1.0
@@ -54,7 +54,7 @@ class Toy(ExportedNetwork):
     gives = ("image",)
 
     def __init__(self, config: ToyConfig):
-        super().__init__("toy", config)
+        super().__init__(config, "toy")
         self.color = self.add_weight(name="color", shape=(3,), initializer="zeros")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
@@ -68,6 +68,7 @@ class ToyTask(Task):
 
     exported = "toy"
     network = Toy
+    terms = ("pixel",)
 
     def __init__(self, config: Config):
         self.networks = {"toy": model_directory.build(Toy, config)}

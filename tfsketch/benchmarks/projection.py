@@ -20,7 +20,8 @@ from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses
 from tfsketch.systems.contextual_gan import projection as projection_lib
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig
-from tfsketch.systems.contextual_gan.network import ContextualGan, split
+from tfsketch.systems.contextual_gan.joint import split
+from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.systems.contextual_gan.search import RATES
 
 LIGHT_JOINT = (

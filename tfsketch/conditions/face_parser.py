@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.conditions.regions import REGIONS
+from tfsketch.config import LossConfig
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm
@@ -30,7 +31,7 @@ from tfsketch.vocabulary import check_sides, to_unit
 
 
 @dataclasses.dataclass(frozen=True)
-class FaceParserLossConfig:
+class FaceParserLossConfig(LossConfig):
     """Weights of the face parser's loss terms (see `losses`)."""
 
     cross_entropy: float = 1.0
@@ -90,7 +91,7 @@ class FaceParser(ExportedNetwork):
     gives = ("probabilities",)
 
     def __init__(self, config: FaceParserConfig):
-        super().__init__("face_parser", config)
+        super().__init__(config, "face_parser")
         widths = [min(config.width * 2**i, config.max_width) for i in range(config.stages)]
         self.stem = _conv(widths[0], 5, 2, "stem")
         self.stem_norm = InstanceNorm(name="stem_norm")

@@ -18,7 +18,7 @@ from tfsketch.config.sketches import (
     SketchConfig,
     XdogConfig,
 )
-from tfsketch.config.training import OptimizerConfig, PhaseConfig, TrainConfig
+from tfsketch.config.training import LossConfig, OptimizerConfig, PhaseConfig, TrainConfig
 
 __all__ = [
     "SKETCH_STYLES",
@@ -31,6 +31,7 @@ __all__ = [
     "FdogConfig",
     "FeatureDiscriminatorConfig",
     "HandConfig",
+    "LossConfig",
     "MaskConfig",
     "OptimizerConfig",
     "PhaseConfig",

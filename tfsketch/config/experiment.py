@@ -20,7 +20,7 @@ import yaml
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig
 from tfsketch.config.data import DataConfig, PrepareConfig
 from tfsketch.config.sketches import SketchConfig
-from tfsketch.config.training import TrainConfig
+from tfsketch.config.training import LossConfig, TrainConfig
 from tfsketch.errors import ConfigError
 
 
@@ -33,8 +33,8 @@ class Section(typing.Protocol):
     """Names of its settings that may differ when a run is resumed: what has no weights of its own."""
 
     @property
-    def loss(self) -> Any:
-        """The loss weights, a dataclass of numbers; a phase of the training may set others."""
+    def loss(self) -> LossConfig:
+        """The loss weights; a phase of the training may set others."""
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels."""

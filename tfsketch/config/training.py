@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tfsketch.config.problems import Problems, one_of
 
@@ -24,6 +25,24 @@ class OptimizerConfig:
     """Steps over which the rate rises linearly from 0."""
     clip_norm: float = 0.0
     """Gradients are scaled down to this global norm; 0 leaves them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """Base of the systems' loss sections: every field is the weight of a term, but those that `settings` names. A term
+    of weight 0 is not computed."""
+
+    settings: ClassVar[tuple[str, ...]] = ()
+    """Fields that weigh nothing: what terms are made with."""
+
+    def weights(self) -> tuple[str, ...]:
+        """Names of the weights; a task must have a term for each (`Task.terms`)."""
+        return tuple(field.name for field in dataclasses.fields(self) if field.name not in self.settings)
+
+    def at(self, step: int) -> LossConfig:
+        """The weights of a step (counted from 0), where terms come at some steps only."""
+        del step
+        return self
 
 
 @dataclasses.dataclass(frozen=True)

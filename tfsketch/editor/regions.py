@@ -42,7 +42,8 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
     image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
     parser = face_parser_of()
     side, size = parser.experiment.image_size, image.shape[:2]
-    work = tuple(max(1, round(length * side / max(size))) for length in size)
+    height, width = (max(1, round(length * side / max(size))) for length in size)
+    work = height, width
     # Padded to a square, or a face would be squeezed.
     seen, inner = arrays.padded(resize(image, work), side)
     shares = face_parser.shares(parser, seen[None])[0][inner]

@@ -63,6 +63,7 @@ def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
 def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """What a model takes of the vocabulary, [B,...] float32, drawn for photographs [B,S,S,3] uint8."""
     experiment = model.experiment
+    assert experiment.model is not None  # it is what the network was made of
     config = dataclasses.replace(
         experiment,
         image_size=pictures.shape[1],

@@ -44,7 +44,7 @@ class ExportedNetwork(tf.keras.Model):
     folder: Optional[pathlib.Path] = None
     """The model directory that it was read from."""
 
-    def __init__(self, name: str, section: Section):
+    def __init__(self, section: Section, name: str = "network"):
         super().__init__(name=name, autocast=False)
         self.stride, smallest = section.sides()
         self.smallest = -(-smallest // self.stride) * self.stride

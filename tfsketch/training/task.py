@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
+from tfsketch.config import Config, LossConfig
+from tfsketch.errors import TrainingError
 from tfsketch.images import sheets
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import to_uint8
@@ -18,6 +20,11 @@ Terms = dict[str, tf.Tensor]
 """Named values per example, [B] float32."""
 Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
 """minimize(player, tape, loss [B]): one optimiser step of a player's network. The trainer scales, reduces and clips."""
+
+
+def weighted(loss: LossConfig, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The sum [B] of terms under their weights' names, weighted."""
+    return tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
 
 
 class Task(abc.ABC):
@@ -30,6 +37,9 @@ class Task(abc.ABC):
     network: ClassVar[type[ExportedNetwork] | None] = None
     """Its class, of which the trainer makes a twin in float32 for grids and `weights.npz`; without one there are
     neither."""
+
+    terms: ClassVar[Collection[str]] = ()
+    """The weights of `config.model.loss` whose terms it computes: all, or the trainer refuses it."""
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:
@@ -68,3 +78,16 @@ class Task(abc.ABC):
           outputs: of `draw`.
         """
         return sheets.layer_rows(batch, output=to_uint8(outputs["image"]))
+
+
+def check_terms(config: Config, task: Task) -> None:
+    """Raises `TrainingError` where a weight of an experiment's loss would have no effect, because the task of its system
+    has no term of that name."""
+    if task.network is None or config.model is None:
+        return
+    missing = [name for name in config.model.loss.weights() if name not in task.terms]
+    if missing:
+        raise TrainingError(
+            f"{type(config.model.loss).__name__}: expected a term of {type(task).__name__} for every weight, found none "
+            f"for {', '.join(missing)}"
+        )

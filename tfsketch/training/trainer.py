@@ -32,7 +32,7 @@ from tfsketch.nn import model_directory, operations
 from tfsketch.training import logs, run_folder
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import make_strategy
-from tfsketch.training.task import Batch, Task
+from tfsketch.training.task import Batch, Task, check_terms
 
 
 class Trainer:
@@ -77,6 +77,7 @@ class Trainer:
                 self._optimizers = {name: self._optimizer(name) for name in self._task.players}
             finally:
                 tf.keras.mixed_precision.set_global_policy(policy)
+            check_terms(config, self._task)
             for name, network in self._task.players.items():
                 self._optimizers[name].build(network.trainable_variables)
             self._averaged = self._task.averaged
@@ -156,11 +157,11 @@ class Trainer:
         return norm
 
     def _loss(self, phase: config_lib.PhaseConfig, step: int) -> Any:
-        """The loss weights of a step (counted from 0): the phase's, and where terms come at some steps only (a method
-        `at` of the weights), those of this one."""
-        loss = getattr(self._config.model, "loss", None)
-        loss = dataclasses.replace(loss, **phase.loss) if loss is not None and phase.loss else loss
-        return loss.at(step) if loss is not None and hasattr(loss, "at") else loss
+        """The loss weights of a step (counted from 0): the phase's, and of terms that come at some steps only, this
+        one's."""
+        assert self._config.model is not None  # it is what is trained
+        weights: Any = self._config.model.loss  # whose numbers a phase names
+        return dataclasses.replace(weights, **phase.loss).at(step)
 
     def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
         """The compiled step for some loss weights, which are constants in it: terms of weight 0 cost nothing."""

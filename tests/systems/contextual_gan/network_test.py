@@ -11,7 +11,7 @@ from tests.tiny import SPECTRAL, z_of
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses, model_directory, norms
-from tfsketch.systems.contextual_gan import network as contextual_gan
+from tfsketch.systems.contextual_gan import joint as joint_lib
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig
 from tfsketch.training.describe import gflops
 from tfsketch.training.strategy import mirrored
@@ -65,10 +65,10 @@ def test_joining_and_splitting_are_inverse_and_paper_is_white():
     rng = np.random.default_rng(0)
     sketch = tf.constant(rng.random((2, 8, 8, 1)) < 0.2, tf.float32)
     image = tf.constant(rng.uniform(-1, 1, (2, 8, 8, 3)), tf.float32)
-    joint = contextual_gan.join(sketch, image)
+    joint = joint_lib.join(sketch, image)
     assert joint.shape == (2, 8, 16, 3)
     np.testing.assert_array_equal(joint[:, :, :8].numpy(), np.where(np.repeat(sketch, 3, axis=-1) > 0, -1.0, 1.0))
-    halves = contextual_gan.split(joint)
+    halves = joint_lib.split(joint)
     np.testing.assert_allclose(halves["sketch"], sketch, atol=1e-6)
     np.testing.assert_array_equal(halves["image"], image)
 

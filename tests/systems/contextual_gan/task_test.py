@@ -21,7 +21,7 @@ from tfsketch.images import files
 from tfsketch.nn import model_directory
 from tfsketch.systems import make_task
 from tfsketch.systems.contextual_gan import task as contextual_gan
-from tfsketch.systems.contextual_gan.network import join
+from tfsketch.systems.contextual_gan.joint import join
 from tfsketch.training import trainer
 from tfsketch.training.strategy import mirrored
 

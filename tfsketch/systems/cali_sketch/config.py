@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from tfsketch.config.discriminators import FeatureDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.training import LossConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class CalibratorConfig(TranslatorConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class CaliSketchLossConfig:
+class CaliSketchLossConfig(LossConfig):
     """Weights of Cali-Sketch's loss terms (see `task`). The paper's values could not be had: those of
     the defaults that are not said to be its own are EdgeConnect's."""
 
@@ -100,6 +101,20 @@ class CaliSketchLossConfig:
     takes grey levels, and a stack of convolutions and ReLUs is nearly homogeneous."""
     backbone: str = "hed"
     """`hed`, `vgg19` (published), `imagenet` or an HDF5 file (see `features`)."""
+    settings: ClassVar[tuple[str, ...]] = (
+        "line_weight",
+        "fake_label",
+        "real_label",
+        "wanted_label",
+        "total_variation_printed",
+        "calibrated",
+        "uncalibrated",
+        "joint",
+        "perceptual_layers",
+        "style_layers",
+        "perceptual_scale",
+        "backbone",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -173,7 +173,7 @@ class CaliSketch(ExportedNetwork):
     gives = ("refined", "image")
 
     def __init__(self, config: CaliSketchConfig):
-        super().__init__("cali_sketch", config)
+        super().__init__(config, "cali_sketch")
         self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,15 +35,94 @@ from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
 from tfsketch.systems.cali_sketch.network import CaliSketch
-from tfsketch.training.task import Batch, Minimize, Task, Terms
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import ink, to_uint8
 
-_SCN_TERMS = ("scn_adversarial", "global_contour", "local_detail", "line_cross_entropy", "chamfer", "stroke_density")
+
+class SeenLines:
+    """What SCN's terms look at: its lines, the true ones, and both as D1 sees them."""
+
+    def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
+        self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
+        self.truth = task.lines(batch)
+
+    @functools.cached_property
+    def judged(self) -> dict[str, tf.Tensor]:
+        """D1's maps of SCN's lines."""
+        return self._task.networks["d1"](self.refined)
+
+    def matching(self, key: str) -> tf.Tensor:
+        """Feature matching with the lines `key` of the batch."""
+        return losses.feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
+
+    def local_detail(self) -> tf.Tensor:
+        """Feature matching with the details."""
+        return self.matching(self._task.details)
+
+
+class SeenPhotograph:
+    """What ISN's terms look at: its photograph, the true one, and both as D2 and the backbone see them."""
+
+    def __init__(self, task: CaliSketchTask, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig):
+        self._task, self.raw, self.truth, self.loss = task, raw, batch["image"], loss
+
+    def adversarial(self) -> tf.Tensor:
+        """What D2 says."""
+        score = self._task.networks["d2"](self.raw)["score"]
+        return adversarial.generator_least_squares(score, self.loss.wanted_label)
+
+    def total_variation(self) -> tf.Tensor:
+        """Of all pixels; see `CaliSketchLossConfig.total_variation_printed`."""
+        if self.loss.total_variation_printed:
+            return losses.total_variation_printed(self.raw)
+        return losses.total_variation(self.raw, tf.ones_like(self.raw[..., :1]))
+
+    def on_features(self, term: Callable[..., tf.Tensor], layers: Sequence[str]) -> tf.Tensor:
+        """A term on some layers of the backbone."""
+        features, target = self._features
+        return term(features, {layer: target[layer] for layer in layers})
+
+    @functools.cached_property
+    def _features(self) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """The backbone's layers of either photograph that any term of weight looks at."""
+        names = [layer for term, layers in _layers(self.loss).items() if getattr(self.loss, term) for layer in layers]
+        raw, truth = (
+            self._task.features(one, tuple(dict.fromkeys(names)), self.loss) for one in (self.raw, self.truth)
+        )
+        return raw, truth
+
+
+def _layers(loss: CaliSketchLossConfig) -> dict[str, tuple[str, ...]]:
+    """Terms on the backbone's features -> the layers that they look at."""
+    return {
+        "perceptual": loss.perceptual_layers,
+        "normalized_perceptual": loss.perceptual_layers,
+        "style": loss.style_layers,
+    }
+
+
+_SCN_TERMS: dict[str, Callable[[SeenLines], tf.Tensor]] = {
+    "scn_adversarial": lambda s: adversarial.generator_least_squares(s.judged["score"], s.loss.wanted_label),
+    "global_contour": lambda s: s.matching("refined"),
+    "local_detail": SeenLines.local_detail,
+    "line_cross_entropy": lambda s: line_losses.line_cross_entropy(s.refined, s.truth, s.loss.line_weight),
+    "chamfer": lambda s: line_losses.soft_chamfer(s.refined, s.truth),
+    "stroke_density": lambda s: line_losses.stroke_density(s.refined, s.truth),
+}
+"""Weight -> SCN's term [B], unweighted."""
 _FEATURE_TERMS = ("perceptual", "normalized_perceptual", "style")
-_ISN_TERMS = ("pixel", "isn_adversarial", "total_variation", *_FEATURE_TERMS)
+_ISN_TERMS: dict[str, Callable[[SeenPhotograph], tf.Tensor]] = {
+    "pixel": lambda s: losses.pixel(s.raw, s.truth, tf.zeros_like(s.raw[..., :1]), 1.0),
+    "isn_adversarial": SeenPhotograph.adversarial,
+    "total_variation": SeenPhotograph.total_variation,
+    "perceptual": lambda s: s.on_features(losses.perceptual, s.loss.perceptual_layers),
+    "normalized_perceptual": lambda s: s.on_features(losses.normalized_perceptual, s.loss.perceptual_layers),
+    "style": lambda s: s.on_features(losses.style, s.loss.style_layers),
+}
+"""Weight -> ISN's term [B], unweighted."""
 
 
-def _moves(loss: CaliSketchLossConfig, names: tuple[str, ...]) -> bool:
+def _moves(loss: CaliSketchLossConfig, names: Iterable[str]) -> bool:
     return any(getattr(loss, name) for name in names)
 
 
@@ -50,6 +131,7 @@ class CaliSketchTask(Task):
 
     exported = "cali_sketch"
     network = CaliSketch
+    terms = (*_SCN_TERMS, *_ISN_TERMS)
 
     def __init__(self, config: Config):
         """Raises ConfigError where a phase weighs local details and the data has none."""
@@ -60,8 +142,8 @@ class CaliSketchTask(Task):
         self.networks = {"cali_sketch": model_directory.build(CaliSketch, config), "d1": d1, "d2": d2}
         weights: Any = settings.loss  # whose numbers a phase names
         phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
-        self._details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""
-        if not self._details and any(loss.local_detail for loss in phases):
+        self.details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""
+        if not self.details and any(loss.local_detail for loss in phases):
             raise ConfigError(
                 "data.maps: expected the sketch style of the local details, such as [canny], found none; or set "
                 "model.loss.local_detail to 0"
@@ -76,9 +158,9 @@ class CaliSketchTask(Task):
         both = self.networks["cali_sketch"]
         return {"scn": both.scn, "isn": both.isn, "d1": self.networks["d1"], "d2": self.networks["d2"]}
 
-    def _lines(self, batch: Batch) -> tf.Tensor:
+    def lines(self, batch: Batch) -> tf.Tensor:
         """The true lines, contours and details together: [B,H,W,1]."""
-        return tf.maximum(batch["refined"], batch[self._details]) if self._details else batch["refined"]
+        return tf.maximum(batch["refined"], batch[self.details]) if self.details else batch["refined"]
 
     def _criticize(
         self, name: str, real: tf.Tensor, fake: tf.Tensor, loss: CaliSketchLossConfig, minimize: Minimize
@@ -95,58 +177,17 @@ class CaliSketchTask(Task):
             f"{name}_fake": tf.reduce_mean(on_fake, axis=[1, 2, 3]),
         }
 
-    def _scn_terms(self, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig) -> Terms:
-        """SCN's terms [B], unweighted, under their weights' names."""
-        d1, terms = self.networks["d1"], {}
-        judged = d1(refined)
-        if loss.scn_adversarial:
-            terms["scn_adversarial"] = adversarial.generator_least_squares(judged["score"], loss.wanted_label)
-        if loss.global_contour:
-            terms["global_contour"] = losses.feature_matching(judged, d1(batch["refined"]))
-        if loss.local_detail:
-            terms["local_detail"] = losses.feature_matching(judged, d1(batch[self._details]))
-        if loss.line_cross_entropy:
-            terms["line_cross_entropy"] = line_losses.line_cross_entropy(refined, self._lines(batch), loss.line_weight)
-        if loss.chamfer:
-            terms["chamfer"] = line_losses.soft_chamfer(refined, self._lines(batch))
-        if loss.stroke_density:
-            terms["stroke_density"] = line_losses.stroke_density(refined, self._lines(batch))
-        return terms
-
-    def _isn_terms(self, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig) -> Terms:
-        """ISN's terms [B], unweighted, under their weights' names."""
-        truth, terms = batch["image"], {}
-        if loss.pixel:
-            terms["pixel"] = losses.pixel(raw, truth, tf.zeros_like(raw[..., :1]), 1.0)
-        if loss.isn_adversarial:
-            score = self.networks["d2"](raw)["score"]
-            terms["isn_adversarial"] = adversarial.generator_least_squares(score, loss.wanted_label)
-        if loss.total_variation:
-            terms["total_variation"] = (
-                losses.total_variation_printed(raw)
-                if loss.total_variation_printed
-                else losses.total_variation(raw, tf.ones_like(raw[..., :1]))
-            )
-        if _moves(loss, _FEATURE_TERMS):
-            names = {
-                "perceptual": loss.perceptual_layers,
-                "normalized_perceptual": loss.perceptual_layers,
-                "style": loss.style_layers,
-            }
-            names = {term: layers for term, layers in names.items() if getattr(loss, term)}
-            union = tuple(dict.fromkeys(layer for layers in names.values() for layer in layers))
-            assert self._backbone is not None  # a term needs it
-            found, target = (self._backbone.scaled(image, union, loss.perceptual_scale) for image in (raw, truth))
-            for term, layers in names.items():
-                terms[term] = getattr(losses, term)(found, {layer: target[layer] for layer in layers})
-        return terms
+    def features(self, image: tf.Tensor, layers: tuple[str, ...], loss: CaliSketchLossConfig) -> dict[str, tf.Tensor]:
+        """The backbone's layers of pictures, as the terms on features take them."""
+        assert self._backbone is not None  # a term needs it
+        return self._backbone.scaled(image, layers, loss.perceptual_scale)
 
     def step(self, batch: Batch, loss: CaliSketchLossConfig, minimize: Minimize) -> Terms:
         scn, isn = self.players["scn"], self.players["isn"]
         synthesizes = _moves(loss, _ISN_TERMS)
         joint = synthesizes and loss.calibrated > 0 and loss.joint > 0
         calibrates = _moves(loss, _SCN_TERMS) or joint
-        lines = self._lines(batch)
+        lines = self.lines(batch)
         logged: Terms = {}
         scn_tape, isn_tape = tf.GradientTape(), tf.GradientTape()
         scn_total = tf.zeros_like(lines[:, 0, 0, 0])
@@ -158,8 +199,9 @@ class CaliSketchTask(Task):
         if _moves(loss, _SCN_TERMS):
             logged |= self._criticize("d1", lines, refined, loss, minimize)
             with scn_tape:
-                terms = self._scn_terms(batch, refined, loss)
-                scn_total = tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
+                seen_lines = SeenLines(self, batch, refined, loss)
+                terms = {name: term(seen_lines) for name, term in _SCN_TERMS.items() if getattr(loss, name)}
+                scn_total = weighted(loss, terms)
             logged |= terms
 
         if synthesizes:
@@ -180,8 +222,9 @@ class CaliSketchTask(Task):
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                terms = self._isn_terms(batch, raw, loss)
-                isn_total = tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
+                shown = SeenPhotograph(self, batch, raw, loss)
+                terms = {name: term(shown) for name, term in _ISN_TERMS.items() if getattr(loss, name)}
+                isn_total = weighted(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total
             minimize("isn", isn_tape, isn_total)
@@ -193,6 +236,6 @@ class CaliSketchTask(Task):
         return logged
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        columns = [ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self._lines(batch))]
+        columns = [ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self.lines(batch))]
         columns += [to_uint8(outputs["image"]), to_uint8(batch["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "refined", "true lines", "output", "truth"]

@@ -6,6 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.training import LossConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class JointDiscriminatorConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class ContextualGanLossConfig:
+class ContextualGanLossConfig(LossConfig):
     """Contextual GAN's training (see `task`)."""
 
     adversarial_loss: str = "paper"
@@ -48,6 +49,8 @@ class ContextualGanLossConfig:
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
+
+    settings: ClassVar[tuple[str, ...]] = ("adversarial_loss", "r1_every", "generator_steps", "augment")
 
     def at(self, step: int) -> ContextualGanLossConfig:
         """The weights of a step (counted from 0), at which R1 may not be due."""

@@ -6,9 +6,7 @@ in the vocabulary's terms and not yet black or white; `raw` and `image` [B,H,H,3
 names, since nothing is composited. A sketch becomes a photograph by searching for the z whose left half is that sketch
 (`tfsketch.projection`), and a photograph a sketch by the same search with the halves exchanged.
 
-Polarity: in the joint picture paper is white, 1, and a stroke black, -1, in three equal channels, as in the public code
-of the paper's authors; in the vocabulary a sketch is one channel in which 1 is the stroke. `join` and `split` are the
-only places that know.
+Polarity: see `joint`.
 
 Generator: z -> fully connected to 4 x 8 -> doublings by transposed 5x5 convolutions -> tanh; batch norm and ReLU after
 all but the last. (The paper's text has a leaky ReLU in all layers, its public code a ReLU; this is the code.)
@@ -23,7 +21,7 @@ The discriminator is a part of the exported network, because the search listens 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
@@ -33,21 +31,9 @@ from tfsketch.nn.norms import BatchNorm
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
+from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
-
-if TYPE_CHECKING:
-    from tfsketch.systems.contextual_gan.projection import Projection
-
-
-def join(sketch: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """`sketch` [B,H,W,1] in [0,1] and `image` [B,H,W,3] in [-1,1] -> the joint picture [B,H,2W,3] in [-1,1]."""
-    return tf.concat([tf.repeat(1.0 - 2.0 * sketch, 3, axis=-1), image], axis=2)
-
-
-def split(joint: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The halves of a joint picture [B,H,2W,3] under their names: the inverse of `join`."""
-    left, right = tf.split(joint, 2, axis=2)
-    return {"sketch": 0.5 - 0.5 * tf.reduce_mean(left, axis=-1, keepdims=True), "image": right}
+from tfsketch.systems.contextual_gan.joint import split
 
 
 def _normal() -> tf.keras.initializers.Initializer:
@@ -135,11 +121,11 @@ class ContextualGan(ExportedNetwork):
     section = ContextualGanConfig
     way = "complete"
     takes = ("z",)
-    candidates = 30
-    """Vectors z that a search of one sketch looks at before it chooses: N of the paper, and the most results."""
+    candidates = projection.CANDIDATES
+    """Vectors z that a search of one sketch looks at before it chooses, and the most results."""
 
     def __init__(self, config: ContextualGanConfig):
-        super().__init__("contextual_gan", config)
+        super().__init__(config, "contextual_gan")
         self.config = config
         self.latent = config.latent
         self.side = config.side
@@ -150,11 +136,8 @@ class ContextualGan(ExportedNetwork):
         # Now, because `call` leaves the discriminator out.
         self.discriminator(self.generator(tf.zeros([1, self.latent])))
 
-    def project(self, **known_and_settings: Any) -> Projection:
+    def project(self, **known_and_settings: Any) -> projection.Projection:
         """`projection.project` with this network."""
-        # Here and not above: that module is about this one's network.
-        from tfsketch.systems.contextual_gan import projection
-
         return projection.project(self, **known_and_settings)
 
     def soften(self, sketch: tf.Tensor) -> tf.Tensor:

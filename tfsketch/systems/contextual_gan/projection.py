@@ -29,14 +29,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.config.problems import one_of
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.systems.contextual_gan.search import RATES, descend, judge, rate
+
+if TYPE_CHECKING:
+    from tfsketch.systems.contextual_gan.network import ContextualGan
+
+CANDIDATES = 30
+"""N of the paper, and the most results of a search."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +75,7 @@ def in_bfloat16(model: ContextualGan) -> ContextualGan:
     policy = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        twin = ContextualGan(model.config)
+        twin = type(model)(model.config)
     finally:
         tf.keras.mixed_precision.set_global_policy(policy)
     for variable, value in zip(twin.variables, model.variables):
@@ -115,7 +121,7 @@ def project(
     sketch: np.ndarray | None = None,
     image: np.ndarray | None = None,
     *,
-    candidates: int = ContextualGan.candidates,
+    candidates: int = CANDIDATES,
     restarts: int = 1,
     steps: int = 500,
     initialization: str = "kl",

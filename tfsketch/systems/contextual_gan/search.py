@@ -5,11 +5,16 @@ See `projection` for what is searched and why.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.nn import adversarial, line_losses, losses
-from tfsketch.systems.contextual_gan.network import ContextualGan, split
+from tfsketch.systems.contextual_gan.joint import split
+
+if TYPE_CHECKING:
+    from tfsketch.systems.contextual_gan.network import ContextualGan
 
 RATES = {"momentum": 1.0, "adam": 0.03}
 """Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""

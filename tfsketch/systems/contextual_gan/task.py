@@ -24,7 +24,8 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.nn import adversarial, model_directory
 from tfsketch.systems.contextual_gan.config import ContextualGanLossConfig
-from tfsketch.systems.contextual_gan.network import ContextualGan, join
+from tfsketch.systems.contextual_gan.joint import join
+from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import ink, to_uint8
 
@@ -65,6 +66,7 @@ class ContextualGanTask(Task):
 
     exported = "contextual_gan"
     network = ContextualGan
+    terms = ("gradient_penalty", "r1")
 
     def __init__(self, config: Config):
         self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,8 +11,14 @@ from tfsketch.conditions import regions
 from tfsketch.conditions.face_parser import FaceParser, FaceParserLossConfig
 from tfsketch.config import Config
 from tfsketch.nn import losses, model_directory
-from tfsketch.training.task import Batch, Minimize, Task, Terms
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
+
+TERMS: dict[str, Callable[[Batch, Batch], tf.Tensor]] = {
+    "cross_entropy": lambda outputs, batch: losses.cross_entropy(outputs["logits"], batch["regions"]),
+    "dice": lambda outputs, batch: losses.dice(outputs["probabilities"], batch["regions"]),
+}
+"""Weight -> the term [B], unweighted."""
 
 
 class FaceParserTask(Task):
@@ -18,6 +26,7 @@ class FaceParserTask(Task):
 
     exported = "parser"
     network = FaceParser
+    terms = tuple(TERMS)
 
     def __init__(self, config: Config):
         self.networks = {"parser": model_directory.build(FaceParser, config)}
@@ -25,12 +34,8 @@ class FaceParserTask(Task):
     def step(self, batch: Batch, loss: FaceParserLossConfig, minimize: Minimize) -> Terms:
         with tf.GradientTape() as tape:
             outputs = self.networks["parser"](batch, training=True)
-            terms = {}
-            if loss.cross_entropy:
-                terms["cross_entropy"] = losses.cross_entropy(outputs["logits"], batch["regions"])
-            if loss.dice:
-                terms["dice"] = losses.dice(outputs["probabilities"], batch["regions"])
-            total = tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
+            terms = {name: term(outputs, batch) for name, term in TERMS.items() if getattr(loss, name)}
+            total = weighted(loss, terms)
         minimize("parser", tape, total)
         right = tf.cast(outputs["regions"] == batch["regions"], tf.float32)
         return terms | {"parser": total, "right": tf.reduce_mean(right, axis=[1, 2, 3])}

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from tfsketch.config.problems import Problems, as_many, increasing, one_of
+from tfsketch.config.training import LossConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ class PatchesConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class RegionEditLossConfig:
+class RegionEditLossConfig(LossConfig):
     """Weights of region-wise manipulation's loss terms (see `task`). Those of the Swapping Autoencoder
     are its paper's and public code's; You et al. publish none but the interval of code consistency."""
 
@@ -110,6 +111,8 @@ class RegionEditLossConfig:
     """K: the same of code consistency."""
     alignment_every: int = 1
     """The same of content alignment. Published, as far as one knows: every step."""
+
+    settings: ClassVar[tuple[str, ...]] = ("style_consistency", "r1_every", "consistency_every", "alignment_every")
 
     def at(self, step: int) -> RegionEditLossConfig:
         """The weights of a step (counted from 0): a term that comes every n steps is 0 in between and weighs n times

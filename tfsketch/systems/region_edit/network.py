@@ -104,7 +104,7 @@ class RegionEdit(ExportedNetwork):
     gives = ("image",)
 
     def __init__(self, config: RegionEditConfig):
-        super().__init__("region_edit", config)
+        super().__init__(config, "region_edit")
         self.blend = config.blend
         self.encoder = Encoder(config.encoder)
         self.generator = Generator(config.generator, config.encoder.structure)

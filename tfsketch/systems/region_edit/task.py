@@ -35,7 +35,7 @@ from tfsketch.nn import adversarial, losses, model_directory
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.systems.region_edit.network import RegionEdit
-from tfsketch.training.task import Batch, Minimize, Task, Terms
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
 
 
@@ -60,6 +60,16 @@ class RegionEditTask(Task):
 
     exported = "region_edit"
     network = RegionEdit
+    terms = (
+        "reconstruction",
+        "gan_reconstruction",
+        "gan_swap",
+        "patches",
+        "code_consistency",
+        "content_alignment",
+        "r1",
+        "patch_r1",
+    )
 
     def __init__(self, config: Config):
         settings, side = config.section(RegionEditConfig), config.image_size
@@ -189,7 +199,7 @@ class RegionEditTask(Task):
             if loss.content_alignment:
                 merged = network.merged(features, style, other, batch["mask"], tf.stop_gradient(swap))
                 terms["content_alignment"] = losses.content_alignment(merged, swap, image, batch["mask"])
-            total = tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
+            total = weighted(loss, terms)
         minimize("region_edit", tape, total)
         return logged | terms | {"region_edit": total}
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from tfsketch.config.discriminators import DiscriminatorConfig, ProjectedDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.training import LossConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class GeneratorConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class ScFeganLossConfig:
+class ScFeganLossConfig(LossConfig):
     """Weights of SC-FEGAN's loss terms; the defaults are the paper's where it gives one (see `losses`)."""
 
     pixel: float = 1.0
@@ -77,6 +78,14 @@ class ScFeganLossConfig:
     """Which pictures the perceptual and style terms look at; `image` alone halves their cost."""
     backbone: str = "hed"
     """`hed`, `imagenet` or an HDF5 file (see `features`)."""
+    settings: ClassVar[tuple[str, ...]] = (
+        "alpha",
+        "adversarial_loss",
+        "perceptual_layers",
+        "perceptual_scale",
+        "perceptual_on",
+        "backbone",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tfsketch.nn.exported import Call, ExportedNetwork
 from tfsketch.nn.gated import GatedConv2D, GatedDeconv2D
 from tfsketch.nn.plain import Conv2D
 from tfsketch.systems.sc_fegan.config import ScFeganConfig
+from tfsketch.systems.sc_fegan.region_inference import RegionInference
 from tfsketch.vocabulary import check_sides, composite
 
 PACKED_CHANNELS = 9
@@ -64,7 +65,7 @@ class Generator(ExportedNetwork):
     gives = ("image",)
 
     def __init__(self, config: ScFeganConfig):
-        super().__init__("generator", config)
+        super().__init__(config, "generator")
         self._empty_color = config.empty_color
         net = self.config = config.generator
         widths = [min(net.width * 2**i, net.max_width) for i in range(net.stages)]
@@ -111,9 +112,6 @@ class Generator(ExportedNetwork):
 
     def incremental(self) -> Call:
         """Keeps the encoder's maps from call to call: see `region_inference`."""
-        # Here and not above: that module is about this one's network.
-        from tfsketch.systems.sc_fegan.region_inference import RegionInference
-
         return RegionInference(self)
 
     def check_size(self, shape: tf.TensorShape) -> None:

@@ -32,10 +32,10 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfsketch.systems.sc_fegan.network import Generator
 from tfsketch.systems.sc_fegan.windows import (
     Number,
     Window,
@@ -51,6 +51,9 @@ from tfsketch.systems.sc_fegan.windows import (
     window_of,
 )
 from tfsketch.vocabulary import composite
+
+if TYPE_CHECKING:
+    from tfsketch.systems.sc_fegan.network import Generator
 
 WORTHWHILE = 0.8
 """Share of the whole arithmetic up to which a part is computed by windows."""

@@ -16,6 +16,8 @@ judge it for the generator. The trunk sees each picture once a step, for both pu
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -26,22 +28,95 @@ from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
 from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.training.task import Batch, Minimize, Task, Terms
-
-_FEATURE_TERMS = {
-    "perceptual": losses.perceptual,
-    "normalized_perceptual": losses.normalized_perceptual,
-    "style": losses.style,
-}
-"""Terms on the backbone's features, by the names of their weights."""
-
-_PIXEL_TERMS = {"known": losses.known, "rim": losses.rim, "low_pass": losses.low_pass}
-"""Terms on (raw, truth, mask), by the names of their weights."""
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 
 _TRUNK_MAPS = ("stride2", *efficientnet.SCALES)
 
+Features = dict[str, tf.Tensor]
+"""Maps of a pretrained network by layer."""
 View = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
 """A picture as the trunk sees it: augmented, with its conditions, and its features by name."""
+
+
+class Seen:
+    """What the generator's terms look at. Each part is made when a term first asks for it, on the tape that records.
+
+    Args:
+      task: its discriminators, backbone and trunk.
+      batch, outputs: the examples, and what the generator made of them.
+      views: the photographs and the composites through the trunk, where a term needs them.
+      loss: the weights of this step.
+    """
+
+    def __init__(self, task: ScFeganTask, batch: Batch, outputs: Batch, views: list[View], loss: ScFeganLossConfig):
+        self._task, self._batch, self._views, self.loss = task, batch, views, loss
+        self.raw, self.image, self.truth, self.mask = outputs["raw"], outputs["image"], batch["image"], batch["mask"]
+
+    def on_features(self, term: Callable[[Features, Features], tf.Tensor]) -> tf.Tensor:
+        """A term on the backbone's features, added up over the pictures that it is asked on."""
+        target, seen = self._features
+        return tf.add_n([term(features, target) for features in seen])
+
+    @functools.cached_property
+    def _features(self) -> tuple[Features, list[Features]]:
+        target = self._task.features(self.truth, self.loss)
+        return target, [self._task.features(getattr(self, name), self.loss) for name in self.loss.perceptual_on]
+
+    @functools.cached_property
+    def _maps(self) -> list[tf.Tensor]:
+        """The first discriminator's maps of the composite, its score last."""
+        return self._task.networks["discriminator"].maps(conditioned(self.image, self._batch))
+
+    def adversarial(self) -> tf.Tensor:
+        """What the first discriminator says."""
+        score = tf.cast(self._maps[-1], tf.float32)
+        if self.loss.adversarial_loss == "hinge_hole":
+            return adversarial.generator_hinge_hole([score], self.mask)
+        return adversarial.generator_adversarial(score)
+
+    def feature_matching(self) -> tf.Tensor:
+        """The distance on the first discriminator's hidden layers."""
+        maps = self._task.networks["discriminator"].maps(conditioned(self.truth, self._batch))
+        return losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], self.mask)
+
+    def projected(self) -> tf.Tensor:
+        """What the projected discriminator says."""
+        _, conditions, features = self._views[1]
+        scores = self._task.networks["projected"](features, conditions)
+        return adversarial.generator_hinge_hole(scores, conditions["mask"])
+
+    def trunk(self) -> tf.Tensor:
+        """The distance on the trunk's features."""
+        (_, conditions, features), target = self._views[1], self._views[0][2]
+        pairs = [features[key] for key in _TRUNK_MAPS], [target[key] for key in _TRUNK_MAPS]
+        return losses.hole_perceptual(*pairs, conditions["mask"])
+
+
+TERMS: dict[str, Callable[[Seen], tf.Tensor]] = {
+    "pixel": lambda seen: losses.pixel(seen.raw, seen.truth, seen.mask, seen.loss.alpha),
+    "known": lambda seen: losses.known(seen.raw, seen.truth, seen.mask),
+    "rim": lambda seen: losses.rim(seen.raw, seen.truth, seen.mask),
+    "low_pass": lambda seen: losses.low_pass(seen.raw, seen.truth, seen.mask),
+    "total_variation": lambda seen: losses.total_variation(seen.image, seen.mask),
+    "perceptual": lambda seen: seen.on_features(losses.perceptual),
+    "normalized_perceptual": lambda seen: seen.on_features(losses.normalized_perceptual),
+    "style": lambda seen: seen.on_features(losses.style),
+    "adversarial": Seen.adversarial,
+    "feature_matching": Seen.feature_matching,
+    "projected": Seen.projected,
+    "trunk": Seen.trunk,
+}
+"""Weight -> the generator's term [B], unweighted."""
+CRITIC_TERMS = ("drift", "gradient_penalty")
+"""Weights of what the first discriminator's loss has beside the critic."""
+ON_BACKBONE = ("perceptual", "normalized_perceptual", "style")
+ON_DISCRIMINATOR = ("adversarial", "feature_matching")
+ON_TRUNK = ("trunk", "projected")
+"""Which terms need what; it is neither made nor run where none of them has a weight."""
+
+
+def _any(loss: ScFeganLossConfig, names: Sequence[str]) -> bool:
+    return any(getattr(loss, name) for name in names)
 
 
 class ScFeganTask(Task):
@@ -49,6 +124,7 @@ class ScFeganTask(Task):
 
     exported = "generator"
     network = Generator
+    terms = (*TERMS, *CRITIC_TERMS)
 
     def __init__(self, config: Config):
         settings = config.section(ScFeganConfig)
@@ -61,14 +137,13 @@ class ScFeganTask(Task):
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
         weights: Any = settings.loss  # whose numbers a phase names
         phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
-
-        def needed(*names: str) -> bool:
-            return any(getattr(loss, name) for loss in phases for name in names)
-
-        self._backbone = Vgg16(settings.loss.backbone, dtype) if needed(*_FEATURE_TERMS) else None
-        self._trunk = efficientnet.EfficientNetLite1(dtype) if needed("trunk", "projected") else None
+        needs = {
+            names for names in (ON_BACKBONE, ON_TRUNK, ("projected",)) if any(_any(loss, names) for loss in phases)
+        }
+        self._backbone = Vgg16(settings.loss.backbone, dtype) if ON_BACKBONE in needs else None
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if ON_TRUNK in needs else None
         self._augment = settings.projected.augment
-        if needed("projected"):
+        if ("projected",) in needs:
             network = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
             conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
@@ -76,7 +151,8 @@ class ScFeganTask(Task):
             network(self._trunk(blank), conditions)
             self.networks["projected"] = network
 
-    def _features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> dict[str, tf.Tensor]:
+    def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
+        """The backbone's features of pictures, as the perceptual and style terms take them."""
         assert self._backbone is not None  # a term needs it
         return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
 
@@ -134,47 +210,15 @@ class ScFeganTask(Task):
             "d_fake": tf.reduce_mean(fake, axis=[1, 2, 3]),
         }
 
-    def _generator_terms(self, batch: Batch, raw: tf.Tensor, image: tf.Tensor, loss: ScFeganLossConfig) -> Terms:
-        """The generator's terms [B] that look at the picture alone, unweighted, under their weights' names."""
-        truth, mask = batch["image"], batch["mask"]
-        terms: Terms = {}
-        if loss.pixel:
-            terms["pixel"] = losses.pixel(raw, truth, mask, loss.alpha)
-        terms |= {name: term(raw, truth, mask) for name, term in _PIXEL_TERMS.items() if getattr(loss, name)}
-        if loss.total_variation:
-            terms["total_variation"] = losses.total_variation(image, mask)
-        wanted = {name: term for name, term in _FEATURE_TERMS.items() if getattr(loss, name)}
-        if wanted:
-            target = self._features(truth, loss)
-            seen = [self._features({"raw": raw, "image": image}[key], loss) for key in loss.perceptual_on]
-            terms |= {name: tf.add_n([term(features, target) for features in seen]) for name, term in wanted.items()}
-        return terms
-
-    def _judged(self, batch: Batch, image: tf.Tensor, loss: ScFeganLossConfig) -> Terms:
-        """The generator's terms [B] that the first discriminator gives."""
-        network, mask = self.networks["discriminator"], batch["mask"]
-        *hidden, score = network.maps(conditioned(image, batch))
-        score = tf.cast(score, tf.float32)
-        terms: Terms = {}
-        if loss.adversarial:
-            whole = loss.adversarial_loss != "hinge_hole"
-            terms["adversarial"] = (
-                adversarial.generator_adversarial(score) if whole else adversarial.generator_hinge_hole([score], mask)
-            )
-        if loss.feature_matching:
-            target = [tf.stop_gradient(x) for x in network.maps(conditioned(batch["image"], batch))[:-1]]
-            terms["feature_matching"] = losses.hole_perceptual(hidden, target, mask)
-        return terms
-
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
         generator = self.networks["generator"]
         logged: Terms = {}
         views: list[View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
-            if loss.trunk or loss.projected:
+            if _any(loss, ON_TRUNK):
                 views = [self._view(batch["image"], batch), self._view(outputs["image"], batch)]
-        if loss.adversarial or loss.feature_matching:
+        if _any(loss, ON_DISCRIMINATOR):
             with tf.GradientTape() as critic_tape:
                 total, parts = self._discriminator_terms(batch, tf.stop_gradient(outputs["image"]), loss)
             minimize("discriminator", critic_tape, total)
@@ -185,17 +229,8 @@ class ScFeganTask(Task):
             minimize("projected", critic_tape, total)
             logged |= parts | {"projected_critic": total}
         with tape:  # goes on recording what the generator's output is judged by
-            terms = self._generator_terms(batch, outputs["raw"], outputs["image"], loss)
-            if loss.adversarial or loss.feature_matching:
-                terms |= self._judged(batch, outputs["image"], loss)
-            if loss.projected:
-                _, conditions, features = views[1]
-                scores = self.networks["projected"](features, conditions)
-                terms["projected"] = adversarial.generator_hinge_hole(scores, conditions["mask"])
-            if loss.trunk:
-                (_, conditions, features), target = views[1], views[0][2]
-                pairs = [features[key] for key in _TRUNK_MAPS], [target[key] for key in _TRUNK_MAPS]
-                terms["trunk"] = losses.hole_perceptual(*pairs, conditions["mask"])
-            total = tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
+            seen = Seen(self, batch, outputs, views, loss)
+            terms = {name: term(seen) for name, term in TERMS.items() if getattr(loss, name)}
+            total = weighted(loss, terms)
         minimize("generator", tape, total)
         return logged | terms | {"generator": total}

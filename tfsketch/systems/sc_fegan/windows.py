@@ -8,11 +8,13 @@ real. Box arithmetic is the same on Python's numbers and on tensors: one graph s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import tensorflow as tf
 
-from tfsketch.systems.sc_fegan.network import Generator
+if TYPE_CHECKING:
+    from tfsketch.systems.sc_fegan.network import Generator
+
 
 Number = Union[int, tf.Tensor]
 Span = tuple[Number, Number]
