@@ -6,8 +6,10 @@ import subprocess
 import pytest
 
 from tests.systems.conformance import Conformance
-from tests.toy import TOY
+from tests.toy import TOY, ToyTask
 from tfsketch import systems
+from tfsketch.errors import TrainingError
+from tfsketch.training.task import check_terms
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SETTINGS = "{system: toy, image_size: 16, sketch: {style: canny}, prepare: {styles: [canny], regions: none}}"
@@ -20,6 +22,12 @@ class TestToy(Conformance):
     def settings(self, monkeypatch):
         monkeypatch.setitem(systems.SYSTEMS, "toy", TOY)
         return systems.parse(_SETTINGS)
+
+    def test_a_weight_without_a_term_is_refused(self, settings, monkeypatch):
+        check_terms(settings, ToyTask(settings))
+        monkeypatch.setattr(ToyTask, "terms", ())
+        with pytest.raises(TrainingError, match="ToyLossConfig: expected a term of ToyTask .* none for pixel"):
+            check_terms(settings, ToyTask(settings))
 
 
 def test_no_other_file_knows_of_it():

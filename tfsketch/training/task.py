@@ -81,13 +81,13 @@ class Task(abc.ABC):
 
 
 def check_terms(config: Config, task: Task) -> None:
-    """Raises `TrainingError` where a weight of an experiment's loss would have no effect, because the task of its system
-    has no term of that name."""
+    """Raises `TrainingError` where a weight of an experiment's loss would have no effect, because the task has no term
+    of that name."""
     if task.network is None or config.model is None:
         return
     missing = [name for name in config.model.loss.weights() if name not in task.terms]
     if missing:
         raise TrainingError(
-            f"{type(config.model.loss).__name__}: expected a term of {type(task).__name__} for every weight, found none "
-            f"for {', '.join(missing)}"
+            f"{type(config.model.loss).__name__}: expected a term of {type(task).__name__} for every weight, found "
+            f"none for {', '.join(missing)}"
         )

@@ -85,11 +85,9 @@ class SeenPhotograph:
     @functools.cached_property
     def _features(self) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """The backbone's layers of either photograph that any term of weight looks at."""
-        names = [layer for term, layers in _layers(self.loss).items() if getattr(self.loss, term) for layer in layers]
-        raw, truth = (
-            self._task.features(one, tuple(dict.fromkeys(names)), self.loss) for one in (self.raw, self.truth)
-        )
-        return raw, truth
+        wanted = [layer for term, layers in _layers(self.loss).items() if getattr(self.loss, term) for layer in layers]
+        names = tuple(dict.fromkeys(wanted))
+        return self._task.features(self.raw, names, self.loss), self._task.features(self.truth, names, self.loss)
 
 
 def _layers(loss: CaliSketchLossConfig) -> dict[str, tuple[str, ...]]:

@@ -137,13 +137,13 @@ class ScFeganTask(Task):
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
         weights: Any = settings.loss  # whose numbers a phase names
         phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
-        needs = {
-            names for names in (ON_BACKBONE, ON_TRUNK, ("projected",)) if any(_any(loss, names) for loss in phases)
-        }
-        self._backbone = Vgg16(settings.loss.backbone, dtype) if ON_BACKBONE in needs else None
-        self._trunk = efficientnet.EfficientNetLite1(dtype) if ON_TRUNK in needs else None
-        self._augment = settings.projected.augment
-        if ("projected",) in needs:
+
+        def needed(names: Sequence[str]) -> bool:
+            return any(_any(loss, names) for loss in phases)
+
+        self._backbone = Vgg16(settings.loss.backbone, dtype) if needed(ON_BACKBONE) else None
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if needed(ON_TRUNK) else None
+        if needed(("projected",)):
             network = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
             conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
