@@ -153,7 +153,8 @@ def test_baselines_do_not_look_under_the_mask_and_keep_the_rest(photographs):
 def test_masks_of_the_protocol_cover_10_to_40_percent(photographs, tmp_path):
     shards = tmp_path / "shards"
     prepare.prepare([photographs], str(shards), Config(image_size=64, prepare=PrepareConfig(regions="none")))
-    batch = fixed_batch(Shards(str(shards), 64), Config(image_size=64, seed=1), [0, 1, 2])
+    config = Config(image_size=64, seed=1, model=ScFeganConfig())
+    batch = fixed_batch(Shards(str(shards), 64), config, [0, 1, 2])
     shares = batch["mask"].numpy().mean(axis=(1, 2, 3))
     assert (shares >= 0.1).all() and (shares <= 0.4).all()
 
