@@ -16,7 +16,7 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, zoo
+from tfsketch import cli, paths, zoo
 from tfsketch.evaluation import report
 from tfsketch.export import measure, mobile, onnx, saved_model
 
@@ -41,6 +41,11 @@ def _main(argv: list[str]) -> int:
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
         names = ", ".join(f"`{name}`" for name in metadata["signatures"])
         text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
+        if paths.is_pattern(path.resolve()):
+            print(
+                f"{path}: tfsketch loads this SavedModel, but TensorFlow itself and TensorFlow Serving read its path as "
+                "a pattern (one of *?[]{}\\) and find nothing there; move it to a folder of another name for them"
+            )
     elif _FORMAT.value == "onnx":
         path = _OUTPUT.value
         found = onnx.export(_MODEL.value, path, _DATA.value)

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfsketch import paths
 from tfsketch.backends.base import ABOUT, Backend, parse_about
 from tfsketch.errors import WeightsError
 
@@ -24,7 +25,7 @@ class SavedModel(Backend):
 
     def __init__(self, folder: str | os.PathLike):
         try:
-            self._loaded = tf.saved_model.load(str(folder))  # kept: it holds the variables
+            self._loaded = tf.saved_model.load(paths.literal(folder))  # kept: it holds the variables
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise WeightsError(f"{folder}: expected a SavedModel, found a damaged one ({error})") from error
         signatures = self._loaded.signatures

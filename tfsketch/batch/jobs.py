@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfsketch import paths
 from tfsketch.conditions import regions
 from tfsketch.errors import ImageError
 from tfsketch.images import files as files_lib
@@ -70,7 +71,7 @@ class Job:
 
 
 def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
-    """The files of a folder by their path below it, without the suffix."""
+    """The files of a folder by their path below it, without the suffix, its accents composed."""
     if what == "strokes":
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
         if not files:
@@ -79,7 +80,7 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
         files = files_lib.find_pictures(folder)
     found: dict[str, list[pathlib.Path]] = {}
     for file in files:
-        found.setdefault(str(file.relative_to(folder).with_suffix("")), []).append(file)
+        found.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
     return found
 
 
@@ -102,7 +103,7 @@ def _find_partners(
     own: dict[str, pathlib.Path] = {}
     missing: list[str] = []
     for what, path in given.items():
-        found = folders[what].get(stem, []) if what in folders else [path]
+        found = folders[what].get(paths.composed(stem), []) if what in folders else [path]
         if len(found) > 1:
             return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in found)}"
         if found:
@@ -253,7 +254,11 @@ def find_jobs(
         if problem:
             skipped.append(f"{files[0]}: skipped: {problem}")
             continue
-        target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
+        target = (
+            (output / files[0].relative_to(source)).with_suffix(".png")
+            if source.is_dir()
+            else _output_file(source, output)
+        )
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
         looks = tuple(own.pop(what) for what in given if what.startswith("style "))
         paths: dict[str, Any] = {"image": None, leading: files[0], **own}

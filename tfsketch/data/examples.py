@@ -31,6 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
+from tfsketch import paths
 from tfsketch.conditions import colors, regions, sketches
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
@@ -247,7 +248,7 @@ class Worker:
         Raises:
           ImageError: there is none, or it is no label picture, or one of another shape.
         """
-        path = self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"
+        path = pathlib.Path(paths.on_disk(self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"))
         labels = files.read_labels(path)
         shape, expected = np.array(labels.shape), np.array(image.shape[:2])
         if np.abs(shape * max(expected) / max(shape) - expected).max() > max(1, 0.01 * max(expected)):

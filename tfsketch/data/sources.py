@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tfsketch import paths
 from tfsketch.errors import DataError, ImageError
 from tfsketch.images import files
 
@@ -113,7 +114,7 @@ def _of_list(path: str) -> Iterator[_Entry]:
             f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found none of them"
         ) from error
     for number, line in enumerate(lines, 1):
-        file = os.path.join(os.path.dirname(os.path.abspath(path)), line.strip())
+        file = paths.on_disk(os.path.join(os.path.dirname(os.path.abspath(path)), line.strip()))
         if not line.strip():
             continue
         if os.path.isfile(file):
@@ -170,7 +171,7 @@ def _names(path: str) -> set[str] | None:
     file = pathlib.Path(path)
     if not file.is_file():
         raise DataError(f"expected a list of pictures, found no file at {path}")
-    return {line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
+    return {paths.composed(line.strip()) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
 
 
 def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
@@ -209,7 +210,8 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
             raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
 
     def chosen(short: str, item: Item) -> bool:
-        return {short, item.id}.isdisjoint(unwanted) and (wanted is None or not {short, item.id}.isdisjoint(wanted))
+        names = {paths.composed(short), paths.composed(item.id)}
+        return names.isdisjoint(unwanted) and (wanted is None or not names.isdisjoint(wanted))
 
     ids = dict(zip(entries, _with_ids(entries)))
     items = sorted((item for short, item in ids.values() if chosen(short, item)), key=lambda item: item.id)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import zoo
+from tfsketch import paths, zoo
 from tfsketch.backends import base
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.errors import ExportError
@@ -138,7 +138,7 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
         arrays: dict[str, Any] = dict(inputs)
         np.savez(given, **arrays)
         ran = subprocess.run(
-            [sys.executable, "-c", _RUN, str(folder), signature, str(given), str(found)],
+            [sys.executable, "-c", _RUN, paths.literal(folder), signature, str(given), str(found)],
             capture_output=True,
             text=True,
             cwd=scratch,
@@ -218,7 +218,7 @@ def export(
     output.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
     try:
-        tf.saved_model.save(served, str(partial), signatures=served.graphs)
+        tf.saved_model.save(served, paths.literal(partial), signatures=served.graphs)
         networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
         found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
         if not found <= MAX_DIFFERENCE:

@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch import systems, zoo
+from tfsketch import paths, systems, zoo
 from tfsketch.errors import WeightsError
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
@@ -157,7 +157,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         as the checkpoint names them.
     """
     try:
-        reader = tf.train.load_checkpoint(prefix)
+        reader = tf.train.load_checkpoint(paths.literal_prefix(prefix))
         found = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
         wanted = {published_name(name): shape for name, shape in shapes.items()}
         missing = sorted(set(wanted) - set(found))
