@@ -43,8 +43,8 @@ def _main(argv: list[str]) -> int:
         text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
         if paths.is_pattern(path.resolve()):
             print(
-                f"{path}: tfsketch loads this SavedModel, but TensorFlow itself and TensorFlow Serving read its path as "
-                "a pattern (one of *?[]{}\\) and find nothing there; move it to a folder of another name for them"
+                f"{path}: tfsketch loads this SavedModel, but TensorFlow itself and TensorFlow Serving read its path "
+                "as a pattern (one of *?[]{}\\) and find nothing there; move it to a folder of another name for them"
             )
     elif _FORMAT.value == "onnx":
         path = _OUTPUT.value

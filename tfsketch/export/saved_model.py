@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import sys
@@ -216,7 +217,8 @@ def export(
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     served = Served(model)
     output.mkdir(parents=True, exist_ok=True)
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
+    partial = output / f".partial-{secrets.token_hex(8)}"
+    partial.mkdir()  # not `tempfile`'s, which is private: the server runs as another user
     try:
         tf.saved_model.save(served, paths.literal(partial), signatures=served.graphs)
         networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
@@ -234,8 +236,7 @@ def export(
             texts["README.md"] = (source / "README.md").read_text(encoding="utf-8")
         for name, text in texts.items():
             (extra / name).write_text(text, encoding="utf-8")
-        shutil.copy(source / "config.yaml", extra / "config.yaml")
-        os.chmod(partial, 0o755)
+        shutil.copyfile(source / "config.yaml", extra / "config.yaml")
         try:
             os.rename(partial, final)
         except OSError as error:

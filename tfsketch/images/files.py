@@ -6,13 +6,15 @@ a truncated file from a whole one, applies EXIF orientation and knows a picture'
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import os
 import pathlib
 import re
+import secrets
+import stat
 import struct
-import tempfile
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -187,19 +189,23 @@ def read_rgba(path: str | os.PathLike, data: bytes | None = None, most: int = MA
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed."""
+    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed. A new file has the
+    permissions that the umask leaves, one that is written anew those that it had."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Of its own name, and short: `path` may be as long as a name can be. `tempfile` would make it private.
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(partial, 0o644)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
         os.replace(partial, path)
     except BaseException:
-        pathlib.Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
