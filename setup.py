@@ -115,6 +115,8 @@ setup(
         "beam": ["apache-beam>=2.60"],
         # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
+        # Telephones' HEIC photographs.
+        "heif": ["pillow-heif>=0.16"],
         # Export runs its files by LiteRT too, the runtime of phones.
         "mobile": ["ai-edge-litert>=1.4"],
         # onnx from 1.18 on wants an ml_dtypes that TensorFlow 2.15 does not run with, though it does not say so.

@@ -19,13 +19,14 @@ keep the photograph's metadata, and say that they were edited.
 """
 
 import pathlib
+import sys
 
 from absl import flags
 
 from tfsketch import cli, zoo
 from tfsketch.batch.demo import edit_demo
 from tfsketch.batch.grid import mixing_grid
-from tfsketch.batch.jobs import default_output, find_jobs, sort_files
+from tfsketch.batch.jobs import default_output, find_jobs, left_out, sort_files
 from tfsketch.batch.run import run
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
@@ -94,6 +95,8 @@ def _main(argv: list[str]) -> int:
     source = _IMAGE.value or _SKETCH.value
     output = _OUTPUT.value or default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
+    layers = [("image", _IMAGE.value), *partners.items(), *(("style", style) for style in _STYLE.value)]
+    folders = [(what, path) for what, path in layers if path]
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
@@ -107,6 +110,7 @@ def _main(argv: list[str]) -> int:
     if _GRID.value:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
+        print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
         shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value)
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
@@ -115,6 +119,8 @@ def _main(argv: list[str]) -> int:
     results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
     jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, **partners)
     single = not pathlib.Path(source).is_dir()
+    others = left_out(folders, output, None if single else jobs)
+    print("".join(f"{line}\n" for line in others), end="", file=sys.stderr)
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
     how |= {"mark": _MARK.value, "level": _LEVEL.value}

@@ -54,7 +54,7 @@ def _main(argv: list[str]) -> int:
     for part in [folder, os.path.join(folder, "validation")]:
         if any(pathlib.Path(part).glob("*.tfrecord")):
             print(f"contact sheet: {sheet_of_shards(part, settings)}")
-    print(str(report), end="")
+    print(report.text(short=True), end="")
     return 1 if report.refused else 0
 
 

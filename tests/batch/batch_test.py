@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -106,6 +107,31 @@ def test_notes_of_the_readers_are_printed(model_dir, folders, capsys):
         printed = capsys.readouterr().out
         assert expected in printed and "the sketch lies outside the mask" in printed
     assert (files_lib.read_rgb(folders / "grey_out.png") == files_lib.read_rgb(folders / "alpha_out.png")).all()
+
+
+def test_what_is_left_out_of_folders_is_named_and_counted(model_dir, folders, capsys):
+    (folders / "photos/a.png").rename(folders / "photos/a.jfif")
+    for name in ("photos/._b.png", "photos/notes.txt", "masks/._a.png"):
+        (folders / name).write_bytes(b"no picture")
+    Image.fromarray(MASK).save(folders / "masks/z.png")
+    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/photos/out"]
+    for _ in range(2):  # the second time results of the first lie in the folder
+        assert run_edit(model_dir, *given) == 0
+        told = capsys.readouterr()
+        assert "3 edited" in told.out and (folders / "photos/out/a.png").is_file()
+        assert f"image: {folders}/photos: left out, no picture: 2 files: ._b.png, notes.txt" in told.err
+        assert f"mask: {folders}/masks: left out, no picture: 1 file: ._a.png" in told.err
+        assert f"mask: {folders}/masks: left out, without a picture of its name: 1 file: z.png" in told.err
+    assert "of an earlier run" in told.err and "3 files: out/a.png, out/b.png, out/c.png" in told.err
+
+
+def test_accents_match_between_folders_however_they_are_encoded(model_dir, folders):
+    composed, decomposed = (unicodedata.normalize(form, "é ü") for form in ("NFC", "NFD"))
+    (folders / "photos/a.png").rename(folders / f"photos/{decomposed}.png")
+    (folders / "masks/a.png").rename(folders / f"masks/{composed}.png")
+    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/out [1], *"]
+    assert run_edit(model_dir, *given) == 0
+    assert {p.name for p in (folders / "out [1], *").iterdir()} == {f"{decomposed}.png", "b.png", "c.png"}
 
 
 def test_exif_orientation_is_that_of_the_mask(model_dir, folders):

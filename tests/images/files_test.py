@@ -217,17 +217,6 @@ def test_colors_on_black_and_on_transparent_paper(tmp_path):
     assert (meaning.read_color(tmp_path / "black.png")[0] == expected).all()
 
 
-def test_find_pictures(tmp_path):
-    with pytest.raises(ImageError, match="expected pictures .* found none"):
-        files.find_pictures(tmp_path)
-    with pytest.raises(ImageError, match="no folder at"):
-        files.find_pictures(tmp_path / "missing")
-    for name in ("b.JPG", "a.png", "note.txt", "sub/c.webp"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [p.name for p in files.find_pictures(tmp_path)] == ["a.png", "b.JPG", "c.webp"]
-
-
 def test_center_square_and_contact_sheet():
     assert (sizes.center_square(_photo(24, 32), 24) == _photo(24, 32)[:, 4:28]).all()
     assert sizes.center_square(_photo(24, 32), 10).shape == (10, 10, 3)

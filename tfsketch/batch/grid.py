@@ -13,7 +13,7 @@ from tfsketch.batch.results import STRIP_SIDE, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.images import files as files_lib
-from tfsketch.images import sheets, sizes
+from tfsketch.images import finder, sheets, sizes
 
 
 def mixing_grid(
@@ -71,4 +71,4 @@ def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:
     path = pathlib.Path(path)
     if not path.is_dir() and not path.is_file():
         raise ImageError(f"{what}: expected a picture or a folder of pictures, found nothing at {path}")
-    return files_lib.find_pictures(path) if path.is_dir() else [path]
+    return finder.find_pictures(path) if path.is_dir() else [path]

@@ -17,6 +17,7 @@ from tfsketch import paths
 from tfsketch.conditions import regions
 from tfsketch.errors import ImageError
 from tfsketch.images import files as files_lib
+from tfsketch.images import finder
 
 MOST_STEPS = 100
 """Of a strip: PNG's reader refuses a picture that is a million pixels wide, phones and browsers far less."""
@@ -51,6 +52,11 @@ class Job:
         return source
 
     @property
+    def inputs(self) -> list[pathlib.Path]:
+        """All that is read."""
+        return [path for path in (self.image, self.mask, self.sketch, self.color, self.strokes, *self.styles) if path]
+
+    @property
     def files(self) -> list[pathlib.Path]:
         """All that is written, the one that says that all are there first."""
         if self.styles:
@@ -77,7 +83,7 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
         if not files:
             raise ImageError(f"expected strokes (.json) in {folder}, found none")
     else:
-        files = files_lib.find_pictures(folder)
+        files = finder.find_pictures(folder)
     found: dict[str, list[pathlib.Path]] = {}
     for file in files:
         found.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
@@ -176,6 +182,42 @@ def default_output(source: str | os.PathLike | None, demo: bool = False) -> path
     return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
 
 
+def left_out(
+    folders: Iterable[tuple[str, str | os.PathLike | None]],
+    output: str | os.PathLike,
+    jobs: Sequence[Job] | None = None,
+) -> list[str]:
+    """What lies in the given folders and has no part in any job: a line for each folder and reason.
+
+    Args:
+      folders: (what it holds, the folder; what is none is passed over). The first holds the pictures that jobs are
+        named after: those without a job are named by `find_jobs` already.
+      output: where results go; what lies there of an earlier run is no input.
+      jobs: from `find_jobs`; None where every picture has its part.
+    """
+    used = {path for job in jobs or () for path in job.inputs}
+    target = pathlib.Path(output).resolve()
+    lines = []
+    for number, (what, folder) in enumerate(folders):
+        if not folder or not os.path.isdir(folder):
+            continue
+        reasons: dict[str, list[str]] = {}
+        for found, kind in finder.walk(folder):
+            path = pathlib.Path(found)
+            wanted = path.suffix.lower() == ".json" if what == "strokes" else kind == finder.PICTURE
+            if target in path.resolve().parents and target != pathlib.Path(folder).resolve():
+                reason = f"of an earlier run, in {output}"
+            elif not wanted:
+                reason = "no strokes (.json)" if what == "strokes" else "no picture"
+            elif number and jobs is not None and path not in used:
+                reason = "without a picture of its name"
+            else:
+                continue
+            reasons.setdefault(reason, []).append(str(path.relative_to(folder)))
+        lines += [f"{what}: {folder}: left out, {reason}: {finder.counted(names)}" for reason, names in reasons.items()]
+    return lines
+
+
 def find_jobs(
     image: str | os.PathLike | None,
     output: str | os.PathLike,
@@ -265,9 +307,7 @@ def find_jobs(
         jobs.append(Job(output=target, results=results, styles=looks, region=tuple(region), notes=notes, **paths))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
-    inputs = {
-        file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color, *job.styles) if file
-    }
+    inputs = {file.resolve() for job in jobs for file in job.inputs}
     targets: set[pathlib.Path] = set()
     for job in jobs:
         for result in job.files:

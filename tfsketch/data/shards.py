@@ -21,7 +21,7 @@ from tfsketch.conditions import regions
 from tfsketch.config import Config
 from tfsketch.data import prepare
 from tfsketch.errors import DataError
-from tfsketch.images import files, sheets
+from tfsketch.images import files, finder, sheets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +137,11 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
     if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         return Shards(folder, config.stored_size, config.data.cache)
-    for line in prepare.prepare([str(folder)], str(scratch), config).refused:
+    report = prepare.prepare([str(folder)], str(scratch), config)
+    for line in report.refused:
         print(f"refused: {line}")
+    if report.others:
+        print(f"no photographs: {finder.counted(report.others)}")
     return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
 
 

@@ -29,10 +29,38 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
 MAX_BYTES = 1_000_000_000
 """Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What Pillow may try on a file; a telephone's MPO is a JPEG to it. It knows forty formats more, one of which starts
-another program."""
+_KINDS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (),
+}
+"""What Pillow may try on a file, with the suffixes by which pictures are found; a telephone's MPO is a JPEG to it. It
+knows forty formats more, one of which starts another program."""
+_LATER = {"AVIF": (".avif",), "HEIF": (".heic", ".heif")}
+"""What newer versions of Pillow read, and the plugin of the extra `heif`."""
+with contextlib.suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    if hasattr(pillow_heif, "register_avif_opener"):  # until Pillow read them itself
+        pillow_heif.register_avif_opener()
+Image.preinit()
+with contextlib.suppress(ImportError):
+    from PIL import AvifImagePlugin
+
+    if AvifImagePlugin.SUPPORTED:
+        Image.register_extensions("AVIF", [".avif", ".avifs"])
+_KINDS |= {kind: suffixes for kind, suffixes in _LATER.items() if kind in Image.OPEN}
+FORMAT_OF = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
+"""Suffix -> Pillow's name of the format."""
+SUFFIXES = frozenset(FORMAT_OF)
+LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes) - SUFFIXES
+"""Suffixes of photographs that need the extra."""
+UNLOCK = "pip install -c constraints.txt '.[heif]' reads them"
+_FORMATS = tuple(_KINDS)
 EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
 """The IPTC's digital source types of a picture of which a network made a part, or all."""
 _SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -70,21 +98,6 @@ class Metadata:
             )
             xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
         return dataclasses.replace(self, xmp=xmp)
-
-
-def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
-    """All picture files below a folder, by name, links not followed.
-
-    Raises:
-      ImageError: no such folder, or no picture in it.
-    """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise ImageError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
-    return found
 
 
 def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> Image.Image:
