@@ -16,8 +16,8 @@ import numpy as np
 from tfsketch import paths
 from tfsketch.conditions import regions
 from tfsketch.errors import ImageError
+from tfsketch.images import encoding, finder
 from tfsketch.images import files as files_lib
-from tfsketch.images import finder
 
 MOST_STEPS = 100
 """Of a strip: PNG's reader refuses a picture that is a million pixels wide, phones and browsers far less."""
@@ -29,7 +29,7 @@ class Job:
 
     image: pathlib.Path | None
     output: pathlib.Path
-    """A .png file."""
+    """A file of a format in `encoding.KINDS`."""
     results: int = 0
     """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
     styles: tuple[pathlib.Path, ...] = ()
@@ -67,11 +67,14 @@ class Job:
     def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
         """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
         redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
-        Of several the best is NAME.png, and the others are NAME_2.png and on."""
+        Of several the best is NAME.png, and the others are NAME_2.png and on; or with the output's suffix."""
         stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
         other = "photo" if self.image else "refined"
         return [
-            (self.output.with_name(f"{stem}.png"), self.output.with_name(f"{stem}_{other}.png"))
+            (
+                self.output.with_name(stem + self.output.suffix),
+                self.output.with_name(f"{stem}_{other}{self.output.suffix}"),
+            )
             for stem in stems[: self.results]
         ]
 
@@ -90,13 +93,12 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
     return found
 
 
-def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
-    """Where the result of a single picture goes."""
-    if output.suffix.lower() in files_lib.SUFFIXES and not output.is_dir():
-        if output.suffix.lower() != ".png":
-            raise ImageError(f"output: expected a .png file or a folder, found {output}")
+def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> pathlib.Path:
+    """Where the result of a single picture goes: to a file, if it has the suffix of a picture, or into a folder."""
+    if output.suffix.lower() in files_lib.SUFFIXES | files_lib.LOCKED and not output.is_dir():
+        encoding.kind_of(output)
         return output
-    return output / f"{image.stem}.png"
+    return output / f"{image.stem}{suffix}"
 
 
 def _find_partners(
@@ -177,7 +179,7 @@ def default_output(source: str | os.PathLike | None, demo: bool = False) -> path
       ImageError: there is no picture to lie beside.
     """
     if not source or demo:
-        raise ImageError("--output: expected a .png file or a folder, found none")
+        raise ImageError("--output: expected a file or a folder, found none")
     path = pathlib.Path(os.path.abspath(source))
     return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
 
@@ -224,18 +226,20 @@ def find_jobs(
     results: int = 0,
     styles: Sequence[str | os.PathLike] = (),
     region: Sequence[str] = (),
+    suffix: str = ".png",
     **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
 
     Args:
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
-      output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
+      output: for a picture, a file or a folder; for a folder, a folder of its own, which gets a file per picture.
       results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
         With styles, the steps of a strip.
       styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
         strip. A mask is optional then, but what is given must be there for every picture.
       region: names of face regions instead of a mask, for a model that restyles.
+      suffix: of the files in a folder.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
         picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
@@ -248,6 +252,7 @@ def find_jobs(
         picture also whatever would have been a line.
       DataError: a region without such a name.
     """
+    encoding.kind_of(f"NAME{suffix}")
     output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
@@ -297,9 +302,9 @@ def find_jobs(
             skipped.append(f"{files[0]}: skipped: {problem}")
             continue
         target = (
-            (output / files[0].relative_to(source)).with_suffix(".png")
+            (output / files[0].relative_to(source)).with_suffix(suffix)
             if source.is_dir()
-            else _output_file(source, output)
+            else _output_file(source, output, suffix)
         )
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
         looks = tuple(own.pop(what) for what in given if what.startswith("style "))
