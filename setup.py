@@ -40,10 +40,14 @@ CURRENT_LANE = [
     "absl-py>=2.1,<3",
 ]
 # Ranges that reach back to the last releases for Python 3.9.
-BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tqdm>=4.60"]
+BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tifffile>=2022.8.12", "tqdm>=4.60"]
 
 # The editor in the browser. Its tests drive a Chromium that is there (Debian's package chromium) through playwright.
 APP = ["starlette>=0.37", "uvicorn>=0.29"]
+
+# Reading and writing of more kinds of pictures.
+HEIF = ["pillow-heif>=0.16"]
+JPEG = ["jpeglib>=1.0"]
 
 # What `make lint` runs. Ranges that reach back to the last releases for Python 3.9.
 LINT = ["ruff>=0.12", "import-linter>=2.5", "mypy>=1.19; python_version >= '3.10'", "types-PyYAML>=6"]
@@ -115,13 +119,17 @@ setup(
         "beam": ["apache-beam>=2.60"],
         # prepare.align: ffhq. The second holds dlib's landmark model, which is for non-commercial use.
         "faces": ["dlib-bin>=19.24", "face-recognition-models>=0.3"],
+        # Telephones' HEIC photographs.
+        "heif": HEIF,
+        # JPEGs whose untouched blocks stay as they are.
+        "jpeg": JPEG,
         # Export runs its files by LiteRT too, the runtime of phones.
         "mobile": ["ai-edge-litert>=1.4"],
         # onnx from 1.18 on wants an ml_dtypes that TensorFlow 2.15 does not run with, though it does not say so.
         "onnx": ["tf2onnx>=1.16,<2" + FIRST, "onnx>=1.15,<1.18" + FIRST, "onnxruntime>=1.16" + FIRST],
         # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
-        "dev": ["pytest>=8", "pytest-xdist>=3.6", "playwright>=1.40", *APP, *LINT],
+        "dev": ["pytest>=8", "pytest-xdist>=3.6", "playwright>=1.40", *APP, *HEIF, *JPEG, *LINT],
     },
     entry_points={
         "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in BINARIES],

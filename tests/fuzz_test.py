@@ -12,8 +12,11 @@ import math
 import os
 import pathlib
 import random
+import struct
 import time
+import zlib
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,7 +31,7 @@ from tfsketch.batch.run import edit_files
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import meaning as graph
-from tfsketch.images import files, meaning
+from tfsketch.images import encoding, files, meaning, metadata, photographs
 
 COUNT = int(os.environ.get("TFSKETCH_FUZZ", "60"))
 SLOW = 60.0
@@ -189,6 +192,65 @@ def test_files(editor, tmp_path):
         else:
             _said(outcome.error)
             assert not written
+
+
+def _odd_photograph(rng: random.Random) -> bytes:
+    """A picture's file with much beside its pixels, whole or damaged."""
+    shape = (rng.choice([1, 40]), rng.choice([1, 50]), rng.choice([1, 3, 4]))
+    kind = rng.choice(["PNG", "PNG", "JPEG", "TIFF", "file"])
+    values = np.random.default_rng(rng.randrange(2**32)).integers(0, rng.choice([2, 200, 65_536]), shape)
+    if kind == "file":
+        return _file(rng)
+    if kind == "JPEG":
+        buffer = io.BytesIO()
+        Image.fromarray((values >> 8).astype(np.uint8)[..., 0]).convert("RGB").save(buffer, "JPEG")
+        said = metadata.Metadata(*(rng.randbytes(rng.randrange(90)) for _ in range(4)), (72.0, 1.5), rng.randbytes(9))
+        data = encoding.with_segments(buffer.getvalue(), said)
+    else:
+        data = cv2.imencode(".png" if kind == "PNG" else ".tif", values.astype(rng.choice([np.uint8, np.uint16])))[1]
+        data = data.tobytes()
+    if kind == "PNG":
+        kinds = [b"gAMA", b"cHRM", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"sRGB", b"xxXx"]
+        contents = [
+            b"",
+            b"Title\0x",
+            b"Raw profile type iptc\0\0x",
+            b"Raw profile type exif\0\niptc\n 9\nzz",
+            b"\0" * 4,
+        ]
+        for _ in range(rng.randrange(5)):
+            name, content = rng.choice(kinds), rng.choice([*contents, rng.randbytes(rng.choice([4, 9, 32]))])
+            length = struct.pack(">I", rng.choice([len(content)] * 5 + [2**31, 3]))
+            data = data[:33] + length + name + content + struct.pack(">I", zlib.crc32(name + content)) + data[33:]
+    data = bytearray(data)
+    for _ in range(rng.choice([0, 0, 1, 3])):
+        data[rng.randrange(min(300, len(data)))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def test_photographs(tmp_path):
+    rng = random.Random(5)
+    read = 0
+    for number in range(4 * COUNT):
+        path = tmp_path / f"{number}{rng.choice(sorted(files.SUFFIXES))}"
+        path.write_bytes(_odd_photograph(rng))
+        output = f"out{rng.choice(['.png', '.png', '.tif', '.webp', '.jpg'])}"
+        try:
+            photograph = photographs.read(path)
+            result = photograph.image.copy()
+            result[: len(result) // 2] ^= rng.randrange(256)
+            made = photograph.edited(result)
+            data, notes = encoding.encode(output, made)
+        except TfsketchError as error:
+            _said(error)
+            continue
+        again = photographs.read(output, data)
+        assert all(len(note) > 10 for note in (*notes, *made.notes))
+        assert again.image.shape == result.shape
+        if not output.endswith(".jpg"):
+            assert (again.image[len(result) // 2 :] == result[len(result) // 2 :]).all(), (path, output)
+        read += 1
+    assert COUNT < read < 4 * COUNT
 
 
 def _sheet(rng: random.Random) -> np.ndarray:

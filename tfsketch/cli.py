@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from absl import app
+from absl import app, flags
 
 from tfsketch.errors import TfsketchError
+
+
+def with_paths(argv: Sequence[str]) -> list[str]:
+    """A command line in which files whose names begin with a dash are no flags: `-x.jpg`, if there is such a file and
+    no such flag, becomes `./-x.jpg`."""
+
+    def is_flag(argument: str) -> bool:
+        name = argument.lstrip("-").partition("=")[0].replace("-", "_")
+        return name in flags.FLAGS or name.removeprefix("no") in flags.FLAGS
+
+    return [
+        os.path.join(".", argument)
+        if argument.startswith("-") and not is_flag(argument) and os.path.exists(argument)
+        else argument
+        for argument in argv
+    ]
 
 
 def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
@@ -29,4 +46,4 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
             print(f"{sys.argv[0]}: {error}", file=sys.stderr)
             return 2
 
-    app.run(guarded)
+    app.run(guarded, with_paths(sys.argv))

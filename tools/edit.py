@@ -19,13 +19,14 @@ keep the photograph's metadata, and say that they were edited.
 """
 
 import pathlib
+import sys
 
 from absl import flags
 
 from tfsketch import cli, zoo
 from tfsketch.batch.demo import edit_demo
 from tfsketch.batch.grid import mixing_grid
-from tfsketch.batch.jobs import default_output, find_jobs, sort_files
+from tfsketch.batch.jobs import default_output, find_jobs, left_out, sort_files
 from tfsketch.batch.run import run
 from tfsketch.errors import TfsketchError
 from tfsketch.zoo.resolve import Editor
@@ -58,7 +59,18 @@ _MODEL = flags.DEFINE_string(
     "such as http://localhost:8501/v1/models/sc_fegan.",
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "A .png file or a folder; a folder for folders. By default beside the photograph, as NAME_edited."
+    "output",
+    None,
+    "A file (.png, .jpg, .webp, .tif, .avif) or a folder; a folder for folders. By default beside the photograph, as "
+    "NAME_edited.png.",
+)
+_FORMAT = flags.DEFINE_string("format", "png", "Suffix of the files in a folder: png, jpg, webp, tif and so on.")
+_QUALITY = flags.DEFINE_integer(
+    "quality",
+    None,
+    "Of JPEG, WebP and AVIF. By default WebP loses nothing and a JPEG keeps its untouched blocks (extra `jpeg`).",
+    1,
+    100,
 )
 _SIDE = flags.DEFINE_integer(
     "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
@@ -94,6 +106,8 @@ def _main(argv: list[str]) -> int:
     source = _IMAGE.value or _SKETCH.value
     output = _OUTPUT.value or default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
+    layers = [("image", _IMAGE.value), *partners.items(), *(("style", style) for style in _STYLE.value)]
+    folders = [(what, path) for what, path in layers if path]
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
@@ -107,17 +121,22 @@ def _main(argv: list[str]) -> int:
     if _GRID.value:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
-        shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value)
+        print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
+        how = (_MARK.value, _QUALITY.value)
+        shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *how)
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
     if model.restyles and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose looks are taken, found none")
     results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
-    jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, **partners)
+    suffix = f".{_FORMAT.value.lower().lstrip('.')}"
+    jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)
     single = not pathlib.Path(source).is_dir()
+    others = left_out(folders, output, None if single else jobs)
+    print("".join(f"{line}\n" for line in others), end="", file=sys.stderr)
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
-    how |= {"mark": _MARK.value, "level": _LEVEL.value}
+    how |= {"mark": _MARK.value, "level": _LEVEL.value, "quality": _QUALITY.value}
     return run(model, jobs, skipped, place, single, **how)
 
 

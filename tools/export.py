@@ -19,6 +19,7 @@ from absl import flags
 from tfsketch import cli, systems, zoo
 from tfsketch.evaluation import report
 from tfsketch.export import measure, mobile, onnx, saved_model
+from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
 _FORMAT = flags.DEFINE_enum(
@@ -41,6 +42,11 @@ def _main(argv: list[str]) -> int:
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
         names = ", ".join(f"`{name}`" for name in metadata["signatures"])
         text = f"Signatures {names}; largest difference from the model {metadata['difference']:.1e}."
+        if paths.is_pattern(path.resolve()):
+            print(
+                f"{path}: tfsketch loads this SavedModel, but TensorFlow itself and TensorFlow Serving read its path "
+                "as a pattern (one of *?[]{}\\) and find nothing there; move it to a folder of another name for them"
+            )
     elif _FORMAT.value == "onnx":
         path = _OUTPUT.value
         found = onnx.export(model, path, _DATA.value)

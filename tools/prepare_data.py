@@ -2,7 +2,8 @@
 
     python -m tools.prepare_data --input=photos,more.zip,list.txt --output=data/photos --config=configs/X.yaml
 
---input takes folders, zip archives and text files that name a photograph a line. Run again on the same --output after a
+--input takes folders, zip archives and text files that name a photograph a line; names may hold commas, as long as
+there is one way to read the list, and the flag can be repeated instead. Run again on the same --output after a
 kill, it goes on. Bad pictures and duplicates are named in OUTPUT/report.txt and skipped; with a bad one the exit status
 is 1. With --runner an Apache Beam pipeline does the work (extra `beam`), here or on other machines that share the
 folders, and makes the same files; its own flags are passed on with --beam:
@@ -19,8 +20,11 @@ from absl import flags
 from tfsketch import cli, systems
 from tfsketch.data import prepare
 from tfsketch.data.shards import sheet_of_shards
+from tfsketch.images import paths
 
-_INPUT = flags.DEFINE_list("input", None, "Folders, zip archives and lists, separated by commas.", required=True)
+_INPUT = flags.DEFINE_multi_string(
+    "input", None, "Folder, zip archive or list; several of them repeated, or separated by commas.", required=True
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
 _CONFIG = flags.DEFINE_string("config", None, "Experiment whose sizes, prepare, sketch and color count.", required=True)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
@@ -45,13 +49,13 @@ def _main(argv: list[str]) -> int:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
     folder = _OUTPUT.value
-    report = prepare.prepare(
-        _INPUT.value, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute()
-    )
+    # Given once it may be a list, whose names may hold commas; given several times each is one path.
+    inputs = paths.split(_INPUT.value[0], "--input") if len(_INPUT.value) == 1 else _INPUT.value
+    report = prepare.prepare(inputs, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute())
     for part in [folder, os.path.join(folder, "validation")]:
         if any(pathlib.Path(part).glob("*.tfrecord")):
             print(f"contact sheet: {sheet_of_shards(part, settings)}")
-    print(str(report), end="")
+    print(report.text(short=True), end="")
     return 1 if report.refused else 0
 
 

@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,7 +29,7 @@ from tfsketch.app.modes import MODES
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import files
+from tfsketch.images import files, metadata
 from tfsketch.images.layers import Drawing
 from tfsketch.nn import model_directory
 
@@ -235,6 +236,22 @@ def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
     assert Image.open(io.BytesIO(ask(port, f"/api/pictures/{opened['picture']}")[1])).info["icc_profile"] == profile
 
 
+def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
+    deep = np.random.default_rng(3).integers(0, 65_536, (60, 80, 4)).astype(np.uint16)
+    opened = _open(port, cv2.imencode(".png", deep)[1].tobytes())
+    assert opened["notes"] == []
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    further = json.loads(ask(port, "/api/continue", request)[1])["picture"]
+    corner = {"size": [80, 60], "strokes": [{"layer": "mask", "points": [[5, 5]], "width": 6}]}
+    for one in (request, request | {"picture": further, "strokes": corner}):
+        made = cv2.imdecode(np.frombuffer(ask(port, "/api/file", one)[1], np.uint8), cv2.IMREAD_UNCHANGED)
+        differ = (made != deep).any(axis=-1)
+        assert made.dtype == np.uint16 and 0 < differ.mean() < 0.5 and (made[..., 3] == deep[..., 3]).all()
+    buffer = io.BytesIO()
+    Image.fromarray(_photo()).convert("CMYK").save(buffer, "TIFF")
+    assert "CMYK" in _open(port, buffer.getvalue())["notes"][0]
+
+
 def test_a_result_can_be_edited_further(port, model_dirs):
     opened = _open(port, _png(_photo()))
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
@@ -376,8 +393,8 @@ def test_what_is_refused(port, model_dirs):
     assert "content-type: expected application/json" in _error(ask(port, "/api/run", good, "text/plain"))
     assert "readable picture" in _error(ask(port, "/api/pictures", b"GIF89a", "application/octet-stream"))
     assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
-    header = files._chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + header + files._chunk(b"IDAT", b"") + files._chunk(b"IEND", b"")
+    header = metadata.chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + metadata.chunk(b"IDAT", b"") + metadata.chunk(b"IEND", b"")
     assert "expected at most 50,000,000 pixels" in _error(ask(port, "/api/pictures", bomb, "application/octet-stream"))
     assert ask(port, "/api/state", Host="elsewhere.example")[0] == 400
     assert ask(port, "/api/run")[0] == 405

@@ -6,7 +6,9 @@ import json
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +21,7 @@ from tfsketch import systems
 from tfsketch.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
+from tfsketch.images import metadata
 from tfsketch.nn import model_directory
 from tools import edit
 
@@ -111,6 +114,31 @@ def test_notes_of_the_readers_are_printed(model_dir, folders, capsys):
     assert (files_lib.read_rgb(folders / "grey_out.png") == files_lib.read_rgb(folders / "alpha_out.png")).all()
 
 
+def test_what_is_left_out_of_folders_is_named_and_counted(model_dir, folders, capsys):
+    (folders / "photos/a.png").rename(folders / "photos/a.jfif")
+    for name in ("photos/._b.png", "photos/notes.txt", "masks/._a.png"):
+        (folders / name).write_bytes(b"no picture")
+    Image.fromarray(MASK).save(folders / "masks/z.png")
+    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/photos/out"]
+    for _ in range(2):  # the second time results of the first lie in the folder
+        assert run_edit(model_dir, *given) == 0
+        told = capsys.readouterr()
+        assert "3 edited" in told.out and (folders / "photos/out/a.png").is_file()
+        assert f"image: {folders}/photos: left out, no picture: 2 files: ._b.png, notes.txt" in told.err
+        assert f"mask: {folders}/masks: left out, no picture: 1 file: ._a.png" in told.err
+        assert f"mask: {folders}/masks: left out, without a picture of its name: 1 file: z.png" in told.err
+    assert "of an earlier run" in told.err and "3 files: out/a.png, out/b.png, out/c.png" in told.err
+
+
+def test_accents_match_between_folders_however_they_are_encoded(model_dir, folders):
+    composed, decomposed = (unicodedata.normalize(form, "é ü") for form in ("NFC", "NFD"))
+    (folders / "photos/a.png").rename(folders / f"photos/{decomposed}.png")
+    (folders / "masks/a.png").rename(folders / f"masks/{composed}.png")
+    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/out [1], *"]
+    assert run_edit(model_dir, *given) == 0
+    assert {p.name for p in (folders / "out [1], *").iterdir()} == {f"{decomposed}.png", "b.png", "c.png"}
+
+
 def test_exif_orientation_is_that_of_the_mask(model_dir, folders):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -151,11 +179,70 @@ def test_what_the_file_says_beside_its_pixels_is_kept(model_dir, folders):
         assert "icc_profile" not in result.info
 
 
+def test_a_photograph_comes_back_at_its_depth_and_with_its_transparency(model_dir, folders, capsys):
+    deep = np.random.default_rng(3).integers(0, 65_536, (48, 64, 4)).astype(np.uint16)
+    deep[:12, :30, 3] = 0
+    cv2.imwrite(str(folders / "deep.png"), deep)
+    cv2.imwrite(str(folders / "grey.tif"), deep[..., 0])
+    for name, given in (("deep", deep), ("grey", deep[..., 0])):
+        source = folders / f"deep{'.png'}" if name == "deep" else folders / "grey.tif"
+        for suffix in (".png", ".tif"):
+            output = folders / f"{name}_out{suffix}"
+            assert run_edit(model_dir, f"--image={source}", f"--mask={folders}/masks/a.png", f"--output={output}") == 0
+            made = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
+            assert made.dtype == np.uint16 and made.shape == given.shape
+            assert (made[MASK == 0] == given[MASK == 0]).all() and (made[MASK > 0] != given[MASK > 0]).any()
+            told = capsys.readouterr().out
+            assert ("is transparent in the photograph, and stays so" in told) is (name == "deep")
+            assert "left out" not in told
+    Image.fromarray(_photo()).convert("CMYK").save(folders / "print.jpg", dpi=(300, 300))
+    given = [f"--image={folders}/print.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
+    assert run_edit(model_dir, *given) == 0
+    assert f"{folders}/out.png: it is CMYK, which is converted to RGB" in capsys.readouterr().out
+    with Image.open(folders / "out.png") as result:
+        assert [round(value) for value in result.info["dpi"]] == [300, 300]
+
+
+def test_results_in_other_formats(model_dir, folders, capsys):
+    photo, mask = folders / "photos/a.png", f"--mask={folders}/masks/a.png"
+    for suffix in (".webp", ".tif", ".jpg", ".JPEG"):
+        assert run_edit(model_dir, f"--image={photo}", mask, f"--output={folders}/out{suffix}") == 0
+        result = files_lib.read_rgb(folders / f"out{suffix}")
+        if suffix in (".webp", ".tif"):
+            assert (result[MASK == 0] == _photo()[MASK == 0]).all()
+        assert ("all of it is encoded anew" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
+    sizes = []
+    for quality in (10, 90):
+        output = folders / f"q{quality}.jpg"
+        assert run_edit(model_dir, f"--image={photo}", mask, f"--output={output}", f"--quality={quality}") == 0
+        sizes.append(output.stat().st_size)
+        with Image.open(output) as result:
+            assert result.format == "JPEG" and b"compositeWithTrained" in result.info["xmp"]
+    assert sizes[0] < sizes[1]
+    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/all", "--format=webp"]
+    assert run_edit(model_dir, *given) == 0
+    assert sorted(path.name for path in (folders / "all").iterdir()) == ["a.webp", "b.webp", "c.webp"]
+    with pytest.raises(ImageError, match="output: expected a file of"):
+        run_edit(model_dir, *given[:3], "--format=doc")
+
+
+def test_untouched_blocks_of_a_jpeg_are_its_own(model_dir, folders, capsys):
+    jpeglib = pytest.importorskip("jpeglib")
+    Image.fromarray(_photo()).save(folders / "a.jpg", quality=80)
+    given = [f"--image={folders}/a.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/b.jpg"]
+    assert run_edit(model_dir, *given) == 0
+    assert "the others are the photograph's own" in capsys.readouterr().out
+    old, new = jpeglib.read_dct(str(folders / "a.jpg")), jpeglib.read_dct(str(folders / "b.jpg"))
+    outside = np.ones(old.Y.shape[:2], bool)
+    outside[1:5, 2:7] = False  # where the mask lies
+    assert (old.Y[outside] == new.Y[outside]).all() and (old.Y != new.Y).any()
+
+
 def test_a_mark_replaces_another_and_a_damaged_packet():
-    marked = files_lib.Metadata(xmp=b"no packet").marked(files_lib.MADE)
-    assert marked.xmp.count(b"DigitalSourceType") == 1 and files_lib.MADE.encode() in marked.xmp
-    again = marked.marked(files_lib.EDITED)
-    assert files_lib.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
+    marked = metadata.Metadata(xmp=b"no packet").marked(metadata.MADE)
+    assert marked.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in marked.xmp
+    again = marked.marked(metadata.EDITED)
+    assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
 
 
 def test_files_without_flags(model_dir, folders, capsys):
@@ -272,7 +359,7 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
         ({"image": photos / "a.png", "mask": masks, "output": photos / "a.png"}, "overwrites no input"),
         ({"image": photos / "a.png", "mask": masks / "b.png", "output": masks / "b.png"}, "overwrites no input"),
         ({"image": photos / "a.png", "mask": masks, "output": photos}, "overwrites no input"),
-        ({"image": photos / "a.png", "mask": masks, "output": out / "a.jpg"}, "output: expected a .png file"),
+        ({"image": photos / "a.png", "mask": masks, "output": out / "a.bmp"}, "output: expected a file of .*.jpg"),
     ):
         with pytest.raises(ImageError, match=message):
             find_jobs(**{"output": out, **arguments})

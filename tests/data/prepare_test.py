@@ -91,7 +91,8 @@ def test_every_photograph_is_accounted_for(tmp_path):
         Duplicate("photos/2.png", "photos/2.png", "file"),
         Duplicate("photos/turned.png", "photos/0.png", "content"),
     )
-    assert report.ignored == {".txt": 1}
+    assert report.ignored == {".txt": 1} and report.others == (str(photos / "notes.txt"),)
+    assert str(report).count("notes.txt") == 1 == report.text(short=True).count("notes.txt")
     text = (tmp_path / "out/report.txt").read_text()
     assert "17 photographs found: 6 written" in text and "photos/1.png: the same pixels as more.zip/sub/1.png" in text
     assert all(line in text for line in report.refused)

@@ -41,7 +41,9 @@ def test_folders_are_searched_and_other_files_counted(tmp_path):
     (tmp_path / "in/broken.png").symlink_to(tmp_path / "nowhere.png")
     found = sources.find([folder])
     assert _ids(found) == ["in/a.png", "in/b.JPG", "in/broken.png", "in/linked.png", "sub/ü ö.webp"]
-    assert found.ignored == {"": 1, ".gif": 1, ".png": 2, ".txt": 1}
+    assert found.ignored == {"": 2, ".gif": 1, ".png": 2, ".txt": 1}  # a link to a folder is one of them
+    names = ["._a.png", "README", "film.gif", "loop", "notes.txt", "pipe.png"]
+    assert [os.path.basename(path) for path in found.others] == names
     assert [bool(item.problem) for item in found.items] == [False, False, True, False, False]
     assert (found.repeated, found.left_out) == ((), 0)
 

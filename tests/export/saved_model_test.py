@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def _encoded(edit):
 
 def _strings(rows):
     return {key: tf.constant([row[key] for row in rows]) for key in rows[0]}
+
+
+def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp_path):
+    folder = tmp_path / "p, [1]"
+    before = os.umask(0o002)
+    try:
+        path = saved_model.export(shutil.copytree(editing_folder, folder / "model"), folder / "served")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o775  # TensorFlow's own folders in it are 0o755
+    assert {p.stat().st_mode & 0o777 for p in path.rglob("*") if p.is_file()} == {0o664}
+    assert json.loads((path / "assets.extra/metadata.json").read_text())["difference"] <= saved_model.MAX_DIFFERENCE
+    image, mask, *_ = EDITS[0]
+    made = Editor(str(folder / "served")).edit(image, mask)
+    assert np.abs(made.astype(int) - Editor(str(editing_folder)).edit(image, mask)).max() <= 1
 
 
 @pytest.fixture(scope="module")

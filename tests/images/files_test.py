@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import struct
 import zlib
@@ -47,6 +48,25 @@ def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         files.write_bytes(tmp_path / "a.png", b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.png", b"old")]
+
+
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_new_files_take_the_permissions_that_the_umask_leaves(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        files.write_bytes(tmp_path / "new" / "a.png", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new/a.png").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask
+    (tmp_path / "new/a.png").chmod(0o640)
+    files.write_bytes(tmp_path / "new" / "a.png", b"newer")
+    assert (tmp_path / "new/a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_may_be_as_long_as_a_file_system_allows(tmp_path):
+    files.write_bytes(tmp_path / f"{'a' * 251}.png", b"new")
+    assert [p.name for p in tmp_path.iterdir()] == [f"{'a' * 251}.png"]
 
 
 def test_unreadable_files_are_refused_by_name(tmp_path):
@@ -195,17 +215,6 @@ def test_colors_on_black_and_on_transparent_paper(tmp_path):
     assert (meaning.read_color(tmp_path / "alpha.png")[0] == expected).all()
     expected[4] = 0
     assert (meaning.read_color(tmp_path / "black.png")[0] == expected).all()
-
-
-def test_find_pictures(tmp_path):
-    with pytest.raises(ImageError, match="expected pictures .* found none"):
-        files.find_pictures(tmp_path)
-    with pytest.raises(ImageError, match="no folder at"):
-        files.find_pictures(tmp_path / "missing")
-    for name in ("b.JPG", "a.png", "note.txt", "sub/c.webp"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [p.name for p in files.find_pictures(tmp_path)] == ["a.png", "b.JPG", "c.webp"]
 
 
 def test_center_square_and_contact_sheet():

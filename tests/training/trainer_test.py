@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -124,6 +125,48 @@ def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path):
     for key in weights[0]:
         np.testing.assert_allclose(weights[0][key], weights[1][key], atol=1e-6)
     assert len((tmp_path / "parts/runs.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["p, [1]", "a*b"])
+def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
+    other = tmp_path / "aXb"  # which TensorFlow would find under a*b
+    trainer.Trainer(dummy, other, Dummy).run(until=3)
+    whole = sorted(p.name for p in (other / "checkpoints").iterdir())
+    trainer.Trainer(dummy, tmp_path / name, Dummy).run(until=7)
+    assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole
+    again = trainer.Trainer(dummy, tmp_path / name, Dummy)
+    assert again.step == 7
+    again.run()
+    assert list(_losses(tmp_path / name)) == list(range(1, 13))
+    kept = [p.name for p in (tmp_path / name / "checkpoints").glob("*.index")]
+    assert len(kept) <= dummy.train.keep_checkpoints and "ckpt-12.index" in kept
+
+
+def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):
+    trainer.Trainer(tiny, tmp_path / "whole", make_task).run(until=2)
+    for name, lost, left in (
+        ("state", ["checkpoints/checkpoint"], r"\d checkpoints, weights.npz, metrics.jsonl up to step 2"),
+        ("files", ["checkpoints/*"], "weights.npz, metrics.jsonl up to step 2"),
+        ("weights", ["checkpoints/*", "metrics.jsonl", "grids/*", "config.yaml"], "found weights.npz and"),
+        ("log", ["checkpoints/*", "weights.npz", "grids/*"], "found metrics.jsonl up to step 2 and"),
+    ):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+        for pattern in lost:
+            for file in (tmp_path / name).glob(pattern):
+                file.unlink()
+        before = {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        with pytest.raises(TrainingError, match=left):
+            trainer.Trainer(tiny, tmp_path / name, make_task)
+        assert {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()} == before
+    for file in (tmp_path / "whole/checkpoints").glob("ckpt-2.*"):
+        file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(TrainingError, match="ckpt-2: expected a readable checkpoint"):
+        trainer.Trainer(tiny, tmp_path / "whole", make_task)
+
+
+def test_a_start_that_was_killed_before_its_first_step_can_begin_again(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy)._run_folder.open(0, 1)
+    assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=1) == 0
 
 
 def test_log_lines_after_the_checkpoint_are_dropped_on_resume(dummy, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 from tfsketch.app.pictures import Picture
 from tfsketch.batch.demo import DEMO_CROP
 from tfsketch.errors import TfsketchError
-from tfsketch.images import files
+from tfsketch.images import photographs
 
 THUMBNAIL = 240
 """Side of what stands for an example."""
@@ -86,8 +86,8 @@ def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
 def photograph(name: str) -> Picture:
     """A photograph of the examples."""
     if name != "astronaut":
-        return Picture(*files.read_photograph(name, web_file(f"examples/{name}")))
+        return Picture(photographs.read(name, web_file(f"examples/{name}")))
     from skimage.data import astronaut  # here, because it is no part of the editor
 
     top, left, side = DEMO_CROP
-    return Picture(np.ascontiguousarray(astronaut()[top : top + side, left : left + side]), files.Metadata())
+    return Picture(photographs.of_array(np.ascontiguousarray(astronaut()[top : top + side, left : left + side])))

@@ -19,7 +19,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.editor import Editor
 from tfsketch.editor.ways import WAYS, Way
-from tfsketch.images import files
+from tfsketch.images import files, metadata
 from tfsketch.vocabulary import size_of
 
 PLACES = ("everywhere", "drawn", "face", *REGIONS)
@@ -130,8 +130,9 @@ def encoded_result(request: Request, result: Result) -> dict[str, Any]:
     """A result for the page: its `seed`, `box` in the preview, `png` of that box and, of a drawing, its `lines`."""
 
     def encoded(picture: np.ndarray) -> str:
-        metadata = request.picture.metadata if request.picture else files.Metadata()
-        return base64.b64encode(files.encode_png(picture, files.Metadata(icc=metadata.icc))).decode()
+        icc = request.picture.metadata.icc if request.picture else b""
+        icc = icc if icc[16:20] == b"RGB " else b""  # results are shown as RGB
+        return base64.b64encode(files.encode_png(picture, metadata.png_chunks(metadata.Metadata(icc=icc)))).decode()
 
     found: dict[str, Any] = {"seed": result.seed}
     preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask

@@ -7,7 +7,9 @@ import dataclasses
 import cv2
 import numpy as np
 
-from tfsketch.images import files
+from tfsketch.images import photographs
+from tfsketch.images.metadata import Metadata
+from tfsketch.images.photographs import Photograph
 
 PREVIEW = 1600
 """Longest side of what the page draws on."""
@@ -17,9 +19,17 @@ PREVIEW = 1600
 class Picture:
     """A photograph in memory."""
 
-    image: np.ndarray
-    """[H,W,3] uint8 RGB"""
-    metadata: files.Metadata
+    photograph: Photograph
+
+    @property
+    def image(self) -> np.ndarray:
+        """[H,W,3] uint8 RGB"""
+        return self.photograph.image
+
+    @property
+    def metadata(self) -> Metadata:
+        """What its file says beside its pixels."""
+        return self.photograph.metadata
 
     @property
     def preview_size(self) -> tuple[int, int]:
@@ -33,3 +43,13 @@ class Picture:
         image = self.image if image is None else image
         size = self.preview_size
         return image if image.shape[:2] == size else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def made_of(picture: Picture | None, image: np.ndarray) -> Photograph:
+    """A result, [H,W,3] uint8 RGB, as a photograph: of one that is edited at its depth and with its transparency, of a
+    sheet or a result of another size as it is."""
+    if picture is None:
+        return photographs.of_array(image)
+    if image.shape != picture.image.shape:
+        return Photograph(image, image, picture.metadata)
+    return picture.photograph.edited(image)

@@ -29,12 +29,13 @@ from tfsketch import zoo
 from tfsketch.app import examples
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
-from tfsketch.app.pictures import Picture
+from tfsketch.app.pictures import Picture, made_of
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import files, meaning, sizes
+from tfsketch.images import encoding, files, meaning, photographs, sizes
+from tfsketch.images.metadata import EDITED, MADE
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
@@ -123,7 +124,7 @@ class Studio:
         """Makes the first mode's graphs, so that the first stroke need not wait for them."""
         model, mode = next(iter(self.modes.items()))
         if not MODES[mode].way.sheet:
-            opened = self.keep(Picture(np.full((64, 64, 3), 128, np.uint8), files.Metadata()))
+            opened = self.keep(Picture(photographs.of_array(np.full((64, 64, 3), 128, np.uint8))))
             dots = [{"layer": "mask", "points": [[20, 20]], "width": width} for width in (9, 9, 40)]
             for count in (1, 2, 3):  # the whole, a change, a large hole
                 strokes = {"size": [64, 64], "strokes": dots[:count]}
@@ -155,13 +156,13 @@ class Studio:
         """Takes a photograph's file.
 
         Returns:
-          `picture`, its name, and its and the preview's sizes.
+          `picture`, its name, its and the preview's sizes, and `notes` on what of the file a result does not keep.
 
         Raises:
-          ImageError: as `files.read_photograph`, or more than `MAX_PIXELS`.
+          ImageError: as `photographs.read`, or more than `MAX_PIXELS`.
         """
-        image, metadata = files.read_photograph("the photograph", data, MAX_PIXELS)
-        return self.keep(Picture(image, metadata))
+        photograph = photographs.read("the photograph", data, MAX_PIXELS)
+        return self.keep(Picture(photograph)) | {"notes": list(photograph.notes)}
 
     def sketch(self, data: bytes, level: float) -> dict[str, Any]:
         """Reads a drawing's file, or a scan's or a photograph's of one: nothing of it is kept.
@@ -336,13 +337,12 @@ class Studio:
         false."""
         request = self.request(tree)
         result = self.results(request)[request.pick]
-        metadata = request.picture.metadata if request.picture else files.Metadata()
-        if tree.get("mark", True):
-            metadata = metadata.marked(files.EDITED if request.picture else files.MADE)
-        return files.encode_png(result.image, metadata)
+        made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
+        metadata = made.metadata.marked(source) if tree.get("mark", True) else made.metadata
+        return encoding.encode("result.png", made, metadata)[0]
 
     def go_on(self, tree: Any) -> dict[str, Any]:
         """Takes the picked result of a request for a photograph, to be edited further: as `open`."""
         request = self.request(tree)
         result = self.results(request)[request.pick]
-        return self.keep(Picture(result.image, request.picture.metadata if request.picture else files.Metadata()))
+        return self.keep(Picture(made_of(request.picture, result.image)))

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfsketch.backends.base import ABOUT, Backend, parse_about
 from tfsketch.errors import WeightsError
+from tfsketch.images import paths
 
 
 class SavedModel(Backend):
@@ -24,7 +25,7 @@ class SavedModel(Backend):
 
     def __init__(self, folder: str | os.PathLike):
         try:
-            self._loaded = tf.saved_model.load(str(folder))  # kept: it holds the variables
+            self._loaded = tf.saved_model.load(paths.literal(folder))  # kept: it holds the variables
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise WeightsError(f"{folder}: expected a SavedModel, found a damaged one ({error})") from error
         signatures = self._loaded.signatures

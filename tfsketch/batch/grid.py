@@ -12,8 +12,9 @@ from tfsketch.batch.jobs import check_restyling
 from tfsketch.batch.results import STRIP_SIDE, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
+from tfsketch.images import encoding, finder, sheets, sizes
 from tfsketch.images import files as files_lib
-from tfsketch.images import sheets, sizes
+from tfsketch.images.metadata import Metadata
 
 
 def mixing_grid(
@@ -24,17 +25,19 @@ def mixing_grid(
     region: Sequence[str] = (),
     detail: bool = True,
     mark: bool = True,
+    quality: int | None = None,
 ) -> tuple[int, int]:
-    """Every photograph in every style: photographs down the side, styles along the top, as one .png.
+    """Every photograph in every style: photographs down the side, styles along the top, as one picture.
 
     Args:
       editor: of a model that restyles.
       image: a photograph or a folder of them; of each the square in its middle, at most `STRIP_SIDE` pixels.
       styles: the same of those whose looks are taken.
-      output: a .png file.
+      output: a file of a format in `encoding.KINDS`.
       region: names of face regions to restyle; the whole photographs by default.
       detail: see `Editor.restyle`.
       mark: say in the grid's metadata that it was edited.
+      quality: of formats that have one; see `encoding.encode`.
 
     Returns:
       (photographs, styles).
@@ -44,8 +47,9 @@ def mixing_grid(
     """
     check_restyling(image, 2, styles, region, set())
     output = pathlib.Path(output)
-    if output.suffix.lower() != ".png" or output.is_dir():
-        raise ImageError(f"output: expected a .png file for a grid, found {output}")
+    if output.is_dir():
+        raise ImageError(f"output: expected a file for a grid, found a folder at {output}")
+    encoding.kind_of(output)
     sources = [_pictures_of(image, "image"), [file for style in styles for file in _pictures_of(style, "style")]]
     if output.resolve() in {file.resolve() for files in sources for file in files}:
         raise ImageError(f"output: expected a place that overwrites no input, found {output}")
@@ -63,7 +67,7 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    write(output, sheets.contact_sheet(grid), files_lib.Metadata().marked() if mark else None)
+    write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
     return rows, columns
 
 
@@ -71,4 +75,4 @@ def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:
     path = pathlib.Path(path)
     if not path.is_dir() and not path.is_file():
         raise ImageError(f"{what}: expected a picture or a folder of pictures, found nothing at {path}")
-    return files_lib.find_pictures(path) if path.is_dir() else [path]
+    return finder.find_pictures(path) if path.is_dir() else [path]

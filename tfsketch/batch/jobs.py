@@ -15,6 +15,7 @@ import numpy as np
 
 from tfsketch.conditions import regions
 from tfsketch.errors import ImageError
+from tfsketch.images import encoding, finder, paths
 from tfsketch.images import files as files_lib
 
 MOST_STEPS = 100
@@ -27,7 +28,7 @@ class Job:
 
     image: pathlib.Path | None
     output: pathlib.Path
-    """A .png file."""
+    """A file of a format in `encoding.KINDS`."""
     results: int = 0
     """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
     styles: tuple[pathlib.Path, ...] = ()
@@ -50,6 +51,11 @@ class Job:
         return source
 
     @property
+    def inputs(self) -> list[pathlib.Path]:
+        """All that is read."""
+        return [path for path in (self.image, self.mask, self.sketch, self.color, self.strokes, *self.styles) if path]
+
+    @property
     def files(self) -> list[pathlib.Path]:
         """All that is written, the one that says that all are there first."""
         if self.styles:
@@ -60,36 +66,38 @@ class Job:
     def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
         """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
         redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
-        Of several the best is NAME.png, and the others are NAME_2.png and on."""
+        Of several the best is NAME.png, and the others are NAME_2.png and on; or with the output's suffix."""
         stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
         other = "photo" if self.image else "refined"
         return [
-            (self.output.with_name(f"{stem}.png"), self.output.with_name(f"{stem}_{other}.png"))
+            (
+                self.output.with_name(stem + self.output.suffix),
+                self.output.with_name(f"{stem}_{other}{self.output.suffix}"),
+            )
             for stem in stems[: self.results]
         ]
 
 
 def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
-    """The files of a folder by their path below it, without the suffix."""
+    """The files of a folder by their path below it, without the suffix, its accents composed."""
     if what == "strokes":
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
         if not files:
             raise ImageError(f"expected strokes (.json) in {folder}, found none")
     else:
-        files = files_lib.find_pictures(folder)
+        files = finder.find_pictures(folder)
     found: dict[str, list[pathlib.Path]] = {}
     for file in files:
-        found.setdefault(str(file.relative_to(folder).with_suffix("")), []).append(file)
+        found.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
     return found
 
 
-def _output_file(image: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
-    """Where the result of a single picture goes."""
-    if output.suffix.lower() in files_lib.SUFFIXES and not output.is_dir():
-        if output.suffix.lower() != ".png":
-            raise ImageError(f"output: expected a .png file or a folder, found {output}")
+def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> pathlib.Path:
+    """Where the result of a single picture goes: to a file, if it has the suffix of a picture, or into a folder."""
+    if output.suffix.lower() in files_lib.SUFFIXES | files_lib.LOCKED and not output.is_dir():
+        encoding.kind_of(output)
         return output
-    return output / f"{image.stem}.png"
+    return output / f"{image.stem}{suffix}"
 
 
 def _find_partners(
@@ -102,7 +110,7 @@ def _find_partners(
     own: dict[str, pathlib.Path] = {}
     missing: list[str] = []
     for what, path in given.items():
-        found = folders[what].get(stem, []) if what in folders else [path]
+        found = folders[what].get(paths.composed(stem), []) if what in folders else [path]
         if len(found) > 1:
             return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in found)}"
         if found:
@@ -170,9 +178,45 @@ def default_output(source: str | os.PathLike | None, demo: bool = False) -> path
       ImageError: there is no picture to lie beside.
     """
     if not source or demo:
-        raise ImageError("--output: expected a .png file or a folder, found none")
+        raise ImageError("--output: expected a file or a folder, found none")
     path = pathlib.Path(os.path.abspath(source))
     return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
+
+
+def left_out(
+    folders: Iterable[tuple[str, str | os.PathLike | None]],
+    output: str | os.PathLike,
+    jobs: Sequence[Job] | None = None,
+) -> list[str]:
+    """What lies in the given folders and has no part in any job: a line for each folder and reason.
+
+    Args:
+      folders: (what it holds, the folder; what is none is passed over). The first holds the pictures that jobs are
+        named after: those without a job are named by `find_jobs` already.
+      output: where results go; what lies there of an earlier run is no input.
+      jobs: from `find_jobs`; None where every picture has its part.
+    """
+    used = {path for job in jobs or () for path in job.inputs}
+    target = pathlib.Path(output).resolve()
+    lines = []
+    for number, (what, folder) in enumerate(folders):
+        if not folder or not os.path.isdir(folder):
+            continue
+        reasons: dict[str, list[str]] = {}
+        for found, kind in finder.walk(folder):
+            path = pathlib.Path(found)
+            wanted = path.suffix.lower() == ".json" if what == "strokes" else kind == finder.PICTURE
+            if target in path.resolve().parents and target != pathlib.Path(folder).resolve():
+                reason = f"of an earlier run, in {output}"
+            elif not wanted:
+                reason = "no strokes (.json)" if what == "strokes" else "no picture"
+            elif number and jobs is not None and path not in used:
+                reason = "without a picture of its name"
+            else:
+                continue
+            reasons.setdefault(reason, []).append(str(path.relative_to(folder)))
+        lines += [f"{what}: {folder}: left out, {reason}: {finder.counted(names)}" for reason, names in reasons.items()]
+    return lines
 
 
 def find_jobs(
@@ -181,18 +225,20 @@ def find_jobs(
     results: int = 0,
     styles: Sequence[str | os.PathLike] = (),
     region: Sequence[str] = (),
+    suffix: str = ".png",
     **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
     """Matches files for editing.
 
     Args:
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
-      output: for a picture, a .png file or a folder; for a folder, a folder of its own, which gets a .png per picture.
+      output: for a picture, a file or a folder; for a folder, a folder of its own, which gets a file per picture.
       results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
         With styles, the steps of a strip.
       styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
         strip. A mask is optional then, but what is given must be there for every picture.
       region: names of face regions instead of a mask, for a model that restyles.
+      suffix: of the files in a folder.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
         picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
 
@@ -205,6 +251,7 @@ def find_jobs(
         picture also whatever would have been a line.
       DataError: a region without such a name.
     """
+    encoding.kind_of(f"NAME{suffix}")
     output = pathlib.Path(output)
     given = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
@@ -253,16 +300,18 @@ def find_jobs(
         if problem:
             skipped.append(f"{files[0]}: skipped: {problem}")
             continue
-        target = output / f"{stem}.png" if source.is_dir() else _output_file(source, output)
+        target = (
+            (output / files[0].relative_to(source)).with_suffix(suffix)
+            if source.is_dir()
+            else _output_file(source, output, suffix)
+        )
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
         looks = tuple(own.pop(what) for what in given if what.startswith("style "))
         paths: dict[str, Any] = {"image": None, leading: files[0], **own}
         jobs.append(Job(output=target, results=results, styles=looks, region=tuple(region), notes=notes, **paths))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
-    inputs = {
-        file.resolve() for job in jobs for file in (job.image, job.mask, job.sketch, job.color, *job.styles) if file
-    }
+    inputs = {file.resolve() for job in jobs for file in job.inputs}
     targets: set[pathlib.Path] = set()
     for job in jobs:
         for result in job.files:

@@ -12,21 +12,22 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.framing import arrays
+from tfsketch.images import encoding, meaning, photographs, sizes
 from tfsketch.images import files as files_lib
-from tfsketch.images import meaning, sizes
+from tfsketch.images.encoding import Picture
+from tfsketch.images.metadata import Metadata
+from tfsketch.images.photographs import Photograph
 from tfsketch.vocabulary import size_of
 
 STRIP_SIDE = 512
 """Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
 
 
-def read_layers(
-    job: Job, level: float = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], files_lib.Metadata]:
-    """(image [H,W,3], mask [H,W], sketch [H,W], color [H,W,4], notes, metadata) of a job's files, of one size; `level`
-    as of `meaning.sketch`."""
-    image, metadata = files_lib.read_photograph(job.source)
-    size = size_of(image)
+def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """(photograph, mask [H,W], sketch [H,W], color [H,W,4], notes) of a job's files, of one size; `level` as of
+    `meaning.sketch`."""
+    photograph = photographs.read(job.source)
+    size = size_of(photograph.image)
     notes = list(job.notes)
     layers = {
         "mask": np.zeros(size, np.uint8),
@@ -57,7 +58,7 @@ def read_layers(
     for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
         if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
             notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
-    return image, layers["mask"], layers["sketch"], layers["color"], notes, metadata
+    return photograph, layers["mask"], layers["sketch"], layers["color"], notes
 
 
 def _black_on_white(lines: np.ndarray) -> np.ndarray:
@@ -75,7 +76,7 @@ def side_by_side(
 
 def draw(
     editor: Editor, job: Job, seed: int, fill: float | None, level: float = 0.0
-) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str]]:
+) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str]]:
     """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
     notes: list[str] = []
     given: dict[str, np.ndarray] = {}
@@ -95,7 +96,7 @@ def draw(
         notes.append(f"{job.source}: loss {losses}")
     else:
         drawings = [editor.draw(given["sketch"], fill)]
-    files: dict[pathlib.Path, np.ndarray | bytes] = {}
+    files: dict[pathlib.Path, Picture | bytes] = {}
     for paths, drawing in zip(job.drawings, drawings):
         pair = [drawing.image, _black_on_white(drawing.refined)]
         files.update(zip(paths, pair if job.image is None else reversed(pair)))
@@ -105,14 +106,16 @@ def draw(
 
 def restyle(
     editor: Editor, job: Job, detail: bool
-) -> tuple[list[np.ndarray], dict[pathlib.Path, np.ndarray | bytes], list[str], files_lib.Metadata]:
-    """A restyled photograph, as `_drawn`, and its metadata: or a strip of steps, and an animation there and back."""
+) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str], Metadata]:
+    """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back."""
     styles = [files_lib.read_rgb(style) for style in job.styles]
     mask: np.ndarray | None
     if job.mask or job.strokes:
-        image, mask, _, _, notes, metadata = read_layers(job)
+        photograph, mask, _, _, notes = read_layers(job)
+        image = photograph.image
     else:
-        (image, metadata), notes = files_lib.read_photograph(job.source), list(job.notes)
+        photograph, notes = photographs.read(job.source), list(job.notes)
+        image = photograph.image
         try:
             mask = editor.region(image, job.region) if job.region else None
         except ImageError as error:
@@ -123,16 +126,23 @@ def restyle(
         steps = editor.interpolate(small, styles, job.results, mask, detail)
         animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)
-        return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, metadata
+        return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, photograph.metadata
     result = editor.restyle(image, styles[0], mask, detail=detail)
     size = image.shape[1::-1]
     shown = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
     shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
-    return [*shown, result], {job.output: result}, notes, metadata
+    return [*shown, result], {job.output: photograph.edited(result)}, notes, photograph.metadata
 
 
-def write(path: pathlib.Path, picture: np.ndarray | bytes, metadata: files_lib.Metadata | None = None) -> None:
+def write(
+    path: pathlib.Path, picture: Picture | bytes, metadata: Metadata | None = None, quality: int | None = None
+) -> list[str]:
+    """Writes a result, whole or not at all; returns what is not as in the photograph, a line each. Arguments as of
+    `encoding.encode`, or the file's content."""
+    notes = list(picture.notes) if isinstance(picture, Photograph) else []
+    data, said = (picture, []) if isinstance(picture, bytes) else encoding.encode(path, picture, metadata, quality)
     try:
-        files_lib.write_bytes(path, picture if isinstance(picture, bytes) else files_lib.encode_png(picture, metadata))
+        files_lib.write_bytes(path, data)
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
+    return [f"{path}: {note}" for note in (*notes, *said)]

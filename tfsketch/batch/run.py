@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -21,7 +22,9 @@ from tfsketch.batch.results import draw, read_layers, restyle, side_by_side, wri
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import tone
-from tfsketch.images import files as files_lib
+from tfsketch.images.encoding import Picture
+from tfsketch.images.metadata import EDITED, MADE, Metadata
+from tfsketch.images.photographs import Photograph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,7 @@ def edit_files(
     mark: bool = True,
     detail: bool = True,
     level: float = 0.0,
+    quality: int | None = None,
 ) -> Iterator[Outcome]:
     """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
 
@@ -53,9 +57,10 @@ def edit_files(
         was given, and the lines and photograph of every result; of a restyling, photograph, style, mask and result.
       fill: of every drawing; see `Editor.draw`.
       mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
-        beside its pixels (EXIF, colour profile, XMP) is kept in any case.
+        beside its pixels (`metadata`) is kept in any case, or named in the outcome's notes.
       detail: of every restyling; see `Editor.restyle`.
       level: of every sketch's file, -1 to 1; see `meaning.sketch`.
+      quality: of formats that have one; see `encoding.encode`.
 
     Yields:
       An outcome per job, after its results lie, whole, under their final names.
@@ -63,26 +68,30 @@ def edit_files(
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
-            metadata = files_lib.Metadata()
+            metadata = Metadata()
+            shown: list[np.ndarray] = []
+            files: dict[pathlib.Path, Picture | bytes]
             if job.styles:
                 shown, files, notes, metadata = restyle(editor, job, detail)
             elif job.results:
                 shown, files, said = draw(editor, job, seed, fill, level)
                 notes += said
             else:
-                image, mask, sketch, color, notes, metadata = read_layers(job, level)
+                photograph, mask, sketch, color, notes = read_layers(job, level)
+                image, metadata = photograph.image, photograph.metadata
                 result = editor.edit(image, mask, sketch, color, seed)
                 if tone.tone_of(image, mask, color) is not None:
                     notes.append(f"{job.image}: it is of one tone and stays so; a colour stroke asks for colour")
-                shown, files = [], {job.output: result}
+                files = {job.output: photograph.edited(result)}
                 if concat:
                     shown = side_by_side(image, mask, sketch, color, result)
             if concat and not (job.styles and job.results):  # a strip is side by side
                 files = {job.output: np.concatenate(shown, axis=1)}
-            if mark:
-                metadata = metadata.marked(files_lib.EDITED if job.styles or not job.results else files_lib.MADE)
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
-                write(path, picture, metadata)
+                own = picture.metadata if isinstance(picture, Photograph) else metadata
+                if mark:
+                    own = own.marked(EDITED if job.styles or not job.results else MADE)
+                notes += write(path, picture, own, quality)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
         else:

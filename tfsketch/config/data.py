@@ -29,7 +29,8 @@ class DataConfig:
     """Where pictures come from and how they become batches; see `data`."""
 
     train: str = ""
-    """Folder of TFRecord shards made by `tools.prepare_data`, or several, separated by commas: their union."""
+    """Folder of TFRecord shards made by `tools.prepare_data`, or several, separated by commas: their union. A name may
+    hold commas itself, as long as there is one way to read the list."""
     validation: str = ""
     """Shards whose pictures fill the grid; empty: the first examples of `train`."""
     flip: bool = True

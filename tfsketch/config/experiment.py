@@ -162,15 +162,22 @@ def _check(config: Config, where: str) -> Config:
     return config
 
 
+def _plain(text: str, old: Any, path: str) -> Any:
+    """The value of an assignment over `old`: YAML, but where a text stood the text as it is, since in YAML `[1]`,
+    `p #2` and `2024` are no names of folders. Quotes around it are taken off."""
+    if isinstance(old, str) and not (len(text) > 1 and text[0] == text[-1] and text[0] in "'\""):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
+
+
 def _override(tree: dict[str, Any], assignment: str) -> None:
     """Puts one `a.b.c=value` into the plain tree; list elements are addressed by their index."""
     path, sep, text = assignment.partition("=")
     if not sep or not path:
         raise ConfigError(f"--set: expected key=value such as train.batch_size=4, found {assignment!r}")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
     node: Any = tree
     *parents, last = path.split(".")
     for key in parents:
@@ -185,9 +192,9 @@ def _override(tree: dict[str, Any], assignment: str) -> None:
     if isinstance(node, list):
         if not last.isdigit() or int(last) >= len(node):
             raise ConfigError(f"--set {path}: expected an index below {len(node)}, found {last!r}")
-        node[int(last)] = value
+        node[int(last)] = _plain(text, node[int(last)], path)
     else:
-        node[last] = value
+        node[last] = _plain(text, node.get(last), path)
 
 
 def parse(text: str, sections: Sections, where: str = "config", overrides: typing.Sequence[str] = ()) -> Config:

@@ -34,7 +34,7 @@ from tfsketch import config as config_lib
 from tfsketch.conditions import colors, face_parser, regions, sketches
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
-from tfsketch.images import faces, files, sizes
+from tfsketch.images import faces, files, paths, sizes
 from tfsketch.vocabulary import size_of
 
 _BATCH = 8
@@ -247,7 +247,7 @@ class Worker:
         Raises:
           ImageError: there is none, or it is no label picture, or one of another shape.
         """
-        path = self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"
+        path = pathlib.Path(paths.on_disk(self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"))
         labels = files.read_labels(path)
         shape, expected = np.array(labels.shape), np.array(image.shape[:2])
         if np.abs(shape * max(expected) / max(shape) - expected).max() > max(1, 0.01 * max(expected)):

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from tfsketch import config as config_lib
 from tfsketch.data import examples, sources
+from tfsketch.images import finder
 
 _HASH_BITS = 256
 """Length of `examples.dhash_of`."""
@@ -54,8 +55,14 @@ class Report:
     """Photographs that the lists left out."""
     ignored: Mapping[str, int]
     """Suffix -> number of files that are no photographs."""
+    others: tuple[str, ...] = ()
+    """Their paths; in archives, the archive's and the member's."""
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, short: bool = False) -> str:
+        """For people; `short` names some of the other files only."""
         lines = [
             f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
@@ -68,6 +75,7 @@ class Report:
             ("Refused:", self.refused),
             ("Duplicates:", self.duplicates),
             ("Without a face, cropped at the centre:", self.faceless),
+            ("Other files, no photographs:", [finder.counted(self.others)] if self.others and short else self.others),
         ):
             lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join(lines) + "\n"
@@ -133,6 +141,7 @@ def make_plan(
         faceless=tuple(i.id for i, f in pictures if config.prepare.align == "ffhq" and not f.quad),
         left_out=found.left_out,
         ignored=found.ignored,
+        others=found.others,
     )
     return sides, report
 
@@ -140,5 +149,5 @@ def make_plan(
 def read_report(folder: pathlib.Path) -> Report:
     tree = json.loads((folder / "report.json").read_text())
     duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
-    refused, faceless = (tuple(tree.pop(key)) for key in ("refused", "faceless"))
-    return Report(duplicates=duplicates, refused=refused, faceless=faceless, **tree)
+    lists = {key: tuple(tree.pop(key, ())) for key in ("refused", "faceless", "others")}
+    return Report(duplicates=duplicates, **lists, **tree)

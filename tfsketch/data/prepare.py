@@ -42,7 +42,7 @@ from tfsketch import config as config_lib
 from tfsketch.data import examples, sources
 from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
-from tfsketch.images import faces, files
+from tfsketch.images import faces, files, paths
 from tfsketch.nn import model_directory
 
 _SHARD = 256
@@ -156,7 +156,7 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
     if labels:
         stems: dict[str, str] = {}
         for item in found.items:
-            other = stems.setdefault(pathlib.PurePath(item.member or item.path).stem, item.id)
+            other = stems.setdefault(paths.composed(pathlib.PurePath(item.member or item.path).stem), item.id)
             if other != item.id:
                 raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
     tree = config_lib.to_dict(config)

@@ -20,7 +20,7 @@ from tfsketch.conditions import regions
 from tfsketch.config import Config
 from tfsketch.data import prepare
 from tfsketch.errors import DataError
-from tfsketch.images import files, sheets
+from tfsketch.images import files, finder, paths, sheets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shards:
     """The pictures of a folder of shards, by number; of several, one after the other.
 
     Args:
-      folder: a folder, or folders separated by commas.
+      folder: a folder's path; or text, which may be several separated by commas (`paths.split`).
       size: side of the pictures, in pixels.
       cache: keep what was read.
 
@@ -57,7 +57,7 @@ class Shards:
 
     def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
         files = []
-        for part in str(folder).split(","):
+        for part in [os.fspath(folder)] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train"):
             found = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
             if not found:
                 raise DataError(
@@ -133,16 +133,20 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
       DataError, ImageError: the folder holds neither.
     """
     # What is no folder cannot hold photographs: `Shards` says what was expected.
-    if not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
+    several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
+    if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         return Shards(folder, config.stored_size, config.data.cache)
-    for line in prepare.prepare([str(folder)], str(scratch), config).refused:
+    report = prepare.prepare([str(folder)], str(scratch), config)
+    for line in report.refused:
         print(f"refused: {line}")
-    return Shards(scratch, config.stored_size, config.data.cache)
+    if report.others:
+        print(f"no photographs: {finder.counted(report.others)}")
+    return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
 
 
 def sheet_of_shards(folder: str | os.PathLike, config: Config, count: int = 8) -> pathlib.Path:
     """A contact sheet of what a folder of shards holds, at most `count` pictures; returns its file."""
-    shards = Shards(folder, config.stored_size, cache=False)
+    shards = Shards(pathlib.Path(folder), config.stored_size, cache=False)
     pictures = [shards[n] for n in np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int)]
     styles = list(pictures[0].sketches)
     mapped = pictures[0].regions is not None

@@ -6,7 +6,7 @@ depends on the order of the inputs or of a file system.
 
 Every picture is accounted for. What can be seen to be unusable without opening it (a missing file of a list, a path
 that leads out of its archive, a name that is not text) stays in the list with its `problem`; a file met twice is
-counted in `repeated`, and files of other kinds in `ignored`, by suffix. Archives are never unpacked: members are read
+counted in `repeated`, and files of other kinds are in `others`. Archives are never unpacked: members are read
 one by one.
 """
 
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tfsketch.errors import DataError, ImageError
-from tfsketch.images import files
+from tfsketch.images import files, finder, paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +54,13 @@ class Found:
     """Ids of items that were met once more, in another input or in the same one."""
     left_out: int
     """Photographs that `only` and `exclude` left out."""
-    ignored: dict[str, int]
-    """Suffix -> number of files that are no photographs."""
+    others: tuple[str, ...]
+    """Paths of files that are no photographs."""
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Suffix -> number of files that are no photographs."""
+        return dict(sorted(collections.Counter(os.path.splitext(path)[1].lower() for path in self.others).items()))
 
 
 _Entry = tuple[tuple[str, ...], int, Item]
@@ -67,26 +72,18 @@ def _entry(path: str, mark: int, problem: str = "") -> _Entry:
     return tuple(part for part in path.split(os.sep) if part), 2, Item("", path, "", mark, problem)
 
 
-def _of_folder(folder: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
-    """Photographs below a folder; links to files are followed, links to folders are not."""
-
-    def fail(error: OSError) -> None:
-        raise ImageError(f"{error.filename}: expected a readable folder, found {error.strerror}")
-
-    for root, folders, names in os.walk(folder, onerror=fail):
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(root, name)
-            regular = os.path.isfile(path)
-            if not _is_photograph(name) or not (regular or os.path.islink(path)):
-                ignored[os.path.splitext(name)[1].lower()] += 1
-            elif regular:
-                yield _entry(path, os.path.getsize(path))
-            else:
-                yield _entry(path, -1, f"{path}: expected a picture, found a link to nothing")
+def _of_folder(folder: str, ignored: list[str]) -> Iterator[_Entry]:
+    """Photographs below a folder, as `finder` finds them."""
+    for path, kind in finder.walk(folder):
+        if kind == finder.OTHER:
+            ignored.append(path)
+        elif kind == finder.PICTURE:
+            yield _entry(path, os.path.getsize(path))
+        else:
+            yield _entry(path, -1, f"{path}: expected a picture, found a link to nothing")
 
 
-def _of_archive(path: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
+def _of_archive(path: str, ignored: list[str]) -> Iterator[_Entry]:
     path = os.path.abspath(path)
     outside = tuple(part for part in path.split(os.sep) if part)
     with _open_archive(path) as archive:
@@ -94,8 +91,8 @@ def _of_archive(path: str, ignored: collections.Counter[str]) -> Iterator[_Entry
     for member in members:
         # Archives made on Windows may hold backslashes, which lead nowhere here, but would there.
         names = member.filename.replace("\\", "/").split("/")
-        if not _is_photograph(names[-1]) or "__MACOSX" in names:
-            ignored[os.path.splitext(names[-1])[1].lower()] += 1
+        if not finder.is_picture(names[-1]) or "__MACOSX" in names:
+            ignored.append(f"{path}/{member.filename}")
             continue
         problem = ""
         if ".." in names or "" in names or ":" in names[0]:
@@ -113,18 +110,13 @@ def _of_list(path: str) -> Iterator[_Entry]:
             f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found none of them"
         ) from error
     for number, line in enumerate(lines, 1):
-        file = os.path.join(os.path.dirname(os.path.abspath(path)), line.strip())
+        file = paths.on_disk(os.path.join(os.path.dirname(os.path.abspath(path)), line.strip()))
         if not line.strip():
             continue
         if os.path.isfile(file):
             yield _entry(file, os.path.getsize(file))
         else:
             yield _entry(file, -1, f"{path}, line {number}: expected a picture, found no file at {file}")
-
-
-def _is_photograph(name: str) -> bool:
-    """By suffix; `._name.jpg` is what macOS puts beside a photograph on other file systems."""
-    return os.path.splitext(name)[1].lower() in files.SUFFIXES and not name.startswith("._")
 
 
 def _open_archive(path: str) -> zipfile.ZipFile:
@@ -134,7 +126,7 @@ def _open_archive(path: str) -> zipfile.ZipFile:
         raise DataError(f"{path}: expected a whole zip archive, found {type(error).__name__}: {error}") from error
 
 
-def _of_input(path: str, ignored: collections.Counter[str]) -> Iterator[_Entry]:
+def _of_input(path: str, ignored: list[str]) -> Iterator[_Entry]:
     suffix = os.path.splitext(path)[1].lower()
     if os.path.isdir(path):
         yield from _of_folder(path, ignored)
@@ -170,7 +162,7 @@ def _names(path: str) -> set[str] | None:
     file = pathlib.Path(path)
     if not file.is_file():
         raise DataError(f"expected a list of pictures, found no file at {path}")
-    return {line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
+    return {paths.composed(line.strip()) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
 
 
 def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
@@ -188,7 +180,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
       DataError: an archive or a list cannot be read, or the lists leave nothing.
     """
     wanted, unwanted = _names(only), _names(exclude) or set()
-    ignored: collections.Counter[str] = collections.Counter()
+    ignored: list[str] = []
     entries: dict[tuple[str, ...], tuple[int, Item]] = {}
     repeated: list[tuple[str, ...]] = []
     for path in inputs:
@@ -209,7 +201,8 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
             raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
 
     def chosen(short: str, item: Item) -> bool:
-        return {short, item.id}.isdisjoint(unwanted) and (wanted is None or not {short, item.id}.isdisjoint(wanted))
+        names = {paths.composed(short), paths.composed(item.id)}
+        return names.isdisjoint(unwanted) and (wanted is None or not names.isdisjoint(wanted))
 
     ids = dict(zip(entries, _with_ids(entries)))
     items = sorted((item for short, item in ids.values() if chosen(short, item)), key=lambda item: item.id)
@@ -217,7 +210,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
     if not items:
         raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
     left_out = len(entries) + len(repeated) - len(items) - len(again)
-    return Found(tuple(items), tuple(again), left_out, dict(sorted(ignored.items())))
+    return Found(tuple(items), tuple(again), left_out, tuple(ignored))
 
 
 class Reader:

@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ from tfsketch.evaluation import report
 from tfsketch.export import edits, signatures
 from tfsketch.export.signatures import Signature
 from tfsketch.export.warmup import example_request, warmup_log
-from tfsketch.images import files
+from tfsketch.images import files, paths
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.version import __version__
 
@@ -154,7 +155,7 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
         arrays: dict[str, Any] = dict(inputs)
         np.savez(given, **arrays)
         ran = subprocess.run(
-            [sys.executable, "-c", _RUN, str(folder), signature, str(given), str(found)],
+            [sys.executable, "-c", _RUN, paths.literal(folder), signature, str(given), str(found)],
             capture_output=True,
             text=True,
             cwd=scratch,
@@ -233,9 +234,10 @@ def export(
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     served = Served(model, described)
     output.mkdir(parents=True, exist_ok=True)
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=output))
+    partial = output / f".partial-{secrets.token_hex(8)}"
+    partial.mkdir()  # not `tempfile`'s, which is private: the server runs as another user
     try:
-        tf.saved_model.save(served, str(partial), signatures=served.graphs)
+        tf.saved_model.save(served, paths.literal(partial), signatures=served.graphs)
         networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
         found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
         if not found <= MAX_DIFFERENCE:
@@ -249,8 +251,7 @@ def export(
         texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n", **card(model)}
         for name, text in texts.items():
             (extra / name).write_text(text, encoding="utf-8")
-        shutil.copy(source / "config.yaml", extra / "config.yaml")
-        os.chmod(partial, 0o755)
+        shutil.copyfile(source / "config.yaml", extra / "config.yaml")
         try:
             os.rename(partial, final)
         except OSError as error:

@@ -6,16 +6,16 @@ a truncated file from a whole one, applies EXIF orientation and knows a picture'
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import io
 import os
 import pathlib
-import re
+import secrets
+import stat
 import struct
-import tempfile
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -27,66 +27,52 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
 MAX_BYTES = 1_000_000_000
 """Larger files are refused before they are read: `MAX_PIXELS` of 16-bit colour with transparency fill 800 million."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What Pillow may try on a file; a telephone's MPO is a JPEG to it. It knows forty formats more, one of which starts
-another program."""
-EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
-"""The IPTC's digital source types of a picture of which a network made a part, or all."""
-_SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
+_KINDS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (),
+}
+"""What Pillow may try on a file, with the suffixes by which pictures are found; a telephone's MPO is a JPEG to it. It
+knows forty formats more, one of which starts another program."""
+_LATER = {"AVIF": (".avif",), "HEIF": (".heic", ".heif")}
+"""What newer versions of Pillow read, and the plugin of the extra `heif`."""
+with contextlib.suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    if hasattr(pillow_heif, "register_avif_opener"):  # until Pillow read them itself
+        pillow_heif.register_avif_opener()
+Image.preinit()
+with contextlib.suppress(ImportError):
+    from PIL import AvifImagePlugin
+
+    if AvifImagePlugin.SUPPORTED:
+        Image.register_extensions("AVIF", [".avif", ".avifs"])
+_KINDS |= {kind: suffixes for kind, suffixes in _LATER.items() if kind in Image.OPEN}
+FORMAT_OF = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
+"""Suffix -> Pillow's name of the format."""
+SUFFIXES = frozenset(FORMAT_OF)
+LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes) - SUFFIXES
+"""Suffixes of photographs that need the extra."""
+UNLOCK = "pip install -c constraints.txt '.[heif]' reads them"
+_FORMATS = tuple(_KINDS)
 LAYER = b"tfLA"
 """The chunk of a PNG by which `encode_layer` says that its content is not to be guessed at."""
 LAYER_AT = (37, 4)
 """Where its name lies in the file: start and length."""
-_XMP = (
-    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
-    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
 
 
-@dataclasses.dataclass(frozen=True)
-class Metadata:
-    """What a file says of a photograph beside its pixels; empty where it says nothing."""
-
-    exif: bytes = b""
-    """A TIFF structure. Its orientation is the one that the pixels have been given, and it holds no thumbnail, which
-    would show the photograph before its edit."""
-    icc: bytes = b""
-    """The profile of RGB values."""
-    xmp: bytes = b""
-
-    def marked(self, source: str = EDITED) -> Metadata:
-        """The same with a digital source type, as the IPTC has it in XMP."""
-        value = _SOURCE_TYPE + source.encode()
-        xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
-        if b"DigitalSourceType" in xmp:
-            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda found: found.group(1) + value, xmp)
-        else:
-            said = (
-                b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-                b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
-            )
-            xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
-        return dataclasses.replace(self, xmp=xmp)
-
-
-def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
-    """All picture files below a folder, by name, links not followed.
-
-    Raises:
-      ImageError: no such folder, or no picture in it.
-    """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise ImageError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
-    return found
-
-
-def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> Image.Image:
-    """The decoded picture, upright, in its own mode; from `data`, if given, and then `path` is only its name."""
+def decode(
+    path: str | os.PathLike,
+    data: bytes | None = None,
+    most: int = MAX_PIXELS,
+    inspect: Callable[[Image.Image], object] = lambda picture: None,
+) -> Image.Image:
+    """The decoded picture, upright, in its own mode; `inspect` sees it as its file has it. Arguments and errors as of
+    `read_rgb`."""
     path = pathlib.Path(path)
     if data is None and not path.is_file():
         raise ImageError(f"expected a picture, found no file at {path}")
@@ -104,7 +90,9 @@ def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PI
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
                 picture.load()
-                return ImageOps.exif_transpose(picture)
+                upright = ImageOps.exif_transpose(picture)
+                inspect(picture)
+                return upright
     except ImageError:
         raise
     except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
@@ -117,10 +105,14 @@ def _open(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PI
         raise ImageError(f"{path}: expected a readable picture, found {type(error).__name__}: {error}") from error
 
 
-def _eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
+def eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
     """16-bit grey becomes 8-bit (Pillow's own conversion would clip it); 8-bit values in a 16-bit file stay."""
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
         values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 65_535:
+            raise ImageError(
+                f"{path}: expected 8 or 16 bits a channel, found levels from {values.min()} to {values.max()}"
+            )
         return Image.fromarray((values if values.max() <= 255 else values >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode == "F":
         raise ImageError(f"{path}: expected 8 or 16 bits a channel, found floating point")
@@ -137,35 +129,7 @@ def read_rgb(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
     Raises:
       ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
     """
-    return np.asarray(_eight_bits(_open(path, data), path).convert("RGB"))
-
-
-def _metadata(picture: Image.Image) -> Metadata:
-    """What is kept of an upright picture's metadata; damaged parts are left out."""
-    try:
-        exif = picture.getexif()
-        exif.pop(0x0112, None)  # the orientation, which the pixels have now
-        details = exif.get_ifd(0x8769)
-        for tag, side in ((0xA002, picture.width), (0xA003, picture.height)):
-            if tag in details:
-                details[tag] = side
-        found = exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b""
-    except Exception:  # on damaged EXIF Pillow raises anything
-        found = b""
-    icc = picture.info.get("icc_profile") or b""
-    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
-    return Metadata(found, icc if icc[16:20] == b"RGB " else b"", xmp.encode() if isinstance(xmp, str) else xmp)
-
-
-def read_photograph(
-    path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS
-) -> tuple[np.ndarray, Metadata]:
-    """`read_rgb` of at most so many pixels, and what the file says beside.
-
-    A profile is kept only where it is one of RGB values. A TIFF's EXIF is not: it is one with the file's own structure.
-    """
-    picture = _open(path, data, most)
-    return np.asarray(_eight_bits(picture, path).convert("RGB")), _metadata(picture)
+    return np.asarray(eight_bits(decode(path, data), path).convert("RGB"))
 
 
 def read_labels(path: str | os.PathLike) -> np.ndarray:
@@ -174,7 +138,7 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
     Raises:
       ImageError: as `read_rgb`, or a picture of another kind, such as labels drawn in colours.
     """
-    picture = _open(path)
+    picture = decode(path)
     if picture.mode not in ("P", "L"):
         raise ImageError(f"{path}: expected labels as a palette or 8-bit grey picture, found mode {picture.mode}")
     return np.asarray(picture)
@@ -183,49 +147,40 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
 def read_rgba(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> np.ndarray:
     """A layer's file as [H,W,4] uint8 RGBA, upright, of at most so many pixels; arguments and errors as of `read_rgb`.
     What it means is told by `meaning`."""
-    return np.asarray(_eight_bits(_open(path, data, most), path).convert("RGBA"))
+    return np.asarray(eight_bits(decode(path, data, most), path).convert("RGBA"))
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed."""
+    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed. A new file has the
+    permissions that the umask leaves, one that is written anew those that it had."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Of its own name, and short: `path` may be as long as a name can be. `tempfile` would make it private.
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(partial, 0o644)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
         os.replace(partial, path)
     except BaseException:
-        pathlib.Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def encode_png(image: np.ndarray, metadata: Metadata | None = None) -> bytes:
-    """[H,W], [H,W,3] or [H,W,4] uint8 (RGB order) as PNG, with what is said beside."""
+def encode_png(image: np.ndarray, chunks: bytes = b"") -> bytes:
+    """[H,W], [H,W,3] or [H,W,4] uint8 or uint16 (RGB order) as PNG, with what `metadata.png_chunks` says beside."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     ok, encoded = cv2.imencode(".png", image)
     if not ok:
         raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
     data = encoded.tobytes()
-    if metadata is None:
-        return data
-    chunks = []
-    if metadata.icc:
-        chunks.append(_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(metadata.icc)))
-    if metadata.exif:
-        chunks.append(_chunk(b"eXIf", metadata.exif))
-    if metadata.xmp:
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
     start = 33  # behind the signature and the header, before everything else
-    return b"".join([data[:start], *chunks, data[start:]])
+    return b"".join([data[:start], chunks, data[start:]])
 
 
 def encode_layer(layer: np.ndarray) -> bytes:
@@ -234,13 +189,12 @@ def encode_layer(layer: np.ndarray) -> bytes:
     Args:
       layer: a mask [H,W] uint8, 0 or 255, or strokes [H,W,4] uint8 whose alpha is 0 or 255.
     """
-    data = encode_png(layer)
-    return data[:33] + _chunk(LAYER, b"") + data[33:]
+    return encode_png(layer, struct.pack(">I4sI", 0, LAYER, zlib.crc32(LAYER)))
 
 
-def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Metadata | None = None) -> None:
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes a picture as PNG, atomically."""
-    write_bytes(path, encode_png(image, metadata))
+    write_bytes(path, encode_png(image))
 
 
 def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:

@@ -30,6 +30,7 @@ from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory, operations
 from tfsketch.training import logs, run_folder
+from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import make_strategy
 from tfsketch.training.task import Batch, Task, check_terms
@@ -54,7 +55,7 @@ class Trainer:
           strategy: overrides `config.train.strategy`.
 
         Raises:
-          TrainingError: the folder holds a run that this configuration cannot resume.
+          TrainingError: the folder holds a run that this configuration cannot resume, or one without a checkpoint.
           DataError, WeightsError: the data or the weights to start from cannot be used.
         """
         self._config, self._folder = config, pathlib.Path(model_dir)
@@ -84,22 +85,13 @@ class Trainer:
             self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
             self._step = tf.Variable(0, trainable=False, dtype=tf.int64)
             self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
-        self._checkpoint = tf.train.Checkpoint(
-            step=self._step,
-            seconds=self._seconds,
-            ema=self._ema,
-            **{f"network_{k}": v for k, v in self._task.networks.items()},
-            **{f"optimizer_{k}": v for k, v in self._optimizers.items()},
-        )
-        # Every worker must take part in saving; all but the chief write into a folder of their own that nobody reads.
-        folder = self._folder / "checkpoints" if self._is_chief else self._folder / "workers" / str(os.getpid())
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=train.keep_checkpoints)
+        state = {"step": self._step, "seconds": self._seconds, "ema": self._ema}
+        state |= {f"network_{k}": v for k, v in self._task.networks.items()}
+        state |= {f"optimizer_{k}": v for k, v in self._optimizers.items()}
+        self._checkpoints = Checkpoints(self._folder, state, train.keep_checkpoints, self._is_chief)
         self._export = model_directory.build(self._task.network, config) if self._task.network else None
         self._signal: int | None = None
-        latest = tf.train.latest_checkpoint(str(self._folder / "checkpoints"))
-        if latest:
-            self._checkpoint.restore(latest).assert_existing_objects_matched()
-        elif train.init:
+        if not self._checkpoints.restore() and train.init:
             self._start_from(train.init)
 
     def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
@@ -222,7 +214,7 @@ class Trainer:
         if fatal:
             raise TrainingError(
                 f"not finite within {len(pending)} steps up to step {self.step}: {', '.join(sorted(fatal))}. The last "
-                f"good checkpoint is {self._manager.latest_checkpoint or '(none)'}; run again with a lower learning "
+                f"good checkpoint is {self._checkpoints.latest or '(none)'}; run again with a lower learning "
                 "rate, gradient clipping (train.optimizers.*.clip_norm) or train.precision=float32 to go on from it"
             )
         if self._is_chief:
@@ -247,7 +239,7 @@ class Trainer:
             tf.summary.image("grid", sheet[None])
 
     def _save(self) -> None:
-        self._manager.save(checkpoint_number=self.step)
+        self._checkpoints.save(self.step)
         if self._is_chief and self._export is not None:
             done = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
             card = self._run_folder.card(done, float(self._seconds.numpy()) / 3600, len(self._shards))

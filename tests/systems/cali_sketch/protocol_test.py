@@ -23,7 +23,7 @@ from tfsketch.conditions.lines import LINE, SPECK, drop_short
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
-from tfsketch.images import files, sizes
+from tfsketch.images import files, finder, sizes
 from tfsketch.nn import model_directory
 from tfsketch.systems import protocols
 from tfsketch.systems.cali_sketch import protocol as drawing
@@ -225,7 +225,7 @@ class _Pictures:
     """Photographs without shards."""
 
     def __init__(self, folder: str):
-        self._files = files.find_pictures(folder)
+        self._files = finder.find_pictures(folder)
 
     def __getitem__(self, number: int):
         return type("Photograph", (), {"image": files.read_rgb(self._files[number]), "name": str(number)})

@@ -29,6 +29,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.errors import WeightsError
+from tfsketch.images import paths
 from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
@@ -158,7 +159,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         as the checkpoint names them.
     """
     try:
-        reader = tf.train.load_checkpoint(prefix)
+        reader = tf.train.load_checkpoint(paths.literal_prefix(prefix))
         found = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
         wanted = {published_name(name): shape for name, shape in shapes.items()}
         missing = sorted(set(wanted) - set(found))

@@ -1,0 +1,68 @@
+"""The blocks of a JPEG that an edit did not touch are the photograph's own."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import crops
+from tfsketch.images import blocks, encoding, photographs
+
+PHOTO = crops(1, 128)[0][:100, :115]
+
+
+def _edit(photograph):
+    result = photograph.image.copy()
+    result[40:60, 48:80] = 255 - result[40:60, 48:80]
+    return photograph.edited(result)
+
+
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+def test_untouched_blocks_are_the_photographs_own(tmp_path, sampling, progressive, orientation):
+    jpeglib = pytest.importorskip("jpeglib")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Camera"
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PHOTO).save(
+        path, quality=83, subsampling=sampling, progressive=progressive, exif=exif, comment=b"mine"
+    )
+    made = _edit(photographs.read(path))
+    data, notes = encoding.encode("b.jpg", made)
+    assert len(notes) == 1 and "the others are the photograph's own" in notes[0]
+    (tmp_path / "b.jpg").write_bytes(data)
+    old, new = jpeglib.read_dct(str(path)), jpeglib.read_dct(str(tmp_path / "b.jpg"))
+    for name in ("Y", "Cb", "Cr"):
+        differ = (getattr(old, name) != getattr(new, name)).any(axis=(2, 3))
+        assert 0 < differ.sum() < 0.3 * differ.size
+    again = photographs.read(tmp_path / "b.jpg")
+    assert again.image.shape == made.image.shape and again.metadata.comment == b"mine"
+    assert abs(again.image[42:58, 50:78].astype(int) - made.image[42:58, 50:78]).mean() < 12
+    far = np.ones(PHOTO.shape[:2], bool) if orientation < 5 else np.ones(PHOTO.shape[1::-1], bool)
+    far[15:85, 23:105] = False
+    assert (again.image[far] == made.image[far]).all()
+    assert encoding.encode("b.jpg", made, None, 80)[1] == [
+        "all of it is encoded anew, outside of the edit too, since a quality was asked for"
+    ]
+
+
+def test_without_a_jpeg_all_is_encoded_anew_and_that_is_said(tmp_path):
+    made = _edit(photographs.of_array(PHOTO))
+    assert "since the photograph is no JPEG" in encoding.encode("b.jpg", made)[1][0]
+    Image.fromarray(PHOTO).save(tmp_path / "a.jpg", subsampling="4:4:4")
+    grey = photographs.read(tmp_path / "a.jpg")
+    merged, why = blocks.merge(tmp_path / "a.jpg", PHOTO[..., 0], np.ones(PHOTO.shape[:2], bool))
+    assert merged is None and "not those of the result" in why and grey.source
+
+
+def test_without_the_extra_it_is_named(tmp_path, monkeypatch):
+    Image.fromarray(PHOTO).save(tmp_path / "a.jpg")
+    monkeypatch.setenv("PYTHONPATH", "")
+    (tmp_path / "jpeglib.py").write_text("raise ModuleNotFoundError(\"No module named 'jpeglib'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    data, notes = encoding.encode("b.jpg", _edit(photographs.read(tmp_path / "a.jpg")))
+    assert "'.[jpeg]' keeps untouched blocks" in notes[0] and Image.open(io.BytesIO(data)).size == (115, 100)

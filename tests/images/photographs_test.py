@@ -1,0 +1,273 @@
+"""A photograph comes back as its file had it: depth, mode, transparency and what is said beside; or it is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from tests.conftest import crops
+from tfsketch.errors import ImageError
+from tfsketch.images import encoding, files, metadata, photographs
+
+PHOTO = crops(1, 64)[0][:48]
+HOLE = np.s_[10:30, 20:40]
+OUTSIDE = np.ones(PHOTO.shape[:2], bool)
+OUTSIDE[HOLE] = False
+IPTC = b"\x1c\x02\x78\x00\x05hello\x1c\x02\x50\x00\x02Me"
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _edit(photograph: photographs.Photograph, grey: bool = False) -> photographs.Photograph:
+    result = photograph.image.copy()
+    result[HOLE] = np.random.default_rng(1).integers(0, 256, (20, 20, 1 if grey else 3))
+    return photograph.edited(result)
+
+
+def _deep(channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 65_536, (48, 64, channels)).astype(np.uint16)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sixteen_bits_stay_outside_and_are_dithered_inside(tmp_path, suffix, channels, orientation):
+    values = _deep(channels)
+    stored = (
+        values if channels < 3 else cv2.cvtColor(values, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
+    )
+    path = tmp_path / f"deep{suffix}"
+    cv2.imwrite(str(path), stored)
+    expected = values
+    if orientation == 6 and suffix == ".png":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        data = path.read_bytes()
+        path.write_bytes(data[:33] + _chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + data[33:])
+        expected = np.rot90(values, -1)
+    photograph = photographs.read(path)
+    assert photograph.notes == () and photograph.stored.dtype == np.uint16
+    assert (photograph.image == files.read_rgb(path)).all()
+    result = photograph.image.copy()
+    result[HOLE] = 90 if channels == 1 else (200, 40, 90)
+    made = photograph.edited(result)
+    for target in (".png", ".tif"):
+        data, notes = encoding.encode(f"out{target}", made)
+        assert notes == []
+        again = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        again = (
+            again if channels < 3 else cv2.cvtColor(again, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA)
+        )
+        again = again.reshape(*again.shape[:2], channels)
+        outside = np.ones(again.shape[:2], bool)
+        outside[HOLE] = False
+        assert again.dtype == np.uint16 and (again[outside] == expected[outside]).all()
+        color = again[..., :3] if channels == 4 else again
+        assert (color[HOLE] >> 8 == result[HOLE][..., : color.shape[2]]).all()  # what was made, to eight bits
+        assert len(np.unique(color[HOLE][..., 0] & 255)) > 100  # and no bands below
+        if channels == 4:
+            assert (again[..., 3] == expected[..., 3]).all()
+
+
+def test_eight_bits_in_a_file_of_sixteen_are_said(tmp_path):
+    cv2.imwrite(str(tmp_path / "low.png"), PHOTO[..., ::-1].astype(np.uint16))
+    photograph = photographs.read(tmp_path / "low.png")
+    assert (photograph.image == PHOTO).all() and "8 bits a channel in a file of 16" in photograph.notes[0]
+    made = _edit(photograph)
+    assert (made.stored == made.image).all() and made.stored.dtype == np.uint16
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_a_cut_out_keeps_its_transparency(tmp_path, suffix):
+    alpha = np.full(PHOTO.shape[:2], 255, np.uint8)
+    alpha[:20, :30], alpha[40:] = 0, 99
+    Image.fromarray(np.dstack([PHOTO, alpha])).save(tmp_path / f"cut{suffix}", lossless=True, exact=True)
+    made = _edit(photographs.read(tmp_path / f"cut{suffix}"))
+    assert made.notes == ("25% of what was repainted is transparent in the photograph, and stays so",)
+    for target in (".png", ".webp", ".tif"):
+        data, notes = encoding.encode(f"out{target}", made)
+        again = np.asarray(Image.open(io.BytesIO(data)))
+        assert notes == [] and (again[..., 3] == alpha).all()
+        assert (again[OUTSIDE][..., :3] == PHOTO[OUTSIDE]).all() and (again[HOLE][..., :3] == made.image[HOLE]).all()
+    data, notes = encoding.encode("out.jpg", made)
+    assert Image.open(io.BytesIO(data)).mode == "RGB" and "JPEG has no transparency: it is left out" in notes
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_grey_stays_grey_unless_colour_comes_in(tmp_path, mode):
+    Image.fromarray(PHOTO).convert(mode).save(tmp_path / "grey.png")
+    photograph = photographs.read(tmp_path / "grey.png")
+    made = _edit(photograph, grey=True)
+    for target in (".png", ".tif", *([".jpg"] if mode == "L" else [])):
+        again = Image.open(io.BytesIO(encoding.encode(f"out{target}", made)[0]))
+        assert again.mode == mode
+        if target != ".jpg":
+            assert (np.asarray(again.convert("RGB"))[OUTSIDE] == photograph.image[OUTSIDE]).all()
+    colored = _edit(photograph)
+    assert "the result is RGB, not grey" in colored.notes[0]
+    assert Image.open(io.BytesIO(encoding.encode("out.png", colored)[0])).mode == {"L": "RGB", "LA": "RGBA"}[mode]
+
+
+@pytest.mark.parametrize(
+    "mode, expected, said",
+    [("P", "RGB", "palette"), ("1", "L", "1 bit"), ("CMYK", "RGB", "CMYK, which is converted"), ("LAB", "RGB", "LAB")],
+)
+def test_modes_that_cannot_stay_are_said(tmp_path, mode, expected, said):
+    picture = Image.fromarray(PHOTO)
+    if mode == "LAB":
+        profiles = (ImageCms.createProfile(name) for name in ("sRGB", "LAB"))
+        picture = ImageCms.profileToProfile(picture, *profiles, outputMode="LAB")
+    else:
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "a.tif")
+    photograph = photographs.read(tmp_path / "a.tif")
+    assert any(said in note for note in photograph.notes), photograph.notes
+    made = _edit(photograph, grey=expected == "L")
+    assert Image.open(io.BytesIO(encoding.encode("out.png", made)[0])).mode == expected
+    assert (made.image[OUTSIDE] == files.read_rgb(tmp_path / "a.tif")[OUTSIDE]).all()
+
+
+def test_a_palette_with_a_transparent_colour_keeps_that(tmp_path):
+    picture = Image.fromarray(PHOTO).quantize(16)
+    picture.save(tmp_path / "p.png", transparency=3)
+    photograph = photographs.read(tmp_path / "p.png")
+    assert photograph.stored.shape[2] == 4 and (photograph.stored[..., 3] == 0).any()
+    Image.fromarray(PHOTO[..., 0]).save(tmp_path / "l.png", transparency=int(PHOTO[0, 0, 0]))
+    assert photographs.read(tmp_path / "l.png").stored.shape[2] == 2
+
+
+def test_a_pngs_tags_texts_and_resolution_are_kept(tmp_path):
+    chunks = [
+        (b"gAMA", struct.pack(">I", 45_455)),
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
+        (b"sRGB", b"\1"),
+        (b"cICP", bytes([1, 13, 0, 1])),
+        (b"pHYs", struct.pack(">IIB", 11811, 11811, 1)),
+        (b"tEXt", b"Author\0Me"),
+        (b"zTXt", b"Title\0\0" + zlib.compress(b"A face")),
+        (b"iTXt", "Comment\0\0\0de\0\0Gesicht ü".encode()),
+    ]
+    data = files.encode_png(PHOTO)
+    (tmp_path / "tagged.png").write_bytes(data[:33] + b"".join(_chunk(*one) for one in chunks) + data[33:])
+    made = _edit(photographs.read(tmp_path / "tagged.png"))
+    data, notes = encoding.encode("out.png", made)
+    assert not notes and made.notes == () and all(_chunk(*one) in data for one in chunks)
+    assert Image.open(io.BytesIO(data)).text["Title"] == "A face"
+    for target, lost in ((".jpg", "PNG's gAMA, cHRM, sRGB, cICP"), (".tif", "PNG's texts Author, Title, Comment")):
+        data, notes = encoding.encode(f"out{target}", made)
+        assert any(lost in note and "left out" in note for note in notes), notes
+        assert round(float(Image.open(io.BytesIO(data)).info["dpi"][0])) == 300
+    assert any("the resolution (300" in note for note in encoding.encode("out.webp", made)[1])
+
+
+def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    photo = io.BytesIO()
+    Image.fromarray(PHOTO).save(photo, "JPEG", quality=95)
+    said = metadata.Metadata(exif.tobytes()[6:], SRGB, b"<x/>", IPTC, (72.0, 96.0), b"mine")
+    (tmp_path / "a.jpg").write_bytes(encoding.with_segments(photo.getvalue(), said))
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert picture.info["photoshop"][0x0404] == IPTC
+    photograph = photographs.read(tmp_path / "a.jpg")
+    assert photograph.metadata == said and photograph.notes == ()
+    for target, lost in ((".png", ""), (".jpg", ""), (".tif", "the comment"), (".webp", "IPTC-IIM, the comment, the")):
+        data, notes = encoding.encode(tmp_path / f"b{target}", _edit(photograph))
+        (tmp_path / f"b{target}").write_bytes(data)
+        again = photographs.read(tmp_path / f"b{target}").metadata
+        assert (again.icc, again.xmp) == (SRGB, b"<x/>")
+        stored = Image.Exif()
+        stored.load(again.exif)
+        assert stored[0x010F] == "Camera"
+        if lost:
+            assert any(lost in note for note in notes), (target, notes)
+        else:
+            assert not any("no place" in note for note in notes)
+        if target != ".webp":
+            assert again.iptc == IPTC and [round(value) for value in again.dpi] == [72, 96]
+    assert photographs.read(tmp_path / "b.png").metadata.chunks  # the comment, as a text
+    assert photographs.read(tmp_path / "b.jpg").metadata.comment == b"mine"
+
+
+def test_profiles_that_fit_no_longer_are_said(tmp_path):
+    grey = b"\0" * 16 + b"GRAY" + b"\0" * 108
+    Image.fromarray(PHOTO[..., 0]).save(tmp_path / "grey.png", icc_profile=grey)
+    photograph = photographs.read(tmp_path / "grey.png")
+    assert photograph.metadata.icc == grey == _edit(photograph, grey=True).metadata.icc
+    assert "left out: the colour profile, which is one of grey" in _edit(photograph).notes
+    Image.fromarray(PHOTO).convert("CMYK").save(tmp_path / "print.jpg", icc_profile=b"\0" * 16 + b"CMYK" + b"\0" * 108)
+    assert any("the colour profile" in note for note in photographs.read(tmp_path / "print.jpg").notes)
+
+
+def test_nothing_that_shows_the_original_is_kept(tmp_path):
+    second = Image.fromarray(255 - PHOTO)
+    Image.fromarray(PHOTO).save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[second])
+    photograph = photographs.read(tmp_path / "phone.jpg")
+    assert "left out: the second picture (depth, HDR or another view)" in photograph.notes
+    data, _ = encoding.encode("out.jpg", _edit(photograph))
+    assert data.count(b"\xff\xd8\xff") == 1
+    preview = b"8BIM\x04\x0c\0\0" + struct.pack(">I", 4) + b"\xff\xd8\xff\xd9"
+    assert metadata.iptc_of_resources(preview + metadata.resources_of_iptc(IPTC)) == IPTC
+    text = b"Raw profile type APP1\0\nexif\n 4\n00000000"
+    data = files.encode_png(PHOTO)
+    (tmp_path / "im.png").write_bytes(data[:33] + _chunk(b"tEXt", text) + data[33:])
+    photograph = photographs.read(tmp_path / "im.png")
+    assert photograph.metadata.chunks == () and "PNG's text Raw profile type APP1" in photograph.notes[0]
+
+
+def test_sixteen_bit_tiffs_keep_profile_and_records(tmp_path):
+    tags = [(700, 1, 4, b"<x/>", True), (33723, 7, len(IPTC), IPTC, True)]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        _deep(3),
+        photometric="rgb",
+        iccprofile=SRGB,
+        extratags=tags,
+        resolution=(300, 300),
+        metadata=None,
+        software=False,
+    )
+    photograph = photographs.read(tmp_path / "a.tif")
+    assert (photograph.metadata.icc, photograph.metadata.xmp, photograph.metadata.iptc) == (SRGB, b"<x/>", IPTC)
+    (tmp_path / "b.tif").write_bytes(encoding.encode("b.tif", _edit(photograph))[0])
+    again = photographs.read(tmp_path / "b.tif")
+    assert again.metadata == photograph.metadata and again.stored.dtype == np.uint16
+
+
+def test_results_have_a_format_and_a_quality(tmp_path):
+    photograph = photographs.of_array(PHOTO)
+    made = _edit(photograph)
+    assert (np.asarray(Image.open(io.BytesIO(encoding.encode("a.webp", made)[0]))) == made.image).all()
+    sizes = [
+        len(encoding.encode(f"a{suffix}", made, None, quality)[0])
+        for suffix in (".jpg", ".webp")
+        for quality in (20, 90)
+    ]
+    assert sizes[0] < sizes[1] and sizes[2] < sizes[3]
+    assert "changes pixels outside of the edit" in encoding.encode("a.webp", made, None, 90)[1][0]
+    for name in ("a.bmp", "a.gif", "a.txt", "a"):
+        with pytest.raises(ImageError, match="output: expected a file of .*.jpg.*, found a"):
+            encoding.encode(name, made)
+    with pytest.raises(ImageError, match="expected a picture that fits into WEBP"):
+        encoding.encode("a.webp", np.zeros((1, 20_000, 3), np.uint8))
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif"])
+def test_results_of_the_extras_formats(suffix):
+    if suffix not in encoding.KINDS:
+        with pytest.raises(ImageError, match="expected a file of .*heif"):
+            encoding.encode(f"a{suffix}", PHOTO)
+        return
+    data, notes = encoding.encode(f"a{suffix}", PHOTO, metadata.Metadata(icc=SRGB), 90)
+    again = photographs.read(f"a{suffix}", data)
+    assert abs(again.image.astype(int) - PHOTO).mean() < 6 and again.metadata.icc == SRGB and "quality 90" in notes[0]

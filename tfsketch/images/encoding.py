@@ -1,0 +1,207 @@
+"""Pictures as files of the formats in which results are written, with what their photographs' files said beside.
+
+PNG, TIFF and WebP (without a quality) keep every value. A JPEG keeps the blocks that an edit did not touch, if the
+photograph is one itself (`blocks`). What a format has no place for is said, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import pathlib
+import struct
+from typing import Any, Union
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from tfsketch.errors import ImageError
+from tfsketch.images import blocks, files
+from tfsketch.images import metadata as metadata_lib
+from tfsketch.images.metadata import Metadata
+from tfsketch.images.photographs import Photograph
+
+KINDS = {suffix: kind for suffix, kind in files.FORMAT_OF.items() if kind not in ("BMP", "GIF")}
+"""Suffix -> Pillow's name of the format."""
+QUALITY = 95
+"""Of formats that lose something, where none is asked for."""
+_PLACES = {
+    "PNG": {"exif", "icc", "xmp", "iptc", "dpi", "comment", "tags", "texts"},
+    "TIFF": {"exif", "icc", "xmp", "iptc", "dpi"},
+    "JPEG": {"exif", "icc", "xmp", "iptc", "dpi", "comment"},
+}
+"""What of `Metadata.named` a format has a place for; the others have one for EXIF, profile and XMP."""
+_SEGMENT = 65_533
+"""Bytes that a JPEG's segment holds at most."""
+
+Picture = Union[np.ndarray, Photograph]
+
+
+def kind_of(path: str | os.PathLike) -> str:
+    """The format of a result by its suffix.
+
+    Raises:
+      ImageError: it is none that results are written in.
+    """
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix not in KINDS:
+        hint = f"; {files.UNLOCK}" if suffix in files.LOCKED else ""
+        raise ImageError(f"output: expected a file of {', '.join(sorted(KINDS))}, found {path}{hint}")
+    return KINDS[suffix]
+
+
+def encode(
+    path: str | os.PathLike, picture: Picture, metadata: Metadata | None = None, quality: int | None = None
+) -> tuple[bytes, list[str]]:
+    """(the content of a file, what it does not keep, a line each).
+
+    Args:
+      path: whose suffix chooses the format.
+      picture: [H,W,3] uint8 RGB, or an edited photograph.
+      metadata: instead of the photograph's own.
+      quality: 1 to 100, of JPEG, WebP, AVIF and HEIC. None is 95, but WebP without loss, and a JPEG's untouched blocks
+        as they are; a JPEG with a quality is encoded anew everywhere.
+
+    Raises:
+      ImageError: a suffix of no such format, or a picture that it cannot hold.
+    """
+    kind, photograph = kind_of(path), picture if isinstance(picture, Photograph) else None
+    metadata = metadata or (photograph.metadata if photograph else Metadata())
+    stored = photograph.stored if photograph else np.asarray(picture)
+    lossy = kind not in ("PNG", "TIFF")
+    notes = []
+    if lossy and stored.dtype == np.uint16:
+        notes.append(f"{kind} has 8 bits a channel here, the photograph 16")
+        stored = (stored >> photograph.shift if photograph else stored >> 8).astype(np.uint8)
+    if kind == "JPEG" and stored.ndim == 3 and stored.shape[2] in (2, 4):
+        notes.append("JPEG has no transparency: it is left out")
+        stored = stored[..., 0] if stored.shape[2] == 2 else stored[..., :3]
+    if stored.dtype == np.uint16 and stored.ndim == 3 and stored.shape[2] == 2:
+        stored = np.concatenate([np.repeat(stored[..., :1], 3, axis=-1), stored[..., 1:]], axis=-1)
+        notes.append("grey with transparency of 16 bits is written as RGB with transparency")
+    places = set(_PLACES.get(kind, {"exif", "icc", "xmp"}))
+    places -= {"exif"} if kind == "TIFF" and stored.dtype == np.uint16 and stored.ndim == 3 else set()
+    lost = [words for field, words in metadata.named().items() if field not in places]
+    if kind == "JPEG" and len(metadata.iptc) > _SEGMENT - 100 or kind == "JPEG" and len(metadata.xmp) > _SEGMENT - 100:
+        lost.append("XMP or IPTC-IIM longer than a JPEG's segment")
+    if lost:
+        notes.append(f"no place in {kind} for {', '.join(lost)}: left out")
+    try:
+        if kind == "PNG":
+            data = _png(stored, metadata)
+        elif kind == "TIFF":
+            data = _tiff(stored, metadata)
+        elif kind == "JPEG":
+            data, words = _jpeg(stored, photograph, metadata, quality)
+            notes += words
+        else:
+            data = _other(kind, stored, metadata, quality)
+            if kind != "WEBP" or quality is not None:
+                notes.append(f"{kind} of quality {quality or QUALITY} changes pixels outside of the edit a little, too")
+    except ImageError:
+        raise
+    except Exception as error:  # a picture that is too large for the format, an encoder that is not there
+        raise ImageError(
+            f"{path}: expected a picture that fits into {kind}, found {type(error).__name__}: {error}"
+        ) from error
+    return data, notes
+
+
+def _png(stored: np.ndarray, metadata: Metadata) -> bytes:
+    chunks = metadata_lib.png_chunks(metadata)
+    if stored.ndim == 2 or stored.shape[2] != 2:
+        return files.encode_png(stored, chunks)
+    buffer = io.BytesIO()
+    Image.fromarray(stored).save(buffer, "PNG")
+    data = buffer.getvalue()
+    return data[:33] + chunks + data[33:]
+
+
+def _tiff(stored: np.ndarray, metadata: Metadata) -> bytes:
+    buffer = io.BytesIO()
+    if stored.dtype == np.uint16 and stored.ndim == 3:  # which Pillow does not write
+        tags: list[Any] = [(700, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
+        tags += [(33723, 7, len(metadata.iptc), metadata.iptc, True)] if metadata.iptc else []
+        how: dict[str, Any] = {"extrasamples": ["unassalpha"]} if stored.shape[2] == 4 else {}
+        how |= {"resolution": metadata.dpi, "resolutionunit": "INCH"} if metadata.dpi else {}
+        tifffile.imwrite(
+            buffer, stored, photometric="rgb", compression="zlib", iccprofile=metadata.icc or None, metadata=None,
+            extratags=tags, software=False, **how
+        )  # fmt: skip
+        return buffer.getvalue()
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    exif.update({tag: value for tag, value in ((700, metadata.xmp), (33723, metadata.iptc)) if value})
+    more: dict[str, Any] = {"icc_profile": metadata.icc} if metadata.icc else {}
+    more |= {"dpi": metadata.dpi} if metadata.dpi else {}
+    Image.fromarray(stored).save(buffer, "TIFF", compression="tiff_adobe_deflate", exif=exif, **more)
+    return buffer.getvalue()
+
+
+def _other(kind: str, stored: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
+    """WebP, AVIF and HEIC."""
+    picture, buffer = Image.fromarray(stored), io.BytesIO()
+    picture = picture.convert("RGBA" if stored.ndim == 3 and stored.shape[2] in (2, 4) else "RGB")
+    more: dict[str, Any] = {"quality": QUALITY if quality is None else quality}
+    if kind == "WEBP":
+        more |= {"lossless": quality is None, "exact": True, "method": 4}
+    for field, name in (("exif", "exif"), ("icc", "icc_profile"), ("xmp", "xmp")):
+        if value := getattr(metadata, field):
+            more[name] = b"Exif\x00\x00" + value if name == "exif" else value
+    picture.save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+def _jpeg(
+    stored: np.ndarray, photograph: Photograph | None, metadata: Metadata, quality: int | None
+) -> tuple[bytes, list[str]]:
+    whole = io.BytesIO()
+    Image.fromarray(stored).save(
+        whole, "JPEG", quality=QUALITY if quality is None else quality, subsampling=0, optimize=True
+    )
+    data, notes = whole.getvalue(), []
+    if photograph and photograph.changed is not None:
+        reason = "a quality was asked for" if quality is not None else "the photograph is no JPEG"
+        if quality is None and photograph.source:
+            merged, said = blocks.merge(photograph.source, stored, photograph.changed, photograph.orientation)
+            if merged is not None:
+                exif = Image.Exif()
+                exif.load(metadata.exif)
+                if photograph.orientation != 1:
+                    exif[0x0112] = photograph.orientation
+                    metadata = dataclasses.replace(metadata, exif=exif.tobytes().removeprefix(b"Exif\x00\x00"))
+                return with_segments(merged, metadata), [said]
+            reason = said
+        notes.append(f"all of it is encoded anew, outside of the edit too, since {reason}")
+    return with_segments(data, metadata), notes
+
+
+def with_segments(data: bytes, metadata: Metadata) -> bytes:
+    """A JPEG with the metadata, instead of what its application segments and comments said before."""
+    at, kept, header = 2, [], b""
+    while data[at : at + 1] == b"\xff" and data[at + 1] != 0xDA:
+        marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
+        segment = data[at : at + 2 + length]
+        if marker == 0xE0:
+            header = segment if segment[4:9] == b"JFIF\0" else b""
+        elif not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):
+            kept.append(segment)
+        at += 2 + length
+    if header and metadata.dpi:
+        density = struct.pack(">BHH", 1, *(max(1, min(65_535, round(value))) for value in metadata.dpi))
+        header = header[:11] + density + b"\0\0"
+        header = header[:2] + struct.pack(">H", len(header) - 2) + header[4:]
+    contents = [(0xE1, b"Exif\0\0" + metadata.exif)] if metadata.exif else []
+    contents += [(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + metadata.xmp)] if metadata.xmp else []
+    step = _SEGMENT - 14
+    parts = [metadata.icc[start : start + step] for start in range(0, len(metadata.icc), step)]
+    contents += [(0xE2, b"ICC_PROFILE\0" + bytes([n, len(parts)]) + part) for n, part in enumerate(parts, 1)]
+    if metadata.iptc:
+        contents.append((0xED, b"Photoshop 3.0\0" + metadata_lib.resources_of_iptc(metadata.iptc)))
+    contents += [(0xFE, metadata.comment)] if metadata.comment else []
+    written = [
+        struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents if len(text) <= _SEGMENT
+    ]
+    return b"".join([data[:2], header, *written, *kept, data[at:]])

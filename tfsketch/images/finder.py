@@ -1,0 +1,73 @@
+"""What of a folder is a picture: the one finder for edits, grids and the preparation of data.
+
+By name alone, whatever its case: by suffix, and not `._NAME`, which macOS leaves beside NAME on other file systems and
+which holds no picture. Links to files are followed, links to folders are not. All else is named and counted.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+from tfsketch.errors import ImageError
+from tfsketch.images import files
+
+PICTURE, BROKEN, OTHER = "picture", "broken", "other"
+"""Kinds of what `walk` meets: a picture, a link of a picture's name that leads nowhere, and everything else."""
+_NAMED = 50
+"""Names in a line for people; more are counted."""
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name, without its folder, is one of a picture."""
+    return os.path.splitext(name)[1].lower() in files.SUFFIXES and not name.startswith("._")
+
+
+def walk(folder: str | os.PathLike) -> Iterator[tuple[str, str]]:
+    """(path, kind) of everything below a folder, by name, in an order that no file system changes.
+
+    Raises:
+      ImageError: it, or a folder below it, cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise ImageError(f"{error.filename}: expected a readable folder, found {error.strerror}")
+
+    for root, folders, names in os.walk(folder, onerror=fail):
+        links = {name for name in folders if os.path.islink(os.path.join(root, name))}
+        folders[:] = sorted(set(folders) - links)
+        for name in sorted([*names, *links]):
+            path = os.path.join(root, name)
+            if name in links or not is_picture(name) or not (os.path.isfile(path) or os.path.islink(path)):
+                yield path, OTHER
+            else:
+                yield path, PICTURE if os.path.isfile(path) else BROKEN
+
+
+def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """All picture files below a folder, by name.
+
+    Raises:
+      ImageError: no such folder, or no picture in it.
+    """
+    if not os.path.isdir(folder):
+        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
+    found = sorted(pathlib.Path(path) for path, kind in walk(folder) if kind == PICTURE)
+    if not found:
+        raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {folder}, found none")
+    return found
+
+
+def counted(names: Iterable[str]) -> str:
+    """Names of files that are left out, for people: how many, which, and what would open them."""
+    names = list(names)
+    text = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        rest = collections.Counter(os.path.splitext(name)[1].lower() for name in names[_NAMED:])
+        kinds = ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in sorted(rest.items()))
+        text += f" and {len(names) - _NAMED} more ({kinds})"
+    locked = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
+    hint = f"; {', '.join(locked)}: {files.UNLOCK}" if locked else ""
+    return f"{len(names)} file{'s' * (len(names) != 1)}: {text}{hint}"

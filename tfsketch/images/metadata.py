@@ -1,0 +1,272 @@
+"""What a photograph's file says beside its pixels: kept where the result's format has a place for it, and else named.
+
+Kept are EXIF, the colour profile, XMP, IPTC-IIM, the resolution, a comment, and of a PNG the tags of gamma,
+chromaticity and colour and its texts. Never kept is what shows the photograph as it was before an edit: thumbnails,
+Photoshop's preview, and the second picture of a telephone. `encoding` writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import pathlib
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL import Image
+
+EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
+"""The IPTC's digital source types of a picture of which a network made a part, or all."""
+_SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
+_XMP = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+_TAGS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
+"""A PNG's chunks that are kept, with their lengths."""
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+"""What a TIFF's first directory says of the photograph, not of the file: description, camera, software, date,
+author."""
+_IPTC = 0x0404
+"""Photoshop's resource that holds IPTC-IIM."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What a file says of a photograph beside its pixels; empty where it says nothing."""
+
+    exif: bytes = b""
+    """A TIFF structure. Its orientation is the one that the pixels have been given, and it holds no thumbnail, which
+    would show the photograph before its edit."""
+    icc: bytes = b""
+    """The profile of the pixels' values, RGB or grey."""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    """IPTC-IIM records."""
+    dpi: tuple[float, float] | None = None
+    """Pixels an inch, across and down."""
+    comment: bytes = b""
+    """Of a JPEG."""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    """A PNG's tags and texts, as (kind, content)."""
+
+    def marked(self, source: str = EDITED) -> Metadata:
+        """The same with a digital source type, as the IPTC has it in XMP."""
+        value = _SOURCE_TYPE + source.encode()
+        xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
+        if b"DigitalSourceType" in xmp:
+            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda found: found.group(1) + value, xmp)
+        else:
+            said = (
+                b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+                b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
+            )
+            xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
+        return dataclasses.replace(self, xmp=xmp)
+
+    def named(self) -> dict[str, str]:
+        """What there is, for people: field -> words; a PNG's chunks as `tags` and `texts`."""
+        words = {
+            "exif": "EXIF",
+            "icc": "the colour profile",
+            "xmp": "XMP",
+            "iptc": "IPTC-IIM",
+            "comment": "the comment",
+        }
+        words = {field: text for field, text in words.items() if getattr(self, field)}
+        if self.dpi:
+            words["dpi"] = f"the resolution ({self.dpi[0]:.4g} dpi)"
+        tags = [kind.decode() for kind, _ in self.chunks if kind in _TAGS and kind != b"pHYs"]
+        texts = [content.partition(b"\0")[0].decode("latin-1") for kind, content in self.chunks if kind in _TEXTS]
+        words |= {"tags": f"PNG's {', '.join(tags)}"} if tags else {}
+        return words | ({"texts": f"PNG's texts {', '.join(texts)}"} if texts else {})
+
+
+def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadata, list[str]]:
+    """What of a picture's metadata is kept, and what is not, in words; damaged parts count as none.
+
+    Args:
+      picture: as Pillow opened and loaded it, not turned upright yet.
+      data: the content of its file, or the file's path.
+    """
+    info, lost = picture.info, []
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    iptc, chunks = b"", ()
+    if picture.format == "PNG":
+        chunks, dropped = _chunks_of(data)
+        lost += dropped
+        iptc = _raw_profile(info.get("Raw profile type iptc"))
+    elif picture.format in ("JPEG", "MPO"):
+        resources = info.get("photoshop")
+        iptc = resources.get(_IPTC, b"") if isinstance(resources, dict) else b""
+        lost += ["content credentials (C2PA)"] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
+        lost += ["the second picture (depth, HDR or another view)"] * (getattr(picture, "n_frames", 1) > 1)
+    elif picture.format == "TIFF":
+        iptc, xmp = _of_tiff(picture, xmp)
+    icc, mode = info.get("icc_profile") or b"", picture.mode
+    if icc and icc[16:20] != (b"GRAY" if mode in ("L", "LA", "1") or mode.startswith("I") else b"RGB "):
+        icc, lost = b"", [*lost, f"the colour profile, which is not one of the result's {mode} values"]
+    comment = info.get("comment") or b""
+    return Metadata(
+        exif=_exif_of(picture, data),
+        icc=icc,
+        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        iptc=iptc if isinstance(iptc, bytes) else b"",
+        dpi=_dpi_of(picture),
+        comment=comment if isinstance(comment, bytes) and picture.format != "GIF" else b"",
+        chunks=chunks,
+    ), lost
+
+
+def _stream(data: bytes | str | os.PathLike) -> BinaryIO:
+    return io.BytesIO(data) if isinstance(data, bytes) else open(data, "rb")
+
+
+def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> bytes:
+    try:
+        if picture.format == "TIFF":  # its EXIF is one with the file's structure: what is of the photograph is copied
+            exif = Image.Exif()
+            with _stream(data) as stream, Image.open(stream, formats=("TIFF",)) as again:
+                stored = again.getexif()
+                exif.update({tag: stored[tag] for tag in _TIFF_TAGS if tag in stored})
+                for directory in (0x8769, 0x8825):
+                    if stored.get_ifd(directory):
+                        exif.get_ifd(directory).update(stored.get_ifd(directory))
+        else:
+            exif = picture.getexif()
+        turned = exif.pop(0x0112, 1) in (5, 6, 7, 8)  # the orientation, which the pixels get
+        details = exif.get_ifd(0x8769) if 0x8769 in exif else {}  # else Pillow adds an empty one
+        size = picture.size[::-1] if turned else picture.size
+        for tag, side in zip((0xA002, 0xA003), size):
+            if tag in details:
+                details[tag] = side
+        return exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b""
+    except Exception:  # on damaged EXIF Pillow raises anything
+        return b""
+
+
+def _dpi_of(picture: Image.Image) -> tuple[float, float] | None:
+    try:
+        across, down = (float(value) for value in picture.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 1 < across <= 65_535 and 1 < down <= 65_535 else None  # 1 is what programs fill in
+
+
+def _of_tiff(picture: Image.Image, xmp: bytes | str) -> tuple[bytes, bytes | str]:
+    """(IPTC-IIM, XMP) of a TIFF."""
+    tags = getattr(picture, "tag_v2", {})
+    iptc = tags.get(33723, b"")
+    if isinstance(iptc, (tuple, int)):  # some programs store it as long integers
+        values = iptc if isinstance(iptc, tuple) else (iptc,)
+        try:
+            iptc = struct.pack(f"{getattr(tags, '_endian', '<')}{len(values)}I", *values).rstrip(b"\0")
+        except struct.error:
+            iptc = b""
+    if not iptc and isinstance(tags.get(34377), bytes):
+        iptc = iptc_of_resources(tags[34377])
+    stored = tags.get(700)
+    return iptc if isinstance(iptc, bytes) else b"", xmp or (stored if isinstance(stored, bytes) else b"")
+
+
+def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, bytes], ...], list[str]]:
+    """A PNG's tags and texts that are kept, and in words those that are not."""
+    kept, lost = [], []
+    with _stream(data) as stream:
+        for kind, content in _walk_png(stream):
+            keyword, separator, _ = content.partition(b"\0")
+            if kind in _TAGS and len(content) == _TAGS[kind]:
+                kept.append((kind, content))
+            elif kind in _TEXTS and separator and 1 <= len(keyword) <= 79 and keyword != b"XML:com.adobe.xmp":
+                if not keyword.startswith(b"Raw profile type "):
+                    kept.append((kind, content))
+                elif keyword[17:] not in (b"exif", b"iptc", b"icc", b"icm"):  # which are read, or may show the original
+                    lost.append(f"PNG's text {keyword.decode('latin-1')}")
+    return tuple(kept), lost
+
+
+def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG that are kept; others are skipped unread."""
+    stream.seek(8)
+    while len(header := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", header)
+        if kind in _TAGS or kind in _TEXTS:
+            content = stream.read(length)
+            if len(content) == length:
+                yield kind, content
+            stream.seek(4, os.SEEK_CUR)
+        else:
+            stream.seek(length + 4, os.SEEK_CUR)
+        if kind == b"IEND":
+            return
+
+
+def _raw_profile(text: object) -> bytes:
+    """IPTC-IIM of a text `Raw profile type iptc`, as ImageMagick writes it: a name, a length and hexadecimal digits."""
+    if not isinstance(text, (str, bytes)):
+        return b""
+    words = (text if isinstance(text, str) else text.decode("latin-1")).split()
+    try:
+        data = bytes.fromhex("".join(words[2:]))
+    except ValueError:
+        return b""
+    return iptc_of_resources(data) if data.startswith(b"8BIM") else data
+
+
+def iptc_of_resources(data: bytes) -> bytes:
+    """The IPTC-IIM among Photoshop's image resources; empty where there is none."""
+    at = 0
+    while data[at : at + 4] == b"8BIM" and at + 12 <= len(data):
+        (number,) = struct.unpack_from(">H", data, at + 4)
+        at += 6 + (data[at + 6] + 2) // 2 * 2
+        if at + 4 > len(data):
+            break
+        (size,) = struct.unpack_from(">I", data, at)
+        if number == _IPTC:
+            return data[at + 4 : at + 4 + size]
+        at += 4 + (size + 1) // 2 * 2
+    return b""
+
+
+def resources_of_iptc(iptc: bytes) -> bytes:
+    """Photoshop's image resources with nothing but IPTC-IIM, the form that JPEG has for it."""
+    return b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_chunks(metadata: Metadata) -> bytes:
+    """All of it as chunks that stand behind a PNG's header. IPTC-IIM becomes the text that ImageMagick and ExifTool
+    have for it."""
+    kinds = {kind for kind, _ in metadata.chunks}
+    chunks = []
+    if metadata.icc:
+        chunks.append(chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(metadata.icc)))
+    chunks += [chunk(kind, content) for kind, content in metadata.chunks]
+    if metadata.dpi and b"pHYs" not in kinds:
+        chunks.append(chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in metadata.dpi), 1)))
+    if metadata.exif:
+        chunks.append(chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append(chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
+    if metadata.iptc:
+        digits = metadata.iptc.hex()
+        lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+        text = f"\niptc\n{len(metadata.iptc):8d}\n{lines}\n"
+        chunks.append(chunk(b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(text.encode())))
+    if metadata.comment:
+        chunks.append(chunk(b"tEXt", b"Comment\x00" + metadata.comment.replace(b"\0", b"")))
+    return b"".join(chunks)
+
+
+def path_of(data: bytes | None, path: str | os.PathLike) -> bytes | str | os.PathLike:
+    """What `read` takes: the content, if there is one, else the path."""
+    return pathlib.Path(path) if data is None else data

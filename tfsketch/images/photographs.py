@@ -1,0 +1,189 @@
+"""A photograph as its file has it: at its depth, in its mode, with its transparency, and so it comes back.
+
+The networks see 8 bits of RGB. What they did not touch keeps the values of the file, 8 or 16 bits, grey or RGB; what
+they repainted gets its lower eight bits, where the file has sixteen, at random (dither), so that a later stretch of the
+levels shows no bands in it. Transparency stays as it is. What cannot stay is said in `notes`, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tfsketch.errors import ImageError
+from tfsketch.images import files
+from tfsketch.images import metadata as metadata_lib
+from tfsketch.images.metadata import Metadata
+
+_TURNS = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+"""EXIF orientation -> what makes [H,W,...] upright."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """A photograph, or the edit of one."""
+
+    image: np.ndarray
+    """[H,W,3] uint8 RGB, upright: what is edited. Of 16 bits a channel the upper eight."""
+    stored: np.ndarray
+    """[H,W] grey, or [H,W,C] with C = 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); uint8 or uint16."""
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+    """What is not kept, a line each, without the file's name."""
+    shift: int = 0
+    """By how many bits `stored` is deeper than `image`: 8, or 0."""
+    orientation: int = 1
+    """Of the file, as EXIF has it."""
+    source: pathlib.Path | None = None
+    """The file, where it is one on disk and a JPEG."""
+    changed: np.ndarray | None = None
+    """Of an edit: [H,W] bool, where it differs from the photograph."""
+
+    def edited(self, result: np.ndarray) -> Photograph:
+        """The photograph with `result`, [H,W,3] uint8 RGB, where that differs from `image`.
+
+        Raises:
+          ImageError: a result of another size.
+        """
+        if result.shape != self.image.shape:
+            raise ImageError(f"expected a result of {self.image.shape}, found {result.shape}")
+        changed, notes = (result != self.image).any(axis=-1), list(self.notes)
+        channels = 1 if self.stored.ndim == 2 else self.stored.shape[2]
+        stored = self.stored.reshape(*self.stored.shape[:2], channels)
+        color, alpha = (stored[..., :-1], stored[..., -1:]) if channels in (2, 4) else (stored, stored[..., :0])
+        metadata, repaint = self.metadata, result
+        if channels < 3 and (result[changed] == result[changed][:, :1]).all():
+            repaint = result[..., :1]
+        elif channels < 3:
+            color = np.repeat(color, 3, axis=-1)
+            notes.append("colours were asked for in a grey photograph: the result is RGB, not grey")
+            if metadata.icc:
+                metadata = dataclasses.replace(metadata, icc=b"")
+                notes.append("left out: the colour profile, which is one of grey")
+        if alpha.size and changed.any():
+            hidden = float((alpha[changed] < np.iinfo(alpha.dtype).max).mean())
+            if hidden:
+                notes.append(f"{hidden:.0%} of what was repainted is transparent in the photograph, and stays so")
+        deep = repaint.astype(stored.dtype)
+        if self.shift:
+            noise = np.random.default_rng(0).integers(0, 1 << self.shift, deep.shape, dtype=np.uint16)
+            deep = (deep << self.shift) | noise
+        made = np.concatenate([np.where(changed[..., None], deep, color), alpha], axis=-1)
+        made = made[..., 0] if made.shape[2] == 1 else made
+        return dataclasses.replace(
+            self, image=result, stored=made, metadata=metadata, notes=tuple(notes), changed=changed
+        )
+
+
+def of_array(image: np.ndarray) -> Photograph:
+    """[H,W,3] uint8 RGB that no file says anything of."""
+    return Photograph(image, image)
+
+
+def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.MAX_PIXELS) -> Photograph:
+    """A photograph's file; arguments and errors as of `files.read_rgb`, which gives its `image`."""
+    said: dict[str, object] = {}
+    content = metadata_lib.path_of(data, path)
+
+    def inspect(picture: Image.Image) -> None:
+        said["orientation"] = picture.getexif().get(0x0112, 1)
+        said["metadata"], said["lost"] = metadata_lib.read(picture, content)
+        said["bits"] = _bits(picture, content)
+        said["format"] = picture.format
+
+    picture = files.decode(path, data, most, inspect)
+    image = np.asarray(files.eight_bits(picture, path).convert("RGB"))
+    metadata, lost, bits, orientation = (said[key] for key in ("metadata", "lost", "bits", "orientation"))
+    assert isinstance(metadata, Metadata) and isinstance(lost, list) and isinstance(bits, int)
+    assert not isinstance(orientation, bytes)
+    orientation = orientation if orientation in _TURNS else 1
+    notes = [f"left out: {one}" for one in lost]
+    source = pathlib.Path(path) if data is None and said["format"] in ("JPEG", "MPO") else None
+    stored, shift = None, 0
+    if bits == 16:
+        stored = _deep(path, data, orientation, image)
+        if stored is None:
+            notes.append("its 16 bits a channel could not be read at full depth: it is edited and written at 8")
+        elif 0 < stored.max() <= 255:
+            image = _rgb_of(stored.astype(np.uint8))
+            notes.append("its levels end at 255 of 65535, and are taken for 8 bits a channel in a file of 16")
+        else:
+            shift = 8
+    elif bits > 8:
+        notes.append(f"{bits} bits a channel: it is edited and written at 8")
+    if stored is None:
+        stored, words = _channels(picture, image)
+        notes += words
+    return Photograph(image, stored, metadata, tuple(notes), shift, int(orientation), source)
+
+
+def _bits(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
+    """Bits a channel of a file."""
+    if picture.format == "PNG":
+        head = content[:25] if isinstance(content, bytes) else _head(content)
+        return head[24] if len(head) == 25 else 8
+    if picture.format == "TIFF":
+        bits = getattr(picture, "tag_v2", {}).get(258, 8)
+        return int(max(bits) if isinstance(bits, tuple) else bits)
+    depth = picture.info.get("bit_depth", 8)
+    return depth if isinstance(depth, int) else 8
+
+
+def _head(path: str | os.PathLike) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(25)
+
+
+def _rgb_of(stored: np.ndarray) -> np.ndarray:
+    """Stored channels without alpha, as RGB."""
+    return np.repeat(stored[..., None], 3, axis=-1) if stored.ndim == 2 else np.ascontiguousarray(stored[..., :3])
+
+
+def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: np.ndarray) -> np.ndarray | None:
+    """16 bits a channel, upright, by OpenCV, as Pillow gives eight of them; None where the two do not agree."""
+    content = np.frombuffer(pathlib.Path(path).read_bytes() if data is None else data, np.uint8)
+    try:
+        found = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if found is None or found.dtype != np.uint16 or (found.ndim == 3 and found.shape[2] not in (3, 4)):
+        return None
+    if found.ndim == 3:
+        found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB if found.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    found = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(found))
+    upper = _rgb_of(found >> 8 if found.max() > 255 else found).astype(np.uint8)
+    return found if upper.shape == image.shape and (found.max() <= 255 or (upper == image).all()) else None
+
+
+def _channels(picture: Image.Image, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """A picture of 8 bits a channel as it is stored again, and what of its mode is not kept."""
+    clear = "transparency" in picture.info
+    mode, notes = picture.mode, []
+    if mode in ("P", "PA"):
+        mode = "RGBA" if clear or mode == "PA" else "RGB"
+        notes.append(f"its palette has no room for new colours: the result is {mode}")
+    elif mode == "1":
+        mode = "L"
+        notes.append("it is black and white of 1 bit: the result is grey of 8 bits")
+    elif mode == "RGBa":
+        mode = "RGBA"
+        notes.append("its colours are stored multiplied by its transparency: they are rounded")
+    elif mode not in ("L", "LA", "RGB", "RGBA"):
+        notes.append(f"it is {mode}, which is converted to RGB, as Pillow does it without a profile: the result is RGB")
+        mode = "RGB"
+    if clear and mode in ("L", "RGB"):
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]
+    return (image if mode == "RGB" else np.asarray(picture.convert(mode))), notes
