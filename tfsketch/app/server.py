@@ -37,14 +37,34 @@ MAX_UPLOAD = 64 * 2**20
 LOOPBACK = ("127.0.0.1", "localhost")
 """Names of this machine that nobody else reaches."""
 
-_PAGE = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/drawing.js": ("drawing.js", "text/javascript; charset=utf-8"),
-    "/app.css": ("app.css", "text/css; charset=utf-8"),
-    "/konva.js": ("vendor/konva.min.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
 }
+MODULES = (
+    "app",
+    "backend",
+    "controls",
+    "drawing",
+    "feedback",
+    "files",
+    "furniture",
+    "history",
+    "keys",
+    "opening",
+    "panel",
+    "pointer",
+    "results",
+    "saving",
+    "stage",
+    "state",
+    "strokes",
+)
+"""The page's ES modules, files of `web/`."""
+PAGE = ("index.html", "app.css", "icon.svg", "vendor/konva.min.js", *(f"{name}.js" for name in MODULES))
+"""The page's files in `web/`, each answered under its own path there; the first one under `/` too."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -118,7 +138,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         del request, error
         return responses.JSONResponse({"error": "something went wrong here; the server's log says what"}, 500)
 
-    def page(name: str, kind: str) -> Callable:
+    def page(name: str) -> Callable:
+        kind = _TYPES[name.rpartition(".")[2]]
+
         async def answer(request: requests.Request) -> responses.Response:
             del request
             return responses.Response(web_file(name), media_type=kind)
@@ -165,7 +187,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
     names = [] if "*" in hosts else [middleware.Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
     return applications.Starlette(
         routes=[
-            *(routing.Route(path, page(name, kind)) for path, (name, kind) in _PAGE.items()),
+            routing.Route("/", page(PAGE[0])),
+            *(routing.Route(f"/{name}", page(name)) for name in PAGE),
             routing.Route("/api/state", state),
             routing.Route("/api/pictures", pictures, methods=["POST"]),
             routing.Route("/api/pictures/{name}", preview),
