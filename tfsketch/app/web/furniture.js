@@ -2,7 +2,7 @@
 
 import * as backend from "./backend.js";
 import { choose, toggle } from "./controls.js";
-import { $ } from "./feedback.js";
+import { $, showIn } from "./feedback.js";
 import { KEYS } from "./keys.js";
 import { openExample } from "./opening.js";
 import { LAYERS, S } from "./state.js";
@@ -40,7 +40,8 @@ function showModels() {
 }
 function showExamples() {
   for (const example of S.server.examples) {
-    const button = element(`<button><img alt="" src="${backend.thumbnail(example.name)}"><span></span><small></small></button>`);
+    const button = element(`<button><img alt=""><span></span><small></small></button>`);
+    showIn(button.querySelector("img"), backend.thumbnail(example.name));
     button.querySelector("span").textContent = example.title;
     button.lastChild.textContent = example.credit;
     button.dataset.example = example.name;

@@ -2,7 +2,7 @@
 
 import * as backend from "./backend.js";
 import { choose } from "./controls.js";
-import { $, guarded, loadImage } from "./feedback.js";
+import { $, guarded, loadPatiently } from "./feedback.js";
 import { changed, commit } from "./history.js";
 import { fit } from "./stage.js";
 import { LAYERS, S, mode, modeOf, render } from "./state.js";
@@ -26,7 +26,7 @@ export function setModel(name) {
 }
 
 export async function showPicture(opened, name, credit) {
-  const image = await loadImage(backend.address(opened.picture));
+  const image = await loadPatiently(backend.address(opened.picture));
   Object.assign(S, { ...EMPTY, picture: opened.picture, size: opened.preview, image, name, credit, view: "draw" });
   fit();
 }

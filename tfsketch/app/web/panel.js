@@ -1,8 +1,9 @@
 /* The controls around the picture: what they show. */
 
 import * as backend from "./backend.js";
-import { $ } from "./feedback.js";
+import { $, showIn } from "./feedback.js";
 import { S, TOOL_LAYER, brushWidth, entryNow, mode, onRender, runnable, share, viewNow } from "./state.js";
+import { countOf } from "./strokes.js";
 
 /* The slider is even in sizes that the eye tells apart: 0.1 % to 40 % of the shorter side. */
 export const shareOf = (value) => 0.001 * 400 ** (value / 100);
@@ -30,8 +31,7 @@ function showViews(entry, view) {
 function showLooks(current) {
   $("looks").hidden = !current.styled;
   $("style-image").hidden = !S.style;
-  const preview = S.style ? backend.address(S.style.picture) : "";
-  if (S.style && $("style-image").getAttribute("src") !== preview) $("style-image").src = preview;
+  if (S.style) showIn($("style-image"), backend.address(S.style.picture));
   $("style-name").textContent = S.style ? S.style.name : "Choose, or drop here";
   $("region").value = S.region;
   $("amount").value = Math.round(100 * S.amount);
@@ -43,7 +43,7 @@ function showLayers(current) {
     const name = row.dataset.layer;
     row.hidden = !current.layers.includes(name);
     row.querySelector("input").checked = !S.hidden.has(name);
-    const count = S.strokes.filter((s) => s.layer === name).length;
+    const count = countOf(S.strokes.filter((s) => s.layer === name));
     row.querySelector("output").textContent = count ? `${count} stroke${count > 1 ? "s" : ""}` : "empty";
   }
 }

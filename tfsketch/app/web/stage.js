@@ -125,6 +125,7 @@ function showStage() {
   }
   const [width, height] = S.size;
   const live = S.live && entry && !current.sheet;
+  $("zoom-fit").textContent = `${Math.round(100 * stage.scaleX())} %`;
   paper.setAttrs({ width, height, visible: true });
   before.visible(!!S.image);
   if (S.image) before.setAttrs({ image: S.image, width, height });

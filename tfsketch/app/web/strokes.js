@@ -5,6 +5,18 @@ export const round = (value) => Math.round(value * 10) / 10;
 export const rgbOf = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
+/** The width of a pen's stroke: the brush's at half of the pressure, in steps that are just seen. */
+export function widthAt(width, pressure) {
+  const step = 1.12;
+  const factor = Math.min(1.75, Math.max(0.25, 0.25 + 1.5 * pressure));
+  return Math.max(0.1, round(width * step ** Math.round(Math.log(factor) / Math.log(step))));
+}
+/** How many strokes a hand drew: a pen's pieces, each of which goes on where the one before ends, are one. */
+export function countOf(strokes) {
+  const goesOn = (a, b) => a && !a.fill && !b.fill && a.width !== b.width && distance(a.points.at(-1), b.points[0]) === 0;
+  return strokes.filter((stroke, i) => !goesOn(strokes[i - 1], stroke)).length;
+}
+
 function inside(points, [x, y]) {
   let odd = false;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
