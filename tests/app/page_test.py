@@ -11,10 +11,12 @@ import pytest
 
 from tests.app.server_test import (  # noqa: F401  (the last four are fixtures)
     _counts,
+    _error,
     _photo,
     _png,
     _run,
     _saved,
+    ask,
     browser,
     model_dirs,
     page_of,
@@ -22,6 +24,7 @@ from tests.app.server_test import (  # noqa: F401  (the last four are fixtures)
     studio,
 )
 from tfsketch.app import examples
+from tfsketch.images import files
 
 VIEWPORTS = {
     "phone": {"width": 390, "height": 844},
@@ -186,9 +189,9 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         (stroke,) = _strokes(page)
         assert len(stroke["points"]) >= 8
 
-        zoomed = page.inner_text("#zoom-fit")
+        zoomed = page.inner_text("#zoom-real")
         hand.swipe((0.4, 0.4), (0.5, 0.5))  # from now on a finger moves the picture
-        assert _counts(page)[0] == "1 stroke" and page.inner_text("#zoom-fit") == zoomed
+        assert _counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoomed
         hand.pen_line((0.4, 0.6), (0.6, 0.6))
         moved = _strokes(page)[-1]["points"][0]
         before = hand.at(0.4, 0.6)
@@ -201,7 +204,7 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         hand.touch("Move", (0.35, 0.5), (0.65, 0.5))
         hand.touch("Move", (0.2, 0.5), (0.8, 0.5))
         hand.touch("End")
-        assert page.inner_text("#zoom-fit") != zoomed and _counts(page)[0] == "3 strokes"
+        assert page.inner_text("#zoom-real") != zoomed and _counts(page)[0] == "3 strokes"
         _look(page, shots, f"pen-{viewport['width']}")
 
 
@@ -225,3 +228,109 @@ def test_a_pens_pressure_is_its_width(browser, port, photo):  # noqa: F811
         page.mouse.move(*hand.at(0.6, 0.5), steps=9)
         page.mouse.up()
         assert len(_strokes(page)) == 1  # a mouse has no pressure
+
+
+def _stripes(height: int, width: int) -> np.ndarray:
+    """Lines of one pixel, which no preview shows, on a grey that grows to the right."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[:] = np.linspace(40, 120, width).astype(np.uint8)[None, :, None]
+    picture[:, ::2] += 100
+    return picture
+
+
+def _seen(page) -> np.ndarray:
+    """The window as it is seen, [H,W,3] uint8."""
+    return files.read_rgb("screenshot", page.screenshot())
+
+
+@viewports
+def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tmp_path, shots, viewport):  # noqa: F811
+    picture = _stripes(1500, 3000)
+    (tmp_path / "large.png").write_bytes(_png(picture))
+    with page_of(browser, port, viewport=viewport) as page:
+        _open(page, tmp_path / "large.png")
+        hand = Hand(page)
+        page.click("#zoom-real")
+        assert page.inner_text("#zoom-real") == "100 %"
+        x, y = map(round, hand.at(0.5, 0.45))
+
+        def contrast() -> int:
+            row = _seen(page)[y, x - 30 : x + 30, 0].astype(int)
+            return abs(row[::2].mean() - row[1::2].mean())
+
+        end = time.monotonic() + 20
+        while contrast() < 80:  # until the tiles have come: the preview is a flat grey
+            assert time.monotonic() < end, contrast()
+            time.sleep(0.1)
+        _look(page, shots, f"real-{viewport['width']}")
+        # A line of 120 pixels of the screen is one of 120 pixels of the photograph, and what is under it is there.
+        page.click("[data-tool=mask]")
+        page.locator("#width").fill("50")
+        shown = page.inner_text("#width-shown")
+        page.mouse.move(x - 60, y)
+        page.mouse.down()
+        page.mouse.move(x + 60, y, steps=10)
+        page.mouse.up()
+        tree = json.loads(_saved(page, "#save-strokes"))
+        assert tree["size"] == [3000, 1500]
+        (stroke,) = tree["strokes"]
+        assert stroke["points"][-1][0] - stroke["points"][0][0] == pytest.approx(120, abs=1)
+        assert shown == f"{stroke['width']:g} px" and stroke["width"] == pytest.approx(30, abs=1)
+        assert 1400 < stroke["points"][0][0] < 1500
+        # The result, too, is looked at pixel by pixel.
+        with page.expect_response("**/api/tile") as tile:
+            _run(page)
+            page.click("[data-view=result]")
+        assert tile.value.ok
+        _until(page, "document.getElementById('busy').hidden")
+        end = time.monotonic() + 20
+        y = round(Hand(page).at(0.5, 0.45)[1])  # the strip of results has taken some room, the zoom is the same
+        assert page.inner_text("#zoom-real") == "100 %"
+        beside = y + 40  # outside of the mask
+        while abs(np.diff(_seen(page)[beside, x - 30 : x + 30, 0].astype(int))).mean() < 80:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        page.click("#zoom-fit")
+        assert page.inner_text("#zoom-real") == f"{_fitted(page, 3000, 1500)} %"
+
+
+def _fitted(page, width: int, height: int) -> int:
+    """The zoom in percent at which a photograph is all in sight."""
+    box = page.locator("#canvas").bounding_box()
+    pad, bars = (12, 52) if box["width"] < 600 else (40, 100)
+    return round(100 * min((box["width"] - pad) / width, (box["height"] - bars) / height))
+
+
+def test_pixels_of_a_dense_screen_count(browser, port, photo):  # noqa: F811
+    with page_of(browser, port, device_scale_factor=2) as page:
+        _open(page, photo)
+        page.keyboard.press("9")
+        assert page.inner_text("#zoom-real") == "100 %"
+        x, y = map(round, Hand(page).at(0.5, 0.5))
+        page.click("[data-tool=mask]")
+        page.mouse.move(x - 10, y)
+        page.mouse.down()
+        page.mouse.move(x + 10, y, steps=10)
+        page.mouse.up()
+        (stroke,) = _strokes(page)
+        assert stroke["points"][-1][0] - stroke["points"][0][0] == pytest.approx(40, abs=1)
+
+
+def test_parts_that_are_asked_for_are_checked(port, studio, model_dirs):  # noqa: F811
+    picture = _stripes(300, 2000)
+    name = studio.open(_png(picture))["picture"]
+    status, answer = ask(port, f"/api/pictures/{name}?box=1500,10,400,200")
+    part = files.read_rgb("part", answer)
+    assert status == 200 and abs(part.astype(int) - picture[10:210, 1500:1900]).max() < 12
+    for box in ("1", "1900,10,200,10", "0,0,0,10", "0,0,x,10", "0,0,10", "-1,0,10,10", "0,0,10.5,10"):
+        assert "box: expected [left, top, width, height] in a picture of 2000 x 300" in _error(
+            ask(port, f"/api/pictures/{name}?box={box}")
+        )
+    strokes = {"size": [2000, 300], "strokes": [{"layer": "mask", "points": [[1000, 100]], "width": 80}]}
+    request = {"model": model_dirs[0], "picture": name, "strokes": strokes}
+    status, answer = ask(port, "/api/tile", request | {"box": [940, 40, 120, 120]})
+    full = files.read_rgb("file", ask(port, "/api/file", request)[1])
+    assert status == 200
+    assert abs(files.read_rgb("part", answer).astype(int) - full[40:160, 940:1060]).max() < 30
+    for box in (None, [0, 0, 2000, 3000], "much", [True, 0, 1, 1], [0, 0, 10**30, 1]):
+        assert "box: expected" in _error(ask(port, "/api/tile", request | {"box": box}))

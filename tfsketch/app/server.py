@@ -3,8 +3,9 @@
 The page (`web/`) keeps the strokes and shows them; this side keeps the photographs and runs the models (`studio`).
 
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
-a preview of at most `pictures.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
-scale, and `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
+a preview of at most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results, pixel by
+pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the mask's box at the preview's scale, and
+`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
 whose looks a mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the
 file itself) comes back as strokes, and is forgotten.
 
@@ -47,6 +48,7 @@ MODULES = (
     "app",
     "backend",
     "controls",
+    "detail",
     "drawing",
     "feedback",
     "files",
@@ -166,7 +168,11 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.JSONResponse(await work(studio.sketch, data, number))
 
     async def preview(request: requests.Request) -> responses.Response:
-        return responses.Response(await work(studio.preview, request.path_params["name"]), media_type="image/jpeg")
+        name, box = request.path_params["name"], request.query_params.get("box")
+        if box is None:
+            return responses.Response(await work(studio.preview, name), media_type="image/jpeg")
+        numbers = [int(number) if number.isdecimal() else -1 for number in box[:60].split(",")]
+        return responses.Response(await work(studio.tile, name, numbers), media_type="image/jpeg")
 
     async def example(request: requests.Request) -> responses.Response:
         await body(request, "application/json", 1024)
@@ -177,6 +183,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
 
     async def run(request: requests.Request) -> responses.Response:
         return responses.JSONResponse(await work(studio.run, await tree(request)))
+
+    async def result_tile(request: requests.Request) -> responses.Response:
+        return responses.Response(await work(studio.result_tile, await tree(request)), media_type="image/jpeg")
 
     async def go_on(request: requests.Request) -> responses.Response:
         return responses.JSONResponse(await work(studio.go_on, await tree(request)))
@@ -197,6 +206,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/examples/{name}", example, methods=["POST"]),
             routing.Route("/api/run", run, methods=["POST"]),
             routing.Route("/api/continue", go_on, methods=["POST"]),
+            routing.Route("/api/tile", result_tile, methods=["POST"]),
             routing.Route("/api/file", file, methods=["POST"]),
         ],
         middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],

@@ -15,7 +15,7 @@ import { shareOf } from "./panel.js";
 import { startPointer } from "./pointer.js";
 import { goOn, run } from "./results.js";
 import { download, saveStrokes } from "./saving.js";
-import { fit, zoom } from "./stage.js";
+import { fit, resized, zoom, zoomReal } from "./stage.js";
 import { S, render, share } from "./state.js";
 
 function connect() {
@@ -36,6 +36,7 @@ function connect() {
   $("message").onclick = () => say("");
   $("zoom-in").onclick = () => zoom(1.25);
   $("zoom-out").onclick = () => zoom(0.8);
+  $("zoom-real").onclick = zoomReal;
   $("zoom-fit").onclick = fit;
   $("model").onchange = () => setModel($("model").value);
   $("width").oninput = () => { S.shares[share()] = shareOf(Number($("width").value)); render(); };
@@ -54,7 +55,7 @@ async function start() {
   startFiles();
   startDrawing();
   startKeys();
-  new ResizeObserver(fit).observe($("canvas"));
+  new ResizeObserver(resized).observe($("canvas"));
   setModel(S.server.models[0].name);
   fit();
   if (!localStorage.getItem("tfsketch-notes")) $("notes").showModal();

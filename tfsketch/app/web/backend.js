@@ -5,6 +5,8 @@
  *   open(file)               takes a photograph (a Blob): {picture, size, preview}, `picture` a handle that stays good,
  *                            the others [width, height] of the photograph and of what is shown of it
  *   address(picture)         where an <img> finds what is shown of a photograph
+ *   tile(source, box)        a part [left, top, width, height] of a photograph (its handle) or of the result that a
+ *                            request picks, pixel by pixel, as a Blob
  *   sketch(file, level)      reads a drawing as strokes: {size, strokes, notes}
  *   example(name)            opens an example: what `open` gives, unless it is a sheet, and {strokes, mode, side, region,
  *                            style}, `style` what `open` gives of a second photograph
@@ -65,6 +67,12 @@ async function keep(send) {
 export const state = async () => (await fetch("/api/state")).json();
 export const open = (file) => keep(async () => (await ask("/api/pictures", file, true)).json());
 export const address = (picture) => `/api/pictures/${nameOf(picture)}`;
+export async function tile(source, box) {
+  if (typeof source === "object") return (await askOf("/api/tile", { ...source, box })).blob();
+  const response = await fetch(`${address(source)}?box=${box}`);
+  if (!response.ok) throw new Error("A part of the photograph could not be shown.");
+  return response.blob();
+}
 export const sketch = async (file, level) => (await ask(`/api/sketch?level=${level}`, file, true)).json();
 export const thumbnail = (name) => `/api/examples/${name}`;
 

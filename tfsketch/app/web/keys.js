@@ -5,14 +5,14 @@ import { $ } from "./feedback.js";
 import { redo, undo } from "./history.js";
 import { run } from "./results.js";
 import { download } from "./saving.js";
-import { fit, zoom } from "./stage.js";
+import { fit, zoom, zoomReal } from "./stage.js";
 import { S, render } from "./state.js";
 
 /** What the help lists. */
 export const KEYS = [
   ["M", "mask"], ["L", "mask by an outline"], ["S", "sketch"], ["C", "colour"], ["I", "take a colour"], ["E", "eraser"],
   ["H / space", "move the picture"], ["[ ]", "brush size"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
-  ["Enter", "run"], ["V", "next view"], ["1 2 3", "show or hide layers"], ["+ - 0", "zoom"], ["O", "open"], ["D", "download"],
+  ["Enter", "run"], ["V", "next view"], ["1 2 3", "show or hide layers"], ["+ - 0 9", "zoom, all, 100 %"], ["O", "open"], ["D", "download"],
 ];
 const TOOLS = { m: "mask", l: "lasso", s: "sketch", c: "color", i: "dropper", e: "eraser", h: "hand" };
 
@@ -35,6 +35,7 @@ function onKey(event) {
   else if (key === "+" || key === "=") zoom(1.25);
   else if (key === "-") zoom(0.8);
   else if (key === "0") fit();
+  else if (key === "9") zoomReal();
   else if (key === "o") $("file").click();
   else if (key === "d" && !$("download").disabled) download();
   else if (key === "?") $("notes").showModal();

@@ -27,11 +27,11 @@ export function setModel(name) {
 
 export async function showPicture(opened, name, credit) {
   const image = await loadPatiently(backend.address(opened.picture));
-  Object.assign(S, { ...EMPTY, picture: opened.picture, size: opened.preview, image, name, credit, view: "draw" });
+  Object.assign(S, { ...EMPTY, picture: opened.picture, size: opened.size, shown: opened.preview, image, name, credit, view: "draw" });
   fit();
 }
 export function blankSheet(size = [512, 512]) {
-  Object.assign(S, { ...EMPTY, picture: null, size, image: null, name: "drawing", credit: "", view: "draw" });
+  Object.assign(S, { ...EMPTY, picture: null, size, shown: size, image: null, name: "drawing", credit: "", view: "draw" });
   choose("sketch");
   fit();
 }

@@ -27,7 +27,7 @@ export async function run() {
   if (S.running) { S.again = true; return; }
   S.running = true;
   const request = requestNow();
-  const { image, size, name, credit, style } = S;
+  const { image, size, shown, name, credit, style } = S;
   const started = performance.now();
   render();
   await guarded("Painting", async () => {
@@ -35,12 +35,12 @@ export async function run() {
     for (const [pick, result] of answer.results.entries()) {
       const patch = await loadImage(result.png);
       const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = size;
+      [canvas.width, canvas.height] = shown;
       const context = canvas.getContext("2d");
-      if (image) context.drawImage(image, 0, 0, ...size);
+      if (image) context.drawImage(image, 0, 0, ...shown);
       context.drawImage(patch, ...result.box);
       const lines = result.lines ? await loadImage(result.lines) : null;
-      remember({ canvas, lines, image, size, name, credit, style, strokes: request.strokes.strokes,
+      remember({ canvas, box: result.box, lines, image, size, shown, name, credit, style, strokes: request.strokes.strokes,
         // Seeds of an edit stand alone; a search's results are ordered among themselves.
         request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick } });
     }
@@ -60,8 +60,8 @@ function remember(entry) {
   S.current = entry;
   const thumb = document.createElement("canvas");
   thumb.width = thumb.height = THUMBNAIL;
-  const edge = Math.min(...entry.size);
-  thumb.getContext("2d").drawImage(entry.canvas, (entry.size[0] - edge) / 2, (entry.size[1] - edge) / 2, edge, edge, 0, 0, THUMBNAIL, THUMBNAIL);
+  const [width, height] = entry.shown, edge = Math.min(width, height);
+  thumb.getContext("2d").drawImage(entry.canvas, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, THUMBNAIL, THUMBNAIL);
   const button = document.createElement("button");
   button.entry = entry;
   const { seeded, sheet } = modeOf(entry.request.model);
@@ -83,7 +83,7 @@ function remember(entry) {
 function recall(entry) {
   if (S.model !== entry.request.model) setModel(entry.request.model);
   const other = S.image !== entry.image || S.size !== entry.size;
-  Object.assign(S, { image: entry.image, size: entry.size, picture: entry.request.picture, name: entry.name, credit: entry.credit, current: entry });
+  Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, current: entry });
   if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
   else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
   $("seed").value = entry.request.seed;

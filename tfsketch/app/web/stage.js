@@ -1,5 +1,6 @@
 /* The picture, its result and the strokes, drawn with Konva in the picture's own coordinates. */
 
+import { onTile, tilesOf } from "./detail.js";
 import { $ } from "./feedback.js";
 import { LAYERS, S, drawn, entryNow, mode, onRender, render, viewNow } from "./state.js";
 import { round } from "./strokes.js";
@@ -16,8 +17,9 @@ const paper = new Konva.Rect({ fill: "#ffffff", shadowColor: "#000", shadowOpaci
 const before = new Konva.Image({});
 const afterGroup = new Konva.Group();
 const after = new Konva.Image({});
-afterGroup.add(after);
-planes.base.add(paper, before, afterGroup);
+const beforeTiles = new Konva.Group(), afterTiles = new Konva.Group();
+afterGroup.add(after, afterTiles);
+planes.base.add(paper, before, beforeTiles, afterGroup);
 const divider = new Konva.Line({ stroke: "#ffffff", shadowColor: "#000", shadowBlur: 4, shadowOpacity: 0.5 });
 const handle = new Konva.Circle({ fill: "#ffffff", shadowColor: "#000", shadowBlur: 6, shadowOpacity: 0.4 });
 const arrows = new Konva.Line({ stroke: "#2f6fed", lineCap: "round", lineJoin: "round" });
@@ -39,27 +41,54 @@ export const toPicture = (p) => [round((p.x - stage.x()) / stage.scaleX()), roun
 /** Pixels of the picture that a pixel of the stage covers. */
 export const pixel = () => 1 / stage.scaleX();
 
+const MOST = 40; // pixels of the screen for one of the photograph
+const density = () => window.devicePixelRatio || 1;
+
+/** The scale at which all of the picture is in sight. */
+function fitting() {
+  const box = $("canvas").getBoundingClientRect(), narrow = box.width < 600, pad = narrow ? 12 : 40;
+  return Math.min((box.width - pad) / S.size[0], (box.height - pad - (narrow ? 40 : 60)) / S.size[1]);
+}
+let fits = true; // until one zooms or moves
 export function fit() {
   const box = $("canvas").getBoundingClientRect();
   stage.size({ width: Math.max(10, box.width), height: Math.max(10, box.height) });
+  fits = true;
   if (!S.size) return;
-  const pad = box.width < 600 ? 12 : 40;
-  const scale = Math.min((box.width - pad) / S.size[0], (box.height - pad - (box.width < 600 ? 40 : 60)) / S.size[1]);
+  const scale = fitting();
   stage.scale({ x: scale, y: scale });
   stage.position({ x: (box.width - S.size[0] * scale) / 2, y: (box.height - S.size[1] * scale) / 2 + 8 });
   render();
 }
+/** The page has another size, for one because there are results now: what one looks at closely stays in the middle. */
+export function resized() {
+  if (fits || !S.size) { fit(); return; }
+  const box = $("canvas").getBoundingClientRect(), width = Math.max(10, box.width), height = Math.max(10, box.height);
+  stage.position({ x: stage.x() + Math.round((width - stage.width()) / 2), y: stage.y() + Math.round((height - stage.height()) / 2) });
+  stage.size({ width, height });
+  render();
+}
 export function zoom(factor, center) {
   if (!S.size) return;
+  fits = false;
   const old = stage.scaleX();
-  const scale = Math.min(40, Math.max(0.05, old * factor));
+  const scale = Math.min(MOST, Math.max(Math.min(0.05, fitting() / 2), old * factor));
   const at = center || { x: stage.width() / 2, y: stage.height() / 2 };
   stage.position({ x: at.x - ((at.x - stage.x()) / old) * scale, y: at.y - ((at.y - stage.y()) / old) * scale });
   stage.scale({ x: scale, y: scale });
   render();
 }
+/** One pixel of the photograph to one of the screen. */
+export function zoomReal() {
+  if (!S.size) return;
+  zoom(1 / density() / stage.scaleX());
+  const whole = (at) => Math.round(at * density()) / density();
+  stage.position({ x: whole(stage.x()), y: whole(stage.y()) });
+  render();
+}
 /** Moves the picture by pixels of the stage. */
 export function pan(x, y) {
+  fits = false;
   stage.position({ x: stage.x() + x, y: stage.y() + y });
   render();
 }
@@ -115,27 +144,48 @@ function showCompare(on) {
       x + r * 0.6, y, x + r * 0.25, y - r * 0.35, x + r * 0.6, y, x + r * 0.25, y + r * 0.35] });
 }
 
+/* The tiles of a source that are in sight, where they tell more than the preview does. */
+function showTiles(group, source, within) {
+  group.destroyChildren();
+  if (!source || S.shown[0] >= S.size[0] || stage.scaleX() * density() <= 1.02 * S.shown[0] / S.size[0]) return;
+  const [left, top] = toPicture({ x: 0, y: 0 }), [right, bottom] = toPicture({ x: stage.width(), y: stage.height() });
+  for (const { box: [x, y, width, height], image } of tilesOf(source, within, [left, top, right, bottom])) {
+    group.add(new Konva.Image({ image, x, y, width, height }));
+  }
+}
+
+function showAfter(entry, view, width, height) {
+  const [x, y] = [width / entry.shown[0], height / entry.shown[1]], [l, t, w, h] = entry.box;
+  const box = { x: l * x, y: t * y, width: w * x, height: h * y };
+  const lines = view === "lines";
+  // Only what was made, so that the photograph around it stays as sharp as it is.
+  after.setAttrs(lines ? { image: entry.lines, x: 0, y: 0, width, height, crop: null } : { image: entry.canvas, ...box, crop: { x: l, y: t, width: w, height: h } });
+  const within = [Math.floor(box.x), Math.floor(box.y), Math.min(width, Math.ceil(box.x + box.width)), Math.min(height, Math.ceil(box.y + box.height))];
+  showTiles(afterTiles, lines ? null : entry.request, within);
+  const from = view === "compare" ? S.divide * width : 0;
+  afterGroup.clip({ x: from, y: 0, width: width - from, height });
+}
+
 function showStage() {
   const entry = entryNow(), view = viewNow(), current = mode();
   if (!S.size) {
-    for (const node of [paper, before, afterGroup, divider, handle, arrows]) node.visible(false);
+    for (const node of [paper, before, beforeTiles, afterGroup, divider, handle, arrows]) node.visible(false);
     for (const name of Object.keys(LAYERS)) planes[name].visible(false);
     stage.batchDraw();
     return;
   }
   const [width, height] = S.size;
   const live = S.live && entry && !current.sheet;
-  $("zoom-fit").textContent = `${Math.round(100 * stage.scaleX())} %`;
+  $("zoom-real").textContent = `${Math.round(100 * stage.scaleX() * density())} %`;
+  planes.base.imageSmoothingEnabled(stage.scaleX() * density() < 3); // pixels are to be seen where they are large
   paper.setAttrs({ width, height, visible: true });
   before.visible(!!S.image);
+  beforeTiles.visible(!!S.image);
   if (S.image) before.setAttrs({ image: S.image, width, height });
+  showTiles(beforeTiles, S.picture, [0, 0, width, height]);
   const shows = !!entry && (view !== "draw" || live);
   afterGroup.visible(shows);
-  if (shows) {
-    after.setAttrs({ image: view === "lines" ? entry.lines : entry.canvas, width, height });
-    const from = view === "compare" ? S.divide * width : 0;
-    afterGroup.clip({ x: from, y: 0, width: width - from, height });
-  }
+  if (shows) showAfter(entry, view, width, height);
   for (const name of Object.keys(LAYERS)) {
     groups[name].clip({ x: 0, y: 0, width, height });
     // Beside a drawing its lines are the picture of before.
@@ -156,3 +206,4 @@ function showStage() {
   stage.batchDraw();
 }
 onRender(showStage);
+onTile(showStage);

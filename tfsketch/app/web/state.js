@@ -11,8 +11,9 @@ export const LAYERS = {
 /** The layer that a tool draws on; tools without one draw nothing. */
 export const TOOL_LAYER = { mask: "mask", lasso: "mask", sketch: "sketch", color: "color" };
 
+/** `size` is the photograph's [width, height], in whose pixels everything is drawn; `shown` that of `image`, its preview. */
 export const S = {
-  server: null, model: "", picture: null, size: null, image: null, name: "picture", credit: "",
+  server: null, model: "", picture: null, size: null, shown: null, image: null, name: "picture", credit: "",
   strokes: [], undo: [], redo: [], results: [], current: null,
   view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5,
   style: null, region: "everywhere", amount: 1, live: false, running: false, again: false, panning: false,
