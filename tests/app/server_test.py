@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -37,6 +38,7 @@ pytest.importorskip("uvicorn", reason="the extra app is not installed")
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
+_WEB = pathlib.Path(server_lib.__file__).parent / "web"
 DRAWING = """
 system: cali_sketch
 image_size: 32
@@ -144,15 +146,15 @@ def _error(answer: tuple[int, bytes]) -> str:
 def test_the_page_and_what_it_is_told(port, model_dirs):
     for path, kind in (
         ("/", b"<!doctype html>"),
-        ("/app.js", b"use strict"),
-        ("/konva.js", b"Konva"),
+        ("/app.js", b"import"),
+        ("/vendor/konva.min.js", b"Konva"),
         ("/app.css", b"grid"),
     ):
         status, body = ask(port, path)
         assert status == 200 and kind in body
     for path in (
         "/../setup.py",
-        "/vendor/konva.min.js",
+        "/vendor/konva.LICENSE",
         "/%2e%2e/app.py",
         "/examples/portrait.jpg",
         "/docs",
@@ -172,9 +174,13 @@ def test_the_page_and_what_it_is_told(port, model_dirs):
 
 
 def test_nothing_of_the_page_comes_from_elsewhere():
-    for name in ("index.html", "app.js", "app.css"):
+    for name in (name for name in server_lib.PAGE if "vendor" not in name):
         text = web_file(name).decode()
-        assert "http://" not in text and "https://" not in text.replace("https://konvajs", "")
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
+        assert len(text.splitlines()) <= 350  # one purpose each
+    assert {path.name for path in _WEB.glob("*.js")} == {f"{name}.js" for name in server_lib.MODULES}
+    talks = [name for name in server_lib.MODULES if re.search(r"fetch\(|/api/", web_file(f"{name}.js").decode())]
+    assert talks == ["backend"]
     license_ = web_file("vendor/konva.LICENSE").decode()
     assert "MIT" in license_ and b"Konva" in web_file("vendor/konva.min.js")[:600]
 

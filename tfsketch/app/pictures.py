@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
+from tfsketch.errors import ImageError
 from tfsketch.images import photographs
 from tfsketch.images.metadata import Metadata
 from tfsketch.images.photographs import Photograph
 
 PREVIEW = 1600
 """Longest side of what the page draws on."""
+MAX_TILE = 2**20
+"""Pixels of a part that is looked at closely."""
+
+
+def cut(image: np.ndarray, box: Any) -> np.ndarray:
+    """A part of a picture.
+
+    Args:
+      image: [H,W,3]
+      box: whole numbers [left, top, width, height], inside the picture.
+
+    Raises:
+      ImageError: anything else, or more than `MAX_TILE` pixels.
+    """
+    whole = isinstance(box, (list, tuple)) and len(box) == 4 and all(type(number) is int for number in box)
+    left, top, width, height = box if whole else (0, 0, 0, 0)
+    inside = 0 <= left <= left + width <= image.shape[1] and 0 <= top <= top + height <= image.shape[0]
+    if not (inside and width > 0 and height > 0 and width * height <= MAX_TILE):
+        raise ImageError(
+            f"box: expected [left, top, width, height] in a picture of {image.shape[1]} x {image.shape[0]}, of at most "
+            f"{MAX_TILE:,} pixels, found {str(box)[:60]}"
+        )
+    return image[top : top + height, left : left + width]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +70,13 @@ class Picture:
         image = self.image if image is None else image
         size = self.preview_size
         return image if image.shape[:2] == size else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+
+    def jpeg(self, image: np.ndarray) -> bytes:
+        """Another picture, or a part of this one, as the page is shown it: JPEG with this one's colour profile."""
+        buffer = io.BytesIO()
+        shown = Image.fromarray(np.ascontiguousarray(image))
+        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=self.metadata.icc or None)
+        return buffer.getvalue()
 
 
 def made_of(picture: Picture | None, image: np.ndarray) -> Photograph:

@@ -3,8 +3,9 @@
 The page (`web/`) keeps the strokes and shows them; this side keeps the photographs and runs the models (`studio`).
 
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
-a preview of at most `pictures.PREVIEW` pixels a side to draw on; results are cut to the mask's box at the preview's
-scale, and `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
+a preview of at most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results, pixel by
+pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the mask's box at the preview's scale, and
+`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
 whose looks a mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the
 file itself) comes back as strokes, and is forgotten.
 
@@ -37,14 +38,35 @@ MAX_UPLOAD = 64 * 2**20
 LOOPBACK = ("127.0.0.1", "localhost")
 """Names of this machine that nobody else reaches."""
 
-_PAGE = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/drawing.js": ("drawing.js", "text/javascript; charset=utf-8"),
-    "/app.css": ("app.css", "text/css; charset=utf-8"),
-    "/konva.js": ("vendor/konva.min.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
 }
+MODULES = (
+    "app",
+    "backend",
+    "controls",
+    "detail",
+    "drawing",
+    "feedback",
+    "files",
+    "furniture",
+    "history",
+    "keys",
+    "opening",
+    "panel",
+    "pointer",
+    "results",
+    "saving",
+    "stage",
+    "state",
+    "strokes",
+)
+"""The page's ES modules, files of `web/`."""
+PAGE = ("index.html", "app.css", "icon.svg", "vendor/konva.min.js", *(f"{name}.js" for name in MODULES))
+"""The page's files in `web/`, each answered under its own path there; the first one under `/` too."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -118,7 +140,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         del request, error
         return responses.JSONResponse({"error": "something went wrong here; the server's log says what"}, 500)
 
-    def page(name: str, kind: str) -> Callable:
+    def page(name: str) -> Callable:
+        kind = _TYPES[name.rpartition(".")[2]]
+
         async def answer(request: requests.Request) -> responses.Response:
             del request
             return responses.Response(web_file(name), media_type=kind)
@@ -144,7 +168,11 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.JSONResponse(await work(studio.sketch, data, number))
 
     async def preview(request: requests.Request) -> responses.Response:
-        return responses.Response(await work(studio.preview, request.path_params["name"]), media_type="image/jpeg")
+        name, box = request.path_params["name"], request.query_params.get("box")
+        if box is None:
+            return responses.Response(await work(studio.preview, name), media_type="image/jpeg")
+        numbers = [int(number) if number.isdecimal() else -1 for number in box[:60].split(",")]
+        return responses.Response(await work(studio.tile, name, numbers), media_type="image/jpeg")
 
     async def example(request: requests.Request) -> responses.Response:
         await body(request, "application/json", 1024)
@@ -156,6 +184,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
     async def run(request: requests.Request) -> responses.Response:
         return responses.JSONResponse(await work(studio.run, await tree(request)))
 
+    async def result_tile(request: requests.Request) -> responses.Response:
+        return responses.Response(await work(studio.result_tile, await tree(request)), media_type="image/jpeg")
+
     async def go_on(request: requests.Request) -> responses.Response:
         return responses.JSONResponse(await work(studio.go_on, await tree(request)))
 
@@ -165,7 +196,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
     names = [] if "*" in hosts else [middleware.Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
     return applications.Starlette(
         routes=[
-            *(routing.Route(path, page(name, kind)) for path, (name, kind) in _PAGE.items()),
+            routing.Route("/", page(PAGE[0])),
+            *(routing.Route(f"/{name}", page(name)) for name in PAGE),
             routing.Route("/api/state", state),
             routing.Route("/api/pictures", pictures, methods=["POST"]),
             routing.Route("/api/pictures/{name}", preview),
@@ -174,6 +206,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/examples/{name}", example, methods=["POST"]),
             routing.Route("/api/run", run, methods=["POST"]),
             routing.Route("/api/continue", go_on, methods=["POST"]),
+            routing.Route("/api/tile", result_tile, methods=["POST"]),
             routing.Route("/api/file", file, methods=["POST"]),
         ],
         middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],

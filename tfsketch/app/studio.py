@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import io
+import json
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ from tfsketch import zoo
 from tfsketch.app import examples
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
-from tfsketch.app.pictures import Picture, made_of
+from tfsketch.app.pictures import Picture, cut, made_of
+from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
@@ -40,34 +42,15 @@ from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
 """Of a photograph; a telephone's largest have that many."""
-MAX_SHEET = 2048
-"""Longest side of a blank sheet."""
 KEPT_PIXELS = 150_000_000
 """Of all photographs in memory together; the longest unused go first."""
 KEPT_PICTURES = 32
 QUEUE = 8
 """Requests that may wait for the one that is worked at."""
-SIDES = (128, 192, 256, 384)
-"""Working sides that a request may ask for."""
-MAX_RESULTS = 4
-"""Seeds of one request."""
 
 
 class BusyError(TfsketchError):
     """The queue is full."""
-
-
-def _whole(value: Any, low: int, high: int, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        shown = repr(value)[:40]
-        raise TfsketchError(f"{what}: expected a whole number of {low} to {high}, found {shown}")
-    return value
-
-
-def _share(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
-    return float(value)
 
 
 class Studio:
@@ -86,6 +69,7 @@ class Studio:
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._networks: dict[str, Any] = {}
         self._editors: dict[tuple[str, int | None], Editor] = {}
+        self._last: tuple[str, Result] | None = None
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "tfsketch")
         self._lock, self._waiting = threading.Lock(), 0
         self.modes: dict[str, str] = {}
@@ -209,10 +193,7 @@ class Studio:
     def preview(self, name: str) -> bytes:
         """The preview of a photograph, as JPEG with its colour profile."""
         picture = self.picture(name)
-        buffer = io.BytesIO()
-        shown = Image.fromarray(picture.preview())
-        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=picture.metadata.icc or None)
-        return buffer.getvalue()
+        return picture.jpeg(picture.preview())
 
     def example(self, name: str) -> dict[str, Any]:
         """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; of a sheet there is no
@@ -246,61 +227,18 @@ class Studio:
         return buffer.getvalue()
 
     def request(self, tree: Any) -> Request:
-        """Checks a request for pictures.
+        """A checked request for pictures; see `requests.checked`."""
+        return checked(tree, self.modes, self.picture)
 
-        Args:
-          tree: a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
-            strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one
-            of `PLACES`, and `amount`, 0 to 1; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of
-            the results is meant where only one is.
-
-        Raises:
-          TfsketchError: anything else; the message names the key.
-        """
-        known = (
-            "model",
-            "picture",
-            "style",
-            "region",
-            "amount",
-            "strokes",
-            "seed",
-            "count",
-            "pick",
-            "side",
-            "fill",
-            "mark",
-        )
-        if not isinstance(tree, Mapping) or not set(tree) <= set(known):
-            raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
-        model = tree.get("model")
-        if not isinstance(model, str) or model not in self.modes:
-            raise TfsketchError(f"model: expected one of {', '.join(self.modes)}, found {str(model)[:40]!r}")
-        strokes = strokes_lib.parse(tree.get("strokes"))
-        picture, style, mode = None, None, MODES[self.modes[model]]
-        if mode.way.styled:
-            if tree.get("style") is None:
-                raise ImageError("style: expected a second photograph, whose looks are taken, found none")
-            style = self.picture(tree["style"], "style")
-        region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
-        if region not in PLACES:
-            raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
-        if not mode.way.sheet:
-            picture = self.picture(tree.get("picture"))
-        elif max(strokes.size) > MAX_SHEET:
-            raise ImageError(
-                f"strokes: size: expected a sheet of at most {MAX_SHEET} pixels a side, found "
-                f"{strokes.size[0]} x {strokes.size[1]}"
-            )
-        seed = _whole(tree.get("seed", 0), 0, 2**31 - 1, "seed")
-        count = _whole(tree.get("count", 1), 1, MAX_RESULTS, "count")
-        pick = _whole(tree.get("pick", 0), 0, count - 1, "pick")
-        side, fill = tree.get("side"), tree.get("fill")
-        if side is not None and (isinstance(side, bool) or side not in SIDES):
-            raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
-        fill = None if fill is None else _share(fill, "fill")
-        seeds = tuple(range(seed, seed + count))
-        return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount)
+    def picked(self, tree: Any) -> tuple[Request, Result]:
+        """A request and the result that it picks. The last one is remembered: what is saved, or looked at closely, has
+        mostly just been made."""
+        request = self.request(tree)
+        key = json.dumps({name: tree[name] for name in sorted(set(tree) & set(MADE_BY))})
+        if self._last is None or self._last[0] != key:
+            self._last = None  # first, or two large pictures are in memory
+            self._last = key, self.results(request)[request.pick]
+        return request, self._last[1]
 
     def results(self, request: Request) -> list[Result]:
         """Makes the pictures of a request.
@@ -335,14 +273,28 @@ class Studio:
     def file(self, tree: Any) -> bytes:
         """The picked result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is
         false."""
-        request = self.request(tree)
-        result = self.results(request)[request.pick]
+        request, result = self.picked(tree)
         made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
         metadata = made.metadata.marked(source) if tree.get("mark", True) else made.metadata
         return encoding.encode("result.png", made, metadata)[0]
 
     def go_on(self, tree: Any) -> dict[str, Any]:
         """Takes the picked result of a request for a photograph, to be edited further: as `open`."""
-        request = self.request(tree)
-        result = self.results(request)[request.pick]
+        request, result = self.picked(tree)
         return self.keep(Picture(made_of(request.picture, result.image)))
+
+    def tile(self, name: str, box: Any) -> bytes:
+        """A part of a photograph, pixel by pixel, as JPEG with its colour profile.
+
+        Args:
+          name: the photograph's.
+          box: whole numbers [left, top, width, height] in the photograph, at most `MAX_TILE` pixels.
+        """
+        picture = self.picture(name)
+        return picture.jpeg(cut(picture.image, box))
+
+    def result_tile(self, tree: Any) -> bytes:
+        """A part of the picked result of a request, the request's `box`, as `tile` gives it."""
+        request, result = self.picked(tree)
+        part = cut(result.image, tree.get("box"))
+        return (request.picture or Picture(photographs.of_array(result.image))).jpeg(part)

@@ -1,10 +1,17 @@
 /* A drawing, a scan or a photograph of one as the sketch: the server reads its lines as strokes, a level says how faint
- * they may be, and what is used lies in the sketch's layer as if it had been drawn. Uses what app.js has. */
-"use strict";
+ * they may be, and what is used lies in the sketch's layer as if it had been drawn. */
+
+import * as backend from "./backend.js";
+import { choose } from "./controls.js";
+import { $, guarded, loadImage, say } from "./feedback.js";
+import { commit } from "./history.js";
+import { blankSheet, checkSize, openPicture, stem } from "./opening.js";
+import { S, mode } from "./state.js";
+import { placed } from "./strokes.js";
 
 const drawing = { file: null, image: null, tree: null, asking: false, timer: 0 };
 
-async function openDrawing(file) {
+export async function openDrawing(file) {
   checkSize(file);
   Object.assign(drawing, { file, image: null, tree: null });
   $("drawing-level").value = 0;
@@ -33,7 +40,7 @@ async function readDrawing() {
   const { file } = drawing, level = levelNow();
   let tree = null, refusal = "";
   drawing.asking = true;
-  try { tree = await (await ask(`/api/sketch?level=${level}`, file, true)).json(); } catch (error) { refusal = error.message; }
+  try { tree = await backend.sketch(file, level); } catch (error) { refusal = error.message; }
   drawing.asking = false;
   if (file !== drawing.file || level !== levelNow()) return; // closed, or to be asked anew
   drawing.tree = tree;
@@ -72,20 +79,17 @@ function useDrawing() {
   $("drawing").close();
   if (mode().sheet && !S.strokes.length) {
     blankSheet(size);
-    S.name = drawing.file.name.replace(/\.[^.]*$/, "") || "drawing";
+    S.name = stem(drawing.file) || "drawing";
   }
   const scale = Math.min(S.size[0] / size[0], S.size[1] / size[1]);
   const [left, top] = [0, 1].map((axis) => (S.size[axis] - scale * size[axis]) / 2);
-  const laid = strokes.map((stroke) => ({
-    ...stroke, points: stroke.points.map(([x, y]) => [round(left + scale * x), round(top + scale * y)]),
-    ...(stroke.width ? { width: Math.max(0.1, round(scale * stroke.width)) } : {}),
-  }));
+  const laid = placed(strokes, [scale, scale], [left, top]);
   choose("sketch");
   commit([...S.strokes.filter((stroke) => stroke.layer !== "sketch"), ...laid]);
   if (Math.max(left / S.size[0], top / S.size[1]) > 0.025) say("The drawing has another shape than the picture: it lies in the middle.");
 }
 
-function startDrawing() {
+export function startDrawing() {
   $("open-drawing").onclick = () => $("drawing-file").click();
   $("drawing-file").onchange = () => {
     const [file] = $("drawing-file").files;

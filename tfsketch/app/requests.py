@@ -1,0 +1,89 @@
+"""Requests for pictures, as the page sends them, checked before anything is done.
+
+A request is a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
+strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one of `PLACES`,
+and `amount`, 0 to 1; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of the results is meant
+where only one is. What a request for a file or a part of a result says besides (`BESIDES`) is checked where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfsketch.app.modes import MODES, PLACES, Request
+from tfsketch.app.pictures import Picture
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.errors import ImageError, TfsketchError
+
+MAX_SHEET = 2048
+"""Longest side of a blank sheet."""
+SIDES = (128, 192, 256, 384)
+"""Working sides that a request may ask for."""
+MAX_RESULTS = 4
+"""Seeds of one request."""
+MADE_BY = ("model", "picture", "style", "region", "amount", "strokes", "seed", "count", "pick", "side", "fill")
+"""What a result follows from."""
+BESIDES = ("mark", "box")
+
+
+def whole(value: Any, low: int, high: int, what: str) -> int:
+    """A whole number of a request.
+
+    Raises:
+      TfsketchError: anything else, or one out of its range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        shown = repr(value)[:40]
+        raise TfsketchError(f"{what}: expected a whole number of {low} to {high}, found {shown}")
+    return value
+
+
+def _share(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
+    return float(value)
+
+
+def checked(tree: Any, modes: Mapping[str, str], picture_of: Callable[..., Picture]) -> Request:
+    """Checks a request.
+
+    Args:
+      tree: see the module's docstring.
+      modes: mode by model.
+      picture_of: gives the photograph of a name; its second argument is what messages call it.
+
+    Raises:
+      TfsketchError: anything else; the message names the key.
+    """
+    known = (*MADE_BY, *BESIDES)
+    if not isinstance(tree, Mapping) or not set(tree) <= set(known):
+        raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
+    model = tree.get("model")
+    if not isinstance(model, str) or model not in modes:
+        raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {str(model)[:40]!r}")
+    strokes = strokes_lib.parse(tree.get("strokes"))
+    picture, style, mode = None, None, MODES[modes[model]]
+    if mode.way.styled:
+        if tree.get("style") is None:
+            raise ImageError("style: expected a second photograph, whose looks are taken, found none")
+        style = picture_of(tree["style"], "style")
+    region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
+    if region not in PLACES:
+        raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
+    if not mode.way.sheet:
+        picture = picture_of(tree.get("picture"))
+    elif max(strokes.size) > MAX_SHEET:
+        raise ImageError(
+            f"strokes: size: expected a sheet of at most {MAX_SHEET} pixels a side, found "
+            f"{strokes.size[0]} x {strokes.size[1]}"
+        )
+    seed = whole(tree.get("seed", 0), 0, 2**31 - 1, "seed")
+    count = whole(tree.get("count", 1), 1, MAX_RESULTS, "count")
+    pick = whole(tree.get("pick", 0), 0, count - 1, "pick")
+    side, fill = tree.get("side"), tree.get("fill")
+    if side is not None and (isinstance(side, bool) or side not in SIDES):
+        raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
+    fill = None if fill is None else _share(fill, "fill")
+    seeds = tuple(range(seed, seed + count))
+    return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount)

@@ -1,0 +1,44 @@
+/* Files that are chosen, dropped or pasted. */
+
+import { openDrawing } from "./drawing.js";
+import { $, guarded } from "./feedback.js";
+import { openPicture, openStyle, takeStrokes } from "./opening.js";
+import { mode } from "./state.js";
+
+async function openFiles(files) {
+  const list = [...files].sort((a, b) => a.name.endsWith(".json") - b.name.endsWith(".json"));
+  await guarded("Opening", async () => {
+    for (const file of list) {
+      if (file.name.toLowerCase().endsWith(".json")) {
+        let tree;
+        try { tree = JSON.parse(await file.text()); } catch { throw new Error(`${file.name}: expected strokes saved by tfsketch.`); }
+        takeStrokes(tree, file.name);
+      } else if (mode().sheet) await openDrawing(file);
+      else await openPicture(file);
+    }
+  });
+}
+
+/* Shows where a file would go: nowhere, on the canvas, or to the looks. */
+function mark(event) {
+  const style = !!event && !!event.target.closest && !!event.target.closest("#looks");
+  $("canvas").classList.toggle("dropping", !!event && !style);
+  $("style").classList.toggle("dropping", style);
+  return style;
+}
+
+export function startFiles() {
+  $("open").onclick = $("start-open").onclick = () => $("file").click();
+  $("file").onchange = () => { openFiles($("file").files); $("file").value = ""; };
+  $("style").onclick = () => $("style-file").click();
+  $("style-file").onchange = () => { if ($("style-file").files.length) openStyle($("style-file").files[0]); $("style-file").value = ""; };
+  document.addEventListener("paste", (event) => { const files = [...(event.clipboardData || {}).files || []]; if (files.length) openFiles(files); });
+  document.addEventListener("dragover", (event) => { event.preventDefault(); mark(event); });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const style = mark(event), { files } = event.dataTransfer;
+    mark(null);
+    if (files.length) (style ? openStyle(files[0]) : openFiles(files));
+  });
+}

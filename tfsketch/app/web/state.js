@@ -1,0 +1,55 @@
+/* What the page knows, in one place: `S`, the names of layers, and what follows from them.
+ *
+ * Everything that changes `S` ends in `render`; modules that show a part of `S` register with `onRender`. Strokes are
+ * never changed in place, so that undo keeps lists and not copies. Nothing here touches the document. */
+
+export const LAYERS = {
+  mask: { title: "Mask", color: "#e5484d", share: 0.07 },
+  color: { title: "Colour", color: "#f2b84b", share: 0.03 },
+  sketch: { title: "Sketch", color: "#111111", share: 0.006 },
+};
+/** The layer that a tool draws on; tools without one draw nothing. */
+export const TOOL_LAYER = { mask: "mask", lasso: "mask", sketch: "sketch", color: "color" };
+
+/** `size` is the photograph's [width, height], in whose pixels everything is drawn; `shown` that of `image`, its preview. */
+export const S = {
+  server: null, model: "", picture: null, size: null, shown: null, image: null, name: "picture", credit: "",
+  strokes: [], undo: [], redo: [], results: [], current: null,
+  view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5,
+  style: null, region: "everywhere", amount: 1, live: false, running: false, again: false, panning: false,
+};
+for (const [name, layer] of Object.entries(LAYERS)) S.shares[name] = layer.share;
+
+/** The mode of a model by its name; null where the backend has none of this name. */
+export function modeOf(name) {
+  const model = S.server.models.find((one) => one.name === name);
+  return model ? S.server.modes[model.mode] : null;
+}
+export const mode = () => modeOf(S.model);
+
+/** The result that belongs to the picture that is open, or null. */
+export const entryNow = () => (S.current && S.current.size === S.size && S.current.image === S.image ? S.current : null);
+/** The view that is shown: without a result there is none but `draw`. */
+export function viewNow() {
+  const entry = entryNow();
+  return !entry ? "draw" : S.view === "lines" && !entry.lines ? "result" : S.view;
+}
+
+/* Brush sizes are kept as shares of the picture's shorter side, one for each layer and one for the eraser. */
+export const share = () => (S.tool === "eraser" ? "eraser" : S.layer);
+export const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * Math.min(...S.size) * 10) / 10);
+
+/** Whether what is drawn counts: a photograph is restyled where it is covered only if that is asked for. */
+export const drawn = (current = mode()) => !current.styled || S.region === "drawn";
+/** Whether there is enough to run. */
+export function runnable() {
+  const current = mode();
+  const covered = !drawn(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0]);
+  return !!S.size && covered && (!current.styled || !!S.style);
+}
+
+const renderers = [];
+export const onRender = (show) => renderers.push(show);
+export function render() {
+  for (const show of renderers) show();
+}

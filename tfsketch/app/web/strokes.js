@@ -1,0 +1,66 @@
+/* Strokes as `tfsketch/conditions/strokes.py` reads them from files, and the geometry on them: pure functions. */
+
+/** Coordinates are kept to a tenth of a pixel. */
+export const round = (value) => Math.round(value * 10) / 10;
+export const rgbOf = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+
+/** The width of a pen's stroke: the brush's at half of the pressure, in steps that are just seen. */
+export function widthAt(width, pressure) {
+  const step = 1.12;
+  const factor = Math.min(1.75, Math.max(0.25, 0.25 + 1.5 * pressure));
+  return Math.max(0.1, round(width * step ** Math.round(Math.log(factor) / Math.log(step))));
+}
+/** How many strokes a hand drew: a pen's pieces, each of which goes on where the one before ends, are one. */
+export function countOf(strokes) {
+  const goesOn = (a, b) => a && !a.fill && !b.fill && a.width !== b.width && distance(a.points.at(-1), b.points[0]) === 0;
+  return strokes.filter((stroke, i) => !goesOn(strokes[i - 1], stroke)).length;
+}
+
+function inside(points, [x, y]) {
+  let odd = false;
+  for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
+    const [[xi, yi], [xj, yj]] = [points[i], points[j]];
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) odd = !odd;
+  }
+  return odd;
+}
+
+/** Takes what lies under the eraser out of the layer's strokes; lines are cut in two, outlines go as a whole. */
+export function erase(strokes, layer, at, radius) {
+  let touched = false;
+  const left = [];
+  for (const stroke of strokes) {
+    const reach = radius + (stroke.width || 0) / 4;
+    if (stroke.layer !== layer) { left.push(stroke); continue; }
+    if (stroke.fill) {
+      if (inside(stroke.points, at) || stroke.points.some((p) => distance(p, at) < reach)) touched = true;
+      else left.push(stroke);
+      continue;
+    }
+    const dense = [stroke.points[0]];
+    for (let i = 1; i < stroke.points.length; i++) {
+      const [a, b] = [stroke.points[i - 1], stroke.points[i]];
+      const parts = Math.max(1, Math.ceil(distance(a, b) / Math.max(reach / 3, 0.5)));
+      for (let k = 1; k <= parts; k++) dense.push([round(a[0] + ((b[0] - a[0]) * k) / parts), round(a[1] + ((b[1] - a[1]) * k) / parts)]);
+    }
+    if (!dense.some((p) => distance(p, at) < reach)) { left.push(stroke); continue; }
+    touched = true;
+    let piece = [];
+    for (const point of [...dense, null]) {
+      if (point && distance(point, at) >= reach) piece.push(point);
+      else if (piece.length) { left.push({ ...stroke, points: piece }); piece = []; }
+    }
+  }
+  return touched ? left : strokes;
+}
+
+/** Strokes for a picture of another size, `move` and `scale` by axis; as they are where nothing changes. */
+export function placed(strokes, scale, move = [0, 0]) {
+  if (scale.every((by) => by === 1) && move.every((by) => by === 0)) return strokes;
+  const along = ([x, y]) => [round(move[0] + scale[0] * x), round(move[1] + scale[1] * y)];
+  return strokes.map((stroke) => ({
+    ...stroke, points: stroke.points.map(along),
+    ...(stroke.width ? { width: Math.max(0.1, round(stroke.width * Math.sqrt(scale[0] * scale[1]))) } : {}),
+  }));
+}
