@@ -23,7 +23,7 @@ help:
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make lint          ruff, the order of imports and the types"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
-	@echo "make house         how large the rooms are, and which imports go up"
+	@echo "make house         how large the rooms are"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
 	@echo "make clean         remove what the tests and the demo left; the environments stay"
 

@@ -26,8 +26,8 @@ from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F40
 from tfsketch import zoo
 from tfsketch.app import studio as studio_lib
 from tfsketch.app.modes import PLACES
-from tfsketch.batch.jobs import find_jobs
-from tfsketch.batch.run import edit_files
+from tfsketch.editor.batch.jobs import find_jobs
+from tfsketch.editor.batch.run import edit_files
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import meaning as graph

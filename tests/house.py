@@ -1,7 +1,7 @@
 """What the house measures: `python -m tests.house`, or `make house`.
 
-Entries at the top of `tfsketch/`, lines of its files, what a client of a server imports, and imports against the order
-of the floors, which is in `.importlinter`. `house_test` holds the figures that are reached.
+Entries at the top of `tfsketch/`, lines of its files, and what a client of a server imports. The order of the floors is
+in `.importlinter`. `house_test` holds the figures that are reached.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ _ORDER.read(ROOT / ".importlinter", encoding="utf-8")
 FLOORS = _ORDER["importlinter:contract:floors"]["layers"].split()[::-1]
 """Entries at the top of `tfsketch/`, from the ground up; imports go down, which `make lint` checks. (Nothing imports
 `serving`, a client for other programs, and `projection`, a public name.)"""
-EXCEPTIONS = _ORDER["importlinter:contract:floors"].get("ignore_imports", "").strip().splitlines()
-"""Imports that still go up. One that is no more must leave the list: `make lint` says so."""
 
 
 def entries() -> list[str]:
@@ -54,9 +52,6 @@ def main() -> None:
         print(f"  {count} {name}")
     client = reached("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
-    print(f"imports against the order of floors: {len(EXCEPTIONS)}")
-    for line in EXCEPTIONS:
-        print(f"  {line}")
 
 
 if __name__ == "__main__":

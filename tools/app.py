@@ -12,8 +12,9 @@ import webbrowser
 
 from absl import flags
 
-from tfsketch import cli, zoo
+from tfsketch import zoo
 from tfsketch.app import server
+from tfsketch.config import cli
 
 _HOST = flags.DEFINE_string("host", server.LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)

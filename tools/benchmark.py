@@ -16,8 +16,8 @@ import sys
 
 from absl import app, flags
 
-from tfsketch import cli
 from tfsketch.benchmarks.suite import BENCHMARKS, configuration
+from tfsketch.config import cli
 from tfsketch.evaluation.report import write_section
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")

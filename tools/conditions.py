@@ -13,8 +13,9 @@ import numpy as np
 import skimage.data
 from absl import flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
 from tfsketch.conditions import face_parser, masks
+from tfsketch.config import cli
 from tfsketch.data.shards import Shards
 from tfsketch.evaluation import conditions, report
 from tfsketch.images import files, sheets, sizes

@@ -8,7 +8,7 @@ alone.
 
 from absl import flags
 
-from tfsketch import cli
+from tfsketch.config import cli
 from tfsketch.systems.sc_fegan import convert
 
 _CHECKPOINT = flags.DEFINE_string(

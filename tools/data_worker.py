@@ -14,7 +14,8 @@ import socket
 
 from absl import flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.data import service
 from tfsketch.data.batches import identity, stages
 from tfsketch.data.shards import Shards

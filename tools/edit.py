@@ -23,11 +23,12 @@ import sys
 
 from absl import flags
 
-from tfsketch import cli, zoo
-from tfsketch.batch.demo import edit_demo
-from tfsketch.batch.grid import mixing_grid
-from tfsketch.batch.jobs import default_output, find_jobs, left_out, sort_files
-from tfsketch.batch.run import run
+from tfsketch import zoo
+from tfsketch.config import cli
+from tfsketch.editor.batch.demo import edit_demo
+from tfsketch.editor.batch.grid import mixing_grid
+from tfsketch.editor.batch.jobs import default_output, find_jobs, left_out, sort_files
+from tfsketch.editor.batch.run import run
 from tfsketch.errors import TfsketchError
 from tfsketch.zoo.resolve import Editor
 

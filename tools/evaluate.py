@@ -10,7 +10,8 @@ shards of 512 px with labels.
 
 from absl import flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.systems import protocols
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")

@@ -16,7 +16,8 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, systems, zoo
+from tfsketch import systems, zoo
+from tfsketch.config import cli
 from tfsketch.evaluation import report
 from tfsketch.export import measure, mobile, onnx, saved_model
 from tfsketch.images import paths

@@ -17,7 +17,8 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.data import prepare
 from tfsketch.data.shards import sheet_of_shards
 from tfsketch.images import paths

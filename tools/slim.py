@@ -8,7 +8,8 @@ An --output that holds weights is left alone.
 
 from absl import flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.systems.sc_fegan import slim
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")

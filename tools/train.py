@@ -9,7 +9,8 @@ error.
 
 from absl import app, flags
 
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.training import trainer
 from tfsketch.training.describe import describe
 

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import crops
-from tfsketch import cli, systems
+from tfsketch import systems
+from tfsketch.config import cli
 from tfsketch.data import shards, sources
 from tfsketch.errors import DataError
 from tfsketch.images import files, paths

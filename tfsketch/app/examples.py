@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfsketch.app.pictures import Picture
-from tfsketch.batch.demo import DEMO_CROP
+from tfsketch.editor.batch.demo import DEMO_CROP
 from tfsketch.errors import TfsketchError
 from tfsketch.images import photographs
 
@@ -77,7 +77,7 @@ def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
     if picture is not None and not one.strokes:
         return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
     if one.strokes == "demo.json":
-        strokes = importlib.resources.files("tfsketch.batch").joinpath("demo.json").read_bytes()
+        strokes = importlib.resources.files("tfsketch.editor.batch").joinpath("demo.json").read_bytes()
     else:
         strokes = web_file(f"examples/{one.strokes}")
     return json.loads(strokes), picture

@@ -13,13 +13,13 @@ import tensorflow as tf
 from PIL import Image
 from skimage.morphology import skeletonize
 
-from tests.batch.batch_test import run_edit
+from tests.editor.batch.batch_test import run_edit
 from tests.tiny import CALI_SKETCH as TINY
 from tests.tiny import EDITING
 from tfsketch import Editor, config, systems, zoo
-from tfsketch.batch.jobs import find_jobs
 from tfsketch.conditions import face_parser, hand, regions, sketches
 from tfsketch.conditions.lines import LINE, SPECK, drop_short
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.batch.batch_test import run_edit
+from tests.editor.batch.batch_test import run_edit
 from tests.systems.cali_sketch.protocol_test import _sketch
 from tfsketch import Editor, systems
-from tfsketch.batch.jobs import find_jobs
 from tfsketch.data.shards import Picture
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files, sizes

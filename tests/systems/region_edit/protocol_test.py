@@ -13,12 +13,12 @@ import skimage
 import tensorflow as tf
 from PIL import Image
 
-from tests.batch.batch_test import run_edit
+from tests.editor.batch.batch_test import run_edit
 from tests.tiny import EDITING
 from tfsketch import Editor, systems, zoo
-from tfsketch.batch.jobs import find_jobs
 from tfsketch.conditions import regions
 from tfsketch.data.shards import Picture
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
 from tfsketch.images import files, sizes

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from tests.tiny import EDITING
 from tfsketch import systems
-from tfsketch.batch.jobs import find_jobs
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 from tfsketch.images import metadata

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfsketch.batch.jobs import check_restyling
-from tfsketch.batch.results import STRIP_SIDE, write
+from tfsketch.editor.batch.jobs import check_restyling
+from tfsketch.editor.batch.results import STRIP_SIDE, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.images import encoding, finder, sheets, sizes

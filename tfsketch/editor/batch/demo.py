@@ -7,8 +7,8 @@ import pathlib
 
 import numpy as np
 
-from tfsketch.batch.results import side_by_side, write
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.batch.results import side_by_side, write
 from tfsketch.editor.editor import Editor
 from tfsketch.images import sheets
 from tfsketch.vocabulary import size_of

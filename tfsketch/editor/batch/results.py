@@ -7,8 +7,8 @@ import pathlib
 import cv2
 import numpy as np
 
-from tfsketch.batch.jobs import Job
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.batch.jobs import Job
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.framing import arrays

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from tfsketch.batch.jobs import Job
-from tfsketch.batch.results import draw, read_layers, restyle, side_by_side, write
+from tfsketch.editor.batch.jobs import Job
+from tfsketch.editor.batch.results import draw, read_layers, restyle, side_by_side, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import tone
