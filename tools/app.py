@@ -12,13 +12,13 @@ import webbrowser
 
 from absl import flags
 
-from tfsketch import zoo
-from tfsketch.app import server
+from tfsketch.app import LOOPBACK
 from tfsketch.config import cli
+from tfsketch.config.shipped import MODELS, check_model
 
-_HOST = flags.DEFINE_string("host", server.LOOPBACK[0], "Address to listen on.")
+_HOST = flags.DEFINE_string("host", LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)
-_MODEL = flags.DEFINE_multi_string("model", list(zoo.SHIPPED), "What to offer; see tools.edit --model.")
+_MODEL = flags.DEFINE_multi_string("model", list(MODELS), "What to offer; see tools.edit --model.")
 _BROWSER = flags.DEFINE_bool("browser", True, "Open the page in a browser.")
 
 
@@ -30,7 +30,11 @@ def _ready(address: str) -> None:
 
 def _main(argv: list[str]) -> None:
     del argv
-    if _HOST.value not in server.LOOPBACK:
+    for name in _MODEL.value:
+        check_model(name)
+    from tfsketch.app import server
+
+    if _HOST.value not in LOOPBACK:
         print(f"Anyone who reaches {_HOST.value} can use the editor: it has no passwords.", file=sys.stderr)
     server.serve(_HOST.value, _PORT.value, _MODEL.value, _ready)
 

@@ -18,19 +18,17 @@ the photograph's own style to the other's, or between several; --grid shows ever
 keep the photograph's metadata, and say that they were edited.
 """
 
+import os
 import pathlib
 import sys
 
 from absl import flags
 
-from tfsketch import zoo
 from tfsketch.config import cli
-from tfsketch.editor.batch.demo import edit_demo
-from tfsketch.editor.batch.grid import mixing_grid
+from tfsketch.config.shipped import MODELS, check_model
 from tfsketch.editor.batch.jobs import default_output, find_jobs, left_out, sort_files
-from tfsketch.editor.batch.run import run
-from tfsketch.errors import TfsketchError
-from tfsketch.zoo.resolve import Editor
+from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.images import paths
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
 _MASK = flags.DEFINE_string(
@@ -55,7 +53,7 @@ _DETAIL = flags.DEFINE_bool(
 )
 _MODEL = flags.DEFINE_string(
     "model",
-    zoo.SHIPPED[0],
+    MODELS[0],
     "A shipped model's name, a model directory, an exported SavedModel's folder, a .tflite file, or a server's address "
     "such as http://localhost:8501/v1/models/sc_fegan.",
 )
@@ -107,12 +105,21 @@ def _main(argv: list[str]) -> int:
     source = _IMAGE.value or _SKETCH.value
     output = _OUTPUT.value or default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
-    layers = [("image", _IMAGE.value), *partners.items(), *(("style", style) for style in _STYLE.value)]
+    layers = [("image", _IMAGE.value), *partners.items(), *(("style_image", style) for style in _STYLE.value)]
     folders = [(what, path) for what, path in layers if path]
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
     if not (_DEMO.value or source):
         raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
+    for what, path in folders:
+        if not os.path.exists(paths.on_disk(path)):
+            raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")
+    check_model(_MODEL.value)
+    from tfsketch.editor.batch.demo import edit_demo
+    from tfsketch.editor.batch.grid import mixing_grid
+    from tfsketch.editor.batch.run import run
+    from tfsketch.zoo.resolve import Editor
+
     model = Editor(_MODEL.value, _SIDE.value, seam=_SEAM.value, texture=_TEXTURE.value)
     if _DEMO.value:
         print(*edit_demo(model, output, _SEED.value), sep="\n")

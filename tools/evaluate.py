@@ -8,11 +8,13 @@ its system's room, tfsketch/systems/SYSTEM/protocol.py. For SC-FEGAN there is a 
 shards of 512 px with labels.
 """
 
+import pathlib
+
 from absl import flags
 
-from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.systems import protocols
+from tfsketch.config.shipped import check_model
+from tfsketch.errors import DataError
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")
 _DATA = flags.DEFINE_string(
@@ -25,16 +27,18 @@ _MARKDOWN = flags.DEFINE_string(
     "markdown", None, "Markdown file whose section on this model is replaced, such as docs/results.md."
 )
 _SECTION = flags.DEFINE_string("section", "", "Name of that section; by default the model's system or the protocol.")
-_PROTOCOL = flags.DEFINE_enum(
-    "protocol",
-    "",
-    ["", *(name for system in systems.SYSTEMS.values() for name in system.protocols)],
-    "One of those of the model's system; by default its first.",
+_PROTOCOL = flags.DEFINE_string(
+    "protocol", "", "Of those of the model's system, such as transplant_edits of sc_fegan; by default the usual one."
 )
 
 
 def _main(argv: list[str]) -> None:
     del argv
+    check_model(_MODEL.value)
+    if not pathlib.Path(_DATA.value).exists():
+        raise DataError(f"--data: expected a folder of shards or of photographs, found nothing at {_DATA.value}")
+    from tfsketch.systems import protocols
+
     results = protocols.evaluate(
         _MODEL.value,
         _DATA.value,

@@ -16,13 +16,12 @@ import pathlib
 
 from absl import flags
 
-from tfsketch import systems, zoo
 from tfsketch.config import cli
-from tfsketch.evaluation import report
-from tfsketch.export import measure, mobile, onnx, saved_model
+from tfsketch.config.shipped import MODELS, check_model
+from tfsketch.export import VARIANTS
 from tfsketch.images import paths
 
-_MODEL = flags.DEFINE_string("model", zoo.SHIPPED[0], "A shipped model's name, or a model directory.")
+_MODEL = flags.DEFINE_string("model", MODELS[0], "A shipped model's name, or a model directory.")
 _FORMAT = flags.DEFINE_enum(
     "format", "saved_model", ["saved_model", "tflite", "onnx"], "For a server, for phones, or as ONNX."
 )
@@ -30,13 +29,18 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "Base folder of the versions; a .tflite file or a folder; a .onnx file.", required=True
 )
 _VERSION = flags.DEFINE_integer("version", None, "Of a SavedModel; by default the next one.", lower_bound=1)
-_VARIANT = flags.DEFINE_enum("variant", "float16", [*mobile.VARIANTS, "all"], "Of a TensorFlow Lite file.")
+_VARIANT = flags.DEFINE_enum("variant", "float16", [*VARIANTS, "all"], "Of a TensorFlow Lite file.")
 _DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to calibrate and to measure with.")
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
 
 
 def _main(argv: list[str]) -> int:
     del argv
+    check_model(_MODEL.value)
+    from tfsketch import systems, zoo
+    from tfsketch.evaluation import report
+    from tfsketch.export import measure, mobile, onnx, saved_model
+
     failed, model = False, zoo.load_model(_MODEL.value)
     if _FORMAT.value == "saved_model":
         path = saved_model.export(model, systems.signatures(model), _OUTPUT.value, _VERSION.value, _DATA.value)
@@ -53,7 +57,7 @@ def _main(argv: list[str]) -> int:
         found = onnx.export(model, path, _DATA.value)
         text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
     else:
-        variants = mobile.VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
+        variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
         written = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
         text, path = measure.table(written), _OUTPUT.value
         failed = any(one.problem() for measured in written.values() for one in measured)

@@ -14,13 +14,14 @@ folders, and makes the same files; its own flags are passed on with --beam:
 
 import os
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from absl import flags
 
-from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.data import prepare
-from tfsketch.data.shards import sheet_of_shards
+from tfsketch.config.shipped import configuration
+from tfsketch.errors import DataError
 from tfsketch.images import paths
 
 _INPUT = flags.DEFINE_multi_string(
@@ -37,8 +38,10 @@ _RUNNER = flags.DEFINE_string("runner", "", "Apache Beam runner, such as DirectR
 _BEAM = flags.DEFINE_multi_string("beam", [], "A flag for the Beam runner, such as --direct_num_workers=4; repeatable.")
 
 
-def _execute() -> prepare.Execute:
-    """Who does the work."""
+def _execute() -> Callable[..., Any]:
+    """Who does the work: a `prepare.Execute`."""
+    from tfsketch.data import prepare
+
     if not _RUNNER.value:
         return prepare.processes(_WORKERS.value)
     from tfsketch.data import beam
@@ -48,10 +51,18 @@ def _execute() -> prepare.Execute:
 
 def _main(argv: list[str]) -> int:
     del argv
-    settings = systems.load(_CONFIG.value, _SET.value)
-    folder = _OUTPUT.value
+    configuration(_CONFIG.value)
     # Given once it may be a list, whose names may hold commas; given several times each is one path.
     inputs = paths.split(_INPUT.value[0], "--input") if len(_INPUT.value) == 1 else _INPUT.value
+    for path in inputs:
+        if not os.path.exists(paths.on_disk(path)):
+            raise DataError(f"--input: expected a folder, a zip archive or a list, found nothing at {path}")
+    from tfsketch import systems
+    from tfsketch.data import prepare
+    from tfsketch.data.shards import sheet_of_shards
+
+    settings = systems.load(_CONFIG.value, _SET.value)
+    folder = _OUTPUT.value
     report = prepare.prepare(inputs, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute())
     for part in [folder, os.path.join(folder, "validation")]:
         if any(pathlib.Path(part).glob("*.tfrecord")):

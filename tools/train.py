@@ -9,12 +9,15 @@ error.
 
 from absl import app, flags
 
-from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.training import trainer
-from tfsketch.training.describe import describe
+from tfsketch.config.shipped import configuration
 
-_CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
+_CONFIG = flags.DEFINE_string(
+    "config",
+    None,
+    "YAML file of the experiment, or the name of a shipped one, such as sc_fegan_smoke_64.",
+    required=True,
+)
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4; repeatable.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuration, parameters and GFLOPs, and stop.")
@@ -22,12 +25,17 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuratio
 
 def _main(argv: list[str]) -> int:
     del argv
+    configuration(_CONFIG.value)
+    if not (_DRY_RUN.value or _MODEL_DIR.value):
+        raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
+    from tfsketch import systems
+    from tfsketch.training import trainer
+    from tfsketch.training.describe import describe
+
     settings = systems.load(_CONFIG.value, _SET.value)
     if _DRY_RUN.value:
         print(describe(settings, systems.make_task(settings)))
         return 0
-    if not _MODEL_DIR.value:
-        raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
     return trainer.Trainer(settings, _MODEL_DIR.value, systems.make_task).run()
 
 

@@ -28,6 +28,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfsketch import zoo
+from tfsketch.app import LOOPBACK
 from tfsketch.app.examples import web_file
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
@@ -35,8 +36,6 @@ from tfsketch.errors import ImageError, TfsketchError
 
 MAX_UPLOAD = 64 * 2**20
 """Bytes of a photograph's file."""
-LOOPBACK = ("127.0.0.1", "localhost")
-"""Names of this machine that nobody else reaches."""
 
 _TYPES = {
     "html": "text/html; charset=utf-8",

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from tfsketch.config import shipped
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig
 from tfsketch.config.data import DataConfig, PrepareConfig
 from tfsketch.config.sketches import SketchConfig
@@ -224,10 +225,8 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
 
 
 def load(path: str | pathlib.Path, sections: Sections, overrides: typing.Sequence[str] = ()) -> Config:
-    """A configuration from a YAML file; see `parse`."""
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise ConfigError(f"expected a configuration file, found none at {path}")
+    """A configuration from a YAML file, or of a shipped name (`shipped.configuration`); see `parse`."""
+    path = shipped.configuration(path)
     return parse(path.read_text(encoding="utf-8"), sections, str(path), overrides)
 
 

@@ -63,9 +63,10 @@ class Network(Protocol):
 
 
 class Function:
-    """A bare function of the vocabulary's dict as a network that edits, at any size."""
+    """A bare function of the vocabulary's dict as a network that edits, at any size; a subclass may name another way."""
 
-    way, stride, smallest, fixed, image_size = "edit", 1, 1, False, None
+    way = "edit"
+    stride, smallest, fixed, image_size = 1, 1, False, None
 
     def __init__(self, run: Call):
         self._run = run

@@ -34,14 +34,13 @@ import tensorflow as tf
 
 from tfsketch.backends.base import METADATA, SIGNATURE
 from tfsketch.errors import ExportError
-from tfsketch.export import edits, saved_model
+from tfsketch.export import VARIANTS, edits, saved_model
 from tfsketch.export.measure import Measured, measure
 from tfsketch.images import files
 from tfsketch.nn import operations
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import shapes
 
-VARIANTS = ("float32", "float16", "dynamic", "int8")
 _NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "LEAKY_RELU")
 """What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit; the statistics
 of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, because of what `sc_fegan_mobile` loses with it in 8

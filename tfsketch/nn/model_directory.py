@@ -16,16 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
+from tfsketch.config.shipped import MODELS, MODELS_FOLDER
 from tfsketch.errors import WeightsError
 from tfsketch.images import files
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import shapes
 
 NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
-SHIPPED = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
-"""Models in this package, the default first."""
-ROOT = pathlib.Path(__file__).parents[1] / "zoo"
-"""The folder of their directories."""
 
 
 def path_of(name_or_dir: str | os.PathLike) -> pathlib.Path:
@@ -34,13 +31,13 @@ def path_of(name_or_dir: str | os.PathLike) -> pathlib.Path:
     Raises:
       WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
     """
-    if str(name_or_dir) in SHIPPED:
-        return ROOT / str(name_or_dir)
+    if str(name_or_dir) in MODELS:
+        return MODELS_FOLDER / str(name_or_dir)
     path = pathlib.Path(name_or_dir)
     missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
     if missing:
         raise WeightsError(
-            f"expected a model directory or one of the shipped models {', '.join(SHIPPED)}; found no "
+            f"expected a model directory or one of the shipped models {', '.join(MODELS)}; found no "
             f"{' and no '.join(missing)} in {path}"
         )
     return path

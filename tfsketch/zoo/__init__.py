@@ -11,9 +11,9 @@ import os
 import numpy as np
 
 from tfsketch import systems
+from tfsketch.config.shipped import MODELS as SHIPPED
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.nn.model_directory import SHIPPED
 
 __all__ = ["SHIPPED", "load_model", "publish"]
 

@@ -20,6 +20,7 @@ from tfsketch import Editor, config, systems, zoo
 from tfsketch.conditions import face_parser, hand, regions, sketches
 from tfsketch.conditions.lines import LINE, SPECK, drop_short
 from tfsketch.editor.batch.jobs import find_jobs
+from tfsketch.editor.ways import Function
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
@@ -40,15 +41,16 @@ def _model():
     return network
 
 
-class Copyist:
+class Copyist(Function):
     """A model that redraws every line as it is and paints lines red."""
 
-    takes = ("sketch",)
+    way = "draw"
 
     def __init__(self):
+        super().__init__(self._redrawn)
         self.seen = np.zeros(0)
 
-    def __call__(self, batch):
+    def _redrawn(self, batch):
         self.seen = batch["sketch"].numpy()[0, ..., 0]
         red = tf.concat(
             [2.0 * batch["sketch"] - 1.0, -tf.ones_like(batch["sketch"]), -tf.ones_like(batch["sketch"])], -1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tfsketch.conditions.face_parser import FaceParser
-from tfsketch.systems.face_parser import protocol
-from tfsketch.systems.face_parser.signatures import signatures
-from tfsketch.systems.face_parser.task import FaceParserTask
+from tfsketch.systems.face_parser import protocol, signatures, task
 from tfsketch.systems.record import Protocol, System
 
-FACE_PARSER = System(FaceParser, FaceParserTask, signatures, {protocol.PROTOCOL: Protocol(protocol.measure)})
+FACE_PARSER = System(
+    FaceParser, task.FaceParserTask, signatures.signatures, {protocol.PROTOCOL: Protocol(protocol.measure)}
+)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tfsketch.systems.record import Protocol, System
-from tfsketch.systems.region_edit import protocol
-from tfsketch.systems.region_edit.network import RegionEdit
-from tfsketch.systems.region_edit.signatures import signatures
-from tfsketch.systems.region_edit.task import RegionEditTask
+from tfsketch.systems.region_edit import network, protocol, signatures, task
 
-REGION_EDIT = System(RegionEdit, RegionEditTask, signatures, {protocol.PROTOCOL: Protocol(protocol.measure)})
+REGION_EDIT = System(
+    network.RegionEdit, task.RegionEditTask, signatures.signatures, {protocol.PROTOCOL: Protocol(protocol.measure)}
+)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tfsketch.systems.record import Protocol, System
-from tfsketch.systems.sc_fegan import protocol, transplant
-from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.systems.sc_fegan.signatures import signatures
-from tfsketch.systems.sc_fegan.task import ScFeganTask
+from tfsketch.systems.sc_fegan import network, protocol, signatures, task, transplant
 
 SC_FEGAN = System(
-    Generator,
-    ScFeganTask,
-    signatures,
-    {protocol.PROTOCOL: Protocol(protocol.measure), transplant.PROTOCOL: Protocol(transplant.measure, transplant.SIDE)},
+    network.Generator,
+    task.ScFeganTask,
+    signatures.signatures,
+    {
+        protocol.PROTOCOL: Protocol(protocol.measure),
+        transplant.PROTOCOL: Protocol(transplant.measure, transplant.SIDE),
+    },
 )

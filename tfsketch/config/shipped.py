@@ -1,0 +1,53 @@
+"""What the package ships by name: models, and the experiments of `configs/`. Nothing here needs TensorFlow, so that a
+binary can check its flags before it waits for that."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import pathlib
+
+from tfsketch.errors import ConfigError, WeightsError
+
+MODELS = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
+"""Models in this package, the default first."""
+_PACKAGE = pathlib.Path(__file__).parents[1]
+MODELS_FOLDER = _PACKAGE / "zoo"
+"""Where their directories are."""
+
+
+def configs_folder() -> pathlib.Path:
+    """Where the experiments are: inside the installed package, or at the top of a checkout."""
+    installed = _PACKAGE / "configs"
+    return installed if installed.is_dir() else _PACKAGE.parent / "configs"
+
+
+def configuration(name_or_path: str | os.PathLike) -> pathlib.Path:
+    """The file of an experiment: a path, or the name of one that is shipped, such as `sc_fegan_smoke_64`.
+
+    Raises:
+      ConfigError: there is no such file; the message names the nearest shipped one.
+    """
+    path = pathlib.Path(name_or_path)
+    if path.is_file():
+        return path
+    names = sorted(file.stem for file in configs_folder().glob("*.yaml"))
+    stem = path.name.removesuffix(".yaml")
+    if stem in names and (path.name == str(name_or_path) or path.parent.name == "configs"):
+        return configs_folder() / f"{stem}.yaml"
+    close = difflib.get_close_matches(stem, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else f" (shipped: {', '.join(names)})"
+    raise ConfigError(f"expected a configuration file, or the name of a shipped one, found none at {path}{hint}")
+
+
+def check_model(name: str | os.PathLike) -> None:
+    """Raises `WeightsError` where a name can be no model: none that is shipped, no address of a server, and nothing on
+    the disk. What it is, is found out when it is loaded."""
+    if str(name) in MODELS or "://" in str(name) or os.path.exists(name):
+        return
+    close = difflib.get_close_matches(str(name), MODELS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise WeightsError(
+        f"expected a model directory or one of the shipped models {', '.join(MODELS)}, a SavedModel's folder, a "
+        f".tflite file or a server's address, found nothing at {name}{hint}"
+    )
