@@ -149,5 +149,5 @@ def make_plan(
 def read_report(folder: pathlib.Path) -> Report:
     tree = json.loads((folder / "report.json").read_text())
     duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
-    lists = {key: tuple(tree.pop(key, ())) for key in ("refused", "faceless", "others")}
-    return Report(duplicates=duplicates, **lists, **tree)
+    tree |= {key: tuple(tree.get(key, ())) for key in ("refused", "faceless", "others")}
+    return Report(duplicates=duplicates, **tree)

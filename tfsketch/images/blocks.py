@@ -50,7 +50,7 @@ def merge(
       (the JPEG, or None where there is none, a line that says what became of the blocks, or why there is none).
     """
     with Image.open(original, formats=("JPEG", "MPO")) as picture:
-        tables, sampling = picture.quantization, _sampling(picture)
+        tables, sampling = getattr(picture, "quantization"), _sampling(picture)  # noqa: B009 (only a JPEG has them)
         size, mode = picture.size, picture.mode
     turn = _BACK.get(orientation)
     made, mask = Image.fromarray(edit), Image.fromarray(changed.astype(np.uint8) * 255)

@@ -164,7 +164,8 @@ def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: 
     if found.ndim == 3:
         found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB if found.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
     found = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(found))
-    upper = _rgb_of(found >> 8 if found.max() > 255 else found).astype(np.uint8)
+    levels: np.ndarray = found.astype(np.int64)
+    upper = _rgb_of(levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)
     return found if upper.shape == image.shape and (found.max() <= 255 or (upper == image).all()) else None
 
 
