@@ -113,6 +113,7 @@ def test_grey_stays_grey_unless_colour_comes_in(tmp_path, mode):
         assert again.mode == mode
         if target != ".jpg":
             assert (np.asarray(again.convert("RGB"))[OUTSIDE] == photograph.image[OUTSIDE]).all()
+    assert encoding.encode("out.webp", made)[1] == ["WEBP has no grey: it is RGB of the same values"]
     colored = _edit(photograph)
     assert "the result is RGB, not grey" in colored.notes[0]
     assert Image.open(io.BytesIO(encoding.encode("out.png", colored)[0])).mode == {"L": "RGB", "LA": "RGBA"}[mode]

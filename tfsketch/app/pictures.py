@@ -32,6 +32,12 @@ class Picture:
         return self.photograph.metadata
 
     @property
+    def profile(self) -> bytes:
+        """The colour profile of what the page is shown, which is RGB; empty where there is none."""
+        icc = self.metadata.icc
+        return icc if icc[16:20] == b"RGB " else b""
+
+    @property
     def preview_size(self) -> tuple[int, int]:
         """(height, width) of what the page draws on."""
         height, width = self.image.shape[:2]

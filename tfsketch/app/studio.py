@@ -211,7 +211,7 @@ class Studio:
         picture = self.picture(name)
         buffer = io.BytesIO()
         shown = Image.fromarray(picture.preview())
-        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=picture.metadata.icc or None)
+        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=picture.profile or None)
         return buffer.getvalue()
 
     def example(self, name: str) -> dict[str, Any]:

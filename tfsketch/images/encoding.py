@@ -75,6 +75,8 @@ def encode(
     if lossy and stored.dtype == np.uint16:
         notes.append(f"{kind} has 8 bits a channel here, the photograph 16")
         stored = (stored >> photograph.shift if photograph else stored >> 8).astype(np.uint8)
+    if kind not in _PLACES and (stored.ndim == 2 or stored.shape[2] == 2):
+        notes.append(f"{kind} has no grey: it is RGB of the same values")
     if kind == "JPEG" and stored.ndim == 3 and stored.shape[2] in (2, 4):
         notes.append("JPEG has no transparency: it is left out")
         stored = stored[..., 0] if stored.shape[2] == 2 else stored[..., :3]
