@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -46,4 +47,7 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
             print(f"{sys.argv[0]}: {error}", file=sys.stderr)
             return 2
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be other bytes than the console's encoding has
+            stream.reconfigure(errors="backslashreplace")
     app.run(guarded, with_paths(sys.argv))

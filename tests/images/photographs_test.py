@@ -200,6 +200,14 @@ def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
     assert photographs.read(tmp_path / "b.jpg").metadata.comment == b"mine"
 
 
+def test_what_is_too_long_for_a_jpegs_segment_is_said():
+    said = metadata.Metadata(xmp=b"x" * 70_000, iptc=IPTC, icc=SRGB * 200)
+    data, notes = encoding.encode("a.jpg", PHOTO, said)
+    again = photographs.read("a.jpg", data).metadata
+    assert notes == ["no place in JPEG for XMP longer than a segment: left out"]
+    assert (again.xmp, again.iptc, again.icc) == (b"", IPTC, SRGB * 200)
+
+
 def test_profiles_that_fit_no_longer_are_said(tmp_path):
     grey = b"\0" * 16 + b"GRAY" + b"\0" * 108
     Image.fromarray(PHOTO[..., 0]).save(tmp_path / "grey.png", icc_profile=grey)
