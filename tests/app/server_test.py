@@ -253,6 +253,9 @@ def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
         made = cv2.imdecode(np.frombuffer(ask(port, "/api/file", one)[1], np.uint8), cv2.IMREAD_UNCHANGED)
         differ = (made != deep).any(axis=-1)
         assert made.dtype == np.uint16 and 0 < differ.mean() < 0.5 and (made[..., 3] == deep[..., 3]).all()
+    grey = _open(port, _png(_photo()[..., 0], icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108))["picture"]
+    assert "icc_profile" not in Image.open(io.BytesIO(ask(port, f"/api/pictures/{grey}")[1])).info  # it is shown as RGB
+    assert Image.open(io.BytesIO(ask(port, "/api/file", request | {"picture": grey, "strokes": corner})[1])).mode == "L"
     buffer = io.BytesIO()
     Image.fromarray(_photo()).convert("CMYK").save(buffer, "TIFF")
     assert "CMYK" in _open(port, buffer.getvalue())["notes"][0]

@@ -98,6 +98,22 @@ def test_every_photograph_is_accounted_for(tmp_path):
     assert all(line in text for line in report.refused)
 
 
+def test_what_eight_bits_of_rgb_do_not_hold_is_said(tmp_path):
+    picture, deep, photos = (
+        crops(3, 32),
+        np.arange(32 * 32 * 3).reshape(32, 32, 3).astype(np.uint16) * 20,
+        tmp_path / "in",
+    )
+    files.write_png(photos / "a.png", np.dstack([picture[0], picture[0][..., 0]]))
+    files.write_png(photos / "b.png", deep)
+    Image.fromarray(picture[1]).convert("CMYK").save(photos / "c.jpg")
+    files.write_png(photos / "d.png", picture[2])
+    for _ in range(2):  # the second time from what the first one left
+        report = prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+        assert report.converted == ("in/a.png: transparency", "in/b.png: 16 bits a channel", "in/c.jpg: CMYK colours")
+        assert "3 of those written are not as in their files" in str(report) and "in/a.png: transparency" in str(report)
+
+
 def test_an_example_holds_what_it_is_made_of(tmp_path):
     config = _with(styles=("xdog", "canny"))
     prepare.prepare([str(_photos(tmp_path / "photos"))], str(tmp_path / "out"), config)

@@ -139,7 +139,7 @@ def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):
 
 def test_labels_are_indices(tmp_path):
     labels = np.arange(24 * 32).reshape(24, 32).astype(np.uint8) % 19
-    picture = Image.fromarray(labels, "P")
+    picture = Image.frombytes("P", labels.shape[::-1], labels.tobytes())
     picture.putpalette([255 - i // 3 for i in range(768)])
     picture.save(tmp_path / "palette.png")
     Image.fromarray(labels).save(tmp_path / "grey.png")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import unicodedata
 
 import pytest
@@ -91,6 +93,13 @@ def test_files_whose_names_begin_with_a_dash_are_no_flags(tmp_path, monkeypatch)
     assert cli.with_paths(given) == [
         "edit", "./-x.jpg", "--image=-x.jpg", "--image", "./-x.jpg", "--nomark", "-missing.jpg"
     ]  # fmt: skip
+
+
+def test_names_that_are_no_text_can_be_printed():
+    code = "from tfsketch import cli; cli.run(lambda argv: print('\\udcff.jpg'))"
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert done.stdout.strip() == b"\\udcff.jpg"
 
 
 def test_accents_are_compared_composed(tmp_path):

@@ -113,6 +113,7 @@ def test_grey_stays_grey_unless_colour_comes_in(tmp_path, mode):
         assert again.mode == mode
         if target != ".jpg":
             assert (np.asarray(again.convert("RGB"))[OUTSIDE] == photograph.image[OUTSIDE]).all()
+    assert encoding.encode("out.webp", made)[1] == ["WEBP has no grey: it is RGB of the same values"]
     colored = _edit(photograph)
     assert "the result is RGB, not grey" in colored.notes[0]
     assert Image.open(io.BytesIO(encoding.encode("out.png", colored)[0])).mode == {"L": "RGB", "LA": "RGBA"}[mode]
@@ -197,6 +198,14 @@ def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
             assert again.iptc == IPTC and [round(value) for value in again.dpi] == [72, 96]
     assert photographs.read(tmp_path / "b.png").metadata.chunks  # the comment, as a text
     assert photographs.read(tmp_path / "b.jpg").metadata.comment == b"mine"
+
+
+def test_what_is_too_long_for_a_jpegs_segment_is_said():
+    said = metadata.Metadata(xmp=b"x" * 70_000, iptc=IPTC, icc=SRGB * 200)
+    data, notes = encoding.encode("a.jpg", PHOTO, said)
+    again = photographs.read("a.jpg", data).metadata
+    assert notes == ["no place in JPEG for XMP longer than a segment: left out"]
+    assert (again.xmp, again.iptc, again.icc) == (b"", IPTC, SRGB * 200)
 
 
 def test_profiles_that_fit_no_longer_are_said(tmp_path):

@@ -129,17 +129,18 @@ def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path):
 
 @pytest.mark.parametrize("name", ["p, [1]", "a*b"])
 def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
-    other = tmp_path / "aXb"  # which TensorFlow would find under a*b
-    trainer.Trainer(dummy, other, Dummy).run(until=3)
+    dummy = _with(dummy, keep_checkpoints=1)
+    other = tmp_path / "aXb"  # whose checkpoints TensorFlow would delete with those of a*b
+    trainer.Trainer(dummy, other, Dummy).run(until=7)
     whole = sorted(p.name for p in (other / "checkpoints").iterdir())
     trainer.Trainer(dummy, tmp_path / name, Dummy).run(until=7)
-    assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole
     again = trainer.Trainer(dummy, tmp_path / name, Dummy)
     assert again.step == 7
     again.run()
     assert list(_losses(tmp_path / name)) == list(range(1, 13))
     kept = [p.name for p in (tmp_path / name / "checkpoints").glob("*.index")]
-    assert len(kept) <= dummy.train.keep_checkpoints and "ckpt-12.index" in kept
+    assert kept == ["ckpt-12.index"]
+    assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole and "ckpt-7.index" in whole
 
 
 def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):

@@ -130,8 +130,7 @@ def encoded_result(request: Request, result: Result) -> dict[str, Any]:
     """A result for the page: its `seed`, `box` in the preview, `png` of that box and, of a drawing, its `lines`."""
 
     def encoded(picture: np.ndarray) -> str:
-        icc = request.picture.metadata.icc if request.picture else b""
-        icc = icc if icc[16:20] == b"RGB " else b""  # results are shown as RGB
+        icc = request.picture.profile if request.picture else b""
         return base64.b64encode(files.encode_png(picture, metadata.png_chunks(metadata.Metadata(icc=icc)))).decode()
 
     found: dict[str, Any] = {"seed": result.seed}

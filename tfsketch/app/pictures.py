@@ -59,6 +59,12 @@ class Picture:
         return self.photograph.metadata
 
     @property
+    def profile(self) -> bytes:
+        """The colour profile of what the page is shown, which is RGB; empty where there is none."""
+        icc = self.metadata.icc
+        return icc if icc[16:20] == b"RGB " else b""
+
+    @property
     def preview_size(self) -> tuple[int, int]:
         """(height, width) of what the page draws on."""
         height, width = self.image.shape[:2]
@@ -75,7 +81,7 @@ class Picture:
         """Another picture, or a part of this one, as the page is shown it: JPEG with this one's colour profile."""
         buffer = io.BytesIO()
         shown = Image.fromarray(np.ascontiguousarray(image))
-        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=self.metadata.icc or None)
+        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=self.profile or None)
         return buffer.getvalue()
 
 

@@ -4,7 +4,6 @@ which is what a person waits for; what the browser takes itself is not in it. It
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import os
@@ -16,8 +15,10 @@ import tensorflow as tf
 
 from tfsketch import zoo
 from tfsketch.app import studio
+from tfsketch.app.pictures import Picture
 from tfsketch.benchmarks.measures import Spread, table
 from tfsketch.config import Config
+from tfsketch.images import photographs
 
 
 def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = (128, 192, 256)) -> str:
@@ -33,7 +34,8 @@ def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = 
     served = studio.Studio(zoo.SHIPPED[:1])
     example = served.example("fringe")
     small = served.picture(example["picture"])
-    large = dataclasses.replace(small, image=np.repeat(np.repeat(small.image, 10, axis=0), 10, axis=1)[:, :4800])
+    pixels = np.repeat(np.repeat(small.image, 10, axis=0), 10, axis=1)[:, :4800]
+    large = Picture(photographs.of_array(pixels))
     rows = []
     cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
     for name, picture, side in [*cases, ("4800 x 5120, working side 128", large, 128)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import pathlib
@@ -81,6 +82,9 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
             print(f"{_name()}: {error}", file=sys.stderr)
             return 2
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be other bytes than the console's encoding has
+            stream.reconfigure(errors="backslashreplace")
     # Before TensorFlow is imported, whose C++ code reads it then; what goes wrong is still said.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on retracing is for programmers

@@ -56,11 +56,15 @@ class Finding:
     """256 bits that say where it grows brighter to the right; few differ between near duplicates."""
     quad: tuple[tuple[float, float], ...] = ()
     """The face's square (see `faces`), if it is to be aligned and has a face."""
+    converted: tuple[str, ...] = ()
+    """What of its pixels 8 bits of RGB do not hold, in words."""
 
     @staticmethod
     def of(tree: dict[str, Any]) -> Finding:
         """From what JSON made of `dataclasses.asdict`."""
-        return Finding(**{**tree, "quad": tuple(map(tuple, tree["quad"]))})
+        return Finding(
+            **{**tree, "quad": tuple(map(tuple, tree["quad"])), "converted": tuple(tree.get("converted", ()))}
+        )
 
 
 def styles(config: config_lib.Config) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ class Worker:
         except ImageError as error:
             return Finding(refused=str(error))
         corners = () if quad is None else tuple((float(x), float(y)) for x, y in quad)
-        return Finding("", content_of(image), dhash_of(image), corners)
+        return Finding("", content_of(image), dhash_of(image), corners, tuple(self._read.converted))
 
     def examples(self, pictures: Sequence[tuple[sources.Item, Finding]]) -> list[bytes]:
         """Serialised examples of photographs that were examined, in their order.

@@ -57,6 +57,8 @@ class Report:
     """Suffix -> number of files that are no photographs."""
     others: tuple[str, ...] = ()
     """Their paths; in archives, the archive's and the member's."""
+    converted: tuple[str, ...] = ()
+    """A line for each of those written whose pixels 8 bits of RGB do not hold, such as those with transparency."""
 
     def __str__(self) -> str:
         return self.text()
@@ -67,6 +69,7 @@ class Report:
             f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
             *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
+            *([f"{len(self.converted)} of those written are not as in their files"] if self.converted else []),
             f"{self.left_out} photographs left out by the lists",
             f"{sum(self.ignored.values())} other files ignored"
             + "".join(f", {number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items()),
@@ -74,6 +77,7 @@ class Report:
         for title, entries in (
             ("Refused:", self.refused),
             ("Duplicates:", self.duplicates),
+            ("Written as 8-bit RGB, without:", self.converted),
             ("Without a face, cropped at the centre:", self.faceless),
             ("Other files, no photographs:", [finder.counted(self.others)] if self.others and short else self.others),
         ):
@@ -142,6 +146,7 @@ def make_plan(
         left_out=found.left_out,
         ignored=found.ignored,
         others=found.others,
+        converted=tuple(f"{i.id}: {', '.join(f.converted)}" for i, f in pictures if f.converted),
     )
     return sides, report
 
@@ -149,5 +154,5 @@ def make_plan(
 def read_report(folder: pathlib.Path) -> Report:
     tree = json.loads((folder / "report.json").read_text())
     duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
-    lists = {key: tuple(tree.pop(key, ())) for key in ("refused", "faceless", "others")}
-    return Report(duplicates=duplicates, **lists, **tree)
+    tree |= {key: tuple(tree.get(key, ())) for key in ("refused", "faceless", "others", "converted")}
+    return Report(duplicates=duplicates, **tree)

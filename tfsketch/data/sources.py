@@ -20,9 +20,10 @@ import zipfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from PIL import Image
 
 from tfsketch.errors import DataError, ImageError
-from tfsketch.images import files, finder, paths
+from tfsketch.images import files, finder, paths, photographs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,6 +219,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._archives: dict[str, zipfile.ZipFile] = {}
+        self.converted: list[str] = []
+        """What of the last item's pixels 8 bits of RGB do not hold, in words."""
 
     def __call__(self, item: Item) -> np.ndarray:
         """The photograph as [H,W,3] uint8 RGB, upright.
@@ -229,7 +232,7 @@ class Reader:
         if item.problem:
             raise ImageError(item.problem)
         if not item.member:
-            return files.read_rgb(item.path)
+            return self._rgb(item.path, None)
         if item.path not in self._archives:
             self._archives[item.path] = _open_archive(item.path)
         archive = self._archives[item.path]
@@ -243,4 +246,10 @@ class Reader:
         except Exception as error:  # BadZipFile, zlib.error, EOFError, RuntimeError for a password: no common base
             reason = f"{type(error).__name__}: {error}"
             raise ImageError(f"{item.where}: expected a whole member of the archive, found {reason}") from error
-        return files.read_rgb(item.where, data)
+        return self._rgb(item.where, data)
+
+    def _rgb(self, path: str, data: bytes | None) -> np.ndarray:
+        def inspect(picture: Image.Image) -> None:
+            self.converted = photographs.beyond_rgb(picture, path if data is None else data)
+
+        return files.read_rgb(path, data, inspect)

@@ -23,7 +23,7 @@ from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import CHANNELS
 
 MEANINGS = {
-    "image_bytes": "encoded picture, RGB; given as PNG or JPEG, returned as PNG",
+    "image_bytes": "encoded picture, RGB; given as PNG or JPEG, which EXIF turns upright, returned as PNG",
     "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew, or restyle; thresholded at 0.5; or the "
     "picture itself as PNG with that part clear; beside style_bytes, an empty string is everywhere",
     "style_bytes": "PNG or JPEG of any size, the photograph whose looks are taken; the square in its middle counts",

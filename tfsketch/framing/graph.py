@@ -13,7 +13,7 @@ a level may differ by one. Lines are thinned by table as in scikit-image, exactl
 which a seam fades in, is exact here and within 2 % in OpenCV.
 
 What is wrong with a picture is told by an assertion, whose text begins with the field's name. Only PNG and JPEG are
-read, and EXIF orientation is not applied: TensorFlow's decoders do not know it (`serving.Client` sends pixels upright).
+read, and turned upright by their EXIF orientation (`decoding`).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def merge(
       (the JPEG, or None where there is none, a line that says what became of the blocks, or why there is none).
     """
     with Image.open(original, formats=("JPEG", "MPO")) as picture:
-        tables, sampling = picture.quantization, _sampling(picture)
+        tables, sampling = getattr(picture, "quantization"), _sampling(picture)  # noqa: B009 (only a JPEG has them)
         size, mode = picture.size, picture.mode
     turn = _BACK.get(orientation)
     made, mask = Image.fromarray(edit), Image.fromarray(changed.astype(np.uint8) * 255)
@@ -61,10 +62,12 @@ def merge(
     buffer = io.BytesIO()
     made.save(buffer, "JPEG", qtables=tables, subsampling=sampling)
     with tempfile.TemporaryDirectory(prefix="tfsketch-jpeg-") as folder:
-        edited, areas, merged = (os.path.join(folder, name) for name in ("edit.jpg", "changed.npy", "merged.jpg"))
+        names = ("original.jpg", "edit.jpg", "changed.npy", "merged.jpg")
+        copy, edited, areas, merged = (os.path.join(folder, name) for name in names)
+        shutil.copyfile(original, copy)  # under a name that any library can open
         pathlib.Path(edited).write_bytes(buffer.getvalue())
         np.save(areas, np.asarray(mask) > 0)
-        command = [sys.executable, __file__, os.path.abspath(original), edited, areas, merged]
+        command = [sys.executable, __file__, copy, edited, areas, merged]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

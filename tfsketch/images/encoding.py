@@ -75,6 +75,8 @@ def encode(
     if lossy and stored.dtype == np.uint16:
         notes.append(f"{kind} has 8 bits a channel here, the photograph 16")
         stored = (stored >> photograph.shift if photograph else stored >> 8).astype(np.uint8)
+    if kind not in _PLACES and (stored.ndim == 2 or stored.shape[2] == 2):
+        notes.append(f"{kind} has no grey: it is RGB of the same values")
     if kind == "JPEG" and stored.ndim == 3 and stored.shape[2] in (2, 4):
         notes.append("JPEG has no transparency: it is left out")
         stored = stored[..., 0] if stored.shape[2] == 2 else stored[..., :3]
@@ -84,8 +86,10 @@ def encode(
     places = set(_PLACES.get(kind, {"exif", "icc", "xmp"}))
     places -= {"exif"} if kind == "TIFF" and stored.dtype == np.uint16 and stored.ndim == 3 else set()
     lost = [words for field, words in metadata.named().items() if field not in places]
-    if kind == "JPEG" and len(metadata.iptc) > _SEGMENT - 100 or kind == "JPEG" and len(metadata.xmp) > _SEGMENT - 100:
-        lost.append("XMP or IPTC-IIM longer than a JPEG's segment")
+    if kind == "JPEG":
+        long = [field for field in ("exif", "xmp", "iptc", "comment") if len(getattr(metadata, field)) > _SEGMENT - 50]
+        lost += [f"{metadata.named()[field]} longer than a segment" for field in long]
+        metadata = dataclasses.replace(metadata, **dict.fromkeys(long, b""))
     if lost:
         notes.append(f"no place in {kind} for {', '.join(lost)}: left out")
     try:
@@ -179,7 +183,8 @@ def _jpeg(
 
 
 def with_segments(data: bytes, metadata: Metadata) -> bytes:
-    """A JPEG with the metadata, instead of what its application segments and comments said before."""
+    """A JPEG with the metadata, none of it longer than a segment but the profile, instead of what its application
+    segments and comments said before."""
     at, kept, header = 2, [], b""
     while data[at : at + 1] == b"\xff" and data[at + 1] != 0xDA:
         marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
@@ -201,7 +206,5 @@ def with_segments(data: bytes, metadata: Metadata) -> bytes:
     if metadata.iptc:
         contents.append((0xED, b"Photoshop 3.0\0" + metadata_lib.resources_of_iptc(metadata.iptc)))
     contents += [(0xFE, metadata.comment)] if metadata.comment else []
-    written = [
-        struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents if len(text) <= _SEGMENT
-    ]
+    written = [struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents]
     return b"".join([data[:2], header, *written, *kept, data[at:]])

@@ -119,17 +119,22 @@ def eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:
     return picture
 
 
-def read_rgb(path: str | os.PathLike, data: bytes | None = None) -> np.ndarray:
+def read_rgb(
+    path: str | os.PathLike,
+    data: bytes | None = None,
+    inspect: Callable[[Image.Image], object] = lambda picture: None,
+) -> np.ndarray:
     """A photograph as [H,W,3] uint8 RGB, upright; grey, palette and CMYK are converted, transparency is dropped.
 
     Args:
       path: the file, or with `data` only the name for messages.
       data: the content of a file that is none on disk, such as a member of an archive.
+      inspect: sees the picture as its file has it.
 
     Raises:
       ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
     """
-    return np.asarray(eight_bits(decode(path, data), path).convert("RGB"))
+    return np.asarray(eight_bits(decode(path, data, inspect=inspect), path).convert("RGB"))
 
 
 def read_labels(path: str | os.PathLike) -> np.ndarray:

@@ -35,7 +35,7 @@ def walk(folder: str | os.PathLike) -> Iterator[tuple[str, str]]:
     def fail(error: OSError) -> None:
         raise ImageError(f"{error.filename}: expected a readable folder, found {error.strerror}")
 
-    for root, folders, names in os.walk(folder, onerror=fail):
+    for root, folders, names in os.walk(os.fspath(folder), onerror=fail):
         links = {name for name in folders if os.path.islink(os.path.join(root, name))}
         folders[:] = sorted(set(folders) - links)
         for name in sorted([*names, *links]):

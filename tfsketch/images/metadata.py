@@ -96,7 +96,8 @@ def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadat
     """
     info, lost = picture.info, []
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    iptc, chunks = b"", ()
+    iptc = b""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
     if picture.format == "PNG":
         chunks, dropped = _chunks_of(data)
         lost += dropped

@@ -101,7 +101,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     def inspect(picture: Image.Image) -> None:
         said["orientation"] = picture.getexif().get(0x0112, 1)
         said["metadata"], said["lost"] = metadata_lib.read(picture, content)
-        said["bits"] = _bits(picture, content)
+        said["bits"] = bits_of(picture, content)
         said["format"] = picture.format
 
     picture = files.decode(path, data, most, inspect)
@@ -130,8 +130,8 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     return Photograph(image, stored, metadata, tuple(notes), shift, int(orientation), source)
 
 
-def _bits(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
-    """Bits a channel of a file."""
+def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
+    """Bits a channel of a file, given as its content or its path."""
     if picture.format == "PNG":
         head = content[:25] if isinstance(content, bytes) else _head(content)
         return head[24] if len(head) == 25 else 8
@@ -140,6 +140,17 @@ def _bits(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
         return int(max(bits) if isinstance(bits, tuple) else bits)
     depth = picture.info.get("bit_depth", 8)
     return depth if isinstance(depth, int) else 8
+
+
+def beyond_rgb(picture: Image.Image, content: bytes | str | os.PathLike) -> list[str]:
+    """What of a file's pixels 8 bits of RGB do not hold, in words."""
+    clear = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    bits = bits_of(picture, content)
+    return [
+        *(["transparency"] if clear else []),
+        *([f"{bits} bits a channel"] if bits > 8 else []),
+        *([f"{picture.mode} colours"] if picture.mode in ("CMYK", "LAB", "HSV") else []),
+    ]
 
 
 def _head(path: str | os.PathLike) -> bytes:
@@ -164,7 +175,8 @@ def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: 
     if found.ndim == 3:
         found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB if found.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
     found = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(found))
-    upper = _rgb_of(found >> 8 if found.max() > 255 else found).astype(np.uint8)
+    levels: np.ndarray = found.astype(np.int64)
+    upper = _rgb_of(levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)
     return found if upper.shape == image.shape and (found.max() <= 255 or (upper == image).all()) else None
 
 
