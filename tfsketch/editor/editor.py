@@ -6,6 +6,7 @@ they do; `canvas` is what they share, `regions` where a face is.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -55,6 +56,16 @@ class Editor:
     ):
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
+    def feathered(self, feather: float | None) -> Editor:
+        """The same model with another `feather`, without loading or tracing anything again.
+
+        Raises:
+          TfsketchError: see `Editor`.
+        """
+        editor = copy.copy(self)
+        editor._canvas = self._canvas.feathered(feather)
+        return editor
+
     @property
     def _takes(self) -> tuple[str, ...]:
         return tuple(getattr(self._canvas.model, "takes", ()))
@@ -82,6 +93,7 @@ class Editor:
         seed: int = 0,
         fill: float | None = None,
         steps: int = 500,
+        watch: Callable[[float], None] | None = None,
     ) -> list[Drawing]:
         """Makes photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
@@ -94,6 +106,7 @@ class Editor:
           fill: of a sketch; see `arrays.place`. 1 for one that is framed as a photograph is; None is
             `arrays.usual_fill`.
           steps: at most, of each search.
+          watch: told the share that is done, 0 to 1, every few steps; what it raises ends the search.
 
         Returns:
           `results` drawings by their loss, the best first.
@@ -103,7 +116,7 @@ class Editor:
           TfsketchError: another argument is out of its range, or the model completes nothing.
           WeightsError: the model gave values that are not finite.
         """
-        return complete(self._canvas, sketch, image, results, seed, fill, steps)
+        return complete(self._canvas, sketch, image, results, seed, fill, steps, watch)
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """Makes a photograph of a sketch, with a model that takes a sketch alone.
