@@ -24,6 +24,7 @@ from PIL import Image
 
 from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F401  (the last two are fixtures)
 from tfsketch import zoo
+from tfsketch.app import downloads
 from tfsketch.app import studio as studio_lib
 from tfsketch.app.modes import PLACES
 from tfsketch.editor.batch.jobs import find_jobs
@@ -304,6 +305,10 @@ def test_sheets():
     assert read and refused
 
 
+KINDS = ("picture", "drawing", "run", "run", "run", "file", "file", "tile", "mask", "jobs/x", "continue", "path")
+PATHS = ("/api/pictures/..%2f..", "/api/jobs/%00", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff")
+
+
 def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -315,9 +320,28 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
     with serving(studio) as port:
         picture = studio.open(good.getvalue())["picture"]
         for _ in range(COUNT):
-            what = rng.choice(["picture", "drawing", "run", "run", "run", "file", "continue", "path"])
+            what = rng.choice(
+                [
+                    "picture",
+                    "drawing",
+                    "run",
+                    "run",
+                    "run",
+                    "file",
+                    "file",
+                    "tile",
+                    "mask",
+                    "jobs/x",
+                    "continue",
+                    "path",
+                ]
+            )
             request = {"model": rng.choice(model_dirs), "picture": picture, "strokes": STROKES, "seed": 1, "fill": 1.0}
-            request |= {"style": picture, "region": rng.choice(PLACES), "amount": 0.5}
+            request |= {"style": picture, "region": rng.choice(PLACES), "amount": 0.5, "feather": rng.choice([None, 3])}
+            request |= {"format": rng.choice([*downloads.TYPES]), "quality": 50, "box": [0, 0, 30, 20]}
+            if what == "mask":
+                request = {"picture": picture, "strokes": STROKES, "grow": rng.uniform(-20, 90), "invert": True}
+                request |= {"region": "hair"} if rng.random() < 0.3 else {}
             started = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")
@@ -330,9 +354,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
                 data = rng.choice([sheet.getvalue(), sheet.getvalue(), _file(rng)])
                 status, body = ask(port, path, data, "application/octet-stream")
             elif what == "path":
-                path = rng.choice(
-                    ["/api/pictures/..%2f..", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff"]
-                )
+                path = rng.choice([*PATHS, f"/api/pictures/{picture}?box=1,2,3,x"])
                 status, body = ask(port, path, rng.choice([None, b"", b"{}"]))
             else:
                 status, body = ask(port, f"/api/{what}", _json(rng, request))

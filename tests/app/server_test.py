@@ -206,7 +206,7 @@ def test_a_run_is_the_editors_picture(port, studio, model_dirs):
         assert (shown == expected).all() and (shown != photo).any()
     assert set(found["seconds"]) == {"strokes", "model", "encode"}
     status, file = ask(port, "/api/file", request)
-    assert status == 200 and (files.read_rgb("file", file) == files.read_rgb("file", studio.file(request))).all()
+    assert status == 200 and (files.read_rgb("file", file) == files.read_rgb("file", studio.file(request)[0])).all()
 
 
 def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model_dirs):
@@ -291,7 +291,7 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
     """With a stand-in for the search, which takes a minute."""
 
     class Searching:
-        def complete(self, sketch, results, seed, fill):
+        def complete(self, sketch, results, seed, fill, watch):
             lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
             return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
 
@@ -303,7 +303,7 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
     found = studio.run(request)["results"]
     assert [int(files.read_rgb("p", base64.b64decode(one["png"])).max()) for one in found] == [3, 13, 23]
     assert [int(files.read_rgb("l", base64.b64decode(one["lines"])).max()) for one in found] == [255, 0, 255]
-    assert files.read_rgb("file", studio.file(request | {"pick": 2})).max() == 23
+    assert files.read_rgb("file", studio.file(request | {"pick": 2})[0]).max() == 23
     with pytest.raises(TfsketchError, match="pick: expected a whole number of 0 to 2"):
         studio.file(request | {"pick": 3})
 

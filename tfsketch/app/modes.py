@@ -53,6 +53,10 @@ class Request:
     style: Picture | None
     region: str
     amount: float
+    feather: float | None = None
+    """Pixels over which a result fades in inside the mask's edge; None is `Editor`'s."""
+    watch: Callable[[float], None] = lambda share: None
+    """Told how much of the work is done, 0 to 1, now and then; what it raises ends it."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +72,12 @@ def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
     assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
     given = request.picture.image, layers.mask, layers.sketch, layers.color
-    return [Result(editor.edit(*given, seed), seed, mask=layers.mask) for seed in request.seeds]
+    editor = editor.feathered(request.feather)
+    results = []
+    for number, seed in enumerate(request.seeds):
+        request.watch(number / len(request.seeds))
+        results.append(Result(editor.edit(*given, seed), seed, mask=layers.mask))
+    return results
 
 
 def _restyle(editor: Editor, request: Request) -> list[Result]:
@@ -78,6 +87,7 @@ def _restyle(editor: Editor, request: Request) -> list[Result]:
         mask = request.layers.mask
     elif request.region != "everywhere":
         mask = editor.region(image, request.region)
+    editor = editor.feathered(request.feather)
     return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
 
 
@@ -88,7 +98,8 @@ def _draw(editor: Editor, request: Request) -> list[Result]:
 
 def _complete(editor: Editor, request: Request) -> list[Result]:
     seed = request.seeds[0]
-    found = editor.complete(request.layers.sketch, results=len(request.seeds), seed=seed, fill=request.fill)
+    count, watch = len(request.seeds), request.watch
+    found = editor.complete(request.layers.sketch, results=count, seed=seed, fill=request.fill, watch=watch)
     return [Result(drawing.image, seed, drawing.refined) for drawing in found]
 
 

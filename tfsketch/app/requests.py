@@ -2,8 +2,9 @@
 
 A request is a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
 strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one of `PLACES`,
-and `amount`, 0 to 1; and where given `seed`, `count`, `side` and `fill`, and `pick`, which of the results is meant
-where only one is. What a request for a file or a part of a result says besides (`BESIDES`) is checked where it is used.
+and `amount`, 0 to 1; and where given `seed`, `count`, `side`, `fill` and `feather`, and `pick`, which of the results is
+meant where only one is. What a request for a file or a part of a result says besides (`BESIDES`) is checked where it is
+used.
 """
 
 from __future__ import annotations
@@ -22,9 +23,24 @@ SIDES = (128, 192, 256, 384)
 """Working sides that a request may ask for."""
 MAX_RESULTS = 4
 """Seeds of one request."""
-MADE_BY = ("model", "picture", "style", "region", "amount", "strokes", "seed", "count", "pick", "side", "fill")
+MAX_FEATHER = 1000
+"""Pixels."""
+MADE_BY = (
+    "model",
+    "picture",
+    "style",
+    "region",
+    "amount",
+    "strokes",
+    "seed",
+    "count",
+    "pick",
+    "side",
+    "fill",
+    "feather",
+)
 """What a result follows from."""
-BESIDES = ("mark", "box")
+BESIDES = ("mark", "format", "quality", "box")
 
 
 def whole(value: Any, low: int, high: int, what: str) -> int:
@@ -39,19 +55,36 @@ def whole(value: Any, low: int, high: int, what: str) -> int:
     return value
 
 
+def number(value: Any, low: float, high: float, what: str) -> float:
+    """A number of a request.
+
+    Raises:
+      TfsketchError: anything else, or one out of its range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise TfsketchError(f"{what}: expected a number of {low:g} to {high:g}, found {str(value)[:40]!r}")
+    return float(value)
+
+
 def _share(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
     return float(value)
 
 
-def checked(tree: Any, modes: Mapping[str, str], picture_of: Callable[..., Picture]) -> Request:
+def checked(
+    tree: Any,
+    modes: Mapping[str, str],
+    picture_of: Callable[..., Picture],
+    watch: Callable[[float], None] = lambda share: None,
+) -> Request:
     """Checks a request.
 
     Args:
       tree: see the module's docstring.
       modes: mode by model.
       picture_of: gives the photograph of a name; its second argument is what messages call it.
+      watch: see `Request.watch`.
 
     Raises:
       TfsketchError: anything else; the message names the key.
@@ -85,5 +118,7 @@ def checked(tree: Any, modes: Mapping[str, str], picture_of: Callable[..., Pictu
     if side is not None and (isinstance(side, bool) or side not in SIDES):
         raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
     fill = None if fill is None else _share(fill, "fill")
+    feather = tree.get("feather")
+    feather = None if feather is None else number(feather, 0, MAX_FEATHER, "feather")
     seeds = tuple(range(seed, seed + count))
-    return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount)
+    return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount, feather, watch)

@@ -5,9 +5,10 @@ The page (`web/`) keeps the strokes and shows them; this side keeps the photogra
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
 a preview of at most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results, pixel by
 pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the mask's box at the preview's scale, and
-`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph,
-whose looks a mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the
-file itself) comes back as strokes, and is forgotten.
+`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose looks a
+mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the file itself)
+comes back as strokes, and is forgotten. A run that is named (a header `Job`) tells how far it is (`GET /api/jobs/NAME`)
+and can be ended (`POST` to the same).
 
 Safety, since a server takes what it is sent:
 
@@ -30,6 +31,7 @@ from typing import Any
 from tfsketch import zoo
 from tfsketch.app import LOOPBACK
 from tfsketch.app.examples import web_file
+from tfsketch.app.jobs import Ended, Jobs
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.errors import ImageError, TfsketchError
@@ -52,16 +54,21 @@ MODULES = (
     "feedback",
     "files",
     "furniture",
+    "gallery",
     "history",
+    "keep",
     "keys",
+    "masks",
     "opening",
     "panel",
     "pointer",
     "results",
     "saving",
+    "shapes",
     "stage",
     "state",
     "strokes",
+    "variation",
 )
 """The page's ES modules, files of `web/`."""
 PAGE = ("index.html", "app.css", "icon.svg", "vendor/konva.min.js", *(f"{name}.js" for name in MODULES))
@@ -98,6 +105,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             f"expected the extra app (pip install -c constraints.txt '.[app]'), found no {error.name}"
         ) from error
 
+    jobs = Jobs()
+
     async def body(request: requests.Request, kind: str, limit: int) -> bytes:
         """A request's body, in memory, up to a limit."""
         found = request.headers.get("content-type", "").split(";")[0].strip()
@@ -132,7 +141,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
 
     async def refused(request: requests.Request, error: Exception) -> responses.Response:
         del request
-        return responses.JSONResponse({"error": str(error)}, 503 if isinstance(error, BusyError) else 400)
+        status = 503 if isinstance(error, BusyError) else 409 if isinstance(error, Ended) else 400
+        return responses.JSONResponse({"error": str(error)}, status)
 
     async def failed(request: requests.Request, error: Exception) -> responses.Response:
         # The reason is in the log of whoever started the server, and no business of who asked.
@@ -181,7 +191,25 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.Response(await work(studio.thumbnail, request.path_params["name"]), media_type="image/jpeg")
 
     async def run(request: requests.Request) -> responses.Response:
-        return responses.JSONResponse(await work(studio.run, await tree(request)))
+        asked, name = await tree(request), request.headers.get("job")
+        if name is None:
+            return responses.JSONResponse(await work(studio.run, asked))
+        watch = jobs.begin(name)
+        try:
+            return responses.JSONResponse(await work(studio.run, asked, watch))
+        finally:
+            jobs.close(name)
+
+    async def progress(request: requests.Request) -> responses.Response:
+        return responses.JSONResponse({"share": jobs.share(request.path_params["name"])})
+
+    async def end(request: requests.Request) -> responses.Response:
+        await body(request, "application/json", 1024)
+        jobs.end(request.path_params["name"])
+        return responses.JSONResponse({})
+
+    async def mask(request: requests.Request) -> responses.Response:
+        return responses.JSONResponse(await work(studio.mask, await tree(request)))
 
     async def result_tile(request: requests.Request) -> responses.Response:
         return responses.Response(await work(studio.result_tile, await tree(request)), media_type="image/jpeg")
@@ -190,7 +218,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.JSONResponse(await work(studio.go_on, await tree(request)))
 
     async def file(request: requests.Request) -> responses.Response:
-        return responses.Response(await work(studio.file, await tree(request)), media_type="image/png")
+        data, kind, notes = await work(studio.file, await tree(request))
+        return responses.Response(data, media_type=kind, headers={"x-notes": json.dumps(notes)})
 
     names = [] if "*" in hosts else [middleware.Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
     return applications.Starlette(
@@ -204,6 +233,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/examples/{name}", thumbnail),
             routing.Route("/api/examples/{name}", example, methods=["POST"]),
             routing.Route("/api/run", run, methods=["POST"]),
+            routing.Route("/api/jobs/{name}", progress),
+            routing.Route("/api/jobs/{name}", end, methods=["POST"]),
+            routing.Route("/api/mask", mask, methods=["POST"]),
             routing.Route("/api/continue", go_on, methods=["POST"]),
             routing.Route("/api/tile", result_tile, methods=["POST"]),
             routing.Route("/api/file", file, methods=["POST"]),

@@ -20,24 +20,23 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tfsketch import zoo
-from tfsketch.app import examples
+from tfsketch.app import downloads, examples, masks
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture, cut, made_of
-from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked
+from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import encoding, files, meaning, photographs, sizes
-from tfsketch.images.metadata import EDITED, MADE
+from tfsketch.images import files, meaning, photographs, sizes
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
@@ -45,12 +44,19 @@ MAX_PIXELS = 50_000_000
 KEPT_PIXELS = 150_000_000
 """Of all photographs in memory together; the longest unused go first."""
 KEPT_PICTURES = 32
+MAX_GROWTH = 1000
+"""Pixels by which a mask may grow or shrink."""
 QUEUE = 8
 """Requests that may wait for the one that is worked at."""
 
 
 class BusyError(TfsketchError):
     """The queue is full."""
+
+
+def _made_by(tree: Mapping[str, Any]) -> str:
+    """What the result of a request follows from, as a key."""
+    return json.dumps({name: tree[name] for name in sorted(set(tree) & set(MADE_BY))})
 
 
 class Studio:
@@ -133,6 +139,8 @@ class Studio:
             ],
             "sides": SIDES,
             "places": PLACES,
+            "regions": PLACES[2:],
+            "formats": tuple(downloads.TYPES),
             "limits": {"pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS},
         }
 
@@ -226,15 +234,15 @@ class Studio:
         Image.fromarray(sizes.center_square(image, THUMBNAIL)).save(buffer, "JPEG", quality=90)
         return buffer.getvalue()
 
-    def request(self, tree: Any) -> Request:
+    def request(self, tree: Any, watch: Callable[[float], None] = lambda share: None) -> Request:
         """A checked request for pictures; see `requests.checked`."""
-        return checked(tree, self.modes, self.picture)
+        return checked(tree, self.modes, self.picture, watch)
 
     def picked(self, tree: Any) -> tuple[Request, Result]:
         """A request and the result that it picks. The last one is remembered: what is saved, or looked at closely, has
         mostly just been made."""
         request = self.request(tree)
-        key = json.dumps({name: tree[name] for name in sorted(set(tree) & set(MADE_BY))})
+        key = _made_by(tree)
         if self._last is None or self._last[0] != key:
             self._last = None  # first, or two large pictures are in memory
             self._last = key, self.results(request)[request.pick]
@@ -248,35 +256,75 @@ class Studio:
         """
         mode = MODES[self.modes[request.model]]
         side = None if mode.way.sheet or mode.way.styled else request.side
-        if (request.model, side) not in self._editors:
-            self._editors[request.model, side] = Editor(self._networks[request.model], side)
-        return mode.run(self._editors[request.model, side], request)
+        return mode.run(self._editor(request.model, side), request)
 
-    def run(self, tree: Any) -> dict[str, Any]:
+    def _editor(self, model: str, side: int | None) -> Editor:
+        if (model, side) not in self._editors:
+            self._editors[model, side] = Editor(self._networks[model], side)
+        return self._editors[model, side]
+
+    def run(self, tree: Any, watch: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
         """Makes pictures for the page.
+
+        Args:
+          tree: see `requests`.
+          watch: see `Request.watch`; told before the start, too, so that what was ended while it waited never starts.
 
         Returns:
           `results`, each with its `seed`, the `box` (left, top, width, height) in the preview, the picture in that box
           as base64 PNG and, of a drawing, the redrawn `lines`; and `seconds` by part.
         """
         started = time.perf_counter()
-        request = self.request(tree)
+        watch(0.0)
+        request = self.request(tree, watch)
         request.layers  # drawn here, to be timed
         drawn = time.perf_counter()
+        self._last = None
         results = self.results(request)
+        if len(results) == 1:
+            self._last = _made_by(tree), results[0]
         ran = time.perf_counter()
         shown = [encoded_result(request, result) for result in results]
         done = time.perf_counter()
         seconds = {"strokes": drawn - started, "model": ran - drawn, "encode": done - ran}
         return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
 
-    def file(self, tree: Any) -> bytes:
-        """The picked result of a request at full size, as PNG with the photograph's metadata, marked unless `mark` is
-        false."""
+    def file(self, tree: Any) -> tuple[bytes, str, list[str]]:
+        """(bytes, media type, what is not kept) of the picked result of a request at full size; see
+        `downloads.encoded`."""
         request, result = self.picked(tree)
-        made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
-        metadata = made.metadata.marked(source) if tree.get("mark", True) else made.metadata
-        return encoding.encode("result.png", made, metadata)[0]
+        return downloads.encoded(request, result, tree)
+
+    def mask(self, tree: Any) -> dict[str, Any]:
+        """Changes a mask, or makes one of a region of a face.
+
+        Args:
+          tree: a mapping of `picture`, a name, `strokes`, whose mask is taken, and if given `region`, one of `face` and
+            `REGIONS`, which is added, `grow`, pixels of the photograph, less than 0 to shrink, and `invert`.
+
+        Returns:
+          The tree of a strokes file, of the mask alone.
+
+        Raises:
+          ImageError: there is no such region, or nothing is left.
+          TfsketchError: anything else; the message names the key.
+        """
+        known = ("picture", "strokes", "region", "grow", "invert")
+        if not isinstance(tree, Mapping) or not set(tree) <= set(known):
+            raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
+        picture, strokes = self.picture(tree.get("picture")), strokes_lib.parse(tree.get("strokes"))
+        region, invert = tree.get("region"), tree.get("invert", False)
+        if region is not None and region not in PLACES[2:]:
+            raise TfsketchError(f"region: expected one of {', '.join(PLACES[2:])}, found {str(region)[:40]!r}")
+        if not isinstance(invert, bool):
+            raise TfsketchError(f"invert: expected true or false, found {str(invert)[:40]!r}")
+        grow = number(tree.get("grow", 0), -MAX_GROWTH, MAX_GROWTH, "grow")
+        mask = strokes_lib.render(strokes, picture.preview_size).mask
+        if region is not None:
+            # Any model's editor has the one face parser.
+            mask |= self._editor(next(iter(self.modes)), None).region(picture.preview(), region)
+        scale = picture.preview_size[1] / picture.image.shape[1]
+        return masks.strokes_of(masks.changed(mask, grow * scale, invert), picture)
 
     def go_on(self, tree: Any) -> dict[str, Any]:
         """Takes the picked result of a request for a photograph, to be edited further: as `open`."""

@@ -50,7 +50,7 @@ def strokes_of(sketch: np.ndarray) -> dict[str, Any]:
     along = np.concatenate(lines).astype(int)
     usual = float(np.median(width[along[:, 1], along[:, 0]]))
     areas = _broad_areas(sketch, max(7, min(round(BROAD * usual), min(sketch.shape) // 12)) | 1)
-    strokes = [{"layer": "sketch", "points": outline, "fill": True} for outline in _outlines(areas)]
+    strokes = [{"layer": "sketch", "points": outline, "fill": True} for outline in outlines(areas)]
     _, parts = cv2.connectedComponents(sketch, connectivity=8)
     taken = set(np.unique(parts[areas > 0]).tolist())
     for line in sorted(lines, key=len, reverse=True):
@@ -100,7 +100,7 @@ def _runs(line: np.ndarray, kept: np.ndarray) -> list[np.ndarray]:
     return [line[max(a - 1, 0) : b + 1] for a, b in edges.reshape(-1, 2)]
 
 
-def _outlines(areas: np.ndarray) -> list[list[list[float]]]:
+def outlines(areas: np.ndarray) -> list[list[list[float]]]:
     """Polygons [[x, y], ...] of areas [H,W] in {0,1}; holes are joined to their area's outline by a cut."""
     contours, tree = cv2.findContours(areas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     polygons = []

@@ -8,6 +8,7 @@ sizes, because nothing else is ever written to.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -33,6 +34,11 @@ def finite(drawn: Any) -> np.ndarray:
     if not np.isfinite(drawn).all():
         raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
     return drawn
+
+
+def _check_feather(feather: float | None) -> None:
+    if feather is not None and not 0 <= feather < math.inf:
+        raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
 
 
 class Canvas:
@@ -61,8 +67,7 @@ class Canvas:
             raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
         if context is not None and not context >= 1:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
-        if feather is not None and not 0 <= feather < math.inf:
-            raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
+        _check_feather(feather)
         if not 0 <= texture <= 1:
             raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
         self.seam, self.texture = seam, texture
@@ -73,6 +78,13 @@ class Canvas:
         self._parser: FaceParser | None = None
         self._find_faces = find_faces
         self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
+
+    def feathered(self, feather: float | None) -> Canvas:
+        """`Editor.feathered`."""
+        _check_feather(feather)
+        canvas = copy.copy(self)
+        canvas.feather = feather
+        return canvas
 
     def face_parser(self) -> FaceParser:
         """The shipped face parser, read when it is first needed."""

@@ -7,6 +7,7 @@ more than half a pixel stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def complete(
     seed: int,
     fill: float | None,
     steps: int,
+    watch: Callable[[float], None] | None = None,
 ) -> list[Drawing]:
     """`Editor.complete`."""
     expect("complete", canvas.model)
@@ -55,7 +57,7 @@ def complete(
         image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         size = size_of(sizes.cut_square(image))
         known = to_tensors({"image": sizes.center_square(image, side)[None]})
-    found = canvas.model.project(**known, restarts=results, seed=int(seed), steps=steps)
+    found = canvas.model.project(**known, restarts=results, seed=int(seed), steps=steps, watch=watch)
     drawings = []
     for lines, photograph, loss in zip(finite(found.sketch[0]), finite(found.image[0]), found.loss[0]):
         lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)

@@ -6,7 +6,8 @@ they do; `canvas` is what they share, `regions` where a face is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -53,6 +54,16 @@ class Editor:
     ):
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
+    def feathered(self, feather: float | None) -> Editor:
+        """The same model with another `feather`, without loading or tracing anything again.
+
+        Raises:
+          TfsketchError: see `Editor`.
+        """
+        editor = copy.copy(self)
+        editor._canvas = self._canvas.feathered(feather)
+        return editor
+
     @property
     def way(self) -> str:
         """The model's way of working, of `ways.WAYS`; empty for one that makes no picture."""
@@ -81,6 +92,7 @@ class Editor:
         seed: int = 0,
         fill: float | None = None,
         steps: int = 500,
+        watch: Callable[[float], None] | None = None,
     ) -> list[Drawing]:
         """Makes photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
@@ -93,6 +105,7 @@ class Editor:
           fill: of a sketch; see `arrays.place`. 1 for one that is framed as a photograph is; None is
             `arrays.usual_fill`.
           steps: at most, of each search.
+          watch: told the share that is done, 0 to 1, every few steps; what it raises ends the search.
 
         Returns:
           `results` drawings by their loss, the best first.
@@ -102,7 +115,7 @@ class Editor:
           TfsketchError: another argument is out of its range, or the model completes nothing.
           WeightsError: the model gave values that are not finite.
         """
-        return complete(self._canvas, sketch, image, results, seed, fill, steps)
+        return complete(self._canvas, sketch, image, results, seed, fill, steps, watch)
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """Makes a photograph of a sketch, with a model that takes a sketch alone.

@@ -63,7 +63,7 @@ class Network(Protocol):
 
 
 class Function:
-    """A bare function of the vocabulary's dict as a network that edits, at any size; a subclass may have another way."""
+    """A bare function of the vocabulary's dict as a network that edits, at any size; a subclass may work otherwise."""
 
     way = "edit"
     stride, smallest, fixed, image_size = 1, 1, False, None

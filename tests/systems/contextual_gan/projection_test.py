@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +14,7 @@ from tfsketch import systems
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.nn import adversarial, line_losses
 from tfsketch.systems.contextual_gan import projection
-from tfsketch.systems.contextual_gan.search import descend
+from tfsketch.systems.contextual_gan.search import beginning, descend
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,24 @@ def test_a_search_stops_by_itself_and_rests(model, pairs):
     np.testing.assert_allclose(alone.loss[0], found.loss[0], rtol=0.05)
 
 
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_a_search_that_is_watched_is_the_same_and_can_be_ended(model, pairs, optimizer):
+    options = {"candidates": 4, "steps": 90, "patience": 25, "optimizer": optimizer, "chunk": 3, "learning_rate": 0.2}
+    shares: list[float] = []
+    plain = projection.project(model, pairs["sketch"], **options)
+    watched = projection.project(model, pairs["sketch"], watch=shares.append, **options)
+    for field in dataclasses.fields(plain):
+        assert (getattr(plain, field.name) == getattr(watched, field.name)).all(), field.name
+    assert shares == sorted(shares) and len(shares) > 4 and shares[0] == 0 and shares[-1] < 1
+
+    def stop(share):
+        if share > 0.2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        projection.project(model, pairs["sketch"], watch=stop, **options)
+
+
 def test_the_gradient_of_the_search_is_the_losss(model, pairs):
     """One plain step (no momentum) goes down the slope that finite differences see."""
     sketch = pairs["sketch"][:1]
@@ -134,12 +154,13 @@ def test_the_gradient_of_the_search_is_the_losss(model, pairs):
 
     options = {"candidates": 1, "momentum": 0.0, "learning_rate": 1e-3, "perceptual": 0.01}
     start = projection.project(model, sketch, steps=0, **options).z[0]
-    numbers = {"steps": tf.constant(1), "patience": tf.constant(9)} | {
+    numbers = {"patience": tf.constant(9)} | {
         key: tf.constant(value)
         for key, value in (("learning_rate", 1e-3), ("momentum", 0.0), ("perceptual", 0.01), ("tolerance", 0.0))
     }
-    end = descend(model, "sketch", "momentum", True, 1e-3, tf.constant(start), tf.constant(sketch), numbers)
-    slope = (start - end["z"].numpy()) / 1e-3
+    state, how = beginning(tf.constant(start)), (model, "sketch", "momentum", True, 1e-3)
+    end, _ = descend(*how, state, tf.constant(sketch), numbers, tf.constant(0), tf.constant(1))
+    slope = (start - end["best"].numpy()) / 1e-3
     _, numeric = tf.test.compute_gradient(
         loss, [tf.constant(start)], delta=1e-3
     )  # kinks are near: a longer way crosses them

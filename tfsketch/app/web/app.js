@@ -9,12 +9,15 @@ import { $, say } from "./feedback.js";
 import { startFiles } from "./files.js";
 import { furnish } from "./furniture.js";
 import { changed, commit, redo, undo } from "./history.js";
+import "./gallery.js";
+import { startKeeping } from "./keep.js";
 import { startKeys } from "./keys.js";
+import { startMasks } from "./masks.js";
 import { blankSheet, setModel } from "./opening.js";
 import { shareOf } from "./panel.js";
 import { startPointer } from "./pointer.js";
 import { goOn, run } from "./results.js";
-import { download, saveStrokes } from "./saving.js";
+import { download, saveStrokes, startSaving } from "./saving.js";
 import { fit, resized, zoom, zoomReal } from "./stage.js";
 import { S, render, share } from "./state.js";
 
@@ -38,12 +41,15 @@ function connect() {
   $("zoom-out").onclick = () => zoom(0.8);
   $("zoom-real").onclick = zoomReal;
   $("zoom-fit").onclick = fit;
-  $("model").onchange = () => setModel($("model").value);
+  $("model").onchange = () => { setModel($("model").value); changed(); };
+  for (const button of document.querySelectorAll("[data-shape]")) button.onclick = () => { S.shape = button.dataset.shape; render(); };
+  $("mirror").onclick = () => { S.mirror = !S.mirror; render(); };
+  $("count").onchange = render;
+  $("feather").onchange = changed;
   $("width").oninput = () => { S.shares[share()] = shareOf(Number($("width").value)); render(); };
   $("color").oninput = () => { S.color = $("color").value; choose("color"); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 100000); if (S.live) run(); };
   $("live").onchange = () => { S.live = $("live").checked; render(); if (S.live) run(); };
-  addEventListener("beforeunload", (event) => { if (S.strokes.length) event.preventDefault(); });
 }
 
 async function start() {
@@ -55,9 +61,12 @@ async function start() {
   startFiles();
   startDrawing();
   startKeys();
+  startMasks();
+  startSaving();
   new ResizeObserver(resized).observe($("canvas"));
   setModel(S.server.models[0].name);
   fit();
+  await startKeeping();
   if (!localStorage.getItem("tfsketch-notes")) $("notes").showModal();
   $("notes").onclose = () => localStorage.setItem("tfsketch-notes", "read");
 }

@@ -1,7 +1,7 @@
 /* The one module that talks to the server. A page whose models run elsewhere, in the browser for one, is this page with
  * another module in this one's place that exports the same:
  *
- *   state()                  what there is: {modes, models, examples, sides, places, limits}, as `Studio.state` gives it
+ *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits}, as `Studio.state` gives it
  *   open(file)               takes a photograph (a Blob): {picture, size, preview}, `picture` a handle that stays good,
  *                            the others [width, height] of the photograph and of what is shown of it
  *   address(picture)         where an <img> finds what is shown of a photograph
@@ -11,27 +11,34 @@
  *   example(name)            opens an example: what `open` gives, unless it is a sheet, and {strokes, mode, side, region,
  *                            style}, `style` what `open` gives of a second photograph
  *   thumbnail(name)          where an <img> finds an example's small picture
- *   run(request)             makes pictures: {results: [{seed, box, png, lines}]}, `box` [left, top, width, height] of
+ *   has(picture)             whether a photograph is still there, after a reload of the page
+ *   mask(request)            changes a mask: {picture, strokes, region, grow, invert} -> {size, strokes}, as `Studio.mask`
+ *   run(request, {signal, progress})  makes pictures: {results: [{seed, box, png, lines}]}, `box` [left, top, width, height] of
  *                            what is shown, `png` and `lines` addresses of pictures, `lines` only of drawings
- *   save(request, mark)      the one result that a request picks, at full size, as a Blob
+ *                            `signal`, an AbortSignal, ends it with an error of the name AbortError; `progress` is told
+ *                            the share that is done, 0 to 1, as soon and as often as it is known
+ *   save(request, how)       {blob, notes}: the one result that a request picks, at full size, and what its format does not
+ *                            keep; `how` is {format, quality, mark}, a format one of `formats` of the state
  *   further(request)         takes that result for a photograph: as `open`
  *
- * A request is {model, picture, strokes: {size, strokes}, seed, count, pick, side, fill, style, region, amount}, as
- * `Studio.request` checks it. Whatever fails throws an Error whose message is for people. */
+ * A request is {model, picture, strokes: {size, strokes}, seed, count, pick, side, fill, feather, style, region, amount},
+ * as `tfsketch/app/requests.py` checks it. Whatever fails throws an Error whose message is for people. */
 
 /* The server keeps a few photographs. Handles are the names that it gave first; one that it has forgotten is sent again,
  * and has another name from then on. */
+const ASK = 400; // milliseconds between two questions how far a job is
 const sources = new Map();
 const nameOf = (handle) => (sources.has(handle) ? sources.get(handle).name : handle);
 
-async function ask(path, body, raw) {
+async function ask(path, body, { raw, signal, job } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST", body: raw ? body : JSON.stringify(body),
-      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json" },
+      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", ...(job ? { Job: job } : {}) }, signal,
     });
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new Error("The editor's program does not answer: is it still running?");
   }
   if (!response.ok) {
@@ -42,12 +49,12 @@ async function ask(path, body, raw) {
 }
 
 /* Asks once more where the server has forgotten a photograph, of the two that there may be. */
-async function askOf(path, request) {
+async function askOf(path, request, more) {
   for (let tries = 0; ; tries++) {
     try {
       const { picture, style, ...rest } = request;
       const named = { ...rest, picture: nameOf(picture), ...(style === undefined ? {} : { style: nameOf(style) }) };
-      return await ask(path, named);
+      return await ask(path, named, more);
     } catch (error) {
       const [, lost] = /^(picture|style): .*still in memory/.exec(error.message) || [];
       const source = sources.get(request[lost]);
@@ -65,7 +72,7 @@ async function keep(send) {
 }
 
 export const state = async () => (await fetch("/api/state")).json();
-export const open = (file) => keep(async () => (await ask("/api/pictures", file, true)).json());
+export const open = (file) => keep(async () => (await ask("/api/pictures", file, { raw: true })).json());
 export const address = (picture) => `/api/pictures/${nameOf(picture)}`;
 export async function tile(source, box) {
   if (typeof source === "object") return (await askOf("/api/tile", { ...source, box })).blob();
@@ -73,7 +80,7 @@ export async function tile(source, box) {
   if (!response.ok) throw new Error("A part of the photograph could not be shown.");
   return response.blob();
 }
-export const sketch = async (file, level) => (await ask(`/api/sketch?level=${level}`, file, true)).json();
+export const sketch = async (file, level) => (await ask(`/api/sketch?level=${level}`, file, { raw: true })).json();
 export const thumbnail = (name) => `/api/examples/${name}`;
 
 export async function example(name) {
@@ -84,13 +91,38 @@ export async function example(name) {
   return opened;
 }
 
-export async function run(request) {
-  const answer = await (await askOf("/api/run", request)).json();
+/* Asks how far a job is until it is over. */
+async function follow(job, progress, over) {
+  while (!over.signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, ASK));
+    const answer = await fetch(`/api/jobs/${job}`, { signal: over.signal }).catch(() => null);
+    const { share } = answer && answer.ok ? await answer.json().catch(() => ({})) : {};
+    if (share && !over.signal.aborted) progress(share);
+  }
+}
+
+export async function run(request, { signal, progress } = {}) {
+  const job = Math.random().toString(36).slice(2) + Date.now().toString(36), over = new AbortController();
+  const end = () => ask(`/api/jobs/${job}`, {}).catch(() => {});
+  if (signal) signal.addEventListener("abort", end);
+  if (progress) follow(job, progress, over);
+  let answer;
+  try {
+    answer = await (await askOf("/api/run", request, { signal, job })).json();
+  } finally {
+    over.abort();
+    if (signal) signal.removeEventListener("abort", end);
+  }
   const picture = (base64) => `data:image/png;base64,${base64}`;
   const results = answer.results.map((result) => ({
     ...result, png: picture(result.png), ...(result.lines ? { lines: picture(result.lines) } : {}),
   }));
   return { ...answer, results };
 }
-export const save = async (request, mark) => (await askOf("/api/file", { ...request, mark })).blob();
-export const further = async (request) => (await askOf("/api/continue", request)).json();
+export const mask = async (request) => (await askOf("/api/mask", request)).json();
+export const has = async (picture) => (await fetch("/api/pictures/" + picture, { method: "HEAD" }).catch(() => ({ ok: false }))).ok;
+export async function save(request, how) {
+  const answer = await askOf("/api/file", { ...request, ...how });
+  return { blob: await answer.blob(), notes: JSON.parse(answer.headers.get("x-notes") || "[]") };
+}
+export const further = (request) => keep(async () => (await askOf("/api/continue", request)).json());

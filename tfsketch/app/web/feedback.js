@@ -18,24 +18,42 @@ export function tell(text) {
 }
 
 let busySince = 0;
-function busy(text) {
+function busy(text, cancel) {
   clearInterval(busy.timer);
   $("busy").hidden = !text;
+  $("busy-share").hidden = true;
+  $("busy-cancel").hidden = !cancel;
+  $("busy-cancel").onclick = cancel || null;
   if (!text) return;
   busySince = performance.now();
   const show = () => {
     const seconds = (performance.now() - busySince) / 1000;
-    $("busy").lastElementChild.textContent = seconds < 1 ? text : `${text} ${seconds.toFixed(0)} s`;
+    $("busy-text").textContent = seconds < 1 ? text : `${text} ${seconds.toFixed(0)} s`;
   };
   show();
   busy.timer = setInterval(show, 500);
 }
 
-/** Runs work under a sign that says so; what it throws is said, and null is given. */
-export async function guarded(text, work) {
+/* Shows how much is done, 0 to 1. */
+function progress(share) {
+  $("busy-share").hidden = false;
+  $("busy-share").value = share;
+}
+
+/** Runs work under a sign that says so; what it throws is said, and null is given.
+ *
+ * Work that `ends` can be cancelled: it gets {signal, progress} as of `run` in backend.js. */
+export async function guarded(text, work, ends = false) {
+  const controller = new AbortController();
   say("");
-  busy(text);
-  try { return await work(); } catch (error) { say(error.message); return null; } finally { busy(""); }
+  busy(text, ends ? () => controller.abort() : null);
+  try {
+    return await work({ signal: controller.signal, progress });
+  } catch (error) {
+    if (error.name === "AbortError") tell("Cancelled.");
+    else say(error.message);
+    return null;
+  } finally { busy(""); }
 }
 
 const WAITS = [300, 700, 1500, 3000, 5000, 8000, 8000]; // milliseconds; a server that warms up refuses some requests

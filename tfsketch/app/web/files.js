@@ -2,6 +2,7 @@
 
 import { openDrawing } from "./drawing.js";
 import { $, guarded } from "./feedback.js";
+import { claim } from "./keep.js";
 import { openPicture, openStyle, takeStrokes } from "./opening.js";
 import { mode } from "./state.js";
 
@@ -14,7 +15,10 @@ async function openFiles(files) {
         try { tree = JSON.parse(await file.text()); } catch { throw new Error(`${file.name}: expected strokes saved by tfsketch.`); }
         takeStrokes(tree, file.name);
       } else if (mode().sheet) await openDrawing(file);
-      else await openPicture(file);
+      else {
+        await openPicture(file);
+        claim();
+      }
     }
   });
 }

@@ -17,6 +17,11 @@ const ICONS = {
   hand: "M12 3v18M3 12h18M12 3l-3 3M12 3l3 3M12 21l-3-3M12 21l3-3M3 12l3-3M3 12l3 3M21 12l-3-3M21 12l-3 3",
   undo: "M8 5L4 9l4 4M4 9h10a6 6 0 0 1 0 12h-3",
   redo: "M16 5l4 4-4 4M20 9H10a6 6 0 0 0 0 12h3",
+  free: "M4 17c3-9 6-9 7-4s4 5 9-6",
+  line: "M5 19L19 5",
+  rectangle: "M4 6h16v12H4z",
+  ellipse: "M12 5c5 0 8 3 8 7s-3 7-8 7-8-3-8-7 3-7 8-7z",
+  mirror: "M12 3v18M9 7l-6 10h6zM15 7l6 10h-6z",
   clear: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5",
 };
 const SWATCHES = ["#2b1d16", "#6b4630", "#b8604f", "#d98a86", "#e9c0a6", "#f6e3d4", "#ffffff", "#101418",
@@ -61,7 +66,7 @@ function showKeys() {
 /** Fills the page with what `S.server` has. */
 export function furnish() {
   for (const [name, path] of Object.entries(ICONS)) {
-    const button = document.querySelector(`[data-tool=${name}]`) || $(name);
+    const button = document.querySelector(`[data-tool=${name}], [data-shape=${name}]`) || $(name);
     button.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
     button.setAttribute("aria-label", button.title);
   }
@@ -76,7 +81,7 @@ export function furnish() {
     $("swatches").append(button);
   }
   for (const place of S.server.places) $("region").append(new Option(named(place), place));
-  for (let n = 1; n <= S.server.limits.results; n++) $("count").append(new Option(n === 1 ? "one" : `${n} seeds`, n));
+  for (let n = 1; n <= S.server.limits.results; n++) $("count").append(new Option(n === 1 ? "one" : n, n));
   $("side").append(new Option("normal", ""));
   for (const side of S.server.sides) $("side").append(new Option(`${side} px`, side));
   showModels();

@@ -10,7 +10,7 @@ import { S, render } from "./state.js";
 
 /** What the help lists. */
 export const KEYS = [
-  ["M", "mask"], ["L", "mask by an outline"], ["S", "sketch"], ["C", "colour"], ["I", "take a colour"], ["E", "eraser"],
+  ["M", "mask"], ["L", "mask by an outline"], ["S", "sketch"], ["C", "colour"], ["I", "take a colour"], ["E", "eraser"], ["Shift", "straight line, square"], ["X", "mirror"],
   ["H / space", "move the picture"], ["[ ]", "brush size"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
   ["Enter", "run"], ["V", "next view"], ["1 2 3", "show or hide layers"], ["+ - 0 9", "zoom, all, 100 %"], ["O", "open"], ["D", "download"],
 ];
@@ -32,6 +32,7 @@ function onKey(event) {
   else if (key === "[") resize(1 / 1.2);
   else if (key === "]") resize(1.2);
   else if (key === "v") nextView();
+  else if (key === "x") { S.mirror = !S.mirror; render(); }
   else if (key === "+" || key === "=") zoom(1.25);
   else if (key === "-") zoom(0.8);
   else if (key === "0") fit();

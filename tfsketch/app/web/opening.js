@@ -25,6 +25,20 @@ export function setModel(name) {
   render();
 }
 
+/* What an example sets is not kept for what is opened after it. */
+let own = null;
+function borrow(side, region) {
+  own = { side: $("side").value, region: S.region, style: S.style };
+  $("side").value = side || "";
+  if (region) S.region = region;
+}
+function giveBack() {
+  if (!own) return;
+  $("side").value = own.side;
+  Object.assign(S, { region: own.region, style: own.style });
+  own = null;
+}
+
 export async function showPicture(opened, name, credit) {
   const image = await loadPatiently(backend.address(opened.picture));
   Object.assign(S, { ...EMPTY, picture: opened.picture, size: opened.size, shown: opened.preview, image, name, credit, view: "draw" });
@@ -43,12 +57,14 @@ export async function openPicture(file) {
   checkSize(file);
   const opened = await backend.open(file);
   if (mode().sheet) setModel((S.server.models.find((m) => !modeOf(m.name).sheet) || { name: S.model }).name);
+  giveBack();
   await showPicture(opened, stem(file) || "picture", "");
 }
 export async function openStyle(file) {
   await guarded("Opening", async () => {
     checkSize(file);
     S.style = { picture: (await backend.open(file)).picture, name: file.name };
+    if (own) own.style = S.style; // chosen, and not the example's
     changed();
   });
 }
@@ -68,15 +84,13 @@ export function takeStrokes(tree, name) {
 export async function openExample(example) {
   await guarded("Opening", async () => {
     const opened = await backend.example(example.name);
+    giveBack();
     if (modeOf(S.model) !== S.server.modes[opened.mode]) setModel(S.server.models.find((m) => m.mode === opened.mode).name);
     if (opened.picture) await showPicture(opened, example.name, example.credit);
     else blankSheet(opened.strokes.size);
-    if (opened.style) {
-      S.style = { picture: opened.style.picture, name: "of the example" };
-      S.region = opened.region;
-    }
+    borrow(opened.side, opened.style ? opened.region : "");
+    if (opened.style) S.style = { picture: opened.style.picture, name: "of the example" };
     if (opened.strokes.strokes.length) takeStrokes(opened.strokes, example.name);
     else changed();
-    $("side").value = opened.side || "";
   });
 }

@@ -2,7 +2,7 @@
 
 import * as backend from "./backend.js";
 import { $, showIn } from "./feedback.js";
-import { S, TOOL_LAYER, brushWidth, entryNow, mode, onRender, runnable, share, viewNow } from "./state.js";
+import { S, TOOL_LAYER, brushWidth, entryNow, mode, onRender, missing, share, viewNow } from "./state.js";
 import { countOf } from "./strokes.js";
 
 /* The slider is even in sizes that the eye tells apart: 0.1 % to 40 % of the shorter side. */
@@ -25,6 +25,7 @@ function showViews(entry, view) {
   for (const button of $("views").children) {
     button.setAttribute("aria-pressed", button.dataset.view === view);
     if (button.dataset.view === "lines") button.hidden = !entry || !entry.lines;
+    if (button.dataset.view === "grid") button.hidden = !entry || entry.group.length < 2;
   }
 }
 
@@ -53,13 +54,17 @@ function showPanel() {
   $("start").hidden = open;
   $("start-title").textContent = current.sheet ? "Draw, and get a photograph"
     : current.styled ? "Give a photograph the looks of another" : "Edit a photograph by drawing on it";
-  $("zoom").hidden = !open;
+  $("zoom").hidden = !open || view === "grid";
   showViews(entry, view);
   showTools(current);
   showLooks(current);
   showLayers(current);
   $("save-strokes").disabled = !S.strokes.length;
-  $("run").disabled = !runnable();
+  const why = missing();
+  $("run").disabled = !!why;
+  $("run").title = why || "Run (Enter)";
+  $("why").textContent = why;
+  $("why").hidden = !why;
   $("run").textContent = S.running ? "Running" : "Run";
   $("download").disabled = $("continue").disabled = !entry || !entry.request;
   $("color-field").hidden = !current.layers.includes("color");
@@ -67,6 +72,9 @@ function showPanel() {
   $("side-field").hidden = current.sheet || current.styled;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
   for (const field of document.querySelectorAll(".seeded")) field.hidden = !current.seeded;
+  $("vary-field").hidden = !current.seeded || current.sheet || $("count").value === "1";
+  for (const button of $("shapes").querySelectorAll("[data-shape]")) button.setAttribute("aria-pressed", button.dataset.shape === S.shape);
+  $("mirror").setAttribute("aria-pressed", S.mirror);
   $("hint").textContent = current.hint;
   $("credit").textContent = S.credit ? `Picture: ${S.credit}` : "";
   $("open-drawing").hidden = !open || !current.layers.includes("sketch");

@@ -8,6 +8,7 @@ import { $, tell } from "./feedback.js";
 import { commit } from "./history.js";
 import { forgetStrokes, local, pan, showBrush, showOutline, sketchIn, toPicture, zoom } from "./stage.js";
 import { S, brushWidth, mode, render, viewNow } from "./state.js";
+import { mirrored, shapeOf } from "./shapes.js";
 import { erase, rgbOf, widthAt } from "./strokes.js";
 
 const LEAST = 1.5; // pixels of the stage between points of a stroke
@@ -66,9 +67,17 @@ function begin(event) {
     rub(point);
     return;
   }
-  const width = brushWidth(), lasso = S.tool === "lasso";
+  const width = brushWidth(), lasso = S.tool === "lasso", shape = S.shape === "free" && event.shiftKey ? "line" : S.shape;
   const stroke = { layer: S.layer, points: [point], width: pen ? widthAt(width, event.pressure) : width };
   if (S.layer === "color") stroke.color = rgbOf(S.color);
+  if (!lasso && shape !== "free") {
+    // Areas are filled where a layer is of areas, and lines where it is of lines.
+    if (shape !== "line" && S.layer !== "sketch") { stroke.fill = true; delete stroke.width; }
+    else stroke.width = width;
+    stroke.points = shapeOf(shape, point, point);
+    ongoing = { kind: "shape", id, pen, shape, from: point, stroke, show: sketchIn(stroke) };
+    return;
+  }
   ongoing = { kind: "draw", id, pen, pieces: [stroke], width, last: p, show: lasso ? showOutline : sketchIn(stroke), lasso };
 }
 
@@ -114,7 +123,10 @@ function move(event) {
     S.divide = Math.min(1, Math.max(0, point[0] / S.size[0]));
     render();
   } else if (ongoing.kind === "erase") rub(point);
-  else {
+  else if (ongoing.kind === "shape") {
+    ongoing.stroke.points = shapeOf(ongoing.shape, ongoing.from, point, event.shiftKey && S.shape !== "free");
+    ongoing.show(ongoing.stroke.points);
+  } else {
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of all.length ? all : [event]) extend(one);
     ongoing.show(ongoing.pieces.at(-1).points);
@@ -130,6 +142,11 @@ function cancel() {
   render();
 }
 
+function add(strokes) {
+  if (mode().styled) S.region = "drawn";
+  commit([...S.strokes, ...(S.mirror ? mirrored(strokes, S.size[0]) : strokes)]);
+}
+
 function end(event) {
   fingers.delete(event.pointerId);
   if (fingers.size < 2) gesture = null;
@@ -141,6 +158,10 @@ function end(event) {
     const strokes = S.strokes;
     S.strokes = done.from;
     commit(strokes);
+  } else if (done.kind === "shape") {
+    const [x, y] = toPicture(local(event));
+    if (x === done.from[0] && y === done.from[1]) { cancel(); return; } // a click is no shape
+    add([done.stroke]);
   } else if (done.kind === "draw") {
     showOutline(null);
     let { pieces } = done;
@@ -149,8 +170,7 @@ function end(event) {
       if (points.length < 3) { render(); return; }
       pieces = [{ layer: "mask", points, fill: true }];
     }
-    if (mode().styled) S.region = "drawn";
-    commit([...S.strokes, ...pieces]);
+    add(pieces);
   }
 }
 

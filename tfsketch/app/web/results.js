@@ -5,7 +5,8 @@ import { $, guarded, loadImage } from "./feedback.js";
 import { onChange } from "./history.js";
 import { setModel, showPicture } from "./opening.js";
 import { fit } from "./stage.js";
-import { S, mode, modeOf, onRender, render, runnable, viewNow, entryNow } from "./state.js";
+import { S, entryNow, mode, modeOf, onRender, render, runnable, viewNow } from "./state.js";
+import { paintedIn, varied } from "./variation.js";
 
 const KEPT = 24;
 const THUMBNAIL = 136;
@@ -19,7 +20,41 @@ function requestNow() {
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
     seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: seeded ? Number($("count").value) : 1,
     side: sheet || styled ? null : number("side"), fill: sheet ? number("fill") : null,
+    feather: sheet ? null : number("feather"),
   };
+}
+
+/* The requests of one run, each made when it is wanted. A search orders its results itself; of an edit, each is asked
+ * for alone, and those after the first may vary what was drawn. */
+function requestsOf(request, group) {
+  const { sheet } = modeOf(request.model), { size, strokes } = request.strokes;
+  if (sheet || request.count === 1) return [() => request];
+  const vary = $("vary").value === "drawing";
+  const of = (n) => (vary && n ? varied(strokes, n, request.seed, paintedIn(group[0].canvas, size, strokes)) : strokes);
+  return Array.from({ length: request.count }, (_, n) => () => ({
+    ...request, seed: request.seed + n, count: 1, strokes: { size, strokes: of(n) },
+  }));
+}
+
+/* A result, put into the picture. */
+async function entryOf(result, request, pick, given) {
+  const { image, shown } = given;
+  const patch = await loadImage(result.png), canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = shown;
+  const context = canvas.getContext("2d");
+  if (image) context.drawImage(image, 0, 0, ...shown);
+  context.drawImage(patch, ...result.box);
+  const lines = result.lines ? await loadImage(result.lines) : null;
+  return { ...given, canvas, box: result.box, lines, strokes: request.strokes.strokes,
+    // Seeds of an edit stand alone; a search's results are ordered among themselves.
+    request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick } };
+}
+/* What a result of several is called. */
+function labelOf(entry, number, own) {
+  const { seeded, sheet } = modeOf(entry.request.model);
+  if (sheet) return `no. ${number + 1}`;
+  if (number && entry.strokes !== own) return `variation ${number}`;
+  return seeded ? `seed ${entry.request.seed}` : "";
 }
 
 export async function run() {
@@ -28,27 +63,30 @@ export async function run() {
   S.running = true;
   const request = requestNow();
   const { image, size, shown, name, credit, style } = S;
+  const group = [], requests = requestsOf(request, group), own = request.strokes.strokes;
   const started = performance.now();
   render();
-  await guarded("Painting", async () => {
-    const answer = await backend.run(request);
-    for (const [pick, result] of answer.results.entries()) {
-      const patch = await loadImage(result.png);
-      const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = shown;
-      const context = canvas.getContext("2d");
-      if (image) context.drawImage(image, 0, 0, ...shown);
-      context.drawImage(patch, ...result.box);
-      const lines = result.lines ? await loadImage(result.lines) : null;
-      remember({ canvas, box: result.box, lines, image, size, shown, name, credit, style, strokes: request.strokes.strokes,
-        // Seeds of an edit stand alone; a search's results are ordered among themselves.
-        request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick } });
+  await guarded("Painting", async ({ signal, progress }) => {
+    for (const [number, request] of requests.entries()) {
+      const one = request();
+      const share = (part) => progress((number + part) / requests.length);
+      if (number) share(0);
+      const answer = await backend.run(one, { signal, progress: share });
+      for (const [pick, result] of answer.results.entries()) {
+        const entry = await entryOf(result, one, pick, { image, size, shown, name, credit, style });
+        group.push(Object.assign(entry, { group, label: labelOf(entry, group.length, own) }));
+      }
     }
-    if (!image) S.current = S.results[Math.max(0, S.results.length - answer.results.length)]; // the best of a search
-    if (!S.live || mode().sheet) S.view = "compare";
+  }, true);
+  // What was cancelled in the middle has made the first ones.
+  for (const entry of group) remember(entry);
+  if (group.length) {
+    // A result of another model or picture, which may be open by now, waits in the strip.
+    if (group.length > 1) [S.current] = group; // the best of a search, and of an edit what was drawn
+    if (S.model === request.model && S.size === size && (!S.live || mode().sheet)) S.view = group.length > 1 ? "grid" : "compare";
     $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
     $("run").dataset.runs = Number($("run").dataset.runs || 0) + 1;
-  });
+  }
   S.running = false;
   render();
   if (S.again) { S.again = false; run(); }
@@ -64,14 +102,12 @@ function remember(entry) {
   thumb.getContext("2d").drawImage(entry.canvas, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, THUMBNAIL, THUMBNAIL);
   const button = document.createElement("button");
   button.entry = entry;
-  const { seeded, sheet } = modeOf(entry.request.model);
-  const seed = seeded && !sheet ? `seed ${entry.request.seed}` : "";
-  button.title = `Result ${S.results.length}${seed && `, ${seed}`}: show it with its strokes`;
+  button.title = `Result ${S.results.length}${entry.label && `, ${entry.label}`}: show it with its strokes`;
   const image = document.createElement("img");
   image.src = thumb.toDataURL("image/jpeg", 0.85);
   image.alt = button.title;
   const label = document.createElement("small");
-  label.textContent = seed || `${S.results.length}`;
+  label.textContent = entry.label.replace("variation", "var.") || `${S.results.length}`;
   button.append(image, label);
   button.onclick = () => recall(entry);
   $("history").append(button);
@@ -80,7 +116,7 @@ function remember(entry) {
 }
 
 /* Shows a result again, with the strokes and settings that made it. */
-function recall(entry) {
+export function recall(entry) {
   if (S.model !== entry.request.model) setModel(entry.request.model);
   const other = S.image !== entry.image || S.size !== entry.size;
   Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, current: entry });

@@ -1,8 +1,11 @@
 /* What is saved to the user's disk. */
 
 import * as backend from "./backend.js";
-import { $, guarded } from "./feedback.js";
-import { S } from "./state.js";
+import { $, guarded, tell } from "./feedback.js";
+import { S, entryNow, onRender } from "./state.js";
+
+const FORMATS = { png: ["PNG", "png"], jpeg: ["JPEG", "jpg"], webp: ["WebP", "webp"], ora: ["Layers (OpenRaster)", "ora"] };
+const LOSSY = ["jpeg", "webp"];
 
 function saveBlob(blob, name) {
   const link = document.createElement("a");
@@ -16,7 +19,22 @@ export function saveStrokes() {
 }
 export async function download() {
   const entry = S.current;
+  if (!entryNow()) return;
+  const format = $("format").value, quality = Number($("quality").value), mark = $("mark").checked;
   await guarded("Saving at full size", async () => {
-    saveBlob(await backend.save(entry.request, $("mark").checked), `${entry.name}_edited.png`);
-  });
+    const how = { format, mark, ...(LOSSY.includes(format) ? { quality } : {}) };
+    const { blob, notes } = await backend.save(entry.request, how);
+    saveBlob(blob, `${entry.name}_edited.${FORMATS[format][1]}`);
+    return notes;
+  }).then((notes) => notes && notes.length && tell(notes.join("; ") + "."));
+}
+
+export function startSaving() {
+  for (const format of S.server.formats) $("format").append(new Option(FORMATS[format][0], format));
+  const show = () => {
+    $("quality-field").hidden = !LOSSY.includes($("format").value);
+    $("quality-shown").textContent = $("quality").value;
+  };
+  $("format").onchange = $("quality").oninput = show;
+  onRender(show);
 }

@@ -19,13 +19,19 @@ const afterGroup = new Konva.Group();
 const after = new Konva.Image({});
 const beforeTiles = new Konva.Group(), afterTiles = new Konva.Group();
 afterGroup.add(after, afterTiles);
-planes.base.add(paper, before, beforeTiles, afterGroup);
+// The second one is over the first, but for the view of both side by side, where it is the photograph once more.
+const first = new Konva.Group(), second = new Konva.Group();
+const again = new Konva.Image({}), againTiles = new Konva.Group();
+first.add(paper, before, beforeTiles);
+second.add(again, againTiles, afterGroup);
+planes.base.add(first, second);
 const divider = new Konva.Line({ stroke: "#ffffff", shadowColor: "#000", shadowBlur: 4, shadowOpacity: 0.5 });
 const handle = new Konva.Circle({ fill: "#ffffff", shadowColor: "#000", shadowBlur: 6, shadowOpacity: 0.4 });
 const arrows = new Konva.Line({ stroke: "#2f6fed", lineCap: "round", lineJoin: "round" });
 const brush = new Konva.Circle({ stroke: "#ffffff", shadowColor: "#000", shadowBlur: 2, shadowOpacity: 1, visible: false });
 const outline = new Konva.Line({ stroke: "#ffffff", shadowColor: "#000", shadowBlur: 3, shadowOpacity: 1, visible: false });
-planes.over.add(divider, handle, arrows, outline, brush);
+const axis = new Konva.Line({ stroke: "#2f6fed", opacity: 0.8, visible: false });
+planes.over.add(axis, divider, handle, arrows, outline, brush);
 // Strokes of the mask are opaque, and their whole canvas is not: overlaps do not add up.
 const opacity = (plane, value) => { planes[plane].getCanvas()._canvas.style.opacity = value; };
 
@@ -44,9 +50,21 @@ export const pixel = () => 1 / stage.scaleX();
 const MOST = 40; // pixels of the screen for one of the photograph
 const density = () => window.devicePixelRatio || 1;
 
+/* Where the second picture of two side by side begins, in pixels of the stage: beside the first, or below it, whichever
+ * leaves more room for both. */
+function beside() {
+  if (viewNow() !== "beside") return null;
+  const [width, height] = S.size, scale = (x, y) => Math.min(x / width, y / height);
+  return scale(stage.width() / 2, stage.height()) > scale(stage.width(), stage.height() / 2) ? { x: Math.round(stage.width() / 2), y: 0 } : { x: 0, y: Math.round(stage.height() / 2) };
+}
+/* The room for a picture. */
+function room() {
+  const { width, height } = $("canvas").getBoundingClientRect(), by = beside();
+  return { width: by && by.x ? width / 2 : width, height: by && by.y ? height / 2 : height };
+}
 /** The scale at which all of the picture is in sight. */
 function fitting() {
-  const box = $("canvas").getBoundingClientRect(), narrow = box.width < 600, pad = narrow ? 12 : 40;
+  const box = room(), narrow = box.width < 600, pad = narrow ? 12 : 40;
   return Math.min((box.width - pad) / S.size[0], (box.height - pad - (narrow ? 40 : 60)) / S.size[1]);
 }
 let fits = true; // until one zooms or moves
@@ -55,9 +73,9 @@ export function fit() {
   stage.size({ width: Math.max(10, box.width), height: Math.max(10, box.height) });
   fits = true;
   if (!S.size) return;
-  const scale = fitting();
+  const scale = fitting(), { width, height } = room();
   stage.scale({ x: scale, y: scale });
-  stage.position({ x: (box.width - S.size[0] * scale) / 2, y: (box.height - S.size[1] * scale) / 2 + 8 });
+  stage.position({ x: (width - S.size[0] * scale) / 2, y: (height - S.size[1] * scale) / 2 + 8 });
   render();
 }
 /** The page has another size, for one because there are results now: what one looks at closely stays in the middle. */
@@ -166,10 +184,36 @@ function showAfter(entry, view, width, height) {
   afterGroup.clip({ x: from, y: 0, width: width - from, height });
 }
 
+/* Before and after, each in its half of the stage, of the same part of the picture. */
+function showBeside(width, height) {
+  const by = beside();
+  again.visible(!!by && !!S.image);
+  againTiles.visible(!!by);
+  $("sides").hidden = !by;
+  if (by) {
+    $("sides").classList.toggle("below", !!by.y);
+    const [left, top] = toPicture({ x: 0, y: 0 }), [right, bottom] = toPicture({ x: by.x || stage.width(), y: by.y || stage.height() });
+    for (const group of [first, second]) group.clip({ x: left, y: top, width: right - left, height: bottom - top });
+    if (S.image) again.setAttrs({ image: S.image, width, height });
+    showTiles(againTiles, S.picture, [0, 0, width, height]);
+    second.position({ x: by.x * pixel(), y: by.y * pixel() });
+  } else {
+    for (const group of [first, second]) group.setAttrs({ clipX: undefined, clipY: undefined, clipWidth: undefined, clipHeight: undefined });
+    second.position({ x: 0, y: 0 });
+  }
+}
+
+let wasBeside = false;
 function showStage() {
   const entry = entryNow(), view = viewNow(), current = mode();
+  if ((view === "beside") !== wasBeside) {
+    wasBeside = view === "beside";
+    fit();
+    return;
+  }
   if (!S.size) {
-    for (const node of [paper, before, beforeTiles, afterGroup, divider, handle, arrows]) node.visible(false);
+    $("sides").hidden = true;
+    for (const node of [paper, before, beforeTiles, again, againTiles, afterGroup, axis, divider, handle, arrows]) node.visible(false);
     for (const name of Object.keys(LAYERS)) planes[name].visible(false);
     stage.batchDraw();
     return;
@@ -186,6 +230,8 @@ function showStage() {
   const shows = !!entry && (view !== "draw" || live);
   afterGroup.visible(shows);
   if (shows) showAfter(entry, view, width, height);
+  showBeside(width, height);
+  axis.setAttrs({ visible: S.mirror && view === "draw", points: [width / 2, 0, width / 2, height], strokeWidth: 1.5 * pixel(), dash: [8 * pixel(), 6 * pixel()] });
   for (const name of Object.keys(LAYERS)) {
     groups[name].clip({ x: 0, y: 0, width, height });
     // Beside a drawing its lines are the picture of before.

@@ -15,7 +15,7 @@ export const TOOL_LAYER = { mask: "mask", lasso: "mask", sketch: "sketch", color
 export const S = {
   server: null, model: "", picture: null, size: null, shown: null, image: null, name: "picture", credit: "",
   strokes: [], undo: [], redo: [], results: [], current: null,
-  view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5,
+  view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5, shape: "free", mirror: false,
   style: null, region: "everywhere", amount: 1, live: false, running: false, again: false, panning: false,
 };
 for (const [name, layer] of Object.entries(LAYERS)) S.shares[name] = layer.share;
@@ -27,12 +27,16 @@ export function modeOf(name) {
 }
 export const mode = () => modeOf(S.model);
 
-/** The result that belongs to the picture that is open, or null. */
-export const entryNow = () => (S.current && S.current.size === S.size && S.current.image === S.image ? S.current : null);
+/** The result that belongs to the picture that is open and to the model that is chosen, or null. */
+export function entryNow() {
+  const entry = S.current;
+  return entry && entry.size === S.size && entry.image === S.image && entry.request.model === S.model ? entry : null;
+}
 /** The view that is shown: without a result there is none but `draw`. */
 export function viewNow() {
   const entry = entryNow();
-  return !entry ? "draw" : S.view === "lines" && !entry.lines ? "result" : S.view;
+  if (!entry) return "draw";
+  return (S.view === "lines" && !entry.lines) || (S.view === "grid" && entry.group.length < 2) ? "result" : S.view;
 }
 
 /* Brush sizes are kept as shares of the picture's shorter side, one for each layer and one for the eraser. */
@@ -41,12 +45,15 @@ export const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * Math.
 
 /** Whether what is drawn counts: a photograph is restyled where it is covered only if that is asked for. */
 export const drawn = (current = mode()) => !current.styled || S.region === "drawn";
-/** Whether there is enough to run. */
-export function runnable() {
+/** What is missing before there is enough to run, in words; nothing where there is. */
+export function missing() {
   const current = mode();
-  const covered = !drawn(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0]);
-  return !!S.size && covered && (!current.styled || !!S.style);
+  if (!S.size) return current.sheet ? "Start a sheet first." : "Open a photograph first.";
+  if (current.styled && !S.style) return "Choose the photograph whose looks to take.";
+  if (!drawn(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0])) return "";
+  return current.layers[0] === "mask" ? "Cover what is to change with the mask first." : "Draw some lines first.";
 }
+export const runnable = () => !missing();
 
 const renderers = [];
 export const onRender = (show) => renderers.push(show);

@@ -14,7 +14,7 @@ halves can be exchanged). Perceptual: the generator's GAN loss, by default with 
 Stages: N candidates -> the contextual loss of each -> the best few start the search (`initialization: kl`; `random`
 takes them as they were drawn, for comparison) -> Nesterov's momentum as in the public code, or Adam; z is clipped to
 [-1,1] at every step -> the best z that was met. The whole search of all sketches and starts is one tf.while_loop in one
-tf.function.
+tf.function; who watches it gets it in stretches.
 
 Nothing of a sketch's search depends on its batch-mates: batch norm uses its moving statistics, candidates are drawn
 from `seed` and the sketch's own pixels, and each search stops by itself once its loss no longer falls (its z rests,
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,13 +36,15 @@ import tensorflow as tf
 
 from tfsketch.config.problems import one_of
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.systems.contextual_gan.search import RATES, descend, judge, rate
+from tfsketch.systems.contextual_gan.search import RATES, beginning, descend, judge, rate
 
 if TYPE_CHECKING:
     from tfsketch.systems.contextual_gan.network import ContextualGan
 
 CANDIDATES = 30
 """N of the paper, and the most results of a search."""
+STRETCH = 20
+"""Steps between two calls of `watch`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +137,7 @@ def project(
     chunk: int = 256,
     seed: int = 0,
     searched: ContextualGan | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> Projection:
     """Finds the z that best explain known halves; see the module's docstring.
 
@@ -157,6 +160,8 @@ def project(
       seed: of the candidates.
       searched: the networks that choose the candidates and search, `in_bfloat16(model)` to be faster; what is drawn and
         what the losses of the results are is the model's.
+      watch: called every `STRETCH` steps with the share of the steps that is done, 0 to 1; a search that stops early
+        jumps. What it raises ends the search. The result is the same with and without it.
 
     Raises:
       ImageError: none or both halves are given, of another shape or range, or a sketch has no stroke.
@@ -190,7 +195,7 @@ def project(
 
     rows = np.arange(count)[:, None]
     flat, owner = drawn[rows, chosen].reshape(count * restarts, -1), np.repeat(np.arange(count), restarts)
-    numbers = {"steps": tf.constant(steps), "patience": tf.constant(patience)} | {
+    numbers = {"patience": tf.constant(patience)} | {
         key: tf.constant(value, tf.float32)
         for key, value in (
             ("learning_rate", RATES[optimizer] if learning_rate is None else learning_rate),
@@ -199,10 +204,21 @@ def project(
             ("tolerance", tolerance),
         )
     }
-    parts = []
-    for part in _stretches(len(flat), chunk):
+    parts: list[dict[str, np.ndarray]] = []
+    chunks = list(_stretches(len(flat), chunk))
+    for number, part in enumerate(chunks):
         z, mine = tf.constant(flat[part]), tf.constant(known[owner[part]])
-        ends = descend(searched, half, optimizer, perceptual > 0, epsilon, z, mine, numbers)
+        how = searched, half, optimizer, perceptual > 0, epsilon
+        state, curves = beginning(z), []
+        for begin in range(0, steps + 1, STRETCH if watch else steps + 1):
+            if watch:
+                watch((number + begin / (steps + 1)) / len(chunks))
+            last = min(begin + STRETCH - 1, steps) if watch else steps
+            state, losses = descend(*how, state, mine, numbers, tf.constant(begin), tf.constant(last))
+            curves.append(losses)
+            if bool(tf.reduce_all(state["stale"] >= patience)):
+                break
+        ends = {"z": state["best"], "steps": state["steps"], "curve": tf.concat(curves, axis=0)}
         ends |= judge(model, half, epsilon, ends["z"], mine)
         parts.append({key: value.numpy() for key, value in ends.items()})
         # A search that stopped before the others, or in a chunk that did, stays where it was.

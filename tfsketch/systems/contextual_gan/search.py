@@ -42,6 +42,21 @@ def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: t
     return _contextual(half, known, model.generator(z), epsilon)
 
 
+def beginning(z: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The state of a search of B vectors that starts at z [B,Z]."""
+    infinite = tf.fill(tf.shape(z)[:1], np.float32(np.inf))
+    return {
+        "z": z,
+        "first": tf.zeros_like(z),
+        "second": tf.zeros_like(z),
+        "best": z,
+        "loss": infinite,
+        "mark": infinite,
+        "stale": tf.zeros_like(infinite, tf.int32),
+        "steps": tf.zeros_like(infinite, tf.int32),
+    }
+
+
 @tf.function(autograph=False, reduce_retracing=True)
 def descend(
     model: ContextualGan,
@@ -49,11 +64,13 @@ def descend(
     optimizer: str,
     listens: bool,
     epsilon: float,
-    z: tf.Tensor,
+    start: dict[str, tf.Tensor],
     known: tf.Tensor,
     numbers: dict[str, tf.Tensor],
-) -> dict[str, tf.Tensor]:
-    """The whole search of B vectors.
+    begin: tf.Tensor,
+    last: tf.Tensor,
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """A stretch of a search of B vectors; one after the other they are the search in one, to the bit.
 
     Args:
       model: the trained networks.
@@ -61,15 +78,16 @@ def descend(
       optimizer: `momentum` or `adam`.
       listens: whether the perceptual loss has a weight.
       epsilon: see `line_losses.kl_divergence`.
-      z: [B,Z], where to start.
+      start: `beginning`, or the state at the end of the stretch before.
       known: [B,H,W,1 or 3].
-      numbers: scalars `steps`, `patience` (int32), `learning_rate`, `momentum`, `perceptual`, `tolerance`.
+      numbers: scalars `patience` (int32), `learning_rate`, `momentum`, `perceptual`, `tolerance`.
+      begin, last: int32 scalars, the first and the last step of the stretch; step 0 is the loss at the start.
 
     Returns:
-      `z` [B,Z], `curve` [T,B] of T <= steps + 1 losses, `steps` [B].
+      The state, of which `best` [B,Z] and `steps` [B] are the result, and the losses [T,B] of the T steps that were
+      made: fewer than `last - begin + 1` where all searches have stopped.
     """
     rate, decay = numbers["learning_rate"], numbers["momentum"]
-    infinite = tf.fill(tf.shape(z)[:1], np.float32(np.inf))
 
     def moved(step: tf.Tensor, z: tf.Tensor, gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tuple:
         """z after a step, and the optimiser's two memories."""
@@ -84,7 +102,7 @@ def descend(
 
     def goes_on(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tf.Tensor:
         del curve
-        return (step <= numbers["steps"]) & tf.reduce_any(state["stale"] < numbers["patience"])
+        return (step <= last) & tf.reduce_any(state["stale"] < numbers["patience"])
 
     def advance(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tuple:
         z = state["z"]
@@ -111,21 +129,11 @@ def descend(
             "stale": tf.where(searching, tf.where(fell, 0, state["stale"] + 1), state["stale"]),
             "steps": tf.where(searching, step, state["steps"]),
         }
-        return step + 1, state, curve.write(step, loss)
+        return step + 1, state, curve.write(step - begin, loss)
 
-    start = {
-        "z": z,
-        "first": tf.zeros_like(z),
-        "second": tf.zeros_like(z),
-        "best": z,
-        "loss": infinite,
-        "mark": infinite,
-        "stale": tf.zeros_like(infinite, tf.int32),
-        "steps": tf.zeros_like(infinite, tf.int32),
-    }
-    curve = tf.TensorArray(tf.float32, numbers["steps"] + 1, element_shape=[None])
-    done, end, curve = tf.while_loop(goes_on, advance, (tf.constant(0), start, curve))
-    return {"z": end["best"], "steps": end["steps"], "curve": curve.gather(tf.range(done))}
+    curve = tf.TensorArray(tf.float32, last + 1 - begin, element_shape=[None])
+    done, end, curve = tf.while_loop(goes_on, advance, (begin, start, curve))
+    return end, curve.gather(tf.range(done - begin))
 
 
 def search(
@@ -155,7 +163,7 @@ def search(
     count, drawn = tf.shape(z)[0], tf.shape(z)[1]
     first = rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(known, drawn, axis=0))
     best = tf.argmin(tf.reshape(first, [count, drawn]), axis=1)
-    numbers = {"steps": tf.constant(steps), "patience": tf.constant(steps + 2)} | {
+    numbers = {"patience": tf.constant(steps + 2)} | {
         key: tf.constant(value, tf.float32)
         for key, value in (
             ("learning_rate", RATES["momentum"]),
@@ -165,7 +173,9 @@ def search(
         )
     }
     start = tf.gather(z, best, batch_dims=1)
-    found = descend(model, half, "momentum", perceptual > 0, epsilon, start, known, numbers)["z"]
+    how = model, half, "momentum", perceptual > 0, epsilon
+    end, _ = descend(*how, beginning(start), known, numbers, tf.constant(0), tf.constant(steps))
+    found = end["best"]
     judged = judge(model, half, epsilon, found, known)
     loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
     return {"sketch": judged["sketch"], "image": judged["image"], "z": found, "loss": loss}

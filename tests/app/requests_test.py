@@ -1,0 +1,207 @@
+"""What the page may ask beside pictures: how far they are, masks, and files of other formats."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import xml.etree.ElementTree
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.app.server_test import (  # noqa: F401  (the last three are fixtures)
+    STROKES,
+    _error,
+    _open,
+    _photo,
+    _png,
+    ask,
+    model_dirs,
+    port,
+    studio,
+)
+from tfsketch.app import jobs as jobs_lib
+from tfsketch.app import masks
+from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.editor import Editor
+from tfsketch.errors import TfsketchError
+from tfsketch.images import files
+
+
+@pytest.fixture(name="request_")
+def _request(port, model_dirs):  # noqa: F811
+    return {"model": model_dirs[0], "picture": _open(port, _png(_photo()))["picture"], "strokes": STROKES}
+
+
+def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs, monkeypatch):  # noqa: F811
+    """With a stand-in for the search, which takes a minute."""
+    told, go_on = threading.Event(), threading.Event()
+
+    class Searching:
+        def complete(self, sketch, results, seed, fill, watch):
+            for share in (0.0, 0.25, 0.5, 0.75):
+                watch(share)
+                if share == 0.25:
+                    told.set()
+                    assert go_on.wait(30)
+            raise AssertionError("it should have been ended")
+
+    monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
+    monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
+    sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
+    answers: list = []
+    asking = threading.Thread(
+        target=lambda: answers.append(ask(port, "/api/run", {"model": model_dirs[1], "strokes": sheet}, Job="mine"))
+    )
+    asking.start()
+    assert told.wait(30)
+    assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": 0.25}
+    assert json.loads(ask(port, "/api/jobs/other")[1]) == {"share": None}
+    assert "job: expected a new name" in _error(ask(port, "/api/run", {}, Job="mine"))
+    assert ask(port, "/api/jobs/other", {})[0] == 200  # nobody's: nothing is ended
+    assert ask(port, "/api/jobs/mine", {})[0] == 200
+    go_on.set()
+    asking.join(30)
+    assert answers[0][0] == 409 and "ended" in json.loads(answers[0][1])["error"]
+    assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": None}
+    assert "job: expected a new name" in _error(ask(port, "/api/run", {}, Job="x" * 50))
+    assert ask(port, "/api/jobs/mine", {}, "text/plain")[0] == 400
+
+
+def test_a_job_that_was_ended_while_it_waited_never_starts(studio):  # noqa: F811
+    jobs = jobs_lib.Jobs()
+    watch = jobs.begin("mine")
+    jobs.end("mine")
+    with pytest.raises(jobs_lib.Ended):
+        studio.run({"model": "of which nothing is read"}, watch)
+    jobs.close("mine")
+    jobs.begin("mine")(0.5)  # the name is free again, and nothing is ended
+    assert jobs.share("mine") == 0.5
+    assert issubclass(jobs_lib.Ended, TfsketchError)
+
+
+def _mask(port, **more) -> np.ndarray:  # noqa: F811
+    status, answer = ask(port, "/api/mask", more)
+    assert status == 200, answer
+    tree = json.loads(answer)
+    assert {stroke["layer"] for stroke in tree["strokes"]} == {"mask"}
+    return strokes_lib.render(strokes_lib.parse(tree), tuple(tree["size"][::-1])).mask
+
+
+@pytest.mark.parametrize("scale", [1, 30])  # the larger one is shown smaller than it is
+def test_masks_grow_shrink_and_are_inverted(port, scale):  # noqa: F811
+    height, width = 60 * scale, 80 * scale
+    picture = _open(port, _png(_photo(height, width)))["picture"]
+    square = [[x * scale, y * scale] for x, y in ([20, 15], [60, 15], [60, 45], [20, 45])]
+    strokes = {"size": [width, height], "strokes": [{"layer": "mask", "points": square, "fill": True}]}
+    asked = {"picture": picture, "strokes": strokes}
+    plain = strokes_lib.render(strokes_lib.parse(strokes), (height, width)).mask
+    near = 3 * max(1, scale // 15)
+    for more, reach in (({}, 0), ({"grow": 6 * scale}, 6), ({"grow": -6 * scale}, -6)):
+        found = _mask(port, **asked, **more)
+        rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+        expected = [(15 - reach) * scale, (45 + reach) * scale, (20 - reach) * scale, (60 + reach) * scale]
+        assert np.abs(np.array([rows[0], rows[-1], columns[0], columns[-1]]) - expected).max() <= near, more
+    inverted = _mask(port, **asked, invert=True)
+    assert ((inverted > 0) == (plain == 0)).mean() > 0.93 and not inverted[height // 2, width // 2]
+    again = {"picture": picture, "strokes": {"size": [width, height], "strokes": []}, "invert": True}
+    assert _mask(port, **again).all()
+    assert "mask: expected something to be left of it" in _error(ask(port, "/api/mask", asked | {"grow": -33 * scale}))
+
+
+def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):  # noqa: F811
+    ring = np.zeros((60, 80), np.uint8)
+    ring[10:50, 20:60], ring[20:40, 30:50] = 1, 0
+    monkeypatch.setattr(Editor, "region", lambda self, image, names: ring.copy() if names == "hair" else None)
+    picture = _open(port, _png(_photo()))["picture"]
+    dot = {"layer": "mask", "points": [[75, 55]], "width": 6}
+    found = _mask(port, picture=picture, strokes={"size": [80, 60], "strokes": [dot]}, region="hair")
+    assert found[12, 40] and found[55, 75] and not found[30, 40]  # the hole in it stays one
+    assert (found[:, :65] != ring[:, :65]).mean() < 0.02
+    for changes, message in (
+        ({"region": "everywhere"}, "region: expected one of face, background"),
+        ({"region": ["hair"]}, "region: expected one of face"),
+        ({"grow": 10**9}, "grow: expected a number of -1000 to 1000"),
+        ({"grow": "much"}, "grow: expected a number"),
+        ({"invert": 1}, "invert: expected true or false"),
+        ({"picture": "/etc/passwd"}, "picture: expected one that is still in memory"),
+        ({"other": 1}, "expected a mapping of picture"),
+    ):
+        asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": [dot]}} | changes
+        assert message in _error(ask(port, "/api/mask", asked)), changes
+    monkeypatch.undo()
+    asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": []}, "region": "lips"}
+    assert "expected lips in the picture, found none" in _error(ask(port, "/api/mask", asked))
+
+
+def test_what_is_at_the_pictures_border_does_not_shrink_there():
+    half = np.zeros((20, 20), np.uint8)
+    half[:, :10] = 1
+    assert masks.changed(half, -3, False)[:, 0].all() and not masks.changed(half, -3, False)[:, 7].any()
+    assert masks.changed(half, 3, False)[:, 12].all() and not masks.changed(half, 3, False)[:, 13].any()
+
+
+def test_the_feather_is_the_editors(port, studio, model_dirs, request_):  # noqa: F811
+    editor = Editor(model_dirs[0], feather=5)
+    layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
+    expected = editor.edit(_photo(), layers.mask, layers.sketch, layers.color, 0)
+    soft = files.read_rgb("file", ask(port, "/api/file", request_ | {"feather": 5})[1])
+    plain = files.read_rgb("file", ask(port, "/api/file", request_)[1])
+    assert (soft == expected).all() and (soft != plain).any()
+    for feather in (-1, 1001, "soft", True):
+        assert "feather: expected a number of 0 to 1000" in _error(
+            ask(port, "/api/run", request_ | {"feather": feather})
+        )
+
+
+def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):  # noqa: F811
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    opened = _open(port, _png(_photo(), exif=exif))
+    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    full = files.read_rgb("file", ask(port, "/api/file", request)[1]).astype(int)
+    for kind in ("jpeg", "webp"):
+        sizes = []
+        for quality in (40, 95):
+            status, data = ask(port, "/api/file", request | {"format": kind, "quality": quality})
+            picture = Image.open(io.BytesIO(data))
+            assert status == 200 and picture.format == kind.upper() and picture.size == (80, 60)
+            assert picture.getexif().get(0x010F) == "Camera"
+            assert b"compositeWithTrainedAlgorithmicMedia" in data
+            sizes.append(len(data))
+        assert sizes[0] < sizes[1] and abs(np.asarray(picture.convert("RGB")).astype(int) - full).mean() < 4
+        assert b"TrainedAlgorithmicMedia" not in ask(port, "/api/file", request | {"format": kind, "mark": False})[1]
+    for changes, message in (
+        ({"format": "gif"}, "format: expected one of png, jpeg, webp, ora, found 'gif'"),
+        ({"format": ["png"]}, "format: expected one of"),
+        ({"quality": 0}, "quality: expected a whole number of 1 to 100"),
+        ({"quality": 92.5}, "quality: expected a whole number"),
+    ):
+        assert message in _error(ask(port, "/api/file", request | changes)), changes
+
+
+def test_layers_are_an_openraster_file(port, request_):  # noqa: F811
+    status, data = ask(port, "/api/file", request_ | {"format": "ora"})
+    full = files.read_rgb("file", ask(port, "/api/file", request_)[1])
+    assert status == 200
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        first = archive.infolist()[0]
+        assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
+        assert archive.read("mimetype") == b"image/openraster"
+        image = xml.etree.ElementTree.fromstring(archive.read("stack.xml"))
+        layers = list(image.find("stack"))
+        merged = np.asarray(Image.open(io.BytesIO(archive.read("mergedimage.png"))))
+        thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))
+        pictures = {one.get("name"): Image.open(io.BytesIO(archive.read(one.get("src")))).copy() for one in layers}
+    assert (image.get("w"), image.get("h")) == ("80", "60") and max(thumbnail.size) <= 256
+    assert [one.get("name") for one in layers] == ["Sketch", "Colours", "Mask", "Result", "Photograph"]
+    assert [one.get("visibility") for one in layers] == ["hidden"] * 3 + ["visible"] * 2
+    shown = Image.alpha_composite(pictures["Photograph"].convert("RGBA"), pictures["Result"])
+    assert (np.asarray(shown)[..., :3] == full).all() and (merged == full).all()
+    drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
+    for name, layer in (("Sketch", drawn.sketch), ("Mask", drawn.mask), ("Colours", drawn.color[..., 3])):
+        assert ((np.asarray(pictures[name])[..., 3] > 0) == (layer > 0)).all(), name
+    assert (np.asarray(pictures["Photograph"]) == _photo()).all()
