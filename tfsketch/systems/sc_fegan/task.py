@@ -143,6 +143,7 @@ class ScFeganTask(Task):
 
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed(ON_BACKBONE) else None
         self._trunk = efficientnet.EfficientNetLite1(dtype) if needed(ON_TRUNK) else None
+        self._augment = settings.projected.augment
         if needed(("projected",)):
             network = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
