@@ -122,8 +122,9 @@ def _main(argv: list[str]) -> int:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
         print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
-        how = (_MARK.value, _QUALITY.value)
-        shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *how)
+        shape = mixing_grid(
+            model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, _MARK.value, _QUALITY.value
+        )
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
     if model.restyles and not _STYLE.value:

@@ -89,7 +89,8 @@ def encode(
     if kind == "JPEG":
         long = [field for field in ("exif", "xmp", "iptc", "comment") if len(getattr(metadata, field)) > _SEGMENT - 50]
         lost += [f"{metadata.named()[field]} longer than a segment" for field in long]
-        metadata = dataclasses.replace(metadata, **dict.fromkeys(long, b""))
+        empty: dict[str, Any] = dict.fromkeys(long, b"")
+        metadata = dataclasses.replace(metadata, **empty)
     if lost:
         notes.append(f"no place in {kind} for {', '.join(lost)}: left out")
     try:
