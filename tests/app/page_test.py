@@ -33,9 +33,9 @@ from tfsketch.app import examples
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.editor.editor import Editor
 from tfsketch.images import files
 from tfsketch.images.layers import Drawing
+from tfsketch.zoo.resolve import Editor
 
 VIEWPORTS = {
     "phone": {"width": 390, "height": 844},

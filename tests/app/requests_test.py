@@ -26,9 +26,9 @@ from tests.app.server_test import (  # noqa: F401  (the last three are fixtures)
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import masks
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.images import files
+from tfsketch.zoo.resolve import Editor
 
 
 @pytest.fixture(name="request_")

@@ -26,7 +26,6 @@ from tfsketch import systems, zoo
 from tfsketch.app import server as server_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL, web_file
-from tfsketch.app.modes import MODES
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
@@ -295,7 +294,6 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
             lines = [np.full(sketch.shape, n % 2, np.uint8) for n in range(results)]
             return [Drawing(one, np.full((*sketch.shape, 3), 10 * n + seed, np.uint8)) for n, one in enumerate(lines)]
 
-    assert MODES["complete"].fits(("z",)) and not MODES["draw"].fits(("z",))
     monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
     monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
     sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}

@@ -69,7 +69,8 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     folder = tmp_path / "p, [1]"
     before = os.umask(0o002)
     try:
-        path = saved_model.export(shutil.copytree(editing_folder, folder / "model"), folder / "served")
+        model = zoo.load_model(shutil.copytree(editing_folder, folder / "model"))
+        path = saved_model.export(model, systems.signatures(model), folder / "served")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o775  # TensorFlow's own folders in it are 0o755

@@ -54,6 +54,8 @@ class Canvas:
         seam: bool = False,
         texture: float = 0.0,
     ):
+        if not callable(model):
+            raise TfsketchError(f"model: expected a network, found {model!r}; names are taken by tfsketch.Editor")
         network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
         stride, smallest, trained = network.stride, network.smallest, network.image_size
         if side is None:

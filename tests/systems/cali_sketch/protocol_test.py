@@ -125,11 +125,9 @@ def test_bad_sketches_are_refused(model):
         with pytest.raises(TfsketchError, match="fill: expected"):
             draw(sketch, fill)
     spy = Copyist()
-    broken = type(
-        "Broken", (), {"takes": ("sketch",), "__call__": lambda self, b: {k: v * math.nan for k, v in spy(b).items()}}
-    )
+    broken = type("Broken", (Function,), {"way": "draw"})(lambda b: {k: v * math.nan for k, v in spy(b).items()})
     with pytest.raises(WeightsError, match="finite"):
-        Editor(broken(), side=SIDE).draw(sketch, 1.0)
+        Editor(broken, side=SIDE).draw(sketch, 1.0)
 
 
 def test_each_model_does_its_own(model):

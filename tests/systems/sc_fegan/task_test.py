@@ -245,7 +245,7 @@ def test_the_binary_names_mistakes_in_one_line(tmp_path, tiny_file):
         done = run(*flags)
         assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
         # Current TensorFlow writes lines of its own before its log level is heeded; ours is one, and the last.
-        ours = [line for line in done.stderr.splitlines() if "train.py: " in line]
+        ours = [line for line in done.stderr.splitlines() if line.startswith("python -m tools.train: ")]
         assert len(ours) == 1 and done.stderr.strip().endswith(ours[0]) and expected in ours[0]
     done = run(f"--config={tiny_file}", "--dry_run")
     assert (
