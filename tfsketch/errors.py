@@ -4,6 +4,10 @@ Every one says what was expected, what came, and which file or key it came from.
 that knows nothing of tfsketch still catches them; the binaries turn them into one line and exit status 2.
 """
 
+from __future__ import annotations
+
+import pathlib
+
 
 class TfsketchError(ValueError):
     """Something a user gave cannot be used."""
@@ -35,3 +39,11 @@ class ExportError(TfsketchError):
 
 class ServingError(TfsketchError):
     """A server cannot be reached, or refused a request."""
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra here: of a checkout with its pins, or of the installed package."""
+    root = pathlib.Path(__file__).parents[1]
+    if (root / "constraints.txt").is_file():
+        return f"pip install -c constraints.txt -e '.[{extra}]'"
+    return f"pip install 'tfsketch[{extra}]'"

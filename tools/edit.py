@@ -46,6 +46,12 @@ _STYLE = flags.DEFINE_multi_string(
     "style_image", [], "Photograph whose looks are taken; or a folder. For a strip, more."
 )
 _REGION = flags.DEFINE_list("region", [], "Instead of a mask to restyle: hair, lips, skin, background, face and so on.")
+_STYLE_FROM = flags.DEFINE_enum(
+    "style_from",
+    "region",
+    ["region", "whole"],
+    "With --region: take the style of the same region of the other photograph, or of all of it.",
+)
 _STEPS = flags.DEFINE_integer("steps", 0, "Restyle in so many steps, at least 2: a strip, and a GIF beside it.", 0)
 _GRID = flags.DEFINE_bool("grid", False, "Restyle every photograph by every style, into one picture.")
 _DETAIL = flags.DEFINE_bool(
@@ -130,7 +136,7 @@ def _main(argv: list[str]) -> int:
         if any(partners.values()):
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
         print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
-        marks = (_MARK.value, _QUALITY.value)
+        marks = (_MARK.value, _QUALITY.value, _STYLE_FROM.value == "whole")
         shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *marks)
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
@@ -145,6 +151,7 @@ def _main(argv: list[str]) -> int:
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
     how |= {"mark": _MARK.value, "level": _LEVEL.value, "quality": _QUALITY.value}
+    how["whole_style"] = _STYLE_FROM.value == "whole"
     return run(model, jobs, skipped, place, single, **how)
 
 

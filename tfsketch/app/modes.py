@@ -19,6 +19,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.editor import Editor
 from tfsketch.editor.ways import WAYS, Way
+from tfsketch.errors import ImageError
 from tfsketch.images import files, metadata
 from tfsketch.vocabulary import size_of
 
@@ -52,6 +53,8 @@ class Request:
     pick: int
     style: Picture | None
     region: str
+    whole_style: bool
+    """Whether a region takes the style of the whole other photograph, and not that of the same region there."""
     amount: float
     feather: float | None = None
     """Pixels over which a result fades in inside the mask's edge; None is `Editor`'s."""
@@ -82,13 +85,18 @@ def _edit(editor: Editor, request: Request) -> list[Result]:
 
 def _restyle(editor: Editor, request: Request) -> list[Result]:
     assert request.picture is not None and request.style is not None  # `Studio.request` has both
-    image, mask = request.picture.image, None
+    image, style, mask = request.picture.image, request.style.image, None
     if request.region == "drawn":
         mask = request.layers.mask
     elif request.region != "everywhere":
         mask = editor.region(image, request.region)
+        if not request.whole_style:
+            try:
+                style = editor.region_style(style, request.region)
+            except ImageError as error:
+                raise ImageError(f"style: {error}; or take the style of all of it") from error
     editor = editor.feathered(request.feather)
-    return [Result(editor.restyle(image, request.style.image, mask, request.amount), 0, mask=mask)]
+    return [Result(editor.restyle(image, style, mask, request.amount), 0, mask=mask)]
 
 
 def _draw(editor: Editor, request: Request) -> list[Result]:

@@ -1,7 +1,8 @@
 """Requests for pictures, as the page sends them, checked before anything is done.
 
 A request is a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
-strokes file; where the mode takes looks, `style`, the name of their photograph, and if given `region`, one of `PLACES`,
+strokes file; where the mode takes a style, `style`, the name of its photograph, and if given `region`, one of `PLACES`,
+`style_from`, `region` (the same region of that photograph, the default) or `whole`,
 and `amount`, 0 to 1; and where given `seed`, `count`, `side`, `fill` and `feather`, and `pick`, which of the results is
 meant where only one is. What a request for a file or a part of a result says besides (`BESIDES`) is checked where it is
 used.
@@ -30,6 +31,7 @@ MADE_BY = (
     "picture",
     "style",
     "region",
+    "style_from",
     "amount",
     "strokes",
     "seed",
@@ -104,6 +106,9 @@ def checked(
     region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
     if region not in PLACES:
         raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
+    style_from = tree.get("style_from", "region")
+    if style_from not in ("region", "whole"):
+        raise TfsketchError(f"style_from: expected region or whole, found {str(style_from)[:40]!r}")
     if not mode.way.sheet:
         picture = picture_of(tree.get("picture"))
     elif max(strokes.size) > MAX_SHEET:
@@ -121,4 +126,6 @@ def checked(
     feather = tree.get("feather")
     feather = None if feather is None else number(feather, 0, MAX_FEATHER, "feather")
     seeds = tuple(range(seed, seed + count))
-    return Request(model, picture, strokes, seeds, side, fill, pick, style, region, amount, feather, watch)
+    return Request(
+        model, picture, strokes, seeds, side, fill, pick, style, region, style_from == "whole", amount, feather, watch
+    )

@@ -34,7 +34,7 @@ from tfsketch.app.examples import web_file
 from tfsketch.app.jobs import Ended, Jobs
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.errors import ImageError, TfsketchError, install_command
 
 MAX_UPLOAD = 64 * 2**20
 """Bytes of a photograph's file."""
@@ -102,7 +102,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         from starlette.middleware.trustedhost import TrustedHostMiddleware
     except ImportError as error:
         raise TfsketchError(
-            f"expected the extra app (pip install -c constraints.txt '.[app]'), found no {error.name}"
+            f"expected the extra `app`, found no {error.name}; install it: {install_command('app')}"
         ) from error
 
     jobs = Jobs()

@@ -28,7 +28,7 @@ from typing import Any, Union
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.errors import ServingError
+from tfsketch.errors import ServingError, install_command
 
 _AGAIN_HTTP = {400, 429, 503, 504}
 _AGAIN_GRPC = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
@@ -170,8 +170,8 @@ class _Grpc:
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError as error:
             raise ServingError(
-                f"gRPC: expected the packages of the extra `serving` (pip install -c constraints.txt "
-                f"'.[serving]'), found none ({error}); REST needs nothing"
+                f"gRPC: expected the packages of the extra `serving` ({install_command('serving')}), "
+                f"found none ({error}); REST needs nothing"
             ) from error
         limits = [("grpc.max_send_message_length", _MAX_MESSAGE), ("grpc.max_receive_message_length", _MAX_MESSAGE)]
         self._model, self._version, self._timeout = model, version, timeout

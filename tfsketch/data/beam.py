@@ -17,15 +17,15 @@ from collections.abc import Iterator, Sequence
 import cv2
 
 from tfsketch.data import examples, prepare
-from tfsketch.errors import DataError
+from tfsketch.errors import DataError, install_command
 
 try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 except ImportError as error:
     raise DataError(
-        f"--runner: expected Apache Beam, found {error}; install the extra `beam` together with the rest: pip install "
-        "-c constraints.txt -e '.[beam]', or leave --runner out"
+        f"--runner: expected Apache Beam, found {error}; install the extra `beam` together with the rest: "
+        f"{install_command('beam')}, or leave --runner out"
     ) from error
 
 

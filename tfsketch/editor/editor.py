@@ -15,7 +15,7 @@ from tfsketch.editor.canvas import Canvas
 from tfsketch.editor.complete import complete
 from tfsketch.editor.draw import draw
 from tfsketch.editor.edit import edit
-from tfsketch.editor.regions import find_region
+from tfsketch.editor.regions import find_region, region_style
 from tfsketch.editor.restyle import restyle
 from tfsketch.editor.ways import Network
 from tfsketch.errors import TfsketchError
@@ -238,3 +238,19 @@ class Editor:
           ImageError: no such region is found, or less than `regions.LEAST` of the picture; or the picture is none.
         """
         return find_region(self._canvas.face_parser, image, names)
+
+    def region_style(self, style: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
+        """A photograph's region as a style of its own, for `restyle` and `interpolate`: the hair of another, and not
+        the light of the room about it.
+
+        Args:
+          style: [H,W,3] uint8 RGB, as `region` takes it.
+          names: as of `region`.
+
+        Returns:
+          [S,S,3] uint8 RGB.
+
+        Raises:
+          As `region`.
+        """
+        return region_style(self._canvas.face_parser, style, names)

@@ -15,10 +15,12 @@ from tfsketch.framing import arrays
 from tfsketch.images.layers import (
     checked,
 )
-from tfsketch.vocabulary import resize
+from tfsketch.vocabulary import resize, to_uint8
 
 LEAST = 0.0005
 """Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
+_STYLE_SIDE = 512
+"""Pixels of a region's square: no model looks at more."""
 SPECK = 0.02
 """Parts of a region that are smaller than this share of it are left out."""
 PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", "lips"): 0.0133}
@@ -60,3 +62,29 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
             "are framed like a portrait: crop the picture, or give a mask"
         )
     return mask
+
+
+def region_style(face_parser_of: Callable[[], FaceParser], style: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
+    """`Editor.region_style`: the square around the region, with the region's own colours, ever softer, beside it.
+
+    A style code is a mean over a whole photograph; what is not of the region must say nothing in it. Ours: the paper
+    takes the style of whole photographs alone."""
+    mask = find_region(face_parser_of, style, names)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    edge = int(min(max(len(mask[rows[0] : rows[-1] + 1]), columns[-1] + 1 - columns[0]), *mask.shape))
+    corner = [
+        int(np.clip((ends[0] + ends[-1] + 1 - edge) // 2, 0, length - edge))
+        for ends, length in zip((rows, columns), mask.shape)
+    ]
+    square = tuple(slice(start, start + edge) for start in corner)
+    side = min(edge, _STYLE_SIDE)
+    cut = resize(np.ascontiguousarray(style[square]), (side, side)).astype(np.float32)
+    share = resize(np.ascontiguousarray(mask[square]).astype(np.float32), (side, side))[..., None]
+    # From the widest surroundings to the nearest: what has no region near it takes the colour of all of it.
+    filled = np.broadcast_to((cut * share).sum(axis=(0, 1)) / share.sum(), cut.shape)
+    for sigma in (side / 4, side / 8, side / 16, side / 32):
+        near = cv2.GaussianBlur(share, (0, 0), sigma)[..., None]
+        colors = cv2.GaussianBlur(cut * share, (0, 0), sigma) / np.maximum(near, 1e-6)
+        certain = np.minimum(near / 0.05, 1.0)
+        filled = filled + (colors - filled) * certain
+    return to_uint8((filled + (cut - filled) * share) / 127.5 - 1.0)

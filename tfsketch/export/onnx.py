@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.errors import ExportError
+from tfsketch.errors import ExportError, install_command
 from tfsketch.export import edits, measure, mobile
 from tfsketch.images import files
 from tfsketch.nn.exported import ExportedNetwork
@@ -59,8 +59,7 @@ def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.P
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(
-            f"expected the packages of the extra `onnx` (pip install -c constraints.txt '.[onnx]'), found no "
-            f"{', '.join(missing)}"
+            f"expected the packages of the extra `onnx` ({install_command('onnx')}), found no {', '.join(missing)}"
         )
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     renamed = _Renamed(mobile.Edit(model))

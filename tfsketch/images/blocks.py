@@ -22,6 +22,8 @@ import tempfile
 import numpy as np
 from PIL import Image
 
+from tfsketch.errors import install_command
+
 _BACK = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -74,7 +76,7 @@ def merge(
             return None, f"jpeglib failed ({type(error).__name__})"
         if done.returncode or not os.path.isfile(merged):
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            hint = "pip install -c constraints.txt '.[jpeg]' keeps untouched blocks" if "No module" in last else last
+            hint = f"{install_command('jpeg')} keeps untouched blocks" if "No module" in last else last
             return None, hint
         return pathlib.Path(merged).read_bytes(), done.stdout.strip()
 

@@ -28,7 +28,7 @@ import cv2
 import cv2.data
 import numpy as np
 
-from tfsketch.errors import DataError
+from tfsketch.errors import DataError, install_command
 
 _DETECT_SIDE = 800
 """The longer side of the picture that faces are looked for in; smaller photographs are enlarged, at most twice."""
@@ -54,8 +54,8 @@ def require() -> tuple[Any, pathlib.Path]:
     except ImportError as error:
         raise DataError(
             "prepare.align: ffhq: expected dlib and its landmark model, found "
-            f"{error}; install the extra `faces`: pip install -c constraints.txt -e '.[faces]' (its landmark model is "
-            "for non-commercial use), or set prepare.align=center"
+            f"{error}; install the extra `faces`: {install_command('faces')} (its landmark model is for non-commercial "
+            "use), or set prepare.align=center"
         ) from error
 
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, install_command
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
@@ -57,7 +57,7 @@ FORMAT_OF = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suf
 SUFFIXES = frozenset(FORMAT_OF)
 LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes) - SUFFIXES
 """Suffixes of photographs that need the extra."""
-UNLOCK = "pip install -c constraints.txt '.[heif]' reads them"
+UNLOCK = f"{install_command('heif')} reads them"
 _FORMATS = tuple(_KINDS)
 LAYER = b"tfLA"
 """The chunk of a PNG by which `encode_layer` says that its content is not to be guessed at."""

@@ -29,6 +29,7 @@ function connect() {
   $("clear").onclick = () => commit([]);
   $("run").onclick = run;
   $("region").onchange = () => { S.region = $("region").value; changed(); };
+  $("style-from").onchange = () => { S.styleFrom = $("style-from").value; changed(); };
   $("amount").oninput = () => { S.amount = Number($("amount").value) / 100; render(); };
   $("amount").onchange = changed;
   $("new-sheet").onclick = () => blankSheet();

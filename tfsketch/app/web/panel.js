@@ -35,6 +35,8 @@ function showLooks(current) {
   if (S.style) showIn($("style-image"), backend.address(S.style.picture));
   $("style-name").textContent = S.style ? S.style.name : "Choose, or drop here";
   $("region").value = S.region;
+  $("style-from").value = S.styleFrom;
+  $("style-from-field").hidden = ["everywhere", "drawn"].includes(S.region);
   $("amount").value = Math.round(100 * S.amount);
   $("amount-shown").textContent = `${Math.round(100 * S.amount)} %`;
 }

@@ -14,7 +14,7 @@ const THUMBNAIL = 136;
 function requestNow() {
   const number = (id) => ($(id).value === "" ? null : Number($(id).value));
   const { sheet, styled, seeded } = mode();
-  const looks = styled ? { style: S.style.picture, region: S.region, amount: S.amount } : {};
+  const looks = styled ? { style: S.style.picture, region: S.region, style_from: S.styleFrom, amount: S.amount } : {};
   return {
     ...looks,
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
@@ -123,8 +123,8 @@ export function recall(entry) {
   if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
   else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
   $("seed").value = entry.request.seed;
-  const { region, amount } = entry.request;
-  if (region) Object.assign(S, { style: entry.style, region, amount });
+  const { region, style_from: styleFrom = "region", amount } = entry.request;
+  if (region) Object.assign(S, { style: entry.style, region, styleFrom, amount });
   if (S.view === "draw") S.view = "compare";
   render();
 }

@@ -16,7 +16,7 @@ export const S = {
   server: null, model: "", picture: null, size: null, shown: null, image: null, name: "picture", credit: "",
   strokes: [], undo: [], redo: [], results: [], current: null,
   view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5, shape: "free", mirror: false,
-  style: null, region: "everywhere", amount: 1, live: false, running: false, again: false, panning: false,
+  style: null, region: "everywhere", styleFrom: "region", amount: 1, live: false, running: false, again: false, panning: false,
 };
 for (const [name, layer] of Object.entries(LAYERS)) S.shares[name] = layer.share;
 

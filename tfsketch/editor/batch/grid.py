@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfsketch.editor.batch.jobs import check_restyling
-from tfsketch.editor.batch.results import STRIP_SIDE, write
+from tfsketch.editor.batch.results import STRIP_SIDE, style_of, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
 from tfsketch.images import encoding, finder, sheets, sizes
@@ -26,6 +26,7 @@ def mixing_grid(
     detail: bool = True,
     mark: bool = True,
     quality: int | None = None,
+    whole_style: bool = False,
 ) -> tuple[int, int]:
     """Every photograph in every style: photographs down the side, styles along the top, as one picture.
 
@@ -38,6 +39,7 @@ def mixing_grid(
       detail: see `Editor.restyle`.
       mark: say in the grid's metadata that it was edited.
       quality: of formats that have one; see `encoding.encode`.
+      whole_style: take the style of whole photographs, not of the same region of theirs.
 
     Returns:
       (photographs, styles).
@@ -60,11 +62,13 @@ def mixing_grid(
     squares = [[sizes.cut_square(files_lib.read_rgb(file)) for file in files] for files in sources]
     side = min(STRIP_SIDE, max(map(len, squares[0])))
     contents, looks = ([sizes.center_square(square, side) for square in one] for one in squares)
+    part = () if whole_style else region
+    styled = [style_of(editor, file, part) for file in sources[1]] if part else looks
     grid = [[np.full((side, side, 3), 255, np.uint8), *looks]]
     for file, content in zip(sources[0], contents):
         try:
             mask = editor.region(content, region) if region else None
-            grid.append([content, *(editor.restyle(content, look, mask, detail=detail) for look in looks)])
+            grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in styled)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
     write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -104,11 +105,24 @@ def draw(
     return shown, files, notes
 
 
+def style_of(editor: Editor, path: pathlib.Path, region: Sequence[str]) -> np.ndarray:
+    """A photograph whose style is taken, [H,W,3] uint8: of its region, or where none is named, of all of it.
+
+    Raises:
+      ImageError: it cannot be read, or shows no such region.
+    """
+    style = files_lib.read_rgb(path)
+    try:
+        return editor.region_style(style, region) if region else style
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}; the whole photograph's style: --style_from=whole") from error
+
+
 def restyle(
-    editor: Editor, job: Job, detail: bool
+    editor: Editor, job: Job, detail: bool, whole_style: bool = False
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str], Metadata]:
     """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back."""
-    styles = [files_lib.read_rgb(style) for style in job.styles]
+    styles = [style_of(editor, style, () if whole_style else job.region) for style in job.styles]
     mask: np.ndarray | None
     if job.mask or job.strokes:
         photograph, mask, _, _, notes = read_layers(job)

@@ -45,6 +45,7 @@ def edit_files(
     mark: bool = True,
     detail: bool = True,
     level: float = 0.0,
+    whole_style: bool = False,
     quality: int | None = None,
 ) -> Iterator[Outcome]:
     """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
@@ -60,6 +61,7 @@ def edit_files(
         beside its pixels (`metadata`) is kept in any case, or named in the outcome's notes.
       detail: of every restyling; see `Editor.restyle`.
       level: of every sketch's file, -1 to 1; see `meaning.sketch`.
+      whole_style: of every restyling of a region: take the style of the whole other photograph, not of the same region.
       quality: of formats that have one; see `encoding.encode`.
 
     Yields:
@@ -72,7 +74,7 @@ def edit_files(
             shown: list[np.ndarray] = []
             files: dict[pathlib.Path, Picture | bytes]
             if job.styles:
-                shown, files, notes, metadata = restyle(editor, job, detail)
+                shown, files, notes, metadata = restyle(editor, job, detail, whole_style)
             elif job.results:
                 shown, files, said = draw(editor, job, seed, fill, level)
                 notes += said

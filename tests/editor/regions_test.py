@@ -1,0 +1,44 @@
+"""Regions of faces: a region of another photograph as a style of its own."""
+
+import numpy as np
+import pytest
+
+from tfsketch.editor import regions
+from tfsketch.errors import ImageError
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """A photograph of 90 x 120, blue but for a red region with a fine pattern, which is what the parser finds."""
+    style = np.zeros((90, 120, 3), np.uint8)
+    style[..., 2] = 255
+    mask = np.zeros((90, 120), np.uint8)
+    mask[20:60, 70:100] = 1
+    style[mask > 0] = (200, 0, 0)
+    style[21:60:2, 70:100] = (255, 0, 0)
+    monkeypatch.setattr(regions, "find_region", lambda parser, image, names: mask)
+    return style, mask
+
+
+def test_a_regions_style_is_its_square_and_nothing_else(seen):
+    style, mask = seen
+    part = regions.region_style(lambda: None, style, "hair")
+    assert part.shape == (40, 40, 3) and part.dtype == np.uint8
+    assert part[..., 2].max() <= 8  # nothing of the blue about it
+    assert 190 <= part[..., 0].min() and part[..., 1].max() <= 1
+    # Its own pixels, pattern included, where the square shows them.
+    np.testing.assert_array_equal(part[:, 5:35], style[20:60, 70:100])
+
+
+def test_a_region_at_the_border_has_a_square_inside(seen, monkeypatch):
+    style, mask = seen
+    mask[:] = 0
+    mask[:90, :30] = 1
+    assert regions.region_style(lambda: None, style, "hair").shape == (90, 90, 3)
+
+
+def test_a_photograph_without_the_region_is_told():
+    from tfsketch.conditions import face_parser
+
+    with pytest.raises(ImageError, match="expected hair in the picture, found none"):
+        regions.region_style(face_parser.load, np.full((64, 64, 3), 128, np.uint8), "hair")
