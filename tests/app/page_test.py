@@ -33,9 +33,10 @@ from tfsketch.app import examples
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.editor import Editor
 from tfsketch.images import files
 from tfsketch.images.layers import Drawing
-from tfsketch.zoo.resolve import Editor
+from tfsketch.zoo import resolve
 
 VIEWPORTS = {
     "phone": {"width": 390, "height": 844},
@@ -653,7 +654,7 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         photograph = examples.contents(examples.find("glasses" if example == "bare" else example))[1].image
         layers = strokes_lib.render(strokes_lib.parse(tree | {"strokes": strokes}), size)
         side = int(page.input_value("#side"))
-        again = Editor("sc_fegan", side).edit(photograph, layers.mask, layers.sketch, layers.color, 2)
+        again = resolve.Editor("sc_fegan", side).edit(photograph, layers.mask, layers.sketch, layers.color, 2)
         assert abs(again.astype(int) - picture).max() <= 1
 
 

@@ -26,9 +26,10 @@ from tests.app.server_test import (  # noqa: F401  (the last three are fixtures)
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import masks
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.images import files
-from tfsketch.zoo.resolve import Editor
+from tfsketch.zoo import resolve
 
 
 @pytest.fixture(name="request_")
@@ -145,7 +146,7 @@ def test_what_is_at_the_pictures_border_does_not_shrink_there():
 
 
 def test_the_feather_is_the_editors(port, studio, model_dirs, request_):  # noqa: F811
-    editor = Editor(model_dirs[0], feather=5)
+    editor = resolve.Editor(model_dirs[0], feather=5)
     layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
     expected = editor.edit(_photo(), layers.mask, layers.sketch, layers.color, 0)
     soft = files.read_rgb("file", ask(port, "/api/file", request_ | {"feather": 5})[1])

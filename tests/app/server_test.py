@@ -324,7 +324,13 @@ def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypat
     lips = np.zeros((60, 80), np.uint8)
     lips[35:45, 30:50] = 1
     monkeypatch.setattr(Editor, "region", lambda self, image, names: lips if names == "lips" else None)
-    for more, mask in (({}, None), ({"region": "drawn", "strokes": STROKES}, drawn), ({"region": "lips"}, lips)):
+    monkeypatch.setattr(Editor, "region_style", lambda self, style, names: style[::-1] if names == "lips" else None)
+    for more, mask, style in (
+        ({}, None, _style()),
+        ({"region": "drawn", "strokes": STROKES}, drawn, _style()),
+        ({"region": "lips", "style_from": "whole"}, lips, _style()),
+        ({"region": "lips"}, lips, _style()[::-1]),
+    ):
         for amount in (1.0, 0.5):
             request = restyling | more | {"amount": amount}
             status, answer = ask(port, "/api/run", request)
@@ -333,7 +339,7 @@ def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypat
             left, top, width, height = result["box"]
             shown = photo.copy()
             shown[top : top + height, left : left + width] = files.read_rgb("p", base64.b64decode(result["png"]))
-            expected = editor.restyle(photo, _style(), mask, amount)
+            expected = editor.restyle(photo, style, mask, amount)
             assert (shown == expected).all() and (shown != photo).any()
             assert width * height == 80 * 60 if mask is None else width * height <= 80 * 60 / 2
     assert (files.read_rgb("file", ask(port, "/api/file", request)[1]) == expected).all()
@@ -346,6 +352,7 @@ def test_what_is_refused_of_restyling(port, restyling):
         ({"style": None}, "style: expected a second photograph, whose looks are taken, found none"),
         ({"style": "/etc/passwd"}, "style: expected one that is still in memory"),
         ({"style": [restyling["style"]]}, "style: expected one that is still in memory"),
+        ({"style_from": "lips"}, "style_from: expected region or whole, found 'lips'"),
         ({"region": "hare"}, "region: expected one of everywhere, drawn, face, background"),
         ({"region": ["hair"]}, "region: expected one of"),
         ({"region": "lips"}, "region: expected lips in the picture, found none"),

@@ -26,8 +26,8 @@ def test_a_regions_style_is_its_square_and_nothing_else(seen):
     assert part.shape == (40, 40, 3) and part.dtype == np.uint8
     assert part[..., 2].max() <= 8  # nothing of the blue about it
     assert 190 <= part[..., 0].min() and part[..., 1].max() <= 1
-    # Its own pixels, pattern included, where the square shows them.
-    np.testing.assert_array_equal(part[:, 5:35], style[20:60, 70:100])
+    # Its own pixels, pattern included, where the square shows them, but for its rim.
+    np.testing.assert_array_equal(part[1:-1, 6:34], style[21:59, 71:99])
 
 
 def test_a_region_at_the_border_has_a_square_inside(seen, monkeypatch):

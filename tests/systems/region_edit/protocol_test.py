@@ -18,6 +18,7 @@ from tests.tiny import EDITING
 from tfsketch import Editor, systems, zoo
 from tfsketch.conditions import face_parser, regions
 from tfsketch.data.shards import Picture
+from tfsketch.editor import editor as editor_lib
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
@@ -243,7 +244,7 @@ def _folders(tmp_path):
     return tmp_path
 
 
-def test_files_and_folders(model, model_dir, folders, capsys, parser):
+def test_files_and_folders(model, model_dir, folders, capsys, parser, monkeypatch):
     photo, style, mask = folders / "photos/a.png", folders / "styles/b.jpg", folders / "masks/a.png"
     one = folders / "one.png"
     assert run_edit(model_dir, f"--image={photo}", f"--style_image={style}", f"--mask={mask}", f"--output={one}") == 0
@@ -257,7 +258,13 @@ def test_files_and_folders(model, model_dir, folders, capsys, parser):
     (folders / "masks/b.png").unlink()  # not the whole picture, then
     assert run_edit(model_dir, *pair, f"--mask={folders / 'masks'}") == 1
     assert "skipped: no mask file b" in capsys.readouterr().err
-    assert run_edit(model_dir, f"--image={photo}", f"--style_image={style}", "--region=hair", f"--output={one}") == 0
+    restyled = [f"--image={photo}", f"--style_image={style}", "--region=hair", f"--output={one}"]
+    taken, region_style = [], editor_lib.Editor.region_style
+    monkeypatch.setattr(
+        editor_lib.Editor, "region_style", lambda self, *given: taken.append(given[1]) or region_style(self, *given)
+    )
+    assert run_edit(model_dir, *restyled) == 0 and list(taken[0]) == ["hair"]
+    assert run_edit(model_dir, *restyled, "--style_from=whole") == 0 and len(taken) == 1
     found = Editor(model).region(_photo(), "hair")
     changed = (files.read_rgb(one) != _photo()).any(axis=-1)
     assert 0 < changed.sum() and not changed[found == 0].any()

@@ -122,7 +122,6 @@ def restyle(
     editor: Editor, job: Job, detail: bool, whole_style: bool = False
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str], Metadata]:
     """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back."""
-    styles = [style_of(editor, style, () if whole_style else job.region) for style in job.styles]
     mask: np.ndarray | None
     if job.mask or job.strokes:
         photograph, mask, _, _, notes = read_layers(job)
@@ -134,6 +133,7 @@ def restyle(
             mask = editor.region(image, job.region) if job.region else None
         except ImageError as error:
             raise ImageError(f"{job.image}: {error}") from error
+    styles = [style_of(editor, style, () if whole_style else job.region) for style in job.styles]
     if job.results:
         small = sizes.fit(image, STRIP_SIDE)
         mask = None if mask is None else arrays.resize_mask(mask, size_of(small))
