@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import tfsketch
 from tests.conftest import crops
 from tests.tiny import CONTEXTUAL_GAN as CONTEXTUAL
 from tests.tiny import DRAWING, EDITING
@@ -77,8 +78,8 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     assert {p.stat().st_mode & 0o777 for p in path.rglob("*") if p.is_file()} == {0o664}
     assert json.loads((path / "assets.extra/metadata.json").read_text())["difference"] <= saved_model.MAX_DIFFERENCE
     image, mask, *_ = EDITS[0]
-    made = Editor(str(folder / "served")).edit(image, mask)
-    assert np.abs(made.astype(int) - Editor(str(editing_folder)).edit(image, mask)).max() <= 1
+    made = tfsketch.Editor(str(folder / "served")).edit(image, mask)
+    assert np.abs(made.astype(int) - tfsketch.Editor(str(editing_folder)).edit(image, mask)).max() <= 1
 
 
 @pytest.fixture(scope="module")
