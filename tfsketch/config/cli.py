@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -36,20 +37,26 @@ def _name() -> str:
     return f"python -m tools.{path.stem}" if path.suffix == ".py" else path.name
 
 
-def _usage(main: Callable[[list[str]], int | None]) -> str:
-    """The first example of a binary's documentation, by the name that it was started by."""
+def _documentation(main: Callable[[list[str]], int | None]) -> str:
+    """A binary's documentation, with examples of the kind that it was started as."""
     text = sys.modules[main.__module__].__doc__ or ""
-    example = next((line.strip() for line in text.splitlines() if line.startswith("    python -m tools.")), _name())
-    return " ".join([_name(), *example.split()[3:]])
+    if pathlib.Path(sys.argv[0]).suffix == ".py":
+        return text
+    return re.sub(r"python -m tools\.(\w+)", lambda found: f"tfsketch-{found[1].replace('_', '-')}", text)
+
+
+def _misuse(main: Callable[[list[str]], int | None], error: app.UsageError) -> int:
+    """Says what is wrong with a call, with the first example of the documentation; returns the exit status."""
+    example = next((line for line in _documentation(main).splitlines() if line.startswith("    ")), _name())
+    print(f"{_name()}: {error}\nusage: {example.strip()}\n(--help: all flags)", file=sys.stderr)
+    return 2
 
 
 def _introduce(main: Callable[[list[str]], int | None]) -> None:
     """Makes absl's --help that of the module of `main`: an installed command is started by a stub, which has neither
     flags nor documentation."""
-    module, started = sys.modules[main.__module__], sys.modules["__main__"]
-    if module is started:
-        return
-    started.__doc__ = module.__doc__
+    module = sys.modules[main.__module__]
+    sys.modules["__main__"].__doc__ = _documentation(main)
     for flag in flags.FLAGS.flags_by_module_dict().get(module.__name__, ()):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
@@ -72,12 +79,14 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
     """
 
     def guarded(argv: list[str]) -> int | None:
-        if len(argv) > 1 and not arguments:
-            raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
-        if len(argv) > 1 + arguments:
-            raise app.UsageError(f"expected at most {arguments} files beside flags, found {' '.join(argv[1:])!r}")
         try:
+            if len(argv) > 1 and not arguments:
+                raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
+            if len(argv) > 1 + arguments:
+                raise app.UsageError(f"expected at most {arguments} files beside flags, found {' '.join(argv[1:])!r}")
             return main(argv)
+        except app.UsageError as error:
+            return _misuse(main, error)
         except TfsketchError as error:
             print(f"{_name()}: {error}", file=sys.stderr)
             return 2
@@ -92,5 +101,4 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
     try:
         app.run(guarded, with_paths(sys.argv), flags_parser=_parsed)
     except app.UsageError as error:
-        print(f"{_name()}: {error}\nusage: {_usage(main)}\n(--help: all flags)", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(_misuse(main, error))
