@@ -10,7 +10,7 @@
     python -m tools.edit --model=region_edit --image=me.jpg --style_image=you.jpg --region=hair --output=restyled.png
     python -m tools.edit --demo --output=out/demo
 
-Masks are white where the picture is to be drawn anew. In folders, files belong together that have the same name but for
+Masks are white where the picture is to be repainted. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
 redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the best
 first: NAME.png, NAME_2.png and on. region_edit restyles the mask, a region or all; --steps makes a strip and a GIF from
@@ -31,9 +31,7 @@ from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import paths
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
-_MASK = flags.DEFINE_string(
-    "mask", None, "Mask, white = draw anew, or the photograph with that part clear; or a folder."
-)
+_MASK = flags.DEFINE_string("mask", None, "Mask, white = repaint, or the photograph with that part clear; or a folder.")
 _SKETCH = flags.DEFINE_string(
     "sketch", None, "Lines of any pen on any paper, scanned or photographed too; or a folder."
 )
@@ -43,7 +41,7 @@ _LEVEL = flags.DEFINE_float(
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes on transparent, white or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
 _STYLE = flags.DEFINE_multi_string(
-    "style_image", [], "Photograph whose looks are taken; or a folder. For a strip, more."
+    "style_image", [], "Photograph whose style is taken; or a folder. For a strip, more."
 )
 _REGION = flags.DEFINE_list("region", [], "Instead of a mask to restyle: hair, lips, skin, background, face and so on.")
 _STYLE_FROM = flags.DEFINE_enum(
@@ -141,7 +139,7 @@ def _main(argv: list[str]) -> int:
         print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
         return 0
     if model.restyles and not _STYLE.value:
-        raise TfsketchError("--style_image: expected a photograph whose looks are taken, found none")
+        raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
     results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
     suffix = f".{_FORMAT.value.lower().lstrip('.')}"
     jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)

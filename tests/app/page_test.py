@@ -407,7 +407,7 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):  #
         page.mouse.click(*Hand(page).at(0.5, 0.5))
         assert page.is_hidden("#why") and page.is_enabled("#run")
         page.select_option("#model", model_dirs[2])
-        assert page.inner_text("#why") == "Choose the photograph whose looks to take."
+        assert page.inner_text("#why") == "Choose the photograph whose style to take."
         page.select_option("#model", model_dirs[1])
         assert page.inner_text("#why") == "Draw some lines first."
 

@@ -312,7 +312,7 @@ def _style() -> np.ndarray:
 
 @pytest.fixture(name="restyling")
 def _restyling(port, model_dirs):
-    """A request for the looks of another photograph, everywhere."""
+    """A request for the style of another photograph, everywhere."""
     names = [_open(port, _png(image))["picture"] for image in (_photo(), _style())]
     blank = {"size": [80, 60], "strokes": []}
     return {"model": model_dirs[2], "picture": names[0], "style": names[1], "strokes": blank}
@@ -349,7 +349,7 @@ def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypat
 
 def test_what_is_refused_of_restyling(port, restyling):
     for changes, message in (
-        ({"style": None}, "style: expected a second photograph, whose looks are taken, found none"),
+        ({"style": None}, "style: expected a second photograph, whose style is taken, found none"),
         ({"style": "/etc/passwd"}, "style: expected one that is still in memory"),
         ({"style": [restyling["style"]]}, "style: expected one that is still in memory"),
         ({"style_from": "lips"}, "style_from: expected region or whole, found 'lips'"),

@@ -318,7 +318,7 @@ def restyle(restyling_folder):
 
 
 def _restyling(edit, mask):
-    """An edit's photograph in the looks of another, as a request."""
+    """An edit's photograph in the style of another, as a request."""
     encoded = _encoded(edit)
     style = files.encode_png(crops(2, 50)[1][:40])
     return {

@@ -32,7 +32,7 @@ class Example:
     side: int | None = None
     """The working side that suits it."""
     style: str = ""
-    """Like `picture`, whose looks are taken."""
+    """Like `picture`, whose style is taken."""
     region: str = "everywhere"
     """One of `PLACES`."""
 
@@ -46,8 +46,8 @@ EXAMPLES: dict[str, Example] = {
     ),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
     "looks": Example(
-        "The looks of another",
-        "Eileen Collins; NASA, public domain. Looks: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
+        "The style of another",
+        "Eileen Collins; NASA, public domain. Style: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
         "restyle",
         "astronaut",
         style="portrait.jpg",

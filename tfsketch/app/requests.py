@@ -101,7 +101,7 @@ def checked(
     picture, style, mode = None, None, MODES[modes[model]]
     if mode.way.styled:
         if tree.get("style") is None:
-            raise ImageError("style: expected a second photograph, whose looks are taken, found none")
+            raise ImageError("style: expected a second photograph, whose style is taken, found none")
         style = picture_of(tree["style"], "style")
     region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
     if region not in PLACES:

@@ -5,7 +5,7 @@ The page (`web/`) keeps the strokes and shows them; this side keeps the photogra
 A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
 a preview of at most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results, pixel by
 pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the mask's box at the preview's scale, and
-`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose looks a
+`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose style a
 mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the file itself)
 comes back as strokes, and is forgotten. A run that is named (a header `Job`) tells how far it is (`GET /api/jobs/NAME`)
 and can be ended (`POST` to the same).

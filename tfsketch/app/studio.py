@@ -205,7 +205,7 @@ class Studio:
 
     def example(self, name: str) -> dict[str, Any]:
         """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; of a sheet there is no
-        picture. Where looks are taken, `style` is what `open` gives of their photograph.
+        picture. Where a style is taken, `style` is what `open` gives of their photograph.
 
         Raises:
           TfsketchError: no such example.

@@ -19,7 +19,7 @@ Lengths in the sections of the styles are in pixels at a side of 256 and grow wi
 photograph gets the same drawing at every size; a Gaussian is never narrower than 0.7 px, below which it would only see
 the grain. (Those of `hed` are older and are what their docstrings say.)
 
-Pictures are uint8 RGB here, because this is the side of the files; sketches are {0,1} with 1 = stroke.
+Pictures are uint8 RGB here, as files have them; sketches are {0,1} with 1 = stroke.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The editor: photographs of any size are edited, drawn, completed or restyled, one file a way.
 
-Pictures are uint8 RGB here, because this is the side of the files. `edit`, `draw`, `complete` and `restyle` say what
+Pictures are uint8 RGB here, as files have them. `edit`, `draw`, `complete` and `restyle` say what
 they do; `canvas` is what they share, `regions` where a face is.
 """
 
@@ -171,7 +171,7 @@ class Editor:
         amount: float = 1.0,
         detail: bool = True,
     ) -> np.ndarray:
-        """Gives a photograph, or a region of it, the looks of another.
+        """Gives a photograph, or a region of it, the style of another.
 
         Args:
           image: [H,W,3] uint8 RGB, any size up to `files.MAX_PIXELS`.

@@ -24,9 +24,9 @@ from tfsketch.vocabulary import CHANNELS
 
 MEANINGS = {
     "image_bytes": "encoded picture, RGB; given as PNG or JPEG, which EXIF turns upright, returned as PNG",
-    "mask_bytes": "PNG or JPEG of the picture's size, white = draw anew, or restyle; thresholded at 0.5; or the "
+    "mask_bytes": "PNG or JPEG of the picture's size, white = repaint, or restyle; thresholded at 0.5; or the "
     "picture itself as PNG with that part clear; beside style_bytes, an empty string is everywhere",
-    "style_bytes": "PNG or JPEG of any size, the photograph whose looks are taken; the square in its middle counts",
+    "style_bytes": "PNG or JPEG of any size, the photograph whose style is taken; the square in its middle counts",
     "sketch_bytes": "PNG or JPEG, lines of any pen on paper of any kind, photographed too, or on transparency; where a "
     "photograph is edited, of its size, and an empty string is no sketch",
     "color_bytes": "PNG or JPEG of the picture's size, colour strokes on transparent, white or black paper; an empty "
@@ -36,8 +36,8 @@ MEANINGS = {
     "refined_bytes": "PNG, the lines as the model redrew them, black on white",
     "regions_bytes": "grey PNG of the picture's size, each level the number of a region",
     "image": "RGB in [-1,1] (level / 127.5 - 1)",
-    "mask": "0 or 1, 1 = draw anew, or restyle",
-    "style": "the photograph whose looks are taken, RGB in [-1,1]",
+    "mask": "0 or 1, 1 = repaint, or restyle",
+    "style": "the photograph whose style is taken, RGB in [-1,1]",
     "sketch": "0 to 1, 1 = stroke",
     "color": "RGB in [-1,1] where painted, 0 elsewhere",
     "noise": "drawn from N(0,1)",

@@ -80,7 +80,7 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
         colored = 1000 * count_of(_chroma(shown) > ink.DEEP) >= size_of(bright)
         white = count_of(tf.reduce_all(shown >= meaning.LIGHTEST, axis=-1))
         plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= meaning.DARKEST) >= size_of(bright))
-        expected = f"{field}: expected a mask, white where the picture is drawn anew and black elsewhere, found colours"
+        expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found colours"
         shown = require(~colored | plain, shown, expected)
         return tf.where(colored, bright, grey_of(shown)) >= 128
 
@@ -88,13 +88,13 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
         photograph = tf.reduce_any(seen) & _is_photograph(levels, seen)
         flat = ~tf.reduce_any(seen) | _is_flat(levels, seen)
         ambiguous = ~photograph & flat & (2 * count_of(seen) > size_of(seen))
-        expected = f"{field}: expected a mask, white where the picture is drawn anew, found one colour on most of a "
+        expected = f"{field}: expected a mask, white where the picture is repainted, found one colour on most of a "
         expected += "transparent layer, which may be the hole or what is kept"
         shown = require(~ambiguous, seen, expected)
         return tf.cond(photograph, lambda: ~shown, lambda: tf.cond(flat, lambda: shown, on_black))
 
     def whole() -> tf.Tensor:
-        expected = f"{field}: expected a mask, white where the picture is drawn anew and black elsewhere, found what "
+        expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found what "
         expected += "looks like a photograph"
         photograph = _is_photograph(levels, seen)
         with tf.control_dependencies([require(~photograph, photograph, expected)]):

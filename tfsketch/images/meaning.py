@@ -117,7 +117,7 @@ def _is_photograph(levels: np.ndarray, counted: np.ndarray) -> bool:
 
 
 def mask(rgba: np.ndarray, name: str) -> Meaning:
-    """Where a photograph is to be drawn anew.
+    """Where a photograph is to be repainted.
 
     - White on black: what is at least half white. Programs' 0 and 1 count as black and white.
     - One bright colour on black: what is coloured.
@@ -140,7 +140,7 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         if not seen.any() or _is_flat(levels, seen):
             if 2 * seen.sum() > seen.size:
                 raise ImageError(
-                    f"{name}: expected a mask, white where the picture is drawn anew, found one colour on "
+                    f"{name}: expected a mask, white where the picture is repainted, found one colour on "
                     f"{seen.mean():.0%} of a transparent layer, which may be the hole or what is kept: save the mask "
                     "as white on black"
                 )
@@ -151,7 +151,7 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         notes.append(f"{name}: transparent pixels of the mask count as kept")
     elif _is_photograph(levels, seen):
         raise ImageError(
-            f"{name}: expected a mask, white where the picture is drawn anew and black elsewhere, found what looks "
+            f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found what looks "
             "like a photograph; to mark a part of a photograph, erase it to transparency and save it as PNG"
         )
     if levels.max() == 1:
@@ -163,7 +163,7 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         white, black = (ink.largest(~levels) <= 255 - LIGHTEST).sum(), (bright <= DARKEST).sum()
         if 1000 * white >= colored.size or 20 * black < colored.size:
             raise ImageError(
-                f"{name}: expected a mask, white where the picture is drawn anew and black elsewhere, found colours; "
+                f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found colours; "
                 "one colour on black is a mask too"
             )
         grey = bright

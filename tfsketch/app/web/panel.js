@@ -55,7 +55,7 @@ function showPanel() {
   const open = !!S.size, entry = entryNow(), view = viewNow(), current = mode();
   $("start").hidden = open;
   $("start-title").textContent = current.sheet ? "Draw, and get a photograph"
-    : current.styled ? "Give a photograph the looks of another" : "Edit a photograph by drawing on it";
+    : current.styled ? "Give a photograph the style of another" : "Edit a photograph by drawing on it";
   $("zoom").hidden = !open || view === "grid";
   showViews(entry, view);
   showTools(current);

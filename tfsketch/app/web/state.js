@@ -49,7 +49,7 @@ export const drawn = (current = mode()) => !current.styled || S.region === "draw
 export function missing() {
   const current = mode();
   if (!S.size) return current.sheet ? "Start a sheet first." : "Open a photograph first.";
-  if (current.styled && !S.style) return "Choose the photograph whose looks to take.";
+  if (current.styled && !S.style) return "Choose the photograph whose style to take.";
   if (!drawn(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0])) return "";
   return current.layers[0] === "mask" ? "Cover what is to change with the mask first." : "Draw some lines first.";
 }

@@ -33,7 +33,7 @@ def mixing_grid(
     Args:
       editor: of a model that restyles.
       image: a photograph or a folder of them; of each the square in its middle, at most `STRIP_SIDE` pixels.
-      styles: the same of those whose looks are taken.
+      styles: the same of those whose style is taken.
       output: a file of a format in `encoding.KINDS`.
       region: names of face regions to restyle; the whole photographs by default.
       detail: see `Editor.restyle`.

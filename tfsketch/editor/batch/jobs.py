@@ -32,7 +32,7 @@ class Job:
     results: int = 0
     """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
     styles: tuple[pathlib.Path, ...] = ()
-    """Photographs whose looks are wanted."""
+    """Photographs whose style is taken."""
     region: tuple[str, ...] = ()
     """Names of face regions, in a mask's place."""
     mask: pathlib.Path | None = None
@@ -130,7 +130,7 @@ def check_restyling(
 ) -> None:
     """What can be said of `find_jobs`' arguments for restyling without looking at files."""
     if not styles:
-        raise ImageError("style: expected a photograph whose looks are taken (--style_image), found none")
+        raise ImageError("style: expected a photograph whose style is taken (--style_image), found none")
     if not image:
         raise ImageError("expected a photograph to restyle, found none")
     if given - {"mask", "strokes"}:

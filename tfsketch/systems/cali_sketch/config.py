@@ -12,7 +12,7 @@ from tfsketch.config.training import LossConfig
 
 @dataclasses.dataclass(frozen=True)
 class TranslatorConfig:
-    """One of Cali-Sketch's two generators (see `network`). The paper's tables could not be had; the defaults
+    """One of Cali-Sketch's two generators (see `network`). The paper's tables are not available; the defaults
     are EdgeConnect's (Nazeri et al. 2019), whose family it belongs to."""
 
     width: int = 64
@@ -49,7 +49,7 @@ class CalibratorConfig(TranslatorConfig):
 
 @dataclasses.dataclass(frozen=True)
 class CaliSketchLossConfig(LossConfig):
-    """Weights of Cali-Sketch's loss terms (see `task`). The paper's values could not be had: those of
+    """Weights of Cali-Sketch's loss terms (see `task`). The paper's values are not available: those of
     the defaults that are not said to be its own are EdgeConnect's."""
 
     scn_adversarial: float = 1.0

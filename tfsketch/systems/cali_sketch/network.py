@@ -5,8 +5,8 @@ keys of the vocabulary are not looked at. Out: `refined` [B,H,W,1] in [0,1], the
 [B,H,W,3] in [-1,1], the photograph that ISN made of them; `image`, the same as `raw`, since nothing is composited.
 
 Stages: SCN (stroke calibration network, G1) -> refined lines -> ISN (image synthesis network, G2). The paper's tables
-could not be had and its authors released no code. Both networks are EdgeConnect's generators (Nazeri et al. 2019), the
-family that the paper builds on: 7x7 convolution -> halvings by 4x4 convolutions -> residual blocks whose first
+are not available, and its authors released no code. Both networks are EdgeConnect's generators (Nazeri et al. 2019),
+the family that the paper builds on: 7x7 convolution -> halvings by 4x4 convolutions -> residual blocks whose first
 convolution is dilated -> doublings by transposed 4x4 convolutions -> 7x7 convolution; instance norm and ReLU after all
 but the last; reflected borders at full size and in the blocks. That makes 10.75 and 10.77 million parameters.
 

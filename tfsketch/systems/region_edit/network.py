@@ -1,7 +1,7 @@
 """Region-wise manipulation: what is where from one photograph, how it looks from another, in a region or everywhere
 (You, Zhou, Zhang & Xu, ACM MM 2021, on the Swapping Autoencoder of Park et al., NeurIPS 2020).
 
-In: a dict with `image` [B,H,W,3] in [-1,1], whose structure stays; `style` [B,H,W,3], the photograph whose looks it
+In: a dict with `image` [B,H,W,3] in [-1,1], whose structure stays; `style` [B,H,W,3], the photograph whose style it
 takes; optionally `mask` [B,H,W,1] in {0,1}, 1 = restyle this pixel, everywhere where it is missing. Out: `raw`
 [B,H,W,3] in [-1,1], what the generator drew; `image`, `raw` inside the mask and the input, bit for bit, outside.
 
@@ -142,7 +142,7 @@ class RegionEdit(ExportedNetwork):
         mask: tf.Tensor,
         swap: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """I_h: a photograph whose looks change in a region, before it is composited.
+        """I_h: a photograph whose style changes in a region, before it is composited.
 
         Args:
           features: e of the photograph.
