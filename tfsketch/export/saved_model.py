@@ -5,8 +5,8 @@
     OUTPUT/metadata.json, README.md  those of the version written last, for people
 
 A server picks up every folder of OUTPUT whose name is a number, and it may look at any moment. So a version is written
-whole under another name, checked, and then renamed, which is one step on one file system; a version that exists is never
-touched. An export that was killed leaves a folder `.partial-*`, which no server looks at. Weights are what
+whole under another name, checked, and then renamed, which is one step on one file system; a version that exists is
+never touched. An export that was killed leaves a folder `.partial-*`, which no server looks at. Weights are what
 `zoo.load_model` gives: the moving average, in float32 whatever the training's precision.
 
 What is saved is a `tf.Module` that holds variables and signatures and no Keras object: loading it needs nothing of
