@@ -114,12 +114,14 @@ def test_one_and_two_replicas_take_the_same_steps(dummy, tmp_path):
     np.testing.assert_allclose(list(one.values()), list(two.values()), atol=1e-5)
 
 
-def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path):
+def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path, capsys):
     trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
     trainer.Trainer(dummy, tmp_path / "parts", Dummy).run(until=7)
     resumed = trainer.Trainer(dummy, tmp_path / "parts", Dummy)
     assert resumed.step == 7
+    assert "resumed" not in capsys.readouterr().out
     resumed.run()
+    assert "resumed at step 7 of " in capsys.readouterr().out
     assert _losses(tmp_path / "parts") == pytest.approx(_losses(tmp_path / "whole"), abs=1e-6)
     weights = [trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "parts")]
     for key in weights[0]:

@@ -258,6 +258,8 @@ class Trainer:
         end = min(until or self.total_steps, self.total_steps)
         if self._is_chief:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
+            if self.step:
+                print(f"resumed at step {self.step} of {self.total_steps}", flush=True)
             half = train.precision.removeprefix("mixed_")
             if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
                 print(
