@@ -1,6 +1,6 @@
 """What the house measures: `python -m tests.house`, or `make house`.
 
-Entries at the top of `tfsketch/`, lines of its files, and what a client of a server imports. The order of the floors is
+Entries at the top of `tfsketch/`, lines of its files and of a pixel's path, and what a client of a server imports. The order of the floors is
 in `.importlinter`. `house_test` holds the figures that are reached.
 """
 
@@ -36,6 +36,23 @@ def lines() -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
+PIXEL_PATH = (
+    *(f"tfsketch/data/{name}.py" for name in ("shards", "augmentation", "sampling", "batches")),
+    "tfsketch/vocabulary.py",
+    *(f"tfsketch/systems/sc_fegan/{name}.py" for name in ("network", "task")),
+    "tfsketch/nn/losses.py",
+)
+"""The files that a pixel passes from a shard to SC-FEGAN's loss."""
+
+
+def crossing() -> list[str]:
+    """Test modules that import another one: what is shared lies in modules of its own or in a conftest."""
+    known = build_files.modules()
+    tests = {name for name in known if name.startswith("tests.") and name.endswith("_test")}
+    used = {name: build_files.imports(name, ROOT, known) & tests for name in sorted(tests)}
+    return [f"{name} imports {other}" for name, others in used.items() for other in sorted(others)]
+
+
 def reached(module: str) -> list[str]:
     """The modules of tfsketch that importing one loads, in a fresh process; itself and packages included."""
     code = f"import sys, {module}; print(*sorted(m for m in sys.modules if m.split('.')[0] == 'tfsketch'))"
@@ -50,6 +67,9 @@ def main() -> None:
     print(f"largest file: {next(iter(counts.values()))} lines; over 300: {len(long)}")
     for name, count in long.items():
         print(f"  {count} {name}")
+    print(f"test modules that import another: {len(crossing())}")
+    path = sum(counts[name] for name in PIXEL_PATH)
+    print(f"a pixel's path, from data to SC-FEGAN's loss: {len(PIXEL_PATH)} files, {path} lines")
     client = reached("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
 

@@ -13,7 +13,7 @@ import skimage
 import tensorflow as tf
 from PIL import Image
 
-from tests.editor.batch.batch_test import run_edit
+from tests.edits import run_edit
 from tests.tiny import EDITING
 from tfsketch import Editor, systems, zoo
 from tfsketch.conditions import face_parser, regions
@@ -387,7 +387,7 @@ class Pictures:
             image[..., n % 3] += 40
 
     def __getitem__(self, number: int) -> Picture:
-        return Picture(str(number), self._images[number], {}, self._images[number], None)
+        return Picture(str(number), {"image": self._images[number]})
 
 
 def _measured(monkeypatch, network) -> dict[str, dict]:
