@@ -4,11 +4,12 @@
     python -m tools.export --model=sc_fegan --format=tflite --output=sc_fegan.tflite
     python -m tools.export --model=sc_fegan --format=tflite --variant=all --output=mobile --data=photographs
     python -m tools.export --model=sc_fegan --format=onnx --output=sc_fegan.onnx
+    python -m tools.export --model=sc_fegan_mobile --format=web --output=site
 
 saved_model writes OUTPUT/VERSION, whole or not at all, and never over another. tflite writes one file, or a folder of
-them. All are measured before they get their names, on edits of --data (by default of scikit-image's portrait), and an
-export that differs too much from the model is an error; of several variants the others are written, and the exit status
-is 1.
+them. web writes a folder of static files, with which a browser edits without a server of ours. All are measured before
+they get their names, on edits of --data (by default of scikit-image's portrait), and an export that differs too much
+from the model is an error; of several variants the others are written, and the exit status is 1.
 """
 
 import json
@@ -18,18 +19,28 @@ from absl import flags
 
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS, check_model
+from tfsketch.errors import ExportError
 from tfsketch.export import VARIANTS
 from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", MODELS[0], "A shipped model's name, or a model directory.")
 _FORMAT = flags.DEFINE_enum(
-    "format", "saved_model", ["saved_model", "tflite", "onnx"], "For a server, for phones, or as ONNX."
+    "format",
+    "saved_model",
+    ["saved_model", "tflite", "onnx", "web"],
+    "For a server, for phones, as ONNX, or as a page.",
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Base folder of the versions; a .tflite file or a folder; a .onnx file.", required=True
+    "output",
+    None,
+    "Base folder of the versions; a .tflite file or a folder; a .onnx file; a new folder.",
+    required=True,
 )
 _VERSION = flags.DEFINE_integer("version", None, "Of a SavedModel; by default the next one.", lower_bound=1)
 _VARIANT = flags.DEFINE_enum("variant", "float16", [*VARIANTS, "all"], "Of a TensorFlow Lite file.")
+_LITERT = flags.DEFINE_string(
+    "litert", "", "Folder of LiteRT.js's archives for --format=web; by default npm fetches them."
+)
 _DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to calibrate and to measure with.")
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
 
@@ -56,6 +67,14 @@ def _main(argv: list[str]) -> int:
         path = _OUTPUT.value
         found = onnx.export(model, path, _DATA.value)
         text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
+    elif _FORMAT.value == "web":
+        from tfsketch.app import static
+
+        if _VARIANT.value == "all":
+            raise ExportError("variant: expected one for --format=web, found all")
+        name, path = pathlib.Path(_MODEL.value).name, _OUTPUT.value
+        content = static.export(model, name, path, _VARIANT.value, _DATA.value, _LITERT.value)
+        text = f"A first visit loads {static.first_load(content) / 1e6:.1f} MB as a server sends them, compressed."
     else:
         variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
         written = mobile.export(model, _OUTPUT.value, variants, _DATA.value)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import io
 import json
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tfsketch.app.pictures import Picture
+from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.batch.demo import DEMO_CROP
 from tfsketch.errors import TfsketchError
-from tfsketch.images import photographs
+from tfsketch.images import photographs, sizes
 
 THUMBNAIL = 240
 """Side of what stands for an example."""
@@ -81,6 +84,24 @@ def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
     else:
         strokes = web_file(f"examples/{one.strokes}")
     return json.loads(strokes), picture
+
+
+def thumbnail(name: str) -> bytes:
+    """What an example looks like, as a small JPEG.
+
+    Raises:
+      TfsketchError: no such example.
+    """
+    strokes, picture = contents(find(name))
+    shown = strokes_lib.parse(strokes)
+    if picture is None:
+        sketch = strokes_lib.render(shown, shown.size[::-1]).sketch
+        image = np.repeat(((1 - sketch) * np.uint8(255))[..., None], 3, axis=-1)
+    else:
+        image = picture.image
+    buffer = io.BytesIO()
+    Image.fromarray(sizes.center_square(image, THUMBNAIL)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def photograph(name: str) -> Picture:

@@ -14,7 +14,6 @@ at once.
 from __future__ import annotations
 
 import concurrent.futures
-import io
 import json
 import secrets
 import threading
@@ -24,11 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tfsketch import zoo
 from tfsketch.app import downloads, examples, masks
-from tfsketch.app.examples import EXAMPLES, THUMBNAIL
+from tfsketch.app.examples import EXAMPLES
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture, cut, made_of
 from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number
@@ -36,7 +34,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import files, meaning, photographs, sizes
+from tfsketch.images import files, meaning, photographs
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
@@ -141,6 +139,7 @@ class Studio:
             "places": PLACES,
             "regions": PLACES[2:],
             "formats": tuple(downloads.TYPES),
+            "lacks": {},
             "limits": {"pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS},
         }
 
@@ -223,16 +222,7 @@ class Studio:
         Raises:
           TfsketchError: no such example.
         """
-        strokes, picture = examples.contents(examples.find(name))
-        shown = strokes_lib.parse(strokes)
-        if picture is None:
-            sketch = strokes_lib.render(shown, shown.size[::-1]).sketch
-            image = np.repeat(((1 - sketch) * np.uint8(255))[..., None], 3, axis=-1)
-        else:
-            image = picture.image
-        buffer = io.BytesIO()
-        Image.fromarray(sizes.center_square(image, THUMBNAIL)).save(buffer, "JPEG", quality=90)
-        return buffer.getvalue()
+        return examples.thumbnail(name)
 
     def request(self, tree: Any, watch: Callable[[float], None] = lambda share: None) -> Request:
         """A checked request for pictures; see `requests.checked`."""

@@ -1,7 +1,8 @@
-/* The one module that talks to the server. A page whose models run elsewhere, in the browser for one, is this page with
- * another module in this one's place that exports the same:
+/* The one module that talks to the server. A page whose models run elsewhere is this page with another module in this
+ * one's place that exports the same, such as browser/backend.js, whose model runs in the browser:
  *
- *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits}, as `Studio.state` gives it
+ *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits, lacks}, as `Studio.state` gives
+ *                            it; `lacks` is what the page is not to offer, `drawings` (sketch) or `masks` (mask): in words, by name
  *   open(file)               takes a photograph (a Blob): {picture, size, preview}, `picture` a handle that stays good,
  *                            the others [width, height] of the photograph and of what is shown of it
  *   address(picture)         where an <img> finds what is shown of a photograph

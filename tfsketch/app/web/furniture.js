@@ -84,6 +84,9 @@ export function furnish() {
   for (let n = 1; n <= S.server.limits.results; n++) $("count").append(new Option(n === 1 ? "one" : n, n));
   $("side").append(new Option("normal", ""));
   for (const side of S.server.sides) $("side").append(new Option(`${side} px`, side));
+  const lacks = Object.values(S.server.lacks);
+  $("lacks").hidden = !lacks.length;
+  $("lacks").textContent = lacks.length ? `Not on this page, but in tfsketch's program: ${lacks.join("; ")}.` : "";
   showModels();
   showExamples();
   showKeys();

@@ -71,7 +71,7 @@ function showPanel() {
   $("download").disabled = $("continue").disabled = !entry || !entry.request;
   $("color-field").hidden = !current.layers.includes("color");
   $("continue").hidden = current.sheet;
-  $("side-field").hidden = current.sheet || current.styled;
+  $("side-field").hidden = current.sheet || current.styled || !S.server.sides.length;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
   for (const field of document.querySelectorAll(".seeded")) field.hidden = !current.seeded;
   $("vary-field").hidden = !current.seeded || current.sheet || $("count").value === "1";
@@ -79,7 +79,7 @@ function showPanel() {
   $("mirror").setAttribute("aria-pressed", S.mirror);
   $("hint").textContent = current.hint;
   $("credit").textContent = S.credit ? `Picture: ${S.credit}` : "";
-  $("open-drawing").hidden = !open || !current.layers.includes("sketch");
+  $("open-drawing").hidden = !open || !current.layers.includes("sketch") || "drawings" in S.server.lacks;
   if (open) $("width-shown").textContent = `${brushWidth()} px`;
   $("width").value = sliderOf(S.shares[share()]);
   $("color").value = S.color;

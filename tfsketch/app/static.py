@@ -1,0 +1,239 @@
+"""The editor without a server: the app's page as a folder of static files, whose model runs in the browser.
+
+The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in the place of `backend.js`, the one
+module that talks to a server; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js
+and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor.edit` do. `state.json` says what
+there is, as `Studio.state` does, and which files the model is made of; a service worker keeps everything for when there
+is no connection. Every file that is kept is named with its hash.
+
+The page's policy lets it load and reach its own origin and nothing else, so that no photograph can leave the device.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+from tfsketch.app import examples, litert
+from tfsketch.app.modes import MODES
+from tfsketch.app.requests import MAX_RESULTS, MAX_SHEET
+from tfsketch.app.server import MAX_UPLOAD, PAGE
+from tfsketch.app.studio import MAX_PIXELS
+from tfsketch.errors import ExportError
+from tfsketch.export import mobile, saved_model
+from tfsketch.images import files
+from tfsketch.nn.exported import ExportedNetwork
+
+BROWSER = (
+    "backend",
+    "files",
+    "framing",
+    "noise",
+    "raster",
+    "resizing",
+    "studio",
+    "thinning",
+    "tone",
+    "worker",
+)
+"""Scripts of `web/browser`; `sw.js` is a template."""
+_MAP = json.dumps({"imports": {"./backend.js": "./browser/backend.js"}})
+LACKS = {
+    "drawings": "Reading a scan or a photograph of a drawing as strokes",
+    "masks": "Masks of a region of the face, and growing, shrinking or inverting a mask",
+}
+"""What the page does not offer: a part of it -> what people miss."""
+_FORMATS = ("png", "jpeg")
+_LARGE = (".wasm", ".tflite")
+"""What the worker loads and keeps, and not the service worker."""
+_MODEL = "model/model.tflite"
+
+
+def _hash(data: bytes, name: str) -> str:
+    return f"{name}-{base64.b64encode(hashlib.new(name, data).digest()).decode()}"
+
+
+def policy() -> str:
+    """The page's content security policy: its own origin, and of inline scripts its import map alone."""
+    return (
+        f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{_hash(_MAP.encode(), 'sha256')}'; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; connect-src 'self'; worker-src 'self' blob:; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _page() -> bytes:
+    """`index.html` with the policy, the manifest and the import map."""
+    text = examples.web_file("index.html").decode()
+    first = '<meta charset="utf-8">\n'
+    assert text.count(first) == 1
+    more = (
+        f'  <meta http-equiv="Content-Security-Policy" content="{policy()}">\n'
+        '  <link rel="manifest" href="manifest.webmanifest">\n'
+        f'  <script type="importmap">{_MAP}</script>\n'
+    )
+    return text.replace(first, first + more).encode()
+
+
+def _manifest() -> bytes:
+    about = {
+        "name": "tfsketch",
+        "description": "Edit a photograph by drawing on it",
+        "start_url": "./",
+        "scope": "./",
+        "display": "standalone",
+        "background_color": "#f4f5f7",
+        "theme_color": "#2f6fed",
+        "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+    }
+    return json.dumps(about, indent=2).encode()
+
+
+def _examples() -> tuple[list[dict[str, str]], dict[str, bytes]]:
+    """(what the page is told of the examples that are edits, their files by path)."""
+    told, content = [], {}
+    for name, one in examples.EXAMPLES.items():
+        strokes, picture = examples.contents(one)
+        if one.mode != "edit" or picture is None:
+            continue
+        shipped = "." in one.picture  # as a file of the page's; scikit-image's is none
+        photograph = one.picture if shipped else f"{name}.png"
+        data = examples.web_file(f"examples/{one.picture}") if shipped else files.encode_png(picture.image)
+        content[f"examples/{photograph}"] = data
+        content[f"examples/{name}.thumbnail.jpg"] = examples.thumbnail(name)
+        about = {"strokes": strokes, "mode": one.mode, "side": None, "region": one.region, "photograph": photograph}
+        content[f"examples/{name}.json"] = json.dumps(about).encode()
+        told.append({"name": name, "title": one.title, "credit": one.credit, "mode": one.mode})
+    return told, content
+
+
+def _entry(path: str, content: dict[str, bytes]) -> dict[str, Any]:
+    return {"path": path, "bytes": len(content[path]), "integrity": _hash(content[path], "sha256")}
+
+
+def _state(model: ExportedNetwork, name: str, told: list[dict[str, str]], content: dict[str, bytes]) -> dict[str, Any]:
+    mode = MODES["edit"]
+    runtimes = {}
+    for variant, stem in litert.VARIANTS.items():
+        script = f"litert/wasm/{stem}_internal.js"
+        runtimes[variant] = _entry(script.removesuffix("js") + "wasm", content) | {"script": script}
+    shown = {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
+    return {
+        "modes": {"edit": {"title": mode.title, "hint": mode.hint} | shown},
+        "models": [{"name": name, "mode": "edit"}],
+        "examples": told,
+        "sides": [],
+        "places": [],
+        "regions": [],
+        "formats": _FORMATS,
+        "limits": {"pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS, "bytes": MAX_UPLOAD},
+        "lacks": LACKS,
+        "engine": {
+            "version": hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in content.values())).hexdigest()[
+                :16
+            ],
+            "model": _entry(_MODEL, content),
+            "runtimes": runtimes,
+            "side": model.image_size,
+            "takes": list(model.takes),
+        },
+    }
+
+
+def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, bytes]) -> dict[str, bytes]:
+    """The folder's files, by path.
+
+    Args:
+      model: one that edits, as `zoo.load_model` gives it.
+      name: what the page calls it.
+      graph: its TensorFlow Lite file.
+      runtime: see `litert.runtime`.
+    """
+    content = {name: examples.web_file(name) for name in PAGE if name not in ("index.html", "backend.js")}
+    content["index.html"], content["manifest.webmanifest"] = _page(), _manifest()
+    content |= {f"browser/{script}.js": examples.web_file(f"browser/{script}.js") for script in BROWSER}
+    content |= {f"litert/{path}": data for path, data in runtime.items()}
+    content["litert/LICENSE"] = examples.web_file("vendor/litert.LICENSE")
+    content["vendor/konva.LICENSE"] = examples.web_file("vendor/konva.LICENSE")
+    content[_MODEL] = graph
+    content |= {f"model/{path}": text.encode() for path, text in saved_model.card(model).items()}
+    told, more = _examples()
+    content |= more
+    state = _state(model, name, told, content)
+    content["state.json"] = json.dumps(state, indent=1).encode()
+    kept = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
+    worker = examples.web_file("browser/sw.js").decode()
+    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(kept, indent=1))):
+        assert worker.count(mark) == 1
+        worker = worker.replace(mark, text)
+    content["sw.js"] = worker.encode()
+    return content
+
+
+def export(
+    model: ExportedNetwork,
+    name: str,
+    output: str | os.PathLike,
+    variant: str = "float16",
+    folder: str | os.PathLike = "",
+    runtime: str | os.PathLike = "",
+) -> dict[str, bytes]:
+    """Writes the folder, whole or not at all.
+
+    Args:
+      model: one that edits, as `zoo.load_model` gives it.
+      name: what the page calls it.
+      output: a folder that does not exist, or is empty.
+      variant, folder: see `mobile.export`.
+      runtime: see `litert.archives`.
+
+    Returns:
+      What was written, by path in the folder.
+
+    Raises:
+      ExportError: the model does not edit, the folder holds something, the runtime cannot be had, or what
+        `mobile.export` raises.
+    """
+    output = pathlib.Path(output)
+    if model.way != "edit":
+        raise ExportError(
+            f"expected a model that edits photographs, such as sc_fegan_mobile, for --format=web, found one of "
+            f"{model.experiment.system}"
+        )
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ExportError(f"{output}: expected a new or an empty folder, found something in it; nothing is overwritten")
+    library = litert.runtime(runtime)  # first: it fails sooner than the model converts
+    output.parent.mkdir(parents=True, exist_ok=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
+    try:
+        path = scratch / "model.tflite"
+        mobile.export(model, path, (variant,), folder)
+        graph = path.read_bytes()
+        path.unlink()
+        content = pages(model, name, graph, library)
+        for place, data in content.items():
+            (scratch / place).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / place).write_bytes(data)
+        for one in (scratch, *(path for path in scratch.rglob("*") if path.is_dir())):
+            one.chmod(0o755)  # a server of another user is to read it
+        if output.exists():
+            output.rmdir()
+        scratch.rename(output)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return content
+
+
+def first_load(content: dict[str, bytes]) -> int:
+    """Bytes that a first visit loads of a folder's files where the server compresses them (gzip): all but the variants
+    of the WebAssembly that a browser with relaxed SIMD, and a page that is not isolated, does not run."""
+    other = tuple(f"litert/wasm/{stem}_internal.wasm" for name, stem in litert.VARIANTS.items() if name != "plain")
+    return sum(len(gzip.compress(data, 6)) for path, data in content.items() if path not in other)

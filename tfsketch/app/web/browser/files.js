@@ -1,0 +1,95 @@
+/* Files of pictures: what a photograph's file says beside its pixels, and pictures as files.
+ *
+ * A browser's own writer of PNG goes through a canvas, and keeps neither colour profiles nor notes; so PNG is written
+ * here, pixel by pixel. Of JPEG the browser writes the picture, and profile and mark are put in. */
+
+const text = (value) => new TextEncoder().encode(value);
+const XMP = "http://ns.adobe.com/xap/1.0/\0";
+const MARK = `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>`;
+const PROFILE = "ICC_PROFILE\0", MOST = 65519; // bytes of a profile in one segment of a JPEG
+
+async function through(bytes, stream) {
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+}
+function joined(...parts) {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) { all.set(part, at); at += part.length; }
+  return all;
+}
+const word = (value) => new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value]);
+const starts = (bytes, at, start) => text(start).every((value, n) => bytes[at + n] === value);
+const nameAt = (bytes, at) => String.fromCharCode(...bytes.subarray(at, at + 4));
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let value = n;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  return value >>> 0;
+});
+function chunk(kind, content) {
+  const body = joined(text(kind), content);
+  let check = 0xffffffff;
+  for (const value of body) check = TABLE[(check ^ value) & 255] ^ (check >>> 8);
+  return joined(word(content.length), body, word((check ^ 0xffffffff) >>> 0));
+}
+
+/** What a photograph's file says: {icc, a colour profile's bytes, empty where there is none, and notes, on what a result
+ * does not keep}. */
+export async function read(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), parts = [];
+  let deep = false, tells = false;
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
+    for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda; at += 2 + view.getUint16(at + 2)) {
+      if (bytes[at + 1] === 0xe2 && starts(bytes, at + 4, PROFILE)) parts[bytes[at + 16]] = bytes.subarray(at + 18, at + 2 + view.getUint16(at + 2));
+      tells = tells || bytes[at + 1] === 0xe1 || bytes[at + 1] === 0xed;
+    }
+  } else if (starts(bytes, 1, "PNG")) {
+    deep = bytes[24] === 16;
+    for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
+      const kind = nameAt(bytes, at + 4), content = bytes.subarray(at + 8, at + 8 + view.getUint32(at));
+      if (kind === "IDAT") break;
+      if (kind === "iCCP") parts.push(await through(content.subarray(content.indexOf(0) + 2), new DecompressionStream("deflate")));
+      tells = tells || ["eXIf", "iTXt", "tEXt", "zTXt"].includes(kind);
+    }
+  } else if (starts(bytes, 0, "RIFF")) {
+    for (let at = 12; at + 8 <= bytes.length; at += 8 + view.getUint32(at + 4, true) + (view.getUint32(at + 4, true) & 1)) {
+      const kind = nameAt(bytes, at);
+      if (kind === "ICCP") parts.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at + 4, true)));
+      tells = tells || ["EXIF", "XMP "].includes(kind);
+    }
+  }
+  const icc = joined(...parts.filter((part) => part)), notes = [];
+  if (deep) notes.push("the photograph has 16 bits a channel, the result 8");
+  if (tells) notes.push("the file's notes, such as camera, date and place (EXIF, XMP), are left out");
+  // A profile of another kind than RGB says nothing of pixels that a browser has converted.
+  return { icc: starts(icc, 16, "RGB ") ? icc : new Uint8Array(), notes };
+}
+
+/** A picture as PNG: `data` of 3 or 4 channels, row by row. Gives its bytes. */
+export async function png({ data, width, height, channels }, icc, mark) {
+  const wide = width * channels, rows = new Uint8Array((wide + 1) * height);
+  for (let y = 0; y < height; y++) {
+    const at = y * (wide + 1), from = y * wide;
+    rows[at] = y ? 2 : 1; // less the pixel above it, and in the first row the one before
+    for (let n = 0; n < wide; n++) {
+      const before = y ? data[from + n - wide] : n < channels ? 0 : data[from + n - channels];
+      rows[at + 1 + n] = data[from + n] - before;
+    }
+  }
+  const chunks = [chunk("IHDR", joined(word(width), word(height), new Uint8Array([8, channels === 4 ? 6 : 2, 0, 0, 0])))];
+  if (icc.length) chunks.push(chunk("iCCP", joined(text("ICC\0\0"), await through(icc, new CompressionStream("deflate")))));
+  if (mark) chunks.push(chunk("iTXt", joined(text("XML:com.adobe.xmp\0\0\0\0\0"), text(MARK))));
+  chunks.push(chunk("IDAT", await through(rows, new CompressionStream("deflate"))), chunk("IEND", new Uint8Array()));
+  return joined(new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), ...chunks);
+}
+
+/** Puts a colour profile and, if asked for, the mark into a JPEG's bytes. */
+export function withSegments(jpeg, icc, mark) {
+  const segment = (kind, content) => joined(new Uint8Array([0xff, kind, (content.length + 2) >> 8, (content.length + 2) & 255]), content), parts = [];
+  if (mark) parts.push(segment(0xe1, joined(text(XMP), text(MARK))));
+  const count = Math.ceil(icc.length / MOST);
+  for (let n = 0; n < count; n++) parts.push(segment(0xe2, joined(text(PROFILE), new Uint8Array([n + 1, count]), icc.subarray(n * MOST, (n + 1) * MOST))));
+  // After the JFIF segment, which must be the first.
+  const first = jpeg[3] === 0xe0 ? 4 + (jpeg[4] << 8) + jpeg[5] : 2;
+  return joined(jpeg.subarray(0, first), ...parts, jpeg.subarray(first));
+}

@@ -1,0 +1,129 @@
+/* Where in a photograph the model looks, and how what it painted comes back: `tfsketch/framing/arrays.py` and
+ * `tfsketch/editor/{canvas,edit}.py` in the browser, for edits.
+ *
+ * What differs from the program's editor, and is meant to: faces are not looked for (its finder is OpenCV's), so that a
+ * photograph is framed by the rules for portraits and scenes alone, as an export's `serving_default` frames it. */
+
+import { rint } from "./raster.js";
+import { cut, layerOf, padded, resize, resizeColor, resizeMask, meanOf } from "./resizing.js";
+import { standardNormal } from "./noise.js";
+import { thin } from "./thinning.js";
+import { recolor, toneOf } from "./tone.js";
+
+const PORTRAIT_ASPECT = 1.5, PORTRAIT_SHARE = 1 / 8, CONTEXT = 2.5, MARGIN = 1.1;
+
+/** {left, top, width, height} of what is not 0 in a layer of one channel; null where there is nothing. */
+export function boxOf({ data, width, height }) {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (let y = 0; y < height; y++) {
+    const row = data.subarray(y * width, (y + 1) * width), first = row.findIndex((value) => value);
+    if (first < 0) continue;
+    let last = width - 1;
+    while (!row[last]) last--;
+    [left, right, bottom] = [Math.min(left, first), Math.max(right, last), y];
+    if (top === height) top = y;
+  }
+  return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
+}
+
+/** Where to look for a mask's box in a picture: `square`, the part of the picture that the model sees, `work`, its size
+ * at the working side, and `edge`, the square's side in pixels of the picture, which may reach out of it. */
+export function viewOf({ width, height }, box, side) {
+  const [shorter, longer] = [Math.min(width, height), Math.max(width, height)], extent = Math.max(box.width, box.height);
+  const portrait = longer <= PORTRAIT_ASPECT * shorter && extent >= PORTRAIT_SHARE * shorter;
+  const wanted = portrait ? shorter : Math.max(extent * CONTEXT, side);
+  const edge = Math.ceil(Math.max(Math.min(wanted, shorter), Math.min(extent * MARGIN, longer)));
+  const start = (length, first, part) => {
+    const at = Math.min(Math.max(Math.floor(first + part / 2 - edge / 2), first + part - edge), first);
+    return edge <= length ? Math.min(Math.max(at, 0), length - edge) : Math.floor((length - edge) / 2);
+  };
+  const [left, top] = [start(width, box.left, box.width), start(height, box.top, box.height)];
+  const square = { left: Math.max(left, 0), top: Math.max(top, 0) };
+  square.width = Math.min(left + edge, width) - square.left;
+  square.height = Math.min(top + edge, height) - square.top;
+  const work = [square.width, square.height].map((length) => Math.max(1, rint((length * side) / edge)));
+  return { square, work, edge };
+}
+
+/** Distances to the nearest 0 of a mask, by steps to 5 x 5 neighbours (Borgefors 1986, OpenCV's weights). Float32Array. */
+export function distances({ data, width, height }) {
+  const [straight, diagonal, knight] = [1, 1.4, 2.1969].map((step) => rint(step * 65536)), far = 2 ** 30;
+  const wide = width + 4, grid = new Uint32Array(wide * (height + 4)).fill(far);
+  const steps = [[1, 0, straight], [0, 1, straight], [1, 1, diagonal], [-1, 1, diagonal], [1, 2, knight], [-1, 2, knight], [2, 1, knight], [-2, 1, knight]];
+  const reach = steps.map(([x, y, cost]) => [y * wide + x, cost]);
+  const pass = (y, x, way) => {
+    const at = (y + 2) * wide + x + 2;
+    if (!data[y * width + x]) { grid[at] = 0; return; }
+    let least = grid[at];
+    for (const [offset, cost] of reach) least = Math.min(least, grid[at + way * offset] + cost);
+    grid[at] = Math.min(least, far);
+  };
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) pass(y, x, -1);
+  for (let y = height - 1; y >= 0; y--) for (let x = width - 1; x >= 0; x--) pass(y, x, 1);
+  const result = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) result[y * width + x] = grid[(y + 2) * wide + x + 2] / 65536;
+  return result;
+}
+
+/* What the model is handed, by the vocabulary's names, as Float32Arrays. */
+function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
+  const [seen, erased, lines, paint, where] = [image, mask, sketch, color, painted].map((layer) => padded(layer, side));
+  const unit = (level) => Math.fround(Math.fround(level / 127.5) - 1), noise = standardNormal(seed, side * side);
+  const hole = erased.layer.data, on = where.layer.data, levels = paint.layer.data;
+  return {
+    place: seen,
+    tensors: {
+      image: Float32Array.from(seen.layer.data, unit),
+      mask: Float32Array.from(hole),
+      sketch: Float32Array.from(lines.layer.data),
+      color: Float32Array.from(levels, (level, n) => (on[Math.floor(n / 3)] ? unit(level) : 0)),
+      noise: Float32Array.from(noise, (value, n) => (hole[n] ? value : 0)),
+    },
+  };
+}
+
+/* What is pasted, fading to the picture towards the mask's edge. */
+function faded(kept, drawn, mask, box, feather) {
+  if (feather === 0) return drawn.data;
+  // One kept pixel around the box, where the picture has one: the picture's border is no edge.
+  const [left, top] = [Math.min(box.left, 1), Math.min(box.top, 1)], outer = { left: box.left - left, top: box.top - top };
+  const around = cut(mask, outer.left, outer.top, Math.min(mask.width, box.left + box.width + 1) - outer.left, Math.min(mask.height, box.top + box.height + 1) - outer.top);
+  const distance = distances(around), result = new Uint8Array(drawn.data.length);
+  for (let y = 0; y < box.height; y++) {
+    for (let x = 0; x < box.width; x++) {
+      const weight = Math.fround(Math.min(distance[(y + top) * around.width + x + left] / (feather + 1), 1)), at = 3 * (y * box.width + x);
+      for (let n = at; n < at + 3; n++) result[n] = rint(Math.fround(Math.fround(kept.data[n] * Math.fround(1 - weight)) + Math.fround(drawn.data[n] * weight)));
+    }
+  }
+  return result;
+}
+
+/** Repaints a mask.
+ *
+ * picture: a layer, RGB; layers: of its size, as `raster.render` gives them; feather: pixels, or null for half of a
+ * working pixel's size where the result was enlarged; network: {side, run}, `run` takes and gives Float32Arrays by the
+ * vocabulary's names. Gives {box, data}: the mask's box, and RGB within it, the picture's own outside of the mask. */
+export async function edit(picture, layers, { seed = 0, feather = null }, { side, run }) {
+  const { width, height } = picture, mask = layerOf(layers.mask, width, height, 1), box = boxOf(mask);
+  if (!box) throw new Error("mask: expected at least one pixel to repaint, found an empty mask.");
+  const { square, work, edge } = viewOf(picture, box, side);
+  const of = (layer) => cut(layer, square.left, square.top, square.width, square.height);
+  const colors = layerOf(layers.color, width, height, 4);
+  const lines = meanOf(of(layerOf(layers.sketch, width, height, 1)), ...work);
+  const { place, tensors } = tensorsOf(
+    resize(of(picture), ...work), resizeMask(of(mask), ...work),
+    layerOf(thin(Uint8Array.from(lines, (value) => (value > 0 ? 1 : 0)), ...work), ...work, 1), resizeColor(of(colors), ...work), seed, side,
+  );
+  const { image } = await run(tensors);
+  const levels = Uint8Array.from(image, (value) => {
+    if (!Number.isFinite(value)) throw new Error("The model gave values that are not finite.");
+    return Math.min(255, Math.max(0, rint(Math.fround(Math.fround(value + 1) * 127.5))));
+  });
+  const whole = resize(cut(layerOf(levels, side, side, 3), place.left, place.top, ...work), square.width, square.height);
+  const drawn = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
+  recolor(drawn.data, toneOf(picture, mask, colors));
+  const kept = cut(picture, box.left, box.top, box.width, box.height), scale = edge / side;
+  const data = faded(kept, drawn, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather), hole = cut(mask, box.left, box.top, box.width, box.height);
+  for (let n = 0; n < hole.data.length; n++) if (hole.data[n]) kept.data.set(data.subarray(3 * n, 3 * n + 3), 3 * n);
+  return { box, data: kept.data };
+}
