@@ -1,7 +1,7 @@
 """What the house measures: `python -m tests.house`, or `make house`.
 
-Entries at the top of `tfsketch/`, lines of its files and of a pixel's path, and what a client of a server imports. The order of the floors is
-in `.importlinter`. `house_test` holds the figures that are reached.
+Entries at the top of `tfsketch/`, lines of its files and of a pixel's path, and what a client of a server imports. The
+order of the floors is in `.importlinter`. `house_test` holds the figures that are reached.
 """
 
 from __future__ import annotations
