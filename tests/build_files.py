@@ -116,12 +116,10 @@ def rules(root: pathlib.Path = ROOT) -> dict[str, Rule]:
         deps = {API if module == "tfsketch" else label(module, known[module]) for module in used}
         if name.startswith("tfsketch."):
             deps.add(INIT)
-        # What runs before the module itself: the package of the binaries, the fixtures of the tests.
-        before = {"tools": "//tools", "tests": "//tests:conftest"}.get(name.split(".")[0])
         kind, srcs = "py_library", [path.name]
         if path.parent.name == "tools" and path.name != "__init__.py":
             kind = "py_binary"
-            deps.add(before)
+            deps.add("//tools")  # the package runs before the module itself, as the fixtures do before a test
         elif path.stem.endswith("_test"):
             kind, runner = "py_test", RUNNER if path.parent.name == "tests" else f"//tests:{RUNNER}"
             srcs.append(runner)
@@ -129,8 +127,8 @@ def rules(root: pathlib.Path = ROOT) -> dict[str, Rule]:
             if re.search(r"""["']configs\b""", (root / path).read_text(encoding="utf-8")):
                 lines.append('    data = ["//configs"],')
             lines.append(f'    main = "{runner}",')
-            if "tests.conftest" in known:
-                deps.add(before)
+            folders = [parent for parent in path.parents if (root / parent / "conftest.py").is_file()]
+            deps |= {f"//{parent.as_posix()}:conftest" for parent in folders}
         elif path.name == RUNNER:
             continue
         lines += _EXTRA.get(name, ())

@@ -20,7 +20,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from tests.tiny import EDITING, LIGHT, RESTYLING, TINY
+from tests.tiny import DRAWING, EDITING, LIGHT, RESTYLING, TINY
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
@@ -329,3 +329,18 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
     model_directory.save(folder, settings, arrays, "# A card\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_dirs(tmp_path_factory, restyling_folder):
+    """Three models with random weights: one that edits, one that draws, one that restyles."""
+    found = []
+    for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
+        tf.keras.utils.set_random_seed(1)
+        network = systems.build(settings)
+        folder = tmp_path_factory.mktemp(name)
+        model_directory.save(
+            folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
+        )
+        found.append(str(folder))
+    return [*found, str(restyling_folder)]

@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.app.server_test import STROKES, ask, model_dirs, serving  # noqa: F401  (the last two are fixtures)
+from tests.app.client import STROKES, ask, serving
 from tfsketch import zoo
 from tfsketch.app import downloads
 from tfsketch.app import studio as studio_lib
@@ -139,7 +139,7 @@ def _said(error: Exception) -> None:
 
 
 @pytest.fixture(scope="module")
-def editor(model_dirs):  # noqa: F811
+def editor(model_dirs):
     return Editor(zoo.load_model(model_dirs[0]))
 
 
@@ -309,7 +309,7 @@ KINDS = ("picture", "drawing", "run", "run", "run", "file", "file", "tile", "mas
 PATHS = ("/api/pictures/..%2f..", "/api/jobs/%00", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff")
 
 
-def test_requests(model_dirs, tmp_path, monkeypatch):  # noqa: F811
+def test_requests(model_dirs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     rng = random.Random(3)

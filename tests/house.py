@@ -36,6 +36,14 @@ def lines() -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
+def crossing() -> list[str]:
+    """Test modules that import another one: what is shared lies in modules of its own or in a conftest."""
+    known = build_files.modules()
+    tests = {name for name in known if name.startswith("tests.") and name.endswith("_test")}
+    used = {name: build_files.imports(name, ROOT, known) & tests for name in sorted(tests)}
+    return [f"{name} imports {other}" for name, others in used.items() for other in sorted(others)]
+
+
 def reached(module: str) -> list[str]:
     """The modules of tfsketch that importing one loads, in a fresh process; itself and packages included."""
     code = f"import sys, {module}; print(*sorted(m for m in sys.modules if m.split('.')[0] == 'tfsketch'))"
@@ -50,6 +58,7 @@ def main() -> None:
     print(f"largest file: {next(iter(counts.values()))} lines; over 300: {len(long)}")
     for name, count in long.items():
         print(f"  {count} {name}")
+    print(f"test modules that import another: {len(crossing())}")
     client = reached("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
 

@@ -31,6 +31,10 @@ def test_a_client_of_a_server_reaches_little():
     assert len(house.reached("tfsketch.serving")) <= 8
 
 
+def test_no_test_module_imports_another():
+    assert house.crossing() == []
+
+
 def test_public_names_stay():
     code = (
         "import tfsketch; tfsketch.load_model; tfsketch.Editor; tfsketch.__version__\n"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import StandIn
-from tests.export.saved_model_test import EDITS, _encoded
+from tests.edits import EDITS, encoded_of
 from tfsketch import serving, systems, zoo
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, ServingError
@@ -56,19 +56,19 @@ def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
 
 
 def test_mixed_sizes_travel_in_one_request(client):
-    found = client.predict([_encoded(one) for one in EDITS])
+    found = client.predict([encoded_of(one) for one in EDITS])
     for (image, mask, *_), row in zip(EDITS, found):
         assert list(row) == ["image_bytes"] and row["image_bytes"].startswith(b"\x89PNG")
         np.testing.assert_array_equal(files.read_rgb("found", row["image_bytes"])[mask == 0], image[mask == 0])
 
 
 def test_a_bad_request_names_its_field(client):
-    good = _encoded(EDITS[0])
+    good = encoded_of(EDITS[0])
     once = serving.Client(client._base, "tiny", retries=0)
     for field, value, text in (
         (
             "mask_bytes",
-            _encoded(EDITS[1])["mask_bytes"],
+            encoded_of(EDITS[1])["mask_bytes"],
             "mask_bytes: expected the size of the picture, 32 x 32, found",
         ),
         ("image_bytes", b"no picture", "image_bytes: expected a PNG or JPEG picture"),
@@ -104,7 +104,7 @@ def test_two_hundred_at_once_lose_none_beside_bad_ones(stand_in):
     """Bad requests fail the batches that they fall into; who asked for what is right is answered all the same."""
     client = serving.Client(stand_in.rest, "tiny", "stable", retries=12)
     bad = json.dumps(
-        {"instances": [{key: {"b64": base64.b64encode(b"bad").decode()} for key in _encoded(EDITS[0])}]}
+        {"instances": [{key: {"b64": base64.b64encode(b"bad").decode()} for key in encoded_of(EDITS[0])}]}
     ).encode()
     refused = []
 

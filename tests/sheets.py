@@ -37,6 +37,15 @@ def face(side=SIDE, width=2):
     return lines > 0
 
 
+def frame(height: int, width: int, thickness: int = 3) -> np.ndarray:
+    """A frame and a diagonal, {0,1}."""
+    sketch = np.zeros((height, width), np.uint8)
+    sketch[:thickness], sketch[-thickness:], sketch[:, :thickness], sketch[:, -thickness:] = 1, 1, 1, 1
+    rows = np.arange(height)
+    sketch[rows, (rows * (width - 1) / max(height - 1, 1)).astype(int)] = 1
+    return sketch
+
+
 def light_on(size, kind):
     """The share of light at every place, [H,W,1]."""
     rows, columns = np.meshgrid(np.linspace(0, 1, size), np.linspace(0, 1, size), indexing="ij")

@@ -9,20 +9,8 @@ import pytest
 from PIL import Image
 
 from tests import sheets
-from tests.app.server_test import (  # noqa: F401  (the last four are fixtures)
-    _counts,
-    _error,
-    _photo,
-    _png,
-    _run,
-    _saved,
-    ask,
-    browser,
-    model_dirs,
-    page_of,
-    port,
-    studio,
-)
+from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests.app.client import ask, error_of, gradient, png_of
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.images import meaning
 
@@ -30,36 +18,36 @@ SCAN = sheets.sheet(sheets.face(300, 3), (235, 232, 225), (60, 60, 75), 3, "side
 RULED = sheets.SHEETS["squared paper of a program"]
 
 
-def _read(port, data, level=0):  # noqa: F811
+def _read(port, data, level=0):
     return ask(port, f"/api/sketch?level={level}", data, "application/octet-stream")
 
 
-def test_a_drawing_comes_back_as_strokes(port):  # noqa: F811
-    status, answer = _read(port, _png(SCAN))
+def test_a_drawing_comes_back_as_strokes(port):
+    status, answer = _read(port, png_of(SCAN))
     tree = json.loads(answer)
     assert status == 200 and "dark strokes on bright paper" in tree.pop("notes")
     found = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
     wanted = meaning.sketch(sheets.opaque(SCAN), "s").layer
     assert ((found > 0) & (wanted > 0)).sum() >= 0.97 * wanted.sum() and found.sum() <= 1.5 * wanted.sum()
-    counts = [len(json.loads(_read(port, _png(RULED), level)[1])["strokes"]) for level in (0, 0.7)]
+    counts = [len(json.loads(_read(port, png_of(RULED), level)[1])["strokes"]) for level in (0, 0.7)]
     assert counts[1] > 3 * counts[0] > 0
 
 
-def test_what_is_no_drawing_is_told(port):  # noqa: F811
+def test_what_is_no_drawing_is_told(port):
     for data, level, message in (
         (
-            _png(sheets.PORTRAIT),
+            png_of(sheets.PORTRAIT),
             0,
             "the drawing: expected a sketch, lines on paper, found what looks like a photograph",
         ),
         (b"no picture", 0, "the drawing: expected a readable picture"),
-        (_png(SCAN), "much", "level: expected a number from -1 to 1, found 'much'"),
-        (_png(SCAN), "nan", "level: expected a number from -1 to 1, found nan"),
-        (_png(SCAN), 2, "level: expected a number from -1 to 1, found 2.0"),
+        (png_of(SCAN), "much", "level: expected a number from -1 to 1, found 'much'"),
+        (png_of(SCAN), "nan", "level: expected a number from -1 to 1, found nan"),
+        (png_of(SCAN), 2, "level: expected a number from -1 to 1, found 2.0"),
     ):
-        assert message in _error(_read(port, data, level)), message
-    assert "content-type" in _error(ask(port, "/api/sketch", {}))
-    empty = json.loads(_read(port, _png(np.full((40, 50, 3), 250, np.uint8)))[1])
+        assert message in error_of(_read(port, data, level)), message
+    assert "content-type" in error_of(ask(port, "/api/sketch", {}))
+    empty = json.loads(_read(port, png_of(np.full((40, 50, 3), 250, np.uint8)))[1])
     assert empty["strokes"] == [] and empty["notes"] == ["no strokes were found: a sheet without lines"]
 
 
@@ -74,7 +62,7 @@ def _whole(page, selector, viewport):
 
 
 @pytest.mark.parametrize("viewport", SIZES, ids=["1440", "390"])
-def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport):  # noqa: F811
+def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport):
     Image.fromarray(SCAN).save(tmp_path / "scan.png")
     with page_of(browser, port, viewport=viewport) as page:
         page.select_option("#model", model_dirs[1])
@@ -88,8 +76,8 @@ def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport)
         page.set_input_files("#file", tmp_path / "scan.png")
         page.click("#drawing-use:not([disabled])")
         assert page.is_hidden("#drawing") and "strokes" in page.inner_text("[data-layer=sketch] output")
-        _run(page)
-        tree = json.loads(_saved(page, "#save-strokes"))
+        press_run(page)
+        tree = json.loads(download_of(page, "#save-strokes"))
         assert page.locator("#history img").count() == 1
     assert tree["size"] == [300, 300]
     found = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
@@ -98,9 +86,9 @@ def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport)
 
 
 @pytest.mark.parametrize("viewport", SIZES, ids=["1440", "390"])
-def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewport):  # noqa: F811
+def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewport):
     Image.fromarray(RULED).save(tmp_path / "ruled.png")
-    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port, viewport=viewport) as page:
         assert page.is_hidden("#open-drawing")
         page.set_input_files("#file", tmp_path / "photo.png")
@@ -121,23 +109,23 @@ def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewpo
         with page.expect_response("**/api/sketch?level=0"):
             page.locator("#drawing-level").fill("0")
         page.click("#drawing-use:not([disabled])")
-        mask, sketch, _ = _counts(page)
+        mask, sketch, _ = stroke_counts(page)
         assert mask == "1 stroke" and sketch.endswith("strokes")
         assert "lies in the middle" in page.inner_text("#message")  # a square on 4:3
         page.click("#undo")
-        assert _counts(page)[:2] == ["1 stroke", "empty"]
+        assert stroke_counts(page)[:2] == ["1 stroke", "empty"]
         page.click("#redo")
-        assert _counts(page)[:2] == [mask, sketch]
+        assert stroke_counts(page)[:2] == [mask, sketch]
         with page.expect_response("**/api/run") as answer:
-            _run(page)
+            press_run(page)
         sent = json.loads(answer.value.request.post_data)["strokes"]
-        assert json.loads(_saved(page, "#save-strokes")) == sent
+        assert json.loads(download_of(page, "#save-strokes")) == sent
     found = strokes_lib.render(strokes_lib.parse(sent), (60, 80)).sketch
     rows, columns = np.argwhere(found).T
     assert abs(columns.mean() - 40) < 3 and 20 <= columns.min() and columns.max() < 62 and np.ptp(rows) > 40
 
 
-def test_a_photograph_is_refused_as_a_drawing_and_may_be_opened_as_one(browser, port, model_dirs, tmp_path):  # noqa: F811
+def test_a_photograph_is_refused_as_a_drawing_and_may_be_opened_as_one(browser, port, model_dirs, tmp_path):
     Image.fromarray(sheets.PORTRAIT).save(tmp_path / "me.png")
     context = browser.new_context()  # its console may say that a request was refused
     page = context.new_page()

@@ -14,21 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.server_test import (  # noqa: F401  (the last four are fixtures)
-    _counts,
-    _error,
-    _photo,
-    _png,
-    _run,
-    _saved,
-    ask,
-    browser,
-    model_dirs,
-    page_of,
-    port,
-    serving,
-    studio,
-)
+from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests.app.client import ask, error_of, gradient, png_of, serving
 from tfsketch.app import examples
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import studio as studio_lib
@@ -99,7 +86,7 @@ class Hand:
 @pytest.fixture(name="photo", scope="module")
 def _photo_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("photo") / "photo.png"
-    path.write_bytes(_png(_photo()))
+    path.write_bytes(png_of(gradient()))
     return path
 
 
@@ -109,7 +96,7 @@ def _open(page, path) -> None:
 
 
 def _strokes(page) -> list[dict]:
-    return json.loads(_saved(page, "#save-strokes"))["strokes"]
+    return json.loads(download_of(page, "#save-strokes"))["strokes"]
 
 
 def _until(page, expression: str, seconds: float = 20) -> None:
@@ -143,7 +130,7 @@ def _clipped(page, selector: str) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1440])
-def test_the_start_card_is_not_clipped(browser, port, shots, width):  # noqa: F811
+def test_the_start_card_is_not_clipped(browser, port, shots, width):
     with page_of(browser, port, viewport={"width": width, "height": 844 if width < 1000 else 900}) as page:
         _until(page, LOADED + f" == {len(examples.EXAMPLES)}")
         _look(page, shots, f"start-{width}")
@@ -155,7 +142,7 @@ def test_the_start_card_is_not_clipped(browser, port, shots, width):  # noqa: F8
             assert area["y"] <= box["y"] and box["y"] + box["height"] <= area["y"] + area["height"], selector
 
 
-def test_thumbnails_that_fail_are_asked_for_again(browser, port):  # noqa: F811
+def test_thumbnails_that_fail_are_asked_for_again(browser, port):
     context = browser.new_context()  # its console may say that requests were refused
     page = context.new_page()
     refusals: dict[str, int] = {}
@@ -175,13 +162,13 @@ def test_thumbnails_that_fail_are_asked_for_again(browser, port):  # noqa: F811
 
 
 @viewports
-def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport):  # noqa: F811
+def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         hand = Hand(page)
         hand.swipe((0.4, 0.4), (0.6, 0.5))  # no pen yet: a finger paints
-        assert _counts(page)[0] == "1 stroke"
+        assert stroke_counts(page)[0] == "1 stroke"
         page.click("#undo")
 
         hand.touch("Start", (0.8, 0.8))  # a palm lies there before the pen comes
@@ -197,13 +184,13 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
             hand.pen("moved", (0.3 + 0.06 * step, 0.5))
         hand.touch("Cancel")
         hand.pen("released", (0.78, 0.5))
-        assert _counts(page)[0] == "1 stroke"
+        assert stroke_counts(page)[0] == "1 stroke"
         (stroke,) = _strokes(page)
         assert len(stroke["points"]) >= 8
 
         zoomed = page.inner_text("#zoom-real")
         hand.swipe((0.4, 0.4), (0.5, 0.5))  # from now on a finger moves the picture
-        assert _counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoomed
+        assert stroke_counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoomed
         hand.pen_line((0.4, 0.6), (0.6, 0.6))
         moved = _strokes(page)[-1]["points"][0]
         before = hand.at(0.4, 0.6)
@@ -216,25 +203,25 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         hand.touch("Move", (0.35, 0.5), (0.65, 0.5))
         hand.touch("Move", (0.2, 0.5), (0.8, 0.5))
         hand.touch("End")
-        assert page.inner_text("#zoom-real") != zoomed and _counts(page)[0] == "3 strokes"
+        assert page.inner_text("#zoom-real") != zoomed and stroke_counts(page)[0] == "3 strokes"
         _look(page, shots, f"pen-{viewport['width']}")
 
 
-def test_a_pens_pressure_is_its_width(browser, port, photo):  # noqa: F811
+def test_a_pens_pressure_is_its_width(browser, port, photo):
     with page_of(browser, port, has_touch=True) as page:
         _open(page, photo)
         page.click("[data-tool=sketch]")
         page.locator("#width").fill("70")
         hand = Hand(page)
         hand.pen_line((0.35, 0.5), (0.65, 0.5), np.linspace(0.05, 1.0, 24).tolist())
-        assert _counts(page)[1] == "1 stroke"
+        assert stroke_counts(page)[1] == "1 stroke"
         pieces = _strokes(page)
         widths = [piece["width"] for piece in pieces]
         assert len(pieces) > 5 and widths == sorted(widths) and widths[-1] > 3 * widths[0]
         for one, two in zip(pieces, pieces[1:]):
             assert one["points"][-1] == two["points"][0]
         page.keyboard.press("Control+z")  # one stroke, one step back
-        assert _counts(page)[1] == "empty" and page.is_disabled("#undo")
+        assert stroke_counts(page)[1] == "empty" and page.is_disabled("#undo")
         page.mouse.move(*hand.at(0.4, 0.5))
         page.mouse.down()
         page.mouse.move(*hand.at(0.6, 0.5), steps=9)
@@ -256,9 +243,9 @@ def _seen(page) -> np.ndarray:
 
 
 @viewports
-def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tmp_path, shots, viewport):  # noqa: F811
+def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tmp_path, shots, viewport):
     picture = _stripes(1500, 3000)
-    (tmp_path / "large.png").write_bytes(_png(picture))
+    (tmp_path / "large.png").write_bytes(png_of(picture))
     with page_of(browser, port, viewport=viewport) as page:
         _open(page, tmp_path / "large.png")
         hand = Hand(page)
@@ -283,7 +270,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         page.mouse.down()
         page.mouse.move(x + 60, y, steps=10)
         page.mouse.up()
-        tree = json.loads(_saved(page, "#save-strokes"))
+        tree = json.loads(download_of(page, "#save-strokes"))
         assert tree["size"] == [3000, 1500]
         (stroke,) = tree["strokes"]
         assert stroke["points"][-1][0] - stroke["points"][0][0] == pytest.approx(120, abs=1)
@@ -291,7 +278,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         assert 1400 < stroke["points"][0][0] < 1500
         # The result, too, is looked at pixel by pixel.
         with page.expect_response("**/api/tile") as tile:
-            _run(page)
+            press_run(page)
             page.click("[data-view=result]")
         assert tile.value.ok
         _until(page, "document.getElementById('busy').hidden")
@@ -313,7 +300,7 @@ def _fitted(page, width: int, height: int) -> int:
     return round(100 * min((box["width"] - pad) / width, (box["height"] - bars) / height))
 
 
-def test_pixels_of_a_dense_screen_count(browser, port, photo):  # noqa: F811
+def test_pixels_of_a_dense_screen_count(browser, port, photo):
     with page_of(browser, port, device_scale_factor=2) as page:
         _open(page, photo)
         page.keyboard.press("9")
@@ -328,14 +315,14 @@ def test_pixels_of_a_dense_screen_count(browser, port, photo):  # noqa: F811
         assert stroke["points"][-1][0] - stroke["points"][0][0] == pytest.approx(40, abs=1)
 
 
-def test_parts_that_are_asked_for_are_checked(port, studio, model_dirs):  # noqa: F811
+def test_parts_that_are_asked_for_are_checked(port, studio, model_dirs):
     picture = _stripes(300, 2000)
-    name = studio.open(_png(picture))["picture"]
+    name = studio.open(png_of(picture))["picture"]
     status, answer = ask(port, f"/api/pictures/{name}?box=1500,10,400,200")
     part = files.read_rgb("part", answer)
     assert status == 200 and abs(part.astype(int) - picture[10:210, 1500:1900]).max() < 12
     for box in ("1", "1900,10,200,10", "0,0,0,10", "0,0,x,10", "0,0,10", "-1,0,10,10", "0,0,10.5,10"):
-        assert "box: expected [left, top, width, height] in a picture of 2000 x 300" in _error(
+        assert "box: expected [left, top, width, height] in a picture of 2000 x 300" in error_of(
             ask(port, f"/api/pictures/{name}?box={box}")
         )
     strokes = {"size": [2000, 300], "strokes": [{"layer": "mask", "points": [[1000, 100]], "width": 80}]}
@@ -345,7 +332,7 @@ def test_parts_that_are_asked_for_are_checked(port, studio, model_dirs):  # noqa
     assert status == 200
     assert abs(files.read_rgb("part", answer).astype(int) - full[40:160, 940:1060]).max() < 30
     for box in (None, [0, 0, 2000, 3000], "much", [True, 0, 1, 1], [0, 0, 10**30, 1]):
-        assert "box: expected" in _error(ask(port, "/api/tile", request | {"box": box}))
+        assert "box: expected" in error_of(ask(port, "/api/tile", request | {"box": box}))
 
 
 def _draw(page, hand, *places: tuple[float, float]) -> None:
@@ -357,7 +344,7 @@ def _draw(page, hand, *places: tuple[float, float]) -> None:
 
 
 @viewports
-def test_shapes_and_the_mirror(browser, port, photo, shots, viewport):  # noqa: F811
+def test_shapes_and_the_mirror(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         _open(page, photo)
         hand = Hand(page)
@@ -380,23 +367,23 @@ def test_shapes_and_the_mirror(browser, port, photo, shots, viewport):  # noqa: 
         spans = np.ptp(np.array(circle["points"]), axis=0)
         assert circle["fill"] and spans[0] == pytest.approx(spans[1], abs=0.3) and spans[0] > 2
         page.mouse.click(*hand.at(0.5, 0.5))  # a click is no shape
-        assert _counts(page)[0] == "1 stroke"
+        assert stroke_counts(page)[0] == "1 stroke"
         page.click("#undo")
         page.click("#mirror")
         _draw(page, hand, (0.35, 0.45), (0.42, 0.5))
         _look(page, shots, f"shapes-{viewport['width']}")
         one, two = (np.array(stroke["points"]) for stroke in _strokes(page)[-2:])
         assert np.allclose(80 - one[:, 0], two[:, 0], atol=0.11) and (one[:, 1] == two[:, 1]).all()
-        assert _counts(page)[0] == "2 strokes"
+        assert stroke_counts(page)[0] == "2 strokes"
         page.click("#undo")  # both at once
-        assert _counts(page)[0] == "empty"
+        assert stroke_counts(page)[0] == "empty"
         page.click("[data-shape=line]")
         hand.swipe((0.4, 0.4), (0.5, 0.5))  # by a finger, too
-        assert len(_strokes(page)[-1]["points"]) == 2 and _counts(page)[0] == "2 strokes"
+        assert len(_strokes(page)[-1]["points"]) == 2 and stroke_counts(page)[0] == "2 strokes"
 
 
 @viewports
-def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):  # noqa: F811
+def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         if viewport["width"] > 760:  # on a telephone there is no panel before there is a picture
             assert page.inner_text("#why") == "Open a photograph first."
@@ -412,12 +399,12 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):  #
         assert page.inner_text("#why") == "Draw some lines first."
 
 
-def test_a_result_is_not_shown_under_another_models_name(browser, port, model_dirs, photo):  # noqa: F811
+def test_a_result_is_not_shown_under_another_models_name(browser, port, model_dirs, photo):
     with page_of(browser, port) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
-        _run(page)
+        press_run(page)
         assert page.is_visible("#views") and page.is_enabled("#download")
         page.select_option("#model", model_dirs[2])  # of the same photograph
         assert page.is_hidden("#views") and page.is_disabled("#download") and page.is_disabled("#continue")
@@ -429,7 +416,7 @@ def test_a_result_is_not_shown_under_another_models_name(browser, port, model_di
         assert page.input_value("#model") == model_dirs[0] and page.is_visible("#views")
 
 
-def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo):  # noqa: F811
+def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo):
     with page_of(browser, port) as page:
         page.select_option("#side", "128")
         page.click("[data-example=fringe]")
@@ -441,7 +428,7 @@ def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo):  # 
 
 
 @viewports
-def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots, viewport):  # noqa: F811
+def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots, viewport):
     hair = np.zeros((60, 80), np.uint8)
     hair[10:30, 20:60] = 1
     monkeypatch.setattr(Editor, "region", lambda self, image, names: hair.copy())
@@ -472,17 +459,17 @@ def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots
         assert (covered() == plain).all()
         page.fill("#feather", "6")
         with page.expect_response("**/api/run") as answer:
-            _run(page)
+            press_run(page)
         assert json.loads(answer.value.request.post_data)["feather"] == 6
 
 
 @viewports
-def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):  # noqa: F811
+def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         _draw(page, Hand(page), (0.45, 0.45), (0.55, 0.5))
-        _run(page)
+        press_run(page)
         page.click("[data-view=beside]")
         assert page.is_visible("#sides") and _clipped(page, "#views *") == []
         _look(page, shots, f"beside-{viewport['width']}")
@@ -512,12 +499,12 @@ def _saved_as(page) -> tuple[str, bytes]:
 
 
 @viewports
-def test_downloads_of_other_formats(browser, port, photo, viewport):  # noqa: F811
+def test_downloads_of_other_formats(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
-        _run(page)
+        press_run(page)
         assert page.is_hidden("#quality-field")
         sizes = []
         for format_, kind, suffix in (("jpeg", "JPEG", "jpg"), ("webp", "WEBP", "webp")):
@@ -536,7 +523,7 @@ def test_downloads_of_other_formats(browser, port, photo, viewport):  # noqa: F8
 
 
 @viewports
-def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):  # noqa: F811
+def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):
     context = browser.new_context(viewport=viewport, accept_downloads=True)  # its console may say that it asked in vain
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
@@ -548,7 +535,7 @@ def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):  # no
     page.reload()
     page.wait_for_selector("#start", state="hidden")
     assert _strokes(page) == drawn and page.is_enabled("#run")
-    _run(page)
+    press_run(page)
     studio._pictures.clear()  # the program was started anew
     page.reload()
     page.wait_for_selector("#message:has-text('open the photograph again')")
@@ -569,7 +556,7 @@ def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):  # no
 
 
 @viewports
-def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, monkeypatch, shots, viewport):  # noqa: F811
+def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, monkeypatch, shots, viewport):
     """With a stand-in for the search, which takes a minute."""
     go_on, ended, calls = threading.Event(), threading.Event(), []
 
@@ -603,7 +590,7 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
         page.click("#busy-cancel")
         page.wait_for_selector("#message:has-text('Cancelled')")
         assert ended.wait(20) and page.is_hidden("#busy") and page.locator("#history img").count() == 0
-        _run(page)  # and the next one is not ended
+        press_run(page)  # and the next one is not ended
         assert page.locator("#history img").count() == 4 and page.locator("#gallery button").count() == 4
         page.click("#gallery button:nth-child(3)")
         assert page.is_hidden("#gallery") and page.get_attribute("[data-view=result]", "aria-pressed") == "true"
@@ -619,7 +606,7 @@ def _shipped_port():
 
 @viewports
 @pytest.mark.parametrize("example", ["fringe", "glasses", "bare"])
-def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, viewport, example):  # noqa: F811
+def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, viewport, example):
     """With the shipped model: how far results of one run are apart in the hole, in levels of 255."""
     if example != "fringe" and viewport["width"] != 1440:
         pytest.skip("what is drawn makes no difference to the screen's size")
@@ -633,7 +620,7 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         page.select_option("#count", "4")
         assert page.is_visible("#vary-field")
         with page.expect_response("**/api/run"):
-            _run(page)
+            press_run(page)
         assert page.get_attribute("[data-view=grid]", "aria-pressed") == "true"
         assert page.locator("#gallery button").count() == 4 and _clipped(page, "#gallery *") == []
         _look(page, shots, f"gallery-{example}-{viewport['width']}")
@@ -641,9 +628,9 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         for number in range(4):
             page.click("[data-view=grid]")
             page.click(f"#gallery button:nth-child({number + 1})")
-            results.append((files.read_rgb("r", _saved(page, "#download")).astype(int), _strokes(page)))
+            results.append((files.read_rgb("r", download_of(page, "#download")).astype(int), _strokes(page)))
         size = results[0][0].shape[:2]
-        tree = json.loads(_saved(page, "#save-strokes"))
+        tree = json.loads(download_of(page, "#save-strokes"))
         hole = strokes_lib.render(strokes_lib.parse(tree), size).mask > 0
         apart = [abs(one[0][hole] - two[0][hole]).mean() for n, one in enumerate(results) for two in results[n + 1 :]]
         print(example, np.round(apart, 1))
@@ -658,15 +645,15 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         assert abs(again.astype(int) - picture).max() <= 1
 
 
-def test_noise_alone_is_there_for_who_wants_it(browser, port, photo):  # noqa: F811
+def test_noise_alone_is_there_for_who_wants_it(browser, port, photo):
     with page_of(browser, port) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
         page.select_option("#count", "2")
         page.select_option("#vary", "noise")
-        _run(page)
+        press_run(page)
         labels = page.locator("#history small").all_inner_texts()
         assert labels == ["seed 0", "seed 1"]
         page.click("#history button:last-child")
-        assert _counts(page) == ["1 stroke", "empty", "empty"]  # nothing was added to what was drawn
+        assert stroke_counts(page) == ["1 stroke", "empty", "empty"]  # nothing was added to what was drawn

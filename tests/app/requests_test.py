@@ -12,17 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.server_test import (  # noqa: F401  (the last three are fixtures)
-    STROKES,
-    _error,
-    _open,
-    _photo,
-    _png,
-    ask,
-    model_dirs,
-    port,
-    studio,
-)
+from tests.app.client import STROKES, ask, error_of, gradient, open_picture, png_of
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import masks
 from tfsketch.conditions import strokes as strokes_lib
@@ -33,11 +23,11 @@ from tfsketch.zoo import resolve
 
 
 @pytest.fixture(name="request_")
-def _request(port, model_dirs):  # noqa: F811
-    return {"model": model_dirs[0], "picture": _open(port, _png(_photo()))["picture"], "strokes": STROKES}
+def _request(port, model_dirs):
+    return {"model": model_dirs[0], "picture": open_picture(port, png_of(gradient()))["picture"], "strokes": STROKES}
 
 
-def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs, monkeypatch):  # noqa: F811
+def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs, monkeypatch):
     """With a stand-in for the search, which takes a minute."""
     told, go_on = threading.Event(), threading.Event()
 
@@ -61,18 +51,18 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
     assert told.wait(30)
     assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": 0.25}
     assert json.loads(ask(port, "/api/jobs/other")[1]) == {"share": None}
-    assert "job: expected a new name" in _error(ask(port, "/api/run", {}, Job="mine"))
+    assert "job: expected a new name" in error_of(ask(port, "/api/run", {}, Job="mine"))
     assert ask(port, "/api/jobs/other", {})[0] == 200  # nobody's: nothing is ended
     assert ask(port, "/api/jobs/mine", {})[0] == 200
     go_on.set()
     asking.join(30)
     assert answers[0][0] == 409 and "ended" in json.loads(answers[0][1])["error"]
     assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": None}
-    assert "job: expected a new name" in _error(ask(port, "/api/run", {}, Job="x" * 50))
+    assert "job: expected a new name" in error_of(ask(port, "/api/run", {}, Job="x" * 50))
     assert ask(port, "/api/jobs/mine", {}, "text/plain")[0] == 400
 
 
-def test_a_job_that_was_ended_while_it_waited_never_starts(studio):  # noqa: F811
+def test_a_job_that_was_ended_while_it_waited_never_starts(studio):
     jobs = jobs_lib.Jobs()
     watch = jobs.begin("mine")
     jobs.end("mine")
@@ -84,7 +74,7 @@ def test_a_job_that_was_ended_while_it_waited_never_starts(studio):  # noqa: F81
     assert issubclass(jobs_lib.Ended, TfsketchError)
 
 
-def _mask(port, **more) -> np.ndarray:  # noqa: F811
+def _mask(port, **more) -> np.ndarray:
     status, answer = ask(port, "/api/mask", more)
     assert status == 200, answer
     tree = json.loads(answer)
@@ -93,9 +83,9 @@ def _mask(port, **more) -> np.ndarray:  # noqa: F811
 
 
 @pytest.mark.parametrize("scale", [1, 30])  # the larger one is shown smaller than it is
-def test_masks_grow_shrink_and_are_inverted(port, scale):  # noqa: F811
+def test_masks_grow_shrink_and_are_inverted(port, scale):
     height, width = 60 * scale, 80 * scale
-    picture = _open(port, _png(_photo(height, width)))["picture"]
+    picture = open_picture(port, png_of(gradient(height, width)))["picture"]
     square = [[x * scale, y * scale] for x, y in ([20, 15], [60, 15], [60, 45], [20, 45])]
     strokes = {"size": [width, height], "strokes": [{"layer": "mask", "points": square, "fill": True}]}
     asked = {"picture": picture, "strokes": strokes}
@@ -110,14 +100,16 @@ def test_masks_grow_shrink_and_are_inverted(port, scale):  # noqa: F811
     assert ((inverted > 0) == (plain == 0)).mean() > 0.93 and not inverted[height // 2, width // 2]
     again = {"picture": picture, "strokes": {"size": [width, height], "strokes": []}, "invert": True}
     assert _mask(port, **again).all()
-    assert "mask: expected something to be left of it" in _error(ask(port, "/api/mask", asked | {"grow": -33 * scale}))
+    assert "mask: expected something to be left of it" in error_of(
+        ask(port, "/api/mask", asked | {"grow": -33 * scale})
+    )
 
 
-def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):  # noqa: F811
+def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):
     ring = np.zeros((60, 80), np.uint8)
     ring[10:50, 20:60], ring[20:40, 30:50] = 1, 0
     monkeypatch.setattr(Editor, "region", lambda self, image, names: ring.copy() if names == "hair" else None)
-    picture = _open(port, _png(_photo()))["picture"]
+    picture = open_picture(port, png_of(gradient()))["picture"]
     dot = {"layer": "mask", "points": [[75, 55]], "width": 6}
     found = _mask(port, picture=picture, strokes={"size": [80, 60], "strokes": [dot]}, region="hair")
     assert found[12, 40] and found[55, 75] and not found[30, 40]  # the hole in it stays one
@@ -132,10 +124,10 @@ def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):  # noqa: F811
         ({"other": 1}, "expected a mapping of picture"),
     ):
         asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": [dot]}} | changes
-        assert message in _error(ask(port, "/api/mask", asked)), changes
+        assert message in error_of(ask(port, "/api/mask", asked)), changes
     monkeypatch.undo()
     asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": []}, "region": "lips"}
-    assert "expected lips in the picture, found none" in _error(ask(port, "/api/mask", asked))
+    assert "expected lips in the picture, found none" in error_of(ask(port, "/api/mask", asked))
 
 
 def test_what_is_at_the_pictures_border_does_not_shrink_there():
@@ -145,23 +137,23 @@ def test_what_is_at_the_pictures_border_does_not_shrink_there():
     assert masks.changed(half, 3, False)[:, 12].all() and not masks.changed(half, 3, False)[:, 13].any()
 
 
-def test_the_feather_is_the_editors(port, studio, model_dirs, request_):  # noqa: F811
+def test_the_feather_is_the_editors(port, studio, model_dirs, request_):
     editor = resolve.Editor(model_dirs[0], feather=5)
     layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
-    expected = editor.edit(_photo(), layers.mask, layers.sketch, layers.color, 0)
+    expected = editor.edit(gradient(), layers.mask, layers.sketch, layers.color, 0)
     soft = files.read_rgb("file", ask(port, "/api/file", request_ | {"feather": 5})[1])
     plain = files.read_rgb("file", ask(port, "/api/file", request_)[1])
     assert (soft == expected).all() and (soft != plain).any()
     for feather in (-1, 1001, "soft", True):
-        assert "feather: expected a number of 0 to 1000" in _error(
+        assert "feather: expected a number of 0 to 1000" in error_of(
             ask(port, "/api/run", request_ | {"feather": feather})
         )
 
 
-def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):  # noqa: F811
+def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):
     exif = Image.Exif()
     exif[0x010F] = "Camera"
-    opened = _open(port, _png(_photo(), exif=exif))
+    opened = open_picture(port, png_of(gradient(), exif=exif))
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     full = files.read_rgb("file", ask(port, "/api/file", request)[1]).astype(int)
     for kind in ("jpeg", "webp"):
@@ -181,10 +173,10 @@ def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):  # noqa: F811
         ({"quality": 0}, "quality: expected a whole number of 1 to 100"),
         ({"quality": 92.5}, "quality: expected a whole number"),
     ):
-        assert message in _error(ask(port, "/api/file", request | changes)), changes
+        assert message in error_of(ask(port, "/api/file", request | changes)), changes
 
 
-def test_layers_are_an_openraster_file(port, request_):  # noqa: F811
+def test_layers_are_an_openraster_file(port, request_):
     status, data = ask(port, "/api/file", request_ | {"format": "ora"})
     full = files.read_rgb("file", ask(port, "/api/file", request_)[1])
     assert status == 200
@@ -205,4 +197,4 @@ def test_layers_are_an_openraster_file(port, request_):  # noqa: F811
     drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
     for name, layer in (("Sketch", drawn.sketch), ("Mask", drawn.mask), ("Colours", drawn.color[..., 3])):
         assert ((np.asarray(pictures[name])[..., 3] > 0) == (layer > 0)).all(), name
-    assert (np.asarray(pictures["Photograph"]) == _photo()).all()
+    assert (np.asarray(pictures["Photograph"]) == gradient()).all()

@@ -9,20 +9,18 @@ import io
 import json
 import pathlib
 import re
-import shutil
 import socket
 import struct
 import threading
-import time
 
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image, ImageCms
 
-from tests.tiny import EDITING
-from tfsketch import systems, zoo
+from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests.app.client import STROKES, ask, error_of, gradient, open_picture, png_of, serving
+from tfsketch import zoo
 from tfsketch.app import server as server_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.app.examples import EXAMPLES, THUMBNAIL, web_file
@@ -31,115 +29,9 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, metadata
 from tfsketch.images.layers import Drawing
-from tfsketch.nn import model_directory
 
 pytest.importorskip("uvicorn", reason="the extra app is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
 _WEB = pathlib.Path(server_lib.__file__).parent / "web"
-DRAWING = """
-system: cali_sketch
-image_size: 32
-model:
-  scn: {width: 4, blocks: 1, norm: affine, spectral_norm: false, upsampling: nearest, skips: 2}
-  isn: {width: 4, blocks: 1, norm: affine, upsampling: nearest, skips: 2}
-"""
-STROKES = {
-    "size": [80, 60],
-    "strokes": [
-        {"layer": "mask", "points": [[20, 15], [60, 15], [60, 45], [20, 45]], "fill": True},
-        {"layer": "sketch", "points": [[25, 20], [55, 40]], "width": 1},
-        {"layer": "color", "points": [[30, 40], [50, 40]], "width": 6, "color": [200, 30, 40]},
-    ],
-}
-
-
-def _photo(height: int = 60, width: int = 80) -> np.ndarray:
-    """Smooth, so that it survives its preview's JPEG."""
-    y, x = np.mgrid[:height, :width]
-    return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (height + width)], axis=-1).astype(np.uint8)
-
-
-def _png(image: np.ndarray, **more) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", **more)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def model_dirs(tmp_path_factory, restyling_folder):
-    """Three models with random weights: one that edits, one that draws, one that restyles."""
-    found = []
-    for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
-        tf.keras.utils.set_random_seed(1)
-        network = systems.build(settings)
-        folder = tmp_path_factory.mktemp(name)
-        model_directory.save(
-            folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
-        )
-        found.append(str(folder))
-    return [*found, str(restyling_folder)]
-
-
-@pytest.fixture(scope="module")
-def studio(model_dirs):
-    made = studio_lib.Studio(model_dirs)
-    yield made
-    made.close()
-
-
-@contextlib.contextmanager
-def serving(studio: studio_lib.Studio, hosts=server_lib.LOOPBACK):
-    """The server on a free port of this machine; gives the port."""
-    import uvicorn
-
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(server_lib.create(studio, hosts), log_level="critical"))
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def port(studio):
-    with serving(studio) as found:
-        yield found
-
-
-def ask(port: int, path: str, body=None, kind: str = "application/json", **headers) -> tuple[int, bytes]:
-    """(status, body) of a request; a body makes it a POST, and one that is not bytes is sent as JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    try:
-        connection.request(
-            "GET" if body is None else "POST",
-            path,
-            data,
-            {**({"Content-Type": kind} if data is not None else {}), **headers},
-        )
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def _open(port: int, data: bytes) -> dict:
-    status, answer = ask(port, "/api/pictures", data, "application/octet-stream")
-    assert status == 200, answer
-    return json.loads(answer)
-
-
-def _error(answer: tuple[int, bytes]) -> str:
-    assert answer[0] == 400, answer
-    return json.loads(answer[1])["error"]
 
 
 def test_the_page_and_what_it_is_told(port, model_dirs):
@@ -185,8 +77,8 @@ def test_nothing_of_the_page_comes_from_elsewhere():
 
 
 def test_a_run_is_the_editors_picture(port, studio, model_dirs):
-    photo = _photo()
-    opened = _open(port, _png(photo))
+    photo = gradient()
+    opened = open_picture(port, png_of(photo))
     assert opened["size"] == opened["preview"] == [80, 60]
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES, "seed": 3, "count": 2}
     status, answer = ask(port, "/api/run", request)
@@ -209,8 +101,8 @@ def test_a_run_is_the_editors_picture(port, studio, model_dirs):
 
 
 def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model_dirs):
-    photo = _photo(1500, 2000)
-    opened = _open(port, _png(photo))
+    photo = gradient(1500, 2000)
+    opened = open_picture(port, png_of(photo))
     assert opened["preview"] == [1600, 1200]
     strokes = {"size": [1600, 1200], "strokes": [{"layer": "mask", "points": [[400, 300]], "width": 100}]}
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": strokes}
@@ -229,7 +121,7 @@ def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Camera", 6  # turned
-    opened = _open(port, _png(np.rot90(_photo()).copy(), exif=exif, icc_profile=profile))
+    opened = open_picture(port, png_of(np.rot90(gradient()).copy(), exif=exif, icc_profile=profile))
     assert opened["size"] == [80, 60]
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     for mark in (True, False):
@@ -243,7 +135,7 @@ def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
 
 def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
     deep = np.random.default_rng(3).integers(0, 65_536, (60, 80, 4)).astype(np.uint16)
-    opened = _open(port, cv2.imencode(".png", deep)[1].tobytes())
+    opened = open_picture(port, cv2.imencode(".png", deep)[1].tobytes())
     assert opened["notes"] == []
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     further = json.loads(ask(port, "/api/continue", request)[1])["picture"]
@@ -252,16 +144,16 @@ def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
         made = cv2.imdecode(np.frombuffer(ask(port, "/api/file", one)[1], np.uint8), cv2.IMREAD_UNCHANGED)
         differ = (made != deep).any(axis=-1)
         assert made.dtype == np.uint16 and 0 < differ.mean() < 0.5 and (made[..., 3] == deep[..., 3]).all()
-    grey = _open(port, _png(_photo()[..., 0], icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108))["picture"]
+    grey = open_picture(port, png_of(gradient()[..., 0], icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108))["picture"]
     assert "icc_profile" not in Image.open(io.BytesIO(ask(port, f"/api/pictures/{grey}")[1])).info  # it is shown as RGB
     assert Image.open(io.BytesIO(ask(port, "/api/file", request | {"picture": grey, "strokes": corner})[1])).mode == "L"
     buffer = io.BytesIO()
-    Image.fromarray(_photo()).convert("CMYK").save(buffer, "TIFF")
-    assert "CMYK" in _open(port, buffer.getvalue())["notes"][0]
+    Image.fromarray(gradient()).convert("CMYK").save(buffer, "TIFF")
+    assert "CMYK" in open_picture(port, buffer.getvalue())["notes"][0]
 
 
 def test_a_result_can_be_edited_further(port, model_dirs):
-    opened = _open(port, _png(_photo()))
+    opened = open_picture(port, png_of(gradient()))
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     result = files.read_rgb("result", ask(port, "/api/file", request)[1])
     status, answer = ask(port, "/api/continue", request)
@@ -283,7 +175,7 @@ def test_drawing_from_a_sheet(port, model_dirs):
     assert files.read_rgb("p", base64.b64decode(result["png"])).shape == (50, 40, 3)
     assert files.read_rgb("l", base64.b64decode(result["lines"])).shape == (50, 40, 3)
     huge = sheet | {"size": [4000, 5000]}
-    assert "at most 2048 pixels" in _error(ask(port, "/api/run", {"model": model_dirs[1], "strokes": huge}))
+    assert "at most 2048 pixels" in error_of(ask(port, "/api/run", {"model": model_dirs[1], "strokes": huge}))
 
 
 def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs, monkeypatch):
@@ -307,19 +199,19 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
 
 
 def _style() -> np.ndarray:
-    return np.ascontiguousarray(_photo(40, 50)[::-1, :, ::-1])
+    return np.ascontiguousarray(gradient(40, 50)[::-1, :, ::-1])
 
 
 @pytest.fixture(name="restyling")
 def _restyling(port, model_dirs):
     """A request for the looks of another photograph, everywhere."""
-    names = [_open(port, _png(image))["picture"] for image in (_photo(), _style())]
+    names = [open_picture(port, png_of(image))["picture"] for image in (gradient(), _style())]
     blank = {"size": [80, 60], "strokes": []}
     return {"model": model_dirs[2], "picture": names[0], "style": names[1], "strokes": blank}
 
 
 def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypatch):
-    editor, photo = Editor(zoo.load_model(model_dirs[2])), _photo()
+    editor, photo = Editor(zoo.load_model(model_dirs[2])), gradient()
     drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80)).mask
     lips = np.zeros((60, 80), np.uint8)
     lips[35:45, 30:50] = 1
@@ -362,7 +254,7 @@ def test_what_is_refused_of_restyling(port, restyling):
         ({"amount": 10**400}, "amount: expected a share of 0 to 1"),
         ({"fill": 10**400}, "fill: expected a share of 0 to 1"),
     ):
-        assert message in _error(ask(port, "/api/run", restyling | changes)), changes
+        assert message in error_of(ask(port, "/api/run", restyling | changes)), changes
     # A style goes the way of every photograph: too many bytes, or pixels, are refused before they are decoded.
     assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
 
@@ -380,11 +272,11 @@ def test_examples_open(port, studio, model_dirs):
             if example.style:
                 request |= {"model": model_dirs[2], "style": opened["style"]["picture"], "region": opened["region"]}
             assert ask(port, "/api/run", request)[0] == 200
-    assert "example: expected one of" in _error(ask(port, "/api/examples/none", {}))
+    assert "example: expected one of" in error_of(ask(port, "/api/examples/none", {}))
 
 
 def test_what_is_refused(port, model_dirs):
-    opened = _open(port, _png(_photo()))
+    opened = open_picture(port, png_of(gradient()))
     good = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     for changes, message in (
         ({"model": "../secret"}, "model: expected one of"),
@@ -401,22 +293,24 @@ def test_what_is_refused(port, model_dirs):
         ({"fill": "much"}, "fill: expected a share"),
         ({"other": 1}, "expected a mapping of model"),
     ):
-        assert message in _error(ask(port, "/api/run", good | changes)), changes
-    assert "expected JSON" in _error(ask(port, "/api/run", b"{"))
-    assert "expected JSON" in _error(ask(port, "/api/run", b"[" * 100_000))
-    assert "content-type: expected application/json" in _error(ask(port, "/api/run", good, "text/plain"))
-    assert "readable picture" in _error(ask(port, "/api/pictures", b"GIF89a", "application/octet-stream"))
+        assert message in error_of(ask(port, "/api/run", good | changes)), changes
+    assert "expected JSON" in error_of(ask(port, "/api/run", b"{"))
+    assert "expected JSON" in error_of(ask(port, "/api/run", b"[" * 100_000))
+    assert "content-type: expected application/json" in error_of(ask(port, "/api/run", good, "text/plain"))
+    assert "readable picture" in error_of(ask(port, "/api/pictures", b"GIF89a", "application/octet-stream"))
     assert ask(port, "/api/pictures", b"x", "application/octet-stream", **{"Content-Length": str(2**40)})[0] == 413
     header = metadata.chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + metadata.chunk(b"IDAT", b"") + metadata.chunk(b"IEND", b"")
-    assert "expected at most 50,000,000 pixels" in _error(ask(port, "/api/pictures", bomb, "application/octet-stream"))
+    assert "expected at most 50,000,000 pixels" in error_of(
+        ask(port, "/api/pictures", bomb, "application/octet-stream")
+    )
     assert ask(port, "/api/state", Host="elsewhere.example")[0] == 400
     assert ask(port, "/api/run")[0] == 405
 
 
 def test_only_a_few_pictures_are_kept(studio, monkeypatch):
     monkeypatch.setattr(studio_lib, "KEPT_PIXELS", 3 * 4800)
-    names = [studio.open(_png(_photo()))["picture"] for _ in range(5)]
+    names = [studio.open(png_of(gradient()))["picture"] for _ in range(5)]
     for name in names[:2]:
         with pytest.raises(ImageError, match="still in memory"):
             studio.picture(name)
@@ -432,7 +326,7 @@ def test_a_full_queue_says_so(studio, monkeypatch):
         gate.set()
         assert status == 503 and "the queue full" in json.loads(answer)["error"]
         assert all(one.result(30) for one in waiting)
-        assert "mapping of model" in _error(ask(port, "/api/run", {"x": 1}))
+        assert "mapping of model" in error_of(ask(port, "/api/run", {"x": 1}))
 
 
 def test_models_that_fit_no_mode_are_left_out():
@@ -452,37 +346,6 @@ def test_an_address_that_is_taken_is_named(model_dirs):
 # ---- in a browser ----
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium, where there is one."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
-        yield started
-        started.close()
-
-
-@contextlib.contextmanager
-def page_of(browser, port: int, **settings):
-    """A fresh page; whatever the page's console says of errors fails the test."""
-    context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, "accept_downloads": True, **settings})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.goto(f"http://127.0.0.1:{port}/")
-    page.click("#agree")
-    try:
-        yield page
-        assert not errors
-    finally:
-        context.close()
-
-
 def _place(page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
     stage = page.locator("#stage").bounding_box()
@@ -499,24 +362,8 @@ def _drag(page, *places: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def _counts(page) -> list[str]:
-    return [page.inner_text(f"[data-layer={name}] output") for name in ("mask", "sketch", "color")]
-
-
-def _run(page) -> None:
-    runs = int(page.get_attribute("#run", "data-runs") or 0)
-    page.click("#run")
-    page.wait_for_selector(f'#run[data-runs="{runs + 1}"]')
-
-
-def _saved(page, button: str) -> bytes:
-    with page.expect_download() as download:
-        page.click(button)
-    return pathlib.Path(download.value.path()).read_bytes()
-
-
 def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path):
-    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port) as page:
         assert page.is_disabled("#run") and page.is_visible("#start")
         page.set_input_files("#file", tmp_path / "photo.png")
@@ -530,49 +377,49 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
         page.keyboard.press("i")
         page.mouse.click(*_place(page, 0.5, 0.1))
         red, green, blue = (int(page.input_value("#color")[i : i + 2], 16) for i in (1, 3, 5))
-        assert abs(np.array([red, green, blue]) - _photo()[6, 40]).max() < 12  # the eyedropper, through a JPEG
+        assert abs(np.array([red, green, blue]) - gradient()[6, 40]).max() < 12  # the eyedropper, through a JPEG
         _drag(page, (0.4, 0.55), (0.6, 0.55))
-        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"]
+        assert stroke_counts(page) == ["2 strokes", "1 stroke", "1 stroke"]
 
         page.keyboard.press("Control+z")
-        assert _counts(page) == ["2 strokes", "1 stroke", "empty"]
+        assert stroke_counts(page) == ["2 strokes", "1 stroke", "empty"]
         page.click("#undo")
-        assert _counts(page) == ["2 strokes", "empty", "empty"]
+        assert stroke_counts(page) == ["2 strokes", "empty", "empty"]
         page.keyboard.press("Control+Shift+z")
         page.click("#redo")
-        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and page.is_disabled("#redo")
+        assert stroke_counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and page.is_disabled("#redo")
         page.keyboard.press("e")  # across the colour: cut in two
         _drag(page, (0.5, 0.3), (0.5, 0.8))
-        assert _counts(page)[2] == "2 strokes"
+        assert stroke_counts(page)[2] == "2 strokes"
         page.keyboard.press("Control+z")
 
-        _run(page)
+        press_run(page)
         assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
         before = page.screenshot(clip=_window(page))
         _drag(page, (0.5, 0.5), (0.05, 0.5))  # the divider, to the left: all is after
         after = page.screenshot(clip=_window(page))
         assert before != after
-        result = _saved(page, "#download")
-        strokes = _saved(page, "#save-strokes")
+        result = download_of(page, "#download")
+        strokes = download_of(page, "#save-strokes")
         page.keyboard.press("Control+z")
-        _run(page)
-        assert _saved(page, "#download") != result
+        press_run(page)
+        assert download_of(page, "#download") != result
         page.click("#history button:first-child")  # and back, with its strokes
-        assert _counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and _saved(page, "#download") == result
+        assert stroke_counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and download_of(page, "#download") == result
 
     tree = json.loads(strokes)
     assert [stroke["layer"] for stroke in tree["strokes"]] == ["mask", "mask", "sketch", "color"]
     layers = strokes_lib.render(strokes_lib.parse(tree), (60, 80))
     edited = files.read_rgb("result", result)
-    assert (edited[layers.mask == 0] == _photo()[layers.mask == 0]).all() and (edited != _photo()).any()
+    assert (edited[layers.mask == 0] == gradient()[layers.mask == 0]).all() and (edited != gradient()).any()
     assert layers.mask[24, 25:55].all() and layers.sketch[27, 30:50].all()
 
     (tmp_path / "photo.json").write_bytes(strokes)
     with page_of(browser, port) as page:  # another day
         page.set_input_files("#file", [tmp_path / "photo.json", tmp_path / "photo.png"])
         page.wait_for_selector("#run:not([disabled])")
-        _run(page)
-        assert _saved(page, "#download") == result
+        press_run(page)
+        assert download_of(page, "#download") == result
 
 
 def _window(page) -> dict[str, float]:
@@ -581,7 +428,7 @@ def _window(page) -> dict[str, float]:
 
 
 def test_the_result_follows_every_stroke(browser, port, tmp_path):
-    (tmp_path / "photo.png").write_bytes(_png(_photo()))
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port) as page:
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
@@ -597,13 +444,13 @@ def test_the_result_follows_every_stroke(browser, port, tmp_path):
         page.wait_for_selector('#run[data-runs="3"]')
         page.click("#continue")  # the result is the photograph now
         page.wait_for_selector("#views", state="hidden")
-        assert _counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
+        assert stroke_counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
 
 
 def test_the_page_says_what_is_wrong(browser, port, tmp_path):
     (tmp_path / "photo.jpg").write_text("no picture")
     (tmp_path / "strokes.json").write_text('{"size": [10, 500], "strokes": []}')
-    (tmp_path / "good.png").write_bytes(_png(_photo()))
+    (tmp_path / "good.png").write_bytes(png_of(gradient()))
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
@@ -620,8 +467,8 @@ def test_the_page_says_what_is_wrong(browser, port, tmp_path):
 
 @pytest.mark.parametrize("width", [1100, 390])
 def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, width):
-    (tmp_path / "photo.png").write_bytes(_png(_photo()))
-    (tmp_path / "style.png").write_bytes(_png(_style()))
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
+    (tmp_path / "style.png").write_bytes(png_of(_style()))
     with page_of(browser, port, viewport={"width": width, "height": 844}) as page:
         assert page.is_hidden("#looks")
         page.select_option("#model", model_dirs[2])
@@ -635,9 +482,9 @@ def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, w
         page.select_option("#region", "drawn")
         assert page.is_disabled("#run")  # nothing is drawn
         page.select_option("#region", "everywhere")
-        _run(page)
-        whole = files.read_rgb("whole", _saved(page, "#download"))
-        assert (whole != _photo()).mean() > 0.3 and page.inner_text("#history button:first-child small") == "1"
+        press_run(page)
+        whole = files.read_rgb("whole", download_of(page, "#download"))
+        assert (whole != gradient()).mean() > 0.3 and page.inner_text("#history button:first-child small") == "1"
 
         page.click("[data-tool=mask]")
         stage = page.locator("#stage").bounding_box()
@@ -647,24 +494,24 @@ def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, w
         page.mouse.up()
         assert page.input_value("#region") == "drawn"  # who draws means what is drawn
         page.locator("#amount").fill("50")
-        _run(page)
+        press_run(page)
         assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
-        part = files.read_rgb("part", _saved(page, "#download"))
+        part = files.read_rgb("part", download_of(page, "#download"))
         page.click("#history button:first-child")
         assert (page.input_value("#region"), page.input_value("#amount")) == ("everywhere", "100")
         page.click("#history button:last-child")
         assert (page.input_value("#region"), page.input_value("#amount")) == ("drawn", "50")
         with page.expect_response("**/api/run") as answer:
-            _run(page)
+            press_run(page)
         strokes = json.loads(answer.value.request.post_data)["strokes"]
         page.click("#undo")
         assert page.is_disabled("#run")
     mask = strokes_lib.render(strokes_lib.parse(strokes), (60, 80)).mask
-    assert (part[mask == 0] == _photo()[mask == 0]).all() and (part[mask == 1] != _photo()[mask == 1]).any()
+    assert (part[mask == 0] == gradient()[mask == 0]).all() and (part[mask == 1] != gradient()[mask == 1]).any()
 
 
 def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path):
-    for name, data in (("photo", _png(_photo())), ("style", _png(_style())), ("bad", b"no picture")):
+    for name, data in (("photo", png_of(gradient())), ("style", png_of(_style())), ("bad", b"no picture")):
         (tmp_path / f"{name}.png").write_bytes(data)
     context = browser.new_context()  # its console may say that requests were refused
     page = context.new_page()
@@ -679,7 +526,7 @@ def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, 
     page.set_input_files("#style-file", tmp_path / "style.png")
     page.wait_for_selector("#run:not([disabled])")
     studio._pictures.clear()
-    _run(page)
+    press_run(page)
     assert page.locator("#history img").count() == 1 and page.is_hidden("#message")
     context.close()
 
@@ -696,5 +543,5 @@ def test_a_blank_sheet_on_a_telephone(browser, port, model_dirs):
         page.mouse.down()
         page.mouse.move(stage["x"] + 250, stage["y"] + 250, steps=8)
         page.mouse.up()
-        _run(page)
+        press_run(page)
         assert page.locator("#history img").count() == 1

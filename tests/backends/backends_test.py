@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import StandIn
-from tests.export.saved_model_test import EDITS
+from tests.edits import EDITS
 from tests.tiny import DRAWING as CALI
 from tfsketch import Editor, systems, zoo
 from tfsketch.app import studio as studio_lib

@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.conftest import crops
+from tests.edits import EDITS, encoded_of
 from tests.tiny import CONTEXTUAL_GAN as CONTEXTUAL
 from tests.tiny import DRAWING, EDITING
 from tfsketch import systems, zoo
@@ -23,42 +24,12 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model, signatures
 from tfsketch.framing import arrays, graph
-from tfsketch.images import files, sizes
+from tfsketch.images import files
 from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan import signatures as contextual_gan
 from tfsketch.vocabulary import to_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def _edit(size, box):
-    """A photograph and an edit of it."""
-    image = sizes.center_square(crops(1, 64)[0], max(size))[: size[0], : size[1]]
-    mask, lines, color = np.zeros(size, np.uint8), np.zeros(size, np.uint8), np.zeros((*size, 4), np.uint8)
-    top, left, height, width = box
-    mask[top : top + height, left : left + width] = 255
-    mask[top, left] = 0
-    lines[top + height // 2, left : left + width] = 1
-    color[top : top + height // 2, left : left + width // 2] = (200, 40, 30, 255)
-    return image, mask, lines, color
-
-
-EDITS = [
-    _edit((32, 32), (8, 8, 16, 16)),
-    _edit((100, 76), (20, 10, 50, 40)),  # enlarged, with a seam that fades
-    _edit((20, 45), (4, 20, 10, 12)),
-    _edit((90, 30), (60, 5, 6, 9)),
-]
-
-
-def _encoded(edit):
-    image, mask, lines, color = edit
-    return {
-        "image_bytes": files.encode_png(image),
-        "mask_bytes": files.encode_png(mask),
-        "sketch_bytes": files.encode_png(255 * (1 - lines)),
-        "color_bytes": files.encode_png(color),
-    }
 
 
 def _strings(rows):
@@ -89,7 +60,7 @@ def serve(served_folder):
 
 def test_an_edit_is_the_editors_and_mixed_sizes_batch(serve, editing_folder):
     edit = Editor(zoo.load_model(editing_folder)).edit
-    for given, png in zip(EDITS, serve([_encoded(one) for one in EDITS])):
+    for given, png in zip(EDITS, serve([encoded_of(one) for one in EDITS])):
         found, hole = files.read_rgb("found", png), given[1] > 0
         np.testing.assert_array_equal(found[~hole], given[0][~hole])
         assert np.abs(found.astype(int) - edit(*given)).max() <= 2
@@ -103,20 +74,20 @@ def test_a_telephones_photograph_is_upright(serve, editing_folder):
     Image.fromarray(np.rot90(image)).save(buffer, "JPEG", quality=95, exif=exif)
     seen = files.read_rgb("photograph", buffer.getvalue())
     assert seen.shape == image.shape
-    row = _encoded(EDITS[1]) | {"image_bytes": buffer.getvalue(), "sketch_bytes": b"", "color_bytes": b""}
+    row = encoded_of(EDITS[1]) | {"image_bytes": buffer.getvalue(), "sketch_bytes": b"", "color_bytes": b""}
     found = files.read_rgb("found", serve([row])[0])
     np.testing.assert_allclose(found[mask == 0], seen[mask == 0], atol=1)  # of JPEG there are several libraries
     assert np.abs(found.astype(int) - Editor(zoo.load_model(editing_folder)).edit(seen, mask)).max() <= 3
 
 
 def test_sketch_and_colours_may_be_missing(serve, editing_folder):
-    row = _encoded(EDITS[0]) | {"sketch_bytes": b"", "color_bytes": b""}
+    row = encoded_of(EDITS[0]) | {"sketch_bytes": b"", "color_bytes": b""}
     expected = Editor(zoo.load_model(editing_folder)).edit(*EDITS[0][:2])
     assert np.abs(files.read_rgb("found", serve([row])[0]).astype(int) - expected).max() <= 2
 
 
 def test_a_bad_request_is_told_by_its_field(serve):
-    good, other = _encoded(EDITS[0]), _encoded(EDITS[1])
+    good, other = encoded_of(EDITS[0]), encoded_of(EDITS[1])
     empty = files.encode_png(np.zeros((32, 32), np.uint8))
     for field, value, text in (
         ("image_bytes", b"no picture", "expected a PNG or JPEG picture"),
@@ -151,7 +122,7 @@ def test_a_version_says_what_it_is(served_folder, editing_folder):
     assert metadata["system"] == "sc_fegan" and metadata["version"] == 1 and metadata["image_size"] == 32
     assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
     tables = metadata["signatures"]
-    assert {i["name"] for i in tables["serving_default"]["inputs"]} == set(_encoded(EDITS[0]))
+    assert {i["name"] for i in tables["serving_default"]["inputs"]} == set(encoded_of(EDITS[0]))
     image = next(i for i in tables["tensors"]["inputs"] if i["name"] == "image")
     assert image["shape"] == [None, None, None, 3] and image["dtype"] == "float32" and "127.5" in image["meaning"]
     assert oct((served_folder / "1").stat().st_mode)[-3:] == "755"
@@ -318,7 +289,7 @@ def restyle(restyling_folder):
 
 def _restyling(edit, mask):
     """An edit's photograph in the looks of another, as a request."""
-    encoded = _encoded(edit)
+    encoded = encoded_of(edit)
     style = files.encode_png(crops(2, 50)[1][:40])
     return {
         "image_bytes": encoded["image_bytes"],

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
-from absl.testing import flagsaver
 from PIL import Image, ImageCms
 
+from tests.edits import run_edit
 from tests.tiny import EDITING
 from tfsketch import systems
 from tfsketch.editor.batch.jobs import find_jobs
@@ -23,7 +22,6 @@ from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 from tfsketch.images import metadata
 from tfsketch.nn import model_directory
-from tools import edit
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -37,12 +35,6 @@ def model_dir(tmp_path_factory):
         folder, EDITING, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
     )
     return folder
-
-
-def run_edit(model: pathlib.Path, *arguments: str) -> int:
-    """The binary's main with its flags, in this process: importing TensorFlow again and again would take minutes."""
-    with flagsaver.flagsaver():
-        return edit._main(flags.FLAGS(["edit", f"--model={model}", *map(str, arguments)]))
 
 
 def _photo(seed: int = 0, height: int = 48, width: int = 64) -> np.ndarray:

@@ -13,7 +13,8 @@ import tensorflow as tf
 from PIL import Image
 from skimage.morphology import skeletonize
 
-from tests.editor.batch.batch_test import run_edit
+from tests.edits import run_edit
+from tests.sheets import frame
 from tests.tiny import CALI_SKETCH as TINY
 from tests.tiny import EDITING
 from tfsketch import Editor, config, systems, zoo
@@ -58,25 +59,16 @@ class Copyist(Function):
         return {"refined": batch["sketch"], "raw": red, "image": red}
 
 
-def _sketch(height: int, width: int, thickness: int = 3) -> np.ndarray:
-    """A frame and a diagonal, {0,1}."""
-    sketch = np.zeros((height, width), np.uint8)
-    sketch[:thickness], sketch[-thickness:], sketch[:, :thickness], sketch[:, -thickness:] = 1, 1, 1, 1
-    rows = np.arange(height)
-    sketch[rows, (rows * (width - 1) / max(height - 1, 1)).astype(int)] = 1
-    return sketch
-
-
 @pytest.mark.parametrize("size", [(32, 32), (200, 90), (31, 301), (640, 480), (7, 5), (1, 40)])
 @pytest.mark.parametrize("fill", [1.0, 0.6])
 def test_any_size_and_aspect_comes_back_at_its_size(model, size, fill):
-    found = Editor(model).draw(_sketch(*size), fill)
+    found = Editor(model).draw(frame(*size), fill)
     assert found.image.shape == (*size, 3) and found.image.dtype == np.uint8
     assert found.refined.shape == size and set(np.unique(found.refined)) <= {0, 1}
 
 
 def test_at_the_working_side_it_is_the_model_itself(model):
-    sketch = skeletonize(_sketch(SIDE, SIDE, 1)).astype(np.uint8)  # thinned, it is thinned no further
+    sketch = skeletonize(frame(SIDE, SIDE, 1)).astype(np.uint8)  # thinned, it is thinned no further
     found = Editor(model).draw(sketch, 1.0)
     outputs = model({"sketch": tf.constant(sketch[None, ..., None], tf.float32)})
     expected = np.clip(np.rint((outputs["image"][0].numpy() + 1) * 127.5), 0, 255)
@@ -96,7 +88,7 @@ def test_lines_of_any_width_reach_the_model_as_one_pixel():
 
 def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
     spy = Copyist()
-    sketch = _sketch(200, 100)
+    sketch = frame(200, 100)
     found = Editor(spy, side=64).draw(sketch, 0.5)
     top, left, height, width = arrays.place((200, 100), 64, 0.5)
     assert (top, left, height, width) == (round(32 * arrays.LOW), 24, 32, 16)
@@ -110,7 +102,7 @@ def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
 
 def test_bad_sketches_are_refused(model):
     draw = Editor(model).draw
-    sketch = _sketch(40, 40)
+    sketch = frame(40, 40)
     for bad, message in (
         (np.zeros((40, 40), np.uint8), "at least one stroke"),
         (sketch.astype(np.float32), "uint8 or bool"),
@@ -134,7 +126,7 @@ def test_each_model_does_its_own(model):
     painter = systems.build(EDITING)
     painter.experiment = EDITING
     with pytest.raises(TfsketchError, match="draw: expected a model that takes a sketch alone"):
-        Editor(painter).draw(_sketch(40, 40))
+        Editor(painter).draw(frame(40, 40))
     with pytest.raises(TfsketchError, match="edit: expected a model that repaints"):
         Editor(model).edit(np.zeros((40, 40, 3), np.uint8), np.ones((40, 40), np.uint8))
 
@@ -145,7 +137,7 @@ def _sheets(tmp_path):
     folder = tmp_path / "sheets"
     folder.mkdir()
     # Not to the very edge: a dark rim is taken for the edge of a scan.
-    lines = np.pad(_sketch(44, 32, 2), 8) * 255
+    lines = np.pad(frame(44, 32, 2), 8) * 255
     Image.fromarray(255 - lines).save(folder / "a.png")
     Image.fromarray(lines).save(folder / "b.png")
     Image.fromarray(np.dstack([np.zeros_like(lines)] * 3 + [lines])).save(folder / "c.png")

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.editor.batch.batch_test import run_edit
-from tests.systems.cali_sketch.protocol_test import _sketch
+from tests.edits import run_edit
+from tests.sheets import frame
 from tfsketch import Editor, systems
 from tfsketch.data.shards import Picture
 from tfsketch.editor.batch.jobs import find_jobs
@@ -52,12 +52,12 @@ def _model():
 
 
 def test_several_photographs_of_a_sketch_the_best_first(model):
-    found = Editor(model).complete(_sketch(60, 48), results=3, steps=5)
+    found = Editor(model).complete(frame(60, 48), results=3, steps=5)
     assert len(found) == 3 and [d.loss for d in found] == sorted(d.loss for d in found)
     assert all(d.image.shape == (60, 48, 3) and d.refined.shape == (60, 48) for d in found)
     assert (found[0].image != found[1].image).any()
-    again = Editor(model).complete(_sketch(60, 48), results=3, steps=5)
-    other = Editor(model).complete(_sketch(60, 48), results=3, steps=5, seed=1)
+    again = Editor(model).complete(frame(60, 48), results=3, steps=5)
+    other = Editor(model).complete(frame(60, 48), results=3, steps=5, seed=1)
     assert (found[0].image == again[0].image).all() and (found[0].image != other[0].image).any()
 
 
@@ -87,14 +87,14 @@ def test_sketches_of_one_kind_give_defined_results(model):
     """All ink, a single pixel of it, and thin lines in a large sheet."""
     dot = np.zeros((40, 40), np.uint8)
     dot[20, 20] = 1
-    for sketch in (np.ones((40, 40), np.uint8), dot, _sketch(900, 700, 1)):
+    for sketch in (np.ones((40, 40), np.uint8), dot, frame(900, 700, 1)):
         (found,) = Editor(model).complete(sketch, results=1, steps=4)
         assert math.isfinite(found.loss) and found.image.shape[:2] == sketch.shape
 
 
 def test_what_is_refused(model):
     complete = Editor(model).complete
-    sketch = _sketch(40, 40)
+    sketch = frame(40, 40)
     for arguments, kind, message in (
         ({"sketch": np.zeros((40, 40), np.uint8)}, ImageError, "at least one stroke"),
         ({}, ImageError, "a sketch or an image, found neither"),
@@ -122,7 +122,7 @@ def test_files_either_way(model_dir, tmp_path, capsys):
     sheets = tmp_path / "sheets"
     sheets.mkdir()
     for name in ("a", "b"):
-        Image.fromarray(255 - _sketch(60, 48, 2) * 255).save(sheets / f"{name}.png")
+        Image.fromarray(255 - frame(60, 48, 2) * 255).save(sheets / f"{name}.png")
     out = tmp_path / "out"
     assert run_edit(model_dir, f"--sketch={sheets}", f"--output={out}", "--results=2") == 0
     assert "2 edited" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import skimage
 import tensorflow as tf
 from PIL import Image
 
-from tests.editor.batch.batch_test import run_edit
+from tests.edits import run_edit
 from tests.tiny import EDITING
 from tfsketch import Editor, systems, zoo
 from tfsketch.conditions import face_parser, regions
