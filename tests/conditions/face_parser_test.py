@@ -12,7 +12,8 @@ from tests.tiny import FACE_PARSER, halves
 from tfsketch import systems, zoo
 from tfsketch.conditions import face_parser, regions
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import losses, model_directory
+from tfsketch.nn import model_directory
+from tfsketch.systems.face_parser import losses
 
 TINY = systems.parse(FACE_PARSER)
 

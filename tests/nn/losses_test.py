@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfsketch.nn import adversarial, line_losses, losses
+from tfsketch.systems.region_edit import losses as region_losses
 
 
 def _pictures(seed=0, shape=(2, 6, 5, 3)):
@@ -256,11 +257,13 @@ def test_code_consistency_weighs_codes_of_any_width_alike_and_holds_its_targets(
     c, c2, s, s2 = unit(2, 3, 3, 8), unit(2, 3, 3, 8), unit(2, 512), unit(2, 512)
     expected_c = np.abs(c - c2).sum(-1).mean((1, 2)) / 8**0.5
     expected_s = np.abs(s - s2).sum(-1) / 512**0.5
-    np.testing.assert_allclose(losses.code_consistency(c, s, c2, s2, 0.5), expected_c + 0.5 * expected_s, rtol=1e-4)
+    np.testing.assert_allclose(
+        region_losses.code_consistency(c, s, c2, s2, 0.5), expected_c + 0.5 * expected_s, rtol=1e-4
+    )
     assert expected_s.mean() == pytest.approx(expected_c.mean(), rel=0.3)
     with tf.GradientTape() as tape:
         tape.watch([c, s, c2, s2])
-        value = losses.code_consistency(c, s, c2, s2, 0.5)
+        value = region_losses.code_consistency(c, s, c2, s2, 0.5)
     gradients = tape.gradient(value, [c, s, c2, s2])
     assert gradients[2] is None and gradients[3] is None and all(np.abs(g).max() > 0 for g in gradients[:2])
 
@@ -268,12 +271,12 @@ def test_code_consistency_weighs_codes_of_any_width_alike_and_holds_its_targets(
 def test_content_alignment_is_the_swap_inside_and_the_photograph_outside():
     swap, image, mask = _pictures()
     wanted = swap * mask + image * (1.0 - mask)
-    np.testing.assert_allclose(losses.content_alignment(wanted, swap, image, mask), 0.0, atol=1e-6)
-    off = losses.content_alignment(wanted + 0.5 * mask, swap, image, mask)
+    np.testing.assert_allclose(region_losses.content_alignment(wanted, swap, image, mask), 0.0, atol=1e-6)
+    off = region_losses.content_alignment(wanted + 0.5 * mask, swap, image, mask)
     np.testing.assert_allclose(off, 0.5 * mask.numpy().mean((1, 2, 3)), rtol=1e-5)
     with tf.GradientTape() as tape:
         tape.watch([swap, image])
-        value = losses.content_alignment(tf.zeros_like(swap), swap, image, mask)
+        value = region_losses.content_alignment(tf.zeros_like(swap), swap, image, mask)
     assert tape.gradient(value, [swap, image], unconnected_gradients="none") == [None, None]
 
 

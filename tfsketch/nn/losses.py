@@ -3,7 +3,7 @@
 The trainer sums over the global batch and divides by its size; a mean taken here would weigh replicas wrongly. Pictures
 are [B,H,W,3] in [-1,1]; masks [B,H,W,1] with 1 = erased. SC-FEGAN's formulas (Jo & Park 2019, section 3.3) print the
 mask the other way round, 1 = valid; every function here says which pixels it means. Losses of adversaries are in
-`adversarial`, losses of lines in `line_losses`.
+`adversarial`, losses of lines in `line_losses`; what one system alone has is in its own `losses`.
 """
 
 from __future__ import annotations
@@ -88,53 +88,6 @@ def hole_perceptual(features: Sequence[tf.Tensor], truth: Sequence[tf.Tensor], m
     return tf.add_n(distances) / len(distances)
 
 
-def l1(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean |x - target|: region-wise manipulation's reconstruction."""
-    return mean(tf.abs(tf.cast(x, tf.float32) - tf.cast(target, tf.float32)))
-
-
-def code_distance(code: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Mean over positions of ||code - target||_1 / sqrt(C), codes of unit length along their last axis, C numbers.
-
-    L1 as in You et al. 2021; what it is divided by is not published. A unit vector's L1 norm grows with sqrt(C): so
-    codes of any width count alike, and the seed's lambda weighs a structure code of 8 against a style code of 2048."""
-    return l1(code, target) * float(code.shape[-1]) ** 0.5
-
-
-def code_consistency(
-    structure: tf.Tensor,
-    style: tf.Tensor,
-    target_structure: tf.Tensor,
-    target_style: tf.Tensor,
-    style_weight: float,
-) -> tf.Tensor:
-    """L1(C_g, C_A) + lambda * L1(S_g, S_B): a swap, encoded again, has the codes that it was made from (You et al.
-    2021). The targets are constants: it is the picture that is to agree with them.
-
-    Args:
-      structure, style: the codes of the swap, [B,h,w,c] and [B,S].
-      target_structure: of the photograph that gave the structure.
-      target_style: of the one that gave the style.
-      style_weight: lambda.
-    """
-    kept = code_distance(structure, tf.stop_gradient(target_structure))
-    return kept + style_weight * code_distance(style, tf.stop_gradient(target_style))
-
-
-def content_alignment(merged: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """L1(I_h * M, I_g * M) + L1(I_h * (1 - M), I_A * (1 - M)): a picture that is restyled in a region is the restyled
-    picture there, and the photograph elsewhere (You et al. 2021). Both are constants.
-
-    Args:
-      merged: I_h [B,H,W,3].
-      swap: I_g, all of it restyled.
-      image: I_A, the photograph.
-      mask: M [B,H,W,1], 1 = the region.
-    """
-    inside = l1(merged * mask, tf.stop_gradient(swap) * mask)
-    return inside + l1(merged * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))
-
-
 def perceptual(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Sum over layers q of ||F_q - T_q||_1 / N_q, N_q = H*W*C of that layer."""
     return tf.add_n([mean(tf.abs(tf.cast(features[q], tf.float32) - tf.cast(truth[q], tf.float32))) for q in truth])
@@ -181,55 +134,3 @@ def total_variation(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     columns = tf.abs(image[:, :, 1:] - image[:, :, :-1]) * tf.maximum(mask[:, :, 1:], mask[:, :, :-1])
     values = tf.cast(tf.size(image[0]), tf.float32)
     return (tf.reduce_sum(rows, axis=[1, 2, 3]) + tf.reduce_sum(columns, axis=[1, 2, 3])) / values
-
-
-def total_variation_printed(image: tf.Tensor) -> tf.Tensor:
-    """Mean of |dP/dx - dP/dy| over the pixels that have both neighbours, as Cali-Sketch prints it.
-
-    The difference of the two gradients is zero on a picture that rises equally along both axes, however steeply: very
-    likely a misprint of their sum, which is `total_variation` with a mask of ones."""
-    along_x = image[:, :-1, 1:] - image[:, :-1, :-1]
-    along_y = image[:, 1:, :-1] - image[:, :-1, :-1]
-    return mean(tf.abs(along_x - along_y))
-
-
-def feature_matching(features: Mapping[str, tf.Tensor], truth: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Sum over a discriminator's layers i of ||D_i(truth) - D_i(generated)||_1 / N_i (Cali-Sketch's calibration loss;
-    Wang et al., CVPR 2018). What the truth looks like to the discriminator is a constant: no gradient goes there."""
-    return perceptual(features, {name: tf.stop_gradient(maps) for name, maps in truth.items()})
-
-
-def cross_entropy(logits: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
-    """Mean over the known pixels of -log p(true region).
-
-    Args:
-      logits: [B,H,W,R].
-      regions: [B,H,W,1] int32; values from R on (`conditions.regions.IGNORED`) count nowhere.
-    """
-    labels = regions[..., 0]
-    known = tf.cast(labels < logits.shape[-1], tf.float32)
-    values = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        tf.minimum(labels, logits.shape[-1] - 1), tf.cast(logits, tf.float32)
-    )
-    return tf.reduce_sum(values * known, axis=[1, 2]) / tf.maximum(tf.reduce_sum(known, axis=[1, 2]), 1.0)
-
-
-def dice(probabilities: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
-    """1 - the mean over regions of the soft Dice coefficient 2 sum(p t) / (sum(p) + sum(t)) (Milletari et al., 3DV
-    2016, without their squares).
-
-    Regions that an example does not show have nothing to overlap with and are left out of its mean.
-
-    Args:
-      probabilities: [B,H,W,R].
-      regions: as in `cross_entropy`.
-    """
-    labels, depth = regions[..., 0], probabilities.shape[-1]
-    truth = tf.one_hot(labels, depth)  # all zero where ignored
-    known = tf.cast(labels < depth, tf.float32)[..., None]
-    both = tf.reduce_sum(probabilities * truth, axis=[1, 2])
-    sizes = tf.reduce_sum(truth, axis=[1, 2])
-    total = tf.reduce_sum(probabilities * known, axis=[1, 2]) + sizes
-    present = tf.cast(sizes > 0, tf.float32)
-    coefficient = tf.reduce_sum(2.0 * both / tf.maximum(total, 1.0) * present, axis=-1)
-    return 1.0 - coefficient / tf.maximum(tf.reduce_sum(present, axis=-1), 1.0)

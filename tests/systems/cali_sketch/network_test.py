@@ -13,6 +13,7 @@ from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.nn import adversarial, features, losses, model_directory, operations, spectral
 from tfsketch.nn.discriminators import FeatureDiscriminator
+from tfsketch.systems.cali_sketch import losses as cali_losses
 from tfsketch.systems.cali_sketch import network as cali_sketch
 from tfsketch.systems.cali_sketch.config import CalibratorConfig, CaliSketchConfig, TranslatorConfig
 
@@ -204,11 +205,11 @@ def test_losses_by_hand():
     np.testing.assert_allclose(adversarial.critic_least_squares(real, fake, -1.0, 2.0), [0.5 * (1.0 + 1.25)])
     np.testing.assert_allclose(adversarial.generator_least_squares(fake, 1.0), [0.5 * 1.25])
     maps = {"a": real, "score": fake}
-    np.testing.assert_allclose(losses.feature_matching(maps, {"a": real + 1.0, "score": fake - 0.25}), [1.25])
+    np.testing.assert_allclose(cali_losses.feature_matching(maps, {"a": real + 1.0, "score": fake - 0.25}), [1.25])
     rows, columns = np.mgrid[:4, :5].astype(np.float32)
     diagonal, steep = ((a * rows + columns)[None, ..., None] for a in (1.0, 3.0))
-    np.testing.assert_allclose(losses.total_variation_printed(tf.constant(diagonal)), [0.0], atol=1e-6)
-    np.testing.assert_allclose(losses.total_variation_printed(tf.constant(steep)), [2.0], rtol=1e-6)
+    np.testing.assert_allclose(cali_losses.total_variation_printed(tf.constant(diagonal)), [0.0], atol=1e-6)
+    np.testing.assert_allclose(cali_losses.total_variation_printed(tf.constant(steep)), [2.0], rtol=1e-6)
     usual = losses.total_variation(tf.constant(diagonal), tf.ones([1, 4, 5, 1]))
     np.testing.assert_allclose(usual, [(3 * 5 + 4 * 4) / 20], rtol=1e-6)
 
@@ -219,7 +220,7 @@ def test_gradients_against_finite_differences(name):
     loss = {
         "critic_least_squares": lambda y: adversarial.critic_least_squares(2.0 * y, y, 0.0, 1.0),
         "generator_least_squares": lambda y: adversarial.generator_least_squares(y, 1.0),
-        "total_variation_printed": losses.total_variation_printed,
+        "total_variation_printed": cali_losses.total_variation_printed,
     }[name]
     theory, numeric = tf.test.compute_gradient(loss, [x], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=2e-3)
@@ -228,7 +229,7 @@ def test_gradients_against_finite_differences(name):
 def test_no_gradient_reaches_the_features_of_the_truth():
     real, fake = tf.Variable([[1.0, 2.0]]), tf.Variable([[0.0, 4.0]])
     with tf.GradientTape() as tape:
-        loss = losses.feature_matching({"a": fake * 1.0}, {"a": real * 1.0})
+        loss = cali_losses.feature_matching({"a": fake * 1.0}, {"a": real * 1.0})
     gradients = tape.gradient(loss, [real, fake])
     assert gradients[0] is None
     np.testing.assert_allclose(gradients[1], [[-0.5, 0.5]])

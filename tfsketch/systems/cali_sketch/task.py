@@ -34,6 +34,7 @@ from tfsketch.nn import adversarial, line_losses, losses, model_directory
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
+from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import ink, to_uint8
@@ -53,7 +54,7 @@ class SeenLines:
 
     def matching(self, key: str) -> tf.Tensor:
         """Feature matching with the lines `key` of the batch."""
-        return losses.feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
+        return feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
 
     def local_detail(self) -> tf.Tensor:
         """Feature matching with the details."""
@@ -74,7 +75,7 @@ class SeenPhotograph:
     def total_variation(self) -> tf.Tensor:
         """Of all pixels; see `CaliSketchLossConfig.total_variation_printed`."""
         if self.loss.total_variation_printed:
-            return losses.total_variation_printed(self.raw)
+            return total_variation_printed(self.raw)
         return losses.total_variation(self.raw, tf.ones_like(self.raw[..., :1]))
 
     def on_features(self, term: Callable[..., tf.Tensor], layers: Sequence[str]) -> tf.Tensor:

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfsketch.conditions import regions
 from tfsketch.conditions.face_parser import FaceParser, FaceParserLossConfig
 from tfsketch.config import Config
-from tfsketch.nn import losses, model_directory
+from tfsketch.nn import model_directory
+from tfsketch.systems.face_parser import losses
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
 

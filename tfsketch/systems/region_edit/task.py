@@ -31,7 +31,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, losses, model_directory
+from tfsketch.nn import adversarial, model_directory
+from tfsketch.systems.region_edit import losses
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.systems.region_edit.network import RegionEdit

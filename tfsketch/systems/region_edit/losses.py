@@ -1,0 +1,54 @@
+"""Losses of region-wise manipulation (You et al., ACM MM 2021): one value per example [B]; see `nn.losses`."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsketch.nn.losses import mean
+
+
+def l1(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean |x - target|: region-wise manipulation's reconstruction."""
+    return mean(tf.abs(tf.cast(x, tf.float32) - tf.cast(target, tf.float32)))
+
+
+def code_distance(code: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Mean over positions of ||code - target||_1 / sqrt(C), codes of unit length along their last axis, C numbers.
+
+    L1 as in You et al. 2021; what it is divided by is not published. A unit vector's L1 norm grows with sqrt(C): so
+    codes of any width count alike, and the seed's lambda weighs a structure code of 8 against a style code of 2048."""
+    return l1(code, target) * float(code.shape[-1]) ** 0.5
+
+
+def code_consistency(
+    structure: tf.Tensor,
+    style: tf.Tensor,
+    target_structure: tf.Tensor,
+    target_style: tf.Tensor,
+    style_weight: float,
+) -> tf.Tensor:
+    """L1(C_g, C_A) + lambda * L1(S_g, S_B): a swap, encoded again, has the codes that it was made from (You et al.
+    2021). The targets are constants: it is the picture that is to agree with them.
+
+    Args:
+      structure, style: the codes of the swap, [B,h,w,c] and [B,S].
+      target_structure: of the photograph that gave the structure.
+      target_style: of the one that gave the style.
+      style_weight: lambda.
+    """
+    kept = code_distance(structure, tf.stop_gradient(target_structure))
+    return kept + style_weight * code_distance(style, tf.stop_gradient(target_style))
+
+
+def content_alignment(merged: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """L1(I_h * M, I_g * M) + L1(I_h * (1 - M), I_A * (1 - M)): a picture that is restyled in a region is the restyled
+    picture there, and the photograph elsewhere (You et al. 2021). Both are constants.
+
+    Args:
+      merged: I_h [B,H,W,3].
+      swap: I_g, all of it restyled.
+      image: I_A, the photograph.
+      mask: M [B,H,W,1], 1 = the region.
+    """
+    inside = l1(merged * mask, tf.stop_gradient(swap) * mask)
+    return inside + l1(merged * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))
