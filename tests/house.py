@@ -1,7 +1,8 @@
 """What the house measures: `python -m tests.house`, or `make house`.
 
-Entries at the top of `tfsketch/`, lines of its files, and what a client of a server imports. The order of the floors is
-in `.importlinter`. `house_test` holds the figures that are reached.
+Entries at the top of `tfsketch/`, lines of its files and of a pixel's path, test modules that import another, and what
+a client of a server imports. The order of the floors is in `.importlinter`. `house_test` holds the figures that are
+reached.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def lines() -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
+PIXEL_PATH = (
+    *(f"tfsketch/data/{name}.py" for name in ("shards", "augmentation", "sampling", "batches")),
+    "tfsketch/vocabulary.py",
+    *(f"tfsketch/systems/sc_fegan/{name}.py" for name in ("network", "task")),
+    "tfsketch/nn/losses.py",
+)
+"""The files that a pixel passes from a shard to SC-FEGAN's loss."""
+
+
 def crossing() -> list[str]:
     """Test modules that import another one: what is shared lies in modules of its own or in a conftest."""
     known = build_files.modules()
@@ -59,6 +69,8 @@ def main() -> None:
     for name, count in long.items():
         print(f"  {count} {name}")
     print(f"test modules that import another: {len(crossing())}")
+    path = sum(counts[name] for name in PIXEL_PATH)
+    print(f"a pixel's path, from data to SC-FEGAN's loss: {len(PIXEL_PATH)} files, {path} lines")
     client = reached("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
 

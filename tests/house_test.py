@@ -31,6 +31,11 @@ def test_a_client_of_a_server_reaches_little():
     assert len(house.reached("tfsketch.serving")) <= 8
 
 
+def test_a_pixel_passes_little_code():
+    counts = house.lines()
+    assert sum(counts[name] for name in house.PIXEL_PATH) <= 1200
+
+
 def test_no_test_module_imports_another():
     assert house.crossing() == []
 

@@ -22,6 +22,7 @@ Nothing of the package lies below this module but its errors.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import cv2
@@ -32,6 +33,41 @@ from tfsketch.errors import ImageError
 
 CHANNELS = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
 """What a network may be handed as pictures, and their channels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredMap:
+    """What shards hold of a photograph beside its name: one plane or three, as a PNG of [S,S] or [S,S,3] uint8."""
+
+    title: str
+    """In words, for messages and sheets."""
+    kind: str
+    """How it is moved. `picture`: interpolated. `labels`: by the nearest pixel, for a mean of two labels is a third.
+    `lines`: {0,1}, stored as 0 and 255; interpolated, and one pixel wide again, but for styles with more ink."""
+    channels: int = 1
+    required: bool = True
+    """Whether every example must have it."""
+    unknown: int = 0
+    """Stands for a map that an example lacks, and for what labels turn into where nothing is known."""
+    styled: bool = False
+    """Whether there are several by name, `sketch/STYLE`; all examples of a set have the same."""
+    source: str = "data.examples.MAKERS"
+    """What makes it, for messages."""
+
+
+STORED_MAPS = {
+    "image": StoredMap("photograph", "picture", 3),
+    "color": StoredMap("color map", "picture", 3),
+    "regions": StoredMap("face regions", "labels", required=False, unknown=255, source="prepare.regions"),
+    "sketch": StoredMap("a sketch", "lines", styled=True, source="prepare.styles (STYLE@n: sketch.abstractions)"),
+}
+"""Feature of a shard -> what it is. Reading, moving, stacking and writing follow this table, in which a new map is a
+row; `data.examples.MAKERS` has what makes it of photographs."""
+
+
+def stored_map(feature: str) -> StoredMap:
+    """The row of a feature of a shard, such as `regions` or `sketch/hed`."""
+    return STORED_MAPS[feature.partition("/")[0]]
 
 
 def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
@@ -75,7 +111,7 @@ def to_tensors(layers: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Ten
         maps of one channel [...,H,W]; `noise` [...,H,W] float32, which needs `mask`; `z` and `seed`.
 
     Returns:
-      float32 tensors, `regions` [...,H,W,1] and `seed` int32, `z` as it is.
+      float32 tensors, stored pictures in [-1,1]; labels [...,H,W,1] and `seed` int32, `z` as it is.
     """
 
     def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -83,18 +119,17 @@ def to_tensors(layers: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Ten
 
     example: dict[str, tf.Tensor] = {}
     for key in layers:
-        if key in ("image", "style"):
-            example[key] = to_unit(layers[key])
-        elif key == "color":
+        row = STORED_MAPS.get(key)
+        if key == "color":
             example[key] = to_unit(layers[key]) * plane("painted")
         elif key == "noise":
             example[key] = plane(key) * plane("mask")
-        elif key == "regions":
-            example[key] = plane(key, tf.int32)
+        elif key == "style" or row and row.kind == "picture":
+            example[key] = to_unit(layers[key] if row is None or row.channels > 1 else layers[key][..., None])
         elif key in ("seed", "z"):
             example[key] = tf.convert_to_tensor(layers[key])
         elif key != "painted":
-            example[key] = plane(key)
+            example[key] = plane(key, tf.int32 if row and row.kind == "labels" else tf.float32)
     return example
 
 

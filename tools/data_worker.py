@@ -17,7 +17,7 @@ from absl import flags
 from tfsketch import systems
 from tfsketch.config import cli
 from tfsketch.data import service
-from tfsketch.data.batches import identity, stages
+from tfsketch.data.batches import stages
 from tfsketch.data.shards import Shards
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
@@ -30,7 +30,8 @@ def _main(argv: list[str]) -> None:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
     shards = Shards(settings.data.train, settings.stored_size, settings.data.cache)
-    server = service.Server(stages(shards, settings), identity(shards, settings), _PORT.value, _HOST.value)
+    identity = service.identity(shards.lengths, settings)
+    server = service.Server(stages(shards, settings), identity, _PORT.value, _HOST.value)
     print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)
     # Ctrl-C ends the process at once, as SIGTERM does: nothing is to be saved, and the servers would wait for trainers.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -59,7 +59,7 @@ def _main(argv: list[str]) -> int:
             raise DataError(f"--input: expected a folder, a zip archive or a list, found nothing at {path}")
     from tfsketch import systems
     from tfsketch.data import prepare
-    from tfsketch.data.shards import sheet_of_shards
+    from tfsketch.data.folders import sheet_of_shards
 
     settings = systems.load(_CONFIG.value, _SET.value)
     folder = _OUTPUT.value

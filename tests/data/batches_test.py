@@ -13,10 +13,12 @@ from tests.conftest import crops
 from tfsketch import systems
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig
-from tfsketch.data.augmentation import Moves, occlude, warp
-from tfsketch.data.batches import _order, _stack, _unstack, batches, fixed_batch
+from tfsketch.data.augmentation import Moves, warp
+from tfsketch.data.batches import _order, _stack, _unstack, batches, features_of, fixed_batch
+from tfsketch.data.folders import open_pictures, sheet_of_shards
+from tfsketch.data.occlusion import occlude
 from tfsketch.data.sampling import draw, keys
-from tfsketch.data.shards import Picture, Shards, open_pictures, sheet_of_shards
+from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
 from tfsketch.images import files as files_lib
 from tfsketch.vocabulary import to_uint8
@@ -75,7 +77,8 @@ def _colored(side: int) -> Picture:
     """A picture whose maps all tell where a pixel was: rows in red, columns in green and everywhere else."""
     y, x = np.mgrid[:side, :side].astype(np.uint8)
     image = np.dstack([y, x, np.zeros_like(x)])
-    return Picture("p", image, {"hed": x % 2, "canny": y % 2}, image[..., ::-1].copy(), x % 11)
+    maps = {"color": image[..., ::-1].copy(), "regions": x % 11, "sketch/hed": x % 2, "sketch/canny": y % 2}
+    return Picture("p", {"image": image, **maps})
 
 
 def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
@@ -83,22 +86,21 @@ def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
     stored = 40
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=stored))
     moves, picture = Moves(config), _colored(stored)
-    stack = _stack(picture, ["canny", "hed"])
+    features = features_of(picture)
+    stack = _stack(picture, features)
     seen = set()
     rng = np.random.default_rng(0)
     for _ in range(40):
         chances = rng.random(3, np.float32)
-        moved = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), ["canny", "hed"])
+        moved = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), features)
         top, left = (int(c * 9) for c in chances[:2])
         mirrored = bool(chances[2] < 0.5)
         seen.add(mirrored)
         cut = (slice(top, top + 32), slice(left, left + 32))
         turn = (slice(None), slice(None, None, -1 if mirrored else 1))
-        np.testing.assert_array_equal(moved.image, picture.image[cut][turn])
-        np.testing.assert_array_equal(moved.color, picture.color[cut][turn])
-        np.testing.assert_array_equal(moved.regions, picture.regions[cut][turn])
-        for style in ("hed", "canny"):
-            np.testing.assert_array_equal(moved.sketches[style], picture.sketches[style][cut][turn])
+        assert set(moved.maps) == {"image", "color", "regions", "sketch/hed", "sketch/canny"}
+        for feature, layer in picture.maps.items():
+            np.testing.assert_array_equal(moved.maps[feature], layer[cut][turn])
     assert seen == {True, False}
 
 
@@ -106,7 +108,7 @@ def test_turning_moves_picture_and_regions_alike():
     side = 64
     inside = np.zeros((side, side), np.uint8)
     inside[20:40, 24:50] = 1
-    picture = Picture("p", np.dstack([inside * 255] * 3), {"hed": inside}, np.dstack([inside * 255] * 3), inside)
+    picture = Picture("p", {"image": np.dstack([inside * 255] * 3), "sketch/hed": inside, "regions": inside})
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
         moved = warp(picture, np.random.default_rng(seed), config, SketchConfig())
@@ -121,7 +123,7 @@ def test_turning_moves_picture_and_regions_alike():
 def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
     found = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
     found[:20], found[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
-    picture = dataclasses.replace(_colored(64), regions=found)
+    picture = _colored(64).having(regions=found)
     kinds = set()
     for seed in range(12):
         hidden = occlude(picture, np.random.default_rng(seed))
@@ -173,7 +175,8 @@ def test_a_given_level_takes_the_place_of_the_random_and_the_steady_one(tiny, sh
 def test_enlarging_moves_thin_lines_and_leaves_them_thin():
     sketch = np.zeros((64, 64), np.uint8)
     sketch[10:54, 20] = sketch[10:54, 44] = sketch[10, 20:44] = 1
-    picture = Picture("p", np.dstack([sketch * 255] * 3), {"hed": sketch, "xdog": sketch}, np.dstack([sketch] * 3))
+    image = np.dstack([sketch * 255] * 3)
+    picture = Picture("p", {"image": image, "sketch/hed": sketch, "sketch/xdog": sketch})
     for seed in range(4):
         moved = warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
         thin, ink = moved.sketches["hed"], moved.sketches["xdog"]
@@ -194,25 +197,26 @@ def test_training_takes_one_of_the_drawings_at_random(tiny):
         sketch=SketchConfig(style="xdog", abstractions=2),
         data=dataclasses.replace(tiny.data, sketch_probability=1.0),
     )
-    picture = _colored(8)
-    drawn = {name: np.full((8, 8), number % 2, np.uint8) for number, name in enumerate(("xdog", "xdog@1", "xdog@2"))}
-    picture, rng = dataclasses.replace(picture, sketches=drawn), np.random.default_rng(0)
+    maps = {key: _colored(8).maps[key] for key in ("image", "color")}
+    maps |= {f"sketch/xdog{level}": np.full((8, 8), n % 2, np.uint8) for n, level in enumerate(("", "@1", "@2"))}
+    picture, rng = Picture("p", maps), np.random.default_rng(0)
     shares = [draw(picture, rng, config, training=True)["sketch"].mean() for _ in range(60)]
     assert 0.15 < np.mean(shares) < 0.5
     assert not any(draw(picture, rng, config, training=False)["sketch"].any() for _ in range(9))
-    with pytest.raises(DataError, match="'xdog@2'"):
-        draw(dataclasses.replace(picture, sketches={"xdog": 0, "xdog@1": 0}), rng, config, training=True)
+    with pytest.raises(DataError, match="sketch/xdog@2"):
+        del maps["sketch/xdog@2"]
+        draw(picture, rng, config, training=True)
 
 
 def test_an_example_needs_its_style_and_its_regions(tiny, shards_folder):
     picture = Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=("xdog",)))
-    with pytest.raises(DataError, match="style 'xdog', found hed.*prepare.styles"):
+    with pytest.raises(DataError, match="a sketch .sketch/xdog., found .*sketch/hed.*prepare.styles"):
         draw(picture, np.random.default_rng(0), config, True)
     parser = systems.parse("{system: face_parser, image_size: 32, model: {stages: 3}}")
     assert keys(parser) == ("image", "regions", "seed")
-    with pytest.raises(DataError, match="face regions.*prepare.regions"):
-        draw(dataclasses.replace(picture, regions=None), np.random.default_rng(0), parser, True)
+    with pytest.raises(DataError, match="face regions .regions., found .*prepare.regions"):
+        draw(picture, np.random.default_rng(0), parser, True)
 
 
 def test_bare_photographs_are_prepared_once(tiny, tmp_path):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tests.conftest import crops
 from tfsketch import systems
 from tfsketch.data import examples, sources
+from tfsketch.data.jobs import ExamineJob, Setup, ShardJob
 from tfsketch.images import files
 
 _CONFIG = systems.parse(
@@ -47,7 +48,7 @@ def test_findings_survive_json_and_the_setup_makes_the_same_worker(tmp_path):
     items = _items(tmp_path / "photos", crops(2, 32))
     result = tmp_path / "result.json"
     ticks = []
-    examples.ExamineJob(str(result), items).run(examples.Setup(_CONFIG).worker(), ticks.append)
+    ExamineJob(str(result), items).run(Setup(_CONFIG).worker(), ticks.append)
     worker = examples.Worker(_CONFIG)
     findings = [examples.Finding.of(tree) for tree in json.loads(result.read_text())]
     assert findings == [worker.examine(item) for item in items] and ticks == [1, 1]
@@ -62,7 +63,7 @@ def test_a_shard_does_not_depend_on_when_or_by_whom_it_is_written(tmp_path):
     pictures = tuple((item, worker.examine(item)) for item in items)
     files = []
     for name, who in (("a", worker), ("b", worker), ("c", examples.Worker(_CONFIG))):
-        job = examples.ShardJob(str(tmp_path / f"{name}.json"), str(tmp_path / name), pictures)
+        job = ShardJob(str(tmp_path / f"{name}.json"), str(tmp_path / name), pictures)
         job.run(who, lambda number: None)
         files.append(pathlib.Path(job.path).read_bytes())
     assert files[0] == files[1] == files[2]

@@ -20,6 +20,7 @@ from tests.conftest import crops
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import examples, prepare
+from tfsketch.data.jobs import ShardJob
 from tfsketch.data.plan import Duplicate, without_duplicates
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
@@ -291,7 +292,7 @@ def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
     @contextlib.contextmanager
     def execute(setup):
         def changed(jobs, tick):
-            if isinstance(jobs[0], examples.ShardJob):
+            if isinstance(jobs[0], ShardJob):
                 files.write_png(photos / "1.png", crops(9, 32)[8])
             run(jobs, tick)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -24,7 +22,7 @@ def _face(side: int = 64) -> Picture:
     found[30:40, 29:36], found[46:50, 24:40] = regions.REGIONS.index("nose"), regions.REGIONS.index("lips")
     image = regions.colored(found)
     image[found == regions.REGIONS.index("nose")] = 0  # its colour on the palette is too near to the skin's for Canny
-    return Picture("face", image, {}, image, found)
+    return Picture("face", {"image": image, "regions": found})
 
 
 @pytest.fixture(name="light")
@@ -47,12 +45,12 @@ def test_features_with_and_without_a_line_are_counted():
     assert found.shown == found.lined == dict.fromkeys(conditions.FEATURES, 1) and found.share == 1.0
     image = picture.image.copy()
     image[20:45, 12:52] = image[20, 30]  # neither eyes nor a nose are in the photograph
-    blind = conditions.measure([dataclasses.replace(picture, image=image)], CONFIG)
+    blind = conditions.measure([picture.having(image=image)], CONFIG)
     assert blind.shown == found.shown
     assert blind.lined == {"left eye": 0, "right eye": 0, "nose": 0, "mouth": 1} and blind.share == 0.25
     assert "25.0 %" in blind.markdown() and "| nose | 1 | 0.0 % |" in blind.markdown()
     one = np.where(np.arange(64) < 32, picture.regions, np.where(picture.regions == 4, 1, picture.regions))
-    assert conditions.measure([dataclasses.replace(picture, regions=one.astype(np.uint8))], CONFIG).shown == {
+    assert conditions.measure([picture.having(regions=one.astype(np.uint8))], CONFIG).shown == {
         "left eye": 1,
         "right eye": 0,
         "nose": 1,

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.conftest import crops
 from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.data import shards, sources
+from tfsketch.data import folders, shards, sources
 from tfsketch.errors import DataError
 from tfsketch.images import files, paths
 
@@ -79,7 +79,7 @@ def test_shards_and_photographs_are_found_under_any_name(tmp_path, tiny):
             files.write_png(tmp_path / name / f"{number}.png", picture)
         folder = str(tmp_path / name)
         assert len(sources.find(paths.split(folder, "--input")).items) == 2
-        assert len(shards.open_pictures(folder, tiny, tmp_path / f"{name} shards, [x]")) == 2
+        assert len(folders.open_pictures(folder, tiny, tmp_path / f"{name} shards, [x]")) == 2
         assert len(shards.Shards(str(tmp_path / f"{name} shards, [x]"), tiny.stored_size)) == 2
 
 

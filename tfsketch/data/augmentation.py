@@ -1,4 +1,4 @@
-"""What moves a picture and its maps together, or hides a part of it: crops, mirroring, affine warps, light, occlusion.
+"""What moves a picture and its maps together, or changes its colours: crops, mirroring, affine warps, light, grey.
 
 A crop and a mirroring are keras-cv's layers, told what to do instead of asked to be random, because their own
 generators cannot be resumed.
@@ -6,7 +6,6 @@ generators cannot be resumed.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import sys
 
@@ -15,19 +14,14 @@ import numpy as np
 import tensorflow as tf
 from skimage.morphology import skeletonize
 
-from tfsketch.conditions import masks, regions
-from tfsketch.config import AffineConfig, Config, SketchConfig, StrokeConfig
+from tfsketch.config import AffineConfig, Config, SketchConfig
 from tfsketch.data.shards import Picture
-from tfsketch.vocabulary import size_of
-
-_OCCLUDER = StrokeConfig(vertices=(1, 4), width=(0.08, 0.25))
-_OCCLUDED = (0.02, 0.15)
-"""Share of the picture behind something."""
+from tfsketch.vocabulary import stored_map
 
 
 def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketch: SketchConfig) -> Picture:
     """Turns, shifts and zooms a picture and its maps together and changes its light; what comes in from outside is a
-    reflection in the photograph and ignored in the regions. Lines of one pixel stay so."""
+    reflection in pictures and unknown in labels. Lines of one pixel stay so."""
     side = picture.image.shape[0]
     zoom = (1.0 + config.zoom) ** rng.uniform(-1, 1)
     if config.zoom_in:
@@ -39,83 +33,27 @@ def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketc
     gain, bias = 1.0 + rng.uniform(-config.light, config.light, 3), 127.5 * rng.uniform(-config.light, config.light)
     levels = np.clip((np.arange(256)[:, None] - 127.5) * gain + 127.5 + bias, 0, 255).astype(np.uint8)
 
-    def linear(layer: np.ndarray) -> np.ndarray:
-        return cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    def moved(feature: str, layer: np.ndarray) -> np.ndarray:
+        row, size = stored_map(feature), (side, side)
+        if row.kind == "labels":
+            return cv2.warpAffine(layer, matrix, size, None, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, (row.unknown,))
+        layer = layer * 255 if row.kind == "lines" else layer
+        layer = cv2.warpAffine(layer, matrix, size, None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+        if row.kind == "picture":
+            return layer
+        strokes = layer >= 96  # a line of one pixel that falls between two stays a line
+        thin = not row.styled or sketch.one_pixel(feature.partition("/")[2])
+        return (skeletonize(strokes) if thin else strokes).astype(np.uint8)
 
-    def moved(style: str, lines: np.ndarray) -> np.ndarray:
-        strokes = linear(lines * 255) >= 96  # a line of one pixel that falls between two stays a line
-        return (skeletonize(strokes) if sketch.one_pixel(style) else strokes).astype(np.uint8)
-
-    return dataclasses.replace(
-        picture,
-        image=cv2.LUT(linear(picture.image), levels[None]),
-        color=linear(picture.color),
-        sketches={style: moved(style, lines) for style, lines in picture.sketches.items()},
-        regions=None
-        if picture.regions is None
-        else cv2.warpAffine(
-            picture.regions,
-            matrix,
-            (side, side),
-            flags=cv2.INTER_NEAREST,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(regions.IGNORED,),
-        ),
-    )
-
-
-def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Something that is no face: two colours in a soft pattern of some scale, [S,S,3] uint8."""
-    cells = int(2 ** rng.uniform(1, 6))
-    pattern = cv2.resize(rng.random((cells, cells), np.float32), (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
-    colors = rng.uniform(0, 255, (2, 3))
-    grey = colors.mean(axis=1, keepdims=True)
-    one, two = grey + (colors - grey) * rng.uniform(0, 1)  # most cloth is duller than random numbers
-    return np.clip(one + (two - one) * pattern * rng.uniform(0, 1), 0, 255).astype(np.uint8)
-
-
-def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
-    """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty where no brows or eyes are seen."""
-    side = found.shape[0]
-    features = np.flatnonzero(regions.mask_of(found, ("brows", "eyes")).any(axis=1))
-    if not len(features):
-        return np.zeros_like(found)
-    x, y = np.arange(side), np.arange(side)[:, None]
-    rim = features[0] - rng.uniform(0.0, 0.12) * side + rng.uniform(-0.2, 0.2) * (x - side / 2)
-    above = (y < rim).astype(np.uint8)
-    top = regions.mask_of(found, ("hair", "skin", "hat")) & above
-    return masks.grow(top, round(rng.uniform(0.0, 0.05) * side)) & above
+    moves = Picture(picture.name, {feature: moved(feature, layer) for feature, layer in picture.maps.items()})
+    return moves.having(image=cv2.LUT(moves.image, levels[None]))
 
 
 def grey(picture: Picture) -> Picture:
     """The photograph and its colour map without colour."""
-
-    def luma(layer: np.ndarray) -> np.ndarray:
-        return cv2.cvtColor(cv2.cvtColor(layer, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-
-    return dataclasses.replace(picture, image=luma(picture.image), color=luma(picture.color))
-
-
-def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
-
-    CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
-    size, found = size_of(picture.image), picture.regions
-    name, inside = "hat", np.zeros(size, np.uint8)
-    if found is not None and rng.random() < 0.5:
-        inside = _head(rng, found)
-    if not inside.any():
-        name = "background"
-        inside = masks.strokes(rng, size, _OCCLUDER, rng.uniform(*_OCCLUDED), upper=2 * _OCCLUDED[1])
-    if name == "hat" or rng.random() < 0.5:
-        filling = _cloth(rng, size[0])
-    else:  # of the picture itself, from elsewhere
-        filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
-    return dataclasses.replace(
-        picture,
-        image=np.where(inside[..., None] > 0, filling, picture.image),
-        regions=None if found is None else np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), found),
-    )
+    colored = [feature for feature in picture.maps if stored_map(feature).channels == 3]
+    planes = {feature: cv2.cvtColor(picture.maps[feature], cv2.COLOR_RGB2GRAY) for feature in colored}
+    return picture.having(**{feature: cv2.merge([plane] * 3) for feature, plane in planes.items()})
 
 
 class Moves:
@@ -163,10 +101,4 @@ def centered(picture: Picture, side: int) -> Picture:
     """The central square of a picture that was stored larger."""
     margin = (picture.image.shape[0] - side) // 2
     cut = (slice(margin, margin + side),) * 2
-    return dataclasses.replace(
-        picture,
-        image=picture.image[cut],
-        color=picture.color[cut],
-        sketches={style: lines[cut] for style, lines in picture.sketches.items()},
-        regions=None if picture.regions is None else picture.regions[cut],
-    )
+    return Picture(picture.name, {feature: layer[cut] for feature, layer in picture.maps.items()})

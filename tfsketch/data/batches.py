@@ -12,8 +12,6 @@ and its conditions are drawn (Python).
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,15 +19,13 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch import config as config_lib
-from tfsketch.conditions import regions
 from tfsketch.config import Config
 from tfsketch.data import service
 from tfsketch.data.augmentation import Moves, centered
 from tfsketch.data.sampling import draw
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
-from tfsketch.vocabulary import to_tensors
+from tfsketch.vocabulary import STORED_MAPS, stored_map, to_tensors
 
 
 @functools.lru_cache(maxsize=2)
@@ -44,70 +40,62 @@ def _order(seed: int, count: int, position: int) -> int:
     return int(_permutation(seed, count, epoch)[place])
 
 
-def _stack(picture: Picture, styles: Sequence[str]) -> np.ndarray:
-    """A picture and its maps as one [S,S,C] uint8 array: image, colour map, regions, sketches in order.
+def features_of(picture: Picture) -> tuple[str, ...]:
+    """The features of a set of shards by any of its pictures, in a stack's order: every map of the table, whether this
+    picture has it or not, and the styles of those that are styled."""
+    names = (name for name, row in STORED_MAPS.items() if not row.styled)
+    return (*names, *sorted(feature for feature in picture.maps if "/" in feature))
+
+
+def _stack(picture: Picture, features: Sequence[str]) -> np.ndarray:
+    """A picture's maps as one [S,S,C] uint8 array, in the order of `features_of` the first of its set.
 
     Raises:
       DataError: the picture has other sketches, being of another folder than the first.
     """
-    if picture.sketches.keys() != set(styles):
+    if features_of(picture) != features:
+        expected, found = (", ".join(f for f in some if "/" in f) for some in (features, features_of(picture)))
         raise DataError(
-            f"{picture.name}: expected the sketches of the first picture, {', '.join(styles)}, found "
-            f"{', '.join(sorted(picture.sketches))}; folders that are used together must be prepared alike"
+            f"{picture.name}: expected the maps of the first picture, {expected}, found {found}; folders that are "
+            "used together must be prepared alike"
         )
-    known = picture.regions if picture.regions is not None else np.full_like(picture.image[..., 0], regions.IGNORED)
-    # cv2's merge and split take a quarter of the time that NumPy takes for strided copies.
-    return cv2.merge([picture.image, picture.color, known, *(picture.sketches[style] for style in styles)])
+    planes = []
+    for feature in features:
+        row = stored_map(feature)
+        blank = (*picture.image.shape[:2], row.channels)
+        planes.append(picture.maps[feature] if feature in picture.maps else np.full(blank, row.unknown, np.uint8))
+    return cv2.merge(planes)  # cv2's merge and split take a quarter of the time that NumPy takes for strided copies
 
 
-def _unstack(name: str, stack: np.ndarray, styles: Sequence[str]) -> Picture:
-    planes = cv2.split(stack)
-    known = None if cv2.countNonZero(regions.IGNORED - planes[6]) == 0 else planes[6]
-    return Picture(name, cv2.merge(planes[:3]), dict(zip(styles, planes[7:])), cv2.merge(planes[3:6]), known)
+def _unstack(name: str, stack: np.ndarray, features: Sequence[str]) -> Picture:
+    planes, maps = iter(cv2.split(stack)), {}
+    for feature in features:
+        row = stored_map(feature)
+        layers = [next(planes) for _ in range(row.channels)]
+        if row.required or any(cv2.countNonZero(row.unknown - layer) for layer in layers):
+            maps[feature] = cv2.merge(layers)
+    return Picture(name, maps)
 
 
 def stages(shards: Shards | Sequence[Picture], config: Config) -> dict[str, Callable]:
     """The stages of an example that are Python, by name, as functions of NumPy arrays.
 
-    `read`: position int64 -> stack [S,S,C] uint8 and chances [3] float32, see `_stack` and `_Moves`. `finish`: position
+    `read`: position int64 -> stack [S,S,C] uint8 and chances [3] float32, see `_stack` and `Moves`. `finish`: position
     and moved stack -> the arrays of `draw`, in its order.
     """
-    styles = sorted(shards[0].sketches)
+    features = features_of(shards[0])
     total, steps = config.train.batch_size, sum(phase.steps for phase in config.train.phases)
 
     def read(position: np.int64) -> tuple[np.ndarray, np.ndarray]:
         chances = np.random.default_rng([config.seed, 3, int(position)]).random(3, np.float32)
-        return _stack(shards[_order(config.seed, len(shards), int(position))], styles), chances
+        return _stack(shards[_order(config.seed, len(shards), int(position))], features), chances
 
     def finish(position: np.int64, stack: np.ndarray) -> list[np.ndarray]:
         rng = np.random.default_rng([config.seed, 1, int(position)])
         progress = min(1.0, int(position) / total / max(steps, 1))
-        return list(draw(_unstack(f"example {position}", stack, styles), rng, config, True, progress).values())
+        return list(draw(_unstack(f"example {position}", stack, features), rng, config, True, progress).values())
 
     return {"read": read, "finish": finish}
-
-
-def identity(shards: Shards, config: Config) -> dict[str, str]:
-    """All that examples depend on beside their position, for `data_service`: settings by key, and the pictures."""
-    tree = config_lib.to_dict(config)
-    for section, others in {
-        "data": ("train", "validation", "cache", "workers", "service"),
-        "train": set(tree["train"]) - {"batch_size", "phases"},
-    }.items():
-        tree[section] = {key: value for key, value in tree[section].items() if key not in others}
-    tree["train"]["phases"] = [phase["steps"] for phase in tree["train"]["phases"]]
-    tree["model"] = {"latent": getattr(config.model, "latent", 0)}
-    del tree["prepare"]
-    found = {"pictures": str(len(shards))}
-    lengths = np.array([length for _, _, length in shards._records], np.int64)
-    found["records"] = hashlib.sha256(lengths.tobytes()).hexdigest()[:16]
-    while tree:
-        key, value = tree.popitem()
-        if isinstance(value, dict):
-            tree.update({f"{key}.{name}": part for name, part in value.items()})
-        else:
-            found[key] = json.dumps(value)
-    return found
 
 
 def batches(
@@ -138,13 +126,13 @@ def batches(
     share, rest = divmod(total, replicas * pipelines)
     if rest:
         raise DataError(f"train.batch_size: expected a multiple of {replicas * pipelines} replicas, found {total}")
-    styles = sorted(shards[0].sketches)
+    features = features_of(shards[0])
     moves = Moves(config) if config.data.flip or config.stored_size > config.image_size else None
-    side, stored = config.image_size, config.stored_size
+    side = config.image_size
 
     # One example tells the names, types and shapes of all.
-    sample = shards[0]
-    sample = _unstack(sample.name, _stack(sample, styles)[:side, :side], styles)
+    stacked = _stack(shards[0], features)
+    sample = _unstack(shards[0].name, stacked[:side, :side], features)
     layout = draw(sample, np.random.default_rng(0), config, training=True)
 
     workers: list[str] = []
@@ -152,7 +140,7 @@ def batches(
     if config.data.service:
         if not isinstance(shards, Shards):
             raise DataError("data.service: expected pictures from shards, which its workers can read too")
-        ours = identity(shards, config)
+        ours = service.identity(shards.lengths, config)
         workers, call = service.connect(config.data.service, ours), functools.partial(service.call, ours)
     else:
         functions = stages(shards, config)
@@ -166,7 +154,7 @@ def batches(
         local = replicas * share  # examples of this pipeline in a step
         position = element // local * total + pipeline * local + element % local
         stack, chances = call("read", [position], [tf.uint8, tf.float32])
-        stack.set_shape((stored, stored, 7 + len(styles)))
+        stack.set_shape(stacked.shape)
         chances.set_shape((3,))
         if moves is not None:
             stack = moves(stack, chances)

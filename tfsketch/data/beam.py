@@ -1,7 +1,7 @@
 """The same preparation as an Apache Beam pipeline, for any of its runners.
 
 A step of `prepare` becomes a pipeline of its own: its jobs are the elements, `Reshuffle` spreads them over the workers,
-and every worker sets its networks up once and runs jobs (`examples`), so that both ways make the same files. Between
+and every worker sets its networks up once and runs jobs (`data.jobs`), so that both ways make the same files. Between
 the two pipelines the plan is drawn up in the process that started them. What is read and written must therefore be at
 the same path for all workers, as on one machine or on a shared file system; a run that was killed goes on where it
 stopped, which Beam alone would not.
@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 
-from tfsketch.data import examples, prepare
+from tfsketch.data import prepare
+from tfsketch.data.jobs import Job, Setup, Tick
 from tfsketch.errors import DataError, install_command
 
 try:
@@ -30,9 +31,9 @@ except ImportError as error:
 
 
 class RunJobs(beam.DoFn):
-    """Runs `examples.Job`s: an element in, its number of pictures out."""
+    """Runs `Job`s: an element in, its number of pictures out."""
 
-    def __init__(self, setup: examples.Setup):
+    def __init__(self, setup: Setup):
         super().__init__()
         self._setup = setup
         self._pictures = beam.metrics.Metrics.counter("tfsketch", "pictures")
@@ -42,7 +43,7 @@ class RunJobs(beam.DoFn):
         cv2.setNumThreads(1)
         self._worker = self._setup.worker()
 
-    def process(self, job: examples.Job) -> Sequence[int]:
+    def process(self, job: Job) -> Sequence[int]:
         job.run(self._worker, self._pictures.inc)
         return [job.count]
 
@@ -55,8 +56,8 @@ def pipeline(flags: Sequence[str]) -> prepare.Execute:
     """
 
     @contextlib.contextmanager
-    def execute(setup: examples.Setup) -> Iterator[prepare.Run]:
-        def run(jobs: Sequence[examples.Job], tick: examples.Tick) -> None:
+    def execute(setup: Setup) -> Iterator[prepare.Run]:
+        def run(jobs: Sequence[Job], tick: Tick) -> None:
             with beam.Pipeline(options=PipelineOptions(list(flags))) as started:
                 _ = (
                     started

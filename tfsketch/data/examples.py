@@ -7,24 +7,18 @@ its square. `Worker.examples` makes `tf.train.Example`s of those that the plan k
 colour map and its face regions, as PNG. That a photograph is decoded twice is the price of knowing the whole set before
 anything is written.
 
-A `Job` is a stretch of either step that leaves one file. Jobs know nothing of each other and nothing of who runs them:
-this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`beam`) give the same bytes,
-because pictures always go through the networks in the same groups.
-
-An example's features, all bytes: `id`; `image` [S,S,3]; `sketch/STYLE` [S,S] of 0 and 255 for every drawing; `color`
-[S,S,3]; `regions` [S,S], indices into `conditions.regions.REGIONS`, where regions are made. S is `data.stored_size`, or
-`image_size` where that is 0.
+An example's features, all bytes: `id`, and the maps of `vocabulary.STORED_MAPS` as PNG, `sketch/STYLE` for every
+drawing, `regions` where they are made. What makes them is in `MAKERS`, where a new map is an entry. S is
+`data.stored_size`, or `image_size` where that is 0.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import os
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import Any, Union
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,13 +29,7 @@ from tfsketch.conditions import colors, face_parser, regions, sketches
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
 from tfsketch.images import faces, files, paths, sizes
-from tfsketch.vocabulary import size_of
-
-_BATCH = 8
-"""Pictures per call of the edge detector and of the face parser."""
-
-Tick = Callable[[int], None]
-"""Told how many pictures are done, for a progress bar."""
+from tfsketch.vocabulary import size_of, stored_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +100,20 @@ class _Window:
         return cv2.medianBlur(part, 5)  # regions are names, and of 5 x 5 names the middle one smooths their steps
 
 
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Squares whose maps are made together."""
+
+    squares: np.ndarray
+    """[N,S,S,3] uint8: whole squares first, then windows."""
+    wholes: int
+    """How many are whole squares."""
+    windows: Sequence[tuple[int, _Window]]
+    """The number of its whole square, and the window, for the others."""
+    labels: list[np.ndarray]
+    """Face regions of the whole squares as people marked them, with `prepare.regions: labels`."""
+
+
 class Worker:
     """Examines photographs and makes examples of them; networks and detectors are read once, when they are needed.
 
@@ -158,7 +160,7 @@ class Worker:
         Raises:
           DataError: a photograph is no longer what was examined.
         """
-        squares, maps, names = [], [], []
+        squares, labels, names = [], [], []
         windows: list[tuple[int, _Window]] = []
         for number, (item, finding) in enumerate(pictures):
             try:
@@ -169,39 +171,46 @@ class Worker:
                 names.append(item.id)
                 windows += [(number, window) for window in self._windows(image, finding)]
                 if self._config.prepare.regions == "labels":
-                    maps.append(self._square_labels(self._labels_of(item, image), image, finding))
+                    labels.append(self._square_labels(self._labels_of(item, image), image, finding))
             except ImageError as error:
                 raise DataError(f"expected photographs not to change while they are prepared; found {error}") from error
-        batch = np.stack(squares)
-        if self._config.prepare.regions not in ("none", "labels"):
-            maps = list(self._parse(batch))
-        # Windows come last, with their part of the whole's regions: a parser knows whole faces.
-        for count, (number, window) in enumerate(windows):
-            names.append(f"{names[number]}#{count}")
-            if maps:
-                maps.append(window.of(maps[number], self._side))
-        if windows:
-            batch = np.concatenate([batch, np.stack([window.pixels for _, window in windows])])
-        drawn = {}
-        for name in styles(self._config):
-            style, _, level = name.partition("@")
-            seen = sketches.smoothed(batch, int(level)) if level else batch
-            drawn[name] = self._sketcher(style)(seen, maps or None)
+        # Windows come last, with their part of the whole's maps: a parser knows whole faces.
+        names += [f"{names[number]}#{count}" for count, (number, _) in enumerate(windows)]
+        group = Group(np.stack(squares + [window.pixels for _, window in windows]), len(squares), windows, labels)
+        made: dict[str, Sequence[np.ndarray]] = {}
+        for make in MAKERS.values():
+            made.update(make(self, group, made))
         serialized = []
         for number, name in enumerate(names):
-            feature = {
-                "id": _bytes(name.encode()),
-                "image": _bytes(files.encode_png(batch[number])),
-                "color": _bytes(files.encode_png(colors.color_map(batch[number], self._config.color))),
-            }
-            for style, sketch in drawn.items():
-                feature[f"sketch/{style}"] = _bytes(files.encode_png(sketch[number] * 255))
-            if maps:
-                feature["regions"] = _bytes(files.encode_png(maps[number]))
+            feature = {"id": _bytes(name.encode())}
+            for key, layers in made.items():
+                levels = 255 if stored_map(key).kind == "lines" else 1
+                feature[key] = _bytes(files.encode_png(layers[number] * levels))
             example = tf.train.Example(features=tf.train.Features(feature=feature))
             # Else the order of the features, and with it the file, would differ from process to process.
             serialized.append(example.SerializeToString(deterministic=True))
         return serialized
+
+    def regions_of(self, group: Group) -> dict[str, Sequence[np.ndarray]]:
+        """Face regions by `prepare.regions`: of labels, or by a face parser from whole squares."""
+        source = self._config.prepare.regions
+        if source == "none":
+            return {}
+        wholes = group.labels if source == "labels" else list(self._parse(group.squares[: group.wholes]))
+        return {"regions": wholes + [window.of(wholes[number], self._side) for number, window in group.windows]}
+
+    def colors_of(self, group: Group) -> dict[str, Sequence[np.ndarray]]:
+        """Colour maps."""
+        return {"color": [colors.color_map(square, self._config.color) for square in group.squares]}
+
+    def sketches_of(self, group: Group, regions_: Sequence[np.ndarray] | None) -> dict[str, Sequence[np.ndarray]]:
+        """Every drawing of the experiment; some styles look at face regions."""
+        made = {}
+        for name in styles(self._config):
+            style, _, level = name.partition("@")
+            seen = sketches.smoothed(group.squares, int(level)) if level else group.squares
+            made[f"sketch/{name}"] = self._sketcher(style)(seen, regions_)
+        return made
 
     def _quad(self, image: np.ndarray, item: sources.Item) -> np.ndarray | None:
         prepare = self._config.prepare
@@ -275,66 +284,14 @@ class Worker:
         return face_parser.parse(self._parser, batch)
 
 
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """What a process must know to make a worker of its own."""
+Made = Mapping[str, Sequence[np.ndarray]]
+"""Feature -> a map [S,S] or [S,S,3] uint8 of every square of a group."""
 
-    config: config_lib.Config
-    labels: str = ""
-
-    def worker(self) -> Worker:
-        return Worker(self.config, self.labels)
-
-
-@dataclasses.dataclass(frozen=True)
-class ExamineJob:
-    """Examines a stretch of photographs; the file `result` gets the list of findings, as JSON."""
-
-    result: str
-    items: tuple[sources.Item, ...]
-
-    @property
-    def count(self) -> int:
-        """Number of photographs."""
-        return len(self.items)
-
-    def run(self, worker: Worker, tick: Tick) -> None:
-        findings = []
-        for item in self.items:
-            findings.append(dataclasses.asdict(worker.examine(item)))
-            tick(1)
-        files.write_bytes(self.result, json.dumps(findings).encode())
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardJob:
-    """Writes the shard `path`; the file `result` gets its checksum, as JSON, once the shard is there."""
-
-    result: str
-    path: str
-    pictures: tuple[tuple[sources.Item, Finding], ...]
-
-    @property
-    def count(self) -> int:
-        """Number of photographs."""
-        return len(self.pictures)
-
-    def run(self, worker: Worker, tick: Tick) -> None:
-        # Named by the process too: what a run leaves that was killed is never what another one is writing.
-        partial = pathlib.Path(f"{self.result}.{os.getpid()}.partial")
-        with tf.io.TFRecordWriter(str(partial)) as writer:
-            for start in range(0, len(self.pictures), _BATCH):
-                pictures = self.pictures[start : start + _BATCH]
-                for example in worker.examples(pictures):
-                    writer.write(example)
-                tick(len(pictures))
-        digest = hashlib.sha256()
-        with open(partial, "rb+") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-            os.fsync(file.fileno())
-        partial.replace(self.path)
-        files.write_bytes(self.result, json.dumps({"sha256": digest.hexdigest()}).encode())
-
-
-Job = Union[ExamineJob, ShardJob]
+MAKERS: dict[str, Callable[[Worker, Group, Made], Made]] = {
+    "image": lambda worker, group, made: {"image": group.squares},
+    "regions": lambda worker, group, made: worker.regions_of(group),
+    "color": lambda worker, group, made: worker.colors_of(group),
+    "sketch": lambda worker, group, made: worker.sketches_of(group, made.get("regions")),
+}
+"""Row of `vocabulary.STORED_MAPS` -> what makes it, in the order in which they are made: `made` has what came before.
+A maker returns no features where the settings ask for none, and several of a row with styles."""

@@ -40,6 +40,7 @@ from tqdm import tqdm
 
 from tfsketch import config as config_lib
 from tfsketch.data import examples, sources
+from tfsketch.data.jobs import ExamineJob, Job, Setup, ShardJob, Tick
 from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import faces, files, paths
@@ -48,18 +49,18 @@ from tfsketch.nn import model_directory
 _SHARD = 256
 """Photographs per job: of a shard, and of a stretch to examine."""
 
-Run = Callable[[Sequence[examples.Job], examples.Tick], None]
+Run = Callable[[Sequence[Job], Tick], None]
 """Runs jobs in any order and returns when all are done."""
-Execute = Callable[[examples.Setup], contextlib.AbstractContextManager[Run]]
+Execute = Callable[[Setup], contextlib.AbstractContextManager[Run]]
 """Who does the work; what it starts for one preparation ends with the context."""
 
 
 @contextlib.contextmanager
-def here(setup: examples.Setup) -> Iterator[Run]:
+def here(setup: Setup) -> Iterator[Run]:
     """Runs jobs in this process: for a few photographs."""
     worker = setup.worker()
 
-    def run(jobs: Sequence[examples.Job], tick: examples.Tick) -> None:
+    def run(jobs: Sequence[Job], tick: Tick) -> None:
         for job in jobs:
             job.run(worker, tick)
 
@@ -77,12 +78,12 @@ def processes(count: int) -> Execute:
     """
 
     @contextlib.contextmanager
-    def execute(setup: examples.Setup) -> Iterator[Run]:
+    def execute(setup: Setup) -> Iterator[Run]:
         context = multiprocessing.get_context("spawn")
         ticks = context.SimpleQueue()
         pool = concurrent.futures.ProcessPoolExecutor(count, context, initializer=_begin, initargs=(setup, ticks))
 
-        def run(jobs: Sequence[examples.Job], tick: examples.Tick) -> None:
+        def run(jobs: Sequence[Job], tick: Tick) -> None:
             pending = {pool.submit(_run, job) for job in jobs}
             while pending:
                 done, pending = concurrent.futures.wait(pending, 0.2, concurrent.futures.FIRST_EXCEPTION)
@@ -104,11 +105,11 @@ def processes(count: int) -> Execute:
     return execute
 
 
-_state: tuple[examples.Worker, examples.Tick]
+_state: tuple[examples.Worker, Tick]
 """Of a process of `processes`."""
 
 
-def _begin(setup: examples.Setup, ticks: multiprocessing.SimpleQueue) -> None:
+def _begin(setup: Setup, ticks: multiprocessing.SimpleQueue) -> None:
     """Starts a process of `processes`."""
     global _state
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
@@ -129,7 +130,7 @@ def _begin(setup: examples.Setup, ticks: multiprocessing.SimpleQueue) -> None:
     _state = (setup.worker(), ticks.put)
 
 
-def _run(job: examples.Job) -> None:
+def _run(job: Job) -> None:
     job.run(*_state)
 
 
@@ -178,7 +179,7 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
     return json.loads(json.dumps(plan))
 
 
-def _results(run: Run, jobs: Sequence[examples.Job], title: str) -> list:
+def _results(run: Run, jobs: Sequence[Job], title: str) -> list:
     """Runs those jobs whose result is not there yet; what all of them left, read from JSON."""
     missing = [job for job in jobs if not os.path.exists(job.result)]
     total, left = (sum(job.count for job in some) for some in (jobs, missing))
@@ -188,17 +189,17 @@ def _results(run: Run, jobs: Sequence[examples.Job], title: str) -> list:
     return [json.loads(pathlib.Path(job.result).read_text()) for job in jobs]
 
 
-def _examine_jobs(found: sources.Found, unfinished: pathlib.Path) -> list[examples.ExamineJob]:
+def _examine_jobs(found: sources.Found, unfinished: pathlib.Path) -> list[ExamineJob]:
     starts = range(0, len(found.items), _SHARD)
     return [
-        examples.ExamineJob(str(unfinished / f"examined-{number:05d}.json"), found.items[start : start + _SHARD])
+        ExamineJob(str(unfinished / f"examined-{number:05d}.json"), found.items[start : start + _SHARD])
         for number, start in enumerate(starts)
     ]
 
 
 def _shard_jobs(
     sides: Mapping[str, Sequence[Photograph]], folder: pathlib.Path, unfinished: pathlib.Path
-) -> list[examples.ShardJob]:
+) -> list[ShardJob]:
     jobs = []
     for side, pictures in sides.items():
         count = -(-len(pictures) // _SHARD)
@@ -206,7 +207,7 @@ def _shard_jobs(
             name = f"pictures-{number:05d}-of-{count:05d}.tfrecord"
             (folder / side).mkdir(exist_ok=True)
             part = tuple(pictures[number * _SHARD : (number + 1) * _SHARD])
-            jobs.append(examples.ShardJob(str(unfinished / f"{side}-{name}.json"), str(folder / side / name), part))
+            jobs.append(ShardJob(str(unfinished / f"{side}-{name}.json"), str(folder / side / name), part))
     return jobs
 
 
@@ -257,7 +258,7 @@ def prepare(
     unfinished.mkdir(parents=True, exist_ok=True)
     _put(plan, json.dumps(depends, indent=1), unfinished)
     _put(folder / "config.yaml", config_lib.dump(config), unfinished)
-    with execute(examples.Setup(config, labels)) as run:
+    with execute(Setup(config, labels)) as run:
         stretches = _results(run, _examine_jobs(found, unfinished), "examined")
         findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
         sides, report = make_plan(found, findings, config)

@@ -12,10 +12,11 @@ import numpy as np
 
 from tfsketch.conditions import colors, hand, masks
 from tfsketch.config import AffineConfig, Config
-from tfsketch.data.augmentation import grey, occlude, warp
+from tfsketch.data.augmentation import grey, warp
+from tfsketch.data.occlusion import occlude
 from tfsketch.data.shards import Picture
 from tfsketch.errors import ConfigError, DataError
-from tfsketch.vocabulary import size_of
+from tfsketch.vocabulary import STORED_MAPS, size_of, stored_map
 
 
 def keys(config: Config) -> tuple[str, ...]:
@@ -62,14 +63,14 @@ def draw(
       DataError: the shards lack a style or the regions that the experiment needs.
     """
     wanted = keys(config)
-    for style in {*config.sketch.drawings(), *config.data.maps} if "sketch" in wanted or config.data.maps else ():
-        if style not in picture.sketches:
+    stored = [key for key in wanted if key in STORED_MAPS and not STORED_MAPS[key].styled]
+    styles = (*config.sketch.drawings(), *config.data.maps) if "sketch" in wanted or config.data.maps else ()
+    for feature in (*stored, *(f"sketch/{style}" for style in styles)):
+        if feature not in picture.maps:
             raise DataError(
-                f"{picture.name}: expected a sketch in the style {style!r}, found {', '.join(picture.sketches)}; add "
-                "it to prepare.styles (STYLE@n: raise sketch.abstractions) and run tools.prepare_data anew"
+                f"{picture.name}: expected {stored_map(feature).title} ({feature}), found {', '.join(picture.maps)}; "
+                f"see {stored_map(feature).source} and run tools.prepare_data anew"
             )
-    if "regions" in wanted and picture.regions is None:
-        raise DataError(f"{picture.name}: expected face regions, found none; see prepare.regions")
     if training and config.data.affine != AffineConfig():
         picture = warp(picture, rng, config.data.affine, config.sketch)
     if training and rng.random() < config.data.occlusion_probability:
@@ -97,8 +98,7 @@ def draw(
         drawn["sketch"] = lines
     for style in config.data.maps:
         drawn[f"sketch_{style}"] = picture.sketches[style]
-    if "regions" in wanted and picture.regions is not None:
-        drawn["regions"] = picture.regions
+    drawn |= {key: picture.maps[key] for key in stored if key not in drawn}
     if "noise" in wanted:
         drawn["noise"] = rng.standard_normal(size, np.float32)
     if "z" in wanted:

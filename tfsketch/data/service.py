@@ -32,9 +32,12 @@ import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import script_ops
 
+from tfsketch import config as config_lib
+from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
 
 Identity = Mapping[str, str]
@@ -42,6 +45,28 @@ Identity = Mapping[str, str]
 _TIMEOUT = 10.0
 """Seconds to wait for a connection, since TensorFlow itself would wait for an hour."""
 _kept: list[Callable] = []
+
+
+def identity(lengths: Sequence[int], config: Config) -> Identity:
+    """All that examples depend on beside their position: settings by key, and the lengths of the pictures' records."""
+    tree = config_lib.to_dict(config)
+    for section, others in {
+        "data": ("train", "validation", "cache", "workers", "service"),
+        "train": set(tree["train"]) - {"batch_size", "phases"},
+    }.items():
+        tree[section] = {key: value for key, value in tree[section].items() if key not in others}
+    tree["train"]["phases"] = [phase["steps"] for phase in tree["train"]["phases"]]
+    tree["model"] = {"latent": getattr(config.model, "latent", 0)}
+    del tree["prepare"]
+    digest = hashlib.sha256(np.array(lengths, np.int64).tobytes()).hexdigest()[:16]
+    values = {"pictures": str(len(lengths)), "records": digest}
+    while tree:
+        key, value = tree.popitem()
+        if isinstance(value, dict):
+            tree.update({f"{key}.{name}": part for name, part in value.items()})
+        else:
+            values[key] = json.dumps(value)
+    return values
 
 
 def _token(name: str, identity: Identity) -> str:

@@ -1,4 +1,4 @@
-"""Reading shards: photographs with their sketches, colour map and face regions, from TFRecord files (see `prepare`).
+"""Reading shards: photographs with their stored maps (`vocabulary.STORED_MAPS`) from TFRecord files; see `prepare`.
 
 Shards are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
 pictures are shuffled over the whole set at no cost in memory.
@@ -16,31 +16,51 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.conditions import regions
-from tfsketch.config import Config
-from tfsketch.data import prepare
 from tfsketch.errors import DataError
-from tfsketch.images import files, finder, paths, sheets
+from tfsketch.images import paths
+from tfsketch.vocabulary import STORED_MAPS, StoredMap, stored_map
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A photograph and what was precomputed from it, all [S,S] or [S,S,3] uint8."""
+    """A photograph and what was precomputed from it."""
 
     name: str
-    image: np.ndarray
-    sketches: Mapping[str, np.ndarray]
-    """Style -> {0,1}."""
-    color: np.ndarray
-    regions: np.ndarray | None = None
-    """Optional indices into `conditions.regions.REGIONS`."""
+    maps: Mapping[str, np.ndarray]
+    """Feature -> [S,S] or [S,S,3] uint8; see `vocabulary.STORED_MAPS`."""
+
+    def having(self, **maps: np.ndarray) -> Picture:
+        """The same with other maps in the place of its own."""
+        return Picture(self.name, {**self.maps, **maps})
+
+    @property
+    def image(self) -> np.ndarray:
+        """The photograph."""
+        return self.maps["image"]
+
+    @property
+    def color(self) -> np.ndarray:
+        """The colour map."""
+        return self.maps["color"]
+
+    @property
+    def regions(self) -> np.ndarray | None:
+        """Indices into `conditions.regions.REGIONS`, if there are any."""
+        return self.maps.get("regions")
+
+    @property
+    def sketches(self) -> dict[str, np.ndarray]:
+        """Style -> {0,1}."""
+        return {key.partition("/")[2]: lines for key, lines in self.maps.items() if key.startswith("sketch/")}
 
 
-def _decode(data: bytes, flag: int, where: str) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    if image is None:
+def _decode(data: bytes, row: StoredMap, where: str) -> np.ndarray:
+    layer = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if row.channels == 3 else cv2.IMREAD_GRAYSCALE)
+    if layer is None:
         raise DataError(f"{where}: expected an encoded picture, found {len(data)} undecodable bytes")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if flag == cv2.IMREAD_COLOR else image
+    if row.kind == "lines":
+        return (layer > 127).astype(np.uint8)
+    return cv2.cvtColor(layer, cv2.COLOR_BGR2RGB) if row.channels == 3 else layer
 
 
 class Shards:
@@ -85,6 +105,11 @@ class Shards:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Bytes of every record, in order."""
+        return [length for _, _, length in self._records]
+
     def __getitem__(self, number: int) -> Picture:
         if self._cache is not None and number in self._cache:
             return self._cache[number]
@@ -93,24 +118,18 @@ class Shards:
             stream.seek(offset)
             example = tf.train.Example.FromString(stream.read(length)).features.feature
         where = f"{file} at byte {offset}"
-        names = {key: example[key].bytes_list.value[0] for key in example}
-        styles = [key for key in names if key.startswith("sketch/")]
-        missing = {"id", "image", "color"} - set(names) or ({"sketch/STYLE"} if not styles else set())
+        stored = {key: example[key].bytes_list.value[0] for key in example}
+        kinds = {key.partition("/")[0] for key in stored}
+        needed = ["id", *(name for name, row in STORED_MAPS.items() if row.required)]
+        missing = [name for name in needed if name not in kinds]
         if missing:
             raise DataError(
-                f"{where}: expected features id, image, color and sketch/STYLE, found no {', '.join(sorted(missing))}; "
-                "make the shards anew with tools.prepare_data"
+                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards anew "
+                "with tools.prepare_data"
             )
-        picture = Picture(
-            names["id"].decode(),
-            _decode(names["image"], cv2.IMREAD_COLOR, where),
-            {
-                key.partition("/")[2]: (_decode(names[key], cv2.IMREAD_GRAYSCALE, where) > 127).astype(np.uint8)
-                for key in styles
-            },
-            _decode(names["color"], cv2.IMREAD_COLOR, where),
-            _decode(names["regions"], cv2.IMREAD_GRAYSCALE, where) if "regions" in names else None,
-        )
+        name = stored.pop("id").decode()
+        known = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
+        picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in known.items()})
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(
                 f"{where}: expected pictures of {self._size} px (data.stored_size or image_size), found "
@@ -119,43 +138,3 @@ class Shards:
         if self._cache is not None:
             self._cache[number] = picture
         return picture
-
-
-def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike) -> Shards:
-    """The pictures of folders of shards, or of a folder of photographs, whose shards are then made first.
-
-    Args:
-      folder: what `data.train` names.
-      config: the experiment.
-      scratch: where the shards of bare photographs go; made there already, they are used as they are.
-
-    Raises:
-      DataError, ImageError: the folder holds neither.
-    """
-    # What is no folder cannot hold photographs: `Shards` says what was expected.
-    several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
-    if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
-        return Shards(folder, config.stored_size, config.data.cache)
-    report = prepare.prepare([str(folder)], str(scratch), config)
-    for line in report.refused:
-        print(f"refused: {line}")
-    if report.others:
-        print(f"no photographs: {finder.counted(report.others)}")
-    return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
-
-
-def sheet_of_shards(folder: str | os.PathLike, config: Config, count: int = 8) -> pathlib.Path:
-    """A contact sheet of what a folder of shards holds, at most `count` pictures; returns its file."""
-    shards = Shards(pathlib.Path(folder), config.stored_size, cache=False)
-    pictures = [shards[n] for n in np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int)]
-    styles = list(pictures[0].sketches)
-    mapped = pictures[0].regions is not None
-    rows = [
-        [p.image, *(255 * (1 - p.sketches[s]) for s in styles), p.color]
-        + ([regions.colored(p.regions)] if mapped and p.regions is not None else [])
-        for p in pictures
-    ]
-    path = pathlib.Path(folder) / "contact_sheet.png"
-    titles = ["image", *styles, "color map", *(["regions"] if mapped else [])]
-    files.write_png(path, sheets.contact_sheet(rows, titles))
-    return path

@@ -79,7 +79,7 @@ def _lay(donor: Picture, face: Face, labels: np.ndarray, own: Face, kind: Kind) 
     moved = cv2.warpAffine(labels_of(donor), matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
     gain = np.clip(own.look[4:] / np.maximum(skin, 1 / 255), *LIGHT)
     image = np.clip(np.rint(image * gain), 0, 255).astype(np.uint8)
-    return dataclasses.replace(donor, image=image, regions=moved)
+    return donor.having(image=image, regions=moved)
 
 
 def _ring(region: np.ndarray, radius: int) -> np.ndarray:

@@ -19,7 +19,8 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch.conditions import colors, sketches
 from tfsketch.data.batches import fixed_batch
-from tfsketch.data.shards import Picture, open_pictures
+from tfsketch.data.folders import open_pictures
+from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
 from tfsketch.images import sizes
 from tfsketch.nn.exported import ExportedNetwork
@@ -75,7 +76,7 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawn = sketches.Sketcher(config.sketch)(pictures)
     prepared = {
-        n: Picture(str(n), picture, {"canny": lines}, colors.color_map(picture, config.color))
+        n: Picture(str(n), {"image": picture, "sketch/canny": lines, "color": colors.color_map(picture, config.color)})
         for n, (picture, lines) in enumerate(zip(pictures, drawn))
     }
     batch = fixed_batch(prepared, config, range(len(pictures)))

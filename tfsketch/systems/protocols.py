@@ -15,7 +15,7 @@ import pathlib
 import tempfile
 
 from tfsketch import config as config_lib
-from tfsketch.data.shards import open_pictures
+from tfsketch.data.folders import open_pictures
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Results, describe, write_section
 from tfsketch.images import files, sheets

@@ -25,7 +25,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data.batches import batches, fixed_batch
-from tfsketch.data.shards import open_pictures
+from tfsketch.data.folders import open_pictures
 from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory, operations

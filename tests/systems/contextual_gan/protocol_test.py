@@ -196,7 +196,7 @@ def test_verification_counts_both_kinds_of_answer(model, monkeypatch):
         def __getitem__(self, number: int) -> Picture:
             image = np.full((SIDE, SIDE, 3), 150 + 25 * number, np.uint8)
             image[8:12, 8:24], image[20:24, 10:22] = 5, 5
-            return Picture(str(number), image, {}, image, None)
+            return Picture(str(number), {"image": image})
 
     pictures = Pictures()
     truth = np.stack([pictures[n].image for n in range(4)])

@@ -387,7 +387,7 @@ class Pictures:
             image[..., n % 3] += 40
 
     def __getitem__(self, number: int) -> Picture:
-        return Picture(str(number), self._images[number], {}, self._images[number], None)
+        return Picture(str(number), {"image": self._images[number]})
 
 
 def _measured(monkeypatch, network) -> dict[str, dict]:

@@ -14,12 +14,13 @@ from tests.tiny import LIGHT, RESTYLING
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
-from tfsketch.data.batches import _stack, batches
-from tfsketch.data.shards import open_pictures
+from tfsketch.data.batches import _stack, batches, features_of
+from tfsketch.data.folders import open_pictures
 from tfsketch.errors import DataError, TrainingError
 from tfsketch.images import files
-from tfsketch.nn import losses, model_directory
+from tfsketch.nn import model_directory
 from tfsketch.systems import make_task
+from tfsketch.systems.region_edit import losses as region_losses
 from tfsketch.systems.region_edit import task as region_edit
 from tfsketch.systems.region_edit.config import RegionEditLossConfig
 from tfsketch.training import run_folder, trainer
@@ -132,7 +133,7 @@ def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):
     task.step(batch, loss, minimize)
     with tf.GradientTape() as tape:
         swap = network.decode(structure, other)
-        expected = losses.code_consistency(*network.encode(swap), structure, other, 0.5)
+        expected = region_losses.code_consistency(*network.encode(swap), structure, other, 0.5)
     value, gradients = found["region_edit"]
     np.testing.assert_allclose(value, expected, rtol=1e-4)
     slope = tape.gradient(expected, kernel)
@@ -226,7 +227,7 @@ def test_the_union_of_two_sets(shards, tmp_path):
     prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "other"), other)
     mixed = open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
     with pytest.raises(DataError, match="prepared alike"):
-        _stack(mixed[5], sorted(mixed[0].sketches))
+        _stack(mixed[5], features_of(mixed[0]))
 
 
 def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks(shards, tmp_path):

@@ -59,7 +59,7 @@ def _cartoon(number: int, glasses: bool = False) -> tuple[np.ndarray, np.ndarray
 
 def _picture(number: int, glasses: bool = False) -> Picture:
     image, labels = _cartoon(number, glasses)
-    return Picture(f"face {number}", image, {}, image, regions.from_celebamask(labels))
+    return Picture(f"face {number}", {"image": image, "regions": regions.from_celebamask(labels)})
 
 
 @pytest.fixture(name="pictures", scope="module")
@@ -95,7 +95,7 @@ def test_nobody_asks_for_what_is_not_there(faces):
     assert not any(edit.kind == "glasses" for edit in donors.schedule([faces[0], faces[1], faces[2]]))
     with pytest.raises(DataError, match="at least two of them"):
         donors.schedule(faces[:1])
-    blank = Picture("wall", np.zeros((64, 64, 3), np.uint8), {}, np.zeros((64, 64, 3), np.uint8), None)
+    blank = Picture("wall", {"image": np.zeros((64, 64, 3), np.uint8)})
     with pytest.raises(DataError, match="wall: expected a labelled face"):
         donors.face_of(blank)
 

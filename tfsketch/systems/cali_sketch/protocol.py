@@ -94,7 +94,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         found = face_parser.parse(parser, photographs)
         drawn = zip(numbers, photographs, found, contours(photographs, found), details(photographs))
         pictures = {
-            n: Picture(shards[n].name, image, {"hed": hed, "canny": canny}, image, regions)
+            n: Picture(shards[n].name, {"image": image, "sketch/hed": hed, "sketch/canny": canny, "regions": regions})
             for n, image, regions, hed, canny in drawn
         }
         drawings: dict[str, np.ndarray] = {}

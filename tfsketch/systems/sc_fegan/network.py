@@ -44,16 +44,8 @@ def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor
     if empty_color != 0.0:
         painted = tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True)
         color = tf.where(painted, color, tf.cast(empty_color, color.dtype))
-    return tf.concat(
-        [
-            image * (1.0 - mask),
-            inputs.get("sketch", zeros) * mask,
-            color * mask,
-            mask,
-            inputs.get("noise", zeros) * mask,
-        ],
-        axis=-1,
-    )
+    sketch, noise = inputs.get("sketch", zeros), inputs.get("noise", zeros)
+    return tf.concat([image * (1.0 - mask), sketch * mask, color * mask, mask, noise * mask], axis=-1)
 
 
 class Generator(ExportedNetwork):
@@ -79,14 +71,8 @@ class Generator(ExportedNetwork):
         ]
         # The decoder's stage i makes the size of the encoder's stage i's input; the last one, the picture's.
         outputs = [*widths[-2::-1], net.head_width or 3]
-        self.deconvs = (
-            [
-                GatedDeconv2D(filters, net.upsampling == "published", name=f"deconv{i + 1}")
-                for i, filters in enumerate(outputs)
-            ]
-            if net.upsampling != "nearest"
-            else []
-        )
+        published, transposed = net.upsampling == "published", [] if net.upsampling == "nearest" else outputs
+        self.deconvs = [GatedDeconv2D(n, published, name=f"deconv{i + 1}") for i, n in enumerate(transposed)]
         self.mixers = [
             GatedConv2D(
                 filters,

@@ -110,9 +110,10 @@ def _batches(
         numbers = list(range(start, min(start + _BATCH, count)))
         loaded = [shards[n] for n in numbers]
         drawn = sketcher(np.stack([p.image for p in loaded]))
+        style, made = config.sketch.style, [colors.color_map(p.image, config.color) for p in loaded]
         pictures = {
-            n: Picture(p.name, p.image, {config.sketch.style: sketch}, colors.color_map(p.image, config.color))
-            for n, p, sketch in zip(numbers, loaded, drawn)
+            n: Picture(p.name, {"image": p.image, f"sketch/{style}": sketch, "color": color})
+            for n, p, sketch, color in zip(numbers, loaded, drawn, made)
         }
         yield numbers, fixed_batch(pictures, config, numbers)
 

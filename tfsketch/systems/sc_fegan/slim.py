@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.data import batches as batches_lib
-from tfsketch.data.shards import open_pictures
+from tfsketch.data.folders import open_pictures
 from tfsketch.errors import ConfigError
 from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.network import Generator

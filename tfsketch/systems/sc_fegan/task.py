@@ -115,8 +115,9 @@ ON_TRUNK = ("trunk", "projected")
 """Which terms need what; it is neither made nor run where none of them has a weight."""
 
 
-def _any(loss: ScFeganLossConfig, names: Sequence[str]) -> bool:
-    return any(getattr(loss, name) for name in names)
+def _weighted(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool:
+    """Whether any of the terms has a weight in any of the phases."""
+    return any(getattr(loss, name) for loss in phases for name in names)
 
 
 class ScFeganTask(Task):
@@ -137,20 +138,15 @@ class ScFeganTask(Task):
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
         weights: Any = settings.loss  # whose numbers a phase names
         phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
-
-        def needed(names: Sequence[str]) -> bool:
-            return any(_any(loss, names) for loss in phases)
-
-        self._backbone = Vgg16(settings.loss.backbone, dtype) if needed(ON_BACKBONE) else None
-        self._trunk = efficientnet.EfficientNetLite1(dtype) if needed(ON_TRUNK) else None
+        self._backbone = Vgg16(settings.loss.backbone, dtype) if _weighted(phases, ON_BACKBONE) else None
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if _weighted(phases, ON_TRUNK) else None
         self._augment = settings.projected.augment
-        if needed(("projected",)):
-            network = projected.ProjectedDiscriminator(settings.projected)
+        if _weighted(phases, ["projected"]):
+            assert self._trunk is not None
+            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
             blank = tf.zeros([1, side, side, 3])
             conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
-            assert self._trunk is not None
-            network(self._trunk(blank), conditions)
-            self.networks["projected"] = network
+            self.networks["projected"](self._trunk(blank), conditions)
 
     def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
         """The backbone's features of pictures, as the perceptual and style terms take them."""
@@ -172,8 +168,7 @@ class ScFeganTask(Task):
         # One call on both: the power iterations move once, and a convolution of twice the batch is the faster one.
         both = {key: tf.concat([truth[2][key], tf.stop_gradient(features[key])], axis=0) for key in efficientnet.SCALES}
         twice = {key: tf.concat([value, value], axis=0) for key, value in conditions.items()}
-        scores = [tf.split(score, 2) for score in network(both, twice, training=True)]
-        real, fake_scores = [score[0] for score in scores], [score[1] for score in scores]
+        real, fake_scores = zip(*(tf.split(score, 2) for score in network(both, twice, training=True)))
         total = adversarial.critic_hinge_hole(real, fake_scores, mask)
         return total, {
             "p_real": -adversarial.generator_hinge_hole(real, mask),
@@ -196,9 +191,8 @@ class ScFeganTask(Task):
             terms["drift"] = adversarial.drift(real)
             total += loss.drift * terms["drift"]
         if loss.gradient_penalty:
-            between = adversarial.interpolate(
-                batch["image"], image, adversarial.per_example_uniform(batch["seed"], salt=1)
-            )
+            share = adversarial.per_example_uniform(batch["seed"], salt=1)
+            between = adversarial.interpolate(batch["image"], image, share)
             with tf.GradientTape() as tape:
                 tape.watch(between)
                 scores = discriminator(conditioned(between, batch))
@@ -217,9 +211,9 @@ class ScFeganTask(Task):
         views: list[View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
-            if _any(loss, ON_TRUNK):
+            if _weighted([loss], ON_TRUNK):
                 views = [self._view(batch["image"], batch), self._view(outputs["image"], batch)]
-        if _any(loss, ON_DISCRIMINATOR):
+        if _weighted([loss], ON_DISCRIMINATOR):
             with tf.GradientTape() as critic_tape:
                 total, parts = self._discriminator_terms(batch, tf.stop_gradient(outputs["image"]), loss)
             minimize("discriminator", critic_tape, total)

@@ -1,0 +1,62 @@
+"""Folders of pictures as people name them: opened, prepared where they hold photographs, shown as a contact sheet."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+
+from tfsketch.conditions import regions
+from tfsketch.config import Config
+from tfsketch.data import prepare
+from tfsketch.data.batches import features_of
+from tfsketch.data.shards import Shards
+from tfsketch.images import files, finder, paths, sheets
+from tfsketch.vocabulary import STORED_MAPS, ink, stored_map
+
+
+def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike) -> Shards:
+    """The pictures of folders of shards, or of a folder of photographs, whose shards are then made first.
+
+    Args:
+      folder: what `data.train` names.
+      config: the experiment.
+      scratch: where the shards of bare photographs go; made there already, they are used as they are.
+
+    Raises:
+      DataError, ImageError: the folder holds neither.
+    """
+    # What is no folder cannot hold photographs: `Shards` says what was expected.
+    several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
+    if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
+        return Shards(folder, config.stored_size, config.data.cache)
+    report = prepare.prepare([str(folder)], str(scratch), config)
+    for line in report.refused:
+        print(f"refused: {line}")
+    if report.others:
+        print(f"no photographs: {finder.counted(report.others)}")
+    return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
+
+
+def _shown(feature: str, layer: np.ndarray) -> np.ndarray:
+    """A map as a picture, [S,S] or [S,S,3] uint8."""
+    if feature == "regions":
+        return regions.colored(layer)
+    return ink(layer) if stored_map(feature).kind == "lines" else layer
+
+
+def _title(feature: str) -> str:
+    style = feature.partition("/")[2]
+    return style or STORED_MAPS[feature].title
+
+
+def sheet_of_shards(folder: str | os.PathLike, config: Config, count: int = 8) -> pathlib.Path:
+    """A contact sheet of what a folder of shards holds, at most `count` pictures; returns its file."""
+    shards = Shards(pathlib.Path(folder), config.stored_size, cache=False)
+    pictures = [shards[n] for n in np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int)]
+    columns = [feature for feature in features_of(pictures[0]) if all(feature in one.maps for one in pictures)]
+    rows = [[_shown(feature, picture.maps[feature]) for feature in columns] for picture in pictures]
+    path = pathlib.Path(folder) / "contact_sheet.png"
+    files.write_png(path, sheets.contact_sheet(rows, [_title(feature) for feature in columns]))
+    return path

@@ -1,0 +1,59 @@
+"""Things before a face: what a face parser is trained to see through."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tfsketch.conditions import masks, regions
+from tfsketch.config import StrokeConfig
+from tfsketch.data.shards import Picture
+from tfsketch.vocabulary import size_of
+
+_OCCLUDER = StrokeConfig(vertices=(1, 4), width=(0.08, 0.25))
+_OCCLUDED = (0.02, 0.15)
+"""Share of the picture behind something."""
+
+
+def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Something that is no face: two colours in a soft pattern of some scale, [S,S,3] uint8."""
+    cells = int(2 ** rng.uniform(1, 6))
+    pattern = cv2.resize(rng.random((cells, cells), np.float32), (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    colors = rng.uniform(0, 255, (2, 3))
+    grey = colors.mean(axis=1, keepdims=True)
+    one, two = grey + (colors - grey) * rng.uniform(0, 1)  # most cloth is duller than random numbers
+    return np.clip(one + (two - one) * pattern * rng.uniform(0, 1), 0, 255).astype(np.uint8)
+
+
+def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
+    """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty where no brows or eyes are seen."""
+    side = found.shape[0]
+    features = np.flatnonzero(regions.mask_of(found, ("brows", "eyes")).any(axis=1))
+    if not len(features):
+        return np.zeros_like(found)
+    x, y = np.arange(side), np.arange(side)[:, None]
+    rim = features[0] - rng.uniform(0.0, 0.12) * side + rng.uniform(-0.2, 0.2) * (x - side / 2)
+    above = (y < rim).astype(np.uint8)
+    top = regions.mask_of(found, ("hair", "skin", "hat")) & above
+    return masks.grow(top, round(rng.uniform(0.0, 0.05) * side)) & above
+
+
+def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
+
+    CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
+    size, found = size_of(picture.image), picture.regions
+    name, inside = "hat", np.zeros(size, np.uint8)
+    if found is not None and rng.random() < 0.5:
+        inside = _head(rng, found)
+    if not inside.any():
+        name = "background"
+        inside = masks.strokes(rng, size, _OCCLUDER, rng.uniform(*_OCCLUDED), upper=2 * _OCCLUDED[1])
+    if name == "hat" or rng.random() < 0.5:
+        filling = _cloth(rng, size[0])
+    else:  # of the picture itself, from elsewhere
+        filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
+    hidden = picture.having(image=np.where(inside[..., None] > 0, filling, picture.image))
+    if found is None:
+        return hidden
+    return hidden.having(regions=np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), found))
