@@ -209,7 +209,7 @@ class Worker:
         for name in styles(self._config):
             style, _, level = name.partition("@")
             seen = sketches.smoothed(group.squares, int(level)) if level else group.squares
-            made[f"sketch/{name}"] = self._sketcher(style)(seen, regions_)
+            made[f"sketch/{name}"] = list(self._sketcher(style)(seen, regions_))
         return made
 
     def _quad(self, image: np.ndarray, item: sources.Item) -> np.ndarray | None:
@@ -288,7 +288,7 @@ Made = Mapping[str, Sequence[np.ndarray]]
 """Feature -> a map [S,S] or [S,S,3] uint8 of every square of a group."""
 
 MAKERS: dict[str, Callable[[Worker, Group, Made], Made]] = {
-    "image": lambda worker, group, made: {"image": group.squares},
+    "image": lambda worker, group, made: {"image": list(group.squares)},
     "regions": lambda worker, group, made: worker.regions_of(group),
     "color": lambda worker, group, made: worker.colors_of(group),
     "sketch": lambda worker, group, made: worker.sketches_of(group, made.get("regions")),
