@@ -205,7 +205,7 @@ class Worker:
 
     def sketches_of(self, group: Group, regions_: Sequence[np.ndarray] | None) -> dict[str, Sequence[np.ndarray]]:
         """Every drawing of the experiment; some styles look at face regions."""
-        made = {}
+        made: dict[str, Sequence[np.ndarray]] = {}
         for name in styles(self._config):
             style, _, level = name.partition("@")
             seen = sketches.smoothed(group.squares, int(level)) if level else group.squares
