@@ -50,7 +50,7 @@ venv: $(VENV)/.stamp
 venv-current: $(VENV_CURRENT)/.stamp
 
 demo: $(VENV)/.stamp
-	$(VENV)/bin/python -m tools.edit --demo --side=192 --output=out/demo
+	$(VENV)/bin/python -m tools.edit --demo --output=out/demo
 
 lint: $(VENV)/.stamp
 	$(VENV)/bin/python -m ruff check .

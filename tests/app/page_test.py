@@ -605,13 +605,13 @@ def _shipped_port():
 
 
 @viewports
-@pytest.mark.parametrize("example", ["fringe", "glasses", "bare"])
+@pytest.mark.parametrize("example", ["fringe", "features", "bare"])
 def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, viewport, example):
     """With the shipped model: how far results of one run are apart in the hole, in levels of 255."""
     if example != "fringe" and viewport["width"] != 1440:
         pytest.skip("what is drawn makes no difference to the screen's size")
     with page_of(browser, shipped_port, viewport=viewport) as page:
-        page.click(f"[data-example={'glasses' if example == 'bare' else example}]")
+        page.click(f"[data-example={'features' if example == 'bare' else example}]")
         page.wait_for_selector("#run:not([disabled])")
         if example == "bare":  # a hole, and nothing drawn
             page.click("#clear")
@@ -638,7 +638,7 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         assert all((one[0][~hole] == results[0][0][~hole]).all() for one in results)
         # A variation is its strokes: they give the same picture again, in a program without this page.
         picture, strokes = results[2]
-        photograph = examples.contents(examples.find("glasses" if example == "bare" else example))[1].image
+        photograph = examples.contents(examples.find("features" if example == "bare" else example))[1].image
         layers = strokes_lib.render(strokes_lib.parse(tree | {"strokes": strokes}), size)
         side = int(page.input_value("#side"))
         again = resolve.Editor("sc_fegan", side).edit(photograph, layers.mask, layers.sketch, layers.color, 2)

@@ -44,8 +44,8 @@ EXAMPLES: dict[str, Example] = {
     "fringe": Example(
         "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
     ),
-    "glasses": Example(
-        "A pair of glasses", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json", 192
+    "features": Example(
+        "Eyes, nose and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json"
     ),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
     "looks": Example(
