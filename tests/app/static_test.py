@@ -162,6 +162,18 @@ def http_server(folder: pathlib.Path):
             running.kill()
 
 
+@contextlib.contextmanager
+def _serving(handler: type[http.server.BaseHTTPRequestHandler]):
+    """A server in this process; gives the address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture(scope="module")
 def site(archives, tmp_path_factory):
     """The shipped model's folder, by the binary."""
@@ -197,6 +209,14 @@ def page_at(browser, address: str, **settings):  # noqa: F811
         assert not errors
     finally:
         context.close()
+
+
+def _until(true, page) -> None:
+    """Waits for something."""
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
 
 
 @pytest.fixture(scope="module")
@@ -327,8 +347,7 @@ _EDIT = """async ([picture, strokes, seed, feather]) => {
 }"""
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_an_edit_is_pythons_picture(page, editor, case):
+def _check(page, editor, case: str) -> None:
     image, tree, seed, feather = CASES[case]
     data, notes = _bytes(page, _EDIT, [base64.b64encode(_png(image)).decode(), tree, seed, feather])
     found = np.asarray(Image.open(io.BytesIO(data)))
@@ -342,6 +361,32 @@ def test_an_edit_is_pythons_picture(page, editor, case):
     assert np.abs(found[hole].astype(int) - image[hole]).mean() > 3  # it did paint
     if case == "grey":
         assert (found == found[..., :1]).all()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_edit_is_pythons_picture(page, editor, case):
+    _check(page, editor, case)
+
+
+def test_an_isolated_page_runs_on_threads(browser, site, editor):  # noqa: F811
+    asked: list[str] = []
+
+    class Isolating(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *given):
+            super().__init__(*given, directory=str(site))
+
+        def end_headers(self):
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            super().end_headers()
+
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    with _serving(Isolating) as address, page_at(browser, address) as page:
+        assert page.evaluate("crossOriginIsolated")
+        _check(page, editor, "portrait")
+        assert [path for path in asked if path.endswith(".wasm")] == ["/litert/wasm/litert_wasm_threaded_internal.wasm"]
 
 
 def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_path):  # noqa: F811
@@ -376,10 +421,7 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         page.click("#agree")
 
         # All is there once the service worker is; then neither server nor network is needed.
-        deadline = time.monotonic() + 30
-        while not page.evaluate("!!navigator.serviceWorker.controller"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        _until(lambda: page.evaluate("!!navigator.serviceWorker.controller"), page)
         end()
         with pytest.raises(OSError):
             urllib.request.urlopen(address, timeout=5)
@@ -411,29 +453,46 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):  # noqa:
         def log_message(self, *_):
             pass
 
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
-    tell = (
-        """(path) => fetch(`http://127.0.0.1:PORT/${path}`, { mode: "no-cors" }).then(() => "sent", () => "refused")"""
-    )
-    tell = tell.replace("PORT", str(other.server_port))
+    tell = """(address) => fetch(address, { mode: "no-cors" }).then(() => "sent", () => "refused")"""
     context = browser.new_context()  # its console may say what was refused
     try:
-        with http_server(site) as (address, _):
+        with http_server(site) as (address, _), _serving(Elsewhere) as other:
             page = context.new_page()
             page.goto(address)
             page.click("#agree")
-            deadline = time.monotonic() + 30
-            while not page.workers:
-                assert time.monotonic() < deadline
-                page.wait_for_timeout(50)
-            assert page.evaluate(tell, "page") == "refused"
-            assert page.workers[0].evaluate(tell, "worker") == "refused"
+            _until(lambda: page.workers, page)
+            assert page.evaluate(tell, other + "page") == "refused"
+            assert page.workers[0].evaluate(tell, other + "worker") == "refused"
             free = context.new_page()  # without a policy it is heard
-            free.goto(f"http://localhost:{other.server_port}/own")
-            assert free.evaluate(tell, "free") == "sent"
+            free.goto(other + "own")
+            assert free.evaluate(tell, other + "free") == "sent"
         assert set(asked) - {"/favicon.ico"} == {"/own", "/free"}
     finally:
         context.close()
-        other.shutdown()
-        other.server_close()
+
+
+def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):  # noqa: F811
+    context = browser.new_context(service_workers="block")  # its console may say what was not there
+    refused: list[str] = []
+
+    def refuse_once(route) -> None:
+        refused.append(route.request.url)
+        if len(refused) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    context.route("**/*.tflite", refuse_once)
+    try:
+        with http_server(site) as (address, _):
+            page = context.new_page()
+            page.set_default_timeout(60_000)
+            page.goto(address)
+            page.click("#agree")
+            page.click("[data-example=glasses]")
+            page.wait_for_selector("#start", state="hidden")
+            _until(lambda: refused, page)
+            _run(page)  # loads it again
+        assert len(refused) >= 2
+    finally:
+        context.close()
