@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.request
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -25,7 +26,7 @@ from PIL import Image
 from tests import build_files
 from tests.app.server_test import _drag, _png, _run, _saved, browser  # noqa: F401  (the last one is a fixture)
 from tfsketch import zoo
-from tfsketch.app import litert, static
+from tfsketch.app import litert, masks, static
 from tfsketch.backends.tflite import TFLite
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.editor import Editor
@@ -296,6 +297,29 @@ def test_layers_at_the_working_side_and_noise_are_pythons(page):
         np.testing.assert_allclose(normal, np.float32(values), atol=1e-6)
 
 
+@pytest.mark.parametrize("grow, invert", [(6, False), (-4, False), (0, True), (3, True)])
+def test_a_changed_mask_is_pythons_but_for_its_outermost_pixels(page, grow, invert):
+    """Rings, holes, what touches the border, at the size of the preview and above it."""
+    ring = {"layer": "mask", "points": [[60, 60], [120, 50], [130, 110], [60, 120], [60, 60]], "width": 22}
+    blot = {"layer": "mask", "points": [[190, 20], [230, 60], [180, 70]], "fill": True}
+    edge = {"layer": "mask", "points": [[0, 190], [100, 170]], "width": 25}
+    tree = {"size": [240, 200], "strokes": [ring, blot, edge]}
+    found = page.evaluate(
+        """async ([picture, strokes, grow, invert]) => {
+          const backend = await import("./backend.js");
+          const bytes = Uint8Array.from(atob(picture), (one) => one.charCodeAt(0));
+          const { picture: handle } = await backend.open(new Blob([bytes]));
+          return backend.mask({ picture: handle, strokes, grow, invert });
+        }""",
+        [base64.b64encode(_png(_face(240)[:200])).decode(), tree, grow, invert],
+    )
+    expected = masks.changed(strokes_lib.render(strokes_lib.parse(tree), (200, 240)).mask, grow, invert)
+    covered = strokes_lib.render(strokes_lib.parse(found), (200, 240)).mask
+    border = cv2.morphologyEx(expected, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    assert not ((covered != expected) & (border == 0)).any()
+    assert (covered != expected).mean() < 0.01
+
+
 def _face(side: int) -> np.ndarray:
     return sizes.center_square(skimage.data.astronaut()[0:256, 100:356], side)
 
@@ -413,15 +437,22 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         assert b"compositeWithTrainedAlgorithmicMedia" in first
         assert requests and all(url.startswith((address, "blob:", "data:")) for url in requests)
 
+        page.click("#mask-grow")
+        _until(lambda: json.loads(_saved(page, "#save-strokes")) != tree, page)
+        page.click("#undo")
+        assert json.loads(_saved(page, "#save-strokes")) == tree
+
         # What it lacks is not offered, and said.
-        for selector in ("#mask-regions", "#mask-size", "#mask-invert", "#side-field", "#open-drawing"):
+        for selector in ("#mask-regions", "#side-field", "#open-drawing"):
             assert page.is_hidden(selector), selector
         page.click("#help")
-        assert "Masks of a region of the face" in page.inner_text("#lacks")
+        assert "masks of a region of the face" in page.inner_text("#lacks")
         page.click("#agree")
 
         # All is there once the service worker is; then neither server nor network is needed.
         _until(lambda: page.evaluate("!!navigator.serviceWorker.controller"), page)
+        errors = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
+        assert {error["errorId"] for error in errors} <= {"in-incognito"}  # as Playwright's contexts are
         end()
         with pytest.raises(OSError):
             urllib.request.urlopen(address, timeout=5)

@@ -36,6 +36,7 @@ BROWSER = (
     "files",
     "framing",
     "noise",
+    "outlines",
     "raster",
     "resizing",
     "studio",
@@ -46,10 +47,10 @@ BROWSER = (
 """Scripts of `web/browser`; `sw.js` is a template."""
 _MAP = json.dumps({"imports": {"./backend.js": "./browser/backend.js"}})
 LACKS = {
-    "drawings": "Reading a scan or a photograph of a drawing as strokes",
-    "masks": "Masks of a region of the face, and growing, shrinking or inverting a mask",
+    "drawings": "reading a scan or a photograph of a drawing as strokes",
+    "regions": "masks of a region of the face",
 }
-"""What the page does not offer: a part of it -> what people miss."""
+"""What the page does not offer, in words."""
 _FORMATS = ("png", "jpeg")
 _LARGE = (".wasm", ".tflite")
 """What the worker loads and keeps, and not the service worker."""

@@ -2,7 +2,7 @@
  * one's place that exports the same, such as browser/backend.js, whose model runs in the browser:
  *
  *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits, lacks}, as `Studio.state` gives
- *                            it; `lacks` is what the page is not to offer, `drawings` (sketch) or `masks` (mask): in words, by name
+ *                            it; `lacks` says in words what is not there, by name; with `drawings` in it, sketch() is not offered
  *   open(file)               takes a photograph (a Blob): {picture, size, preview}, `picture` a handle that stays good,
  *                            the others [width, height] of the photograph and of what is shown of it
  *   address(picture)         where an <img> finds what is shown of a photograph

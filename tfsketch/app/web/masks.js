@@ -31,6 +31,6 @@ export function startMasks() {
 onRender(() => {
   const current = mode(), covered = S.strokes.some((stroke) => stroke.layer === "mask");
   $("mask-field").hidden = !S.picture || !current.layers.includes("mask");
-  for (const id of ["mask-regions", "mask-size", "mask-invert"]) $(id).hidden = "masks" in S.server.lacks;
+  $("mask-regions").hidden = !S.server.regions.length;
   for (const id of ["mask-grow", "mask-shrink", "mask-invert"]) $(id).disabled = !covered;
 });

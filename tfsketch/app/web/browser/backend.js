@@ -103,6 +103,5 @@ export async function save(request, how) {
 }
 export const further = async (request) => opened(await ask("further", request));
 
-const lacking = (what) => async () => { throw new Error(`${known.lacks[what]}: not on this page, but in tfsketch's program.`); };
-export const sketch = lacking("drawings");
-export const mask = lacking("masks");
+export const sketch = async () => { throw new Error(`${known.lacks.drawings}: not on this page, but in tfsketch's program.`); };
+export const mask = (request) => ask("mask", request);

@@ -5,6 +5,7 @@
 
 import * as files from "./files.js";
 import { edit } from "./framing.js";
+import { changed, strokesOf } from "./outlines.js";
 import { checkStrokes, render } from "./raster.js";
 import { cut, layerOf } from "./resizing.js";
 
@@ -157,6 +158,14 @@ export async function save(request, { format, quality, mark }, network) {
   if (format === "png") return { data: await files.png(layer, icc, mark), type: "image/png", notes };
   const data = await jpegOf(toCanvas(layer), icc, quality / 100, mark);
   return { data, type: "image/jpeg", notes: [...notes, "JPEG is written anew, outside of the mask too: PNG keeps every pixel there"] };
+}
+
+/** Changes a mask: as `mask` of the backend, but for regions of a face. */
+export async function mask({ picture, strokes, grow = 0, invert = false }) {
+  const { size, preview } = await pictureOf(picture);
+  checkStrokes(strokes);
+  const [width, height] = preview, layer = layerOf(render(strokes, preview).mask, width, height, 1);
+  return strokesOf(changed(layer, (grow * width) / size[0], invert), size);
 }
 
 /** Takes that result for a photograph: as `open`. */

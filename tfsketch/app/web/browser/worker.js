@@ -71,6 +71,7 @@ const work = {
   run: async (request) => (await studio).run(request, ready),
   tile: async (source, box) => (await studio).tile(source, box, ready),
   save: async (request, how) => (await studio).save(request, how, ready),
+  mask: async (request) => (await studio).mask(request),
   further: async (request) => (await studio).further(request, ready),
 };
 let queue = Promise.resolve(); // edits come one after the other, as the model has one set of tensors
