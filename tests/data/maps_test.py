@@ -1,4 +1,4 @@
-"""A stored map is a row of the vocabulary and a maker: a toy one, followed from a photograph to a batch."""
+"""A stored map is a row of the vocabulary and a maker: an invented one, followed from a photograph to a batch."""
 
 from __future__ import annotations
 

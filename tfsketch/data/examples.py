@@ -18,7 +18,7 @@ import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 import cv2
 import numpy as np
@@ -177,7 +177,7 @@ class Worker:
         # Windows come last, with their part of the whole's maps: a parser knows whole faces.
         names += [f"{names[number]}#{count}" for count, (number, _) in enumerate(windows)]
         group = Group(np.stack(squares + [window.pixels for _, window in windows]), len(squares), windows, labels)
-        made: dict[str, Sequence[np.ndarray]] = {}
+        made: dict[str, Layers] = {}
         for make in MAKERS.values():
             made.update(make(self, group, made))
         serialized = []
@@ -191,7 +191,7 @@ class Worker:
             serialized.append(example.SerializeToString(deterministic=True))
         return serialized
 
-    def regions_of(self, group: Group) -> dict[str, Sequence[np.ndarray]]:
+    def regions_of(self, group: Group) -> Made:
         """Face regions by `prepare.regions`: of labels, or by a face parser from whole squares."""
         source = self._config.prepare.regions
         if source == "none":
@@ -199,11 +199,11 @@ class Worker:
         wholes = group.labels if source == "labels" else list(self._parse(group.squares[: group.wholes]))
         return {"regions": wholes + [window.of(wholes[number], self._side) for number, window in group.windows]}
 
-    def colors_of(self, group: Group) -> dict[str, Sequence[np.ndarray]]:
+    def colors_of(self, group: Group) -> Made:
         """Colour maps."""
         return {"color": [colors.color_map(square, self._config.color) for square in group.squares]}
 
-    def sketches_of(self, group: Group, regions_: Sequence[np.ndarray] | None) -> dict[str, Sequence[np.ndarray]]:
+    def sketches_of(self, group: Group, regions_: Layers | None) -> Made:
         """Every drawing of the experiment; some styles look at face regions."""
         made: dict[str, Sequence[np.ndarray]] = {}
         for name in styles(self._config):
@@ -284,8 +284,10 @@ class Worker:
         return face_parser.parse(self._parser, batch)
 
 
-Made = Mapping[str, Sequence[np.ndarray]]
-"""Feature -> a map [S,S] or [S,S,3] uint8 of every square of a group."""
+Layers = Union[np.ndarray, Sequence[np.ndarray]]
+"""A map [S,S] or [S,S,3] uint8 of every square of a group."""
+Made = Mapping[str, Layers]
+"""The maps of a group by feature."""
 
 MAKERS: dict[str, Callable[[Worker, Group, Made], Made]] = {
     "image": lambda worker, group, made: {"image": list(group.squares)},
