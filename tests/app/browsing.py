@@ -41,3 +41,24 @@ def download_of(page, button: str) -> bytes:
     with page.expect_download() as download:
         page.click(button)
     return pathlib.Path(download.value.path()).read_bytes()
+
+
+def window_of(page) -> dict[str, float]:
+    (left, top), (right, bottom) = place_of(page, 0, 0), place_of(page, 1, 1)
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
+def place_of(page, x: float, y: float) -> tuple[float, float]:
+    """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
+    stage = page.locator("#stage").bounding_box()
+    scale = min((stage["width"] - 40) / 80, (stage["height"] - 100) / 60)
+    left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2 + 8
+    return stage["x"] + left + x * 80 * scale, stage["y"] + top + y * 60 * scale
+
+
+def drag(page, *places: tuple[float, float]) -> None:
+    page.mouse.move(*place_of(page, *places[0]))
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place_of(page, *place), steps=6)
+    page.mouse.up()

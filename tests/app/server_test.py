@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests.app.browsing import download_of, drag, page_of, place_of, press_run, stroke_counts, window_of
 from tests.app.client import STROKES, ask, error_of, gradient, open_picture, png_of, serving
 from tfsketch import zoo
 from tfsketch.app import server as server_lib
@@ -346,22 +346,6 @@ def test_an_address_that_is_taken_is_named(model_dirs):
 # ---- in a browser ----
 
 
-def _place(page, x: float, y: float) -> tuple[float, float]:
-    """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
-    stage = page.locator("#stage").bounding_box()
-    scale = min((stage["width"] - 40) / 80, (stage["height"] - 100) / 60)
-    left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2 + 8
-    return stage["x"] + left + x * 80 * scale, stage["y"] + top + y * 60 * scale
-
-
-def _drag(page, *places: tuple[float, float]) -> None:
-    page.mouse.move(*_place(page, *places[0]))
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*_place(page, *place), steps=6)
-    page.mouse.up()
-
-
 def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port) as page:
@@ -369,16 +353,16 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
         page.click("[data-tool=mask]")
-        _drag(page, (0.3, 0.4), (0.7, 0.4), (0.7, 0.6))
+        drag(page, (0.3, 0.4), (0.7, 0.4), (0.7, 0.6))
         page.click("[data-tool=lasso]")
-        _drag(page, (0.3, 0.5), (0.5, 0.5), (0.5, 0.8), (0.3, 0.8))
+        drag(page, (0.3, 0.5), (0.5, 0.5), (0.5, 0.8), (0.3, 0.8))
         page.keyboard.press("s")
-        _drag(page, (0.35, 0.45), (0.65, 0.45))
+        drag(page, (0.35, 0.45), (0.65, 0.45))
         page.keyboard.press("i")
-        page.mouse.click(*_place(page, 0.5, 0.1))
+        page.mouse.click(*place_of(page, 0.5, 0.1))
         red, green, blue = (int(page.input_value("#color")[i : i + 2], 16) for i in (1, 3, 5))
         assert abs(np.array([red, green, blue]) - gradient()[6, 40]).max() < 12  # the eyedropper, through a JPEG
-        _drag(page, (0.4, 0.55), (0.6, 0.55))
+        drag(page, (0.4, 0.55), (0.6, 0.55))
         assert stroke_counts(page) == ["2 strokes", "1 stroke", "1 stroke"]
 
         page.keyboard.press("Control+z")
@@ -389,15 +373,15 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
         page.click("#redo")
         assert stroke_counts(page) == ["2 strokes", "1 stroke", "1 stroke"] and page.is_disabled("#redo")
         page.keyboard.press("e")  # across the colour: cut in two
-        _drag(page, (0.5, 0.3), (0.5, 0.8))
+        drag(page, (0.5, 0.3), (0.5, 0.8))
         assert stroke_counts(page)[2] == "2 strokes"
         page.keyboard.press("Control+z")
 
         press_run(page)
         assert page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
-        before = page.screenshot(clip=_window(page))
-        _drag(page, (0.5, 0.5), (0.05, 0.5))  # the divider, to the left: all is after
-        after = page.screenshot(clip=_window(page))
+        before = page.screenshot(clip=window_of(page))
+        drag(page, (0.5, 0.5), (0.05, 0.5))  # the divider, to the left: all is after
+        after = page.screenshot(clip=window_of(page))
         assert before != after
         result = download_of(page, "#download")
         strokes = download_of(page, "#save-strokes")
@@ -422,11 +406,6 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
         assert download_of(page, "#download") == result
 
 
-def _window(page) -> dict[str, float]:
-    (left, top), (right, bottom) = _place(page, 0, 0), _place(page, 1, 1)
-    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
-
-
 def test_the_result_follows_every_stroke(browser, port, tmp_path):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port) as page:
@@ -434,11 +413,11 @@ def test_the_result_follows_every_stroke(browser, port, tmp_path):
         page.wait_for_selector("#start", state="hidden")
         page.check("#live")
         page.keyboard.press("m")
-        _drag(page, (0.3, 0.4), (0.7, 0.6))
+        drag(page, (0.3, 0.4), (0.7, 0.6))
         page.wait_for_selector('#run[data-runs="1"]')
         assert page.get_attribute("[data-view=draw]", "aria-pressed") == "true"  # one goes on drawing
         page.keyboard.press("s")
-        _drag(page, (0.35, 0.45), (0.6, 0.55))
+        drag(page, (0.35, 0.45), (0.6, 0.55))
         page.wait_for_selector('#run[data-runs="2"]')
         page.click("#undo")
         page.wait_for_selector('#run[data-runs="3"]')
