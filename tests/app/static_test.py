@@ -24,7 +24,8 @@ import skimage.data
 from PIL import Image
 
 from tests import build_files
-from tests.app.server_test import _drag, _png, _run, _saved, browser  # noqa: F401  (the last one is a fixture)
+from tests.app.browsing import download_of, page_of, press_run
+from tests.app.client import png_of
 from tfsketch import zoo
 from tfsketch.app import litert, masks, static
 from tfsketch.backends.tflite import TFLite
@@ -153,23 +154,22 @@ def test_what_is_refused(editing_folder, restyling_folder, archives, tmp_path):
 
 @contextlib.contextmanager
 def http_server(folder: pathlib.Path):
-    """`python -m http.server`; gives the address, and a function that ends it."""
+    """`python -m http.server`; gives its port, and a function that ends it."""
     command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         try:
-            port = re.search(r"port (\d+)", running.stdout.readline())[1]
-            yield f"http://127.0.0.1:{port}/", running.kill
+            yield int(re.search(r"port (\d+)", running.stdout.readline())[1]), running.kill
         finally:
             running.kill()
 
 
 @contextlib.contextmanager
 def _serving(handler: type[http.server.BaseHTTPRequestHandler]):
-    """A server in this process; gives the address."""
+    """A server in this process; gives its port."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
@@ -194,22 +194,15 @@ def editor(site):
     return Editor(TFLite(site / static._MODEL), find_faces=False)
 
 
-@contextlib.contextmanager
-def page_at(browser, address: str, **settings):  # noqa: F811
-    """The page, whose console may say of no error."""
-    context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, "accept_downloads": True, **settings})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.goto(address)
-    page.click("#agree")
-    try:
-        yield page
-        assert not errors
-    finally:
-        context.close()
+def _drag(page, *places: tuple[float, float]) -> None:
+    """Drags the mouse along places of the stage, in shares of its sides."""
+    box = page.locator("#stage").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
 
 
 def _until(true, page) -> None:
@@ -221,8 +214,8 @@ def _until(true, page) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(browser, site):  # noqa: F811
-    with http_server(site) as (address, _), page_at(browser, address) as opened:
+def page(browser, site):
+    with http_server(site) as (port, _), page_of(browser, port) as opened:
         yield opened
 
 
@@ -311,7 +304,7 @@ def test_a_changed_mask_is_pythons_but_for_its_outermost_pixels(page, grow, inve
           const { picture: handle } = await backend.open(new Blob([bytes]));
           return backend.mask({ picture: handle, strokes, grow, invert });
         }""",
-        [base64.b64encode(_png(_face(240)[:200])).decode(), tree, grow, invert],
+        [base64.b64encode(png_of(_face(240)[:200])).decode(), tree, grow, invert],
     )
     expected = masks.changed(strokes_lib.render(strokes_lib.parse(tree), (200, 240)).mask, grow, invert)
     covered = strokes_lib.render(strokes_lib.parse(found), (200, 240)).mask
@@ -373,7 +366,7 @@ _EDIT = """async ([picture, strokes, seed, feather]) => {
 
 def _check(page, editor, case: str) -> None:
     image, tree, seed, feather = CASES[case]
-    data, notes = _bytes(page, _EDIT, [base64.b64encode(_png(image)).decode(), tree, seed, feather])
+    data, notes = _bytes(page, _EDIT, [base64.b64encode(png_of(image)).decode(), tree, seed, feather])
     found = np.asarray(Image.open(io.BytesIO(data)))
     layers = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2])
     expected = editor.feathered(feather).edit(image, layers.mask, layers.sketch, layers.color, seed)
@@ -392,7 +385,7 @@ def test_an_edit_is_pythons_picture(page, editor, case):
     _check(page, editor, case)
 
 
-def test_an_isolated_page_runs_on_threads(browser, site, editor):  # noqa: F811
+def test_an_isolated_page_runs_on_threads(browser, site, editor):
     asked: list[str] = []
 
     class Isolating(http.server.SimpleHTTPRequestHandler):
@@ -407,16 +400,17 @@ def test_an_isolated_page_runs_on_threads(browser, site, editor):  # noqa: F811
         def log_message(self, *_):
             asked.append(self.path)
 
-    with _serving(Isolating) as address, page_at(browser, address) as page:
+    with _serving(Isolating) as port, page_of(browser, port) as page:
         assert page.evaluate("crossOriginIsolated")
         _check(page, editor, "portrait")
         assert [path for path in asked if path.endswith(".wasm")] == ["/litert/wasm/litert_wasm_threaded_internal.wasm"]
 
 
-def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_path):  # noqa: F811
+def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_path):
     image = np.ascontiguousarray(_face(240)[:180])
-    (tmp_path / "photo.png").write_bytes(_png(image))
-    with http_server(site) as (address, end), page_at(browser, address) as page:
+    (tmp_path / "photo.png").write_bytes(png_of(image))
+    with http_server(site) as (port, end), page_of(browser, port) as page:
+        address = f"http://127.0.0.1:{port}/"
         requests: list[str] = []
         page.context.on("request", lambda request: requests.append(request.url))
         page.set_input_files("#file", tmp_path / "photo.png")
@@ -425,9 +419,9 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         _drag(page, (0.4, 0.5), (0.6, 0.5), (0.6, 0.7))
         page.click("[data-tool=sketch]")
         _drag(page, (0.45, 0.55), (0.55, 0.6))
-        _run(page)
-        first = _saved(page, "#download")
-        tree = json.loads(_saved(page, "#save-strokes"))
+        press_run(page)
+        first = download_of(page, "#download")
+        tree = json.loads(download_of(page, "#save-strokes"))
         strokes = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2])
         hole = strokes.mask > 0
         found = np.asarray(Image.open(io.BytesIO(first)))
@@ -438,9 +432,9 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         assert requests and all(url.startswith((address, "blob:", "data:")) for url in requests)
 
         page.click("#mask-grow")
-        _until(lambda: json.loads(_saved(page, "#save-strokes")) != tree, page)
+        _until(lambda: json.loads(download_of(page, "#save-strokes")) != tree, page)
         page.click("#undo")
-        assert json.loads(_saved(page, "#save-strokes")) == tree
+        assert json.loads(download_of(page, "#save-strokes")) == tree
 
         # What it lacks is not offered, and said.
         for selector in ("#mask-regions", "#side-field", "#open-drawing"):
@@ -462,17 +456,17 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         assert "Your strokes are kept" in page.inner_text("#message")
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
-        assert json.loads(_saved(page, "#save-strokes")) == tree
-        _run(page)
-        assert _saved(page, "#download") == first
+        assert json.loads(download_of(page, "#save-strokes")) == tree
+        press_run(page)
+        assert download_of(page, "#download") == first
         page.select_option("#format", "jpeg")
-        shown = Image.open(io.BytesIO(_saved(page, "#download")))
+        shown = Image.open(io.BytesIO(download_of(page, "#download")))
         assert shown.format == "JPEG" and shown.size == (240, 180) and b"compositeWith" in shown.info["xmp"]
         page.click("#continue")
         page.wait_for_selector("#views", state="hidden")
 
 
-def test_neither_page_nor_worker_reaches_another_origin(browser, site):  # noqa: F811
+def test_neither_page_nor_worker_reaches_another_origin(browser, site):
     asked: list[str] = []
 
     class Elsewhere(http.server.BaseHTTPRequestHandler):
@@ -487,9 +481,10 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):  # noqa:
     tell = """(address) => fetch(address, { mode: "no-cors" }).then(() => "sent", () => "refused")"""
     context = browser.new_context()  # its console may say what was refused
     try:
-        with http_server(site) as (address, _), _serving(Elsewhere) as other:
+        with http_server(site) as (port, _), _serving(Elsewhere) as other_port:
+            other = f"http://127.0.0.1:{other_port}/"
             page = context.new_page()
-            page.goto(address)
+            page.goto(f"http://127.0.0.1:{port}/")
             page.click("#agree")
             _until(lambda: page.workers, page)
             assert page.evaluate(tell, other + "page") == "refused"
@@ -502,7 +497,7 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):  # noqa:
         context.close()
 
 
-def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):  # noqa: F811
+def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
     context = browser.new_context(service_workers="block")  # its console may say what was not there
     refused: list[str] = []
 
@@ -515,15 +510,15 @@ def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site): 
 
     context.route("**/*.tflite", refuse_once)
     try:
-        with http_server(site) as (address, _):
+        with http_server(site) as (port, _):
             page = context.new_page()
             page.set_default_timeout(60_000)
-            page.goto(address)
+            page.goto(f"http://127.0.0.1:{port}/")
             page.click("#agree")
             page.click("[data-example=glasses]")
             page.wait_for_selector("#start", state="hidden")
             _until(lambda: refused, page)
-            _run(page)  # loads it again
+            press_run(page)  # loads it again
         assert len(refused) >= 2
     finally:
         context.close()
