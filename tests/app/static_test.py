@@ -24,7 +24,7 @@ import skimage.data
 from PIL import Image
 
 from tests import build_files
-from tests.app.browsing import download_of, drag, press_run
+from tests.app.browsing import download_of, page_of, press_run
 from tests.app.client import png_of
 from tfsketch import zoo
 from tfsketch.app import litert, masks, static
@@ -154,23 +154,22 @@ def test_what_is_refused(editing_folder, restyling_folder, archives, tmp_path):
 
 @contextlib.contextmanager
 def http_server(folder: pathlib.Path):
-    """`python -m http.server`; gives the address, and a function that ends it."""
+    """`python -m http.server`; gives its port, and a function that ends it."""
     command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         try:
-            port = re.search(r"port (\d+)", running.stdout.readline())[1]
-            yield f"http://127.0.0.1:{port}/", running.kill
+            yield int(re.search(r"port (\d+)", running.stdout.readline())[1]), running.kill
         finally:
             running.kill()
 
 
 @contextlib.contextmanager
 def _serving(handler: type[http.server.BaseHTTPRequestHandler]):
-    """A server in this process; gives the address."""
+    """A server in this process; gives its port."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
@@ -195,22 +194,15 @@ def editor(site):
     return Editor(TFLite(site / static._MODEL), find_faces=False)
 
 
-@contextlib.contextmanager
-def page_at(browser, address: str, **settings):
-    """The page, whose console may say of no error."""
-    context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, "accept_downloads": True, **settings})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.goto(address)
-    page.click("#agree")
-    try:
-        yield page
-        assert not errors
-    finally:
-        context.close()
+def _drag(page, *places: tuple[float, float]) -> None:
+    """Drags the mouse along places of the stage, in shares of its sides."""
+    box = page.locator("#stage").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
 
 
 def _until(true, page) -> None:
@@ -223,7 +215,7 @@ def _until(true, page) -> None:
 
 @pytest.fixture(scope="module")
 def page(browser, site):
-    with http_server(site) as (address, _), page_at(browser, address) as opened:
+    with http_server(site) as (port, _), page_of(browser, port) as opened:
         yield opened
 
 
@@ -408,7 +400,7 @@ def test_an_isolated_page_runs_on_threads(browser, site, editor):
         def log_message(self, *_):
             asked.append(self.path)
 
-    with _serving(Isolating) as address, page_at(browser, address) as page:
+    with _serving(Isolating) as port, page_of(browser, port) as page:
         assert page.evaluate("crossOriginIsolated")
         _check(page, editor, "portrait")
         assert [path for path in asked if path.endswith(".wasm")] == ["/litert/wasm/litert_wasm_threaded_internal.wasm"]
@@ -417,15 +409,16 @@ def test_an_isolated_page_runs_on_threads(browser, site, editor):
 def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_path):
     image = np.ascontiguousarray(_face(240)[:180])
     (tmp_path / "photo.png").write_bytes(png_of(image))
-    with http_server(site) as (address, end), page_at(browser, address) as page:
+    with http_server(site) as (port, end), page_of(browser, port) as page:
+        address = f"http://127.0.0.1:{port}/"
         requests: list[str] = []
         page.context.on("request", lambda request: requests.append(request.url))
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
         page.click("[data-tool=mask]")
-        drag(page, (0.4, 0.5), (0.6, 0.5), (0.6, 0.7))
+        _drag(page, (0.4, 0.5), (0.6, 0.5), (0.6, 0.7))
         page.click("[data-tool=sketch]")
-        drag(page, (0.45, 0.55), (0.55, 0.6))
+        _drag(page, (0.45, 0.55), (0.55, 0.6))
         press_run(page)
         first = download_of(page, "#download")
         tree = json.loads(download_of(page, "#save-strokes"))
@@ -488,9 +481,10 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):
     tell = """(address) => fetch(address, { mode: "no-cors" }).then(() => "sent", () => "refused")"""
     context = browser.new_context()  # its console may say what was refused
     try:
-        with http_server(site) as (address, _), _serving(Elsewhere) as other:
+        with http_server(site) as (port, _), _serving(Elsewhere) as other_port:
+            other = f"http://127.0.0.1:{other_port}/"
             page = context.new_page()
-            page.goto(address)
+            page.goto(f"http://127.0.0.1:{port}/")
             page.click("#agree")
             _until(lambda: page.workers, page)
             assert page.evaluate(tell, other + "page") == "refused"
@@ -516,12 +510,12 @@ def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
 
     context.route("**/*.tflite", refuse_once)
     try:
-        with http_server(site) as (address, _):
+        with http_server(site) as (port, _):
             page = context.new_page()
             page.set_default_timeout(60_000)
-            page.goto(address)
+            page.goto(f"http://127.0.0.1:{port}/")
             page.click("#agree")
-            page.click("[data-example=glasses]")
+            page.click("[data-example=features]")
             page.wait_for_selector("#start", state="hidden")
             _until(lambda: refused, page)
             press_run(page)  # loads it again
