@@ -132,7 +132,7 @@ def test_the_latencys_table():
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
     found = _run("nonsense")
     assert (
-        found.returncode == 1
+        found.returncode == 2
         and "expected one of pipeline, projection, region, latency first, found 'nonsense'"
         in found.stdout + found.stderr
     )

@@ -388,7 +388,9 @@ def test_errors_are_one_line_and_exit_status_2(model_dir, folders):
         f"--output={folders}/out.png",
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    lines = [line for line in done.stderr.splitlines() if "edit.py" in line or "Traceback" in line]
+    lines = [
+        line for line in done.stderr.splitlines() if line.startswith("python -m tools.edit: ") or "Traceback" in line
+    ]
     assert done.returncode == 2 and len(lines) == 1, done.stderr
     assert "masks/a.png: expected a readable picture" in lines[0]
     assert not (folders / "out.png").exists()
