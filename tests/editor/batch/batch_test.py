@@ -23,7 +23,7 @@ from tfsketch.images import files as files_lib
 from tfsketch.images import metadata
 from tfsketch.nn import model_directory
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
