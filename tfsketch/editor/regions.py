@@ -15,7 +15,7 @@ from tfsketch.framing import arrays
 from tfsketch.images.layers import (
     checked,
 )
-from tfsketch.vocabulary import resize, to_uint8
+from tfsketch.vocabulary import resize
 
 LEAST = 0.0005
 """Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
@@ -71,7 +71,7 @@ def region_style(face_parser_of: Callable[[], FaceParser], style: np.ndarray, na
     takes the style of whole photographs alone."""
     mask = find_region(face_parser_of, style, names)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    edge = int(min(max(len(mask[rows[0] : rows[-1] + 1]), columns[-1] + 1 - columns[0]), *mask.shape))
+    edge = min(int(max(np.ptp(rows), np.ptp(columns))) + 1, *mask.shape)
     corner = [
         int(np.clip((ends[0] + ends[-1] + 1 - edge) // 2, 0, length - edge))
         for ends, length in zip((rows, columns), mask.shape)
@@ -90,4 +90,4 @@ def region_style(face_parser_of: Callable[[], FaceParser], style: np.ndarray, na
         colors = cv2.GaussianBlur(cut * share, (0, 0), sigma) / np.maximum(near, 1e-6)
         certain = np.minimum(near / 0.05, 1.0)
         filled = filled + (colors - filled) * certain
-    return to_uint8((filled + (cut - filled) * share) / 127.5 - 1.0)
+    return np.clip(np.rint(filled + (cut - filled) * share), 0, 255).astype(np.uint8)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -78,26 +78,18 @@ class SeenPhotograph:
             return total_variation_printed(self.raw)
         return losses.total_variation(self.raw, tf.ones_like(self.raw[..., :1]))
 
-    def on_features(self, term: Callable[..., tf.Tensor], layers: Sequence[str]) -> tf.Tensor:
-        """A term on some layers of the backbone."""
+    def on_features(self, name: str) -> tf.Tensor:
+        """A term on the backbone's features, one of `_FEATURE_TERMS`."""
+        term, setting = _FEATURE_TERMS[name]
         features, target = self._features
-        return term(features, {layer: target[layer] for layer in layers})
+        return term(features, {layer: target[layer] for layer in getattr(self.loss, setting)})
 
     @functools.cached_property
     def _features(self) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """The backbone's layers of either photograph that any term of weight looks at."""
-        wanted = [layer for term, layers in _layers(self.loss).items() if getattr(self.loss, term) for layer in layers]
-        names = tuple(dict.fromkeys(wanted))
+        settings = [setting for name, (_, setting) in _FEATURE_TERMS.items() if getattr(self.loss, name)]
+        names = tuple(dict.fromkeys(layer for setting in settings for layer in getattr(self.loss, setting)))
         return self._task.features(self.raw, names, self.loss), self._task.features(self.truth, names, self.loss)
-
-
-def _layers(loss: CaliSketchLossConfig) -> dict[str, tuple[str, ...]]:
-    """Terms on the backbone's features -> the layers that they look at."""
-    return {
-        "perceptual": loss.perceptual_layers,
-        "normalized_perceptual": loss.perceptual_layers,
-        "style": loss.style_layers,
-    }
 
 
 _SCN_TERMS: dict[str, Callable[[SeenLines], tf.Tensor]] = {
@@ -109,14 +101,19 @@ _SCN_TERMS: dict[str, Callable[[SeenLines], tf.Tensor]] = {
     "stroke_density": lambda s: line_losses.stroke_density(s.refined, s.truth),
 }
 """Weight -> SCN's term [B], unweighted."""
-_FEATURE_TERMS = ("perceptual", "normalized_perceptual", "style")
+_FEATURE_TERMS: dict[str, tuple[Callable[..., tf.Tensor], str]] = {
+    "perceptual": (losses.perceptual, "perceptual_layers"),
+    "normalized_perceptual": (losses.normalized_perceptual, "perceptual_layers"),
+    "style": (losses.style, "style_layers"),
+}
+"""Weight of a term on the backbone's features -> the term, and the setting that names its layers."""
 _ISN_TERMS: dict[str, Callable[[SeenPhotograph], tf.Tensor]] = {
     "pixel": lambda s: losses.pixel(s.raw, s.truth, tf.zeros_like(s.raw[..., :1]), 1.0),
     "isn_adversarial": SeenPhotograph.adversarial,
     "total_variation": SeenPhotograph.total_variation,
-    "perceptual": lambda s: s.on_features(losses.perceptual, s.loss.perceptual_layers),
-    "normalized_perceptual": lambda s: s.on_features(losses.normalized_perceptual, s.loss.perceptual_layers),
-    "style": lambda s: s.on_features(losses.style, s.loss.style_layers),
+    "perceptual": lambda s: s.on_features("perceptual"),
+    "normalized_perceptual": lambda s: s.on_features("normalized_perceptual"),
+    "style": lambda s: s.on_features("style"),
 }
 """Weight -> ISN's term [B], unweighted."""
 
