@@ -169,6 +169,20 @@ def grow(mask: np.ndarray, radius: int) -> np.ndarray:
     return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
 
 
+def band(region: np.ndarray, radius: int) -> np.ndarray:
+    """A band of that many pixels to both sides of a region's outline, [H,W] uint8 in {0,1}."""
+    return grow(region, radius) & grow(1 - region, radius)
+
+
+def hulls(mask: np.ndarray) -> np.ndarray:
+    """Every connected part of a mask filled to its convex hull, [H,W] uint8 in {0,1}."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(mask)
+    for outline in outlines:
+        cv2.fillConvexPoly(filled, cv2.convexHull(outline), (1,))
+    return filled
+
+
 def _region(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig, upper: float) -> np.ndarray:
     """One of the configured regions, whole and grown, if one fits under the share; else nothing: [H,W] uint8."""
     for name in rng.permutation(config.regions):
@@ -216,6 +230,8 @@ def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) 
             parts = [disc & grow(feature, round(0.01 * side))]
         elif name in ("eye", "eyes", "brows"):
             parts = [(labels == number).astype(np.uint8) for number in largest[: 1 if name == "eye" else 2]]
+        elif name == "glasses" and rng.random() < 0.5:  # the frame alone, as who puts glasses on a face erases it
+            return band(hulls(feature), max(1, round(rng.uniform(0.008, 0.03) * side)))
         else:
             parts = [feature]
         mask = np.zeros_like(feature)

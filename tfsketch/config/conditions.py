@@ -92,7 +92,7 @@ class MaskConfig:
 class HandConfig:
     """A hand that draws badly; see `conditions.hand`.
 
-    All but `abstraction` and `feature_weight` are values at level 1 and grow from 0 in proportion to the level. They
+    All but the first three and `feature_weight` are values at level 1 and grow from 0 in proportion to the level. They
     are ours, set by eye beside free-hand drawings of faces.
     """
 
@@ -100,6 +100,9 @@ class HandConfig:
     """Range of the level drawn for a training example: 0 traces the clean lines, 1 is a child's drawing."""
     probability: float = 1.0
     """Chance that a training example is drawn by the hand at all, where `abstraction` asks for one."""
+    features: float = 0.0
+    """Chance that a training example with a region map gets the lines of the features that its mask covers, as a person
+    draws them (`conditions.features`), in the place of the edge detector's. They are always drawn by the hand."""
     join: float = 0.04
     """Strokes whose ends point at each other over a gap up to this become one, as a share of the side."""
     shortest: float = 0.2
@@ -161,6 +164,12 @@ class ColorConfig:
     regions: tuple[str, ...] = ("face", "hair")
     """Where colour strokes may fall, for examples that carry a region map: the paper colours `face` and `hair` only.
     Empty is everywhere."""
+    features: float = 0.0
+    """Chance that the strokes of a training example with a region map are dabs on the features that its mask covers, as
+    a person gives them (`conditions.features`): the iris of an eye, the lips, the frame of glasses."""
+    recolor: float = 0.0
+    """Chance, where there are such dabs, that one of these features has another colour in the photograph too. Else its
+    surroundings tell the colour, and a model learns to believe them and not the stroke."""
     flatten: Range = (0.0, 1.0)
     """How far the regions of a face become their median colours, drawn for each example that carries a region map: 0 is
     the smoothed photograph, 1 the paper's flat regions."""

@@ -1,4 +1,4 @@
-"""An example's conditions, sampled afresh each time: mask, colour strokes, the badly drawing hand, noise.
+"""An example's conditions, sampled afresh each time: mask, lines, colour strokes, noise.
 
 Python, cv2 and NumPy, which leave the interpreter's lock for most of their time. All randomness comes from the given
 generator.
@@ -7,12 +7,13 @@ generator.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
-from tfsketch.conditions import colors, hand, masks
+from tfsketch.conditions import colors, features, hand, masks
 from tfsketch.config import AffineConfig, Config
-from tfsketch.data.augmentation import grey, warp
+from tfsketch.data.augmentation import grey, recolor, warp
 from tfsketch.data.occlusion import occlude
 from tfsketch.data.shards import Picture
 from tfsketch.errors import ConfigError, DataError
@@ -34,6 +35,27 @@ def _by_hand(rng: np.random.Generator, config: Config) -> bool:
     """Whether a training example's sketch is drawn by the hand. No number is drawn where there is no chance in it."""
     chance = config.hand.probability if config.hand.abstraction[1] > 0 else 0.0
     return chance >= 1.0 or chance > 0.0 and rng.random() < chance
+
+
+def _dabs(
+    rng: np.random.Generator, picture: Picture, covered: Mapping[str, np.ndarray], mask: np.ndarray, config: Config
+) -> tuple[Picture, np.ndarray, np.ndarray]:
+    """Dabs on the features that a mask covers: the picture, one of whose features may have another colour now, and
+    colours and strokes as of `colors.paint`."""
+    names = [name for name in covered if name in features.COLORED]
+    color, painted = np.zeros_like(picture.color), np.zeros_like(mask)
+    if not names or rng.random() >= config.color.probability:
+        return picture, color, painted
+    assert picture.regions is not None  # they say what is covered
+    parts = {name: features.colored_regions(name, picture.image, picture.regions, covered[name]) for name in names}
+    if config.color.recolor and rng.random() < config.color.recolor:
+        part = parts[names[rng.integers(len(names))]]
+        labels = np.flatnonzero(np.bincount(part.reshape(-1))[1:]) + 1  # lips or teeth, not both alike
+        picture = recolor(picture, rng, (part == labels[rng.integers(len(labels))]).astype(np.uint8))
+    for name in names:
+        dabs, where = features.dabs(rng, name, picture.color, parts[name] * mask, config.color)
+        color, painted = color + dabs * (1 - painted)[..., None], painted | where
+    return picture, color, painted
 
 
 def draw(
@@ -82,7 +104,15 @@ def draw(
     drawn: dict[str, np.ndarray] = {"image": picture.image}
     if "mask" in wanted:
         drawn["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
-    if "color" in wanted:
+    # What a person gives is sampled in training, and for a grid of what a system is trained for.
+    covered: Mapping[str, np.ndarray] = {}
+    if (training or level is not None) and picture.regions is not None and "mask" in wanted:
+        if config.color.features or config.hand.features:
+            covered = features.covered(picture.regions, drawn["mask"])
+    if "color" in wanted and covered and config.color.features and rng.random() < config.color.features:
+        picture, drawn["color"], drawn["painted"] = _dabs(rng, picture, covered, drawn["mask"], config)
+        drawn["image"] = picture.image
+    elif "color" in wanted:
         color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
         drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
     if "sketch" in wanted:
@@ -92,6 +122,10 @@ def draw(
         drawn["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
+        elif covered and config.hand.features and rng.random() < config.hand.features:
+            assert picture.regions is not None  # they say what is covered
+            steady = rng.uniform(*config.hand.abstraction) if level is None else level
+            lines = features.drawing(rng, picture.image, picture.regions, lines, covered, steady, config.hand)
         elif level is not None or training and _by_hand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)

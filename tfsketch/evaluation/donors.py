@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfsketch.conditions import regions
+from tfsketch.conditions import features, regions
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
 from tfsketch.framing import arrays
@@ -33,7 +33,7 @@ class Kind:
     """A feature that is asked for."""
 
     regions: tuple[str, ...]
-    """What the parser and the labels call it."""
+    """What the parser and the labels call it: see `features.REGIONS_OF`."""
     least: float
     """Share of the picture from which on a face shows it."""
     turns: int
@@ -42,18 +42,17 @@ class Kind:
     """Whether it has two parts, and a face shows it only with both."""
     moved: bool = False
     """Whether it is moved to the photograph's own by its centre; else the eyes decide."""
-    colored: bool = True
     hull: bool = True
 
 
 KINDS = {
     # Few faces wear glasses: they choose first.
-    "glasses": Kind(("glasses",), 0.01, 1, hull=False),
-    "mouth": Kind(("mouth", "lips"), 0.005, 6, moved=True),
-    "eyes": Kind(("eyes",), 0.002, 6, pair=True),
-    "brows": Kind(("brows",), 0.003, 4, pair=True),
-    "nose": Kind(("nose",), 0.01, 4, moved=True, colored=False),
-    "hair": Kind(("hair",), 0.08, 4, hull=False),
+    "glasses": Kind(features.REGIONS_OF["glasses"], 0.01, 1, hull=False),
+    "mouth": Kind(features.REGIONS_OF["mouth"], 0.005, 6, moved=True),
+    "eyes": Kind(features.REGIONS_OF["eyes"], 0.002, 6, pair=True),
+    "brows": Kind(features.REGIONS_OF["brows"], 0.003, 4, pair=True),
+    "nose": Kind(features.REGIONS_OF["nose"], 0.01, 4, moved=True),
+    "hair": Kind(features.REGIONS_OF["hair"], 0.08, 4, hull=False),
 }
 """Name -> feature."""
 
@@ -107,12 +106,6 @@ def _apart(one: Face, two: Face, kind: str) -> float:
     return apart + 4 * float(np.abs(one.hair - two.hair).mean()) if kind == "hair" else apart
 
 
-def center_of(mask: np.ndarray) -> complex:
-    """The centre x + iy of a mask [H,W] that is not empty."""
-    rows, columns = np.nonzero(mask)
-    return complex(columns.mean(), rows.mean())
-
-
 def labels_of(picture: Picture) -> np.ndarray:
     """A picture's region map, [S,S] uint8.
 
@@ -142,7 +135,9 @@ def face_of(picture: Picture) -> Face:
     hair = arrays.mean_of(regions.mask_of(labels, "hair"), (16, 16))
     if len(eyes) == 2 and shares["nose"] and shares["mouth"] and skin.any():
         for n, name in enumerate(("nose", "mouth")):
-            place = (center_of(regions.mask_of(labels, KINDS[name].regions)) - sum(eyes) / 2) / (eyes[1] - eyes[0])
+            place = (features.center_of(regions.mask_of(labels, KINDS[name].regions)) - sum(eyes) / 2) / (
+                eyes[1] - eyes[0]
+            )
             look[2 * n : 2 * n + 2] = place.real, place.imag
         look[4:] = np.median(picture.image[skin], axis=0) / 255.0
         return Face(eyes, shares, {name: len(places) == 2 for name, places in centers.items()}, look, hair)

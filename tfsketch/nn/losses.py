@@ -54,17 +54,35 @@ def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return _per_pixel(tf.abs(raw - truth), weight)
 
 
-def low_pass(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean L1 in the hole of means over 8 and 32 pixels: it holds colours and light and says nothing of detail (ours).
-
-    Means are of erased pixels alone, so a small hole is not lost in its surroundings.
-    """
+def _of_means(difference: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Mean absolute value of a difference's means over 8 and over 32 pixels, of what a weight [B,H,W,1] counts alone,
+    so that a small hole or stroke is not lost in its surroundings."""
     distances = []
     for size in (8, 32):
-        share = tf.nn.avg_pool2d(mask, size, size // 2, "SAME")
-        mean = tf.nn.avg_pool2d((raw - truth) * mask, size, size // 2, "SAME") / tf.maximum(share, 1.0 / size**2)
+        share = tf.nn.avg_pool2d(weight, size, size // 2, "SAME")
+        mean = tf.nn.avg_pool2d(difference * weight, size, size // 2, "SAME") / tf.maximum(share, 1.0 / size**2)
         distances.append(_per_pixel(tf.abs(mean), share))
     return tf.add_n(distances) / len(distances)
+
+
+def low_pass(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean L1 in the hole of means over 8 and 32 pixels: it holds colours and light and says nothing of detail
+    (ours)."""
+    return _of_means(raw - truth, mask)
+
+
+def stroke_color(raw: tf.Tensor, color: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean L1 to the colours that were asked for, of means over 8 and 32 pixels under the strokes in the hole (ours).
+
+    The truth under a stroke has its shades and its surroundings' light. A person means the colour of the stroke.
+
+    Args:
+      raw: the output.
+      color: [B,H,W,3] the strokes, exactly 0 where there are none (`vocabulary.to_tensors`).
+      mask: [B,H,W,1].
+    """
+    painted = tf.cast(tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True), color.dtype)
+    return _of_means(raw - color, mask * painted)
 
 
 def hole_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -78,6 +96,31 @@ def hole_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     stride = -(-mask.shape[1] // values.shape[1])
     near = tf.nn.max_pool2d(tf.nn.max_pool2d(mask, stride, stride, "SAME"), 3, 1, "SAME")
     return _per_pixel(tf.cast(values, tf.float32), near)
+
+
+def window(mask: tf.Tensor, side: int, chance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows and columns of a square window on the hole of each example, [B,side] int32 each.
+
+    The window holds all of the hole's bounding box where that is possible, at a random place among those that do; of a
+    larger box a random part of it.
+
+    Args:
+      mask: [B,H,W,1], 1 = erased.
+      side: of the window, at most H and W.
+      chance: [B,2] in [0,1): for rows and columns.
+    """
+
+    def along(axis: int, number: tf.Tensor) -> tf.Tensor:
+        size = mask.shape[3 - axis]
+        erased = tf.reduce_max(mask, axis=[axis, 3]) > 0.5
+        first = tf.argmax(erased, axis=1, output_type=tf.int32)
+        last = size - 1 - tf.argmax(tf.reverse(erased, [1]), axis=1, output_type=tf.int32)
+        lower, upper = (pick(first, last - side + 1) for pick in (tf.minimum, tf.maximum))
+        lower, upper = (tf.clip_by_value(bound, 0, size - side) for bound in (lower, upper))
+        start = lower + tf.cast(number * tf.cast(upper - lower + 1, tf.float32), tf.int32)
+        return start[:, None] + tf.range(side)[None]
+
+    return along(2, chance[:, 0]), along(1, chance[:, 1])
 
 
 def hole_perceptual(features: Sequence[tf.Tensor], truth: Sequence[tf.Tensor], mask: tf.Tensor) -> tf.Tensor:

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from tfsketch.conditions import colors, regions, sketches
+from tfsketch.conditions import colors, features, regions, sketches
 from tfsketch.config import Config, PrepareConfig, SketchConfig
 from tfsketch.data import prepare
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
-from tfsketch.evaluation import donors, edit_requests, feature_lines
+from tfsketch.evaluation import donors, edit_requests
 from tfsketch.images import files
 from tfsketch.systems import protocols
 from tfsketch.systems.sc_fegan import transplant
@@ -135,7 +135,7 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
 
     # Lines run along the feature, within some pixels, and only in the mask.
     assert layers.sketch.sum() >= 8 and mask[layers.sketch > 0].all()
-    grown = cv2.dilate(edit_requests.region_of(kind, laid.regions), np.ones((9, 9), np.uint8))
+    grown = cv2.dilate(features.region_of(kind, laid.regions), np.ones((9, 9), np.uint8))
     assert (layers.sketch & grown).sum() > 0.95 * layers.sketch.sum()
 
     painted = layers.color[..., 3] > 0
@@ -155,7 +155,7 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
         assert flat[:, :3].max() < 130  # the iris, not the white
 
 
-def test_lips_are_drawn_as_two(pictures, faces, canny):
+def test_lips_are_drawn_as_two(pictures):
     """Closed lips get a line between them, open ones the mouth's outline."""
     closed, opened = pictures[4], pictures[5]
     assert not regions.mask_of(closed.regions, "mouth").any() and regions.mask_of(opened.regions, "mouth").any()
@@ -163,11 +163,12 @@ def test_lips_are_drawn_as_two(pictures, faces, canny):
     lips = regions.mask_of(closed.regions, "lips")
     row = round(np.argwhere(lips > 0)[:, 0].mean())
     image[row][lips[row] > 0] = 30
-    line = feature_lines._between_lips(image, lips)
+    line = features._between_lips(image, lips)
     rows, columns = np.nonzero(line)
     inner = (columns > columns.min() + 3) & (columns < columns.max() - 3)
     assert (np.abs(rows[inner] - row) <= 1).all() and len(set(columns)) > 0.9 * lips.any(axis=0).sum()
-    lines = feature_lines.lines_of("mouth", opened, regions.mask_of(opened.regions, ("mouth", "lips")), canny)
+    region = regions.mask_of(opened.regions, ("mouth", "lips"))
+    lines = features.lines_of("mouth", opened.image, opened.regions, region, np.zeros_like(region))
     assert cv2.connectedComponents(lines)[0] - 1 == 2
 
 

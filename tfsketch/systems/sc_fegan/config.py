@@ -49,11 +49,13 @@ class ScFeganLossConfig(LossConfig):
     total_variation: float = 0.1
     """upsilon"""
     known: float = 0.0
-    """Not in the paper, nor are the next five: L1 over the kept pixels (see `losses.known`)."""
+    """Not in the paper, nor are the next six: L1 over the kept pixels (see `losses.known`)."""
     rim: float = 0.0
     """L1 in the hole beside its border (see `losses.rim`)."""
     low_pass: float = 0.0
     """Colours and light of the hole without its detail (see `losses.low_pass`)."""
+    stroke_color: float = 0.0
+    """Colours under the strokes, as they were asked for (see `losses.stroke_color`)."""
     trunk: float = 0.0
     """Perceptual distance in the hole on EfficientNet-Lite1's features (see `losses.hole_perceptual`)."""
     feature_matching: float = 0.0
@@ -69,6 +71,10 @@ class ScFeganLossConfig(LossConfig):
     adversarial_loss: str = "wgan"
     """`wgan` (published: the critic's plain mean), `hinge` (DeepFill v2's) or `hinge_hole` (the same over the patches
     that see the hole)."""
+    window: int = 0
+    """Side of the square on the hole that the discriminators and the trunk look at (`losses.window`), in pixels; 0 is
+    all of the picture. What they say counts where the hole is, so that the rest is paid for in vain. A multiple of 32,
+    the trunk's coarsest stride."""
     perceptual_layers: tuple[str, ...] = ("pool1", "pool2", "pool3")
     perceptual_scale: float = 1.0 / 57.6
     """Multiplies the backbone's features in the perceptual and style terms. sigma and gamma are PartialConv's, made for
@@ -81,6 +87,7 @@ class ScFeganLossConfig(LossConfig):
     settings: ClassVar[tuple[str, ...]] = (
         "alpha",
         "adversarial_loss",
+        "window",
         "perceptual_layers",
         "perceptual_scale",
         "perceptual_on",
@@ -107,7 +114,9 @@ class ScFeganConfig:
         return (2**self.generator.stages,) * 2
 
     def problems(self, image_size: int) -> Problems:
-        del image_size
+        side = self.loss.window
+        if side % 32 or not 0 <= side <= image_size:
+            yield "loss.window", f"expected 0 or a multiple of 32 up to image_size={image_size}, found {side}"
         net = self.generator
         yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
         yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))

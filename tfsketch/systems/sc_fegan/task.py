@@ -44,13 +44,23 @@ class Seen:
     Args:
       task: its discriminators, backbone and trunk.
       batch, outputs: the examples, and what the generator made of them.
+      near: the examples and the composites where the discriminators look (`ScFeganLossConfig.window`).
       views: the photographs and the composites through the trunk, where a term needs them.
       loss: the weights of this step.
     """
 
-    def __init__(self, task: ScFeganTask, batch: Batch, outputs: Batch, views: list[View], loss: ScFeganLossConfig):
-        self._task, self._batch, self._views, self.loss = task, batch, views, loss
+    def __init__(
+        self,
+        task: ScFeganTask,
+        batch: Batch,
+        outputs: Batch,
+        near: tuple[Batch, tf.Tensor],
+        views: list[View],
+        loss: ScFeganLossConfig,
+    ):
+        self._task, self._near, self._views, self.loss = task, near, views, loss
         self.raw, self.image, self.truth, self.mask = outputs["raw"], outputs["image"], batch["image"], batch["mask"]
+        self.color = batch["color"]
 
     def on_features(self, term: Callable[[Features, Features], tf.Tensor]) -> tf.Tensor:
         """A term on the backbone's features, added up over the pictures that it is asked on."""
@@ -65,19 +75,21 @@ class Seen:
     @functools.cached_property
     def _maps(self) -> list[tf.Tensor]:
         """The first discriminator's maps of the composite, its score last."""
-        return self._task.networks["discriminator"].maps(conditioned(self.image, self._batch))
+        batch, image = self._near
+        return self._task.networks["discriminator"].maps(conditioned(image, batch))
 
     def adversarial(self) -> tf.Tensor:
         """What the first discriminator says."""
         score = tf.cast(self._maps[-1], tf.float32)
         if self.loss.adversarial_loss == "hinge_hole":
-            return adversarial.generator_hinge_hole([score], self.mask)
+            return adversarial.generator_hinge_hole([score], self._near[0]["mask"])
         return adversarial.generator_adversarial(score)
 
     def feature_matching(self) -> tf.Tensor:
         """The distance on the first discriminator's hidden layers."""
-        maps = self._task.networks["discriminator"].maps(conditioned(self.truth, self._batch))
-        return losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], self.mask)
+        batch = self._near[0]
+        maps = self._task.networks["discriminator"].maps(conditioned(batch["image"], batch))
+        return losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], batch["mask"])
 
     def projected(self) -> tf.Tensor:
         """What the projected discriminator says."""
@@ -97,6 +109,7 @@ TERMS: dict[str, Callable[[Seen], tf.Tensor]] = {
     "known": lambda seen: losses.known(seen.raw, seen.truth, seen.mask),
     "rim": lambda seen: losses.rim(seen.raw, seen.truth, seen.mask),
     "low_pass": lambda seen: losses.low_pass(seen.raw, seen.truth, seen.mask),
+    "stroke_color": lambda seen: losses.stroke_color(seen.raw, seen.color, seen.mask),
     "total_variation": lambda seen: losses.total_variation(seen.image, seen.mask),
     "perceptual": lambda seen: seen.on_features(losses.perceptual),
     "normalized_perceptual": lambda seen: seen.on_features(losses.normalized_perceptual),
@@ -129,7 +142,7 @@ class ScFeganTask(Task):
 
     def __init__(self, config: Config):
         settings = config.section(ScFeganConfig)
-        side = config.image_size
+        self._side = side = config.image_size
         generator, discriminator = model_directory.build(Generator, config), PatchDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 8]))
         self.networks = {"generator": generator, "discriminator": discriminator}
@@ -205,17 +218,32 @@ class ScFeganTask(Task):
             "d_fake": tf.reduce_mean(fake, axis=[1, 2, 3]),
         }
 
+    def _near(self, batch: Batch, image: tf.Tensor, side: int) -> tuple[Batch, tf.Tensor]:
+        """The examples and a picture of each, cut to the window on the hole."""
+        if side in (0, self._side):
+            return batch, image
+        chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
+        rows, columns = losses.window(batch["mask"], side, chance)
+
+        def cut(layer: tf.Tensor) -> tf.Tensor:
+            layer = tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
+            return tf.ensure_shape(layer, (None, side, side, None))
+
+        layers = {key: cut(batch[key]) for key in ("image", "mask", "sketch", "color")}
+        return {**layers, "seed": batch["seed"]}, cut(image)
+
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
         generator = self.networks["generator"]
         logged: Terms = {}
         views: list[View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
+            near, image = self._near(batch, outputs["image"], loss.window)
             if _weighted([loss], ON_TRUNK):
-                views = [self._view(batch["image"], batch), self._view(outputs["image"], batch)]
+                views = [self._view(near["image"], near), self._view(image, near)]
         if _weighted([loss], ON_DISCRIMINATOR):
             with tf.GradientTape() as critic_tape:
-                total, parts = self._discriminator_terms(batch, tf.stop_gradient(outputs["image"]), loss)
+                total, parts = self._discriminator_terms(near, tf.stop_gradient(image), loss)
             minimize("discriminator", critic_tape, total)
             logged |= parts | {"discriminator": total}
         if loss.projected:
@@ -224,7 +252,7 @@ class ScFeganTask(Task):
             minimize("projected", critic_tape, total)
             logged |= parts | {"projected_critic": total}
         with tape:  # goes on recording what the generator's output is judged by
-            seen = Seen(self, batch, outputs, views, loss)
+            seen = Seen(self, batch, outputs, (near, image), views, loss)
             terms = {name: term(seen) for name, term in TERMS.items() if getattr(loss, name)}
             total = weighted(loss, terms)
         minimize("generator", tape, total)

@@ -34,12 +34,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfsketch.conditions import face_parser, regions, sketches
+from tfsketch.conditions import face_parser, masks, regions, sketches
 from tfsketch.data.shards import Shards
 from tfsketch.editor.editor import Editor
 from tfsketch.evaluation import holes, intervals, metrics
 from tfsketch.evaluation.donors import KINDS, Edit, Kind, face_of, schedule
-from tfsketch.evaluation.edit_requests import SETTINGS, Request, hulls, request
+from tfsketch.evaluation.edit_requests import SETTINGS, Request, request
 from tfsketch.evaluation.report import Column, Results, Row
 from tfsketch.framing import arrays
 from tfsketch.systems.sc_fegan import protocol as editing
@@ -95,7 +95,7 @@ def overlap(region: np.ndarray, labels: np.ndarray, mask: np.ndarray, names: Seq
     Returns:
       In [0,1]; 0 where neither shows anything.
     """
-    where = hulls((np.asarray(mask) > 0).astype(np.uint8)) > 0
+    where = masks.hulls((np.asarray(mask) > 0).astype(np.uint8)) > 0
     wish, result = (np.asarray(region) > 0) & where, (regions.mask_of(labels, names) > 0) & where
     union = np.count_nonzero(wish | result)
     return np.count_nonzero(wish & result) / union if union else 0.0

@@ -1,0 +1,305 @@
+"""What a person gives for a feature of a face: its clean lines, a freehand drawing of them, a few dabs of one colour.
+
+All of it is read off a photograph and its region map: outlines of regions, irises, the line between closed lips. An
+edge detector's lines of something as small as an eye are scribbles that no one would draw, and a dab of an eye's median
+colour is neither iris nor white. A training draws its own pictures' features so (`data.sampling`), the protocol
+`transplant_edits` another face's (`evaluation.edit_requests`). No paper says how people draw; all choices are ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from tfsketch.conditions import colors, hand, masks, regions
+from tfsketch.conditions.lines import drop_short
+from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
+
+REGIONS_OF = {
+    "glasses": ("glasses",),
+    "mouth": ("mouth", "lips"),
+    "eyes": ("eyes",),
+    "brows": ("brows",),
+    "nose": ("nose",),
+    "hair": ("hair",),
+}
+"""Feature -> its regions."""
+COLORED = ("glasses", "mouth", "eyes", "brows", "hair")
+"""Features that are given a colour; a nose has the colour of the face that it stands in."""
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+def _ellipse(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def center_of(mask: np.ndarray) -> complex:
+    """The centre x + iy of a mask [H,W] that is not empty."""
+    rows, columns = np.nonzero(mask)
+    return complex(columns.mean(), rows.mean())
+
+
+def parts_of(mask: np.ndarray) -> list[np.ndarray]:
+    """The connected parts of a mask, the largest first, each [H,W] uint8 in {0,1}."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    largest = sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA])
+    return [(labels == n).astype(np.uint8) for n in largest]
+
+
+def region_of(name: str, labels: np.ndarray) -> np.ndarray:
+    """A feature's region without specks and pinholes, [S,S] uint8 in {0,1}.
+
+    Args:
+      name: of `REGIONS_OF`.
+      labels: [S,S] uint8 region map (`conditions.regions`).
+    """
+    region = regions.mask_of(labels, REGIONS_OF[name])
+    if name == "glasses":  # the labels cut eyes and brows out of them
+        near = masks.grow(region, max(1, min(region.shape) // 25)) & masks.hulls(region)
+        region = region | (near & regions.mask_of(labels, ("eyes", "brows")))
+        return cv2.medianBlur(region, 5)
+    parts = [part for part in parts_of(region) if 6 * part.sum() >= region.sum()]
+    region = np.maximum.reduce(parts[:2] if parts else [region])
+    pinholes = [hole for hole in parts_of(1 - region) if hole.sum() < 0.01 * hole.size]
+    return np.maximum.reduce([region, *pinholes])
+
+
+def _outline(region: np.ndarray) -> np.ndarray:
+    """The one-pixel outline of a region, [S,S] uint8 in {0,1}, without labellers' jags; the picture's edge is none."""
+    side = min(region.shape)
+    soft = cv2.GaussianBlur(region.astype(np.float32), (0, 0), side / 170)
+    smooth = (soft > 0.5).astype(np.uint8)
+    inner = np.asarray(cv2.erode(smooth, _SQUARE, borderValue=(1,)), np.uint8)
+    return smooth & (1 - inner)
+
+
+def dark_part(image: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The darker of the two classes of luma (Otsu) in a region, without specks, [S,S] uint8 in {0,1}."""
+    if not where.any():
+        return np.zeros_like(where)
+    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    threshold, _ = cv2.threshold(light[where > 0], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    dark = np.where(light <= threshold, where, np.uint8(0))
+    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, _SQUARE)
+
+
+def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """The irises, as far as the lids show them: [S,S] uint8 in {0,1}.
+
+    A disc about the middle of each eye's dark part, as wide as that, since lids cut its height, and at most half
+    as high again as the open eye, since lashes are dark too.
+    """
+    irises = np.zeros_like(eyes)
+    for eye in parts_of(eyes)[:2]:
+        dark = parts_of(dark_part(image, cv2.erode(eye, _SQUARE)))
+        if dark:
+            center = center_of(dark[0])
+            radius = min(0.5 * cv2.boundingRect(dark[0])[2], 0.75 * cv2.boundingRect(eye)[3])
+            disc = np.zeros_like(eye)
+            cv2.circle(disc, (round(center.real), round(center.imag)), max(1, round(radius)), (1,), -1)
+            irises |= disc & eye
+    return irises
+
+
+def _between_lips(image: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """The line between closed lips, [S,S] uint8 in {0,1}: the way from corner to corner along the darkest pixels."""
+    line = np.zeros_like(lips)
+    left, top, width, height = cv2.boundingRect(lips)
+    light = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), min(lips.shape) / 256)
+    cost = np.where(lips > 0, light, 1000.0)[top : top + height, left : left + width]
+    total = cost.copy()
+    for x in range(1, width):  # dynamic programming: a step to the right goes up or down by a pixel at most
+        before = np.pad(total[:, x - 1], 1, constant_values=np.inf)
+        total[:, x] += np.minimum(np.minimum(before[:-2], before[1:-1]), before[2:])
+    y = int(total[:, -1].argmin())
+    for x in range(width - 1, -1, -1):
+        line[top + y, left + x] = lips[top + y, left + x]
+        if x:
+            rows = [row for row in (y, y - 1, y + 1) if 0 <= row < height]
+            y = min(rows, key=lambda row: total[row, x - 1])
+    return line
+
+
+def lines_of(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray, strands: np.ndarray) -> np.ndarray:
+    """The clean lines by which a person draws a feature, [S,S] uint8 in {0,1}.
+
+    Outlines of its regions; of eyes the irises too, of closed lips the line between them, of a nose only its wings and
+    nostrils, of hair the longest of the photograph's own lines, of glasses both edges of the frame.
+
+    Args:
+      name: of `REGIONS_OF`.
+      image: [S,S,3] uint8 RGB.
+      labels: [S,S] uint8, its region map.
+      region: [S,S] uint8 in {0,1}: where it shows the feature (`region_of`).
+      strands: [S,S] uint8 in {0,1}, an edge detector's lines of the photograph; only hair takes some of them.
+    """
+    side = min(region.shape)
+    lines = _outline(region)
+    if name == "eyes":
+        lines |= _outline(irises_of(image, region))
+    elif name == "mouth":
+        inner, lips = regions.mask_of(labels, "mouth"), regions.mask_of(labels, "lips")
+        if inner.sum() > 0.04 * region.sum():
+            lines |= _outline(inner)
+        elif lips.any():
+            lines |= _between_lips(image, lips)
+    elif name == "nose":
+        _, top, _, height = cv2.boundingRect(region)
+        lower = np.zeros_like(region)
+        lower[top + round(0.6 * height) :] = 1
+        inside = cv2.erode(region, _SQUARE) & lower
+        nostrils = [part for part in parts_of(dark_part(image, inside)) if part.sum() > 0.004 * region.sum()][:2]
+        lines &= lower
+        for nostril in nostrils:
+            lines |= _outline(nostril)
+    elif name == "hair":
+        thick = _ellipse(side // 64)
+        lines = _outline(cv2.morphologyEx(cv2.morphologyEx(region, cv2.MORPH_CLOSE, thick), cv2.MORPH_OPEN, thick))
+        lines |= drop_short(strands & cv2.erode(region, np.ones((9, 9), np.uint8)), 0.12 * side)
+    elif name == "glasses":
+        lines |= _outline(cv2.erode(region, _ellipse(side // 50)))
+    return lines if lines.any() else region & (1 - cv2.erode(region, _SQUARE))
+
+
+def covered(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[str, np.ndarray]:
+    """The features that a mask covers, by name, as regions [S,S] uint8 in {0,1} (`region_of`).
+
+    Args:
+      labels: [S,S] uint8 region map.
+      mask: [S,S] uint8 in {0,1}, 1 = erased.
+      share: from which share of its pixels on a feature counts. Of hair, of which there is much, a two-hundredth of the
+        picture is enough, of glasses an eighth, since the frame is all of them that is drawn.
+    """
+    regions_under = {}
+    for name in REGIONS_OF:
+        part = regions.mask_of(labels, REGIONS_OF[name])
+        pixels = cv2.countNonZero(part)
+        under = cv2.countNonZero(part & mask)
+        least = {"hair": mask.size / 200, "glasses": pixels / 8}.get(name, share * pixels)
+        if under and under >= min(least, share * pixels):
+            region = region_of(name, labels)
+            if region.any():
+                regions_under[name] = region
+    return regions_under
+
+
+def freehand(
+    rng: np.random.Generator,
+    lines: np.ndarray,
+    labels: np.ndarray,
+    region: np.ndarray,
+    level: float,
+    config: HandConfig,
+) -> np.ndarray:
+    """The lines of a feature as a freehand drawing, [S,S] uint8 in {0,1}.
+
+    Displacements are in proportion to the feature and not to the face: who draws an eye looks at the eye. So the
+    simulator works in the square around the region.
+
+    Args:
+      rng: source of all randomness.
+      lines: [S,S] uint8 in {0,1}, of `lines_of`.
+      labels: [S,S] uint8 region map.
+      region: [S,S] uint8 in {0,1}, not empty.
+      level, config: as in `hand.draw_badly`.
+    """
+    side = min(region.shape)
+    left, top, width, height = cv2.boundingRect(masks.grow(region, max(1, side // 64)))
+    edge = min(max(height, width), side)
+    top, left = (int(np.clip(s + (n - edge) // 2, 0, side - edge)) for s, n in ((top, height), (left, width)))
+    window = (slice(top, top + edge), slice(left, left + edge))
+    sketch = np.zeros_like(region)
+    sketch[window] = hand.drawn_by_hand(rng, lines[window], level, config, labels[window])
+    return sketch
+
+
+def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """What of a feature has a colour of its own, as a region map [S,S] uint8, else background: of eyes the irises, of
+    glasses the frame. Arguments as of `lines_of`."""
+    if name == "eyes":
+        part = irises_of(image, region)
+    elif name == "glasses":
+        part = dark_part(image, masks.band(region, max(1, round(0.02 * min(region.shape)))) & region)
+    else:
+        return np.where(region > 0, labels, np.uint8(0))
+    if not part.any():
+        return np.where(region > 0, labels, np.uint8(0))
+    return part * np.uint8(regions.REGIONS.index(name))
+
+
+def dabs(
+    rng: np.random.Generator, name: str, smooth: np.ndarray, parts: np.ndarray, config: ColorConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """A few dabs on every part of a feature, of one colour for each of its regions: both eyes, all of the lips.
+
+    Args:
+      rng: source of all randomness.
+      name: of `REGIONS_OF`.
+      smooth: [S,S,3] uint8 RGB, the photograph without its texture (`colors.color_map`).
+      parts: [S,S] uint8 region map of what is coloured (`colored_regions`).
+      config: what `colors.paint` does beside.
+
+    Returns:
+      (colours [S,S,3] uint8 RGB, 0 where nothing is painted; painted [S,S] uint8 in {0,1}).
+    """
+    result, painted = np.zeros_like(smooth), np.zeros_like(parts)
+    side, total = min(parts.shape), np.count_nonzero(parts)
+    for label in REGIONS_OF[name]:
+        index = np.uint8(regions.REGIONS.index(label))
+        whole = regions.mask_of(parts, label)
+        for part in parts_of(whole):
+            share = float(part.mean())
+            if np.count_nonzero(part) < 0.04 * total:
+                continue
+            distance = cv2.distanceTransform(np.pad(part, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            thickness, extent = 2 * float(distance.max()) / side, max(cv2.boundingRect(part)[2:]) / side
+            dab = dataclasses.replace(
+                config,
+                probability=1.0,
+                share=(0.4 * share, 0.7 * share),
+                stroke=StrokeConfig(
+                    vertices=(2, 4),
+                    angle=40.0,
+                    length=(0.1 * extent, 0.3 * extent),
+                    width=(min(0.3 * thickness, 0.04), min(0.7 * thickness, 0.08)),
+                    curved=1.0,
+                    taper=0.4,
+                    gap=0.0,
+                ),
+                flat=1.0,
+                overshoot=0.0,
+                regions=(label,),
+                flatten=(1.0, 1.0),
+            )
+            flat = colors.flatten(smooth, whole * index)
+            _, where = colors.paint(rng, smooth, dab, part * index)
+            result[where > 0] = flat[where > 0]
+            painted |= where
+    return result, painted
+
+
+def drawing(
+    rng: np.random.Generator,
+    image: np.ndarray,
+    labels: np.ndarray,
+    strands: np.ndarray,
+    regions_: Mapping[str, np.ndarray],
+    level: float,
+    config: HandConfig,
+) -> np.ndarray:
+    """The freehand lines of several features, [S,S] uint8 in {0,1}.
+
+    Args:
+      rng: source of all randomness.
+      image, labels, strands: as of `lines_of`.
+      regions_: feature -> where it is (`covered`).
+      level, config: as in `hand.draw_badly`.
+    """
+    sketch = np.zeros_like(labels)
+    for name, region in regions_.items():
+        lines = lines_of(name, image, labels, region, strands)
+        sketch |= freehand(rng, lines, labels, region, level, config)
+    return sketch
