@@ -70,6 +70,42 @@ def test_total_variation_counts_neighbours_of_the_hole_only():
     assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == pytest.approx(3 / 48)
 
 
+def test_a_stroke_asks_for_its_own_colour_and_nothing_else():
+    rng = np.random.default_rng(0)
+    mask, painted = np.zeros((1, 32, 32, 1), np.float32), np.zeros((1, 32, 32, 1), np.float32)
+    mask[:, 8:24, 8:24], painted[:, 12:20, 12:30] = 1, 1
+    color = np.float32([0.5, -0.25, 0.125]) * painted
+    inside = (mask * painted)[..., 0] > 0
+    output = rng.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    output[inside] = color[inside]
+    assert losses.stroke_color(output, color, mask).numpy() == pytest.approx([0.0], abs=1e-6)
+    # Texture of mean 0 within a cell is free, a cast is not.
+    checks = np.where(np.indices((32, 32)).sum(axis=0) % 2, 0.2, -0.2)[None, ..., None].astype(np.float32)
+    assert losses.stroke_color(output + checks, color, mask).numpy() == pytest.approx([0.0], abs=1e-6)
+    assert losses.stroke_color(output + 0.25, color, mask).numpy() == pytest.approx([0.25], abs=1e-5)
+    variable = tf.Variable(output + 0.25)
+    with tf.GradientTape() as tape:
+        value = losses.stroke_color(variable, color, mask)
+    moved = np.asarray(tape.gradient(value, variable))[..., 0] != 0
+    np.testing.assert_array_equal(moved, inside)
+    assert losses.stroke_color(output, np.zeros_like(color), mask).numpy() == [0.0]
+
+
+@pytest.mark.parametrize("box", [(0, 5, 3, 9), (20, 40, 30, 47), (2, 46, 7, 8), (0, 48, 0, 48)])
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_a_window_holds_the_hole_where_it_can(box, chance):
+    top, bottom, left, right = box
+    mask = np.zeros((1, 48, 48, 1), np.float32)
+    mask[0, top:bottom, left:right] = 1
+    rows, columns = (np.asarray(x)[0] for x in losses.window(tf.constant(mask), 20, tf.fill((1, 2), chance)))
+    for places, first, last in ((rows, top, bottom), (columns, left, right)):
+        assert len(places) == 20 and places[0] >= 0 and places[-1] < 48 and (np.diff(places) == 1).all()
+        if last - first <= 20:
+            assert places[0] <= first and places[-1] >= last - 1
+        else:
+            assert first <= places[0] and places[-1] < last
+
+
 def test_nothing_is_negative_where_an_error_is_negative():
     raw, truth, mask = _pictures()
     for sign in (1, -1):

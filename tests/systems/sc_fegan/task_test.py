@@ -65,13 +65,14 @@ def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_ro
     assert all(g is not None for g in moved["generator"][:count])
 
 
-_RECIPE = {"known", "rim", "low_pass", "trunk", "feature_matching", "projected", "adversarial"}
+_RECIPE = {"known", "rim", "low_pass", "stroke_color", "trunk", "feature_matching", "projected", "adversarial"}
 
 
 def _recipe(config):
     weights = dict.fromkeys(_RECIPE, 0.5) | {
         "pixel": 0.0,
         "adversarial_loss": "hinge_hole",
+        "window": 16,
         "gradient_penalty": 0.0,
         "total_variation": 0.0,
     }
@@ -119,6 +120,28 @@ def test_one_and_two_replicas_take_the_same_steps_with_the_projected_discriminat
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run(until=3)
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
+
+
+def test_the_discriminators_see_the_window_on_the_hole(tiny):
+    """Every layer is cut alike, and the example's own numbers place the window, whoever else is in the batch."""
+    task = sc_fegan.ScFeganTask(_recipe(tiny))
+    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1, 2])
+    mask = np.zeros((3, 32, 32, 1), np.float32)
+    mask[0, 2:9, 20:31], mask[1, 25:32, 0:16], mask[2, 4:28, 4:28] = 1, 1, 1
+    batch["mask"] = tf.constant(mask)
+    near, image = task._near(batch, -batch["image"], 16)
+    alone = task._near({key: value[1:2] for key, value in batch.items()}, -batch["image"][1:2], 16)[0]
+    np.testing.assert_array_equal(alone["image"], near["image"][1:2])
+    np.testing.assert_array_equal(image, -near["image"])
+    assert np.asarray(near["mask"]).sum(axis=(1, 2, 3)).tolist()[:2] == [7 * 11, 7 * 16]
+    assert 12 * 12 <= np.asarray(near["mask"])[2].sum() <= 16 * 16  # of a larger hole, a part
+    stacked = np.concatenate([batch[key] for key in ("image", "mask", "sketch", "color")], axis=-1)
+    cut = np.concatenate([near[key] for key in ("image", "mask", "sketch", "color")], axis=-1)
+    for whole, part in zip(stacked, cut):
+        places = [(y, x) for y in range(17) for x in range(17) if np.array_equal(whole[y : y + 16, x : x + 16], part)]
+        assert places
+    whole, same = task._near(batch, batch["image"], 0)
+    assert whole is batch and same is batch["image"]
 
 
 def test_a_perfect_repaint_costs_nothing_in_the_hole():

@@ -1,0 +1,124 @@
+"""Features as a person draws them, on a face of flat colours."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from tfsketch.conditions import features, masks, regions
+from tfsketch.config import ColorConfig, HandConfig
+from tfsketch.data.augmentation import recolor
+from tfsketch.data.sampling import draw
+from tfsketch.data.shards import Picture
+
+SIDE = 128
+COLORS = {"skin": (205, 165, 140), "eyes": (235, 235, 232), "lips": (180, 70, 80), "nose": (200, 155, 130)}
+IRIS = (70, 50, 30)
+
+
+def _face() -> Picture:
+    """A face with its region map; the irises, which no map shows, are brown."""
+    labels, image = np.zeros((SIDE, SIDE), np.uint8), np.full((SIDE, SIDE, 3), 90, np.uint8)
+
+    def part(name: str, center: tuple[int, int], axes: tuple[int, int]) -> None:
+        cv2.ellipse(image, center, axes, 0, 0, 360, COLORS[name], -1)
+        cv2.ellipse(labels, center, axes, 0, 0, 360, (regions.REGIONS.index(name),), -1)
+
+    part("skin", (64, 68), (34, 46))
+    for x in (48, 80):
+        part("eyes", (x, 60), (9, 5))
+        cv2.circle(image, (x, 60), 4, IRIS, -1)
+    part("nose", (64, 76), (7, 10))
+    part("lips", (64, 96), (14, 6))
+    lines = np.zeros((SIDE, SIDE), np.uint8)
+    lines[64] = 1
+    return Picture("face", {"image": image, "color": image, "regions": labels, "sketch/hed": lines})
+
+
+FACE = _face()
+EYES = masks.grow(regions.mask_of(FACE.regions, "eyes"), 6)
+
+
+def test_a_feature_is_covered_from_half_of_it_on():
+    assert set(features.covered(FACE.regions, EYES)) == {"eyes"}
+    one = EYES.copy()
+    one[:, :60] = 0
+    one[60:] = 0  # the upper half of one eye
+    assert not features.covered(FACE.regions, one)
+    assert set(features.covered(FACE.regions, np.ones_like(EYES))) == {"eyes", "nose", "mouth"}
+    assert not features.covered(FACE.regions, np.zeros_like(EYES))
+
+
+def test_lines_are_of_what_is_covered_and_not_the_detectors():
+    covered = features.covered(FACE.regions, EYES)
+    lines = features.drawing(
+        np.random.default_rng(0), FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, HandConfig()
+    )
+    assert lines.any() and not (lines & (1 - EYES)).any() and not lines[64, 56:72].any()
+    # The lid's outline and the iris' in it.
+    assert cv2.connectedComponents(lines)[0] - 1 >= 2
+
+
+def test_eyes_are_dabbed_with_the_iris():
+    eyes = features.region_of("eyes", FACE.regions)
+    parts = features.colored_regions("eyes", FACE.image, FACE.regions, eyes)
+    color, painted = features.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
+    assert painted.any() and np.unique(color[painted > 0], axis=0).tolist() == [list(IRIS)]
+    assert not color[painted == 0].any()
+
+
+def test_another_colour_stays_in_its_part_and_keeps_its_shades():
+    lips = regions.mask_of(FACE.regions, "lips")
+    shaded = FACE.image.copy()
+    shaded[96:] = np.clip(shaded[96:] * 0.8, 0, 255)
+    picture = FACE.having(image=shaded)
+    other = recolor(picture, np.random.default_rng(1), lips)
+    near = masks.grow(lips, 6) > 0
+    assert np.array_equal(other.image[~near], picture.image[~near])
+    core = cv2.erode(lips, np.ones((5, 5), np.uint8)) > 0
+    assert np.abs(other.image[core].astype(int) - picture.image[core]).mean() > 5
+    # The photograph and its colour map move alike, and the lower half stays the darker one.
+    assert np.array_equal(other.image[:95], other.color[:95])
+    luma = other.image.sum(axis=-1)
+    assert luma[92:95][core[92:95]].mean() > luma[97:100][core[97:100]].mean()
+    assert other.regions is picture.regions
+
+
+@pytest.fixture(name="config")
+def _config(tiny):
+    """Eyes erased, their lines and dabs always given, always in another colour."""
+    return dataclasses.replace(
+        tiny,
+        image_size=SIDE,
+        mask=dataclasses.replace(tiny.mask, compact_probability=1.0, compact=("eyes",)),
+        sketch=dataclasses.replace(tiny.sketch, style="hed"),
+        hand=HandConfig(features=1.0),
+        color=ColorConfig(probability=1.0, features=1.0, recolor=1.0),
+    )
+
+
+def test_an_example_is_asked_for_as_a_person_asks(config):
+    """The strokes' colour is the iris' new one, so only they tell it: the surroundings are as they were."""
+    for seed in range(4):
+        example = draw(FACE, np.random.default_rng(seed), config, training=True)
+        mask, painted = example["mask"] > 0, example["painted"] > 0
+        assert painted.any() and mask[painted].all()
+        irises = features.irises_of(FACE.image, features.region_of("eyes", FACE.regions)) > 0
+        assert irises[painted].all()
+        colors = np.unique(example["color"][painted], axis=0)
+        assert len(colors) == 1 and np.abs(colors[0].astype(int) - IRIS).max() > 3
+        assert np.abs(example["image"][painted].astype(int) - colors[0]).mean() < 12
+        far = masks.grow(irises.astype(np.uint8), 6) == 0
+        assert np.array_equal(example["image"][far], FACE.image[far])
+        assert not (example["sketch"] & (1 - EYES)).any()
+
+
+def test_an_evaluation_is_not_touched(config):
+    plain = dataclasses.replace(
+        config,
+        hand=dataclasses.replace(config.hand, features=0.0),
+        color=dataclasses.replace(config.color, features=0.0, recolor=0.0),
+    )
+    one, two = (draw(FACE, np.random.default_rng(5), c, training=False) for c in (config, plain))
+    assert all(np.array_equal(one[key], two[key]) for key in one)
