@@ -52,12 +52,18 @@ def test_a_feature_is_covered_from_half_of_it_on():
 
 def test_lines_are_of_what_is_covered_and_not_the_detectors():
     covered = features.covered(FACE.regions, EYES)
-    lines = features.drawing(
-        np.random.default_rng(0), FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, HandConfig()
-    )
-    assert lines.any() and not (lines & (1 - EYES)).any() and not lines[64, 56:72].any()
+
+    def lines(around: float) -> np.ndarray:
+        rng, config = np.random.default_rng(0), HandConfig(around=around)
+        return features.drawing(rng, FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, config)
+
+    alone, both = lines(0.0), lines(1.0)
+    assert alone.any() and not (alone & (1 - EYES)).any() and not alone[64, 56:72].any()
     # The lid's outline and the iris' in it.
-    assert cv2.connectedComponents(lines)[0] - 1 >= 2
+    assert cv2.connectedComponents(alone)[0] - 1 >= 2
+    # Beside the features, and not through them, the detector's.
+    eyes = features.region_of("eyes", FACE.regions) > 0
+    assert both[64, :30].all() and both[64, 100:].all() and np.array_equal(both[eyes], alone[eyes])
 
 
 def test_eyes_are_dabbed_with_the_iris():
@@ -93,7 +99,7 @@ def _config(tiny):
         image_size=SIDE,
         mask=dataclasses.replace(tiny.mask, compact_probability=1.0, compact=("eyes",)),
         sketch=dataclasses.replace(tiny.sketch, style="hed"),
-        hand=HandConfig(features=1.0),
+        hand=HandConfig(features=1.0, around=0.0),
         color=ColorConfig(probability=1.0, features=1.0, recolor=1.0),
     )
 

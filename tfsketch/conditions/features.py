@@ -290,7 +290,7 @@ def drawing(
     level: float,
     config: HandConfig,
 ) -> np.ndarray:
-    """The freehand lines of several features, [S,S] uint8 in {0,1}.
+    """The freehand lines of several features and, by `config.around`, of what is beside them: [S,S] uint8 in {0,1}.
 
     Args:
       rng: source of all randomness.
@@ -302,4 +302,7 @@ def drawing(
     for name, region in regions_.items():
         lines = lines_of(name, image, labels, region, strands)
         sketch |= freehand(rng, lines, labels, region, level, config)
+    if rng.random() < config.around:
+        near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
+        sketch |= hand.drawn_by_hand(rng, strands & (1 - near), level, config, labels)
     return sketch

@@ -92,7 +92,7 @@ class MaskConfig:
 class HandConfig:
     """A hand that draws badly; see `conditions.hand`.
 
-    All but the first three and `feature_weight` are values at level 1 and grow from 0 in proportion to the level. They
+    All but the first four and `feature_weight` are values at level 1 and grow from 0 in proportion to the level. They
     are ours, set by eye beside free-hand drawings of faces.
     """
 
@@ -103,6 +103,8 @@ class HandConfig:
     features: float = 0.0
     """Chance that a training example with a region map gets the lines of the features that its mask covers, as a person
     draws them (`conditions.features`), in the place of the edge detector's. They are always drawn by the hand."""
+    around: float = 0.5
+    """Chance that the edge detector's lines of what is beside these features are drawn too."""
     join: float = 0.04
     """Strokes whose ends point at each other over a gap up to this become one, as a share of the side."""
     shortest: float = 0.2
