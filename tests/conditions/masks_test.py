@@ -233,6 +233,16 @@ def test_a_compact_mask_is_one_feature_with_a_margin_and_nothing_else():
     assert part.any() and part[whole > 0].mean() < 0.9
 
 
+def test_a_spot_lies_anywhere():
+    config = MaskConfig(compact_probability=1.0, compact=("spot",))
+    spots = [
+        masks.free_form(np.random.default_rng(n), (96, 96), config, np.zeros((96, 96), np.uint8)) for n in range(40)
+    ]
+    shares = [spot.mean() for spot in spots]
+    assert max(shares) <= np.pi * 0.15**2 and np.median(shares) > 0.005
+    assert np.maximum.reduce(spots).mean() > 0.6
+
+
 def test_what_the_map_does_not_show_is_not_erased_compactly():
     config = MaskConfig(compact_probability=1.0, compact=("glasses",))
     for regions_map in (portrait((64, 64)), None):

@@ -218,6 +218,13 @@ def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) 
     """One feature and its margin, [H,W] uint8; empty where the map shows none of the configured ones."""
     side = min(regions.shape)
     for name in rng.permutation(config.compact):
+        if name == "spot":  # an object anywhere that is to go
+            height, width = regions.shape
+            axes = rng.uniform(0.04, 0.14, 2) * side
+            middle = round(rng.uniform(0, width)), round(rng.uniform(0, height))
+            spot = np.zeros_like(regions)
+            cv2.ellipse(spot, middle, (round(axes[0]), round(axes[1])), rng.uniform(0, 180), 0, 360, (1,), -1)
+            return spot
         feature = regions_lib.mask_of(regions, _COMPACT.get(str(name), (str(name),)))
         if not feature.any():
             continue

@@ -69,7 +69,8 @@ class MaskConfig:
     margin and a simple outline, as people erase it (ours; for examples that carry a region map)."""
     compact: tuple[str, ...] = ("mouth", "mouth", "eyes", "eyes", "eye", "brows", "nose", "glasses", "hair")
     """Which features, one named twice twice as often: regions of `conditions.regions`, `mouth` with its lips, `eyes`
-    with their lids, `eye` one of them. A part of the hair is taken, not all of it."""
+    with their lids, `eye` one of them. A part of the hair is taken, not all of it. `spot` is an ellipse anywhere, as
+    round an object that is to go."""
     compact_margin: Range = (0.015, 0.08)
     """How far the feature's outline is grown, as a share of the side."""
     large_probability: float = 0.0
