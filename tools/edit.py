@@ -78,11 +78,11 @@ _QUALITY = flags.DEFINE_integer(
 _SIDE = flags.DEFINE_integer(
     "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
 )
-_SEAM = flags.DEFINE_bool("seam", False, "Take out the step in light and colour at the mask's border.")
+_SEAM = flags.DEFINE_bool("seam", True, "Take out the step in light and colour at the mask's border.")
 _TEXTURE = flags.DEFINE_float(
     "texture",
-    0.0,
-    "How much of the photograph's own fine detail an enlarged edit gets, 0 to 1. It may repeat patterns: look at it.",
+    1.0,
+    "How much of the photograph's own fine detail an enlarged edit gets, 0 to 1. Should a pattern be repeated: less.",
     0.0,
     1.0,
 )

@@ -4,8 +4,8 @@
 
 --data is a folder of shards (tools.prepare_data) or of photographs. OUTPUT gets metrics.jsonl (appended), results.md
 and the contact sheet sheet.png. The protocols are fixed: each is told in
-its system's room, tfsketch/systems/SYSTEM/protocol.py. For SC-FEGAN there is a second, --protocol=transplant_edits, on
-shards of 512 px with labels.
+its system's room, tfsketch/systems/SYSTEM/protocol.py. For SC-FEGAN there are two more: --protocol=transplant_edits, on
+shards of 512 px with labels, and --protocol=last_stages, on photographs of 512 px or, by --image_size, larger ones.
 """
 
 import pathlib

@@ -203,7 +203,8 @@ def test_the_square_of_a_found_face():
     # At a corner of the photograph the square is moved into it; one larger than the photograph is the photograph's.
     assert crop_square(size, (10, 10, 80, 150), 128, faces=[(-90.0, -60.0, 600.0)]) == (0, 0, 600)
     assert crop_square((400, 400), (200, 200, 20, 30), 128, faces=[(-90.0, -60.0, 600.0)]) == (0, 0, 400)
-    assert crop_square(size, (1300, 1200, 20, 30), 128, faces=[(1290.0, 1190.0, 50.0)])[2] == 128  # not below the side
+    assert crop_square(size, (1300, 1200, 20, 30), 128, faces=[(1280.0, 1180.0, 90.0)])[2] == 90  # enlarged to the side
+    assert crop_square(size, (1300, 1200, 20, 30), 128, faces=[(1290.0, 1190.0, 50.0)])[2] == 64  # to twice its size
     # Framed like a portrait already: what is there is not resampled for a few pixels.
     assert crop_square((512, 512), (300, 200, 80, 150), 128, faces=[(10.0, 8.0, 490.0)]) == (0, 0, 512)
 

@@ -51,8 +51,8 @@ class Canvas:
         context: float | None = None,
         feather: float | None = None,
         find_faces: bool = True,
-        seam: bool = False,
-        texture: float = 0.0,
+        seam: bool = True,
+        texture: float = 1.0,
     ):
         if not callable(model):
             raise TfsketchError(f"model: expected a network, found {model!r}; names are taken by tfsketch.Editor")

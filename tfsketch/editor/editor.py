@@ -35,7 +35,8 @@ class Editor:
         pixel's size where the result was enlarged, else 0.
       seam: of edits: take out the step at the mask's border by a membrane (see `framing.membrane`).
       texture: of edits that were enlarged: how much of the photograph's own fine detail is carried into the hole, 0 to
-        1 (see `framing.residuals`). It may repeat patterns, or take them from the wrong place: look at the result.
+        1 (see `framing.residuals`). Without it the hole is as soft as the enlargement; with it a pattern may be
+        repeated, or come from the wrong place.
       find_faces: whether faces are looked for, for `arrays.crop_square`; an export's `serving_default` does not.
 
     Raises:
@@ -49,8 +50,8 @@ class Editor:
         context: float | None = None,
         feather: float | None = None,
         find_faces: bool = True,
-        seam: bool = False,
-        texture: float = 0.0,
+        seam: bool = True,
+        texture: float = 1.0,
     ):
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 

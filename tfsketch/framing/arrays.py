@@ -13,8 +13,9 @@ resolution away, since only the working side (128 px) comes back. The rule is (`
   between a masked face (1.8 of its box makes an aligned portrait) and a masked mouth (3.5).
 - `context` replaces them all by a factor of the mask's box; infinity is the largest square.
 
-In each case the square is at least the working side and lies within the picture where both are possible, and holds the
-whole mask. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large square.
+In each case the square lies within the picture where that is possible, and holds the whole mask. It is at least the
+working side, but for a found face at least half of that: a small face is better enlarged to the size that the model
+knows than left small. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large square.
 
 To the working side, pictures are averaged down or enlarged cubically. A working pixel counts as erased if any erased
 pixel has a share in it under that same filter, so nothing erased is seen by the model at any scale. Sketches are
@@ -53,6 +54,8 @@ PEN = 2
 """Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 SLACK = 0.1
 """A mask may reach so far out of a face's square, in shares of its side, and still be of that face."""
+ENLARGED = 2.0
+"""How many times a small face is enlarged for the model, at most."""
 FRAMED = 0.7
 """From this overlap on, the square of portraits and scenes is as good as a found face's."""
 MARGIN = 1.1
@@ -109,7 +112,7 @@ def crop_square(
             first >= start - slack and first + part <= start + edge + slack
             for start, first, part in zip((top, left), box[:2], box[2:])
         ):
-            aligned = laid(max(edge, side), (top + edge / 2, left + edge / 2))
+            aligned = laid(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
             # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
             return found if _overlap(aligned, found) >= FRAMED else aligned
     return found

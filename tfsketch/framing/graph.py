@@ -209,6 +209,7 @@ class Square:
       start, part: of the picture, what the model sees.
       edge: the square's side in pixels of the picture, scalar; the others are [2], all int32.
       work: height and width of `part` at the working side.
+      mask: [H,W] bool, of the picture.
     """
 
     def __init__(self, mask: tf.Tensor, side: int):
@@ -219,7 +220,7 @@ class Square:
         self.part = end - self.start
         share = tf.cast(self.part, tf.float64) * side / tf.cast(self.edge, tf.float64)
         self.work = tf.maximum(tf.cast(tf.round(share), tf.int32), 1)
-        self._mask, self._side = mask, side
+        self.mask, self._side = mask, side
 
     def cut(self, layer: tf.Tensor) -> tf.Tensor:
         """What the model sees of a layer [H,W] or [H,W,C]."""
@@ -237,7 +238,7 @@ class Square:
 
     def shrunk_mask(self) -> tf.Tensor:
         """The mask as the model sees it, before it is padded: [*work] float32 in {0,1}."""
-        return resize_mask(self.cut(self._mask), self.work)
+        return resize_mask(self.cut(self.mask), self.work)
 
     def unpadded(self, drawn: tf.Tensor) -> tf.Tensor:
         """What of a model's result [side,side,C] is not padding: [*work,C]."""
@@ -246,13 +247,16 @@ class Square:
 
     def enlarged(self, drawn: tf.Tensor) -> tf.Tensor:
         """A layer [*work,C] as it lies in the mask's box, not rounded: [*extent,C]."""
-        drawn = resize(drawn, self.part)
+        return self.boxed(resize(drawn, self.part))
+
+    def boxed(self, layer: tf.Tensor) -> tf.Tensor:
+        """The mask's box of a layer of what the model sees, [*part,C]: [*extent,C]."""
         (top, left), (height, width) = tf.unstack(self.box - self.start), tf.unstack(self.extent)
-        return drawn[top : top + height, left : left + width]
+        return layer[top : top + height, left : left + width]
 
     def softened(self, image: tf.Tensor) -> tf.Tensor:
         """`restyle.softened` of a photograph [H,W,3] uint8: [*extent,2] float32."""
-        share = resize(tf.cast(self.cut(self._mask), tf.float32)[..., None], self.work)
+        share = resize(tf.cast(self.cut(self.mask), tf.float32)[..., None], self.work)
         lines = lines_of(tf.repeat(share, 3, axis=-1), self.shrunk(image), tf.ones(self.work))
         slope, offset = tf.split(self.enlarged(tf.gather(lines, [0, 3], axis=-1)), 2, axis=-1)
         weight = 2.0 * (slope * luma(tf.cast(self.window(image), tf.float32)) + offset) - 1.0
@@ -262,7 +266,7 @@ class Square:
     def pasted(self, image: tf.Tensor, drawn: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
         """`Canvas.pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
         `softened`'s."""
-        size, end = tf.shape(self._mask), self.box + self.extent
+        size, end = tf.shape(self.mask), self.box + self.extent
         scale = tf.cast(self.edge, tf.float32) / self._side
 
         def weighed(weight: tf.Tensor) -> tf.Tensor:
@@ -272,7 +276,7 @@ class Square:
         def faded() -> tf.Tensor:
             feather = scale / 2.0
             lower, upper = tf.maximum(self.box - 1, 0), tf.minimum(end + 1, size)
-            around = self._mask[lower[0] : upper[0], lower[1] : upper[1]]
+            around = self.mask[lower[0] : upper[0], lower[1] : upper[1]]
             distance = edge_distance(around, tf.cast(tf.math.ceil(feather), tf.int32) + 1)
             (row, column), (height, width) = tf.unstack(self.box - lower), tf.unstack(self.extent)
             return weighed(
@@ -282,7 +286,7 @@ class Square:
         levels = tf.cast(tf.cond(scale > 1.0, faded, lambda: weighed(tf.ones([1, 1, 1]))), tf.uint8)
         (top, left), (below, right) = tf.unstack(self.box), tf.unstack(size - end)
         levels = tf.pad(levels, [[top, below], [left, right], [0, 0]])
-        return tf.where(self._mask[..., None], levels, image)
+        return tf.where(self.mask[..., None], levels, image)
 
 
 def edge_distance(mask: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:

@@ -260,7 +260,7 @@ def test_the_protocol(results):
 def test_what_the_protocol_refuses(editing_folder, photographs, shards, restyling_folder, tmp_path):
     with pytest.raises(DataError, match="expected a labelled face, found no region map"):
         protocols.evaluate(editing_folder, photographs, tmp_path, image_size=64, protocol="transplant_edits")
-    with pytest.raises(DataError, match="sc_fegan .free_form_10_40, transplant_edits., found 'other'"):
+    with pytest.raises(DataError, match="sc_fegan .free_form_10_40, transplant_edits, last_stages., found 'other'"):
         protocols.evaluate(editing_folder, shards, tmp_path, protocol="other")
     with pytest.raises(DataError, match="region_edit .region_swaps., found 'transplant_edits'"):
         protocols.evaluate(restyling_folder, shards, tmp_path, protocol="transplant_edits")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfsketch.systems.record import Protocol, System
-from tfsketch.systems.sc_fegan import network, protocol, signatures, task, transplant
+from tfsketch.systems.sc_fegan import last_stages, network, protocol, signatures, task, transplant
 
 SC_FEGAN = System(
     network.Generator,
@@ -12,5 +12,6 @@ SC_FEGAN = System(
     {
         protocol.PROTOCOL: Protocol(protocol.measure),
         transplant.PROTOCOL: Protocol(transplant.measure, transplant.SIDE),
+        last_stages.PROTOCOL: Protocol(last_stages.measure, last_stages.SIDE),
     },
 )

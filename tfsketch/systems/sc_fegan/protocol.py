@@ -102,7 +102,7 @@ def inpaint(image: np.ndarray, mask: np.ndarray, method: str) -> np.ndarray:
     return np.where(inside[..., None], filled, image)
 
 
-def _batches(
+def examples(
     shards: Shards, config: Config, sketcher: sketches.Sketcher, count: int
 ) -> Iterator[tuple[list[int], dict[str, tf.Tensor]]]:
     """The protocol's examples: (numbers of the pictures, batch of the vocabulary)."""
@@ -149,7 +149,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     titles: list[str] = []
     shown = sheet_numbers(count)
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
-        for numbers, batch in _batches(shards, config, sketcher, count):
+        for numbers, batch in examples(shards, config, sketcher, count):
             outputs = _outputs(model, batch)
             given = {
                 "truth": to_uint8(batch["image"]),

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels
-from tfsketch.framing import graph
+from tfsketch.framing import graph, membrane_graph, residuals_graph
 from tfsketch.framing.decoding import decode, same_size
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
 from tfsketch.framing.thinning import thin
@@ -16,9 +16,22 @@ from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
+def _finished(square: graph.Square, image: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
+    mask's box: [*extent,3]."""
+    small = square.shrunk_mask() > 0.5
+    drawn = membrane_graph.membrane(square.shrunk(image), drawn, small)
+
+    def textured() -> tf.Tensor:
+        return square.boxed(residuals_graph.carry(square.cut(image), drawn, square.cut(square.mask), 1.0, small))
+
+    enlarges = tf.reduce_any(square.part > square.work)
+    return tf.cond(enlarges, textured, lambda: graph.rounded(square.enlarged(drawn)))
+
+
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
-    """Edits as `Editor.edit` does; `edit` is `tensors` without what the network draws outside of the mask, which it
-    does not compute (`region_inference`). `serving_default` runs that too."""
+    """Edits as `Editor.edit` does by default; `edit` is `tensors` without what the network draws outside of the mask,
+    which it does not compute (`region_inference`). `serving_default` runs that too."""
     side = model.experiment.image_size
     noise = np.random.default_rng(0).standard_normal((side, side), np.float32)[..., None]
 
@@ -64,7 +77,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = graph.Square(mask, side)
-        enlarged = graph.rounded(square.enlarged(square.unpadded(drawn)))
+        enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(drawn)))
         enlarged = recolor_in_graph(enlarged, image[..., :3], mask, *read_color(color_bytes, image))
         return tf.io.encode_png(square.pasted(image[..., :3], enlarged))
 
