@@ -147,8 +147,8 @@ class EqualizedConv2D(tf.keras.layers.Layer):
             static = [x.shape[0], *(s and 2 * s + side - 2 for s in x.shape[1:3]), self.filters]
             # Four times the filter of sum 1: three of four inputs of it are the zeros in between.
             x = tf.nn.conv2d_transpose(x, 4.0 * tf.transpose(kernel, [0, 1, 3, 2]), target, 2, "VALID")
-            kept = slice(margin - 1, -margin)
-            x = blur(tf.ensure_shape(x, static), (1, 3, 3, 1))[:, kept, kept]
+            inner = slice(margin - 1, -margin)
+            x = blur(tf.ensure_shape(x, static), (1, 3, 3, 1))[:, inner, inner]
         else:
             padding = "VALID"
             if self.strides > 1 and self.blur:
