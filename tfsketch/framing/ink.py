@@ -178,8 +178,8 @@ def _noise(work: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     return usual * 255 // tf.maximum(tf.reduce_max(paper, axis=-1), 48)
 
 
-def _looks_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
-    """`ink._looks_photographic`."""
+def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+    """`ink._is_photographic`."""
     half, ink = count_of(contrast >= floor // 2), count_of(contrast >= floor)
     mean, paper = median(paper) + 8, paper + 8
     own, usual = tf.reduce_sum(paper, axis=-1, keepdims=True), tf.reduce_sum(mean)
@@ -222,7 +222,7 @@ def _photographed(
     least = tf.maximum(ink.FAINT, ink.NOISE * noise)
     floor = tf.maximum(least, ink.RULING * _ink_level(contrast) // 256 + 2 * noise)
     expected = f"{field}: expected a sketch, lines on paper, found what looks like a photograph"
-    contrast = require(~_looks_photographic(contrast, paper, floor), contrast, expected)
+    contrast = require(~_is_photographic(contrast, paper, floor), contrast, expected)
     strokes = _drop_specks(strong_parts(contrast, floor))
     size = tf.shape(levels)[:2]
     enlarged = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]
