@@ -154,7 +154,7 @@ def test_a_dashed_line_is_drawn_as_one():
     widest = []
     for join in (0.0, 0.04):
         config = HandConfig(join=join)
-        drawn = hand.drawn_by_hand(np.random.default_rng(0), lines, 0.8, config)
+        drawn = hand.simulate(np.random.default_rng(0), lines, 0.8, config)
         widest.append(np.ptp(np.nonzero(drawn)[1]))
     assert widest[0] < 100 and widest[1] > 150, widest
 
@@ -162,10 +162,10 @@ def test_a_dashed_line_is_drawn_as_one():
 @pytest.mark.parametrize("draw", [_circle, _cross, _saltire, _tee, _spiral, _dots])
 def test_level_0_is_the_input(draw):
     lines = skeletonize(draw() > 0).astype(np.uint8)
-    drawn = hand.drawn_by_hand(np.random.default_rng(0), lines, 0.0, CONFIG)
+    drawn = hand.simulate(np.random.default_rng(0), lines, 0.0, CONFIG)
     precision, recall = _near(drawn, lines), _near(lines, drawn)
     assert 2 * precision * recall / (precision + recall) >= 0.95
-    assert np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(7), lines, 0.0, CONFIG))
+    assert np.array_equal(drawn, hand.simulate(np.random.default_rng(7), lines, 0.0, CONFIG))
 
 
 def test_difficulty_grows_with_the_level():
@@ -245,39 +245,39 @@ def test_any_size_is_binary_and_repeatable(size, level):
     lines = (np.random.default_rng(1).random(size) < 0.3).astype(np.uint8)
     lines[-1, -1] = 1
     before = lines.copy()
-    drawn = hand.drawn_by_hand(np.random.default_rng(5), lines, level, CONFIG)
+    drawn = hand.simulate(np.random.default_rng(5), lines, level, CONFIG)
     assert drawn.shape == size and drawn.dtype == np.uint8 and set(np.unique(drawn)) <= {0, 1} and drawn.any()
-    assert np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(5), lines, level, CONFIG))
+    assert np.array_equal(drawn, hand.simulate(np.random.default_rng(5), lines, level, CONFIG))
     assert np.array_equal(lines, before)
     if size == (64, 64) and level > 0:
-        assert not np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(6), lines, level, CONFIG))
+        assert not np.array_equal(drawn, hand.simulate(np.random.default_rng(6), lines, level, CONFIG))
 
 
 def test_something_is_left_of_a_dot_in_the_corner():
     lines = _blank()
     lines[0, 63] = 1
     for seed in range(20):
-        assert hand.drawn_by_hand(np.random.default_rng(seed), lines, 1.0, CONFIG).any()
+        assert hand.simulate(np.random.default_rng(seed), lines, 1.0, CONFIG).any()
 
 
 def test_empty_stays_empty():
     assert trace(_blank()) == []
     for level in (0.0, 1.0):
-        drawn = hand.drawn_by_hand(np.random.default_rng(0), _blank(20, 31), level, CONFIG)
+        drawn = hand.simulate(np.random.default_rng(0), _blank(20, 31), level, CONFIG)
         assert drawn.shape == (20, 31) and drawn.dtype == np.uint8 and not drawn.any()
 
 
 @pytest.mark.parametrize("level", [-0.01, 1.01, float("nan")])
 def test_levels_outside_are_refused(level):
     with pytest.raises(ConfigError, match=f"level: expected 0 to 1, found {level}"):
-        hand.drawn_by_hand(np.random.default_rng(0), _circle(), level, CONFIG)
+        hand.simulate(np.random.default_rng(0), _circle(), level, CONFIG)
 
 
 def test_noise_takes_no_time():
     """A picture that is no sketch at all may not stop a pipeline."""
     lines = np.random.default_rng(0).random((128, 128)) < 0.3
     start = time.process_time()
-    hand.drawn_by_hand(np.random.default_rng(0), lines, 1.0, CONFIG)
+    hand.simulate(np.random.default_rng(0), lines, 1.0, CONFIG)
     assert time.process_time() - start < 3.0
 
 

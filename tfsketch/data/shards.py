@@ -78,13 +78,13 @@ class Shards:
     def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
         files = []
         for part in [os.fspath(folder)] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train"):
-            found = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
-            if not found:
+            shard_files = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
+            if not shard_files:
                 raise DataError(
                     f"expected TFRecord shards in the folder {part!r}, found none; make them with: python -m "
                     "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
                 )
-            files += found
+            files += shard_files
         self._records: list[tuple[pathlib.Path, int, int]] = []
         for file in files:
             end, offset = file.stat().st_size, 0
@@ -128,8 +128,8 @@ class Shards:
                 "with tools.prepare_data"
             )
         name = stored.pop("id").decode()
-        known = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
-        picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in known.items()})
+        maps = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
+        picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in maps.items()})
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(
                 f"{where}: expected pictures of {self._size} px (data.stored_size or image_size), found "

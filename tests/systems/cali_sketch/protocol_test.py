@@ -239,7 +239,7 @@ def test_the_shipped_model_makes_a_face_of_a_badly_drawn_one():
         sketches.Sketcher(drawing.SETTINGS.sketch, style)(portrait[None], found)[0] for style in ("hed", "canny")
     )
     true = clean | details
-    sketch = hand.drawn_by_hand(np.random.default_rng(1), clean, 0.5, drawing.SETTINGS.hand, found[0])
+    sketch = hand.simulate(np.random.default_rng(1), clean, 0.5, drawing.SETTINGS.hand, found[0])
     drawn = Editor(zoo.load_model("cali_sketch")).draw(sketch)
     assert drawn.image.std(axis=(0, 1)).min() > 20  # no grey picture
     assert metrics.chamfer(skeletonize(drawn.refined), true) < metrics.chamfer(skeletonize(sketch), true)

@@ -101,7 +101,7 @@ def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
     pen = np.ones((PEN, PEN), np.uint8)
     for level in LEVELS:
         drawn = [
-            hand.drawn_by_hand(np.random.default_rng([SETTINGS.seed, number]), lines, level, SETTINGS.hand)
+            hand.simulate(np.random.default_rng([SETTINGS.seed, number]), lines, level, SETTINGS.hand)
             for number, lines in zip(numbers, found["xdog"])
         ]
         found[f"hand {level:g}"] = np.stack([cv2.dilate(one, pen) for one in drawn])
