@@ -251,14 +251,14 @@ def test_a_search_is_the_projections(monkeypatch):
     table = systems.SYSTEMS["contextual_gan"].signatures(model)
     sketch = np.zeros((2, model.side, model.side, 1), np.float32)
     sketch[0, 3:9, 4] = sketch[1, 6, 2:12] = 1.0
-    z = projection._drawn(sketch, 0, 8, model.latent)
+    z = projection.first_candidates(sketch, 0, 8, model.latent)
     expected = projection.project(model, sketch, candidates=8, steps=5, patience=100)
     found = tf.function(table["search"].run)(sketch=tf.constant(sketch), z=tf.constant(z))
     np.testing.assert_allclose(found["image"], expected.image[:, 0], atol=1e-4)
     np.testing.assert_allclose(found["loss"], expected.loss[:, 0], rtol=1e-4)
     image = tf.constant(to_tensors({"image": np.stack(crops(2, model.side))})["image"])
     expected = projection.project(model, image=image.numpy(), candidates=8, steps=5, patience=100)
-    z = projection._drawn(image.numpy(), 0, 8, model.latent)
+    z = projection.first_candidates(image.numpy(), 0, 8, model.latent)
     np.testing.assert_allclose(
         table["search_image"].run(image=image, z=tf.constant(z))["sketch"], expected.sketch[:, 0], atol=1e-4
     )

@@ -10,7 +10,7 @@ from tfsketch.errors import ImageError
 from tfsketch.systems.sc_fegan import network as sc_fegan
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
-from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Kept, edited
+from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Cache, edited
 from tfsketch.systems.sc_fegan.windows import Stencil, decoder_share, encoder_share, encoder_windows
 
 # Every kind of layer, with the published kernels (7 and 5 pad unevenly), and a size that is no square.
@@ -134,7 +134,7 @@ def test_stencils_are_tensorflows_padding():
             assert not seen[(smaller < start) | (smaller >= stop)].any()
             assert dilation > 1 or seen[max(start, 0) : stop].all()
             for j in np.flatnonzero(seen):
-                low, high = stencil.looks_at((j, j + 1))
+                low, high = stencil.source((j, j + 1))
                 assert low <= place < high
 
 
@@ -155,11 +155,11 @@ def test_where_it_is_not_worthwhile_all_is_computed(worthwhile, monkeypatch):
     calls = []
     for name in ("encode", "update", "decode", "decode_box"):
 
-        def spied(self, *given, name=name, graph=getattr(_Kept, name)):
+        def spied(self, *given, name=name, graph=getattr(_Cache, name)):
             calls.append(name)
-            return graph.__get__(self, _Kept)(*given)
+            return graph.__get__(self, _Cache)(*given)
 
-        monkeypatch.setattr(_Kept, name, spied)
+        monkeypatch.setattr(_Cache, name, spied)
     inference = RegionInference(model, worthwhile)
     for hole, stroke in (((2, 60, 2, 90), (2, 60, 2, 90)), ((20, 24, 20, 24), (20, 24, 20, 24))):
         inputs = _inputs(hole)

@@ -25,11 +25,11 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def optional(field: str, data: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
 
-        def given() -> tuple[tf.Tensor, tf.Tensor]:
+        def decoded() -> tuple[tf.Tensor, tf.Tensor]:
             rgba, exact = decode(field, data)
             return same_size(field, rgba, image), exact
 
-        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
+        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decoded)
 
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
@@ -61,19 +61,19 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             "noise": noise * erased,
         }
 
-    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = graph.Square(mask, side)
-        enlarged = graph.rounded(square.enlarged(square.unpadded(drawn)))
+        enlarged = graph.rounded(square.enlarged(square.unpadded(output)))
         enlarged = recolor_in_graph(enlarged, image[..., :3], mask, *read_color(color_bytes, image))
         return tf.io.encode_png(square.pasted(image[..., :3], enlarged))
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        seen = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
-        drawn = to_levels(region_inference.edited(model, seen))
+        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
+        levels = to_levels(region_inference.edited(model, examples))
         return {
-            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, drawn, gives=tf.TensorSpec([], tf.string))
+            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, levels, gives=tf.TensorSpec([], tf.string))
         }
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
