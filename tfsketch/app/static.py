@@ -169,9 +169,9 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     content |= more
     state = _state(model, name, told, content)
     content["state.json"] = json.dumps(state, indent=1).encode()
-    kept = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
+    cached = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
     worker = examples.web_file("browser/sw.js").decode()
-    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(kept, indent=1))):
+    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(cached, indent=1))):
         assert worker.count(mark) == 1
         worker = worker.replace(mark, text)
     content["sw.js"] = worker.encode()

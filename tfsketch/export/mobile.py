@@ -165,10 +165,12 @@ def export(
     plain = convert(model, "float32")
     for variant in variants:
         content = plain if variant == "float32" else convert(model, variant, calibration)
-        found = measure(model, variant, content, plain, measured)
+        measurements = measure(model, variant, content, plain, measured)
         path = output if single else output / f"{described['model']}_{variant}.tflite"
-        written[path] = found
-        problem = "; ".join(f"{one.problem()} ({variant}, run by {one.runtime})" for one in found if one.problem())
+        written[path] = measurements
+        problem = "; ".join(
+            f"{one.problem()} ({variant}, run by {one.runtime})" for one in measurements if one.problem()
+        )
         if problem and len(variants) == 1:
             raise ExportError(f"{path}: expected {problem}")
         if problem:
