@@ -1,6 +1,6 @@
 """The editor without a server: the app's page as a folder of static files, whose model runs in the browser.
 
-The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in the place of `backend.js`, the one
+The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in place of `backend.js`, the one
 module that talks to a server; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js
 and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor.edit` do. `state.json` says what
 there is, as `Studio.state` does, and which files the model is made of; a service worker keeps everything for when there
@@ -199,7 +199,7 @@ def export(
       What was written, by path in the folder.
 
     Raises:
-      ExportError: the model does not edit, the folder holds something, the runtime cannot be had, or what
+      ExportError: the model does not edit, the folder holds something, the runtime is not available, or what
         `mobile.export` raises.
     """
     output = pathlib.Path(output)

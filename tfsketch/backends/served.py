@@ -1,4 +1,4 @@
-"""A SavedModel on a TensorFlow Serving in the place of a Keras model."""
+"""A SavedModel on a TensorFlow Serving, used in place of a Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file of `tools.export` in the place of a Keras model, and what runs such files."""
+"""A TensorFlow Lite file of `tools.export`, used in place of a Keras model, and what runs such files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfsketch.errors import ExportError, WeightsError
 
 class TFLite(Backend):
     """A TensorFlow Lite file of `tools.export`, run by LiteRT where it is installed, else by TensorFlow. Its pictures
-    have one size; a batch is run one after the other.
+    have one size; a batch is run one by one.
 
     Args:
       path: the file.

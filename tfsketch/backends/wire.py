@@ -42,7 +42,7 @@ Row = Mapping[str, Union[bytes, float, np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class _Refused(Exception):
-    """A server's answer that is none."""
+    """A server's refusal, or an answer that cannot be read."""
 
     text: str
     again: bool

@@ -8,7 +8,7 @@ Ours beside that, because people also erase otherwise:
 
 - an exact share: strokes are added until the covered share reaches a target drawn from a range, since a hole's size
   decides how hard an example is, and reports are only comparable at a known share;
-- curved strokes, which wander or scribble to and fro as a mouse does, in the place of zig-zags (`StrokeConfig.curved`);
+- curved strokes, which wander or scribble to and fro as a mouse does, instead of zig-zags (`StrokeConfig.curved`);
 - whole regions other than hair (`MaskConfig.regions`), grown by a few pixels, and rectangles;
 - large holes (`MaskConfig.large`): each is the level set of a smooth function (a plane, or a distance from a point),
   whose level is the quantile that gives the drawn share, so that here too the share is exact;

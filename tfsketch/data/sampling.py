@@ -74,7 +74,7 @@ def draw(
       config: sections `data`, `mask`, `sketch`, `hand` and `color`.
       training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
       progress: share of the training that is done, for schedules.
-      level: the hand's, in the place of a random one in training and of the steady one else.
+      level: of the freehand simulator, instead of a random one in training and of a steady hand otherwise.
 
     Returns:
       What `vocabulary.to_tensors` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`,
@@ -91,7 +91,7 @@ def draw(
         if feature not in picture.maps:
             raise DataError(
                 f"{picture.name}: expected {stored_map(feature).title} ({feature}), found {', '.join(picture.maps)}; "
-                f"see {stored_map(feature).source} and run tools.prepare_data anew"
+                f"see {stored_map(feature).source} and run tools.prepare_data again"
             )
     if training and config.data.affine != AffineConfig():
         picture = warp(picture, rng, config.data.affine, config.sketch)

@@ -102,7 +102,7 @@ def connect(addresses: str, identity: Identity) -> list[str]:
       identity: the trainer's.
 
     Raises:
-      ConfigError: an address that is none.
+      ConfigError: not an address.
       DataError: nobody answers, or a worker with other settings or pictures.
     """
     hosts = [address.strip() for address in addresses.split(",")]

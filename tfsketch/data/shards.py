@@ -30,7 +30,7 @@ class Picture:
     """Feature -> [S,S] or [S,S,3] uint8; see `vocabulary.STORED_MAPS`."""
 
     def having(self, **maps: np.ndarray) -> Picture:
-        """The same with other maps in the place of its own."""
+        """The same with other maps instead of its own."""
         return Picture(self.name, {**self.maps, **maps})
 
     @property
@@ -124,7 +124,7 @@ class Shards:
         missing = [name for name in needed if name not in kinds]
         if missing:
             raise DataError(
-                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards anew "
+                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards again "
                 "with tools.prepare_data"
             )
         name = stored.pop("id").decode()

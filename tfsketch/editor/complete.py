@@ -1,7 +1,7 @@
 """Completing: photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
 What is given to a Contextual GAN is completed several times, by a search (the model's `project`). A sketch goes to the
-working side as the strokes of XDoG look there: drawn anew with a pen of `arrays.PEN` pixels, and whatever is black over
+working side as the strokes of XDoG look there: redrawn with a pen of `arrays.PEN` pixels, and whatever is black over
 more than half a pixel stays.
 """
 

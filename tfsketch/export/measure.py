@@ -89,7 +89,7 @@ def measure(
     Args:
       model: the network.
       variant, content: the file.
-      plain: the same network as `float32`. It is what is asked about a GPU in the place of `float16`, since a delegate
+      plain: the same network as `float32`. It is analysed for a GPU instead of `float16`, since a delegate
         takes 16-bit weights as they are, and the analyzer complains of the operation that widens them for a processor.
       inputs: edits, as `edits.conditions` gives them.
 

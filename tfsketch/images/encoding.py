@@ -62,7 +62,7 @@ def encode(
       picture: [H,W,3] uint8 RGB, or an edited photograph.
       metadata: instead of the photograph's own.
       quality: 1 to 100, of JPEG, WebP, AVIF and HEIC. None is 95, but WebP without loss, and a JPEG's untouched blocks
-        as they are; a JPEG with a quality is encoded anew everywhere.
+        as they are; a JPEG with a quality is re-encoded everywhere.
 
     Raises:
       ImageError: a suffix of no such format, or a picture that it cannot hold.
@@ -179,7 +179,7 @@ def _jpeg(
                     metadata = dataclasses.replace(metadata, exif=exif.tobytes().removeprefix(b"Exif\x00\x00"))
                 return with_segments(merged, metadata), [said]
             reason = said
-        notes.append(f"all of it is encoded anew, outside of the edit too, since {reason}")
+        notes.append(f"all of it is re-encoded, outside of the edit too, since {reason}")
     return with_segments(data, metadata), notes
 
 

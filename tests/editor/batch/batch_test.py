@@ -202,7 +202,7 @@ def test_results_in_other_formats(model_dir, folders, capsys):
         result = files_lib.read_rgb(folders / f"out{suffix}")
         if suffix in (".webp", ".tif"):
             assert (result[MASK == 0] == _photo()[MASK == 0]).all()
-        assert ("all of it is encoded anew" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
+        assert ("all of it is re-encoded" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
     sizes = []
     for quality in (10, 90):
         output = folders / f"q{quality}.jpg"

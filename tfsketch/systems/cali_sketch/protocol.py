@@ -4,7 +4,7 @@ The protocol `poor_sketches` is fixed, so that numbers of different models and r
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
 
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
-  are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
+  are made again with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
 - lines are what is at least `conditions.lines.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded

@@ -19,7 +19,7 @@ SEARCH_STEPS = 200
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
-    """Completes sketches, placed and drawn anew as by `Editor.complete`, by searching for z, a fixed number of steps,
+    """Completes sketches, placed and redrawn as by `Editor.complete`, by searching for z, a fixed number of steps,
     from the same candidates for every sketch: those of `projection.project` follow from a hash of its pixels, which a
     graph cannot compute. `search` and `search_image` take tensors and candidates."""
     side = model.side

@@ -5,7 +5,7 @@ picture size and nothing else; everything random or tunable is the default of `c
 
 - free-form masks that cover 10 to 40 % of the picture exactly, colour strokes on every picture (only their part in the
   mask counts), and noise, all a function of (seed, number of the picture) alone;
-- sketches and colour maps made anew from the photographs with default settings, whatever the shards were made with;
+- sketches and colour maps made again from the photographs with default settings, whatever the shards were made with;
 - the output composited into the photograph, rounded to uint8, then measured.
 
 Methods: `telea` and `navier_stokes` (cv2.inpaint, radius 3) know the picture and the mask only. `all` is the model with
