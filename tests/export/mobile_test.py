@@ -85,13 +85,13 @@ def test_the_file_alone_makes_an_edit(files, variant, tmp_path):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    with np.load(tmp_path / "found.npz") as found:
+    with np.load(tmp_path / "found.npz") as outputs:
         inside = np.zeros((32, 32), bool)
         inside[8:24, 8:24] = True
         # The signature runner and the plain call choose different kernels for 8 bits.
-        assert np.abs(found["edited"] - found["again"]).max() <= (8 if variant == "int8" else 1)
-        np.testing.assert_array_equal(found["edited"][~inside], found["photograph"][~inside])
-        assert (found["edited"][inside] != found["photograph"][inside]).any()
+        assert np.abs(outputs["edited"] - outputs["again"]).max() <= (8 if variant == "int8" else 1)
+        np.testing.assert_array_equal(outputs["edited"][~inside], outputs["photograph"][~inside])
+        assert (outputs["edited"][inside] != outputs["photograph"][inside]).any()
 
 
 def test_metadata_says_shapes_ranges_and_origin(files):
@@ -112,9 +112,9 @@ def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypa
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
         mobile.export(zoo.load_model(editing_folder), path)
     assert list(tmp_path.iterdir()) == []
-    found = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
+    measured = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
     assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
-    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(found)
+    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(measured)
     with pytest.raises(ExportError, match="a folder for several variants"):
         mobile.export(zoo.load_model(editing_folder), path, ("float16", "int8"))
 
