@@ -7,13 +7,16 @@ import tfsketch  # noqa: F401  (chooses what TensorFlow reads at its first impor
 # isort: split
 import base64
 import concurrent.futures
+import fcntl
 import http.server
 import json
+import os
 import pathlib
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +34,35 @@ from tfsketch.nn import model_directory
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+SLOW = (
+    "export/saved_model_test.py",
+    "app/page_test.py",
+    "systems/conformance_test.py",
+    "systems/sc_fegan/task_test.py",
+    "app/server_test.py",
+    "app/static_test.py",
+    "systems/region_edit/task_test.py",
+    "serving_test.py",
+    "systems/cali_sketch/task_test.py",
+    "systems/contextual_gan/task_test.py",
+    "export/mobile_test.py",
+    "training/trainer_test.py",
+    "benchmarks/benchmarks_test.py",
+    "systems/sc_fegan/convert_test.py",
+    "fuzz_test.py",
+    "old_runs_test.py",
+    "toy/toy_test.py",
+)
+"""The files that take half a minute and more of a processor, the longest first: they trace and compile graphs, start
+programs and open pages."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files come first, so that of two processes none is left with one at the end."""
+    ranks = {pathlib.Path(__file__).parent / name: rank for rank, name in enumerate(SLOW)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def logged(folder: pathlib.Path) -> list[dict]:
@@ -67,6 +99,21 @@ def labelled_shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.
     return folder / "shards"
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[pathlib.Path], object]) -> pathlib.Path:
+    """A folder that the first of pytest's processes to need it makes, and that the others take."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, partial = root / name, root / f"{name}.partial"
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
+
+
 @pytest.fixture
 def eagerly() -> Iterator[None]:
     """The trainer's step uncompiled: the same operations, and seconds for two steps, not half a minute."""
@@ -97,19 +144,20 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Shards of six pictures of 32 px."""
-    root = tmp_path_factory.mktemp("pictures")
-    for number, crop in enumerate(crops(6, 32)):
-        files.write_png(root / "photos" / f"{number}.png", crop)
-    output = root / "shards"
-    prepare.prepare(
-        [str(root / "photos")],
-        str(output),
-        systems.parse(
-            "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
-            "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
-        ),
-    )
-    return str(output)
+
+    def make(root: pathlib.Path) -> None:
+        for number, crop in enumerate(crops(6, 32)):
+            files.write_png(root / "photos" / f"{number}.png", crop)
+        prepare.prepare(
+            [str(root / "photos")],
+            str(root / "shards"),
+            systems.parse(
+                "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
+                "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
+            ),
+        )
+
+    return str(_once(tmp_path_factory, "pictures", make) / "shards")
 
 
 @pytest.fixture
@@ -129,23 +177,36 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
-    tf.keras.utils.set_random_seed(7)
-    model = systems.build(EDITING)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    folder = tmp_path_factory.mktemp("zoo") / "tiny"
-    model_directory.save(folder, EDITING, arrays, "# A card\n")
-    return folder
+
+    def make(root: pathlib.Path) -> None:
+        tf.keras.utils.set_random_seed(7)
+        model = systems.build(EDITING)
+        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+        model_directory.save(root / "tiny", EDITING, arrays, "# A card\n")
+
+    return _once(tmp_path_factory, "zoo", make) / "tiny"
 
 
 @pytest.fixture(scope="session")
 def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The same, exported: the base folder of its version 1."""
+    """The same, exported: the base folder of its version 1. Nobody may write there."""
+    return _exported(editing_folder, tmp_path_factory)
+
+
+def _exported(folder: pathlib.Path, factory: pytest.TempPathFactory) -> pathlib.Path:
     from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
 
-    base = tmp_path_factory.mktemp("models") / "tiny"
-    model = zoo.load_model(editing_folder)
-    saved_model.export(model, systems.signatures(model), base)
-    return base
+    def make(root: pathlib.Path) -> None:
+        model = zoo.load_model(folder)
+        saved_model.export(model, systems.signatures(model), root / folder.name)
+
+    return _once(factory, f"served-{folder.name}", make) / folder.name
+
+
+@pytest.fixture(scope="session")
+def served(served_folder: pathlib.Path) -> Mapping[str, Any]:
+    """Its signatures by name, loaded."""
+    return tf.saved_model.load(str(served_folder / "1")).signatures
 
 
 _BATCH, _WAIT = 8, 0.005
@@ -160,8 +221,8 @@ class StandIn:
     when one request in it is bad, as there.
     """
 
-    def __init__(self, base: pathlib.Path):
-        self.signatures = tf.saved_model.load(str(base / "1")).signatures
+    def __init__(self, base: pathlib.Path, signatures: Mapping[str, Any] | None = None):
+        self.signatures = signatures or tf.saved_model.load(str(base / "1")).signatures
         self.requests: queue.Queue = queue.Queue()
         self.batches: list[int] = []
         """Examples in every batch that was run."""
@@ -281,8 +342,8 @@ class StandIn:
 
 
 @pytest.fixture(scope="session")
-def stand_in(served_folder):
-    server = StandIn(served_folder)
+def stand_in(served_folder, served):
+    server = StandIn(served_folder, served)
     yield server
     server.http.shutdown()
 
@@ -319,16 +380,24 @@ def grpc_address(stand_in):
 @pytest.fixture(scope="session")
 def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
-    tf.keras.utils.set_random_seed(5)
-    settings = systems.parse(RESTYLING, "tiny", LIGHT)
-    model = systems.build(settings)
-    for variable in model.generator.trainable_variables:
-        if "affine/kernel" in variable.name:
-            variable.assign(variable * 3.0)
-    folder = tmp_path_factory.mktemp("restyling") / "restyles"
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(folder, settings, arrays, "# A card\n")
-    return folder
+
+    def make(root: pathlib.Path) -> None:
+        tf.keras.utils.set_random_seed(5)
+        settings = systems.parse(RESTYLING, "tiny", LIGHT)
+        model = systems.build(settings)
+        for variable in model.generator.trainable_variables:
+            if "affine/kernel" in variable.name:
+                variable.assign(variable * 3.0)
+        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+        model_directory.save(root / "restyles", settings, arrays, "# A card\n")
+
+    return _once(tmp_path_factory, "restyling", make) / "restyles"
+
+
+@pytest.fixture(scope="session")
+def served_restyling_folder(restyling_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The same, exported: the base folder of its version 1. Nobody may write there."""
+    return _exported(restyling_folder, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,6 @@ from tests.edits import EDITS, encoded_of
 from tfsketch import serving, systems, zoo
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, ServingError
-from tfsketch.export import saved_model
 from tfsketch.images import files
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "serving"
@@ -39,10 +38,8 @@ def test_an_edit_over_the_wire_is_the_editors(client, editing_folder):
         assert np.abs(found.astype(int) - edit(*given)).max() <= 2
 
 
-def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
-    model = zoo.load_model(restyling_folder)
-    saved_model.export(model, systems.signatures(model), tmp_path / "restyles")
-    server = StandIn(tmp_path / "restyles")
+def test_restyling_over_the_wire_is_the_editors(restyling_folder, served_restyling_folder):
+    server = StandIn(served_restyling_folder)
     try:
         client, editor = serving.Client(server.rest, "restyles"), Editor(zoo.load_model(restyling_folder))
         image, mask, style = EDITS[1][0], EDITS[1][1], EDITS[2][0]

@@ -10,6 +10,7 @@ are a system's own.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -78,6 +79,10 @@ def to_levels(image: tf.Tensor) -> tf.Tensor:
 
 def to_png(levels: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
+
+
+shared = functools.partial(tf.function, autograph=False)
+"""A decorator: what several places of a signature call is traced, and held by its graph, once."""
 
 
 def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, gives: Any) -> tf.Tensor | Outputs:

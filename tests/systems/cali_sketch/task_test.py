@@ -153,6 +153,7 @@ def test_details_without_a_map_are_refused(tiny):
         cali_sketch.CaliSketchTask(dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=())))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
     trainer.Trainer(tiny, tmp_path / "whole", make_task).run()
     for until in (3, 8):
@@ -178,6 +179,7 @@ def test_a_player_stays_where_its_terms_weigh_nothing(tiny, tmp_path):
     assert still == {"isn", "d2"}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     model = dataclasses.replace(
         tiny.model, scn=dataclasses.replace(tiny.model.scn, norm="instance", spectral_norm=True)

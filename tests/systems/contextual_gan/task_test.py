@@ -160,6 +160,7 @@ def test_moving_statistics_are_of_generated_pictures(shards):
     np.testing.assert_allclose(both.discriminator.norms[0].moving_mean, 0.1 * maps.mean((0, 1, 2)), atol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "whole", make_task).run()
@@ -183,6 +184,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     np.testing.assert_array_equal(rows[0][2][..., 0] == 0, batch["sketch"][0, ..., 0] == 1)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_fine_tuning_starts_from_both_networks(shards, tmp_path):
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)

@@ -55,14 +55,6 @@ def shards(tmp_path_factory) -> str:
     return str(root / "shards")
 
 
-@pytest.fixture(name="eagerly")
-def _eagerly():
-    """The trainer's step uncompiled: the same operations, and seconds for a variant of the step, not ten."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _config(shards: str, *overrides: str) -> config_lib.Config:
     return systems.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels, to_png
 from tfsketch.framing import graph
 from tfsketch.framing.graph import placed, sheet_of, usual_fill
 from tfsketch.framing.meaning import read_sketch
@@ -34,12 +34,14 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         return run
 
+    read = shared(read_sketch)
+
     def before(data: tf.Tensor) -> tf.Tensor:
-        sketch = read_sketch(data)
+        sketch = read(data)
         return placed(sketch, side, usual_fill(sketch), ink=True)
 
     def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        sketch = read_sketch(data)
+        sketch = read(data)
         return to_png(graph.rounded(sheet_of(image, tf.shape(sketch), usual_fill(sketch))))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:

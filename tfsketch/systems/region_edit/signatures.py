@@ -7,7 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import decode, require
 from tfsketch.framing.meaning import read_mask
@@ -18,6 +18,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     """Restyles as `Editor.restyle` does by default. Its network's sizes are static: `tensors` is of its own side."""
     side = model.experiment.image_size
 
+    @shared
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,3] uint8 and where to restyle it [H,W] bool."""
         image = decode("image_bytes", image_bytes)[0]

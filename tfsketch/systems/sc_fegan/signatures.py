@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import decode, same_size
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
@@ -31,11 +31,13 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decoded)
 
+    @shared
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
         image = decode("image_bytes", image_bytes)[0]
         return image, read_mask(mask_bytes, image, "erased pixel")
 
+    @shared
     def read_color(color_bytes: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Colours [H,W,3] uint8 and where they are [H,W] bool."""
         return color_of("color_bytes", *optional("color_bytes", color_bytes, image))
