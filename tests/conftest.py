@@ -94,8 +94,8 @@ def labelled_shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.
     for number, crop in enumerate(crops(4, side)):
         files.write_png(folder / "photos" / f"{number}.png", crop)
         files.write_png(folder / "labels" / f"{number}.png", labels)
-    given = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
-    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **given)
+    options = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
+    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **options)
     return folder / "shards"
 
 
@@ -256,10 +256,10 @@ class StandIn:
             self.batches.append(sum(sizes))
             try:
                 joined = {key: np.concatenate([columns[key] for columns, _ in waiting]) for key in waiting[0][0]}
-                found = self._call("serving_default", joined)
+                outputs = self._call("serving_default", joined)
                 ends = np.cumsum(sizes)
                 for (_, answer), end, size in zip(waiting, ends, sizes):
-                    answer.set_result({key: value[end - size : end] for key, value in found.items()})
+                    answer.set_result({key: value[end - size : end] for key, value in outputs.items()})
             except Exception as error:  # for every request of the batch, whoever is to blame
                 for _, answer in waiting:
                     answer.set_exception(error)
@@ -309,9 +309,9 @@ class StandIn:
                 if signature not in stand_in.signatures:
                     self._answer(400, {"error": f'Serving signature name: "{signature}" not found in signature def'})
                     return
-                wanted = set(stand_in.signatures[signature].structured_input_signature[1])
-                if set(columns) != wanted:
-                    missing = sorted(wanted ^ set(columns))
+                expected = set(stand_in.signatures[signature].structured_input_signature[1])
+                if set(columns) != expected:
+                    missing = sorted(expected ^ set(columns))
                     self._answer(400, {"error": f"Missing inputs or unknown ones: {missing}"})
                     return
                 arrays = {
@@ -319,7 +319,7 @@ class StandIn:
                     for key, value in columns.items()
                 }
                 try:
-                    found = stand_in.predict(signature, arrays)
+                    outputs = stand_in.predict(signature, arrays)
                 except tf.errors.OpError as error:
                     self._answer(400, {"error": error.message})
                     return
@@ -329,14 +329,14 @@ class StandIn:
                     return {"b64": base64.b64encode(value).decode()} if key.endswith("_bytes") else value.tolist()
 
                 rows = [
-                    {key: json_of(key, column[i]) for key, column in found.items()}
-                    for i in range(len(column_of(found)))
+                    {key: json_of(key, column[i]) for key, column in outputs.items()}
+                    for i in range(len(column_of(outputs)))
                 ]
-                single = len(found) == 1
+                single = len(outputs) == 1
                 self._answer(200, {"predictions": [next(iter(row.values())) for row in rows] if single else rows})
 
-        def column_of(found: dict[str, np.ndarray]) -> np.ndarray:
-            return next(iter(found.values()))
+        def column_of(outputs: dict[str, np.ndarray]) -> np.ndarray:
+            return next(iter(outputs.values()))
 
         return Handler
 
@@ -361,11 +361,11 @@ def grpc_address(stand_in):
                 context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request.model_spec.name}")
             columns = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
             try:
-                found = stand_in.predict(request.model_spec.signature_name or "serving_default", columns)
+                outputs = stand_in.predict(request.model_spec.signature_name or "serving_default", columns)
             except tf.errors.OpError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
             response = predict_pb2.PredictResponse()
-            for key, value in found.items():
+            for key, value in outputs.items():
                 response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
             return response
 
@@ -403,7 +403,7 @@ def served_restyling_folder(restyling_folder: pathlib.Path, tmp_path_factory: py
 @pytest.fixture(scope="session")
 def model_dirs(tmp_path_factory, restyling_folder):
     """Three models with random weights: one that edits, one that draws, one that restyles."""
-    found = []
+    folders = []
     for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
         network = systems.build(settings)
@@ -411,5 +411,5 @@ def model_dirs(tmp_path_factory, restyling_folder):
         model_directory.save(
             folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
         )
-        found.append(str(folder))
-    return [*found, str(restyling_folder)]
+        folders.append(str(folder))
+    return [*folders, str(restyling_folder)]
