@@ -80,11 +80,11 @@ def label(name: str, path: pathlib.Path) -> str:
     return INIT if name == "tfsketch" else f"//{package}"
 
 
-def imports(name: str, root: pathlib.Path, known: dict[str, pathlib.Path]) -> set[str]:
+def imports(name: str, root: pathlib.Path, paths: dict[str, pathlib.Path]) -> set[str]:
     """Names of the repository's modules that a module imports, anywhere in it, but for type checkers alone (the API's
     names are its imports); a test also what it starts."""
     named = set()
-    tree = ast.parse((root / known[name]).read_text(encoding="utf-8"))
+    tree = ast.parse((root / paths[name]).read_text(encoding="utf-8"))
     if name != "tfsketch":
         tree.body = [one for one in tree.body if not (isinstance(one, ast.If) and ast.unparse(one.test) == _TYPING)]
     for node in ast.walk(tree):
@@ -93,27 +93,27 @@ def imports(name: str, root: pathlib.Path, known: dict[str, pathlib.Path]) -> se
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
-                named.add(submodule if submodule in known else node.module)
+                named.add(submodule if submodule in paths else node.module)
         elif isinstance(node, ast.ImportFrom):
-            raise AssertionError(f"{known[name]}:{node.lineno}: relative import; name the module in full")
+            raise AssertionError(f"{paths[name]}:{node.lineno}: relative import; name the module in full")
         elif name.startswith("tests.") and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            named |= set(re.findall(r"(?<![\w.])tools\.[a-z_]+", node.value)) & set(known)
-    return (named & set(known)) - {name}
+            named |= set(re.findall(r"(?<![\w.])tools\.[a-z_]+", node.value)) & set(paths)
+    return (named & set(paths)) - {name}
 
 
 def rules(root: pathlib.Path = ROOT) -> dict[str, Rule]:
     """Every rule that must be, by label."""
-    known = modules(root)
-    wanted = {}
-    for name, path in known.items():
-        used = imports(name, root, known)
+    paths = modules(root)
+    table = {}
+    for name, path in paths.items():
+        used = imports(name, root, paths)
         lines = []
         if name == "tfsketch":
-            wanted[INIT] = Rule("py_library", (path.name,), ())
-            deps = {INIT} | {label(module, known[module]) for module in used}
-            wanted[API] = Rule("py_library", (), tuple(sorted(deps)))
+            table[INIT] = Rule("py_library", (path.name,), ())
+            deps = {INIT} | {label(module, paths[module]) for module in used}
+            table[API] = Rule("py_library", (), tuple(sorted(deps)))
             continue
-        deps = {API if module == "tfsketch" else label(module, known[module]) for module in used}
+        deps = {API if module == "tfsketch" else label(module, paths[module]) for module in used}
         if name.startswith("tfsketch."):
             deps.add(INIT)
         kind, srcs = "py_library", [path.name]
@@ -132,8 +132,8 @@ def rules(root: pathlib.Path = ROOT) -> dict[str, Rule]:
         elif path.name == RUNNER:
             continue
         lines += _EXTRA.get(name, ())
-        wanted[label(name, path)] = Rule(kind, tuple(srcs), tuple(sorted(deps)), tuple(lines))
-    return wanted
+        table[label(name, path)] = Rule(kind, tuple(srcs), tuple(sorted(deps)), tuple(lines))
+    return table
 
 
 def _list(name: str, values: Iterable[str]) -> list[str]:
@@ -143,12 +143,12 @@ def _list(name: str, values: Iterable[str]) -> list[str]:
     return [f"    {name} = [", *(f'        "{value}",' for value in values), "    ],"]
 
 
-def text(folder: str, wanted: dict[str, Rule]) -> str:
+def text(folder: str, table: dict[str, Rule]) -> str:
     """The BUILD file of a folder."""
     here = f"//{folder}"
     own = {
         (name.rpartition(":")[2] if ":" in name else folder.rpartition("/")[2]): rule
-        for name, rule in wanted.items()
+        for name, rule in table.items()
         if name.partition(":")[0] == here
     }
     parts = [f"# {_TITLES[folder.partition('/')[0]]} {_TITLE}", 'package(default_visibility = ["//visibility:public"])']
@@ -164,17 +164,17 @@ def text(folder: str, wanted: dict[str, Rule]) -> str:
 
 def files(root: pathlib.Path = ROOT) -> dict[str, str]:
     """What every BUILD file of modules must say, by its path below `root`."""
-    wanted = rules(root)
-    return {f"{name}/BUILD": text(name, wanted) for name in sorted({label.partition(":")[0][2:] for label in wanted})}
+    table = rules(root)
+    return {f"{name}/BUILD": text(name, table) for name in sorted({label.partition(":")[0][2:] for label in table})}
 
 
 def main() -> None:
-    wanted = files()
+    texts = files()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("BUILD"):
-            if path.relative_to(ROOT).as_posix() not in wanted:
+            if path.relative_to(ROOT).as_posix() not in texts:
                 path.unlink()
-    for name, content in wanted.items():
+    for name, content in texts.items():
         (ROOT / name).write_text(content, encoding="utf-8")
 
 

@@ -13,10 +13,10 @@ ROOT = build_files.ROOT
 
 
 def test_the_build_files_are_what_the_modules_import():
-    wanted = build_files.files()
+    expected = build_files.files()
     paths = [path for package in build_files.PACKAGES for path in (ROOT / package).rglob("BUILD")]
-    found = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
-    wrong = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    actual = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    wrong = sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name))
     assert not wrong, f"{', '.join(wrong)}: other than the imports; run: make build-files"
 
 
@@ -81,8 +81,8 @@ def _lines(name: str) -> set[str]:
 
 
 def test_both_lists_of_the_current_lane_agree():
-    wanted = _setup_lists()
-    missing = set(wanted["CURRENT_LANE"] + wanted["BOTH_LANES"]) - _lines("requirements-current.txt")
+    lists = _setup_lists()
+    missing = set(lists["CURRENT_LANE"] + lists["BOTH_LANES"]) - _lines("requirements-current.txt")
     assert not missing, f"in setup.py, not in requirements-current.txt: {sorted(missing)}"
 
 

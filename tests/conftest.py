@@ -7,13 +7,16 @@ import tfsketch  # noqa: F401  (chooses what TensorFlow reads at its first impor
 # isort: split
 import base64
 import concurrent.futures
+import fcntl
 import http.server
 import json
+import os
 import pathlib
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +34,35 @@ from tfsketch.nn import model_directory
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+SLOW = (
+    "export/saved_model_test.py",
+    "app/page_test.py",
+    "systems/conformance_test.py",
+    "systems/sc_fegan/task_test.py",
+    "app/server_test.py",
+    "app/static_test.py",
+    "systems/region_edit/task_test.py",
+    "serving_test.py",
+    "systems/cali_sketch/task_test.py",
+    "systems/contextual_gan/task_test.py",
+    "export/mobile_test.py",
+    "training/trainer_test.py",
+    "benchmarks/benchmarks_test.py",
+    "systems/sc_fegan/convert_test.py",
+    "fuzz_test.py",
+    "old_runs_test.py",
+    "toy/toy_test.py",
+)
+"""The files that take half a minute and more of a processor, the longest first: they trace and compile graphs, start
+programs and open pages."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files come first, so that of two processes none is left with one at the end."""
+    ranks = {pathlib.Path(__file__).parent / name: rank for rank, name in enumerate(SLOW)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def logged(folder: pathlib.Path) -> list[dict]:
@@ -62,9 +94,24 @@ def labelled_shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.
     for number, crop in enumerate(crops(4, side)):
         files.write_png(folder / "photos" / f"{number}.png", crop)
         files.write_png(folder / "labels" / f"{number}.png", labels)
-    given = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
-    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **given)
+    options = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
+    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **options)
     return folder / "shards"
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[pathlib.Path], object]) -> pathlib.Path:
+    """A folder that the first of pytest's processes to need it makes, and that the others take."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, partial = root / name, root / f"{name}.partial"
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
 
 
 @pytest.fixture
@@ -97,19 +144,20 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def shards_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Shards of six pictures of 32 px."""
-    root = tmp_path_factory.mktemp("pictures")
-    for number, crop in enumerate(crops(6, 32)):
-        files.write_png(root / "photos" / f"{number}.png", crop)
-    output = root / "shards"
-    prepare.prepare(
-        [str(root / "photos")],
-        str(output),
-        systems.parse(
-            "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
-            "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
-        ),
-    )
-    return str(output)
+
+    def make(root: pathlib.Path) -> None:
+        for number, crop in enumerate(crops(6, 32)):
+            files.write_png(root / "photos" / f"{number}.png", crop)
+        prepare.prepare(
+            [str(root / "photos")],
+            str(root / "shards"),
+            systems.parse(
+                "{image_size: 32, sketch: {min_side: 64}, prepare: {regions: none}, "
+                "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
+            ),
+        )
+
+    return str(_once(tmp_path_factory, "pictures", make) / "shards")
 
 
 @pytest.fixture
@@ -129,23 +177,36 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
-    tf.keras.utils.set_random_seed(7)
-    model = systems.build(EDITING)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    folder = tmp_path_factory.mktemp("zoo") / "tiny"
-    model_directory.save(folder, EDITING, arrays, "# A card\n")
-    return folder
+
+    def make(root: pathlib.Path) -> None:
+        tf.keras.utils.set_random_seed(7)
+        model = systems.build(EDITING)
+        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+        model_directory.save(root / "tiny", EDITING, arrays, "# A card\n")
+
+    return _once(tmp_path_factory, "zoo", make) / "tiny"
 
 
 @pytest.fixture(scope="session")
 def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The same, exported: the base folder of its version 1."""
+    """The same, exported: the base folder of its version 1. Nobody may write there."""
+    return _exported(editing_folder, tmp_path_factory)
+
+
+def _exported(folder: pathlib.Path, factory: pytest.TempPathFactory) -> pathlib.Path:
     from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
 
-    base = tmp_path_factory.mktemp("models") / "tiny"
-    model = zoo.load_model(editing_folder)
-    saved_model.export(model, systems.signatures(model), base)
-    return base
+    def make(root: pathlib.Path) -> None:
+        model = zoo.load_model(folder)
+        saved_model.export(model, systems.signatures(model), root / folder.name)
+
+    return _once(factory, f"served-{folder.name}", make) / folder.name
+
+
+@pytest.fixture(scope="session")
+def served(served_folder: pathlib.Path) -> Mapping[str, Any]:
+    """Its signatures by name, loaded."""
+    return tf.saved_model.load(str(served_folder / "1")).signatures
 
 
 _BATCH, _WAIT = 8, 0.005
@@ -160,8 +221,8 @@ class StandIn:
     when one request in it is bad, as there.
     """
 
-    def __init__(self, base: pathlib.Path):
-        self.signatures = tf.saved_model.load(str(base / "1")).signatures
+    def __init__(self, base: pathlib.Path, signatures: Mapping[str, Any] | None = None):
+        self.signatures = signatures or tf.saved_model.load(str(base / "1")).signatures
         self.requests: queue.Queue = queue.Queue()
         self.batches: list[int] = []
         """Examples in every batch that was run."""
@@ -195,10 +256,10 @@ class StandIn:
             self.batches.append(sum(sizes))
             try:
                 joined = {key: np.concatenate([columns[key] for columns, _ in waiting]) for key in waiting[0][0]}
-                found = self._call("serving_default", joined)
+                outputs = self._call("serving_default", joined)
                 ends = np.cumsum(sizes)
                 for (_, answer), end, size in zip(waiting, ends, sizes):
-                    answer.set_result({key: value[end - size : end] for key, value in found.items()})
+                    answer.set_result({key: value[end - size : end] for key, value in outputs.items()})
             except Exception as error:  # for every request of the batch, whoever is to blame
                 for _, answer in waiting:
                     answer.set_exception(error)
@@ -248,9 +309,9 @@ class StandIn:
                 if signature not in stand_in.signatures:
                     self._answer(400, {"error": f'Serving signature name: "{signature}" not found in signature def'})
                     return
-                wanted = set(stand_in.signatures[signature].structured_input_signature[1])
-                if set(columns) != wanted:
-                    missing = sorted(wanted ^ set(columns))
+                expected = set(stand_in.signatures[signature].structured_input_signature[1])
+                if set(columns) != expected:
+                    missing = sorted(expected ^ set(columns))
                     self._answer(400, {"error": f"Missing inputs or unknown ones: {missing}"})
                     return
                 arrays = {
@@ -258,7 +319,7 @@ class StandIn:
                     for key, value in columns.items()
                 }
                 try:
-                    found = stand_in.predict(signature, arrays)
+                    outputs = stand_in.predict(signature, arrays)
                 except tf.errors.OpError as error:
                     self._answer(400, {"error": error.message})
                     return
@@ -268,21 +329,21 @@ class StandIn:
                     return {"b64": base64.b64encode(value).decode()} if key.endswith("_bytes") else value.tolist()
 
                 rows = [
-                    {key: json_of(key, column[i]) for key, column in found.items()}
-                    for i in range(len(column_of(found)))
+                    {key: json_of(key, column[i]) for key, column in outputs.items()}
+                    for i in range(len(column_of(outputs)))
                 ]
-                single = len(found) == 1
+                single = len(outputs) == 1
                 self._answer(200, {"predictions": [next(iter(row.values())) for row in rows] if single else rows})
 
-        def column_of(found: dict[str, np.ndarray]) -> np.ndarray:
-            return next(iter(found.values()))
+        def column_of(outputs: dict[str, np.ndarray]) -> np.ndarray:
+            return next(iter(outputs.values()))
 
         return Handler
 
 
 @pytest.fixture(scope="session")
-def stand_in(served_folder):
-    server = StandIn(served_folder)
+def stand_in(served_folder, served):
+    server = StandIn(served_folder, served)
     yield server
     server.http.shutdown()
 
@@ -300,11 +361,11 @@ def grpc_address(stand_in):
                 context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request.model_spec.name}")
             columns = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
             try:
-                found = stand_in.predict(request.model_spec.signature_name or "serving_default", columns)
+                outputs = stand_in.predict(request.model_spec.signature_name or "serving_default", columns)
             except tf.errors.OpError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
             response = predict_pb2.PredictResponse()
-            for key, value in found.items():
+            for key, value in outputs.items():
                 response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
             return response
 
@@ -319,22 +380,30 @@ def grpc_address(stand_in):
 @pytest.fixture(scope="session")
 def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of a network that restyles, at its smallest, with random weights and a style that counts."""
-    tf.keras.utils.set_random_seed(5)
-    settings = systems.parse(RESTYLING, "tiny", LIGHT)
-    model = systems.build(settings)
-    for variable in model.generator.trainable_variables:
-        if "affine/kernel" in variable.name:
-            variable.assign(variable * 3.0)
-    folder = tmp_path_factory.mktemp("restyling") / "restyles"
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(folder, settings, arrays, "# A card\n")
-    return folder
+
+    def make(root: pathlib.Path) -> None:
+        tf.keras.utils.set_random_seed(5)
+        settings = systems.parse(RESTYLING, "tiny", LIGHT)
+        model = systems.build(settings)
+        for variable in model.generator.trainable_variables:
+            if "affine/kernel" in variable.name:
+                variable.assign(variable * 3.0)
+        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+        model_directory.save(root / "restyles", settings, arrays, "# A card\n")
+
+    return _once(tmp_path_factory, "restyling", make) / "restyles"
+
+
+@pytest.fixture(scope="session")
+def served_restyling_folder(restyling_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The same, exported: the base folder of its version 1. Nobody may write there."""
+    return _exported(restyling_folder, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def model_dirs(tmp_path_factory, restyling_folder):
     """Three models with random weights: one that edits, one that draws, one that restyles."""
-    found = []
+    folders = []
     for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
         network = systems.build(settings)
@@ -342,5 +411,5 @@ def model_dirs(tmp_path_factory, restyling_folder):
         model_directory.save(
             folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
         )
-        found.append(str(folder))
-    return [*found, str(restyling_folder)]
+        folders.append(str(folder))
+    return [*folders, str(restyling_folder)]

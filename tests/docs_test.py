@@ -57,8 +57,8 @@ def test_commands_name_existing_flags(path):
             wrong.append(tool)
         else:
             wrong += [f"{tool} --{flag}" for flag in flags if flag not in _flags(tool)]
-    known = set().union(*map(_flags, TOOLS))
-    wrong += [f"--{flag}" for flag in re.findall(r"`--(\w+)[^`]*`", text) if flag not in known]
+    all_flags = set().union(*map(_flags, TOOLS))
+    wrong += [f"--{flag}" for flag in re.findall(r"`--(\w+)[^`]*`", text) if flag not in all_flags]
     assert not wrong, wrong
 
 

@@ -158,8 +158,8 @@ def test_arrays(editor):
             _said(error)
         else:
             done += 1
-            kept = np.asarray(mask).reshape(result.shape[:2]) == 0
-            assert result.dtype == np.uint8 and (result[kept] == np.asarray(image)[kept]).all()
+            outside = np.asarray(mask).reshape(result.shape[:2]) == 0
+            assert result.dtype == np.uint8 and (result[outside] == np.asarray(image)[outside]).all()
         assert time.perf_counter() - started < SLOW
     assert done < COUNT and (done or COUNT < 60)  # two of the first 60 are valid, and none of the first 25
 
@@ -170,17 +170,17 @@ def test_files(editor, tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / f"image{rng.choice(sorted(files.SUFFIXES))}").write_bytes(_file(rng))
-        given = {"image": str(next(folder.iterdir()))}
+        layers = {"image": str(next(folder.iterdir()))}
         for what in ("mask", "sketch", "color"):
             if rng.random() < (0.5 if what == "mask" else 0.2):
                 (folder / f"{what}.png").write_bytes(_file(rng))
-                given[what] = str(folder / f"{what}.png")
+                layers[what] = str(folder / f"{what}.png")
         if rng.random() < 0.7:
             (folder / "strokes.json").write_bytes(_json(rng, STROKES))
-            given["strokes"] = str(folder / "strokes.json")
+            layers["strokes"] = str(folder / "strokes.json")
         started = time.perf_counter()
         try:
-            jobs, skipped = find_jobs(given.pop("image"), folder / "out.png", **given)
+            jobs, skipped = find_jobs(layers.pop("image"), folder / "out.png", **layers)
         except TfsketchError as error:
             _said(error)
             continue
@@ -289,18 +289,18 @@ def test_sheets():
         sheet = _sheet(rng)
         for (read_sheet, _), run in zip(readers, runs):
             try:
-                found = read_sheet(sheet, "x")
+                sheet_meaning = read_sheet(sheet, "x")
             except TfsketchError as error:
                 _said(error)
                 refused += 1
                 with pytest.raises(tf.errors.InvalidArgumentError):
                     run(sheet)
             else:
-                layer, made = found.layer, run(sheet)
+                layer, made = sheet_meaning.layer, run(sheet)
                 made = made[1] if isinstance(made, (tuple, list)) else made
                 layer = layer[..., 3] if layer.ndim == 3 else layer
                 np.testing.assert_array_equal(made, layer > 0, f"{number}: {read_sheet.__name__}")
-                assert all(note.startswith("x: ") for note in found.notes)
+                assert all(note.startswith("x: ") for note in sheet_meaning.notes)
                 read += 1
     assert read and refused
 

@@ -47,9 +47,9 @@ PIXEL_PATH = (
 
 def crossing() -> list[str]:
     """Test modules that import another one: what is shared lies in modules of its own or in a conftest."""
-    known = build_files.modules()
-    tests = {name for name in known if name.startswith("tests.") and name.endswith("_test")}
-    used = {name: build_files.imports(name, ROOT, known) & tests for name in sorted(tests)}
+    paths = build_files.modules()
+    tests = {name for name in paths if name.startswith("tests.") and name.endswith("_test")}
+    used = {name: build_files.imports(name, ROOT, paths) & tests for name in sorted(tests)}
     return [f"{name} imports {other}" for name, others in used.items() for other in sorted(others)]
 
 

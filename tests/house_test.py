@@ -54,9 +54,9 @@ def test_public_names_stay():
 
 def _dotted_names() -> set[str]:
     texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
-    found = {name for text in texts for name in re.findall(r"(?<![\w./])tfsketch(?:\.[A-Za-z_]\w*)+", text)}
-    found |= {f"{a}.{b}" for text in texts for a, b in re.findall(r"from (tfsketch[\w.]*) import (\w+)", text)}
-    return found
+    names = {name for text in texts for name in re.findall(r"(?<![\w./])tfsketch(?:\.[A-Za-z_]\w*)+", text)}
+    names |= {f"{a}.{b}" for text in texts for a, b in re.findall(r"from (tfsketch[\w.]*) import (\w+)", text)}
+    return names
 
 
 @pytest.mark.parametrize("name", sorted(_dotted_names()))

@@ -19,7 +19,6 @@ from tests.edits import EDITS, encoded_of
 from tfsketch import serving, systems, zoo
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, ServingError
-from tfsketch.export import saved_model
 from tfsketch.images import files
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "serving"
@@ -33,22 +32,20 @@ def client(request, stand_in):
 
 def test_an_edit_over_the_wire_is_the_editors(client, editing_folder):
     edit = Editor(zoo.load_model(editing_folder)).edit
-    for given in (EDITS[0], EDITS[1], (*EDITS[2][:2], None, None)):
-        found, hole = client.edit(*given), given[1] > 0
-        np.testing.assert_array_equal(found[~hole], given[0][~hole])
-        assert np.abs(found.astype(int) - edit(*given)).max() <= 2
+    for layers in (EDITS[0], EDITS[1], (*EDITS[2][:2], None, None)):
+        result, hole = client.edit(*layers), layers[1] > 0
+        np.testing.assert_array_equal(result[~hole], layers[0][~hole])
+        assert np.abs(result.astype(int) - edit(*layers)).max() <= 2
 
 
-def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
-    model = zoo.load_model(restyling_folder)
-    saved_model.export(model, systems.signatures(model), tmp_path / "restyles")
-    server = StandIn(tmp_path / "restyles")
+def test_restyling_over_the_wire_is_the_editors(restyling_folder, served_restyling_folder):
+    server = StandIn(served_restyling_folder)
     try:
         client, editor = serving.Client(server.rest, "restyles"), Editor(zoo.load_model(restyling_folder))
         image, mask, style = EDITS[1][0], EDITS[1][1], EDITS[2][0]
         for where in (mask, None):
-            found = client.restyle(image, style, where)
-            assert np.abs(found.astype(int) - editor.restyle(image, style, where)).max() <= 2
+            result = client.restyle(image, style, where)
+            assert np.abs(result.astype(int) - editor.restyle(image, style, where)).max() <= 2
         with pytest.raises(ImageError, match="at least one pixel to restyle"):
             client.restyle(image, style, np.zeros_like(mask))
     finally:
@@ -56,8 +53,8 @@ def test_restyling_over_the_wire_is_the_editors(restyling_folder, tmp_path):
 
 
 def test_mixed_sizes_travel_in_one_request(client):
-    found = client.predict([encoded_of(one) for one in EDITS])
-    for (image, mask, *_), row in zip(EDITS, found):
+    rows = client.predict([encoded_of(one) for one in EDITS])
+    for (image, mask, *_), row in zip(EDITS, rows):
         assert list(row) == ["image_bytes"] and row["image_bytes"].startswith(b"\x89PNG")
         np.testing.assert_array_equal(files.read_rgb("found", row["image_bytes"])[mask == 0], image[mask == 0])
 
@@ -83,14 +80,14 @@ def test_a_bad_request_names_its_field(client):
 def test_what_is_wrong_is_found_before_it_is_sent():
     client = serving.Client("http://127.0.0.1:1", "tiny", retries=0)  # nobody there
     image, mask, lines, color = EDITS[0]
-    for given, text in (
+    for layers, text in (
         ((image, np.zeros_like(mask)), "mask: expected at least one erased pixel"),
         ((image, mask[1:]), "mask: expected the picture's size"),
         ((image, mask, lines, color[:, 1:]), "color: expected the picture's size"),
         ((image.astype(np.float32), mask), "image: expected uint8"),
     ):
         with pytest.raises(ImageError, match=text):
-            client.edit(*given)
+            client.edit(*layers)
     with pytest.raises(ImageError, match="empty sheet"):
         client.draw(np.zeros((4, 4), np.uint8))
     with pytest.raises(ServingError, match="127.0.0.1:1: tiny: cannot be reached"):

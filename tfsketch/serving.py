@@ -60,16 +60,16 @@ class Client(wire.Caller):
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """`Editor.draw` on the server; arguments, result and errors as there, and `ServingError`."""
         sketch = checked_sketch(sketch, fill)
-        found = self.predict([{"sketch_bytes": _sheet(sketch), "fill": 0.0 if fill is None else fill}])[0]
-        refined = files.read_rgb("the server's lines", found["refined_bytes"])[..., 0] < 128
-        return Drawing(refined.astype(np.uint8), files.read_rgb("the server's picture", found["image_bytes"]))
+        answer = self.predict([{"sketch_bytes": _sheet(sketch), "fill": 0.0 if fill is None else fill}])[0]
+        refined = files.read_rgb("the server's lines", answer["refined_bytes"])[..., 0] < 128
+        return Drawing(refined.astype(np.uint8), files.read_rgb("the server's picture", answer["image_bytes"]))
 
     def parse(self, image: np.ndarray) -> np.ndarray:
         """`conditions.face_parser.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ImageError(f"image: expected uint8 [H,W,3] RGB, found {image.dtype} {list(image.shape)}")
-        found = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]
-        return files.read_rgb("the server's regions", found)[..., 0]
+        regions = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]
+        return files.read_rgb("the server's regions", regions)[..., 0]
 
 
 def _sheet(sketch: np.ndarray) -> bytes:

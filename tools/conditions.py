@@ -43,12 +43,12 @@ def _main(argv: list[str]) -> None:
     tree = pathlib.Path(_CONFIG.value).read_text(encoding="utf-8") if _CONFIG.value else ""
     settings = systems.parse(tree, _CONFIG.value or "defaults", _SET.value)
     image = sizes.center_square(files.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
-    found = face_parser.parse(face_parser.load(_PARSER.value), image[None])[0]
+    regions = face_parser.parse(face_parser.load(_PARSER.value), image[None])[0]
     output = pathlib.Path(_OUTPUT.value)
-    for name, sheet in conditions.sheets(image, found, settings).items():
+    for name, sheet in conditions.sheets(image, regions, settings).items():
         files.write_png(output / f"{name}.png", sheets.contact_sheet(*sheet))
     shares = masks.covered_shares(
-        np.random.default_rng(settings.seed), size_of(image), settings.mask, _MASKS.value, found
+        np.random.default_rng(settings.seed), size_of(image), settings.mask, _MASKS.value, regions
     )
     files.write_png(output / "mask_shares.png", conditions.histogram(shares, settings.mask.share))
     low, high = settings.mask.share

@@ -65,8 +65,8 @@ def _main(argv: list[str]) -> int:
             )
     elif _FORMAT.value == "onnx":
         path = _OUTPUT.value
-        found = onnx.export(model, path, _DATA.value)
-        text = f"Largest difference from the model {found:.1e}, run by ONNX Runtime."
+        difference = onnx.export(model, path, _DATA.value)
+        text = f"Largest difference from the model {difference:.1e}, run by ONNX Runtime."
     elif _FORMAT.value == "web":
         from tfsketch.app import static
 

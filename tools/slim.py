@@ -26,7 +26,7 @@ def _main(argv: list[str]) -> None:
     layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
     print(f"{'layer':12} channels  energy kept  error left")
     for layer in layers:
-        print(f"{layer.name:12} {layer.kept:3d} of {layer.channels:3d} {layer.energy:10.3f} {layer.error:11.4f}")
+        print(f"{layer.name:12} {layer.width:3d} of {layer.channels:3d} {layer.energy:10.3f} {layer.error:11.4f}")
     print(_OUTPUT.value)
 
 

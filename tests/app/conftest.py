@@ -10,7 +10,7 @@ from tests.app.client import serving
 from tfsketch.app import studio as studio_lib
 
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
 )
 
 
@@ -23,8 +23,8 @@ def studio(model_dirs):
 
 @pytest.fixture(scope="module")
 def port(studio):
-    with serving(studio) as found:
-        yield found
+    with serving(studio) as number:
+        yield number
 
 
 @pytest.fixture(scope="module")

@@ -88,20 +88,20 @@ def test_masks_grow_shrink_and_are_inverted(port, scale):
     picture = open_picture(port, png_of(gradient(height, width)))["picture"]
     square = [[x * scale, y * scale] for x, y in ([20, 15], [60, 15], [60, 45], [20, 45])]
     strokes = {"size": [width, height], "strokes": [{"layer": "mask", "points": square, "fill": True}]}
-    asked = {"picture": picture, "strokes": strokes}
+    fields = {"picture": picture, "strokes": strokes}
     plain = strokes_lib.render(strokes_lib.parse(strokes), (height, width)).mask
     near = 3 * max(1, scale // 15)
     for more, reach in (({}, 0), ({"grow": 6 * scale}, 6), ({"grow": -6 * scale}, -6)):
-        found = _mask(port, **asked, **more)
-        rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+        mask = _mask(port, **fields, **more)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         expected = [(15 - reach) * scale, (45 + reach) * scale, (20 - reach) * scale, (60 + reach) * scale]
         assert np.abs(np.array([rows[0], rows[-1], columns[0], columns[-1]]) - expected).max() <= near, more
-    inverted = _mask(port, **asked, invert=True)
+    inverted = _mask(port, **fields, invert=True)
     assert ((inverted > 0) == (plain == 0)).mean() > 0.93 and not inverted[height // 2, width // 2]
     again = {"picture": picture, "strokes": {"size": [width, height], "strokes": []}, "invert": True}
     assert _mask(port, **again).all()
     assert "mask: expected something to be left of it" in error_of(
-        ask(port, "/api/mask", asked | {"grow": -33 * scale})
+        ask(port, "/api/mask", fields | {"grow": -33 * scale})
     )
 
 
@@ -111,9 +111,9 @@ def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):
     monkeypatch.setattr(Editor, "region", lambda self, image, names: ring.copy() if names == "hair" else None)
     picture = open_picture(port, png_of(gradient()))["picture"]
     dot = {"layer": "mask", "points": [[75, 55]], "width": 6}
-    found = _mask(port, picture=picture, strokes={"size": [80, 60], "strokes": [dot]}, region="hair")
-    assert found[12, 40] and found[55, 75] and not found[30, 40]  # the hole in it stays one
-    assert (found[:, :65] != ring[:, :65]).mean() < 0.02
+    mask = _mask(port, picture=picture, strokes={"size": [80, 60], "strokes": [dot]}, region="hair")
+    assert mask[12, 40] and mask[55, 75] and not mask[30, 40]  # the hole in it stays one
+    assert (mask[:, :65] != ring[:, :65]).mean() < 0.02
     for changes, message in (
         ({"region": "everywhere"}, "region: expected one of face, background"),
         ({"region": ["hair"]}, "region: expected one of face"),
@@ -123,11 +123,11 @@ def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):
         ({"picture": "/etc/passwd"}, "picture: expected one that is still in memory"),
         ({"other": 1}, "expected a mapping of picture"),
     ):
-        asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": [dot]}} | changes
-        assert message in error_of(ask(port, "/api/mask", asked)), changes
+        fields = {"picture": picture, "strokes": {"size": [80, 60], "strokes": [dot]}} | changes
+        assert message in error_of(ask(port, "/api/mask", fields)), changes
     monkeypatch.undo()
-    asked = {"picture": picture, "strokes": {"size": [80, 60], "strokes": []}, "region": "lips"}
-    assert "expected lips in the picture, found none" in error_of(ask(port, "/api/mask", asked))
+    fields = {"picture": picture, "strokes": {"size": [80, 60], "strokes": []}, "region": "lips"}
+    assert "expected lips in the picture, found none" in error_of(ask(port, "/api/mask", fields))
 
 
 def test_what_is_at_the_pictures_border_does_not_shrink_there():
@@ -194,7 +194,11 @@ def test_layers_are_an_openraster_file(port, request_):
     assert [one.get("visibility") for one in layers] == ["hidden"] * 3 + ["visible"] * 2
     shown = Image.alpha_composite(pictures["Photograph"].convert("RGBA"), pictures["Result"])
     assert (np.asarray(shown)[..., :3] == full).all() and (merged == full).all()
-    drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
-    for name, layer in (("Sketch", drawn.sketch), ("Mask", drawn.mask), ("Colours", drawn.color[..., 3])):
+    request_layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
+    for name, layer in (
+        ("Sketch", request_layers.sketch),
+        ("Mask", request_layers.mask),
+        ("Colours", request_layers.color[..., 3]),
+    ):
         assert ((np.asarray(pictures[name])[..., 3] > 0) == (layer > 0)).all(), name
     assert (np.asarray(pictures["Photograph"]) == gradient()).all()

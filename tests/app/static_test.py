@@ -62,11 +62,11 @@ def test_the_folder_is_whole_and_says_so(content):
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == set(written)
     assert not list(folder.parent.glob(".*partial*"))
     state = json.loads(written["state.json"])
-    kept = json.loads(re.search(r"const FILES = (\{.*?\});", written["sw.js"].decode(), re.S)[1])
+    small = json.loads(re.search(r"const FILES = (\{.*?\});", written["sw.js"].decode(), re.S)[1])
     engine = state["engine"]
     large = {one["path"]: one["integrity"] for one in (engine["model"], *engine["runtimes"].values())}
-    assert set(kept) | set(large) == set(written) - {"sw.js"} and not set(kept) & set(large)
-    for path, integrity in (kept | large).items():
+    assert set(small) | set(large) == set(written) - {"sw.js"} and not set(small) & set(large)
+    for path, integrity in (small | large).items():
         assert integrity == "sha256-" + base64.b64encode(hashlib.sha256(written[path]).digest()).decode(), path
     assert engine["version"] in written["sw.js"].decode() and engine["side"] == 32
     assert set(engine["takes"]) == {"image", "mask", "sketch", "color", "noise"}
@@ -108,10 +108,12 @@ def test_the_runtime_is_the_one_that_was_tried(archives, tmp_path, monkeypatch):
         litert.runtime(tmp_path)
     for name in names:
         shutil.copy(archives / name, tmp_path)
-    found = litert.runtime(tmp_path)
-    assert {path.rpartition(".")[2] for path in found} == {"js", "wasm", "txt"} and len(found) == 9
-    assert all(found[f"wasm/{stem}_internal.wasm"][:4] == b"\0asm" for stem in litert.VARIANTS.values())
-    assert b'from "./wasm-utils.js"' in found["core.js"] and b"@litertjs" not in found["core.js"].split(b"\n\n")[0]
+    contents = litert.runtime(tmp_path)
+    assert {path.rpartition(".")[2] for path in contents} == {"js", "wasm", "txt"} and len(contents) == 9
+    assert all(contents[f"wasm/{stem}_internal.wasm"][:4] == b"\0asm" for stem in litert.VARIANTS.values())
+    assert (
+        b'from "./wasm-utils.js"' in contents["core.js"] and b"@litertjs" not in contents["core.js"].split(b"\n\n")[0]
+    )
 
     (tmp_path / names[1]).write_bytes((tmp_path / names[1]).read_bytes() + b"\0")
     with pytest.raises(
@@ -221,7 +223,7 @@ def page(browser, site):
 
 def _trees(count: int) -> list[tuple[dict, tuple[int, int]]]:
     """Random strokes, also far outside of the picture, as (tree, (width, height))."""
-    rng, found = np.random.default_rng(7), []
+    rng, cases = np.random.default_rng(7), []
     for _ in range(count):
         width, height = (int(side) for side in rng.integers(1, 130, 2))
         low, high = (-60, 200) if rng.random() < 0.5 else (0, min(width, height))
@@ -236,26 +238,33 @@ def _trees(count: int) -> list[tuple[dict, tuple[int, int]]]:
                 stroke["color"] = rng.integers(0, 256, 3).tolist()
             strokes.append(stroke)
         factor = 1 if rng.random() < 0.7 else 2
-        found.append(({"size": [factor * width, factor * height], "strokes": strokes}, (width, height)))
-    return found
+        cases.append(({"size": [factor * width, factor * height], "strokes": strokes}, (width, height)))
+    return cases
 
 
 def test_strokes_are_pythons_to_the_pixel(page):
     cases = _trees(300)
-    found = page.evaluate(
+    answers = page.evaluate(
         """async (cases) => {
           const { checkStrokes, render } = await import("./browser/raster.js");
+          // As text: an array of numbers is read a hundred times as slowly.
+          const text = (layer) => {
+            let all = "";
+            for (let n = 0; n < layer.length; n += 8192) all += String.fromCharCode(...layer.subarray(n, n + 8192));
+            return btoa(all);
+          };
           return cases.map(([tree, size]) => {
             checkStrokes(tree);
-            return Object.values(render(tree, size)).map((layer) => Array.from(layer));
+            return Object.values(render(tree, size)).map(text);
           });
         }""",
         cases,
     )
-    for (tree, (width, height)), layers in zip(cases, found):
+    for (tree, (width, height)), layers in zip(cases, answers):
         expected = strokes_lib.render(strokes_lib.parse(tree), (height, width))
         for one, other in zip((expected.mask, expected.sketch, expected.color), layers):
-            np.testing.assert_array_equal(one.ravel(), other, err_msg=json.dumps(tree))
+            theirs = np.frombuffer(base64.b64decode(other), np.uint8)
+            np.testing.assert_array_equal(one.ravel(), theirs, err_msg=json.dumps(tree))
 
 
 def test_layers_at_the_working_side_and_noise_are_pythons(page):
@@ -267,7 +276,7 @@ def test_layers_at_the_working_side_and_noise_are_pythons(page):
         mask = (rng.random((height, width)) < 0.1).astype(np.uint8)
         cases.append([width, height, size[1], size[0], image.ravel().tolist(), mask.ravel().tolist()])
         expected.append((resize(image, size), arrays.resize_mask(mask, size), arrays.resize_sketch(mask, size)))
-    found, noise = page.evaluate(
+    answers, noise = page.evaluate(
         """async ([cases, seeds]) => {
           const { layerOf, meanOf, resize, resizeMask } = await import("./browser/resizing.js");
           const { thin } = await import("./browser/thinning.js");
@@ -281,7 +290,7 @@ def test_layers_at_the_working_side_and_noise_are_pythons(page):
         }""",
         [cases, [0, 7, 2**31 - 1]],
     )
-    for (image, mask, sketch), layers in zip(expected, found):
+    for (image, mask, sketch), layers in zip(expected, answers):
         assert np.abs(image.ravel().astype(int) - layers[0]).max() <= 1
         np.testing.assert_array_equal(mask.ravel(), layers[1])
         np.testing.assert_array_equal(sketch.ravel(), layers[2])
@@ -297,7 +306,7 @@ def test_a_changed_mask_is_pythons_but_for_its_outermost_pixels(page, grow, inve
     blot = {"layer": "mask", "points": [[190, 20], [230, 60], [180, 70]], "fill": True}
     edge = {"layer": "mask", "points": [[0, 190], [100, 170]], "width": 25}
     tree = {"size": [240, 200], "strokes": [ring, blot, edge]}
-    found = page.evaluate(
+    tree_of_mask = page.evaluate(
         """async ([picture, strokes, grow, invert]) => {
           const backend = await import("./backend.js");
           const bytes = Uint8Array.from(atob(picture), (one) => one.charCodeAt(0));
@@ -307,7 +316,7 @@ def test_a_changed_mask_is_pythons_but_for_its_outermost_pixels(page, grow, inve
         [base64.b64encode(png_of(_face(240)[:200])).decode(), tree, grow, invert],
     )
     expected = masks.changed(strokes_lib.render(strokes_lib.parse(tree), (200, 240)).mask, grow, invert)
-    covered = strokes_lib.render(strokes_lib.parse(found), (200, 240)).mask
+    covered = strokes_lib.render(strokes_lib.parse(tree_of_mask), (200, 240)).mask
     border = cv2.morphologyEx(expected, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     assert not ((covered != expected) & (border == 0)).any()
     assert (covered != expected).mean() < 0.01
@@ -344,8 +353,8 @@ CASES = {
 }
 
 
-def _bytes(page, script: str, given) -> tuple[bytes, list[str]]:
-    data, notes = page.evaluate(script, given)
+def _bytes(page, script: str, arguments) -> tuple[bytes, list[str]]:
+    data, notes = page.evaluate(script, arguments)
     return base64.b64decode(data), notes
 
 
@@ -367,17 +376,17 @@ _EDIT = """async ([picture, strokes, seed, feather]) => {
 def _check(page, editor, case: str) -> None:
     image, tree, seed, feather = CASES[case]
     data, notes = _bytes(page, _EDIT, [base64.b64encode(png_of(image)).decode(), tree, seed, feather])
-    found = np.asarray(Image.open(io.BytesIO(data)))
+    result = np.asarray(Image.open(io.BytesIO(data)))
     layers = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2])
     expected = editor.feathered(feather).edit(image, layers.mask, layers.sketch, layers.color, seed)
     hole = layers.mask > 0
     assert hole.any() and not hole.all() and notes == []
-    np.testing.assert_array_equal(found[~hole], image[~hole])
-    difference = np.abs(found[hole].astype(int) - expected[hole])
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+    difference = np.abs(result[hole].astype(int) - expected[hole])
     assert difference.max() <= LEVELS, np.bincount(difference.ravel())
-    assert np.abs(found[hole].astype(int) - image[hole]).mean() > 3  # it did paint
+    assert np.abs(result[hole].astype(int) - image[hole]).mean() > 3  # it did paint
     if case == "grey":
-        assert (found == found[..., :1]).all()
+        assert (result == result[..., :1]).all()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -386,11 +395,11 @@ def test_an_edit_is_pythons_picture(page, editor, case):
 
 
 def test_an_isolated_page_runs_on_threads(browser, site, editor):
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Isolating(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *given):
-            super().__init__(*given, directory=str(site))
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(site))
 
         def end_headers(self):
             self.send_header("Cross-Origin-Opener-Policy", "same-origin")
@@ -398,12 +407,14 @@ def test_an_isolated_page_runs_on_threads(browser, site, editor):
             super().end_headers()
 
         def log_message(self, *_):
-            asked.append(self.path)
+            requested.append(self.path)
 
     with _serving(Isolating) as port, page_of(browser, port) as page:
         assert page.evaluate("crossOriginIsolated")
         _check(page, editor, "portrait")
-        assert [path for path in asked if path.endswith(".wasm")] == ["/litert/wasm/litert_wasm_threaded_internal.wasm"]
+        assert [path for path in requested if path.endswith(".wasm")] == [
+            "/litert/wasm/litert_wasm_threaded_internal.wasm"
+        ]
 
 
 def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_path):
@@ -424,10 +435,10 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         tree = json.loads(download_of(page, "#save-strokes"))
         strokes = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2])
         hole = strokes.mask > 0
-        found = np.asarray(Image.open(io.BytesIO(first)))
-        np.testing.assert_array_equal(found[~hole], image[~hole])
+        result = np.asarray(Image.open(io.BytesIO(first)))
+        np.testing.assert_array_equal(result[~hole], image[~hole])
         expected = editor.edit(image, strokes.mask, strokes.sketch, strokes.color)
-        assert np.abs(found[hole].astype(int) - expected[hole]).max() <= LEVELS
+        assert np.abs(result[hole].astype(int) - expected[hole]).max() <= LEVELS
         assert b"compositeWithTrainedAlgorithmicMedia" in first
         assert requests and all(url.startswith((address, "blob:", "data:")) for url in requests)
 
@@ -467,11 +478,11 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
 
 
 def test_neither_page_nor_worker_reaches_another_origin(browser, site):
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Elsewhere(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
 
@@ -492,7 +503,7 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):
             free = context.new_page()  # without a policy it is heard
             free.goto(other + "own")
             assert free.evaluate(tell, other + "free") == "sent"
-        assert set(asked) - {"/favicon.ico"} == {"/own", "/free"}
+        assert set(requested) - {"/favicon.ico"} == {"/own", "/free"}
     finally:
         context.close()
 

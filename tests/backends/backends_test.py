@@ -47,10 +47,10 @@ def name(request, served_folder):
 
 def test_an_edit_is_that_of_the_keras_model(name, editing_folder):
     keras, editor = Editor(editing_folder), Editor(name)
-    for seed, given in enumerate((EDITS[0], EDITS[1], (*EDITS[2][:2], None, None))):
-        found, expected, hole = editor.edit(*given, seed=seed), keras.edit(*given, seed=seed), given[1] > 0
-        np.testing.assert_array_equal(found[~hole], given[0][~hole])
-        assert np.abs(found.astype(int) - expected).max() <= 1 and (found[hole] != given[0][hole]).any()
+    for seed, layers in enumerate((EDITS[0], EDITS[1], (*EDITS[2][:2], None, None))):
+        result, expected, hole = editor.edit(*layers, seed=seed), keras.edit(*layers, seed=seed), layers[1] > 0
+        np.testing.assert_array_equal(result[~hole], layers[0][~hole])
+        assert np.abs(result.astype(int) - expected).max() <= 1 and (result[hole] != layers[0][hole]).any()
     with pytest.raises(TfsketchError, match="expected a model that takes a sketch alone"):
         editor.draw(EDITS[0][1])
     with pytest.raises(TfsketchError, match="expected a model that draws sketch and photograph"):
@@ -78,9 +78,9 @@ def test_a_drawing_by_a_file_of_one_picture_a_call(tmp_path):
     mobile.export(zoo.load_model(tmp_path / "cali"), tmp_path / "cali.tflite", ("float32",))
     sketch = np.zeros((40, 56), np.uint8)
     sketch[10:30, 20] = sketch[20, 10:40] = 1
-    found, expected = (Editor(tmp_path / name).draw(sketch) for name in ("cali.tflite", "cali"))
-    assert np.abs(found.image.astype(int) - expected.image).max() <= 1
-    assert (found.refined != expected.refined).mean() < 0.01
+    drawing, expected = (Editor(tmp_path / name).draw(sketch) for name in ("cali.tflite", "cali"))
+    assert np.abs(drawing.image.astype(int) - expected.image).max() <= 1
+    assert (drawing.refined != expected.refined).mean() < 0.01
 
 
 def test_the_binary_and_the_page_take_an_export(served_folder, tmp_path):

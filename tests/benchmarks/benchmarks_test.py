@@ -33,9 +33,9 @@ def test_a_cost_is_processor_time_a_picture():
         time.sleep(0.01)  # the clock goes on, the processor rests
         _spin(4.0 if number % 2 else 8.0)
 
-    found = cost(work, pictures=2, seconds=0.06)
+    spread = cost(work, pictures=2, seconds=0.06)
     assert calls == list(range(len(calls))) and len(calls) >= 7
-    assert 2.0 <= found.low <= found.median <= found.high < 6.0 and found.high > 3.9
+    assert 2.0 <= spread.low <= spread.median <= spread.high < 6.0 and spread.high > 3.9
 
 
 def test_throughput_counts_pictures_by_the_clock():
@@ -46,10 +46,10 @@ def test_throughput_counts_pictures_by_the_clock():
 
         return tf.data.Dataset.range(tf.int64.max).map(lambda n: tf.numpy_function(element, [n], tf.int64))
 
-    found = throughput({"floor": sleeping(0.01), "slow": sleeping(0.04)}, pictures=4, seconds=0.8)
-    assert found["floor"].ratio == 1.0 and 0.1 < found["slow"].ratio < 0.9
-    assert 5.0 < found["slow"].rate.median <= 4 / 0.04
-    assert 0.0 < found["slow"].used < 10.0
+    rates = throughput({"floor": sleeping(0.01), "slow": sleeping(0.04)}, pictures=4, seconds=0.8)
+    assert rates["floor"].ratio == 1.0 and 0.1 < rates["slow"].ratio < 0.9
+    assert 5.0 < rates["slow"].rate.median <= 4 / 0.04
+    assert 0.0 < rates["slow"].used < 10.0
 
 
 def _rows(text: str) -> dict[str, list[str]]:
@@ -66,7 +66,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess:
 def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
     results = tmp_path / "results.md"
     results.write_text("before\n<!-- benchmark_pipeline:begin -->\nold\n<!-- benchmark_pipeline:end -->\nafter\n")
-    found = _run(
+    done = _run(
         "pipeline",
         f"--config={tiny_file}",
         f"--data={shards_folder}",
@@ -76,10 +76,10 @@ def test_the_pipelines_tables(tiny_file, shards_folder, tmp_path):
         "--seconds=0.4",
         f"--markdown={results}",
     )
-    assert found.returncode == 0, found.stderr
+    assert done.returncode == 0, done.stderr
     written = results.read_text()
     assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")
-    assert written[written.index("-->") + 3 : written.index("\n<!-- benchmark_pipeline:end")] in found.stdout
+    assert written[written.index("-->") + 3 : written.index("\n<!-- benchmark_pipeline:end")] in done.stdout
     rows = _rows(written)
     floor, shards, memory = (cells for name, cells in rows.items() if name.startswith(("only", "whole")))
     assert floor[2] == "1.00" and all(float(cells[0]) > 0 and float(cells[3]) > 0 for cells in (shards, memory))
@@ -130,9 +130,8 @@ def test_the_latencys_table():
 
 
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
-    found = _run("nonsense")
+    done = _run("nonsense")
     assert (
-        found.returncode == 2
-        and "expected one of pipeline, projection, region, latency first, found 'nonsense'"
-        in found.stdout + found.stderr
+        done.returncode == 2
+        and "expected one of pipeline, projection, region, latency first, found 'nonsense'" in done.stdout + done.stderr
     )

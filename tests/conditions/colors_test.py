@@ -18,11 +18,11 @@ USER = ColorConfig(probability=1.0, stroke=BRUSH, flat=1.0, share=(0.02, 0.1))
 
 def face(side=96):
     """A picture of flat colours with noise and its region map: skin with lips under hair, before a background."""
-    found = np.zeros((side, side), np.uint8)
+    labels = np.zeros((side, side), np.uint8)
     for name, top, bottom in (("hair", 0.1, 0.4), ("skin", 0.4, 0.9), ("lips", 0.7, 0.8)):
-        found[round(top * side) : round(bottom * side), side // 4 : 3 * side // 4] = regions.REGIONS.index(name)
-    picture = regions.colored(found).astype(int) + np.random.default_rng(0).integers(-20, 21, (side, side, 3))
-    return np.clip(picture, 0, 255).astype(np.uint8), found
+        labels[round(top * side) : round(bottom * side), side // 4 : 3 * side // 4] = regions.REGIONS.index(name)
+    picture = regions.colored(labels).astype(int) + np.random.default_rng(0).integers(-20, 21, (side, side, 3))
+    return np.clip(picture, 0, 255).astype(np.uint8), labels
 
 
 def test_the_map_is_flatter_and_keeps_the_colours():
@@ -38,24 +38,24 @@ def test_the_map_is_flatter_and_keeps_the_colours():
 
 
 def test_regions_of_the_face_become_their_median_colour_and_the_rest_stays():
-    picture, found = face()
-    found[:5] = regions.IGNORED
-    flat = colors.flatten(picture, found)
+    picture, labels = face()
+    labels[:5] = regions.IGNORED
+    flat = colors.flatten(picture, labels)
     for name in ("hair", "skin", "lips"):
-        inside = regions.mask_of(found, name) > 0
+        inside = regions.mask_of(labels, name) > 0
         assert inside.sum() % 2 == 0
         lower = np.sort(picture[inside], axis=0)[inside.sum() // 2 - 1]
         assert (flat[inside] == lower).all()
-    outside = regions.mask_of(found, ("hair", "skin", "lips")) == 0
+    outside = regions.mask_of(labels, ("hair", "skin", "lips")) == 0
     assert np.array_equal(flat[outside], picture[outside])
-    mirrored = colors.flatten(picture[:, ::-1], found[:, ::-1])
+    mirrored = colors.flatten(picture[:, ::-1], labels[:, ::-1])
     assert np.array_equal(mirrored[:, ::-1], flat)
 
 
 def test_flattening_goes_as_far_as_asked():
-    picture, found = face()
+    picture, labels = face()
     before = picture.copy()
-    flat, half, none = (colors.flatten(picture, found, amount) for amount in (1.0, 0.5, 0.0))
+    flat, half, none = (colors.flatten(picture, labels, amount) for amount in (1.0, 0.5, 0.0))
     assert np.array_equal(none, picture) and np.array_equal(picture, before)
     assert np.abs(half - (flat.astype(float) + picture) / 2).max() <= 0.5
 
@@ -75,25 +75,25 @@ def test_strokes_of_the_evaluation_protocol_never_change():
 
 
 def test_strokes_are_left_out_as_often_as_asked():
-    picture, found = face(48)
+    picture, labels = face(48)
     for config in (ColorConfig(probability=0.7), dataclasses.replace(USER, probability=0.7)):
-        drawn = [colors.paint(np.random.default_rng(s), picture, config, found)[1].any() for s in range(200)]
-        assert 0.6 < np.mean(drawn) < 0.8
+        has_strokes = [colors.paint(np.random.default_rng(s), picture, config, labels)[1].any() for s in range(200)]
+        assert 0.6 < np.mean(has_strokes) < 0.8
     for seed in range(20):
         _, painted = colors.paint(np.random.default_rng(seed), picture, ColorConfig(probability=1.0))
         assert painted.dtype == np.uint8 and config.share[0] <= painted.mean() <= ColorConfig.share[1]
 
 
 def test_without_flat_strokes_the_map_shows_through():
-    picture, found = face()
+    picture, labels = face()
     config = dataclasses.replace(USER, flat=0.0, flatten=(0.0, 0.0))
     for seed in range(5):
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, found)
+        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
         assert painted.any() and np.array_equal(shown, picture)
         flat, same = colors.paint(
-            np.random.default_rng(seed), picture, dataclasses.replace(config, flatten=(1.0, 1.0)), found
+            np.random.default_rng(seed), picture, dataclasses.replace(config, flatten=(1.0, 1.0)), labels
         )
-        assert same.any() and np.array_equal(flat, colors.flatten(picture, found))
+        assert same.any() and np.array_equal(flat, colors.flatten(picture, labels))
 
 
 def test_a_flat_stroke_has_one_colour_the_median_of_what_is_seen_of_it():
@@ -116,47 +116,47 @@ def test_a_flat_stroke_has_one_colour_the_median_of_what_is_seen_of_it():
 
 
 def test_a_flat_stroke_keeps_its_regions_colour_and_stays_near():
-    picture, found = face()
+    picture, labels = face()
     config = dataclasses.replace(USER, regions=("lips",), overshoot=0.05, flatten=(1.0, 1.0))
-    lips = regions.mask_of(found, "lips")
+    lips = regions.mask_of(labels, "lips")
     for seed in range(10):
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, found)
+        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
         assert painted.any() and not painted[lips == 0].any()  # what is left after the cut
         assert len(np.unique(shown[painted > 0], axis=0)) == 1
         everywhere = dataclasses.replace(config, regions=())
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, everywhere, found)
-        tones = {tuple(t) for t in np.unique(shown[(painted > 0) & (found > 0)], axis=0).tolist()}
+        shown, painted = colors.paint(np.random.default_rng(seed), picture, everywhere, labels)
+        tones = {tuple(t) for t in np.unique(shown[(painted > 0) & (labels > 0)], axis=0).tolist()}
         medians = {
-            tuple(colors.flatten(picture, found)[found == label][0].tolist()) for label in np.unique(found) if label
+            tuple(colors.flatten(picture, labels)[labels == label][0].tolist()) for label in np.unique(labels) if label
         }
-        background = {tuple(t) for t in np.unique(shown[(painted > 0) & (found == 0)], axis=0).tolist()}
+        background = {tuple(t) for t in np.unique(shown[(painted > 0) & (labels == 0)], axis=0).tolist()}
         assert tones <= medians | background
 
 
 def test_strokes_start_in_lips_as_often_as_in_hair_and_never_on_what_is_excluded():
-    picture, found = face()
+    picture, labels = face()
     config = dataclasses.replace(USER, regions=("face", "hair"), overshoot=0.0, share=(0.01, 0.012))
     hits = {"lips": 0, "hair": 0}
     for seed in range(60):
-        _, painted = colors.paint(np.random.default_rng(seed), picture, config, found)
-        assert not painted[found == 0].any()
+        _, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
+        assert not painted[labels == 0].any()
         for name in hits:
-            hits[name] += bool(painted[regions.mask_of(found, name) > 0].any())
+            hits[name] += bool(painted[regions.mask_of(labels, name) > 0].any())
     assert hits["lips"] > 15 and hits["hair"] > 15  # lips are a sixth of the hair's pixels
 
 
 def test_a_picture_without_the_asked_regions_gets_no_strokes():
-    picture, found = face()
+    picture, labels = face()
     config = dataclasses.replace(USER, regions=("glasses",))
-    assert not colors.paint(np.random.default_rng(0), picture, config, found)[1].any()
+    assert not colors.paint(np.random.default_rng(0), picture, config, labels)[1].any()
     assert colors.paint(np.random.default_rng(0), picture, config)[1].any()  # no map, no limit
     with pytest.raises(DataError, match="found 'nostril'"):
-        colors.paint(np.random.default_rng(0), picture, dataclasses.replace(USER, regions=("nostril",)), found)
+        colors.paint(np.random.default_rng(0), picture, dataclasses.replace(USER, regions=("nostril",)), labels)
 
 
 def test_painting_is_a_function_of_the_generator():
-    picture, found = face()
+    picture, labels = face()
     config = dataclasses.replace(USER, regions=("face", "hair"), flatten=(0.0, 1.0), flat=0.5)
-    draws = [colors.paint(np.random.default_rng(seed), picture, config, found) for seed in (1, 1, 2)]
+    draws = [colors.paint(np.random.default_rng(seed), picture, config, labels) for seed in (1, 1, 2)]
     assert all(np.array_equal(a, b) for a, b in zip(draws[0], draws[1]))
     assert not np.array_equal(draws[0][1], draws[2][1])

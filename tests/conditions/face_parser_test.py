@@ -108,8 +108,8 @@ def test_photographs_of_any_size_are_parsed_by_a_saved_parser(tmp_path):
     model_directory.save(tmp_path / "parser", TINY, {n: v.numpy() for n, v in named.items()}, "# parser")
     model = zoo.load_model(tmp_path / "parser")
     for size in ((32, 32), (75, 41), (20, 20)):
-        found = face_parser.parse(model, np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8))
-        assert found.shape == (2, *size) and found.dtype == np.uint8 and found.max() < len(regions.REGIONS)
+        labels = face_parser.parse(model, np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8))
+        assert labels.shape == (2, *size) and labels.dtype == np.uint8 and labels.max() < len(regions.REGIONS)
 
 
 def test_config_checks_the_size():

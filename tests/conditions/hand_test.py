@@ -154,18 +154,18 @@ def test_a_dashed_line_is_drawn_as_one():
     widest = []
     for join in (0.0, 0.04):
         config = HandConfig(join=join)
-        drawn = hand.drawn_by_hand(np.random.default_rng(0), lines, 0.8, config)
-        widest.append(np.ptp(np.nonzero(drawn)[1]))
+        sketch = hand.simulate(np.random.default_rng(0), lines, 0.8, config)
+        widest.append(np.ptp(np.nonzero(sketch)[1]))
     assert widest[0] < 100 and widest[1] > 150, widest
 
 
 @pytest.mark.parametrize("draw", [_circle, _cross, _saltire, _tee, _spiral, _dots])
 def test_level_0_is_the_input(draw):
     lines = skeletonize(draw() > 0).astype(np.uint8)
-    drawn = hand.drawn_by_hand(np.random.default_rng(0), lines, 0.0, CONFIG)
-    precision, recall = _near(drawn, lines), _near(lines, drawn)
+    sketch = hand.simulate(np.random.default_rng(0), lines, 0.0, CONFIG)
+    precision, recall = _near(sketch, lines), _near(lines, sketch)
     assert 2 * precision * recall / (precision + recall) >= 0.95
-    assert np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(7), lines, 0.0, CONFIG))
+    assert np.array_equal(sketch, hand.simulate(np.random.default_rng(7), lines, 0.0, CONFIG))
 
 
 def test_difficulty_grows_with_the_level():
@@ -204,28 +204,28 @@ def test_every_magnitude_does_something(field):
 def test_fragments_go_first_and_features_last():
     clean = _face(np.random.default_rng(3))
     strokes = trace(clean)
-    kept = [
+    selections = [
         hand._choose(np.random.default_rng(0), strokes, clean.shape, level, CONFIG, None)
         for level in (0.0, 0.3, 0.6, 1.0)
     ]
-    assert len(kept[0]) == len(strokes)
-    assert all(len(b) < len(a) for a, b in zip(kept[:-1], kept[1:]))
-    assert min(len(stroke) for stroke in kept[2]) > 10
+    assert len(selections[0]) == len(strokes)
+    assert all(len(b) < len(a) for a, b in zip(selections[:-1], selections[1:]))
+    assert min(len(stroke) for stroke in selections[2]) > 10
     oval = max(strokes, key=len)
     mouth = min(strokes, key=lambda stroke: np.linalg.norm(stroke.mean(axis=0) - (64, 101)))
-    assert {id(oval), id(mouth)} <= {id(stroke) for stroke in kept[-1]}
+    assert {id(oval), id(mouth)} <= {id(stroke) for stroke in selections[-1]}
 
 
 def test_regions_say_what_is_kept():
     size = (100, 100)
     lines = cv2.line(cv2.line(_blank(*size), (10, 10), (35, 10), 1), (60, 90), (85, 90), 1)
     strokes = sorted(trace(lines), key=lambda stroke: stroke[0, 1])
-    for kept in (0, 1):
+    for feature in (0, 1):
         faces = np.full(size, regions.REGIONS.index("background"), np.uint8)
-        faces[50 * kept : 50 * kept + 50] = regions.REGIONS.index("mouth")
+        faces[50 * feature : 50 * feature + 50] = regions.REGIONS.index("mouth")
         for seed in range(5):
             chosen = hand._choose(np.random.default_rng(seed), strokes, size, 1.0, CONFIG, faces)
-            assert [id(stroke) for stroke in chosen] == [id(strokes[kept])]
+            assert [id(stroke) for stroke in chosen] == [id(strokes[feature])]
     with pytest.raises(DataError, match=r"expected the sketch's shape \[100, 100\], found \[50, 100\]"):
         hand.draw_badly(np.random.default_rng(0), strokes, size, 1.0, CONFIG, faces[:50])
 
@@ -245,39 +245,39 @@ def test_any_size_is_binary_and_repeatable(size, level):
     lines = (np.random.default_rng(1).random(size) < 0.3).astype(np.uint8)
     lines[-1, -1] = 1
     before = lines.copy()
-    drawn = hand.drawn_by_hand(np.random.default_rng(5), lines, level, CONFIG)
-    assert drawn.shape == size and drawn.dtype == np.uint8 and set(np.unique(drawn)) <= {0, 1} and drawn.any()
-    assert np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(5), lines, level, CONFIG))
+    sketch = hand.simulate(np.random.default_rng(5), lines, level, CONFIG)
+    assert sketch.shape == size and sketch.dtype == np.uint8 and set(np.unique(sketch)) <= {0, 1} and sketch.any()
+    assert np.array_equal(sketch, hand.simulate(np.random.default_rng(5), lines, level, CONFIG))
     assert np.array_equal(lines, before)
     if size == (64, 64) and level > 0:
-        assert not np.array_equal(drawn, hand.drawn_by_hand(np.random.default_rng(6), lines, level, CONFIG))
+        assert not np.array_equal(sketch, hand.simulate(np.random.default_rng(6), lines, level, CONFIG))
 
 
 def test_something_is_left_of_a_dot_in_the_corner():
     lines = _blank()
     lines[0, 63] = 1
     for seed in range(20):
-        assert hand.drawn_by_hand(np.random.default_rng(seed), lines, 1.0, CONFIG).any()
+        assert hand.simulate(np.random.default_rng(seed), lines, 1.0, CONFIG).any()
 
 
 def test_empty_stays_empty():
     assert trace(_blank()) == []
     for level in (0.0, 1.0):
-        drawn = hand.drawn_by_hand(np.random.default_rng(0), _blank(20, 31), level, CONFIG)
-        assert drawn.shape == (20, 31) and drawn.dtype == np.uint8 and not drawn.any()
+        sketch = hand.simulate(np.random.default_rng(0), _blank(20, 31), level, CONFIG)
+        assert sketch.shape == (20, 31) and sketch.dtype == np.uint8 and not sketch.any()
 
 
 @pytest.mark.parametrize("level", [-0.01, 1.01, float("nan")])
 def test_levels_outside_are_refused(level):
     with pytest.raises(ConfigError, match=f"level: expected 0 to 1, found {level}"):
-        hand.drawn_by_hand(np.random.default_rng(0), _circle(), level, CONFIG)
+        hand.simulate(np.random.default_rng(0), _circle(), level, CONFIG)
 
 
 def test_noise_takes_no_time():
     """A picture that is no sketch at all may not stop a pipeline."""
     lines = np.random.default_rng(0).random((128, 128)) < 0.3
     start = time.process_time()
-    hand.drawn_by_hand(np.random.default_rng(0), lines, 1.0, CONFIG)
+    hand.simulate(np.random.default_rng(0), lines, 1.0, CONFIG)
     assert time.process_time() - start < 3.0
 
 
@@ -289,5 +289,5 @@ def test_strokes_from_the_border_are_joined_in_tensorflows_threads_too():
     def joined(number: np.ndarray) -> np.ndarray:
         return np.concatenate(hand._join(strokes, 0.5 + number))
 
-    for number, found in enumerate(tf.data.Dataset.range(2).map(lambda n: tf.numpy_function(joined, [n], tf.float32))):
-        np.testing.assert_array_equal(found, joined(np.int64(number)))
+    for number, points in enumerate(tf.data.Dataset.range(2).map(lambda n: tf.numpy_function(joined, [n], tf.float32))):
+        np.testing.assert_array_equal(points, joined(np.int64(number)))

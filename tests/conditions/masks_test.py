@@ -34,14 +34,14 @@ KINDS = {
 def portrait(size):
     """A region map: a face with hair around it and two eyes."""
     height, width = size
-    found = np.zeros(size, np.uint8)
+    labels = np.zeros(size, np.uint8)
     middle = (width // 2, height // 2)
     for name, axes in (("hair", (0.33, 0.45)), ("skin", (0.25, 0.35))):
         half = (round(axes[0] * width), round(axes[1] * height))
-        cv2.ellipse(found, middle, half, 0, 0, 360, regions.REGIONS.index(name), -1)
+        cv2.ellipse(labels, middle, half, 0, 0, 360, regions.REGIONS.index(name), -1)
     for x in (0.4, 0.6):
-        cv2.circle(found, (round(x * width), round(0.45 * height)), 2, regions.REGIONS.index("eyes"), -1)
-    return found
+        cv2.circle(labels, (round(x * width), round(0.45 * height)), 2, regions.REGIONS.index("eyes"), -1)
+    return labels
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -123,13 +123,13 @@ def test_regions_are_picked_by_name_among_those_that_fit():
         region_probability=1.0, eye_probability=0.0, box_probability=0.0, region_dilation=0.0, share=(0.3, 0.5)
     )
     skin, hair = (regions.mask_of(face, name) for name in ("skin", "hair"))
-    seen = set()
+    names = set()
     for seed in range(20):
         both = dataclasses.replace(config, regions=("skin", "hair", "clothes"))
         mask = masks.free_form(np.random.default_rng(seed), (96, 96), both, face)
         assert mask[skin > 0].all() or mask[hair > 0].all()
-        seen |= {"skin"} if mask[skin > 0].all() else {"hair"}
-    assert seen == {"skin", "hair"}
+        names |= {"skin"} if mask[skin > 0].all() else {"hair"}
+    assert names == {"skin", "hair"}
     with pytest.raises(DataError, match="found 'nostril'"):
         nostril = dataclasses.replace(config, regions=("nostril",))
         masks.free_form(np.random.default_rng(0), (96, 96), nostril, face)
@@ -162,8 +162,8 @@ def test_masks_grow_over_the_training():
         return masks.covered_shares(np.random.default_rng(0), (64, 64), grown, 40, progress=progress)
 
     for progress, (low, high) in {0.0: (0.02, 0.04), 0.25: (0.16, 0.22), 0.5: (0.3, 0.4), 1.0: (0.3, 0.4)}.items():
-        found = shares(progress)
-        assert low <= found.min() and found.max() <= high
+        covered = shares(progress)
+        assert low <= covered.min() and covered.max() <= high
     assert np.array_equal(shares(0.6), shares(0.0, growth=0.0))
     large = {"large_probability": 1.0, "large_share": (0.6, 0.7)}
     assert (shares(0.0, **large) < 0.1).all() and (shares(0.5, **large) > 0.5).all()

@@ -9,18 +9,18 @@ from tfsketch.errors import DataError
 
 def _map(*rectangles):
     """A region map of 60 x 80 from (name, top, bottom, left, right)."""
-    found = np.zeros((60, 80), np.uint8)
+    labels = np.zeros((60, 80), np.uint8)
     for name, top, bottom, left, right in rectangles:
-        found[top:bottom, left:right] = regions.REGIONS.index(name)
-    return found
+        labels[top:bottom, left:right] = regions.REGIONS.index(name)
+    return labels
 
 
 def test_celebamask_labels_get_the_names_that_they_have_there():
-    found = regions.from_celebamask(np.arange(19, dtype=np.uint8)[None])[0]
-    names = [regions.REGIONS[n] for n in found]
+    labels = regions.from_celebamask(np.arange(19, dtype=np.uint8)[None])[0]
+    names = [regions.REGIONS[n] for n in labels]
     assert names[:10] == "background skin nose glasses eyes eyes brows brows skin skin".split()
     assert names[10:] == "mouth lips lips hair hat skin neck neck clothes".split()
-    assert found.dtype == np.uint8
+    assert labels.dtype == np.uint8
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,13 @@ def _one_pixel_wide(sketch):
 def test_features_get_lines_that_the_rest_of_the_face_does_not():
     edges = np.zeros((64, 64), np.float32)
     edges[10, 5:60], edges[30, 10:54] = 1.0, 0.35  # a strong line, and a weak one through two regions
-    found = np.ones((64, 64), np.uint8)
-    found[24:36, 10:30] = regions.REGIONS.index("eyes")
+    labels = np.ones((64, 64), np.uint8)
+    labels[24:36, 10:30] = regions.REGIONS.index("eyes")
     config = SketchConfig(surround=0.0, features=0.6)
-    plain, featured = clean_lines(edges, config), clean_lines(edges, config, found)
+    plain, featured = clean_lines(edges, config), clean_lines(edges, config, labels)
     assert plain[10].any() and not plain[30].any()
     assert featured[30, 12:28].all() and not featured[30, 36:].any()
-    assert np.array_equal(clean_lines(edges, dataclasses.replace(config, features=1.0), found), plain)
+    assert np.array_equal(clean_lines(edges, dataclasses.replace(config, features=1.0), labels), plain)
 
 
 def test_a_face_gets_thin_connected_lines(sketcher, face):
@@ -102,10 +102,10 @@ def test_texture_gets_fewer_lines_than_by_the_maximum():
 def test_ridges_are_where_a_blurred_line_was():
     edges = np.zeros((1, 64, 64), np.float32)
     cv2.line(edges[0], (8, 20), (56, 44), 1.0, 1)
-    drawn = edges[0] > 0
+    line = edges[0] > 0
     blurred = cv2.GaussianBlur(edges[0], (0, 0), 2.0)
     top = ridges(blurred[None])[0] & (blurred > 0.05)
-    away = cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5)
+    away = cv2.distanceTransform((~line).astype(np.uint8), cv2.DIST_L2, 5)
     assert 40 <= top.sum() <= 80 and away[top].max() <= 2.0 and away[top].mean() < 0.5
     assert (blurred > 0.05).sum() > 4 * top.sum()
 
@@ -200,9 +200,9 @@ def test_xdog_is_the_formula_of_the_paper(face):
     narrow, wide = (skimage.filters.gaussian(light, s, mode="mirror", truncate=3.5) for s in (1.0, 1.6))
     sharp = narrow + config.sharpness * (narrow - wide)
     expected = 1.0 - np.where(sharp >= config.epsilon, 1.0, 1.0 + np.tanh(config.phi * (sharp - config.epsilon)))
-    found = edges.xdog(face[None], config)[0]
+    ink = edges.xdog(face[None], config)[0]
     assert 0.05 < expected.mean() < 0.95
-    assert np.abs(found - expected).mean() < 0.02
+    assert np.abs(ink - expected).mean() < 0.02
 
 
 def test_fdog_joins_what_lies_on_one_line():

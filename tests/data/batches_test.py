@@ -88,20 +88,20 @@ def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
     moves, picture = Moves(config), _colored(stored)
     features = features_of(picture)
     stack = _stack(picture, features)
-    seen = set()
+    sides = set()
     rng = np.random.default_rng(0)
     for _ in range(40):
         chances = rng.random(3, np.float32)
         moved = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), features)
         top, left = (int(c * 9) for c in chances[:2])
         mirrored = bool(chances[2] < 0.5)
-        seen.add(mirrored)
+        sides.add(mirrored)
         cut = (slice(top, top + 32), slice(left, left + 32))
         turn = (slice(None), slice(None, None, -1 if mirrored else 1))
         assert set(moved.maps) == {"image", "color", "regions", "sketch/hed", "sketch/canny"}
         for feature, layer in picture.maps.items():
             np.testing.assert_array_equal(moved.maps[feature], layer[cut][turn])
-    assert seen == {True, False}
+    assert sides == {True, False}
 
 
 def test_turning_moves_picture_and_regions_alike():
@@ -112,22 +112,22 @@ def test_turning_moves_picture_and_regions_alike():
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
         moved = warp(picture, np.random.default_rng(seed), config, SketchConfig())
-        known = moved.regions != regions.IGNORED
+        inside = moved.regions != regions.IGNORED
         bright = moved.image[..., 0] > 127
-        assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
+        assert np.mean(bright[inside] == (moved.regions[inside] == 1)) > 0.97
         assert not np.array_equal(moved.regions, inside)
     lit = warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
 
 
 def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
-    found = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
-    found[:20], found[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
-    picture = _colored(64).having(regions=found)
+    region_map = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
+    region_map[:20], region_map[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
+    picture = _colored(64).having(regions=region_map)
     kinds = set()
     for seed in range(12):
         hidden = occlude(picture, np.random.default_rng(seed))
-        changed = hidden.regions != found
+        changed = hidden.regions != region_map
         (kind,) = set(np.unique(hidden.regions[changed]))
         kinds.add(regions.REGIONS[kind])
         assert np.array_equal(hidden.image[~changed], picture.image[~changed])
@@ -140,17 +140,17 @@ def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
 def test_sketches_are_left_out_as_often_as_asked(tiny, shards_folder):
     picture = Shards(shards_folder, 32)[0]
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, sketch_probability=0.5))
-    kept = [draw(picture, np.random.default_rng(s), config, True)["sketch"].any() for s in range(100)]
-    assert 0.35 < np.mean(kept) < 0.65
+    has_sketch = [draw(picture, np.random.default_rng(s), config, True)["sketch"].any() for s in range(100)]
+    assert 0.35 < np.mean(has_sketch) < 0.65
     assert all(draw(picture, np.random.default_rng(s), config, False)["sketch"].any() for s in range(20))
 
 
 def test_some_examples_are_spared_the_hand(tiny, shards_folder):
     config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0), probability=0.5))
     picture = Shards(shards_folder, 32)[0]
-    drawn = [draw(picture, np.random.default_rng(n), config, training=True)["sketch"] for n in range(60)]
+    sketches = [draw(picture, np.random.default_rng(n), config, training=True)["sketch"] for n in range(60)]
     spared = np.mean(
-        [(sketch == draw(picture, np.random.default_rng(0), tiny, False)["sketch"]).all() for sketch in drawn]
+        [(sketch == draw(picture, np.random.default_rng(0), tiny, False)["sketch"]).all() for sketch in sketches]
     )
     assert 0.2 < spared < 0.8
 

@@ -36,12 +36,12 @@ def _depth(image: np.ndarray, kind: str) -> np.ndarray:
 @pytest.fixture(params=["picture", "labels", "lines"])
 def kind(request, monkeypatch) -> str:
     """A map `depth` of a kind: its row, its maker, and a system that asks for it. Nothing else knows of it."""
-    kind, asked = request.param, ("mask", "sketch", "color", "noise", "depth")
+    kind, conditions = request.param, ("mask", "sketch", "color", "noise", "depth")
     monkeypatch.setitem(vocabulary.STORED_MAPS, "depth", StoredMap("depth", kind, required=False, unknown=255))
     monkeypatch.setitem(
         examples.MAKERS, "depth", lambda worker, group, made: {"depth": [_depth(s, kind) for s in group.squares]}
     )
-    monkeypatch.setattr(ScFeganConfig, "conditions", asked)
+    monkeypatch.setattr(ScFeganConfig, "conditions", conditions)
     return kind
 
 

@@ -208,13 +208,13 @@ def test_near_duplicates_are_those_of_a_full_comparison():
     items = [examples.sources.Item(f"{n:03d}", "") for n in range(len(hashes))]
     pictures = [(i, examples.Finding(content=i.id, dhash=h)) for i, h in zip(items, hashes)]
     for distance in (1, 5, 9):
-        kept, expected = [], []
+        first_ones, expected = [], []
         for item, finding in pictures:
-            near = [i.id for i, f in kept if bin(f.dhash ^ finding.dhash).count("1") <= distance]
+            near = [i.id for i, f in first_ones if bin(f.dhash ^ finding.dhash).count("1") <= distance]
             expected += [(item.id, near[0])] if near else []
-            kept += [] if near else [(item, finding)]
-        found, dropped = without_duplicates(pictures, distance)
-        assert found == kept and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
+            first_ones += [] if near else [(item, finding)]
+        unique, dropped = without_duplicates(pictures, distance)
+        assert unique == first_ones and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
 
 
 def test_the_content_alone_decides_between_training_and_validation(tmp_path):
@@ -363,11 +363,11 @@ def test_regions_from_labels_follow_the_photograph(tmp_path):
     wide = np.tile(crops(1, 32)[0], (1, 2, 1))
     for name in ("good.png", "bare.png", "classes.png", "colors.png", "shape.png"):
         files.write_png(photos / name, wide + len(name))
-    drawn = np.zeros((64, 128), np.uint8)  # twice the photograph's size, as CelebAMask-HQ's is half of it
-    drawn[:, 32:64], drawn[:, 64:] = 13, 1  # hair and skin in the central square
-    _labels(labels / "good.png", drawn)
-    _labels(labels / "classes.png", drawn + 10)
-    _labels(labels / "shape.png", drawn[:, :64])
+    classes = np.zeros((64, 128), np.uint8)  # twice the photograph's size, as CelebAMask-HQ's is half of it
+    classes[:, 32:64], classes[:, 64:] = 13, 1  # hair and skin in the central square
+    _labels(labels / "good.png", classes)
+    _labels(labels / "classes.png", classes + 10)
+    _labels(labels / "shape.png", classes[:, :64])
     files.write_png(labels / "colors.png", wide)
     report = prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions="labels"), labels=str(labels))
     assert report.written == 1 and len(report.refused) == 4

@@ -22,8 +22,8 @@ def _write(folder, *names):
     return str(folder)
 
 
-def _ids(found):
-    return [item.id for item in found.items]
+def _ids(pictures):
+    return [item.id for item in pictures.items]
 
 
 def _zip(path, members):
@@ -39,26 +39,26 @@ def test_folders_are_searched_and_other_files_counted(tmp_path):
     (tmp_path / "in/linked.png").symlink_to(tmp_path / "in/a.png")
     (tmp_path / "in/loop").symlink_to(tmp_path / "in")
     (tmp_path / "in/broken.png").symlink_to(tmp_path / "nowhere.png")
-    found = sources.find([folder])
-    assert _ids(found) == ["in/a.png", "in/b.JPG", "in/broken.png", "in/linked.png", "sub/ü ö.webp"]
-    assert found.ignored == {"": 2, ".gif": 1, ".png": 2, ".txt": 1}  # a link to a folder is one of them
+    pictures = sources.find([folder])
+    assert _ids(pictures) == ["in/a.png", "in/b.JPG", "in/broken.png", "in/linked.png", "sub/ü ö.webp"]
+    assert pictures.ignored == {"": 2, ".gif": 1, ".png": 2, ".txt": 1}  # a link to a folder is one of them
     names = ["._a.png", "README", "film.gif", "loop", "notes.txt", "pipe.png"]
-    assert [os.path.basename(path) for path in found.others] == names
-    assert [bool(item.problem) for item in found.items] == [False, False, True, False, False]
-    assert (found.repeated, found.left_out) == ((), 0)
+    assert [os.path.basename(path) for path in pictures.others] == names
+    assert [bool(item.problem) for item in pictures.items] == [False, False, True, False, False]
+    assert (pictures.repeated, pictures.left_out) == ((), 0)
 
 
 def test_archives_are_read_by_member_and_never_unpacked(tmp_path):
     # Two folders of the archive with the same name at the end, and names that lead out of it.
     names = ["x/0.png", "y/x/0.png", "/abs.png", "../up.png", "a/../../up.png", "..\\up.png", "C:/c.png"]
     members = [(name, _PNG) for name in names] + [("__MACOSX/x/0.png", b""), ("list.txt", b""), ("empty/", b"")]
-    found = sources.find([_zip(tmp_path / "in.zip", members)])
-    good = [item.id for item in found.items if not item.problem]
+    pictures = sources.find([_zip(tmp_path / "in.zip", members)])
+    good = [item.id for item in pictures.items if not item.problem]
     assert good == ["in.zip/x/0.png", "in.zip/y/x/0.png"]
-    assert sum("inside the archive" in item.problem for item in found.items) == 5
-    assert found.ignored == {".png": 1, ".txt": 1}
+    assert sum("inside the archive" in item.problem for item in pictures.items) == 5
+    assert pictures.ignored == {".png": 1, ".txt": 1}
     read = sources.Reader()
-    for item in found.items:
+    for item in pictures.items:
         if item.problem:
             with pytest.raises(ImageError, match="leads elsewhere"):
                 read(item)
@@ -88,22 +88,22 @@ def test_damaged_members_and_archives_are_named(tmp_path):
 
 
 def test_members_that_would_not_fit_into_memory_are_not_unpacked(tmp_path, monkeypatch):
-    found = sources.find([_zip(tmp_path / "in.zip", [("a.png", _PNG)])])
+    pictures = sources.find([_zip(tmp_path / "in.zip", [("a.png", _PNG)])])
     monkeypatch.setattr(files, "MAX_BYTES", len(_PNG) - 1)
     with pytest.raises(ImageError, match=rf"a.png: expected at most {len(_PNG) - 1:,} bytes, found {len(_PNG):,}"):
-        sources.Reader()(found.items[0])
+        sources.Reader()(pictures.items[0])
 
 
 def test_lists_name_files_and_every_line_counts(tmp_path):
     _write(tmp_path / "in", "a.png", "b c.png", "no_suffix")
     lines = ["in/a.png", "", "  in/b c.png ", "in/missing.png", "in", "in/no_suffix", "in/../in/a.png"]
     (tmp_path / "list.txt").write_text("\n".join([*lines, str(tmp_path / "in/a.png")]), encoding="utf-8")
-    found = sources.find([str(tmp_path / "list.txt")])
-    assert _ids(found) == ["in/a.png", "in/b c.png", "in/missing.png", "in/no_suffix", f"{tmp_path.name}/in"]
-    problems = {item.id: item.problem for item in found.items if item.problem}
+    pictures = sources.find([str(tmp_path / "list.txt")])
+    assert _ids(pictures) == ["in/a.png", "in/b c.png", "in/missing.png", "in/no_suffix", f"{tmp_path.name}/in"]
+    problems = {item.id: item.problem for item in pictures.items if item.problem}
     assert sorted(problems) == ["in/missing.png", f"{tmp_path.name}/in"]
     assert "list.txt, line 4: expected a picture, found no file" in problems["in/missing.png"]
-    assert found.repeated == ("in/a.png", "in/a.png")
+    assert pictures.repeated == ("in/a.png", "in/a.png")
     (tmp_path / "binary.dat").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="binary.dat: expected a folder"):
         sources.find([str(tmp_path / "binary.dat")])
@@ -112,13 +112,13 @@ def test_lists_name_files_and_every_line_counts(tmp_path):
 def test_ids_are_as_long_as_it_takes_and_do_not_depend_on_the_order(tmp_path):
     first = _write(tmp_path / "one", "images/0.png", "images/1.png")
     second = _write(tmp_path / "two", "images/0.png")
-    found = sources.find([first, second])
-    assert _ids(found) == ["images/1.png", "one/images/0.png", "two/images/0.png"]
-    assert found == sources.find([second, first])
+    pictures = sources.find([first, second])
+    assert _ids(pictures) == ["images/1.png", "one/images/0.png", "two/images/0.png"]
+    assert pictures == sources.find([second, first])
     # A list may name them by the last two parts, which means both, or by the whole id.
     (tmp_path / "both.txt").write_text("images/0.png\n")
     (tmp_path / "one.txt").write_text("one/images/0.png\n")
-    assert _ids(sources.find([first, second], only=str(tmp_path / "both.txt"))) == _ids(found)[1:]
+    assert _ids(sources.find([first, second], only=str(tmp_path / "both.txt"))) == _ids(pictures)[1:]
     left = sources.find([first, second], exclude=str(tmp_path / "one.txt"))
     assert _ids(left) == ["images/1.png", "two/images/0.png"] and left.left_out == 1
     # Overlapping inputs give each file once.
@@ -131,10 +131,10 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
     _write(tmp_path / "in", "a.png")
     with open(os.fsencode(tmp_path / "in") + b"/\xff.png", "wb") as file:
         file.write(_PNG)
-    found = sources.find([str(tmp_path / "in")])
-    assert _ids(found) == ["in/\\udcff.png", "in/a.png"]
+    pictures = sources.find([str(tmp_path / "in")])
+    assert _ids(pictures) == ["in/\\udcff.png", "in/a.png"]
     with pytest.raises(ImageError, match="expected a name in UTF-8"):
-        sources.Reader()(found.items[0])
+        sources.Reader()(pictures.items[0])
 
 
 def test_inputs_with_nothing_in_them_are_named(tmp_path):

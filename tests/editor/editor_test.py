@@ -22,10 +22,10 @@ class Spy:
     """A model that draws one grey and keeps what it was given."""
 
     def __init__(self, level: int = 200):
-        self.level, self.seen = level, {}
+        self.level, self.inputs = level, {}
 
     def __call__(self, batch):
-        self.seen = {key: value.numpy()[0] for key, value in batch.items()}
+        self.inputs = {key: value.numpy()[0] for key, value in batch.items()}
         raw = tf.fill(batch["image"].shape, self.level / 127.5 - 1.0)
         return {"raw": raw, "image": tf.where(batch["mask"] > 0.5, raw, batch["image"])}
 
@@ -102,13 +102,13 @@ def test_at_the_working_side_it_is_the_model_itself(model):
 def test_the_model_never_sees_what_was_erased(height, width, top, left, bottom, right):
     mask, image = _mask(height, width, top, left, bottom, right), _photo(height, width)
     other = np.where(mask[..., None] > 0, _photo(height, width, 1), image)
-    seen = []
+    inputs = []
     for picture in (image, other):
         spy = Spy()
         Editor(spy, side=SIDE).edit(picture, mask)
-        seen.append(spy.seen)
-    kept = 1 - seen[0]["mask"]
-    assert (seen[0]["image"] * kept == seen[1]["image"] * kept).all() and seen[0]["mask"].any()
+        inputs.append(spy.inputs)
+    outside = 1 - inputs[0]["mask"]
+    assert (inputs[0]["image"] * outside == inputs[1]["image"] * outside).all() and inputs[0]["mask"].any()
 
 
 def test_strokes_reach_the_model_as_in_training():
@@ -119,13 +119,13 @@ def test_strokes_reach_the_model_as_in_training():
     color[150:163, 60:260] = (255, 255, 0, 255)
     spy = Spy()
     Editor(spy, side=SIDE).edit(_photo(320, 320), mask, sketch, color)
-    lines = spy.seen["sketch"][..., 0]
+    lines = spy.inputs["sketch"][..., 0]
     assert set(np.unique(lines)) == {0.0, 1.0}
     assert (lines[:, 8:24].sum(axis=0) == 2).all()  # two lines, one pixel each, unbroken
-    painted = spy.seen["color"].any(axis=-1)
+    painted = spy.inputs["color"].any(axis=-1)
     assert painted[15:17, 6:26].all() and painted.sum() <= 2 * 21
-    assert (spy.seen["color"][painted] == (1, 1, -1)).all()  # unpainted black is not mixed in
-    assert (spy.seen["noise"][spy.seen["mask"] == 0] == 0).all() and spy.seen["noise"].std() > 0.5
+    assert (spy.inputs["color"][painted] == (1, 1, -1)).all()  # unpainted black is not mixed in
+    assert (spy.inputs["noise"][spy.inputs["mask"] == 0] == 0).all() and spy.inputs["noise"].std() > 0.5
 
 
 def test_colors_in_rgb_and_rgba_are_the_same(model):
@@ -216,7 +216,7 @@ def test_an_edit_looks_at_the_face_that_it_finds():
     for spy, find in zip(spies, (True, False)):
         result = Editor(spy, side=64, find_faces=find).edit(image, mask)
         assert (result[mask == 0] == image[mask == 0]).all()
-    shares = [spy.seen["mask"].mean() for spy in spies]
+    shares = [spy.inputs["mask"].mean() for spy in spies]
     face, none = (20 * 40 / side**2 for side in (153, 100))  # the face's square; 2.5 times the mask's box
     assert face == pytest.approx(shares[0], rel=0.15) and none == pytest.approx(shares[1], rel=0.15)
 

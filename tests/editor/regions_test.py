@@ -8,7 +8,7 @@ from tfsketch.errors import ImageError
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def example(monkeypatch):
     """A photograph of 90 x 120, blue but for a red region with a fine pattern, which is what the parser finds."""
     style = np.zeros((90, 120, 3), np.uint8)
     style[..., 2] = 255
@@ -20,8 +20,8 @@ def seen(monkeypatch):
     return style, mask
 
 
-def test_a_regions_style_is_its_square_and_nothing_else(seen):
-    style, mask = seen
+def test_a_regions_style_is_its_square_and_nothing_else(example):
+    style, mask = example
     part = regions.region_style(lambda: None, style, "hair")
     assert part.shape == (40, 40, 3) and part.dtype == np.uint8
     assert part[..., 2].max() <= 8  # nothing of the blue about it
@@ -30,8 +30,8 @@ def test_a_regions_style_is_its_square_and_nothing_else(seen):
     np.testing.assert_array_equal(part[1:-1, 6:34], style[21:59, 71:99])
 
 
-def test_a_region_at_the_border_has_a_square_inside(seen, monkeypatch):
-    style, mask = seen
+def test_a_region_at_the_border_has_a_square_inside(example, monkeypatch):
+    style, mask = example
     mask[:] = 0
     mask[:90, :30] = 1
     assert regions.region_style(lambda: None, style, "hair").shape == (90, 90, 3)

@@ -15,14 +15,16 @@ CONFIG = config_lib.Config(image_size=64, sketch=config_lib.SketchConfig(style="
 
 def _face(side: int = 64) -> Picture:
     """Flat colours: two eyes, a nose and a mouth on a face."""
-    found = np.zeros((side, side), np.uint8)
-    found[8:60, 10:54] = regions.REGIONS.index("skin")
-    found[8:18, 10:54] = regions.REGIONS.index("hair")
-    found[24:29, 16:26], found[24:29, 38:48] = [regions.REGIONS.index("eyes")] * 2
-    found[30:40, 29:36], found[46:50, 24:40] = regions.REGIONS.index("nose"), regions.REGIONS.index("lips")
-    image = regions.colored(found)
-    image[found == regions.REGIONS.index("nose")] = 0  # its colour on the palette is too near to the skin's for Canny
-    return Picture("face", {"image": image, "regions": found})
+    region_map = np.zeros((side, side), np.uint8)
+    region_map[8:60, 10:54] = regions.REGIONS.index("skin")
+    region_map[8:18, 10:54] = regions.REGIONS.index("hair")
+    region_map[24:29, 16:26], region_map[24:29, 38:48] = [regions.REGIONS.index("eyes")] * 2
+    region_map[30:40, 29:36], region_map[46:50, 24:40] = regions.REGIONS.index("nose"), regions.REGIONS.index("lips")
+    image = regions.colored(region_map)
+    image[region_map == regions.REGIONS.index("nose")] = (
+        0  # its colour on the palette is too near to the skin's for Canny
+    )
+    return Picture("face", {"image": image, "regions": region_map})
 
 
 @pytest.fixture(name="light")
@@ -41,12 +43,12 @@ def test_every_sheet_is_full():
 
 def test_features_with_and_without_a_line_are_counted():
     picture = _face()
-    found = conditions.measure([picture], CONFIG)
-    assert found.shown == found.lined == dict.fromkeys(conditions.FEATURES, 1) and found.share == 1.0
+    counts = conditions.measure([picture], CONFIG)
+    assert counts.shown == counts.lined == dict.fromkeys(conditions.FEATURES, 1) and counts.share == 1.0
     image = picture.image.copy()
     image[20:45, 12:52] = image[20, 30]  # neither eyes nor a nose are in the photograph
     blind = conditions.measure([picture.having(image=image)], CONFIG)
-    assert blind.shown == found.shown
+    assert blind.shown == counts.shown
     assert blind.lined == {"left eye": 0, "right eye": 0, "nose": 0, "mouth": 1} and blind.share == 0.25
     assert "25.0 %" in blind.markdown() and "| nose | 1 | 0.0 % |" in blind.markdown()
     one = np.where(np.arange(64) < 32, picture.regions, np.where(picture.regions == 4, 1, picture.regions))

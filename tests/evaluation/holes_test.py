@@ -180,11 +180,11 @@ def test_who_is_in_two_rows_is_not_compared_with_themselves():
     people = [{n} for n in range(30)] * 2
     value, (low, high) = intervals.feature_distance(real, made, people)
     assert low < value < high
-    kept = [(i, j) for i in range(60) for j in range(60) if i % 30 != j % 30]
+    pairs_of_others = [(i, j) for i in range(60) for j in range(60) if i % 30 != j % 30]
     kernel = metrics.kernel
     terms = [
         float(kernel(real[i], real[j]) + kernel(made[i], made[j]) - kernel(real[i], made[j]) - kernel(made[i], real[j]))
-        for i, j in kept
+        for i, j in pairs_of_others
     ]
     assert value == pytest.approx(1000 * np.mean(terms))
     assert intervals.feature_distance(real[:3], made[:3]) == (None, None)

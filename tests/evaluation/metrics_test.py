@@ -133,12 +133,12 @@ def test_sketch_f1_is_the_harmonic_mean_of_precision_and_recall():
 def test_sketch_f1_counts_in_the_mask_but_matches_across_its_rim():
     mask = np.zeros((64, 64), np.uint8)
     mask[:, 32:] = 1
-    drawn = _line(40) | _line(10)  # the second line, unasked for, is outside the mask
-    assert metrics.sketch_f1(_line(40), drawn, mask) == 1.0
+    edges = _line(40) | _line(10)  # the second line, unasked for, is outside the mask
+    assert metrics.sketch_f1(_line(40), edges, mask) == 1.0
     # One line of the output has slid over the rim: it is no edge in the mask, but the stroke is not missed either.
-    given = _line(33) | _line(50)
-    assert metrics.sketch_f1(given, _line(31) | _line(50), mask) == 1.0
-    assert metrics.sketch_f1(given, _line(29) | _line(50), mask) == pytest.approx(2 / 3)
+    strokes = _line(33) | _line(50)
+    assert metrics.sketch_f1(strokes, _line(31) | _line(50), mask) == 1.0
+    assert metrics.sketch_f1(strokes, _line(29) | _line(50), mask) == pytest.approx(2 / 3)
 
 
 def test_sketch_f1_of_empties():

@@ -15,7 +15,6 @@ from tfsketch import systems, zoo
 from tfsketch.backends import tflite
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, measure, mobile
-from tfsketch.nn import gated, norms, operations, stylegan2
 from tfsketch.training.describe import gflops
 from tfsketch.vocabulary import CHANNELS
 
@@ -86,13 +85,13 @@ def test_the_file_alone_makes_an_edit(files, variant, tmp_path):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    with np.load(tmp_path / "found.npz") as found:
+    with np.load(tmp_path / "found.npz") as outputs:
         inside = np.zeros((32, 32), bool)
         inside[8:24, 8:24] = True
         # The signature runner and the plain call choose different kernels for 8 bits.
-        assert np.abs(found["edited"] - found["again"]).max() <= (8 if variant == "int8" else 1)
-        np.testing.assert_array_equal(found["edited"][~inside], found["photograph"][~inside])
-        assert (found["edited"][inside] != found["photograph"][inside]).any()
+        assert np.abs(outputs["edited"] - outputs["again"]).max() <= (8 if variant == "int8" else 1)
+        np.testing.assert_array_equal(outputs["edited"][~inside], outputs["photograph"][~inside])
+        assert (outputs["edited"][inside] != outputs["photograph"][inside]).any()
 
 
 def test_metadata_says_shapes_ranges_and_origin(files):
@@ -113,9 +112,9 @@ def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypa
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
         mobile.export(zoo.load_model(editing_folder), path)
     assert list(tmp_path.iterdir()) == []
-    found = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
+    measured = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
     assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
-    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(found)
+    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(measured)
     with pytest.raises(ExportError, match="a folder for several variants"):
         mobile.export(zoo.load_model(editing_folder), path, ("float16", "int8"))
 
@@ -159,26 +158,6 @@ def test_restyling_in_every_variant_and_for_a_gpu(overrides):
             # A few random channels are poor ones to round to 8 bits; of weights, `export` asks for 30 dB.
             assert not one.problem() if variant != "int8" else one.psnr > 20
             assert one.not_on_gpu == ()
-
-
-def test_delegable_layers_are_the_same_layers():
-    x = tf.random.stateless_normal([2, 6, 5, 24], [1, 2]) * 3.0
-    norm = norms.InstanceNorm()
-    dilated = gated.GatedConv2D(4, 3, dilation=6)
-    functions = {"lrn": norms.local_response_norm, "instance": norm, "dilated": dilated, "double": stylegan2.double}
-    functions |= {"leaky": stylegan2.leaky, "weighted": lambda x: stylegan2.weighted(x[:, :1, :1], x[..., :1])}
-    plain = {name: function(x) for name, function in functions.items()}
-    with operations.delegable():
-        found = {name: function(x) for name, function in functions.items()}
-        assert "LRN" not in {
-            op.type for op in tf.function(norms.local_response_norm).get_concrete_function(x).graph.get_operations()
-        }
-    for name in functions:
-        np.testing.assert_allclose(found[name], plain[name], atol=2e-5, err_msg=name)
-    near = gated.GatedConv2D(4, 3, dilation=5)  # reaches from one border to the other: not only its middle counts
-    expected = near(x)
-    with operations.delegable():
-        np.testing.assert_allclose(near(x), expected, atol=2e-5)
 
 
 def test_the_mobile_setting_keeps_its_budgets():

@@ -25,12 +25,18 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import ExportError
 from tfsketch.export import edits, saved_model, signatures
 from tfsketch.framing import arrays, graph
-from tfsketch.images import files
+from tfsketch.images import files, sizes
 from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan import signatures as contextual_gan
 from tfsketch.vocabulary import to_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+_ECHO = signatures.Signature(
+    lambda image_bytes: {"image_bytes": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
+)
+"""A signature that is traced at once, where what pictures become does not matter."""
 
 
 def _strings(rows):
@@ -42,7 +48,8 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     before = os.umask(0o002)
     try:
         model = zoo.load_model(shutil.copytree(editing_folder, folder / "model"))
-        path = saved_model.export(model, systems.signatures(model), folder / "served")
+        described = systems.signatures(model) | {"serving_default": _ECHO}
+        path = saved_model.export(model, described, folder / "served")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o775  # TensorFlow's own folders in it are 0o755
@@ -54,18 +61,17 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
 
 
 @pytest.fixture(scope="module")
-def serve(served_folder):
-    loaded = tf.saved_model.load(str(served_folder / "1"))
-    return lambda rows: loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
+def serve(served):
+    return lambda rows: served["serving_default"](**_strings(rows))["image_bytes"].numpy()
 
 
 def test_an_edit_is_the_editors_and_mixed_sizes_batch(serve, editing_folder):
     edit = Editor(zoo.load_model(editing_folder)).edit
-    for given, png in zip(EDITS, serve([encoded_of(one) for one in EDITS])):
-        found, hole = files.read_rgb("found", png), given[1] > 0
-        np.testing.assert_array_equal(found[~hole], given[0][~hole])
-        assert np.abs(found.astype(int) - edit(*given)).max() <= 2
-        assert (found[hole] != given[0][hole]).any()
+    for layers, png in zip(EDITS, serve([encoded_of(one) for one in EDITS])):
+        result, hole = files.read_rgb("found", png), layers[1] > 0
+        np.testing.assert_array_equal(result[~hole], layers[0][~hole])
+        assert np.abs(result.astype(int) - edit(*layers)).max() <= 2
+        assert (result[hole] != layers[0][hole]).any()
 
 
 def test_a_telephones_photograph_is_upright(serve, editing_folder):
@@ -73,12 +79,12 @@ def test_a_telephones_photograph_is_upright(serve, editing_folder):
     exif, buffer, (image, mask, *_) = Image.Exif(), io.BytesIO(), EDITS[1]
     exif[0x0112] = 6
     Image.fromarray(np.rot90(image)).save(buffer, "JPEG", quality=95, exif=exif)
-    seen = files.read_rgb("photograph", buffer.getvalue())
-    assert seen.shape == image.shape
+    upright = files.read_rgb("photograph", buffer.getvalue())
+    assert upright.shape == image.shape
     row = encoded_of(EDITS[1]) | {"image_bytes": buffer.getvalue(), "sketch_bytes": b"", "color_bytes": b""}
-    found = files.read_rgb("found", serve([row])[0])
-    np.testing.assert_allclose(found[mask == 0], seen[mask == 0], atol=1)  # of JPEG there are several libraries
-    assert np.abs(found.astype(int) - Editor(zoo.load_model(editing_folder)).edit(seen, mask)).max() <= 3
+    result = files.read_rgb("found", serve([row])[0])
+    np.testing.assert_allclose(result[mask == 0], upright[mask == 0], atol=1)  # of JPEG there are several libraries
+    assert np.abs(result.astype(int) - Editor(zoo.load_model(editing_folder)).edit(upright, mask)).max() <= 3
 
 
 def test_sketch_and_colours_may_be_missing(serve, editing_folder):
@@ -102,13 +108,44 @@ def test_a_bad_request_is_told_by_its_field(serve):
         assert text in str(raised.value)
 
 
-def test_the_network_itself_is_the_same_in_another_process(served_folder, editing_folder):
+def test_layers_mean_the_same_and_grey_stays_grey_as_by_the_editor(serve, editing_folder):
+    color, mask = sizes.center_square(crops(1, 64)[0], 100)[:, :76], np.zeros((100, 76), np.uint8)
+    mask[20:70, 10:50] = 255
+    grey = np.repeat(color[..., :1], 3, axis=-1)
+    hole = mask > 0
+    erased = np.dstack([color, np.where(hole, np.uint8(0), np.uint8(255))])
+    rows = [
+        {"image_bytes": image, "mask_bytes": erased, "sketch_bytes": b"", "color_bytes": b""} for image in (color, grey)
+    ]
+    rows = [{k: v if isinstance(v, bytes) else files.encode_png(v) for k, v in row.items()} for row in rows]
+    edit = Editor(zoo.load_model(editing_folder)).edit
+    results = [files.read_rgb("found", png) for png in serve(rows)]
+    for picture, image in zip(results, (color, grey)):
+        assert np.abs(picture.astype(int) - edit(image, mask)).max() <= 2
+        assert (picture[~hole] == image[~hole]).all() and (picture[hole] != image[hole]).any()
+    assert (
+        np.ptp(results[1].astype(int), axis=-1).max() == 0 and np.ptp(results[0][hole].astype(int), axis=-1).max() > 2
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mask_bytes: expected a mask.*looks like a photograph"):
+        serve([rows[0] | {"mask_bytes": rows[0]["image_bytes"]}])
+
+
+def test_the_network_itself_is_the_same_in_another_process(served_folder, editing_folder, monkeypatch):
     model = zoo.load_model(editing_folder)
     inputs = edits.conditions(model, edits.photographs("", 32, 3))
     assert set(inputs) == set(model.takes) and inputs["mask"].min() == 0 and inputs["mask"].max() == 1
     assert inputs["sketch"].any() and inputs["color"].any()
-    for signature in ("tensors", "edit"):
-        assert saved_model.difference(model, served_folder / "1", inputs, signature) <= saved_model.MAX_DIFFERENCE
+    answers = saved_model.run_elsewhere(served_folder / "1", ["tensors", "edit"], inputs)
+    monkeypatch.setattr(saved_model, "run_elsewhere", lambda _, names, __: {name: answers[name] for name in names})
+    for names in (["tensors"], ["edit"], ["tensors", "edit"]):
+        assert saved_model.difference(model, served_folder / "1", inputs, names) <= saved_model.MAX_DIFFERENCE
+    for broken, outcome in ((0.1, 0.1), (np.nan, np.nan)):
+        answers["edit"] = {"image": answers["tensors"]["image"] + np.float32(broken)}
+        apart = saved_model.difference(model, served_folder / "1", inputs, ["tensors", "edit"])
+        assert apart == pytest.approx(outcome, rel=1e-3, nan_ok=True)
+    answers["edit"] = answers["tensors"]
+    with pytest.raises(ExportError, match=r"expected the outputs \['image'\] of edit, found \['image', 'raw'\]"):
+        saved_model.difference(model, served_folder / "1", inputs, ["edit"])
     for variable in model.variables[:1]:  # another network is another
         variable.assign(variable + 0.1)
     assert saved_model.difference(model, served_folder / "1", inputs) > saved_model.MAX_DIFFERENCE
@@ -154,14 +191,11 @@ def test_versions_count_on_and_are_never_written_over(served_folder, editing_fol
 
 
 def test_what_differs_too_much_or_stops_leaves_no_version(editing_folder, tmp_path, monkeypatch):
-    one = signatures.Signature(
-        lambda image_bytes: {"image": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
-    )
-    tiny = {"serving_default": one, "tensors": one, "edit": one}
+    tiny = {"serving_default": _ECHO, "tensors": _ECHO, "edit": _ECHO}
     model = zoo.load_model(editing_folder)
     for outcome in (
-        lambda *given: 0.01 * (given[-1] == "edit"),
-        lambda *given: float("nan") if given[-1] == "edit" else 0.0,
+        lambda *arguments: 0.01 * (arguments[-1] == ["tensors", "edit"]),
+        lambda *_: float("nan"),
         lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()),
     ):
         monkeypatch.setattr(saved_model, "difference", outcome)
@@ -218,12 +252,12 @@ def test_a_drawing_is_the_editors():
     )
     encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
     for fills in ([0.6, 1.0], [0.0, 0.75]):
-        found = run(sketch_bytes=encoded, fill=tf.constant(fills))
+        outputs = run(sketch_bytes=encoded, fill=tf.constant(fills))
         for number, (sheet, fill) in enumerate(zip(sheets, fills)):
             expected = Editor(model).draw(sheet == 0, fill or None)
-            image = files.read_rgb("found", found["image_bytes"][number].numpy())
+            image = files.read_rgb("found", outputs["image_bytes"][number].numpy())
             assert image.shape == (*sheet.shape, 3) and np.abs(image.astype(int) - expected.image).max() <= 1
-            lines = files.read_rgb("found", found["refined_bytes"][number].numpy())[..., 0]
+            lines = files.read_rgb("found", outputs["refined_bytes"][number].numpy())[..., 0]
             assert set(np.unique(lines)) <= {0, 255} and ((lines < 128) != expected.refined).mean() < 0.01
     with pytest.raises(tf.errors.InvalidArgumentError, match="fill: expected shares of 0 to 1, found"):
         run(sketch_bytes=encoded, fill=tf.constant([0.5, 1.5]))
@@ -236,8 +270,8 @@ def test_regions_are_the_parsers():
     model = zoo.load_model("face_parser")
     run = systems.SYSTEMS["face_parser"].signatures(model)["serving_default"].run
     faces = [crops(1, 96)[0], crops(2, 240)[1]]
-    found = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
-    for face, png in zip(faces, found.numpy()):
+    pngs = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
+    for face, png in zip(faces, pngs.numpy()):
         regions = files.read_rgb("found", png)[..., 0]
         assert (regions == face_parser.parse(model, face[None])[0]).mean() > 0.999
 
@@ -251,19 +285,19 @@ def test_a_search_is_the_projections(monkeypatch):
     table = systems.SYSTEMS["contextual_gan"].signatures(model)
     sketch = np.zeros((2, model.side, model.side, 1), np.float32)
     sketch[0, 3:9, 4] = sketch[1, 6, 2:12] = 1.0
-    z = projection._drawn(sketch, 0, 8, model.latent)
+    z = projection.first_candidates(sketch, 0, 8, model.latent)
     expected = projection.project(model, sketch, candidates=8, steps=5, patience=100)
-    found = tf.function(table["search"].run)(sketch=tf.constant(sketch), z=tf.constant(z))
-    np.testing.assert_allclose(found["image"], expected.image[:, 0], atol=1e-4)
-    np.testing.assert_allclose(found["loss"], expected.loss[:, 0], rtol=1e-4)
+    result = tf.function(table["search"].run)(sketch=tf.constant(sketch), z=tf.constant(z))
+    np.testing.assert_allclose(result["image"], expected.image[:, 0], atol=1e-4)
+    np.testing.assert_allclose(result["loss"], expected.loss[:, 0], rtol=1e-4)
     image = tf.constant(to_tensors({"image": np.stack(crops(2, model.side))})["image"])
     expected = projection.project(model, image=image.numpy(), candidates=8, steps=5, patience=100)
-    z = projection._drawn(image.numpy(), 0, 8, model.latent)
+    z = projection.first_candidates(image.numpy(), 0, 8, model.latent)
     np.testing.assert_allclose(
         table["search_image"].run(image=image, z=tf.constant(z))["sketch"], expected.sketch[:, 0], atol=1e-4
     )
-    drawn = table["serving_default"].run(sketch_bytes=tf.constant([files.encode_png(_drawing((40, 24)))]))
-    assert files.read_rgb("found", drawn["image_bytes"][0].numpy()).shape == (40, 24, 3)
+    answer = table["serving_default"].run(sketch_bytes=tf.constant([files.encode_png(_drawing((40, 24)))]))
+    assert files.read_rgb("found", answer["image_bytes"][0].numpy()).shape == (40, 24, 3)
 
 
 @pytest.mark.parametrize("size", [(40, 24), (24, 40), (90, 90)])
@@ -275,17 +309,15 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     top, left, height, width = arrays.place(size, 32, share)
     expected = np.zeros((32, 32), np.uint8)
     expected[top : top + height, left : left + width] = arrays.resize_ink(sketch, (height, width))
-    found = graph.placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
-    np.testing.assert_array_equal(found[..., 0], expected)
+    square = graph.placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
+    np.testing.assert_array_equal(square[..., 0], expected)
 
 
 @pytest.fixture(scope="module")
-def restyle(restyling_folder):
-    """`serving_default` of a network that restyles, as a graph, of rows as `_restyling` gives them."""
-    signature = systems.SYSTEMS["region_edit"].signatures(zoo.load_model(restyling_folder))["serving_default"]
-    specs = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in signature.inputs.items()}
-    graph = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
-    return lambda rows: graph(**_strings(rows))["image_bytes"].numpy()
+def restyle(served_restyling_folder):
+    """`serving_default` of an exported network that restyles, of rows as `_restyling` gives them."""
+    loaded = tf.saved_model.load(str(served_restyling_folder / "1"))
+    return lambda rows: loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
 
 
 def _restyling(edit, mask):
@@ -302,8 +334,8 @@ def _restyling(edit, mask):
 @pytest.mark.parametrize("masked", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
 def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, masked):
     editor, style = Editor(zoo.load_model(restyling_folder)), crops(2, 50)[1][:40]
-    found = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
-    for (image, hole, *_), png, mask in zip(EDITS, found, masked):
+    pngs = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
+    for (image, hole, *_), png, mask in zip(EDITS, pngs, masked):
         result = files.read_rgb("found", png)
         expected = editor.restyle(image, style, hole if mask else None)
         assert np.abs(result.astype(int) - expected).max() <= 2 and (result != image).any()
@@ -323,9 +355,8 @@ def test_a_bad_restyling_is_told_by_its_field(restyle):
             restyle([good, good | {field: value}])
 
 
-def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder, tmp_path):
-    model = zoo.load_model(restyling_folder)
-    final = saved_model.export(model, systems.signatures(model), tmp_path / "restyles")
+def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder, served_restyling_folder):
+    final = served_restyling_folder / "1"
     metadata = json.loads((final / "assets.extra" / "metadata.json").read_text())
     assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
     names = {key: [row["name"] for row in table["inputs"]] for key, table in metadata["signatures"].items()}
@@ -333,9 +364,6 @@ def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder
     assert set(names["tensors"]) == {"image", "style", "mask"}
     inputs = edits.conditions(zoo.load_model(restyling_folder), edits.photographs("", 16, 3))
     assert (inputs["style"][1] == inputs["image"][0]).all() and 0 < inputs["mask"].mean() < 1
-    client = tf.saved_model.load(str(final)).signatures["serving_default"]
-    png = client(**_strings([_restyling(EDITS[1], True)]))["image_bytes"][0].numpy()
-    assert files.read_rgb("found", png).shape == EDITS[1][0].shape
 
 
 def test_every_name_in_the_metadata_has_a_meaning(served_folder):

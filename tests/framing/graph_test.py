@@ -39,28 +39,28 @@ def _layers(size):
 
 
 @pytest.mark.parametrize(("size", "wanted"), SIZES)
-def test_layers_are_resized_as_by_the_editor(size, wanted):
+def test_layers_are_resized_as_by_the_editor(size, new_size):
     image, mask, lines, color = _layers(size)
-    target = tf.constant(wanted)
-    found = graph.rounded(graph.resize(tf.cast(image, tf.float32), target)).numpy()
-    assert np.abs(found - resize(image, wanted)).max() <= 1
-    np.testing.assert_array_equal(graph.resize_mask(tf.constant(mask > 0), target), arrays.resize_mask(mask, wanted))
+    target = tf.constant(new_size)
+    resized = graph.rounded(graph.resize(tf.cast(image, tf.float32), target)).numpy()
+    assert np.abs(resized - resize(image, new_size)).max() <= 1
+    np.testing.assert_array_equal(graph.resize_mask(tf.constant(mask > 0), target), arrays.resize_mask(mask, new_size))
     thinned = thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
-    np.testing.assert_array_equal(thinned, arrays.resize_sketch(lines, wanted))
+    np.testing.assert_array_equal(thinned, arrays.resize_sketch(lines, new_size))
     inked = graph.resize_ink(tf.constant(lines > 0), target)
-    np.testing.assert_array_equal(inked, arrays.resize_ink(lines, wanted))
+    np.testing.assert_array_equal(inked, arrays.resize_ink(lines, new_size))
     painted = color[..., 3] >= 128
-    found = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(painted), target).numpy()
-    expected = arrays.resize_color(color, wanted)
-    np.testing.assert_array_equal(found[..., 3], expected[..., 3])
-    assert np.abs(found - expected).max() <= 1
+    resized = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(painted), target).numpy()
+    expected = arrays.resize_color(color, new_size)
+    np.testing.assert_array_equal(resized[..., 3], expected[..., 3])
+    assert np.abs(resized - expected).max() <= 1
 
 
 def test_photographs_are_stretched_as_for_the_face_parser():
     for size, how in (((80, 60), cv2.INTER_AREA), ((60, 20), cv2.INTER_CUBIC), ((9, 13), cv2.INTER_CUBIC)):
         image = _layers(size)[0]
-        found = graph.rounded(graph.fit(tf.cast(image, tf.float32), 32)).numpy()
-        assert np.abs(found - cv2.resize(image, (32, 32), interpolation=how)).max() <= 1
+        square = graph.rounded(graph.fit(tf.cast(image, tf.float32), 32)).numpy()
+        assert np.abs(square - cv2.resize(image, (32, 32), interpolation=how)).max() <= 1
 
 
 def test_thinning_is_that_of_scikit_image():
@@ -74,8 +74,8 @@ def test_thinning_is_that_of_scikit_image():
 def test_short_strokes_are_dropped_as_by_the_editor():
     rng = np.random.default_rng(1)
     lines = np.stack([rng.random((30, 41)) < share for share in (0.05, 0.15, 0.3, 0.6)])
-    found = drop_short(tf.constant(lines), 6).numpy()
-    np.testing.assert_array_equal(found, np.stack([lines_lib.drop_short(one, 6) for one in lines]))
+    long_strokes = drop_short(tf.constant(lines), 6).numpy()
+    np.testing.assert_array_equal(long_strokes, np.stack([lines_lib.drop_short(one, 6) for one in lines]))
 
 
 def test_the_square_is_the_editors():
@@ -85,8 +85,8 @@ def test_the_square_is_the_editors():
         extent = np.array([rng.integers(1, length + 1) for length in size])
         corner = np.array([rng.integers(0, length - part + 1) for length, part in zip(size, extent)])
         box = (int(corner[0]), int(corner[1]), int(extent[0]), int(extent[1]))
-        found, edge = run(*(tf.constant(v, tf.int32) for v in (size, corner, extent)), 32)
-        assert (*found.numpy(), edge) == arrays.crop_square(tuple(map(int, size)), box, 32), (size, box)
+        start, edge = run(*(tf.constant(v, tf.int32) for v in (size, corner, extent)), 32)
+        assert (*start.numpy(), edge) == arrays.crop_square(tuple(map(int, size)), box, 32), (size, box)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 32])
@@ -100,9 +100,9 @@ def test_borders_are_reflected_as_by_opencv(count):
 def test_the_distance_to_the_edge_is_exact_up_to_its_limit():
     mask = _layers((90, 70))[1]
     mask[:40, :30] = 1  # to the picture's border, which is no edge
-    found = graph.edge_distance(tf.constant(mask > 0), tf.constant(9)).numpy()
+    distance = graph.edge_distance(tf.constant(mask > 0), tf.constant(9)).numpy()
     exact = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    np.testing.assert_allclose(found, np.minimum(exact, 9), atol=1e-4)
+    np.testing.assert_allclose(distance, np.minimum(exact, 9), atol=1e-4)
 
 
 def _files(tmp_path):
@@ -131,11 +131,11 @@ def _files(tmp_path):
 def test_files_are_decoded_as_by_the_editor(tmp_path):
     for path in _files(tmp_path):
         rgba, exact = decode("field", tf.constant(path.read_bytes()))
-        wanted = files.read_rgba(path)
-        np.testing.assert_array_equal(rgba[..., 3], wanted[..., 3], str(path))
+        expected = files.read_rgba(path)
+        np.testing.assert_array_equal(rgba[..., 3], expected[..., 3], str(path))
         assert not exact
         if path.suffix == ".png":
-            np.testing.assert_array_equal(rgba, wanted, str(path))
+            np.testing.assert_array_equal(rgba, expected, str(path))
 
 
 def test_what_is_no_picture_is_told_by_its_field(monkeypatch):

@@ -53,30 +53,33 @@ def test_a_graph_reads_as_the_editor_does():
                 runs[kind](sheet)
             assert str(error)[:60] in caught.value.message, (kind, name)
             continue
-        found = runs[kind](sheet)
+        strokes = runs[kind](sheet)
         if kind == "color":
-            levels, found = found
-            np.testing.assert_array_equal(levels[found], layer[layer[..., 3] > 0][:, :3], name)
-        wanted = layer[..., 3] > 0 if kind == "color" else layer > 0
-        np.testing.assert_array_equal(found.numpy(), wanted, f"{kind}: {name}")
+            levels, strokes = strokes
+            np.testing.assert_array_equal(levels[strokes], layer[layer[..., 3] > 0][:, :3], name)
+        expected = layer[..., 3] > 0 if kind == "color" else layer > 0
+        np.testing.assert_array_equal(strokes.numpy(), expected, f"{kind}: {name}")
     assert refused >= 6
     lines = sheets.face(1500, 14)
     for sheet in (sheets.sheet(lines, (250,) * 3, (60,) * 3, 12, "side"), sheets.sheet(lines, (255,) * 3, (60,) * 3)):
-        found, wanted = runs["sketch"](sheets.opaque(sheet)).numpy(), meaning.sketch(sheets.opaque(sheet), "s").layer
-        assert (found != wanted).mean() < 1e-3
+        strokes, expected = (
+            runs["sketch"](sheets.opaque(sheet)).numpy(),
+            meaning.sketch(sheets.opaque(sheet), "s").layer,
+        )
+        assert (strokes != expected).mean() < 1e-3
 
 
 def test_the_editors_own_layers_are_not_guessed_at():
     full = np.full((20, 30, 4), 255, np.uint8)  # everything painted, or a stroke
     full[0, 0] = 0
     mask = np.full((20, 30), 255, np.uint8)
-    for kind, layer, wanted in (
+    for kind, layer, expected in (
         ("sketch", full, full[..., 3] > 0),
         ("color", full, full[..., 3] > 0),
         ("mask", mask, mask),
     ):
         rgba, exact = decode("field", tf.constant(files.encode_layer(layer)))
         assert exact
-        found = _READERS[kind][1]("field", rgba, exact)
-        np.testing.assert_array_equal(found[1] if kind == "color" else found, wanted > 0)
+        strokes = _READERS[kind][1]("field", rgba, exact)
+        np.testing.assert_array_equal(strokes[1] if kind == "color" else strokes, expected > 0)
         assert not decode("field", tf.constant(files.encode_png(layer)))[1]

@@ -45,9 +45,9 @@ def test_pictures_are_upright_as_by_pillow(orientation, order):
         exif = _exif(orientation, order, kind)
         for data in (_png(exif), _jpeg(metadata.Metadata(exif=exif, icc=b"x" * 200_000, comment=b"c"))):
             expected = files.read_rgb("a", data)
-            found = RUN(data).numpy()
-            assert found.shape[:2] == expected.shape[:2] and (found[..., 3] == 255).all()
-            assert np.abs(found[..., :3].astype(int) - expected).max() <= 1  # of JPEG there are several libraries
+            upright = RUN(data).numpy()
+            assert upright.shape[:2] == expected.shape[:2] and (upright[..., 3] == 255).all()
+            assert np.abs(upright[..., :3].astype(int) - expected).max() <= 1  # of JPEG there are several libraries
 
 
 def test_exif_is_found_behind_other_segments_and_fillers():

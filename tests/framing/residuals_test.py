@@ -38,66 +38,66 @@ def test_grain_is_that_of_the_same_tone():
     mask[80:180, 60:200] = 1
     clean = np.full((64, 64, 3), 90, np.uint8)
     clean[:, 32:] = 170
-    drawn = np.where(arrays.resize_mask(mask, (64, 64))[..., None] > 0, clean, resize(image, (64, 64)))
-    found = residuals.carry(image, drawn, mask).astype(float) - resize(drawn, (256, 256))
+    composite = np.where(arrays.resize_mask(mask, (64, 64))[..., None] > 0, clean, resize(image, (64, 64)))
+    grain = residuals.carry(image, composite, mask).astype(float) - resize(composite, (256, 256))
     truth = image.astype(float) - resize(resize(image, (64, 64)), (256, 256))
     for columns in (slice(70, 115), slice(145, 190)):
-        hole = found[90:170, columns].std()
+        hole = grain[90:170, columns].std()
         around = truth[90:170, slice(5, 50) if columns.start < 128 else slice(205, 250)].std()
         assert 0.75 < hole / around < 1.3, (columns, hole, around)
 
 
 def test_a_photograph_gets_sharp_and_the_known_side_stays():
-    image, drawn, mask = _case()
-    base, found = resize(drawn, mask.shape), residuals.carry(image, drawn, mask)
-    np.testing.assert_array_equal(found[mask == 0], base[mask == 0])
+    image, composite, mask = _case()
+    base, sharp = resize(composite, mask.shape), residuals.carry(image, composite, mask)
+    np.testing.assert_array_equal(sharp[mask == 0], base[mask == 0])
     core = cv2.erode(mask, np.ones((5, 5))) > 0
     truth = _sharpness(image, core)
     assert _sharpness(base, core) < 0.2 * truth
-    assert 0.4 * truth < _sharpness(found, core) < 1.6 * truth
-    half = residuals.carry(image, drawn, mask, strength=0.5)
-    assert _sharpness(base, core) < _sharpness(half, core) < _sharpness(found, core)
-    np.testing.assert_array_equal(residuals.carry(image, drawn, mask, strength=0.0), base)
+    assert 0.4 * truth < _sharpness(sharp, core) < 1.6 * truth
+    half = residuals.carry(image, composite, mask, strength=0.5)
+    assert _sharpness(base, core) < _sharpness(half, core) < _sharpness(sharp, core)
+    np.testing.assert_array_equal(residuals.carry(image, composite, mask, strength=0.0), base)
 
 
 def test_nothing_is_invented_where_nothing_matches():
     image = _texture()
     mask = np.zeros((256, 256), np.uint8)
     mask[80:180, 60:200] = 1
-    drawn = resize(image, (64, 64))
-    drawn[arrays.resize_mask(mask, (64, 64)) > 0] = (250, 10, 10)
-    found = residuals.carry(image, drawn, mask)
+    composite = resize(image, (64, 64))
+    composite[arrays.resize_mask(mask, (64, 64)) > 0] = (250, 10, 10)
+    result = residuals.carry(image, composite, mask)
     inner = (slice(100, 160), slice(80, 180))
-    np.testing.assert_array_equal(found[inner], resize(drawn, (256, 256))[inner])
+    np.testing.assert_array_equal(result[inner], resize(composite, (256, 256))[inner])
 
 
 def test_what_was_erased_has_no_share():
-    image, drawn, mask = _case()
+    image, composite, mask = _case()
     other = image.copy()
     other[mask > 0] = np.random.default_rng(1).integers(0, 255, (int(mask.sum()), 3))
-    np.testing.assert_array_equal(residuals.carry(image, drawn, mask), residuals.carry(other, drawn, mask))
+    np.testing.assert_array_equal(residuals.carry(image, composite, mask), residuals.carry(other, composite, mask))
 
 
 def test_no_known_patch_and_no_enlargement_give_the_enlarged_repaint():
-    image, drawn, mask = _case()
+    image, composite, mask = _case()
     whole = np.ones_like(mask)
-    np.testing.assert_array_equal(residuals.carry(image, drawn, whole), resize(drawn, mask.shape))
+    np.testing.assert_array_equal(residuals.carry(image, composite, whole), resize(composite, mask.shape))
     small = resize(image, (60, 60))
-    np.testing.assert_array_equal(residuals.carry(small, drawn, arrays.resize_mask(mask, (60, 60))), drawn)
-    tiny = residuals.carry(image[:24, :24], drawn[:3, :3], mask[108:132, 108:132])
+    np.testing.assert_array_equal(residuals.carry(small, composite, arrays.resize_mask(mask, (60, 60))), composite)
+    tiny = residuals.carry(image[:24, :24], composite[:3, :3], mask[108:132, 108:132])
     assert tiny.shape == (24, 24, 3)
 
 
 def test_more_sources_than_the_limit_are_thinned(monkeypatch):
-    image, drawn, mask = _case()
+    image, composite, mask = _case()
     monkeypatch.setattr(residuals, "SOURCES", 300)
-    found = residuals.match(drawn, arrays.resize_mask(mask, (60, 60)))
-    places = {tuple(p) for p in found.place[found.weight > 0]}
-    m, g = residuals.thinning(np.count_nonzero(_known(arrays.resize_mask(mask, (60, 60)))))
+    sources = residuals.match(composite, arrays.resize_mask(mask, (60, 60)))
+    places = {tuple(p) for p in sources.place[sources.weight > 0]}
+    m, g = residuals.thinning(np.count_nonzero(_intact(arrays.resize_mask(mask, (60, 60)))))
     assert m > 1 and all((x + g * y) % m == 0 for y, x in places)
 
 
-def _known(mask):
+def _intact(mask):
     return ~residuals.patches_of(mask[..., None] > 0).any(axis=(2, 3, 4))
 
 
@@ -111,12 +111,12 @@ def test_the_graph_is_the_same(size, work):
         tf.TensorSpec([None] * 2, tf.bool),
     ]
     run = tf.function(residuals_graph.carry, input_signature=spec)
-    image, drawn, mask = _case(size, work)
+    image, composite, mask = _case(size, work)
     corner = mask.copy()
     corner[: size[0] // 4, : size[1] // 3] = 1  # to the picture's border
     for layer in (mask, corner, np.ones_like(mask)):
-        found = run(image, tf.cast(drawn, tf.float32), layer > 0).numpy()
-        expected = residuals.carry(image, drawn, layer)
+        result = run(image, tf.cast(composite, tf.float32), layer > 0).numpy()
+        expected = residuals.carry(image, composite, layer)
         # Enlarging alone may differ by a level; two sources that are all but equal may be told apart otherwise.
-        apart = np.abs(found - expected)
+        apart = np.abs(result - expected)
         assert (apart > 2).mean() < 0.005

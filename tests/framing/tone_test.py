@@ -67,13 +67,13 @@ def editor():
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_a_photograph_of_one_tone_keeps_it(editor, name):
     photograph = PHOTOGRAPHS[name]
-    found = editor.edit(photograph, MASK)
-    hole = found[MASK > 0].astype(int)
+    result = editor.edit(photograph, MASK)
+    hole = result[MASK > 0].astype(int)
     line = tone.tone_of(photograph, MASK)
-    beside = np.abs(hole - line[tone.luma(found[MASK > 0])]).max(axis=1)
+    beside = np.abs(hole - line[tone.luma(result[MASK > 0])]).max(axis=1)
     assert np.percentile(beside, 90) <= tone.TOLERANCE  # at its edge the hole fades into the photograph's own pixels
-    assert np.ptp(tone.luma(found[MASK > 0])) > 50  # what was painted is there, in its own light and dark
-    assert (found[MASK == 0] == photograph[MASK == 0]).all()
+    assert np.ptp(tone.luma(result[MASK > 0])) > 50  # what was painted is there, in its own light and dark
+    assert (result[MASK == 0] == photograph[MASK == 0]).all()
     if name.startswith("grey"):
         assert np.ptp(hole, axis=1).max() <= 2
     if name == "sepia":
@@ -104,13 +104,13 @@ def test_what_is_erased_does_not_count():
 def test_a_graph_does_as_the_editor():
     run = tf.function(tone.recolor_in_graph)
     rng = np.random.default_rng(1)
-    drawn = rng.integers(0, 256, (30, 35, 3)).astype(np.uint8)
+    repaint = rng.integers(0, 256, (30, 35, 3)).astype(np.uint8)
     rows = [(photograph, MASK, _colors(color)) for photograph in PHOTOGRAPHS.values() for color in (0, PINK, GREY)]
     rows += [(PORTRAIT, MASK, _colors(0)), (PHOTOGRAPHS["grey"], np.ones_like(MASK), _colors(0))]
     for photograph, mask, color in rows:
-        wanted = tone.recolor(drawn, tone.tone_of(photograph, mask, color))
-        found = run(drawn.astype(np.float32), photograph, mask > 0, color[..., :3], color[..., 3] > 0)
-        np.testing.assert_array_equal(found, wanted)
+        expected = tone.recolor(repaint, tone.tone_of(photograph, mask, color))
+        result = run(repaint.astype(np.float32), photograph, mask > 0, color[..., :3], color[..., 3] > 0)
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_photographs_of_any_size():

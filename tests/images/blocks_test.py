@@ -56,11 +56,11 @@ def test_untouched_blocks_are_the_photographs_own(tmp_path, sampling, progressiv
     far[15:85, 23:105] = False
     assert (again.image[far] == made.image[far]).all()
     assert encoding.encode("b.jpg", made, None, 80)[1] == [
-        "all of it is encoded anew, outside of the edit too, since a quality was asked for"
+        "all of it is re-encoded, outside of the edit too, since a quality was asked for"
     ]
 
 
-def test_without_a_jpeg_all_is_encoded_anew_and_that_is_said(tmp_path):
+def test_without_a_jpeg_all_is_re_encoded_and_that_is_said(tmp_path):
     made = _edit(photographs.of_array(PHOTO))
     assert "since the photograph is no JPEG" in encoding.encode("b.jpg", made)[1][0]
     Image.fromarray(PHOTO).save(tmp_path / "a.jpg", subsampling="4:4:4")

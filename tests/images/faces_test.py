@@ -63,8 +63,8 @@ def test_eyes_land_where_masks_expect_them(degrees, side):
         weights = np.zeros_like(spot)
         weights[half] = spot[half]
         rows, columns = np.mgrid[:side, :side]
-        found = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum() / side
-        np.testing.assert_allclose(found, (x, y), atol=0.03)
+        center = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum() / side
+        np.testing.assert_allclose(center, (x, y), atol=0.03)
 
 
 def test_the_square_is_cut_where_pillow_cuts_it():

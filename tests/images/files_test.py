@@ -77,7 +77,7 @@ def test_unreadable_files_are_refused_by_name(tmp_path):
         (tmp_path / f"truncated_{name}").write_bytes(data[: len(data) // 2])
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("no picture")
-    for name, found in (
+    for name, actual in (
         ("truncated_whole.jpg", "OSError.*truncated"),
         ("truncated_whole.png", "OSError"),
         ("empty.png", "an empty file"),
@@ -85,7 +85,7 @@ def test_unreadable_files_are_refused_by_name(tmp_path):
         ("missing.png", "no file"),
     ):
         for read in (files.read_rgb, meaning.read_mask, meaning.read_sketch, meaning.read_color):
-            with pytest.raises(ImageError, match=f"(?i){name}.*{found}|{found}.*{name}"):
+            with pytest.raises(ImageError, match=f"(?i){name}.*{actual}|{actual}.*{name}"):
                 read(tmp_path / name)
 
 
@@ -127,8 +127,8 @@ def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):
     files.write_png(tmp_path / "a.png", _photo())
     data = (tmp_path / "a.png").read_bytes()
     assert (files.read_rgb("archive.zip/a.png", data) == _photo()).all()
-    for broken, found in ((data[:100], "OSError"), (b"", "an empty file"), (b"text", "cannot identify")):
-        with pytest.raises(ImageError, match=f"archive.zip/a.png: .* found .*{found}") as error:
+    for broken, actual in ((data[:100], "OSError"), (b"", "an empty file"), (b"text", "cannot identify")):
+        with pytest.raises(ImageError, match=f"archive.zip/a.png: .* found .*{actual}") as error:
             files.read_rgb("archive.zip/a.png", broken)
         assert "0x" not in str(error.value)  # no address: a report must not change from run to run
     monkeypatch.setattr(files, "MAX_BYTES", 50)

@@ -14,39 +14,39 @@ from tests import sheets
 from tfsketch.errors import ImageError
 from tfsketch.images import meaning
 
-HAND_DRAWN = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "handdrawn"
+DRAWINGS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "handdrawn"
 
 
-def _overlap(found, wanted, slack=1):
+def _overlap(one_layer, other_layer, slack=1):
     """Intersection over union, where a pixel may lie `slack` beside."""
     kernel = np.ones((2 * slack + 1,) * 2, np.uint8)
-    found, wanted = (np.asarray(one).astype(np.uint8) for one in (found, wanted))
-    near = [cv2.dilate(one, kernel) for one in (found, wanted)]
-    hits = (found & near[1]).sum(dtype=np.int64) + (wanted & near[0]).sum(dtype=np.int64)
-    return hits / max(1, int(found.sum()) + int(wanted.sum()))
+    one_layer, other_layer = (np.asarray(one).astype(np.uint8) for one in (one_layer, other_layer))
+    near = [cv2.dilate(one, kernel) for one in (one_layer, other_layer)]
+    hits = (one_layer & near[1]).sum(dtype=np.int64) + (other_layer & near[0]).sum(dtype=np.int64)
+    return hits / max(1, int(one_layer.sum()) + int(other_layer.sum()))
 
 
 @pytest.mark.parametrize("name", sheets.SHEETS)
 def test_a_drawing_by_any_pen_on_any_paper_in_any_light_is_one_drawing(name):
-    found = meaning.sketch(sheets.opaque(sheets.SHEETS[name]), "s.png")
-    assert _overlap(found.layer, sheets.FACE) >= 0.95
-    width = found.layer.sum() / sheets.FACE.sum()
+    sketch = meaning.sketch(sheets.opaque(sheets.SHEETS[name]), "s.png")
+    assert _overlap(sketch.layer, sheets.FACE) >= 0.95
+    width = sketch.layer.sum() / sheets.FACE.sum()
     assert 0.85 <= width <= 1.2  # lines keep their width
-    assert all(note.startswith("s.png: ") for note in found.notes)
+    assert all(note.startswith("s.png: ") for note in sketch.notes)
 
 
 @pytest.mark.parametrize("width", [1, 3, 9])
 def test_lines_of_any_width(width):
     for name in ("pencil", "lit from a side, photographed", "JPEG of a photograph"):
         lines = sheets.face(width=width)
-        found = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer
-        assert _overlap(found, lines) >= 0.93, name
+        strokes = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer
+        assert _overlap(strokes, lines) >= 0.93, name
 
 
 def test_a_large_photograph_of_a_drawing():
     lines = sheets.face(1500, 14)
-    found = meaning.sketch(sheets.opaque(sheets.sheet(lines, (250,) * 3, (60, 60, 70), 12, "hand")), "s.jpg")
-    assert _overlap(found.layer, lines, 2) >= 0.97 and "photograph or scan" in " ".join(found.notes)
+    sketch = meaning.sketch(sheets.opaque(sheets.sheet(lines, (250,) * 3, (60, 60, 70), 12, "hand")), "s.jpg")
+    assert _overlap(sketch.layer, lines, 2) >= 0.97 and "photograph or scan" in " ".join(sketch.notes)
 
 
 def test_a_sheet_on_a_table_photographed_at_an_angle():
@@ -59,10 +59,10 @@ def test_a_sheet_on_a_table_photographed_at_an_angle():
     there = cv2.warpPerspective(np.ones((500, 500), np.uint8), turn, (size, size)) > 0
     shot = np.where(there[..., None], cv2.warpPerspective(paper, turn, (size, size), flags=cv2.INTER_AREA), table)
     shot = np.clip(shot * sheets.light_on(size, "side") ** 0.5 + rng.normal(0, 3, shot.shape), 0, 255).astype(np.uint8)
-    wanted = cv2.warpPerspective(lines.astype(np.uint8) * 255, turn, (size, size), flags=cv2.INTER_AREA) > 127
-    found = meaning.sketch(sheets.opaque(sheets.jpeg(shot, 80)), "s.jpg")
-    assert _overlap(found.layer, wanted, 2) >= 0.9
-    assert "shade" in " ".join(found.notes)  # the table
+    expected = cv2.warpPerspective(lines.astype(np.uint8) * 255, turn, (size, size), flags=cv2.INTER_AREA) > 127
+    sketch = meaning.sketch(sheets.opaque(sheets.jpeg(shot, 80)), "s.jpg")
+    assert _overlap(sketch.layer, expected, 2) >= 0.9
+    assert "shade" in " ".join(sketch.notes)  # the table
 
 
 def test_filled_areas_of_a_program_are_strokes():
@@ -91,14 +91,14 @@ def test_specks_are_no_strokes():
     rows, columns = rng.integers(0, sheets.SIDE, (2, 60))
     far = cv2.distanceTransform((~sheets.FACE).astype(np.uint8), cv2.DIST_C, 3)[rows, columns] > 3
     sheet[rows[far], columns[far]] = 20
-    found = meaning.sketch(sheets.opaque(sheet), "s").layer
-    assert _overlap(found, sheets.FACE) >= 0.95 and not found[rows[far], columns[far]].mean() > 0.1
+    strokes = meaning.sketch(sheets.opaque(sheet), "s").layer
+    assert _overlap(strokes, sheets.FACE) >= 0.95 and not strokes[rows[far], columns[far]].mean() > 0.1
 
 
 @pytest.mark.parametrize("color", [(255,) * 3, (0,) * 3, (180, 170, 160)])
 def test_a_sheet_without_lines_is_said(color):
-    found = meaning.sketch(sheets.opaque(sheets.sheet(sheets.FACE & False, color, color)), "s.png")
-    assert not found.layer.any() and found.notes == ("s.png: no strokes were found: a sheet without lines",)
+    sketch = meaning.sketch(sheets.opaque(sheets.sheet(sheets.FACE & False, color, color)), "s.png")
+    assert not sketch.layer.any() and sketch.notes == ("s.png: no strokes were found: a sheet without lines",)
     noisy = meaning.sketch(sheets.opaque(sheets.sheet(sheets.FACE & False, (200,) * 3, color, 4, "side")), "s.png")
     assert not noisy.layer.any() and "no strokes" in noisy.notes[-1]
 
@@ -120,23 +120,21 @@ def test_transparency_round_and_under_strokes():
     faint = ink.copy()
     faint[sheets.FACE, 3] = 90
     for name, sheet in {"ink": ink, "corner": corner, "cut": cut, "faint": faint}.items():
-        found = meaning.sketch(sheet, "s.png")
-        assert _overlap(found.layer, sheets.FACE) >= 0.99, name
-        assert "paper" in found.notes[0] if name in ("corner", "cut") else "alpha channel" in found.notes[0]
+        sketch = meaning.sketch(sheet, "s.png")
+        assert _overlap(sketch.layer, sheets.FACE) >= 0.99, name
+        assert "paper" in sketch.notes[0] if name in ("corner", "cut") else "alpha channel" in sketch.notes[0]
 
 
-@pytest.mark.skipif(not HAND_DRAWN.is_dir(), reason="needs ../shared/data/handdrawn")
+@pytest.mark.skipif(not DRAWINGS.is_dir(), reason="needs ../shared/data/handdrawn")
 def test_real_drawings():
-    sheet = np.asarray(Image.open(HAND_DRAWN / "stext2image" / "face_handdraw.png").convert("L"))
+    sheet = np.asarray(Image.open(DRAWINGS / "stext2image" / "face_handdraw.png").convert("L"))
     pairs = [sheet[top : top + 256, left : left + 256] for top in (0, 256, 512) for left in (0, 256, 512)]
-    pairs += [
-        np.asarray(Image.open(HAND_DRAWN / "deepps_edit" / f"{n}.png").convert("L"))[:, 256:512] for n in (1, 2, 3)
-    ]
+    pairs += [np.asarray(Image.open(DRAWINGS / "deepps_edit" / f"{n}.png").convert("L"))[:, 256:512] for n in (1, 2, 3)]
     for number, drawing in enumerate(pairs):
         lines = drawing < 128
         for name, sheet in sheets.sheets(lines).items():
-            found = meaning.sketch(sheets.opaque(sheet), name).layer
-            assert _overlap(found, lines) >= 0.9, (number, name)
+            strokes = meaning.sketch(sheets.opaque(sheet), name).layer
+            assert _overlap(strokes, lines) >= 0.9, (number, name)
 
 
 # Masks and colours.
@@ -145,12 +143,10 @@ def test_real_drawings():
 @pytest.mark.parametrize("name", sheets.masks())
 def test_a_mask_of_every_kind(name):
     sheet, said = sheets.masks()[name]
-    found = meaning.mask(sheet, "m.png")
-    wrong = (found.layer != (sheets.HOLE >= 128)).mean()
+    mask = meaning.mask(sheet, "m.png")
+    wrong = (mask.layer != (sheets.HOLE >= 128)).mean()
     assert wrong < (0.01 if name in ("JPEG", "soft") else 1e-9)
-    assert (
-        (len(found.notes) == 1 and said in found.notes[0] and "m.png: " in found.notes[0]) if said else not found.notes
-    )
+    assert (len(mask.notes) == 1 and said in mask.notes[0] and "m.png: " in mask.notes[0]) if said else not mask.notes
 
 
 @pytest.mark.parametrize("name", sheets.no_masks())
@@ -163,16 +159,16 @@ def test_what_may_be_no_mask_is_refused(name):
 @pytest.mark.parametrize("name", sheets.colors()[1])
 def test_colors_on_any_paper_are_one_result(name):
     strokes, kinds = sheets.colors()
-    found = meaning.color(kinds[name], "c.png")
-    painted = found.layer[..., 3] > 0
+    color = meaning.color(kinds[name], "c.png")
+    painted = color.layer[..., 3] > 0
     assert _overlap(painted, strokes > 0) >= (0.95 if "JPEG" in name else 0.999)
     assert abs(painted.sum() / (strokes > 0).sum() - 1) < 0.1
-    assert not found.layer[~painted].any()
+    assert not color.layer[~painted].any()
     for stroke, color in ((1, (200, 40, 60)), (2, (60, 40, 30))):
-        mean = found.layer[painted & (strokes == stroke)][:, :3].mean(axis=0)
+        mean = color.layer[painted & (strokes == stroke)][:, :3].mean(axis=0)
         assert np.abs(mean - color).max() < (12 if "JPEG" in name else 1), (stroke, mean)
     paper = "" if name == "clear" else "black was taken for paper" if "black" in name else "white was taken for paper"
-    assert [note.removeprefix("c.png: ") for note in found.notes] == ([paper] if paper else [])
+    assert [note.removeprefix("c.png: ") for note in color.notes] == ([paper] if paper else [])
 
 
 def test_colors_without_paper_and_between_papers():

@@ -89,8 +89,8 @@ def test_files_whose_names_begin_with_a_dash_are_no_flags(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     for name in ("-x.jpg", "--image"):
         (tmp_path / name).touch()
-    given = ["edit", "-x.jpg", "--image=-x.jpg", "--image", "-x.jpg", "--nomark", "-missing.jpg"]
-    assert cli.with_paths(given) == [
+    arguments = ["edit", "-x.jpg", "--image=-x.jpg", "--image", "-x.jpg", "--nomark", "-missing.jpg"]
+    assert cli.with_paths(arguments) == [
         "edit", "./-x.jpg", "--image=-x.jpg", "--image", "./-x.jpg", "--nomark", "-missing.jpg"
     ]  # fmt: skip
 
@@ -109,8 +109,8 @@ def test_accents_are_compared_composed(tmp_path):
     assert paths.on_disk(tmp_path / "missing.png") == str(tmp_path / "missing.png")
     (tmp_path / "list.txt").write_text("été/café.png\n", encoding="utf-8")
     assert not sources.find([str(tmp_path / "list.txt")]).items[0].problem
-    found = sources.find([str(tmp_path / "été")])
+    pictures = sources.find([str(tmp_path / "été")])
     (tmp_path / "only.txt").write_text("été/café.png\n", encoding="utf-8")
-    assert sources.find([str(tmp_path / "été")], only=str(tmp_path / "only.txt")) == found
+    assert sources.find([str(tmp_path / "été")], only=str(tmp_path / "only.txt")) == pictures
     with pytest.raises(DataError, match="the lists left none"):
         sources.find([str(tmp_path / "été")], exclude=str(tmp_path / "only.txt"))

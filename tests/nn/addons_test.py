@@ -48,9 +48,9 @@ def test_a_warp_by_whole_pixels_moves_and_repeats_the_border(lane):
 def test_a_warp_is_bilinear(lane):
     picture = _picture()
     flow = tf.constant(np.broadcast_to(np.float32([-0.25, -0.5]), (1, 45, 61, 2)))
-    found = addons.dense_image_warp(picture, flow).numpy()[0, 10, 20]
+    pixel = addons.dense_image_warp(picture, flow).numpy()[0, 10, 20]
     corner = picture.numpy()[0, 10:12, 20:22]
-    np.testing.assert_allclose(found, [0.75, 0.25] @ corner.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(pixel, [0.75, 0.25] @ corner.mean(axis=1), rtol=1e-5)
 
 
 @pytest.mark.skipif(addons._addons() is None, reason="tensorflow-addons cannot be imported here")

@@ -216,8 +216,8 @@ def _drawing(column: int) -> np.ndarray:
 def test_soft_chamfer_is_a_distance_in_pixels():
     true = _drawing(10)
 
-    def distance(drawn, truth=true):
-        return float(line_losses.soft_chamfer(tf.constant(drawn), tf.constant(truth))[0])
+    def distance(predicted, truth=true):
+        return float(line_losses.soft_chamfer(tf.constant(predicted), tf.constant(truth))[0])
 
     # A shift by n columns is n pixels both ways, where n is a step of its radii. Not to the digit: the ends of a stroke
     # have one neighbour and count for less, and one pixel is added to the sums (32 to 33).
@@ -234,47 +234,47 @@ def test_soft_chamfer_is_a_distance_in_pixels():
     dots = np.zeros_like(true)
     dots[:, ::4, ::4] = 1.0
     assert distance(dots) > distance(np.zeros_like(true)) > distance(_drawing(14))
-    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    predicted = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.soft_chamfer(x, truth), [drawn], delta=1e-4)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.soft_chamfer(x, truth), [predicted], delta=1e-4)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
 def test_soft_chamfer_draws_lines_where_they_belong():
     """Downhill, a faint line in its place grows, beside a strong one that is off; one that belongs nowhere fades."""
-    drawn = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
+    predicted = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
     with tf.GradientTape() as tape:
-        tape.watch(drawn)
-        loss = line_losses.soft_chamfer(drawn, tf.constant(_drawing(10)))
-    slope = tape.gradient(loss, drawn).numpy()[0, :, :, 0].mean(axis=0)
+        tape.watch(predicted)
+        loss = line_losses.soft_chamfer(predicted, tf.constant(_drawing(10)))
+    slope = tape.gradient(loss, predicted).numpy()[0, :, :, 0].mean(axis=0)
     assert slope[10] < 0 < slope[30]
 
 
 def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     true = _drawing(10)
 
-    def density(drawn):
-        return float(line_losses.stroke_density(tf.constant(drawn), tf.constant(true))[0])
+    def density(predicted):
+        return float(line_losses.stroke_density(tf.constant(predicted), tf.constant(true))[0])
 
     nothing = density(np.zeros_like(true))
     # The stroke is an eighth of the pixels of two in eight columns of windows of 8, and 1/24 of those of 32, of which
     # 24 columns lie in the picture.
-    by_hand = [(10 / 8) ** 2 * 2 / 8, (10 / 24) ** 2]
-    assert nothing == pytest.approx(np.mean(by_hand), rel=1e-3)
+    per_window = [(10 / 8) ** 2 * 2 / 8, (10 / 24) ** 2]
+    assert nothing == pytest.approx(np.mean(per_window), rel=1e-3)
     assert density(true) < density(_drawing(11)) + 1e-6 < 0.5 * nothing < density(_drawing(25))
     grey, dots = np.full_like(true, 1 / 32), np.zeros_like(true)
     dots[:, ::4, ::8] = 1.0
     assert density(grey) == pytest.approx(nothing, rel=0.05) and density(dots) == pytest.approx(nothing)
-    drawn = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    predicted = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.stroke_density(x, truth), [drawn], delta=1e-3)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.stroke_density(x, truth), [predicted], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
 def test_line_cross_entropy_weighs_lines_and_never_goes_flat():
-    drawn, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
+    predicted, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
     expected = -(4.0 * np.log(0.8) + np.log(0.7)) / 2
-    np.testing.assert_allclose(line_losses.line_cross_entropy(drawn, true, 4.0), [expected], rtol=1e-4)
+    np.testing.assert_allclose(line_losses.line_cross_entropy(predicted, true, 4.0), [expected], rtol=1e-4)
     logits = tf.constant([[[[-8.0]], [[8.0]]]])  # a line missed and one invented, both confidently
     theory, numeric = tf.test.compute_gradient(
         lambda x: line_losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2
@@ -306,9 +306,9 @@ def test_code_consistency_weighs_codes_of_any_width_alike_and_holds_its_targets(
 
 def test_content_alignment_is_the_swap_inside_and_the_photograph_outside():
     swap, image, mask = _pictures()
-    wanted = swap * mask + image * (1.0 - mask)
-    np.testing.assert_allclose(region_losses.content_alignment(wanted, swap, image, mask), 0.0, atol=1e-6)
-    off = region_losses.content_alignment(wanted + 0.5 * mask, swap, image, mask)
+    aligned = swap * mask + image * (1.0 - mask)
+    np.testing.assert_allclose(region_losses.content_alignment(aligned, swap, image, mask), 0.0, atol=1e-6)
+    off = region_losses.content_alignment(aligned + 0.5 * mask, swap, image, mask)
     np.testing.assert_allclose(off, 0.5 * mask.numpy().mean((1, 2, 3)), rtol=1e-5)
     with tf.GradientTape() as tape:
         tape.watch([swap, image])

@@ -87,8 +87,8 @@ def _gradients(name: str, policy: str, mode: str) -> dict[str, np.ndarray]:
 def test_gradients_of_every_bias_add_up_in_float32(name, mode):
     full, short = _gradients(name, "float32", "graph"), _gradients(name, "mixed_bfloat16", mode)
     assert full
-    for key, wanted in full.items():
-        np.testing.assert_allclose(short[key], wanted, rtol=0.04, err_msg=key)
+    for key, expected in full.items():
+        np.testing.assert_allclose(short[key], expected, rtol=0.04, err_msg=key)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -101,8 +101,8 @@ def test_statistics_of_norms_add_up_in_float32(mode):
     def statistics(x: tf.Tensor) -> list[tf.Tensor]:
         return list(norms._instance_statistics(x))
 
-    found, scale = _run(mode, statistics, x)
-    np.testing.assert_allclose(found[:, 0, 0], mean, rtol=1e-4)
+    means, scale = _run(mode, statistics, x)
+    np.testing.assert_allclose(means[:, 0, 0], mean, rtol=1e-4)
     np.testing.assert_allclose(1 / scale[:, 0, 0], deviation, rtol=1e-4)
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

@@ -62,15 +62,15 @@ def _inked(layer: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
 
 def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
     """A result with what made it, as an OpenRaster file; the topmost layer first."""
-    drawn, image = request.layers, result.image
+    strokes, image = request.layers, result.image
     whole_mask = np.ones(image.shape[:2], np.uint8) if result.mask is None else (result.mask > 0).astype(np.uint8)
     made = np.dstack([image, whole_mask * np.uint8(255)])
     made[whole_mask == 0] = 0
     stack: list[tuple[str, np.ndarray, bool]] = []
     for name, layer in (
-        ("Sketch", _inked(drawn.sketch, (0, 0, 0))),
-        ("Colours", drawn.color),
-        ("Mask", _inked(drawn.mask, _MASK)),
+        ("Sketch", _inked(strokes.sketch, (0, 0, 0))),
+        ("Colours", strokes.color),
+        ("Mask", _inked(strokes.mask, _MASK)),
     ):
         if layer[..., 3].any():
             stack.append((name, layer, False))

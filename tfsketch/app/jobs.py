@@ -1,6 +1,6 @@
 """Requests that take long: how far they are, and that they can be ended.
 
-A job is named by who asks, so that it can be asked after while its answer is waited for. One that is ended raises
+Whoever starts a job names it, and can ask about it while waiting for its answer. One that is ended raises
 `Ended` in whatever works at it, at its next report.
 """
 

@@ -62,9 +62,9 @@ def _checked(path: pathlib.Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ExportError(f"{path}: expected LiteRT.js's archive {path.name}, found none ({error.strerror})") from error
-    expected, found = ARCHIVES[path.name][1], base64.b64encode(hashlib.sha512(data).digest()).decode()
-    if found != expected:
-        raise ExportError(f"{path}: expected the archive with sha512-{expected}, found sha512-{found}")
+    expected, actual = ARCHIVES[path.name][1], base64.b64encode(hashlib.sha512(data).digest()).decode()
+    if actual != expected:
+        raise ExportError(f"{path}: expected the archive with sha512-{expected}, found sha512-{actual}")
     return data
 
 
@@ -109,17 +109,17 @@ def archives(folder: str | os.PathLike = "") -> dict[str, bytes]:
     """
     if folder:
         return {name: _checked(pathlib.Path(folder) / name) for name in ARCHIVES}
-    found = {}
+    contents = {}
     for name in ARCHIVES:
         path = cache_folder() / name
         if not path.is_file():
             data = _fetched(name)
             with contextlib.suppress(OSError):  # a cache that cannot be written costs the next export a connection
                 files.write_bytes(path, data)
-            found[name] = data
+            contents[name] = data
         else:
-            found[name] = _checked(path)
-    return found
+            contents[name] = _checked(path)
+    return contents
 
 
 def _member(archive: bytes, name: str) -> bytes:
@@ -143,7 +143,7 @@ def runtime(folder: str | os.PathLike = "") -> dict[str, bytes]:
     core, utils = archives(folder).values()
     script = _script(core)
     assert script.count(_BARE.encode()) == 1
-    found = {
+    contents = {
         "core.js": script.replace(_BARE.encode(), _PLACE.encode()),
         "wasm-utils.js": _script(utils),
         "NOTICE.txt": _NOTICE.encode(),
@@ -151,5 +151,5 @@ def runtime(folder: str | os.PathLike = "") -> dict[str, bytes]:
     for variant in VARIANTS.values():
         for suffix in ("js", "wasm"):
             name = f"wasm/{variant}_internal.{suffix}"
-            found[name] = _member(core, name)
-    return found
+            contents[name] = _member(core, name)
+    return contents

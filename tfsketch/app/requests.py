@@ -91,9 +91,9 @@ def checked(
     Raises:
       TfsketchError: anything else; the message names the key.
     """
-    known = (*MADE_BY, *BESIDES)
-    if not isinstance(tree, Mapping) or not set(tree) <= set(known):
-        raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
+    keys = (*MADE_BY, *BESIDES)
+    if not isinstance(tree, Mapping) or not set(tree) <= set(keys):
+        raise TfsketchError(f"expected a mapping of {', '.join(keys)}, found something else")
     model = tree.get("model")
     if not isinstance(model, str) or model not in modes:
         raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {str(model)[:40]!r}")

@@ -109,9 +109,9 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
 
     async def body(request: requests.Request, kind: str, limit: int) -> bytes:
         """A request's body, in memory, up to a limit."""
-        found = request.headers.get("content-type", "").split(";")[0].strip()
-        if found != kind:
-            raise TfsketchError(f"content-type: expected {kind}, found {found[:40]!r}")
+        actual = request.headers.get("content-type", "").split(";")[0].strip()
+        if actual != kind:
+            raise TfsketchError(f"content-type: expected {kind}, found {actual[:40]!r}")
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
@@ -120,8 +120,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             parts.append(part)
         return b"".join(parts)
 
-    async def work(task: Callable[..., Any], *given: Any) -> Any:
-        return await asyncio.wrap_future(studio.submit(task, *given))
+    async def work(task: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.wrap_future(studio.submit(task, *arguments))
 
     async def tree(request: requests.Request) -> Any:
         data = await body(request, "application/json", strokes_lib.MAX_BYTES)
@@ -160,8 +160,8 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
 
     async def state(request: requests.Request) -> responses.Response:
         del request
-        known = studio.state()
-        return responses.JSONResponse(known | {"limits": known["limits"] | {"bytes": MAX_UPLOAD}})
+        state = studio.state()
+        return responses.JSONResponse(state | {"limits": state["limits"] | {"bytes": MAX_UPLOAD}})
 
     async def pictures(request: requests.Request) -> responses.Response:
         data = await body(request, "application/octet-stream", MAX_UPLOAD)
@@ -191,12 +191,12 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.Response(await work(studio.thumbnail, request.path_params["name"]), media_type="image/jpeg")
 
     async def run(request: requests.Request) -> responses.Response:
-        asked, name = await tree(request), request.headers.get("job")
+        request_tree, name = await tree(request), request.headers.get("job")
         if name is None:
-            return responses.JSONResponse(await work(studio.run, asked))
+            return responses.JSONResponse(await work(studio.run, request_tree))
         watch = jobs.begin(name)
         try:
-            return responses.JSONResponse(await work(studio.run, asked, watch))
+            return responses.JSONResponse(await work(studio.run, request_tree, watch))
         finally:
             jobs.close(name)
 

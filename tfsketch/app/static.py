@@ -1,6 +1,6 @@
 """The editor without a server: the app's page as a folder of static files, whose model runs in the browser.
 
-The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in the place of `backend.js`, the one
+The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in place of `backend.js`, the one
 module that talks to a server; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js
 and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor.edit` do. `state.json` says what
 there is, as `Studio.state` does, and which files the model is made of; a service worker keeps everything for when there
@@ -169,9 +169,9 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     content |= more
     state = _state(model, name, told, content)
     content["state.json"] = json.dumps(state, indent=1).encode()
-    kept = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
+    cached = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
     worker = examples.web_file("browser/sw.js").decode()
-    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(kept, indent=1))):
+    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(cached, indent=1))):
         assert worker.count(mark) == 1
         worker = worker.replace(mark, text)
     content["sw.js"] = worker.encode()
@@ -199,7 +199,7 @@ def export(
       What was written, by path in the folder.
 
     Raises:
-      ExportError: the model does not edit, the folder holds something, the runtime cannot be had, or what
+      ExportError: the model does not edit, the folder holds something, the runtime is not available, or what
         `mobile.export` raises.
     """
     output = pathlib.Path(output)

@@ -1,4 +1,4 @@
-"""What networks of other kinds than Keras have in common: exports and servers, in the place of a Keras model.
+"""What networks of other kinds than Keras have in common: exports and servers, used in place of a Keras model.
 
 A backend runs the network on the vocabulary and nothing else. Cutting, scaling, pasting and fading stay the editor's,
 so outside of the mask the result is the input bit for bit with every backend. Only what edits and draws in one call can

@@ -1,4 +1,4 @@
-"""A SavedModel of `tools.export` in the place of a Keras model."""
+"""A SavedModel of `tools.export`, used in place of a Keras model."""
 
 from __future__ import annotations
 

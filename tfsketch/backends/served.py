@@ -1,4 +1,4 @@
-"""A SavedModel on a TensorFlow Serving in the place of a Keras model."""
+"""A SavedModel on a TensorFlow Serving, used in place of a Keras model."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ class Served(Backend):
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         count = len(next(iter(inputs.values())))
         rows = [{key: value[number] for key, value in inputs.items()} for number in range(count)]
-        found = self._predict(rows, self._signature)
-        return {key: np.array([row[key] for row in found], np.float32) for key in found[0]}
+        answers = self._predict(rows, self._signature)
+        return {key: np.array([row[key] for row in answers], np.float32) for key in answers[0]}

@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file of `tools.export` in the place of a Keras model, and what runs such files."""
+"""A TensorFlow Lite file of `tools.export`, used in place of a Keras model, and what runs such files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfsketch.errors import ExportError, WeightsError
 
 class TFLite(Backend):
     """A TensorFlow Lite file of `tools.export`, run by LiteRT where it is installed, else by TensorFlow. Its pictures
-    have one size; a batch is run one after the other.
+    have one size; a batch is run one by one.
 
     Args:
       path: the file.
@@ -53,21 +53,21 @@ class TFLite(Backend):
         made = []
         for number in range(len(next(iter(inputs.values())))):
             with self._lock:
-                found = self._runner(**{key: value[number : number + 1] for key, value in inputs.items()})
-                made.append({key: np.array(value) for key, value in found.items()})
+                outputs = self._runner(**{key: value[number : number + 1] for key, value in inputs.items()})
+                made.append({key: np.array(value) for key, value in outputs.items()})
         return {key: np.concatenate([one[key] for one in made]) for key in made[0]}
 
 
 def interpreters() -> dict[str, Callable[..., Any]]:
     """What runs TensorFlow Lite files here: class by name. LiteRT, the runtime of phones, is an extra (`mobile`)."""
-    found = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
+    table = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
     if importlib.util.find_spec("ai_edge_litert") is not None:
         from importlib.metadata import version
 
         from ai_edge_litert.interpreter import Interpreter
 
-        found[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
-    return found
+        table[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
+    return table
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:

@@ -42,7 +42,7 @@ Row = Mapping[str, Union[bytes, float, np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class _Refused(Exception):
-    """A server's answer that is none."""
+    """A server's refusal, or an answer that cannot be read."""
 
     text: str
     again: bool
@@ -104,18 +104,18 @@ class Caller:
 
         instances = [{key: json_of(value) for key, value in row.items()} for row in rows]
         answer = self._json(":predict", {"signature_name": signature, "instances": instances})
-        found = answer.get("predictions") if isinstance(answer, dict) else None
-        if not isinstance(found, list) or len(found) != len(rows):
+        predictions = answer.get("predictions") if isinstance(answer, dict) else None
+        if not isinstance(predictions, list) or len(predictions) != len(rows):
             raise _Refused(f"expected {len(rows)} predictions, found {str(answer)[:100]}", False)
-        if found and (not isinstance(found[0], dict) or "b64" in found[0]):
+        if predictions and (not isinstance(predictions[0], dict) or "b64" in predictions[0]):
             # Of a signature with one output, an answer gives values without their name.
             if signature not in self._outputs:
                 signatures = self._json("/metadata")["metadata"]["signature_def"]["signature_def"]
                 self._outputs[signature] = next(iter(signatures[signature]["outputs"]))
-            found = [{self._outputs[signature]: value} for value in found]
+            predictions = [{self._outputs[signature]: value} for value in predictions]
         return [
             {key: base64.b64decode(value["b64"]) if isinstance(value, dict) else value for key, value in row.items()}
-            for row in found
+            for row in predictions
         ]
 
     def _json(self, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -151,13 +151,13 @@ def at(address: str, **how: Any) -> Caller:
     Raises:
       ServingError: an address of another kind.
     """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
         raise ServingError(
             "address: expected http://HOST:PORT/v1/models/NAME, or grpc://, with /versions/NUMBER or /labels/LABEL "
             f"behind it where one is meant, found {address!r}"
         )
-    base, model, number, label = found.groups()
+    base, model, number, label = match.groups()
     return Caller(base, model, int(number) if number else label or "", **how)
 
 

@@ -40,7 +40,7 @@ def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = 
     cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
     for name, picture, side in [*cases, ("4800 x 5120, working side 128", large, 128)]:
         opened = served.keep(picture)
-        drawn = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
+        without_sketch = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
         spent: dict[str, list[float]] = {}
         start = time.perf_counter()
         number = 0
@@ -50,7 +50,7 @@ def latency(config: Config, folder: str, seconds: float, sides: Sequence[int] = 
                 "points": [[200 + number % 9 * 10, 130], [205 + number % 9 * 10, 180]],
                 "width": 2,
             }
-            strokes = {"size": opened["preview"], "strokes": [*drawn, line]}
+            strokes = {"size": opened["preview"], "strokes": [*without_sketch, line]}
             request = {"model": zoo.SHIPPED[0], "picture": opened["picture"], "strokes": strokes, "side": side}
             begun = time.perf_counter()
             answer = json.loads(json.dumps(served.run(json.loads(json.dumps(request)))))

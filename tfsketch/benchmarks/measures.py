@@ -98,11 +98,11 @@ def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: 
     floor = next(iter(rates.values()))
     return {
         name: Throughput(
-            Spread.of(found),
-            float(np.median(np.divide(found, floor))),
+            Spread.of(times),
+            float(np.median(np.divide(times, floor))),
             1000.0 * used[name][0] / used[name][1],
         )
-        for name, found in rates.items()
+        for name, times in rates.items()
     }
 
 

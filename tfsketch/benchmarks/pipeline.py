@@ -70,7 +70,7 @@ def _online(
     anew, follows = "drawn anew", "follows the crop"
     shards = Shards(folder, config.stored_size, cache=False)
     read = stages(pictures, config)["read"]
-    wanted = keys(config)
+    outputs = keys(config)
     cut = [centered(picture, config.image_size) for picture in pictures]
     size = (config.image_size, config.image_size)
     rng = np.random.default_rng(config.seed)
@@ -84,11 +84,11 @@ def _online(
     stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]
     chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(cut))]
     yield "crop and mirror (keras-cv)", anew, lambda n: moves(stacks[n % len(cut)], chances[n % len(cut)]), 1
-    if "mask" in wanted:
+    if "mask" in outputs:
         yield "mask", anew, lambda n: masks.free_form(rng, size, config.mask, at(n).regions), 1
-    if "color" in wanted:
+    if "color" in outputs:
         yield "colour strokes", anew, lambda n: colors.paint(rng, at(n).color, config.color, at(n).regions), 1
-    if "sketch" in wanted and config.hand.abstraction[1] > 0:
+    if "sketch" in outputs and config.hand.abstraction[1] > 0:
         lines = [picture.sketches[config.sketch.style] for picture in cut]
         traced = [trace(drawing) for drawing in lines]
 
@@ -98,11 +98,11 @@ def _online(
 
         yield "hand: trace the lines", follows, lambda n: trace(lines[n % len(cut)]), 1
         yield "hand: draw them badly", anew, simulate, 1
-    if "noise" in wanted:
+    if "noise" in outputs:
         yield "noise", anew, lambda n: rng.standard_normal(size, np.float32), 1
     yield "all conditions together (`draw`)", anew, lambda n: draw(at(n), rng, config, training=True), 1
-    drawn = [draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
-    batch = {key: tf.constant(np.stack([example[key] for example in drawn])) for key in drawn[0]}
+    examples = [draw(at(n), rng, config, training=True) for n in range(config.train.batch_size)]
+    batch = {key: tf.constant(np.stack([example[key] for example in examples])) for key in examples[0]}
     convert = tf.function(to_tensors)
     yield "a batch of uint8 to float32", follows, lambda n: convert(batch), config.train.batch_size
 
@@ -178,7 +178,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
         "",
         *table(
             ["pipeline", "pictures/s", "10 % - 90 %", "of the floor", "processor ms a picture"],
-            [[name, *found.rate.cells(1), f"{found.ratio:.2f}", f"{found.used:.1f}"] for name, found in runs.items()],
+            [[name, *run.rate.cells(1), f"{run.ratio:.2f}", f"{run.used:.1f}"] for name, run in runs.items()],
         ),
         "",
         *table(

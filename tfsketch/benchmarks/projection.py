@@ -54,8 +54,8 @@ def _plain_loop(model: ContextualGan, sketch: tf.Tensor, candidates: int, compil
         rate, step = tf.function(rate), tf.function(step)
 
     def search(steps: int) -> None:
-        drawn = [tf.random.uniform([1, model.latent], -1.0, 1.0) for _ in range(candidates)]
-        z = min(drawn, key=lambda z: float(rate(z)[0]))
+        starts = [tf.random.uniform([1, model.latent], -1.0, 1.0) for _ in range(candidates)]
+        z = min(starts, key=lambda z: float(rate(z)[0]))
         velocity = tf.zeros_like(z)
         for _ in range(steps):
             z, velocity, loss = step(z, velocity)
@@ -103,11 +103,11 @@ def projection(
             end = Spent.of(functools.partial(search, some), 1)
             # A few steps stand for all; the candidates are not scaled.
             scale = steps / some
-            found = Spent(
+            spending = Spent(
                 start.processor + (end.processor - start.processor) * scale,
                 start.clock + (end.clock - start.clock) * scale,
             )
-            spent.setdefault(name, []).append(found)
+            spent.setdefault(name, []).append(spending)
 
     measure_loops()
     for name, searched in (("one call", model), ("one call, searching in bfloat16", projection_lib.in_bfloat16(model))):
@@ -122,13 +122,13 @@ def projection(
     measure_loops()
 
     mean = {
-        name: [float(np.mean([getattr(s, key) for s in found])) for key in ("processor", "clock")]
-        for name, found in spent.items()
+        name: [float(np.mean([getattr(s, key) for s in seconds])) for key in ("processor", "clock")]
+        for name, seconds in spent.items()
     }
     floor = next(iter(mean.values()))
     rows = [
-        [name, f"{found[0]:.2f}", f"{found[0] / floor[0]:.3f}", f"{found[1]:.2f}", f"{found[1] / floor[1]:.3f}"]
-        for name, found in mean.items()
+        [name, f"{seconds[0]:.2f}", f"{seconds[0] / floor[0]:.3f}", f"{seconds[1]:.2f}", f"{seconds[1] / floor[1]:.3f}"]
+        for name, seconds in mean.items()
     ]
     lines = [
         f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; "

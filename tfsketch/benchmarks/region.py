@@ -42,7 +42,7 @@ def _edits(side: int, hole: int) -> Iterator[tuple[str, list[Mapping[str, tf.Ten
 
     first, second = inputs(), inputs()
     for name, pair in (("first edit", (first, second)), ("next stroke", (first, first | {"sketch": line}))):
-        yield name, [{key: tf.constant(value) for key, value in given.items()} for given in pair]
+        yield name, [{key: tf.constant(value) for key, value in inputs.items()} for inputs in pair]
 
 
 def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (64, 128, 256)) -> str:
@@ -67,13 +67,13 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
         for name, pair in _edits(side, hole):
             inference = region_inference.RegionInference(model)
             apart = 0.0
-            for given in (*pair, *pair):  # also makes the graphs
-                apart = max(apart, float(tf.reduce_max(tf.abs(inference(given)["image"] - whole(given)["image"]))))
+            for inputs in (*pair, *pair):  # also makes the graphs
+                apart = max(apart, float(tf.reduce_max(tf.abs(inference(inputs)["image"] - whole(inputs)["image"]))))
             spent: list[tuple[Spent, Spent]] = []
             start = time.perf_counter()
             while len(spent) < 5 or time.perf_counter() - start < seconds:
-                given = pair[len(spent) % 2]
-                floor, ours = (Spent.of(lambda: work(given)["image"].numpy(), 1) for work in (whole, inference))
+                inputs = pair[len(spent) % 2]
+                floor, ours = (Spent.of(lambda: work(inputs)["image"].numpy(), 1) for work in (whole, inference))
                 spent.append((floor, ours))
             ratios = [
                 Spread.of([getattr(ours, of) / getattr(floor, of) for floor, ours in spent])

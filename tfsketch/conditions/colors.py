@@ -86,8 +86,8 @@ def _starts(rng: np.random.Generator, regions: np.ndarray, names: tuple[str, ...
     if not pixels:
         return []
     picked = [pixels[n] for n in rng.integers(0, len(pixels), 64)]
-    found = [int(p[n]) for p, n in zip(picked, rng.integers(0, [len(p) for p in picked]))]
-    return [(n % regions.shape[1], n // regions.shape[1]) for n in found]
+    starts = [int(p[n]) for p, n in zip(picked, rng.integers(0, [len(p) for p in picked]))]
+    return [(n % regions.shape[1], n // regions.shape[1]) for n in starts]
 
 
 def paint(

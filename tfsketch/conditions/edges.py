@@ -77,8 +77,8 @@ def canny(images: np.ndarray, config: CannyConfig) -> tuple[np.ndarray, np.ndarr
         start = max(float(np.quantile(strength, config.quantile)), least)
         maps.append(np.clip(0.5 * strength / start, 0.0, 1.0))
         dx, dy = (np.round(16 * g).astype(np.int16) for g in gradient)
-        found = cv2.Canny(dx, dy, 16 * config.low * start, 16 * start, L2gradient=True)
-        lines.append(drop_short(found > 0, length(config.min_stroke, side)))
+        edges = cv2.Canny(dx, dy, 16 * config.low * start, 16 * start, L2gradient=True)
+        lines.append(drop_short(edges > 0, length(config.min_stroke, side)))
     return np.stack(maps), np.stack(lines)
 
 
@@ -185,8 +185,8 @@ def fdog(images: np.ndarray, config: FdogConfig) -> np.ndarray:
     radius = kernels.shape[0] // 2
     pads = [[0, 0], [radius, radius], [radius, radius], [0, 0]]
     for _ in range(config.iterations):
-        drawn = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
-        directions = tf.reshape(tf.nn.conv2d(drawn, kernels, 1, "VALID"), [-1])
+        padded = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
+        directions = tf.reshape(tf.nn.conv2d(padded, kernels, 1, "VALID"), [-1])
         across = tf.gather(directions, lower)
         across += upper_share * (tf.gather(directions, upper) - across)
         along = tf.add_n([weight * tf.gather(across, index) for weight, index in paths])

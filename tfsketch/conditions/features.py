@@ -212,7 +212,7 @@ def freehand(
     top, left = (int(np.clip(s + (n - edge) // 2, 0, side - edge)) for s, n in ((top, height), (left, width)))
     window = (slice(top, top + edge), slice(left, left + edge))
     sketch = np.zeros_like(region)
-    sketch[window] = hand.drawn_by_hand(rng, lines[window], level, config, labels[window])
+    sketch[window] = hand.simulate(rng, lines[window], level, config, labels[window])
     return sketch
 
 
@@ -304,5 +304,5 @@ def drawing(
         sketch |= freehand(rng, lines, labels, region, level, config)
     if rng.random() < config.around:
         near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
-        sketch |= hand.drawn_by_hand(rng, strands & (1 - near), level, config, labels)
+        sketch |= hand.simulate(rng, strands & (1 - near), level, config, labels)
     return sketch

@@ -122,13 +122,13 @@ def _choose(
     cells = (points / cell).astype(np.int64) + 1
     cells = cells[:, 1] * columns + cells[:, 0]
     around = np.array([[row * columns + column] for row in (-1, 0, 1) for column in (-1, 0, 1)])
-    taken = np.zeros((int(size[0] / cell) + 3) * columns, bool)
+    occupancy = np.zeros((int(size[0] / cell) + 3) * columns, bool)
     chosen = []
     for i in order:
         own = cells[ends[i] - counts[i] : ends[i]]
-        if 2 * np.count_nonzero(taken[own]) <= len(own):
+        if 2 * np.count_nonzero(occupancy[own]) <= len(own):
             chosen.append(strokes[i])
-            taken[own + around] = True
+            occupancy[own + around] = True
     return chosen
 
 
@@ -275,7 +275,7 @@ def draw_badly(
     return drawing
 
 
-def drawn_by_hand(
+def simulate(
     rng: np.random.Generator,
     sketch: np.ndarray,
     level: float,

@@ -75,10 +75,10 @@ def ridges(edges: np.ndarray) -> np.ndarray:
     return ~(higher[0] | higher[1]).numpy()[..., 0]
 
 
-def _keep(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _keep(labels: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """The chosen components of a label picture, as {0,1}; label 0 is the background."""
-    kept[0] = False
-    return kept[labels].astype(np.uint8)
+    flags[0] = False
+    return flags[labels].astype(np.uint8)
 
 
 def drop_short(lines: np.ndarray, length: float) -> np.ndarray:

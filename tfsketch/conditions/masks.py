@@ -8,7 +8,7 @@ Ours beside that, because people also erase otherwise:
 
 - an exact share: strokes are added until the covered share reaches a target drawn from a range, since a hole's size
   decides how hard an example is, and reports are only comparable at a known share;
-- curved strokes, which wander or scribble to and fro as a mouse does, in the place of zig-zags (`StrokeConfig.curved`);
+- curved strokes, which wander or scribble to and fro as a mouse does, instead of zig-zags (`StrokeConfig.curved`);
 - whole regions other than hair (`MaskConfig.regions`), grown by a few pixels, and rectangles;
 - large holes (`MaskConfig.large`): each is the level set of a smooth function (a plane, or a distance from a point),
   whose level is the quantile that gives the drawn share, so that here too the share is exact;
@@ -253,8 +253,8 @@ def _eyes(config: MaskConfig, regions: np.ndarray | None) -> Sequence[tuple[floa
     if regions is None:
         return config.eyes
     height, width = regions.shape
-    found = regions_lib.centers(regions, "eyes") or regions_lib.centers(regions, "glasses")
-    return [(x / width, y / height) for x, y in found] or config.eyes
+    eyes = regions_lib.centers(regions, "eyes") or regions_lib.centers(regions, "glasses")
+    return [(x / width, y / height) for x, y in eyes] or config.eyes
 
 
 def _large(
@@ -278,10 +278,10 @@ def _large(
         angle = np.radians(90 * rng.integers(4) + rng.uniform(-15, 15))
         level = x * np.cos(angle) + y * np.sin(angle)
     elif kind == "face":
-        found = None if regions is None else cv2.moments(regions_lib.mask_of(regions, "face"), binaryImage=True)
-        if found is not None and found["m00"] > 0:
-            center = (found["m10"] / found["m00"] / width, found["m01"] / found["m00"] / height)
-            aspect = math.sqrt((found["mu20"] + 1) / (found["mu02"] + 1)) * height / width
+        moments = None if regions is None else cv2.moments(regions_lib.mask_of(regions, "face"), binaryImage=True)
+        if moments is not None and moments["m00"] > 0:
+            center = (moments["m10"] / moments["m00"] / width, moments["m01"] / moments["m00"] / height)
+            aspect = math.sqrt((moments["mu20"] + 1) / (moments["mu02"] + 1)) * height / width
         else:
             # In FFHQ's alignment, a face's middle is a tenth of the picture below the eyes.
             center = tuple(np.mean(config.eyes, axis=0) + (0.0, 0.1))

@@ -72,8 +72,8 @@ def from_celebamask(labels: np.ndarray, where: str = "labels") -> np.ndarray:
       DataError: not [H,W] of whole numbers from 0 to 18.
     """
     if labels.ndim != 2 or labels.dtype.kind not in "ui" or labels.size == 0 or int(labels.max()) >= len(_CELEBAMASK):
-        found = f"{labels.dtype} {list(labels.shape)}" + (f" up to {labels.max()}" if labels.size else "")
-        raise DataError(f"{where}: expected one label of 0 to {len(_CELEBAMASK) - 1} a pixel, found {found}")
+        actual = f"{labels.dtype} {list(labels.shape)}" + (f" up to {labels.max()}" if labels.size else "")
+        raise DataError(f"{where}: expected one label of 0 to {len(_CELEBAMASK) - 1} a pixel, found {actual}")
     return np.array(_CELEBAMASK, np.uint8)[labels]
 
 
@@ -83,12 +83,12 @@ def mask_of(regions: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
     Raises:
       DataError: an unknown name.
     """
-    wanted = np.zeros(256, np.uint8)
+    table = np.zeros(256, np.uint8)
     for name in [names] if isinstance(names, str) else names:
         if name not in (*REGIONS, "face"):
             raise DataError(f"region: expected face or one of {', '.join(REGIONS)}, found {name!r}")
-        wanted[[REGIONS.index(part) for part in (FACE if name == "face" else (name,))]] = 1
-    return wanted.take(regions)
+        table[[REGIONS.index(part) for part in (FACE if name == "face" else (name,))]] = 1
+    return table.take(regions)
 
 
 def centers(regions: np.ndarray, name: str) -> list[tuple[float, float]]:

@@ -107,8 +107,8 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
         raise ImageError(f"{where}.fill: expected true or false, found {_show(fill)}")
     least = 3 if fill else 1
     if not isinstance(points, (list, tuple)) or len(points) < least:
-        found = f"{len(points)} points" if isinstance(points, (list, tuple)) else _show(points)
-        raise ImageError(f"{where}.points: expected a list of at least {least} [x, y], found {found}")
+        actual = f"{len(points)} points" if isinstance(points, (list, tuple)) else _show(points)
+        raise ImageError(f"{where}.points: expected a list of at least {least} [x, y], found {actual}")
     for number, point in enumerate(points):
         if (
             not isinstance(point, (list, tuple))
@@ -147,8 +147,8 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
       ImageError: anything but such a tree; the message names the stroke's index and the field.
     """
     if not isinstance(tree, Mapping) or set(tree) != {"size", "strokes"}:
-        found = f"the keys {_show(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else _show(tree)
-        raise ImageError(f"{where}: expected a mapping of size and strokes, found {found}")
+        actual = f"the keys {_show(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else _show(tree)
+        raise ImageError(f"{where}: expected a mapping of size and strokes, found {actual}")
     size, entries = tree["size"], tree["strokes"]
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(_whole(v, 1, MAX_COORDINATE) for v in size):
         raise ImageError(

@@ -160,10 +160,10 @@ def trace(lines: np.ndarray) -> list[np.ndarray]:
     heads = heads[least[heads] < least[back[last[heads]]]]  # of the two directions, one
     counts = steps[heads] + 1
     first = np.zeros(len(number), np.int64)
-    kept = np.zeros(len(number), bool)
+    is_stroke_end = np.zeros(len(number), bool)
     first[last[heads]] = np.cumsum(counts) - 1  # of each stroke by its last dart: where the last dart goes
-    kept[last[heads]] = True
-    darts = np.flatnonzero(kept[last])
+    is_stroke_end[last[heads]] = True
+    darts = np.flatnonzero(is_stroke_end[last])
     path = np.empty(len(darts), np.int64)
     path[first[last[darts]] - steps[darts]] = darts
     # A dart gives its source, and its target where the next does not start there: at the end, and inside a junction.

@@ -52,7 +52,7 @@ def strokes_of(sketch: np.ndarray) -> dict[str, Any]:
     areas = _broad_areas(sketch, max(7, min(round(BROAD * usual), min(sketch.shape) // 12)) | 1)
     strokes = [{"layer": "sketch", "points": outline, "fill": True} for outline in outlines(areas)]
     _, parts = cv2.connectedComponents(sketch, connectivity=8)
-    taken = set(np.unique(parts[areas > 0]).tolist())
+    line_parts = set(np.unique(parts[areas > 0]).tolist())
     for line in sorted(lines, key=len, reverse=True):
         x, y = line.astype(int).T
         outside = areas[y, x] == 0
@@ -61,9 +61,9 @@ def strokes_of(sketch: np.ndarray) -> dict[str, Any]:
         thick = max(1.0, float(np.median(width[y, x][outside])))
         part = int(parts[y[0], x[0]])
         # A thinned broad line has twigs at its ends and corners, about as long as it is wide.
-        if part in taken and len(line) < max(3.0, 1.25 * float(width[y, x].max())):
+        if part in line_parts and len(line) < max(3.0, 1.25 * float(width[y, x].max())):
             continue
-        taken.add(part)
+        line_parts.add(part)
         for piece in _runs(line, outside):
             simple = cv2.approxPolyDP(piece[:, None], _ERROR, False)[:, 0] + 0.5
             strokes.append({"layer": "sketch", "points": np.round(simple, 1).tolist(), "width": round(thick, 1)})
@@ -94,9 +94,9 @@ def _broad_areas(sketch: np.ndarray, least: int) -> np.ndarray:
     return cv2.dilate(opened, np.ones((least // 4 * 2 + 1,) * 2, np.uint8)) & sketch
 
 
-def _runs(line: np.ndarray, kept: np.ndarray) -> list[np.ndarray]:
+def _runs(line: np.ndarray, inside: np.ndarray) -> list[np.ndarray]:
     """The parts of a line [N,2] that are kept [N] bool, each with a point beyond its ends where there is one."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(np.int8), [0]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
     return [line[max(a - 1, 0) : b + 1] for a, b in edges.reshape(-1, 2)]
 
 

@@ -42,7 +42,7 @@ def _documentation(main: Callable[[list[str]], int | None]) -> str:
     text = sys.modules[main.__module__].__doc__ or ""
     if pathlib.Path(sys.argv[0]).suffix == ".py":
         return text
-    return re.sub(r"python -m tools\.(\w+)", lambda found: f"tfsketch-{found[1].replace('_', '-')}", text)
+    return re.sub(r"python -m tools\.(\w+)", lambda match: f"tfsketch-{match[1].replace('_', '-')}", text)
 
 
 def _misuse(main: Callable[[list[str]], int | None], error: app.UsageError) -> int:

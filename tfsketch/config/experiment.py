@@ -134,14 +134,16 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     for key in values:
         if key not in hints:
             raise _nearest(str(key), sorted(hints), where)
-    given = {key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()}
-    return dataclasses.replace(default, **given)
+    fields = {
+        key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()
+    }
+    return dataclasses.replace(default, **fields)
 
 
 def check_section(config: Config, name: str, where: str) -> None:
     """Raises ConfigError for the first problem that a section of an experiment has (`problems.Problems`)."""
-    for key, expected, found in getattr(getattr(config, name), "problems", lambda _: ())(config.image_size):
-        raise ConfigError(f"{where}.{name}.{key}: expected {expected}, found {found!r}")
+    for key, expected, value in getattr(getattr(config, name), "problems", lambda _: ())(config.image_size):
+        raise ConfigError(f"{where}.{name}.{key}: expected {expected}, found {value!r}")
 
 
 def _check(config: Config, where: str) -> Config:
@@ -149,11 +151,11 @@ def _check(config: Config, where: str) -> Config:
     for field in dataclasses.fields(config):
         check_section(config, field.name, where)
     assert config.model is not None  # which `_build` makes of the sections
-    known = {f.name for f in dataclasses.fields(config.model.loss)}
+    names = {f.name for f in dataclasses.fields(config.model.loss)}
     for phase in config.train.phases:
         for key in phase.loss:
-            if key not in known:
-                raise _nearest(key, sorted(known), f"{where}.train.phases[{phase.name}].loss")
+            if key not in names:
+                raise _nearest(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
     multiple, smallest = config.model.sides()
     if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(

@@ -54,9 +54,9 @@ def _stack(picture: Picture, features: Sequence[str]) -> np.ndarray:
       DataError: the picture has other sketches, being of another folder than the first.
     """
     if features_of(picture) != features:
-        expected, found = (", ".join(f for f in some if "/" in f) for some in (features, features_of(picture)))
+        expected, actual = (", ".join(f for f in some if "/" in f) for some in (features, features_of(picture)))
         raise DataError(
-            f"{picture.name}: expected the maps of the first picture, {expected}, found {found}; folders that are "
+            f"{picture.name}: expected the maps of the first picture, {expected}, found {actual}; folders that are "
             "used together must be prepared alike"
         )
     planes = []
@@ -180,8 +180,8 @@ def fixed_batch(
     shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int], level: float | None = None
 ) -> dict[str, tf.Tensor]:
     """The given pictures as one batch whose conditions never change: for grids and evaluation; `level` as in `draw`."""
-    drawn = []
+    examples = []
     for n in numbers:
         rng = np.random.default_rng([config.seed, 2, n])
-        drawn.append(draw(centered(shards[n], config.image_size), rng, config, training=False, level=level))
-    return to_tensors({key: np.stack([example[key] for example in drawn]) for key in drawn[0]})
+        examples.append(draw(centered(shards[n], config.image_size), rng, config, training=False, level=level))
+    return to_tensors({key: np.stack([example[key] for example in examples]) for key in examples[0]})

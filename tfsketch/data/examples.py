@@ -208,8 +208,8 @@ class Worker:
         made: dict[str, Sequence[np.ndarray]] = {}
         for name in styles(self._config):
             style, _, level = name.partition("@")
-            seen = sketches.smoothed(group.squares, int(level)) if level else group.squares
-            made[f"sketch/{name}"] = list(self._sketcher(style)(seen, regions_))
+            pictures = sketches.smoothed(group.squares, int(level)) if level else group.squares
+            made[f"sketch/{name}"] = list(self._sketcher(style)(pictures, regions_))
         return made
 
     def _quad(self, image: np.ndarray, item: sources.Item) -> np.ndarray | None:

@@ -25,16 +25,16 @@ def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
     return np.clip(one + (two - one) * pattern * rng.uniform(0, 1), 0, 255).astype(np.uint8)
 
 
-def _head(rng: np.random.Generator, found: np.ndarray) -> np.ndarray:
+def _head(rng: np.random.Generator, region_map: np.ndarray) -> np.ndarray:
     """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty where no brows or eyes are seen."""
-    side = found.shape[0]
-    features = np.flatnonzero(regions.mask_of(found, ("brows", "eyes")).any(axis=1))
+    side = region_map.shape[0]
+    features = np.flatnonzero(regions.mask_of(region_map, ("brows", "eyes")).any(axis=1))
     if not len(features):
-        return np.zeros_like(found)
+        return np.zeros_like(region_map)
     x, y = np.arange(side), np.arange(side)[:, None]
     rim = features[0] - rng.uniform(0.0, 0.12) * side + rng.uniform(-0.2, 0.2) * (x - side / 2)
     above = (y < rim).astype(np.uint8)
-    top = regions.mask_of(found, ("hair", "skin", "hat")) & above
+    top = regions.mask_of(region_map, ("hair", "skin", "hat")) & above
     return masks.grow(top, round(rng.uniform(0.0, 0.05) * side)) & above
 
 
@@ -42,10 +42,10 @@ def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
     """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
 
     CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
-    size, found = size_of(picture.image), picture.regions
+    size, region_map = size_of(picture.image), picture.regions
     name, inside = "hat", np.zeros(size, np.uint8)
-    if found is not None and rng.random() < 0.5:
-        inside = _head(rng, found)
+    if region_map is not None and rng.random() < 0.5:
+        inside = _head(rng, region_map)
     if not inside.any():
         name = "background"
         inside = masks.strokes(rng, size, _OCCLUDER, rng.uniform(*_OCCLUDED), upper=2 * _OCCLUDED[1])
@@ -54,6 +54,6 @@ def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
     else:  # of the picture itself, from elsewhere
         filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
     hidden = picture.having(image=np.where(inside[..., None] > 0, filling, picture.image))
-    if found is None:
+    if region_map is None:
         return hidden
-    return hidden.having(regions=np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), found))
+    return hidden.having(regions=np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), region_map))

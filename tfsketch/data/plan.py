@@ -95,7 +95,7 @@ def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[l
       pictures: in the order of their ids.
       distance: 0 drops the same content only, more also what differs in as many bits of the difference hash.
     """
-    kept: list[Photograph] = []
+    unique: list[Photograph] = []
     dropped: list[Duplicate] = []
     by_content: dict[str, str] = {}
     # Two hashes that differ in n bits agree in at least one of n + 1 parts: only those are compared.
@@ -110,16 +110,16 @@ def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[l
             [finding.dhash >> low & (1 << high - low) - 1 for low, high in zip(edges, edges[1:])] if distance else []
         )
         for other in sorted({number for table, part in zip(tables, parts) for number in table.get(part, ())}):
-            bits = bin(finding.dhash ^ kept[other][1].dhash).count("1")
+            bits = bin(finding.dhash ^ unique[other][1].dhash).count("1")
             if bits <= distance:
-                dropped.append(Duplicate(item.id, kept[other][0].id, "near", bits))
+                dropped.append(Duplicate(item.id, unique[other][0].id, "near", bits))
                 break
         else:
             for table, part in zip(tables, parts):
-                table.setdefault(part, []).append(len(kept))
+                table.setdefault(part, []).append(len(unique))
             by_content[finding.content] = item.id
-            kept.append((item, finding))
-    return kept, dropped
+            unique.append((item, finding))
+    return unique, dropped
 
 
 def make_plan(

@@ -31,7 +31,7 @@ def keys(config: Config) -> tuple[str, ...]:
     return ("image", *config.model.conditions, *(f"sketch_{style}" for style in config.data.maps), "seed")
 
 
-def _by_hand(rng: np.random.Generator, config: Config) -> bool:
+def _is_freehand(rng: np.random.Generator, config: Config) -> bool:
     """Whether a training example's sketch is drawn by the hand. No number is drawn where there is no chance in it."""
     chance = config.hand.probability if config.hand.abstraction[1] > 0 else 0.0
     return chance >= 1.0 or chance > 0.0 and rng.random() < chance
@@ -74,7 +74,7 @@ def draw(
       config: sections `data`, `mask`, `sketch`, `hand` and `color`.
       training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
       progress: share of the training that is done, for schedules.
-      level: the hand's, in the place of a random one in training and of the steady one else.
+      level: of the freehand simulator, instead of a random one in training and of a steady hand otherwise.
 
     Returns:
       What `vocabulary.to_tensors` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`,
@@ -84,14 +84,14 @@ def draw(
     Raises:
       DataError: the shards lack a style or the regions that the experiment needs.
     """
-    wanted = keys(config)
-    stored = [key for key in wanted if key in STORED_MAPS and not STORED_MAPS[key].styled]
-    styles = (*config.sketch.drawings(), *config.data.maps) if "sketch" in wanted or config.data.maps else ()
+    outputs = keys(config)
+    stored = [key for key in outputs if key in STORED_MAPS and not STORED_MAPS[key].styled]
+    styles = (*config.sketch.drawings(), *config.data.maps) if "sketch" in outputs or config.data.maps else ()
     for feature in (*stored, *(f"sketch/{style}" for style in styles)):
         if feature not in picture.maps:
             raise DataError(
                 f"{picture.name}: expected {stored_map(feature).title} ({feature}), found {', '.join(picture.maps)}; "
-                f"see {stored_map(feature).source} and run tools.prepare_data anew"
+                f"see {stored_map(feature).source} and run tools.prepare_data again"
             )
     if training and config.data.affine != AffineConfig():
         picture = warp(picture, rng, config.data.affine, config.sketch)
@@ -101,41 +101,41 @@ def draw(
     if training and config.data.grey_probability and rng.random() < config.data.grey_probability:
         picture = grey(picture)
     size = size_of(picture.image)
-    drawn: dict[str, np.ndarray] = {"image": picture.image}
-    if "mask" in wanted:
-        drawn["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
+    example: dict[str, np.ndarray] = {"image": picture.image}
+    if "mask" in outputs:
+        example["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
     # What a person gives is sampled in training, and for a grid of what a system is trained for.
     covered: Mapping[str, np.ndarray] = {}
-    if (training or level is not None) and picture.regions is not None and "mask" in wanted:
+    if (training or level is not None) and picture.regions is not None and "mask" in outputs:
         if config.color.features or config.hand.features:
-            covered = features.covered(picture.regions, drawn["mask"])
-    if "color" in wanted and covered and config.color.features and rng.random() < config.color.features:
-        picture, drawn["color"], drawn["painted"] = _dabs(rng, picture, covered, drawn["mask"], config)
-        drawn["image"] = picture.image
-    elif "color" in wanted:
+            covered = features.covered(picture.regions, example["mask"])
+    if "color" in outputs and covered and config.color.features and rng.random() < config.color.features:
+        picture, example["color"], example["painted"] = _dabs(rng, picture, covered, example["mask"], config)
+        example["image"] = picture.image
+    elif "color" in outputs:
         color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
-        drawn["color"], drawn["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
-    if "sketch" in wanted:
+        example["color"], example["painted"] = colors.paint(rng, picture.color, color_config, picture.regions)
+    if "sketch" in outputs:
         drawings = config.sketch.drawings()
         several = training and len(drawings) > 1
         lines = picture.sketches[drawings[rng.integers(len(drawings))] if several else drawings[0]]
-        drawn["refined"] = lines
+        example["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
         elif covered and config.hand.features and rng.random() < config.hand.features:
             assert picture.regions is not None  # they say what is covered
             steady = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = features.drawing(rng, picture.image, picture.regions, lines, covered, steady, config.hand)
-        elif level is not None or training and _by_hand(rng, config):
+        elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
-            lines = hand.drawn_by_hand(rng, lines, level, config.hand, picture.regions)
-        drawn["sketch"] = lines
+            lines = hand.simulate(rng, lines, level, config.hand, picture.regions)
+        example["sketch"] = lines
     for style in config.data.maps:
-        drawn[f"sketch_{style}"] = picture.sketches[style]
-    drawn |= {key: picture.maps[key] for key in stored if key not in drawn}
-    if "noise" in wanted:
-        drawn["noise"] = rng.standard_normal(size, np.float32)
-    if "z" in wanted:
-        drawn["z"] = rng.uniform(-1.0, 1.0, getattr(config.model, "latent")).astype(np.float32)
-    drawn["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
-    return {key: drawn[key] for key in (*wanted, *(["painted"] if "painted" in drawn else []))}
+        example[f"sketch_{style}"] = picture.sketches[style]
+    example |= {key: picture.maps[key] for key in stored if key not in example}
+    if "noise" in outputs:
+        example["noise"] = rng.standard_normal(size, np.float32)
+    if "z" in outputs:
+        example["z"] = rng.uniform(-1.0, 1.0, getattr(config.model, "latent")).astype(np.float32)
+    example["seed"] = rng.integers(0, 2**31 - 1, 2).astype(np.int32)
+    return {key: example[key] for key in (*outputs, *(["painted"] if "painted" in example else []))}

@@ -44,7 +44,7 @@ Identity = Mapping[str, str]
 """What must be the same in trainer and worker: name -> value, as text."""
 _TIMEOUT = 10.0
 """Seconds to wait for a connection, since TensorFlow itself would wait for an hour."""
-_kept: list[Callable] = []
+_functions: list[Callable] = []
 
 
 def identity(lengths: Sequence[int], config: Config) -> Identity:
@@ -76,7 +76,7 @@ def _token(name: str, identity: Identity) -> str:
 
 def _register(token: str, function: Callable) -> None:
     """Makes a function callable by a token, as `tf.numpy_function` does by one of its own choosing."""
-    _kept.append(function)  # the table holds weak references
+    _functions.append(function)  # the table holds weak references
     script_ops._py_funcs._funcs[token] = function
 
 
@@ -102,11 +102,11 @@ def connect(addresses: str, identity: Identity) -> list[str]:
       identity: the trainer's.
 
     Raises:
-      ConfigError: an address that is none.
+      ConfigError: not an address.
       DataError: nobody answers, or a worker with other settings or pictures.
     """
-    found = [address.strip() for address in addresses.split(",")]
-    for address in found:
+    hosts = [address.strip() for address in addresses.split(",")]
+    for address in hosts:
         parts = re.fullmatch(r"grpc://([^:/]+):(\d+)", address)
         if parts is None:
             raise ConfigError(f"data.service: expected addresses such as grpc://host:5000, found {address!r}")
@@ -117,9 +117,9 @@ def connect(addresses: str, identity: Identity) -> list[str]:
                 f"data.service: expected a data worker at {address}, found none ({error}); start one there: python -m "
                 f"tools.data_worker --config=CONFIG --set data.train=SHARDS --port={parts[2]}"
             ) from error
-        asked = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
+        answers = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
         try:
-            theirs = json.loads(next(iter(_distributed(asked, address))).numpy())
+            theirs = json.loads(next(iter(_distributed(answers, address))).numpy())
         except tf.errors.OpError as error:
             raise DataError(f"data.service: expected a data worker at {address}, found: {error.message}") from error
         differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
@@ -128,7 +128,7 @@ def connect(addresses: str, identity: Identity) -> list[str]:
                 f"data.service: expected the worker at {address} to have the trainer's settings and pictures, found "
                 + ", ".join(f"{key} = {theirs.get(key)} instead of {identity.get(key)}" for key in sorted(differing))
             )
-    return found
+    return hosts
 
 
 def _check(number: tf.Tensor, came: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

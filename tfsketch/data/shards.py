@@ -30,7 +30,7 @@ class Picture:
     """Feature -> [S,S] or [S,S,3] uint8; see `vocabulary.STORED_MAPS`."""
 
     def having(self, **maps: np.ndarray) -> Picture:
-        """The same with other maps in the place of its own."""
+        """The same with other maps instead of its own."""
         return Picture(self.name, {**self.maps, **maps})
 
     @property
@@ -78,13 +78,13 @@ class Shards:
     def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
         files = []
         for part in [os.fspath(folder)] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train"):
-            found = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
-            if not found:
+            shard_files = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
+            if not shard_files:
                 raise DataError(
                     f"expected TFRecord shards in the folder {part!r}, found none; make them with: python -m "
                     "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
                 )
-            files += found
+            files += shard_files
         self._records: list[tuple[pathlib.Path, int, int]] = []
         for file in files:
             end, offset = file.stat().st_size, 0
@@ -124,12 +124,12 @@ class Shards:
         missing = [name for name in needed if name not in kinds]
         if missing:
             raise DataError(
-                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards anew "
+                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards again "
                 "with tools.prepare_data"
             )
         name = stored.pop("id").decode()
-        known = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
-        picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in known.items()})
+        maps = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
+        picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in maps.items()})
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(
                 f"{where}: expected pictures of {self._size} px (data.stored_size or image_size), found "

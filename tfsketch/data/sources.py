@@ -180,7 +180,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
       ImageError: an input is missing or holds no picture at all.
       DataError: an archive or a list cannot be read, or the lists leave nothing.
     """
-    wanted, unwanted = _names(only), _names(exclude) or set()
+    only_names, excluded_names = _names(only), _names(exclude) or set()
     ignored: list[str] = []
     entries: dict[tuple[str, ...], tuple[int, Item]] = {}
     repeated: list[tuple[str, ...]] = []
@@ -203,7 +203,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
 
     def chosen(short: str, item: Item) -> bool:
         names = {paths.composed(short), paths.composed(item.id)}
-        return names.isdisjoint(unwanted) and (wanted is None or not names.isdisjoint(wanted))
+        return names.isdisjoint(excluded_names) and (only_names is None or not names.isdisjoint(only_names))
 
     ids = dict(zip(entries, _with_ids(entries)))
     items = sorted((item for short, item in ids.values() if chosen(short, item)), key=lambda item: item.id)

@@ -24,16 +24,16 @@ from tfsketch.images import faces, files
 from tfsketch.nn.exported import Call
 
 
-def finite(drawn: Any) -> np.ndarray:
+def finite(output: Any) -> np.ndarray:
     """A model's result as an array.
 
     Raises:
       WeightsError: it holds NaN or infinity.
     """
-    drawn = np.asarray(drawn)
-    if not np.isfinite(drawn).all():
+    output = np.asarray(output)
+    if not np.isfinite(output).all():
         raise WeightsError("expected a model that draws finite values, found NaN or infinity in its result")
-    return drawn
+    return output
 
 
 def _check_feather(feather: float | None) -> None:
@@ -98,10 +98,10 @@ class Canvas:
         """`faces.squares`, looked for once as long as the photograph is the same."""
         if not self._find_faces or self.context is not None:
             return []
-        known = self._looked_at
-        if known is None or not np.array_equal(known[0], image):
-            known = self._looked_at = image.copy(), faces.squares(image)
-        return known[1]
+        cache = self._looked_at
+        if cache is None or not np.array_equal(cache[0], image):
+            cache = self._looked_at = image.copy(), faces.squares(image)
+        return cache[1]
 
     def view_of(self, image: np.ndarray, mask: np.ndarray) -> arrays.View:
         """Where to look for a mask [H,W] that is not empty."""
@@ -110,37 +110,37 @@ class Canvas:
     def pasted(
         self,
         image: np.ndarray,
-        drawn: np.ndarray,
+        repaint: np.ndarray,
         mask: np.ndarray,
         view: arrays.View,
         soft: np.ndarray | None = None,
     ) -> np.ndarray:
-        """A copy of the picture with `drawn`, of the box's size, in the mask; `soft` is `restyle.softened`'s."""
+        """A copy of the picture with `repaint`, of the box's size, in the mask; `soft` is `restyle.softened`'s."""
         result = image.copy()
         hole = mask[view.window] > 0
-        result[view.window][hole] = self._faded(image, drawn, mask, view.window, view.edge, soft)[hole]
+        result[view.window][hole] = self._faded(image, repaint, mask, view.window, view.edge, soft)[hole]
         return result
 
     def _faded(
         self,
         image: np.ndarray,
-        drawn: np.ndarray,
+        repaint: np.ndarray,
         mask: np.ndarray,
         window: tuple[slice, slice],
         edge: int,
         soft: np.ndarray | None = None,
     ) -> np.ndarray:
-        """What is pasted into the mask's box: `drawn`, fading to the picture towards the mask's edge."""
+        """What is pasted into the mask's box: `repaint`, fading to the picture towards the mask's edge."""
         scale = edge / self.side
         feather = self.feather if self.feather is not None else (scale / 2 if scale > 1 else 0.0)
         if feather == 0 and soft is None:
-            return drawn
+            return repaint
         # One kept pixel around the box, where the picture has one, so that the box's own border counts as an edge there
         # and the picture's border does not.
         top, left = min(window[0].start, 1), min(window[1].start, 1)
         around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]
         distance = cv2.distanceTransform(np.ascontiguousarray(around), cv2.DIST_L2, 5)
-        distance = distance[top : top + drawn.shape[0], left : left + drawn.shape[1]]
+        distance = distance[top : top + repaint.shape[0], left : left + repaint.shape[1]]
         weight = np.minimum(distance / (feather + 1), 1.0).astype(np.float32)
         weight = (weight if soft is None else np.maximum(weight * soft[1], soft[0]))[..., None]
-        return np.rint(image[window] * (1 - weight) + drawn * weight).astype(np.uint8)
+        return np.rint(image[window] * (1 - weight) + repaint * weight).astype(np.uint8)

@@ -1,7 +1,7 @@
 """Completing: photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
 What is given to a Contextual GAN is completed several times, by a search (the model's `project`). A sketch goes to the
-working side as the strokes of XDoG look there: drawn anew with a pen of `arrays.PEN` pixels, and whatever is black over
+working side as the strokes of XDoG look there: redrawn with a pen of `arrays.PEN` pixels, and whatever is black over
 more than half a pixel stays.
 """
 
@@ -45,21 +45,21 @@ def complete(
         raise TfsketchError(f"results: expected 1 to {canvas.model.candidates}, found {results!r}")
     side = canvas.side
     sheet = slice(0, side), slice(0, side)
-    known: dict[str, Any] = {}
+    half: dict[str, Any] = {}
     if image is None:
         sketch = checked_sketch(sketch, fill)
         size = size_of(sketch)
         sheet = arrays.sheet_in(size, side, arrays.usual_fill(sketch) if fill is None else fill)
-        seen = np.zeros((side, side), np.uint8)
-        seen[sheet] = arrays.resize_ink(sketch, size_of(seen[sheet]))
-        known["sketch"] = seen.astype(np.float32)[None, ..., None]
+        square = np.zeros((side, side), np.uint8)
+        square[sheet] = arrays.resize_ink(sketch, size_of(square[sheet]))
+        half["sketch"] = square.astype(np.float32)[None, ..., None]
     else:
         image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         size = size_of(sizes.cut_square(image))
-        known = to_tensors({"image": sizes.center_square(image, side)[None]})
-    found = canvas.model.project(**known, restarts=results, seed=int(seed), steps=steps, watch=watch)
+        half = to_tensors({"image": sizes.center_square(image, side)[None]})
+    projection = canvas.model.project(**half, restarts=results, seed=int(seed), steps=steps, watch=watch)
     drawings = []
-    for lines, photograph, loss in zip(finite(found.sketch[0]), finite(found.image[0]), found.loss[0]):
+    for lines, photograph, loss in zip(finite(projection.sketch[0]), finite(projection.image[0]), projection.loss[0]):
         lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
         drawings.append(Drawing(lines, resize(to_uint8(photograph)[sheet], size), float(loss)))
     return drawings

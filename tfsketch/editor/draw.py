@@ -29,12 +29,12 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
     sheets = [arrays.sheet_in(size, canvas.side, one) for one in fills]
-    seen = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
-    for square, sheet in zip(seen, sheets):
+    squares = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
+    for square, sheet in zip(squares, sheets):
         square[sheet] = arrays.resize_sketch(sketch, size_of(square[sheet]))
-    outputs = canvas.model(to_tensors({"sketch": seen}))
+    outputs = canvas.model(to_tensors({"sketch": squares}))
     refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
     best = surest_face(canvas.face_parser(), image) if len(fills) > 1 else 0
-    kept = drop_short(refined[best] >= LINE, SPECK)
-    lines = resize((refined[best] * kept)[sheets[best]], size) >= LINE
+    long_strokes = drop_short(refined[best] >= LINE, SPECK)
+    lines = resize((refined[best] * long_strokes)[sheets[best]], size) >= LINE
     return Drawing(lines.astype(np.uint8), resize(image[best][sheets[best]], size))

@@ -35,23 +35,23 @@ def edit(
     sketch = np.zeros(size, np.uint8) if sketch is None else sketch
     view = canvas.view_of(image, mask)
     work, square = view.work, view.square
-    seen, erased = resize(image[square], work), arrays.resize_mask(mask[square], work)
-    drawn = _run(
+    photograph, erased = resize(image[square], work), arrays.resize_mask(mask[square], work)
+    repaint = _run(
         canvas,
-        seen,
+        photograph,
         erased,
         arrays.resize_sketch(sketch[square], work),
         np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
         int(seed),
     )
     if canvas.seam:
-        drawn = membrane.membrane(seen, drawn, erased)
+        repaint = membrane.membrane(photograph, repaint, erased)
     if canvas.texture and view.part > work:
-        drawn = residuals.carry(image[square], drawn, mask[square], canvas.texture)
+        repaint = residuals.carry(image[square], repaint, mask[square], canvas.texture)
     else:
-        drawn = resize(drawn, view.part)
-    drawn = drawn[view.inner]
-    return canvas.pasted(image, tone.recolor(drawn, tone.tone_of(image, mask, color)), mask, view)
+        repaint = resize(repaint, view.part)
+    repaint = repaint[view.inner]
+    return canvas.pasted(image, tone.recolor(repaint, tone.tone_of(image, mask, color)), mask, view)
 
 
 def _run(

@@ -31,8 +31,8 @@ def surest_face(parser: FaceParser, photographs: np.ndarray) -> int:
     """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
     features, each counting up to the share of the picture that it has in a portrait."""
     shares = face_parser.shares(parser, photographs)
-    found = [shares[..., [REGIONS.index(n) for n in names]].sum(axis=-1).mean(axis=(1, 2)) for names in PORTRAIT]
-    return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(found, PORTRAIT.values()))))
+    means = [shares[..., [REGIONS.index(n) for n in names]].sum(axis=-1).mean(axis=(1, 2)) for names in PORTRAIT]
+    return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(means, PORTRAIT.values()))))
 
 
 def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
@@ -40,18 +40,18 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
     names = [names] if isinstance(names, str) else list(names)
     if not names:
         raise DataError("region: expected at least one name, found none")
-    wanted = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
+    in_region = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
     image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
     parser = face_parser_of()
     side, size = parser.experiment.image_size, image.shape[:2]
     height, width = (max(1, round(length * side / max(size))) for length in size)
     work = height, width
     # Padded to a square, or a face would be squeezed.
-    seen, inner = arrays.padded(resize(image, work), side)
-    shares = face_parser.shares(parser, seen[None])[0][inner]
-    rest = shares[..., ~wanted].max(axis=-1) if not wanted.all() else np.zeros(work, np.float32)
+    photograph, inner = arrays.padded(resize(image, work), side)
+    shares = face_parser.shares(parser, photograph[None])[0][inner]
+    rest = shares[..., ~in_region].max(axis=-1) if not in_region.all() else np.zeros(work, np.float32)
     # The lead is resized, not a mask: outlines stay smooth.
-    lead = shares[..., wanted].max(axis=-1) - rest
+    lead = shares[..., in_region].max(axis=-1) - rest
     _, labels, stats, _ = cv2.connectedComponentsWithStats((lead > 0).astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA] * (np.arange(len(stats)) > 0)  # the first is all the rest
     lead = np.where((areas < SPECK * areas.sum())[labels], np.minimum(lead, -1e-3), lead)

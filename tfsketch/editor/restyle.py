@@ -42,15 +42,15 @@ def restyle(
     whole = mask is None
     mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
     view = canvas.view_of(image, mask)
-    seen, inner = arrays.padded(resize(image[view.square], view.work), canvas.side)
-    layers = {"image": seen, "style": np.stack([sizes.center_square(style, canvas.side) for style in styles])}
+    photograph, inner = arrays.padded(resize(image[view.square], view.work), canvas.side)
+    layers = {"image": photograph, "style": np.stack([sizes.center_square(style, canvas.side) for style in styles])}
     if not whole:
         layers["mask"] = arrays.padded(arrays.resize_mask(mask[view.square], view.work), canvas.side)[0]
     batch = to_tensors({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
 
     own, path = canvas.model.encode(batch["image"])[1], canvas.model.encode(batch["style"])[1]
     path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
-    soft = None if whole or canvas.feather is not None else softened(image, seen[inner], mask, view)
+    soft = None if whole or canvas.feather is not None else softened(image, photograph[inner], mask, view)
     results = []
     base = canvas.model.restyled(batch["image"], own, batch.get("mask")) if detail else None
     for share in shares:
@@ -61,20 +61,20 @@ def restyle(
         if detail:
             change = finite(127.5 * (raw - base))[0][inner]
             within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
-            drawn = _changed(image, arrays.lines_of(change, seen[inner], within), view)
+            repaint = _changed(image, arrays.lines_of(change, photograph[inner], within), view)
         else:
-            drawn = resize(to_uint8(finite(raw))[0][inner], view.part)[view.inner]
-        results.append(canvas.pasted(image, drawn, mask, view, soft))
+            repaint = resize(to_uint8(finite(raw))[0][inner], view.part)[view.inner]
+        results.append(canvas.pasted(image, repaint, mask, view, soft))
     return results
 
 
-def softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
+def softened(image: np.ndarray, photograph: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
     """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
     contours (the guided filter, as `arrays.lines_of` has it), so that it sets in at once where the mask ends at a
     contour, and over some working pixels where it ends in a plain area. And `arrays.middle`, enlarged: the least,
     but for the usual feather, so that the middle of a thin mask is restyled too."""
     share = resize(mask[view.square].astype(np.float32), view.work)
-    lines = arrays.lines_of(np.repeat(share[..., None], 3, axis=-1), seen, np.ones(view.work, np.uint8))
+    lines = arrays.lines_of(np.repeat(share[..., None], 3, axis=-1), photograph, np.ones(view.work, np.uint8))
     slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
     weight = slope * arrays.luma(image[view.window])
     weight += offset
@@ -87,9 +87,9 @@ def softened(image: np.ndarray, seen: np.ndarray, mask: np.ndarray, view: arrays
 def _changed(image: np.ndarray, lines: np.ndarray, view: arrays.View) -> np.ndarray:
     """The box of a picture, each channel changed by its `arrays.lines_of`."""
     under = image[view.window]
-    luma, drawn = arrays.luma(under), np.empty_like(under)
+    luma, repaint = arrays.luma(under), np.empty_like(under)
     for channel in range(3):  # one at a time: a large photograph's box is a hundred megabytes each
         slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (channel, channel + 3))
         levels = under[..., channel] + (slope * luma + offset)
-        drawn[..., channel] = np.clip(np.rint(levels), 0, 255)
-    return drawn
+        repaint[..., channel] = np.clip(np.rint(levels), 0, 255)
+    return repaint

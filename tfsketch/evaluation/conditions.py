@@ -37,12 +37,12 @@ def _ink(sketch: np.ndarray) -> np.ndarray:
     return (255 * (1.0 - sketch.astype(np.float32))).astype(np.uint8)
 
 
-def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sheet]:
+def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[str, Sheet]:
     """One face under every condition.
 
     Args:
       image: [S,S,3] uint8 RGB, a face aligned like FFHQ's.
-      found: [S,S] uint8, its regions.
+      region_map: [S,S] uint8, its regions.
       config: `seed`, and the sections `sketch`, `hand`, `mask` and `color`.
 
     Returns:
@@ -54,18 +54,18 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
     def rng(*path: int) -> np.random.Generator:
         return np.random.default_rng([config.seed, *path])
 
-    drawn = {style: sketches.Sketcher(config.sketch, style) for style in sketches.STYLES}
-    soft = [_ink(drawn[style].edge_maps(image[None])[0]) for style in drawn]
-    lines = {style: drawn[style](image[None], found[None])[0] for style in drawn}
+    sketchers = {style: sketches.Sketcher(config.sketch, style) for style in sketches.STYLES}
+    soft = [_ink(sketchers[style].edge_maps(image[None])[0]) for style in sketchers]
+    lines = {style: sketchers[style](image[None], region_map[None])[0] for style in sketchers}
     styles: Sheet = (
-        [[image, *soft], [regions.colored(found), *(_ink(lines[style]) for style in drawn)]],
-        ["image, regions", *drawn],
+        [[image, *soft], [regions.colored(region_map), *(_ink(lines[style]) for style in sketchers)]],
+        ["image, regions", *sketchers],
     )
 
     clean = lines[config.sketch.style]
     levels: Sheet = (
         [
-            [_ink(hand.drawn_by_hand(rng(1, row), clean, level, config.hand, found)) for level in LEVELS]
+            [_ink(hand.simulate(rng(1, row), clean, level, config.hand, region_map)) for level in LEVELS]
             for row in range(3)
         ],
         [f"level {level:g}" for level in LEVELS],
@@ -85,7 +85,7 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
     }
     holes = [
         [
-            np.where(masks.free_form(rng(2, row), size, kind, found)[..., None] > 0, np.uint8(255), image)
+            np.where(masks.free_form(rng(2, row), size, kind, region_map)[..., None] > 0, np.uint8(255), image)
             for kind in kinds.values()
         ]
         for row in range(3)
@@ -104,9 +104,9 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
     }
     dabs = []
     for row in range(3):
-        cells = [image, smooth, colors.flatten(smooth, found)]
+        cells = [image, smooth, colors.flatten(smooth, region_map)]
         for brush in brushes.values():
-            color, painted = colors.paint(rng(3, row), smooth, brush, found)
+            color, painted = colors.paint(rng(3, row), smooth, brush, region_map)
             cells.append(np.where(painted[..., None] > 0, color, np.uint8(255)))
         dabs.append(cells)
     return {
@@ -117,20 +117,22 @@ def sheets(image: np.ndarray, found: np.ndarray, config: Config) -> dict[str, Sh
     }
 
 
-def _features(found: np.ndarray) -> dict[str, np.ndarray]:
+def _features(region_map: np.ndarray) -> dict[str, np.ndarray]:
     """The masks of a face's `FEATURES`, as far as it shows them, grown by a 64th of the side: a line that draws a
     feature runs along its edge."""
-    side = min(found.shape)
+    side = min(region_map.shape)
     parts: dict[str, np.ndarray] = {}
-    eyes = regions.mask_of(found, "eyes")
+    eyes = regions.mask_of(region_map, "eyes")
     count, labels, stats, centers = cv2.connectedComponentsWithStats(eyes, connectivity=8)
     large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= (side / 128) ** 2 * 8]
     large = sorted(sorted(large, key=lambda n: -stats[n, cv2.CC_STAT_AREA])[:2], key=lambda n: centers[n][0])
     for n in large:
-        name = FEATURES[0] if len(large) == 2 and n == large[0] or centers[n][0] < found.shape[1] / 2 else FEATURES[1]
+        name = (
+            FEATURES[0] if len(large) == 2 and n == large[0] or centers[n][0] < region_map.shape[1] / 2 else FEATURES[1]
+        )
         parts[name] = (labels == n).astype(np.uint8)
-    parts["nose"] = regions.mask_of(found, "nose")
-    parts["mouth"] = regions.mask_of(found, ("mouth", "lips"))
+    parts["nose"] = regions.mask_of(region_map, "nose")
+    parts["mouth"] = regions.mask_of(region_map, ("mouth", "lips"))
     return {name: masks.grow(part, max(1, round(side / 64))) for name, part in parts.items() if part.any()}
 
 

@@ -159,14 +159,14 @@ def schedule(faces: Sequence[Face]) -> list[Edit]:
       DataError: nothing can be asked of any of them.
     """
     rng = np.random.default_rng([SEED, len(faces)])
-    wanted = EDITS * len(faces)
+    total = EDITS * len(faces)
     turns = sum(kind.turns for kind in KINDS.values())
-    rounds = [name for name, kind in KINDS.items() for _ in range(max(1, round(wanted * kind.turns / turns)))]
-    spare = [name for name in KINDS if name != "glasses"] * wanted
+    rounds = [name for name, kind in KINDS.items() for _ in range(max(1, round(total * kind.turns / turns)))]
+    spare = [name for name in KINDS if name != "glasses"] * total
     times = np.zeros(len(faces), int)
     edits: list[Edit] = []
-    for kind in [*rounds[:wanted], *spare]:
-        if len(edits) == wanted:
+    for kind in [*rounds[:total], *spare]:
+        if len(edits) == total:
             break
         had = {edit.recipient for edit in edits if edit.kind == kind}
         donors = [n for n, face in enumerate(faces) if face.shows(kind)]

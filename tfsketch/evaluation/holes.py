@@ -200,5 +200,5 @@ def crop_round(image: np.ndarray, mask: np.ndarray, side: int = CROP) -> np.ndar
 
 def mean_of(quotients: Iterable[float | None]) -> float | None:
     """The geometric mean over pictures, those without a value (None) left out; None if that leaves none."""
-    known = [value for value in quotients if value is not None]
-    return float(np.exp(np.mean(np.log(known)))) if known else None
+    numbers = [value for value in quotients if value is not None]
+    return float(np.exp(np.mean(np.log(numbers)))) if numbers else None

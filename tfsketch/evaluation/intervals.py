@@ -36,11 +36,11 @@ def of_mean(
     Returns:
       (low, high), the same for the same values; None where fewer than 2 are known.
     """
-    known = np.array([value for value in values if value is not None], np.float64)
-    if len(known) < 2:
+    present = np.array([value for value in values if value is not None], np.float64)
+    if len(present) < 2:
         return None
     rng = np.random.default_rng(SEED)
-    draws = [mean(known[numbers]) for numbers in rng.integers(0, len(known), (DRAWS, len(known)))]
+    draws = [mean(present[numbers]) for numbers in rng.integers(0, len(present), (DRAWS, len(present)))]
     return _ends(np.array(draws, np.float64))
 
 

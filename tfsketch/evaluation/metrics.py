@@ -133,37 +133,37 @@ def sketch_f1(sketch: np.ndarray, edges: np.ndarray, mask: np.ndarray, tolerance
     """
     inside = _inside(mask, sketch, edges)
     sketch, edges = np.asarray(sketch) > 0, np.asarray(edges) > 0
-    given, drawn = sketch & inside, edges & inside
-    if not given.any() or not drawn.any():
-        return float(given.any() == drawn.any())
+    strokes_inside, edges_inside = sketch & inside, edges & inside
+    if not strokes_inside.any() or not edges_inside.any():
+        return float(strokes_inside.any() == edges_inside.any())
 
     def matched(pixels: np.ndarray, candidates: np.ndarray) -> float:
         # float32 roots: sqrt(8) may come out above itself
         return float((_distance(candidates)[pixels] <= tolerance + 1e-3).mean())
 
-    precision, recall = matched(drawn, sketch), matched(given, edges)
+    precision, recall = matched(edges_inside, sketch), matched(strokes_inside, edges)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def chamfer(drawn: np.ndarray, true: np.ndarray) -> float:
+def chamfer(predicted: np.ndarray, true: np.ndarray) -> float:
     """The mean distance from a drawn line's pixel to the nearest true one and the reverse, halved sum, in pixels.
 
     Args:
-      drawn, true: [H,W], nonzero = line.
+      predicted, true: [H,W], nonzero = line.
 
     Returns:
       0 for equal drawings, or where neither has a line; the picture's diagonal where only one has.
     """
-    drawn, true = np.asarray(drawn) > 0, np.asarray(true) > 0
-    if drawn.shape != true.shape:
-        raise ImageError(f"expected two drawings of one size, found {drawn.shape} and {true.shape}")
-    if not drawn.any() or not true.any():
-        return 0.0 if drawn.any() == true.any() else float(np.hypot(*size_of(drawn)))
+    predicted, true = np.asarray(predicted) > 0, np.asarray(true) > 0
+    if predicted.shape != true.shape:
+        raise ImageError(f"expected two drawings of one size, found {predicted.shape} and {true.shape}")
+    if not predicted.any() or not true.any():
+        return 0.0 if predicted.any() == true.any() else float(np.hypot(*size_of(predicted)))
 
     def mean_distance(pixels: np.ndarray, lines: np.ndarray) -> float:
         return float(_distance(lines)[pixels].mean())
 
-    return (mean_distance(drawn, true) + mean_distance(true, drawn)) / 2
+    return (mean_distance(predicted, true) + mean_distance(true, predicted)) / 2
 
 
 def color_error(output: np.ndarray, color: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> float | None:
@@ -184,8 +184,8 @@ def color_error(output: np.ndarray, color: np.ndarray, painted: np.ndarray, mask
 
 def mean_of(values: Iterable[float | None]) -> float | None:
     """The mean over pictures, those without a value (None) left out; None if that leaves none."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
 @functools.lru_cache(maxsize=1)

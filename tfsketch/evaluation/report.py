@@ -103,12 +103,12 @@ def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, 
     """What was measured: the model as it was named, a checksum of its weights, the step (None where the model card
     names none, as for converted models) and the date."""
     card = folder / "README.md"
-    found = re.search(r"(\d+) of \d+ steps", card.read_text(encoding="utf-8")) if card.is_file() else None
+    match = re.search(r"(\d+) of \d+ steps", card.read_text(encoding="utf-8")) if card.is_file() else None
     digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
     return {
         "model": str(name_or_dir),
         "weights_sha256": digest[:12],
-        "step": int(found[1]) if found else None,
+        "step": int(match[1]) if match else None,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 

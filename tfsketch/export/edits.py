@@ -74,10 +74,10 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
     )
     if "regions" in experiment.model.conditions:  # what it is to find; its system draws nothing that it takes
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
-    drawn = sketches.Sketcher(config.sketch)(pictures)
+    drawings = sketches.Sketcher(config.sketch)(pictures)
     prepared = {
         n: Picture(str(n), {"image": picture, "sketch/canny": lines, "color": colors.color_map(picture, config.color)})
-        for n, (picture, lines) in enumerate(zip(pictures, drawn))
+        for n, (picture, lines) in enumerate(zip(pictures, drawings))
     }
     batch = fixed_batch(prepared, config, range(len(pictures)))
     batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it

@@ -73,9 +73,9 @@ def _analysis(content: bytes) -> tuple[dict[str, int], tuple[str, ...]]:
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         tf.lite.experimental.Analyzer.analyze(model_content=content, gpu_compatibility=True)
-    found = text.getvalue()
-    operations = collections.Counter(re.findall(r"^\s*Op#\d+ ([A-Z0-9_]+)\(", found, re.MULTILINE))
-    warnings = re.findall(r"GPU COMPATIBILITY WARNING: (.*)", found)
+    report = text.getvalue()
+    operations = collections.Counter(re.findall(r"^\s*Op#\d+ ([A-Z0-9_]+)\(", report, re.MULTILINE))
+    warnings = re.findall(r"GPU COMPATIBILITY WARNING: (.*)", report)
     if not operations:
         raise ExportError("expected the analyzer to name operations, found none")
     return dict(sorted(operations.items())), tuple(dict.fromkeys(warnings))
@@ -89,25 +89,25 @@ def measure(
     Args:
       model: the network.
       variant, content: the file.
-      plain: the same network as `float32`. It is what is asked about a GPU in the place of `float16`, since a delegate
+      plain: the same network as `float32`. It is analysed for a GPU instead of `float16`, since a delegate
         takes 16-bit weights as they are, and the analyzer complains of the operation that widens them for a processor.
       inputs: edits, as `edits.conditions` gives them.
 
     Raises:
       ExportError: a pixel that was not erased is not the input's, bit for bit.
     """
-    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    expected = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
     operations, warnings = _analysis(content)
     warnings = _analysis(plain)[1] if variant == "float16" else warnings
     last = model.gives[-1]
-    erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, wanted[last].shape)
+    erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, expected[last].shape)
     peak = 1.0 if last == "probabilities" else 2.0
     results = []
     for runtime, interpreter in interpreters().items():
-        found, seconds = _run(content, interpreter, inputs)
-        if "mask" in inputs and not np.array_equal(found[last][~erased], inputs["image"][~erased]):
+        outputs, seconds = _run(content, interpreter, inputs)
+        if "mask" in inputs and not np.array_equal(outputs[last][~erased], inputs["image"][~erased]):
             raise ExportError(f"{variant}: expected the input outside the mask, bit for bit, found another ({runtime})")
-        errors = {key: np.abs(found[key] - wanted[key]) for key in found}
+        errors = {key: np.abs(outputs[key] - expected[key]) for key in outputs}
         square = float(np.mean(np.square(errors[last][erased])))
         results.append(
             Measured(

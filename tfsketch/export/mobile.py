@@ -10,7 +10,7 @@ float16; `dynamic`: 8-bit weights, activations quantised as they come; `int8`: w
 real edits. In `int8` too inputs and outputs are float32.
 
 A GPU delegate has no local response norm; `norms.local_response_norm` becomes a 1x1 convolution with a band of ones
-(`operations.delegable`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
+(`delegate.gpu`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
 than the dilation. What is left is told by TensorFlow Lite's own analyzer, in the report.
 
 Nothing is written that differs too much (`LIMITS`). PSNR counts the erased pixels only, where there is a mask: the
@@ -37,7 +37,7 @@ from tfsketch.errors import ExportError
 from tfsketch.export import VARIANTS, edits, saved_model
 from tfsketch.export.measure import Measured, measure
 from tfsketch.images import files
-from tfsketch.nn import operations
+from tfsketch.nn import delegate
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import shapes
 
@@ -69,7 +69,7 @@ class Edit(tf.Module):
             return {key: made[key] for key in model.gives}
 
         specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, model.image_size).items()}
-        with operations.delegable():
+        with delegate.gpu():
             self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list(self.graph.variables)
 
@@ -165,10 +165,12 @@ def export(
     plain = convert(model, "float32")
     for variant in variants:
         content = plain if variant == "float32" else convert(model, variant, calibration)
-        found = measure(model, variant, content, plain, measured)
+        measurements = measure(model, variant, content, plain, measured)
         path = output if single else output / f"{described['model']}_{variant}.tflite"
-        written[path] = found
-        problem = "; ".join(f"{one.problem()} ({variant}, run by {one.runtime})" for one in found if one.problem())
+        written[path] = measurements
+        problem = "; ".join(
+            f"{one.problem()} ({variant}, run by {one.runtime})" for one in measurements if one.problem()
+        )
         if problem and len(variants) == 1:
             raise ExportError(f"{path}: expected {problem}")
         if problem:

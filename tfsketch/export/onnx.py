@@ -72,22 +72,24 @@ def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.P
         if ran.returncode or not made.is_file():
             raise ExportError(f"{output}: expected a model that tf2onnx converts, found: {ran.stderr.strip()[-1000:]}")
         content = made.read_bytes()
-    found = _difference(model, content, inputs)
-    if not found <= measure.LIMITS["float32"]:
-        raise ExportError(f"{output}: expected a difference of at most {measure.LIMITS['float32']:g}, found {found:g}")
+    difference = _difference(model, content, inputs)
+    if not difference <= measure.LIMITS["float32"]:
+        raise ExportError(
+            f"{output}: expected a difference of at most {measure.LIMITS['float32']:g}, found {difference:g}"
+        )
     files.write_bytes(output, content)
-    return found
+    return difference
 
 
 def _difference(model: ExportedNetwork, content: bytes, inputs: dict[str, np.ndarray]) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    expected = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
     outputs = [output.name for output in session.get_outputs()]
     largest = 0.0
     for number in range(len(next(iter(inputs.values())))):
-        given = {one.name: inputs[one.name][number : number + 1] for one in session.get_inputs()}
-        for name, value in zip(outputs, session.run(outputs, given)):
-            largest = max(largest, float(np.abs(value[0] - wanted[name.removeprefix("out_")][number]).max()))
+        example = {one.name: inputs[one.name][number : number + 1] for one in session.get_inputs()}
+        for name, value in zip(outputs, session.run(outputs, example)):
+            largest = max(largest, float(np.abs(value[0] - expected[name.removeprefix("out_")][number]).max()))
     return largest

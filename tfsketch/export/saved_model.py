@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,12 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-folder, signature, given, found = sys.argv[1:]
-run = tf.saved_model.load(folder).signatures[signature]
-with np.load(given) as file:
-    outputs = run(**{key: tf.constant(file[key]) for key in file.files})
-np.savez(found, **{key: value.numpy() for key, value in outputs.items()})
+folder, inputs_file, outputs_file, *names = sys.argv[1:]
+signatures = tf.saved_model.load(folder).signatures
+with np.load(inputs_file) as file:
+    inputs = {key: tf.constant(file[key]) for key in file.files}
+answers = {name: signatures[name](**inputs) for name in names}
+np.savez(outputs_file, **{f"{name}/{key}": value for name in names for key, value in answers[name].items()})
 """
 
 
@@ -144,18 +145,23 @@ def describe(model: ExportedNetwork, graphs: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a signature of a SavedModel gives, loaded by TensorFlow alone in a process of its own.
+def run_elsewhere(
+    folder: str | os.PathLike, names: Sequence[str], inputs: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """What signatures of a SavedModel give for the same inputs, loaded by TensorFlow alone in a process of its own.
+
+    Returns:
+      Signature -> output -> array.
 
     Raises:
       ExportError: the process failed; the message is the end of what it said.
     """
     with tempfile.TemporaryDirectory(prefix="tfsketch-run-") as scratch:
-        given, found = pathlib.Path(scratch) / "given.npz", pathlib.Path(scratch) / "found.npz"
+        inputs_file, outputs_file = (str(pathlib.Path(scratch) / f"{name}.npz") for name in ("inputs", "outputs"))
         arrays: dict[str, Any] = dict(inputs)
-        np.savez(given, **arrays)
+        np.savez(inputs_file, **arrays)
         ran = subprocess.run(
-            [sys.executable, "-c", _RUN, paths.literal(folder), signature, str(given), str(found)],
+            [sys.executable, "-c", _RUN, paths.literal(folder), inputs_file, outputs_file, *names],
             capture_output=True,
             text=True,
             cwd=scratch,
@@ -163,35 +169,43 @@ def run_elsewhere(folder: str | os.PathLike, signature: str, inputs: Mapping[str
         )
         if ran.returncode:
             raise ExportError(f"{folder}: expected a SavedModel that runs, found: {ran.stderr.strip()[-2000:]}")
-        with np.load(found) as file:
-            return {key: file[key] for key in file.files}
+        outputs: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
+        with np.load(outputs_file) as file:
+            for path in file.files:
+                name, _, key = path.partition("/")
+                outputs[name][key] = file[path]
+        return outputs
 
 
 def difference(
     model: ExportedNetwork,
     folder: str | os.PathLike,
     inputs: Mapping[str, np.ndarray],
-    signature: str = base.TENSORS,
+    names: Sequence[str] = (base.TENSORS,),
 ) -> float:
-    """The largest difference in any output between a network and its SavedModel, in a process of its own.
+    """The largest difference in any output between a network and its SavedModel, in a process of its own; NaN, where
+    there is one.
 
     Args:
       model: the network, as `zoo.load_model` gives it.
       folder: the SavedModel's.
       inputs: what it takes of the vocabulary, as `edits.conditions` gives it.
-      signature: `tensors`, which gives all of the network's outputs, or `edit`, which gives `image`.
+      names: of the signatures: `tensors`, which gives all of the network's outputs, or `edit`, which gives `image`.
 
     Raises:
       ExportError: outputs are missing.
     """
-    wanted = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
-    if signature == base.SIGNATURE:
-        wanted = {"image": wanted["image"]}
-    found = run_elsewhere(folder, signature, inputs)
-    if set(found) != set(wanted):
-        raise ExportError(f"{folder}: expected the outputs {sorted(wanted)}, found {sorted(found)}")
-    # A region's number is no measure: where two are as likely, either is right.
-    return max(float(np.abs(wanted[key] - found[key]).max()) for key in wanted if wanted[key].dtype == np.float32)
+    whole = {key: value.numpy() for key, value in model({k: tf.constant(v) for k, v in inputs.items()}).items()}
+    differences = []
+    for name, outputs in run_elsewhere(folder, names, inputs).items():
+        expected = {"image": whole["image"]} if name == base.SIGNATURE else whole
+        if set(outputs) != set(expected):
+            raise ExportError(f"{folder}: expected the outputs {sorted(expected)} of {name}, found {sorted(outputs)}")
+        # A region's number is no measure: where two are as likely, either is right.
+        differences += [
+            np.abs(expected[key] - outputs[key]).max() for key in expected if expected[key].dtype == np.float32
+        ]
+    return float(np.max(differences))
 
 
 def next_version(output: str | os.PathLike) -> int:
@@ -239,10 +253,10 @@ def export(
     try:
         tf.saved_model.save(served, paths.literal(partial), signatures=served.graphs)
         networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
-        found = float(np.max([difference(model, partial, inputs, name) for name in networks]))  # NaN, if any is
-        if not found <= MAX_DIFFERENCE:
-            raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {found:g}")
-        metadata = describe(model, served.graphs) | {"version": version, "difference": found}
+        apart = difference(model, partial, inputs, networks)
+        if not apart <= MAX_DIFFERENCE:
+            raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {apart:g}")
+        metadata = describe(model, served.graphs) | {"version": version, "difference": apart}
         request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)

@@ -3,13 +3,14 @@
 `serving_default` takes encoded pictures, a batch of strings each, and gives PNG; the pictures of a batch may differ in
 size. It does what `editor.Editor` does by default, seed 0 and its rule for the square included, so an edit is the same
 from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any size that it
-takes. `about` says what the model is, to who cannot read its metadata: a client of a server. Further signatures are a
-system's own.
+takes. `about` says what the model is to those who cannot read its metadata: clients of a server. Further signatures
+are a system's own.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -78,6 +79,10 @@ def to_levels(image: tf.Tensor) -> tf.Tensor:
 
 def to_png(levels: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
+
+
+shared = functools.partial(tf.function, autograph=False)
+"""A decorator: what several places of a signature call is traced, and held by its graph, once."""
 
 
 def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, gives: Any) -> tf.Tensor | Outputs:

@@ -92,20 +92,20 @@ def crop_square(
     shorter, longer = sorted(size)
     extent = max(box[2:])
     if context is None and longer <= PORTRAIT_ASPECT * shorter and extent >= PORTRAIT_SHARE * shorter:
-        wanted = float(shorter)
+        target = float(shorter)
     else:
-        wanted = max(extent * (CONTEXT if context is None else context), side)
+        target = max(extent * (CONTEXT if context is None else context), side)
 
-    def laid(wanted: float, middle: Sequence[float]) -> tuple[int, int, int]:
+    def laid(target: float, middle: Sequence[float]) -> tuple[int, int, int]:
         """The square of about that side and middle that holds the box."""
-        edge = math.ceil(max(min(wanted, shorter), min(extent * MARGIN, longer)))
+        edge = math.ceil(max(min(target, shorter), min(extent * MARGIN, longer)))
         starts = []
         for length, first, part, center in zip(size, box[:2], box[2:], middle):
             start = min(max(math.floor(center - edge / 2), first + part - edge), first)
             starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
         return starts[0], starts[1], edge
 
-    found = laid(wanted, [first + part / 2 for first, part in zip(box[:2], box[2:])])
+    centered = laid(target, [first + part / 2 for first, part in zip(box[:2], box[2:])])
     for top, left, edge in sorted(faces, key=lambda face: face[2]) if context is None else ():
         slack = SLACK * edge
         if all(
@@ -114,8 +114,8 @@ def crop_square(
         ):
             aligned = laid(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
             # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
-            return found if _overlap(aligned, found) >= FRAMED else aligned
-    return found
+            return centered if _overlap(aligned, centered) >= FRAMED else aligned
+    return centered
 
 
 def _overlap(one: tuple[int, int, int], two: tuple[int, int, int]) -> float:
@@ -143,7 +143,7 @@ def luma(image: np.ndarray) -> np.ndarray:
     return functools.reduce(np.add, (np.float32(share) * image[..., channel] for channel, share in enumerate(LUMA)))
 
 
-def lines_of(change: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def lines_of(change: np.ndarray, photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A change of a small picture as straight lines of its luma: around every pixel, change = slope * luma + offset.
 
     The fast guided filter (He, Sun & Tang, PAMI 2013; He & Sun, arXiv 1505.00996), its sums over pixels of the mask
@@ -152,7 +152,7 @@ def lines_of(change: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarr
 
     Args:
       change: [h,w,3] float32, levels.
-      seen: [h,w,3] uint8, the picture that changes.
+      photograph: [h,w,3] uint8, the picture that changes.
       mask: [h,w] in {0,1}, not empty: where the change counts.
 
     Returns:
@@ -168,9 +168,9 @@ def lines_of(change: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarr
         total, count = sums(layer * counts[..., None]), sums(counts)[..., None]
         return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
 
-    guide = luma(seen)[..., None]
-    found = means(np.concatenate([guide, guide * guide, change, guide * change], axis=-1), counts)
-    mean, square, changed, product = np.split(found, [1, 2, 5], axis=-1)
+    guide = luma(photograph)[..., None]
+    averages = means(np.concatenate([guide, guide * guide, change, guide * change], axis=-1), counts)
+    mean, square, changed, product = np.split(averages, [1, 2, 5], axis=-1)
     slope = (product - mean * changed) / (np.maximum(square - mean * mean, 0.0) + FLAT)
     return means(np.concatenate([slope, changed - slope * mean], axis=-1), counts)
 
@@ -204,8 +204,8 @@ def resize_sketch(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def resize_ink(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H,W] uint8 in {0,1} -> [*size] in {0,1}: lines of `PEN` pixels, and filled areas."""
-    drawn = cv2.dilate(resize_sketch(sketch, size), np.ones((PEN, PEN), np.uint8))
-    return np.maximum(drawn, (mean_of(sketch, size) > 0.5).astype(np.uint8))
+    pen_lines = cv2.dilate(resize_sketch(sketch, size), np.ones((PEN, PEN), np.uint8))
+    return np.maximum(pen_lines, (mean_of(sketch, size) > 0.5).astype(np.uint8))
 
 
 def resize_color(color: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -53,8 +53,8 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.name_scope(field):
         png, jpeg = tf.strings.substr(data, 0, 8) == PNG, tf.strings.substr(data, 0, 3) == JPEG
         length = tf.strings.length(data)
-        known = (png & (length > 32)) | jpeg
-        data = require(known, data, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
+        readable = (png & (length > 32)) | jpeg
+        data = require(readable, data, field, ": expected a PNG or JPEG picture, found ", length, " other bytes")
 
         def size_of_png() -> tf.Tensor:
             return tf.stack([_big_endian(data, 20), _big_endian(data, 16)])
@@ -91,9 +91,9 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """`layer`, where it has the picture's height and width; else the graph fails."""
-    found, wanted = tf.shape(layer)[:2], tf.shape(image)[:2]
-    expected = (f"{field}: expected the size of the picture, ", wanted[1], " x ", wanted[0])
-    return require(tf.reduce_all(found == wanted), layer, *expected, ", found ", found[1], " x ", found[0])
+    size, expected_size = tf.shape(layer)[:2], tf.shape(image)[:2]
+    expected = (f"{field}: expected the size of the picture, ", expected_size[1], " x ", expected_size[0])
+    return require(tf.reduce_all(size == expected_size), layer, *expected, ", found ", size[1], " x ", size[0])
 
 
 def grey_of(levels: tf.Tensor) -> tf.Tensor:

@@ -28,10 +28,10 @@ _AREA_TOLERANCE = 1e-3
 """A share of a pixel below this does not count in OpenCV's area averages."""
 
 
-def _weights(count: tf.Tensor, wanted: tf.Tensor, how: str) -> tf.Tensor:
+def _weights(count: tf.Tensor, length: tf.Tensor, how: str) -> tf.Tensor:
     """The matrix [wanted,count] float32 that resizes a line of pixels as OpenCV does: `area`, `cubic`, `nearest`."""
-    scale = tf.cast(count, tf.float64) / tf.cast(wanted, tf.float64)
-    rows = tf.cast(tf.range(wanted), tf.float64)
+    scale = tf.cast(count, tf.float64) / tf.cast(length, tf.float64)
+    rows = tf.cast(tf.range(length), tf.float64)
     if how == "area":
         columns = tf.cast(tf.range(count), tf.float64)
         ends = tf.minimum((rows[:, None] + 1.0) * scale, columns + 1.0)
@@ -47,7 +47,7 @@ def _weights(count: tf.Tensor, wanted: tf.Tensor, how: str) -> tf.Tensor:
     far = [1.0 + x, 2.0 - x]
     inner = [((a + 2.0) * d - (a + 3.0)) * d * d + 1.0 for d in near]
     outer = [((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a for d in far]
-    matrix = tf.zeros([wanted, count])
+    matrix = tf.zeros([length, count])
     for offset, weight in ((-1, outer[0]), (0, inner[0]), (1, inner[1]), (2, outer[1])):
         index = tf.clip_by_value(tf.cast(first, tf.int32) + offset, 0, count - 1)
         matrix += weight[:, None] * tf.one_hot(index, count)
@@ -114,9 +114,9 @@ def resize_ink(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     # A pen of PEN pixels covers what is above and to the left of its pixel, as in OpenCV.
     above = arrays.PEN // 2
     padded = tf.pad(lines, [[0, 0], [above, arrays.PEN - 1 - above], [above, arrays.PEN - 1 - above], [0, 0]])
-    drawn = tf.nn.max_pool2d(padded, arrays.PEN, 1, "VALID")[0, ..., 0]
+    pen_lines = tf.nn.max_pool2d(padded, arrays.PEN, 1, "VALID")[0, ..., 0]
     filled = resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0.5
-    return tf.maximum(drawn, tf.cast(filled, tf.float32))
+    return tf.maximum(pen_lines, tf.cast(filled, tf.float32))
 
 
 def box_of(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -140,9 +140,9 @@ def crop_square(size: tf.Tensor, corner: tf.Tensor, extent: tf.Tensor, side: int
     shorter, longer = tf.reduce_min(size), tf.reduce_max(size)
     small, large, box = (tf.cast(v, tf.float64) for v in (shorter, longer, tf.reduce_max(extent)))
     portrait = (large <= arrays.PORTRAIT_ASPECT * small) & (box >= arrays.PORTRAIT_SHARE * small)
-    wanted = tf.where(portrait, small, tf.maximum(box * arrays.CONTEXT, np.float64(side)))
+    target = tf.where(portrait, small, tf.maximum(box * arrays.CONTEXT, np.float64(side)))
     least = tf.minimum(box * arrays.MARGIN, large)
-    edge = tf.cast(tf.math.ceil(tf.maximum(tf.minimum(wanted, small), least)), tf.int32)
+    edge = tf.cast(tf.math.ceil(tf.maximum(tf.minimum(target, small), least)), tf.int32)
     start = corner + (extent - edge) // 2
     inside = tf.minimum(tf.maximum(start, 0), size - edge)
     return tf.where(edge <= size, inside, (size - edge) // 2), edge
@@ -177,7 +177,7 @@ def luma(levels: tf.Tensor) -> tf.Tensor:
     return tf.tensordot(levels, tf.constant(arrays.LUMA, tf.float32), 1)[..., None]
 
 
-def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def lines_of(change: tf.Tensor, photograph: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """`arrays.lines_of`: [h,w,3], [h,w,3] and [h,w] in {0,1}, all float32 -> [h,w,6]."""
     counts, side = mask[..., None], 2 * arrays.REACH + 1
 
@@ -186,9 +186,9 @@ def lines_of(change: tf.Tensor, seen: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         total, count = (tf.nn.avg_pool2d(x[None], side, 1, "SAME")[0] for x in (layer * counts, counts))
         return tf.math.divide_no_nan(total, count)
 
-    guide = luma(seen)
-    found = means(tf.concat([guide, guide * guide, change, guide * change], axis=-1))
-    mean, square, changed, product = tf.split(found, [1, 1, 3, 3], axis=-1)
+    guide = luma(photograph)
+    averages = means(tf.concat([guide, guide * guide, change, guide * change], axis=-1))
+    mean, square, changed, product = tf.split(averages, [1, 1, 3, 3], axis=-1)
     slope = (product - mean * changed) / (tf.maximum(square - mean * mean, 0.0) + arrays.FLAT)
     return means(tf.concat([slope, changed - slope * mean], axis=-1))
 
@@ -197,8 +197,8 @@ def middle(mask: tf.Tensor) -> tf.Tensor:
     """`arrays.middle`: [h,w] bool -> [h,w,1] float32."""
     distance = tf.minimum(edge_distance(mask, tf.constant(arrays.SEAM)), float(arrays.SEAM))
     most = tf.reduce_max(distance)
-    found = tf.clip_by_value((distance - 1.0) / tf.maximum(most - 1.0, 1e-3), 0.0, 1.0)
-    return tf.where(most > 1.0, found, tf.cast(mask, tf.float32))[..., None]
+    share = tf.clip_by_value((distance - 1.0) / tf.maximum(most - 1.0, 1e-3), 0.0, 1.0)
+    return tf.where(most > 1.0, share, tf.cast(mask, tf.float32))[..., None]
 
 
 class Square:
@@ -240,14 +240,14 @@ class Square:
         """The mask as the model sees it, before it is padded: [*work] float32 in {0,1}."""
         return resize_mask(self.cut(self.mask), self.work)
 
-    def unpadded(self, drawn: tf.Tensor) -> tf.Tensor:
+    def unpadded(self, output: tf.Tensor) -> tf.Tensor:
         """What of a model's result [side,side,C] is not padding: [*work,C]."""
         (top, left), (height, width) = tf.unstack((self._side - self.work) // 2), tf.unstack(self.work)
-        return drawn[top : top + height, left : left + width]
+        return output[top : top + height, left : left + width]
 
-    def enlarged(self, drawn: tf.Tensor) -> tf.Tensor:
+    def enlarged(self, layer: tf.Tensor) -> tf.Tensor:
         """A layer [*work,C] as it lies in the mask's box, not rounded: [*extent,C]."""
-        return self.boxed(resize(drawn, self.part))
+        return self.boxed(resize(layer, self.part))
 
     def boxed(self, layer: tf.Tensor) -> tf.Tensor:
         """The mask's box of a layer of what the model sees, [*part,C]: [*extent,C]."""
@@ -263,7 +263,7 @@ class Square:
         least = self.enlarged(middle(self.shrunk_mask() > 0.5))
         return tf.clip_by_value(tf.concat([weight, least], axis=-1), 0.0, 1.0)
 
-    def pasted(self, image: tf.Tensor, drawn: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
+    def pasted(self, image: tf.Tensor, repaint: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
         """`Canvas.pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
         `softened`'s."""
         size, end = tf.shape(self.mask), self.box + self.extent
@@ -271,7 +271,7 @@ class Square:
 
         def weighed(weight: tf.Tensor) -> tf.Tensor:
             weight = weight if soft is None else tf.maximum(weight * soft[..., 1:], soft[..., :1])
-            return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + drawn * weight)
+            return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + repaint * weight)
 
         def faded() -> tf.Tensor:
             feather = scale / 2.0
@@ -306,14 +306,14 @@ def edge_distance(mask: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
         count = tf.shape(squares)[axis]
         numbers = tf.range(count)
 
-        def closer(k: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def closer(k: tf.Tensor, least: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             step = tf.cast(k * k, tf.float32)
             for at in (numbers - k, numbers + k):
                 there = tf.gather(squares, tf.clip_by_value(at, 0, count - 1), axis=axis)
                 outside = (at < 0) | (at >= count)
                 outside = outside[:, None] if axis == 0 else outside[None]
-                found = tf.minimum(found, tf.where(outside, far * far, there + step))
-            return k + 1, found
+                least = tf.minimum(least, tf.where(outside, far * far, there + step))
+            return k + 1, least
 
         return tf.while_loop(lambda k, _: k <= limit, closer, (tf.constant(1), squares))[1]
 

@@ -6,6 +6,8 @@ which is made smaller by another filter's arithmetic.
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 from tfsketch.framing import graph
@@ -50,28 +52,41 @@ def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
 
 
 def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tensor:
-    """`ink.extreme` of [H,W] or [H,W,C] integers, by windows that double."""
-    combine = tf.maximum if largest else tf.minimum
-    size, side, kind = tf.shape(levels)[:2], 2 * reach + 1, levels.dtype
-    levels = tf.cast(levels, tf.uint8)
-    levels, shape = _bordered(levels, reach), [None, None, *levels.shape[2:]]
-    for axis in range(2):
-        wanted = size[axis]
+    """`ink.extreme` of [H,W] or [H,W,C] integers."""
+    shape = levels.shape
+    channels = tf.cast(levels if shape.rank == 3 else levels[..., None], tf.uint8)
+    # The smallest is what is left to 255 of the largest of what is left.
+    extremes = _largest(channels, reach) if largest else 255 - _largest(255 - channels, reach)
+    return tf.ensure_shape(tf.cast(extremes if shape.rank == 3 else extremes[..., 0], levels.dtype), shape)
 
-        def advance(covered: tf.Tensor, found: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
+
+@functools.partial(
+    tf.function,
+    input_signature=[tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([], tf.int32)],
+    autograph=False,
+)
+def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
+    """The largest value at most `reach` pixels away, sideways and up or down, by windows that double.
+
+    A function of its own: a sheet's meaning takes two dozen of them, and a graph holds it once."""
+    size, side, shape = tf.shape(levels)[:2], 2 * reach + 1, levels.shape
+    levels = _bordered(levels, reach)
+    for axis in range(2):
+
+        def advance(covered: tf.Tensor, window: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
             step = tf.minimum(covered, side - covered)
-            length = tf.shape(found)[axis] - step
-            both = (found[:length], found[step:]) if axis == 0 else (found[:, :length], found[:, step:])
-            return covered + step, tf.ensure_shape(combine(*both), shape)
+            length = tf.shape(window)[axis] - step
+            both = (window[:length], window[step:]) if axis == 0 else (window[:, :length], window[:, step:])
+            return covered + step, tf.ensure_shape(tf.maximum(*both), shape)
 
         _, levels = tf.while_loop(
             lambda covered, _: covered < side,
             advance,
             (tf.constant(1), levels),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape(shape)),
+            shape_invariants=(tf.TensorShape([]), shape),
         )
-        levels = levels[:wanted] if axis == 0 else levels[:, :wanted]
-    return tf.cast(levels, kind)
+        levels = levels[: size[0]] if axis == 0 else levels[:, : size[1]]
+    return levels
 
 
 def _blurred(levels: tf.Tensor) -> tf.Tensor:
@@ -178,8 +193,8 @@ def _noise(work: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     return usual * 255 // tf.maximum(tf.reduce_max(paper, axis=-1), 48)
 
 
-def _looks_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
-    """`ink._looks_photographic`."""
+def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+    """`ink._is_photographic`."""
     half, ink = count_of(contrast >= floor // 2), count_of(contrast >= floor)
     mean, paper = median(paper) + 8, paper + 8
     own, usual = tf.reduce_sum(paper, axis=-1, keepdims=True), tf.reduce_sum(mean)
@@ -222,7 +237,7 @@ def _photographed(
     least = tf.maximum(ink.FAINT, ink.NOISE * noise)
     floor = tf.maximum(least, ink.RULING * _ink_level(contrast) // 256 + 2 * noise)
     expected = f"{field}: expected a sketch, lines on paper, found what looks like a photograph"
-    contrast = require(~_looks_photographic(contrast, paper, floor), contrast, expected)
+    contrast = require(~_is_photographic(contrast, paper, floor), contrast, expected)
     strokes = _drop_specks(strong_parts(contrast, floor))
     size = tf.shape(levels)[:2]
     enlarged = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]

@@ -30,19 +30,25 @@ def sketch_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     """
     levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
     levels = tf.where(tf.reduce_max(levels) == 1, levels * 255, levels)
-    seen = alpha >= meaning.CLEAR
+    opaque_pixels = alpha >= meaning.CLEAR
 
     def opaque() -> tf.Tensor:
-        return on_paper(field, tf.where(seen[..., None], levels, median(levels, seen)))
+        return on_paper(field, tf.where(opaque_pixels[..., None], levels, median(levels, opaque_pixels)))
 
     def is_layer() -> tf.Tensor:
-        solid = count_of(extreme(to_ints(seen), reach_of(tf.shape(seen)), False) > 0)
-        return (2 * count_of(seen) < size_of(seen)) & ((2 * solid < count_of(seen)) | _is_flat(levels, seen))
+        solid = count_of(extreme(to_ints(opaque_pixels), reach_of(tf.shape(opaque_pixels)), False) > 0)
+        return (2 * count_of(opaque_pixels) < size_of(opaque_pixels)) & (
+            (2 * solid < count_of(opaque_pixels)) | _is_flat(levels, opaque_pixels)
+        )
 
     return tf.cond(
         exact,
-        lambda: seen,
-        lambda: tf.cond(~tf.reduce_all(seen) & (~tf.reduce_any(seen) | is_layer()), lambda: on_layer(alpha), opaque),
+        lambda: opaque_pixels,
+        lambda: tf.cond(
+            ~tf.reduce_all(opaque_pixels) & (~tf.reduce_any(opaque_pixels) | is_layer()),
+            lambda: on_layer(alpha),
+            opaque,
+        ),
     )
 
 
@@ -70,11 +76,11 @@ def _is_photograph(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
 def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but that `exact` is of white."""
     levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
-    seen = alpha >= meaning.CLEAR
-    opaque = tf.reduce_all(seen)
+    opaque_pixels = alpha >= meaning.CLEAR
+    opaque = tf.reduce_all(opaque_pixels)
 
     def on_black() -> tf.Tensor:
-        shown = tf.where(seen[..., None], levels, 0)
+        shown = tf.where(opaque_pixels[..., None], levels, 0)
         shown = tf.where(tf.reduce_max(shown) == 1, shown * 255, shown)
         bright = tf.reduce_max(shown, axis=-1)
         colored = 1000 * count_of(_chroma(shown) > ink.DEEP) >= size_of(bright)
@@ -85,18 +91,18 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
         return tf.where(colored, bright, grey_of(shown)) >= 128
 
     def with_clear_parts() -> tf.Tensor:
-        photograph = tf.reduce_any(seen) & _is_photograph(levels, seen)
-        flat = ~tf.reduce_any(seen) | _is_flat(levels, seen)
-        ambiguous = ~photograph & flat & (2 * count_of(seen) > size_of(seen))
+        photograph = tf.reduce_any(opaque_pixels) & _is_photograph(levels, opaque_pixels)
+        flat = ~tf.reduce_any(opaque_pixels) | _is_flat(levels, opaque_pixels)
+        ambiguous = ~photograph & flat & (2 * count_of(opaque_pixels) > size_of(opaque_pixels))
         expected = f"{field}: expected a mask, white where the picture is repainted, found one colour on most of a "
         expected += "transparent layer, which may be the hole or what is kept"
-        shown = require(~ambiguous, seen, expected)
+        shown = require(~ambiguous, opaque_pixels, expected)
         return tf.cond(photograph, lambda: ~shown, lambda: tf.cond(flat, lambda: shown, on_black))
 
     def whole() -> tf.Tensor:
         expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found what "
         expected += "looks like a photograph"
-        photograph = _is_photograph(levels, seen)
+        photograph = _is_photograph(levels, opaque_pixels)
         with tf.control_dependencies([require(~photograph, photograph, expected)]):
             return on_black()
 
@@ -114,16 +120,16 @@ def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, painted: tf.
 
 def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`meaning.color`: ([H,W,3] uint8, [H,W] bool, where there is paint); arguments as of `sketch_of`."""
-    levels, seen = to_ints(rgba[..., :3]), rgba[..., 3] >= meaning.CLEAR
-    white = tf.reduce_all(levels >= meaning.LIGHTEST, axis=-1) & seen
-    black = tf.reduce_all(levels <= meaning.DARKEST, axis=-1) & seen
+    levels, opaque_pixels = to_ints(rgba[..., :3]), rgba[..., 3] >= meaning.CLEAR
+    white = tf.reduce_all(levels >= meaning.LIGHTEST, axis=-1) & opaque_pixels
+    black = tf.reduce_all(levels <= meaning.DARKEST, axis=-1) & opaque_pixels
 
     def score(paper: tf.Tensor) -> tf.Tensor:
         border = tf.concat([paper[0], paper[-1], paper[:, 0], paper[:, -1]], axis=0)
         return sum(1000 * count_of(part) // size_of(part) for part in (paper, border))
 
     def by_paper() -> tuple[tf.Tensor, tf.Tensor]:
-        best, which = tf.math.top_k(tf.stack([score(paper) for paper in (~seen, white, black)]), 3)
+        best, which = tf.math.top_k(tf.stack([score(paper) for paper in (~opaque_pixels, white, black)]), 3)
         none = best[0] < 100
         clear = none | (10 * best[1] < 7 * best[0])
         names = tf.gather(tf.constant(meaning.PAPERS), which)
@@ -132,13 +138,13 @@ def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, 
 
         def from_paper() -> tuple[tf.Tensor, tf.Tensor]:
             color = median(levels, tf.where(paper == 1, white, black))
-            apart = tf.where(seen, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
+            apart = tf.where(opaque_pixels, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
             painted = strong_parts(apart, 6, 15)
             return _unmixed(levels, color, apart, painted), painted
 
-        return tf.cond(none | (paper == 0), lambda: (levels, seen), from_paper)
+        return tf.cond(none | (paper == 0), lambda: (levels, opaque_pixels), from_paper)
 
-    levels, painted = tf.cond(exact, lambda: (levels, seen), by_paper)
+    levels, painted = tf.cond(exact, lambda: (levels, opaque_pixels), by_paper)
     return tf.cast(levels, tf.uint8), painted
 
 

@@ -29,8 +29,8 @@ def _halved(layer: tf.Tensor) -> tf.Tensor:
 def steps(image: tf.Tensor, repaint: tf.Tensor, inside: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`membrane.steps`: two [H,W,3] float32 and [H,W] bool -> (places [n,2] int32, steps [n,3] float32)."""
     size = tf.shape(inside)
-    known = tf.pad(tf.cast(~inside, tf.float32)[..., None], [[0, 0], [0, 0], [0, 0]])
-    places = tf.cast(tf.where(inside & (_neighbors(known)[..., 0] > 0)), tf.int32)
+    outside = tf.pad(tf.cast(~inside, tf.float32)[..., None], [[0, 0], [0, 0], [0, 0]])
+    places = tf.cast(tf.where(inside & (_neighbors(outside)[..., 0] > 0)), tf.int32)
     span = tf.range(-BAND, BAND + 1)
     at = places[:, None] + tf.reshape(tf.stack(tf.meshgrid(span, span, indexing="ij"), axis=-1), [1, -1, 2])
     within = tf.reduce_all((at >= 0) & (at < size), axis=-1)
@@ -52,8 +52,8 @@ def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor) -> tf.Tens
     levels = [(values * fixed, fixed, inside)]
     # The sizes are known in the graph alone: levels below the coarsest are there, and do nothing.
     count = [tf.constant(True)]
-    known = values.shape[:2]
-    most = 12 if not known.is_fully_defined() else max(0, (max(known) - 1).bit_length() - COARSEST.bit_length() + 1)
+    size = values.shape[:2]
+    most = 12 if not size.is_fully_defined() else max(0, (max(size) - 1).bit_length() - COARSEST.bit_length() + 1)
     for _ in range(most):
         small = tf.reduce_max(tf.shape(levels[-1][0])[:2]) <= COARSEST
         held, fixed, inside = (_halved(layer) for layer in levels[-1])

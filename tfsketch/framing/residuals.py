@@ -76,11 +76,11 @@ def thinning(count: int) -> tuple[int, int]:
     return m, max(1, round(0.382 * m))
 
 
-def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
+def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     """Finds known patches that look like what the network drew.
 
     Args:
-      drawn: [h,w,3] uint8, the composite at the working side.
+      composite: [h,w,3] uint8, the composite at the working side.
       mask: [h,w] in {0,1}, not empty, as the network saw it.
 
     Returns:
@@ -89,8 +89,8 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
     height, width = mask.shape
     if min(height, width) < PATCH:
         return None
-    known = ~patches_of((mask > 0)[..., None]).any(axis=(2, 3, 4))
-    places = np.argwhere(known)
+    intact = ~patches_of((mask > 0)[..., None]).any(axis=(2, 3, 4))
+    places = np.argwhere(intact)
     if not len(places):
         return None
     m, g = thinning(len(places))
@@ -98,8 +98,8 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
     if not len(places):
         return None
 
-    seen = drawn.astype(np.float32) @ np.asarray(OPPONENT, np.float32).T
-    sources = patches_of(seen)[tuple(places.T)]
+    colors = composite.astype(np.float32) @ np.asarray(OPPONENT, np.float32).T
+    sources = patches_of(colors)[tuple(places.T)]
     top, left, rows, columns = arrays.box_of(mask)
     start = top - STEP, left - STEP
     grid = -(-rows // STEP) + 1, -(-columns // STEP) + 1
@@ -113,10 +113,10 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
         return patches_of(layer)[row : row + STEP * m : STEP, column : column + STEP * n : STEP][:m, :n]
 
     hole = on_grid((mask > 0)[..., None]).any(axis=(2, 3, 4))
-    wanted = np.ascontiguousarray(on_grid(seen)).reshape(*grid, -1)
+    targets = np.ascontiguousarray(on_grid(colors)).reshape(*grid, -1)
 
     # All with all, of those that are left: the nearest source as it is, or mirrored.
-    flat = wanted[hole]
+    flat = targets[hole]
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
     for mirrored, kind in ((False, sources), (True, sources[:, :, ::-1])):
         those = kind.reshape(len(places), -1)
@@ -143,7 +143,7 @@ def match(drawn: np.ndarray, mask: np.ndarray) -> Sources | None:
 
 def carry(
     image: np.ndarray,
-    drawn: np.ndarray,
+    composite: np.ndarray,
     mask: np.ndarray,
     strength: float = 1.0,
     working_mask: np.ndarray | None = None,
@@ -152,7 +152,7 @@ def carry(
 
     Args:
       image: [H,W,3] uint8, what the network looked at (`View.square`) of the photograph.
-      drawn: [h,w,3] uint8, the network's composite at the working side; its known pixels are the photograph's.
+      composite: [h,w,3] uint8, the network's composite at the working side; its known pixels are the photograph's.
       mask: [H,W] in {0,1}, not empty.
       strength: from 0, the enlarged repaint alone, to 1.
       working_mask: [h,w] in {0,1}, the mask as the network saw it; None is `arrays.resize_mask`'s.
@@ -161,12 +161,12 @@ def carry(
       [H,W,3] uint8; it differs from the enlarged repaint in the mask alone. Where the working side is no smaller than
       the picture nothing is added.
     """
-    size, work = size_of(mask), size_of(drawn)
-    base = resize(drawn, size)
+    size, work = size_of(mask), size_of(composite)
+    base = resize(composite, size)
     if strength == 0 or size[0] <= work[0] and size[1] <= work[1]:
         return base
     small = arrays.resize_mask(mask, work) if working_mask is None else working_mask
-    sources = match(drawn, small)
+    sources = match(composite, small)
     if sources is None:
         return base
     scale = size[0] / work[0], size[1] / work[1]
@@ -208,9 +208,9 @@ def carry(
         square = np.zeros((end - begin, width), np.float32)
         for number, (window, at, y, x) in enumerate(layers):
             place = y * size[1] + x
-            kept = window * sources.weight[at] * (mask.reshape(-1)[place] == 0)
+            weight = window * sources.weight[at] * (mask.reshape(-1)[place] == 0)
             residual = image.reshape(-1, 3)[place].astype(np.float32) - base.reshape(-1, 3)[place]
-            total += kept[..., None] * residual
+            total += weight[..., None] * residual
             square += window * window
             for other, _, y2, x2 in layers[:number]:
                 square += np.where((y == y2) & (x == x2), 2.0 * window * other, 0.0).astype(np.float32)

@@ -23,11 +23,11 @@ def _patches(layer: tf.Tensor) -> tf.Tensor:
     return tf.image.extract_patches(layer[None], window, [1, 1, 1, 1], [1, 1, 1, 1], "VALID")[0]
 
 
-def match(drawn: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """`residuals.match`.
 
     Args:
-      drawn: [h,w,3] float32, whole levels; sides of at least `PATCH`.
+      composite: [h,w,3] float32, whole levels; sides of at least `PATCH`.
       mask: [h,w] bool, not empty.
 
     Returns:
@@ -36,12 +36,12 @@ def match(drawn: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
     """
     size = tf.shape(mask)
     erased = tf.cast(mask, tf.float32)[..., None]
-    known = tf.reduce_max(_patches(erased), axis=-1) == 0.0
-    places = tf.cast(tf.where(known), tf.int32)
+    intact = tf.reduce_max(_patches(erased), axis=-1) == 0.0
+    places = tf.cast(tf.where(intact), tf.int32)
     m = tf.maximum(-(-tf.shape(places)[0] // residuals.SOURCES), 1)
     g = tf.maximum(tf.cast(tf.round(0.382 * tf.cast(m, tf.float64)), tf.int32), 1)
     places = tf.boolean_mask(places, (places[:, 1] + g * places[:, 0]) % m == 0)
-    seen = tf.einsum("hwc,oc->hwo", drawn, tf.constant(OPPONENT, tf.float32))
+    colors = tf.einsum("hwc,oc->hwo", composite, tf.constant(OPPONENT, tf.float32))
 
     corner, extent = graph.box_of(mask)
     start = corner - STEP
@@ -55,26 +55,30 @@ def match(drawn: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
         return _patches(around)[::STEP, ::STEP]
 
     hole = tf.reduce_max(on_grid(erased), axis=-1) > 0.0
-    wanted = tf.boolean_mask(on_grid(seen), hole)
-    count, width = tf.shape(wanted)[0], PATCH * PATCH * 3
+    targets = tf.boolean_mask(on_grid(colors), hole)
+    count, width = tf.shape(targets)[0], PATCH * PATCH * 3
 
     def matched() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        sources = tf.gather_nd(_patches(seen), places)
+        sources = tf.gather_nd(_patches(colors), places)
         turned = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width])
         kinds = [(those, tf.reduce_sum(tf.square(those), axis=-1)) for those in (sources, turned)]
 
         def nearest(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            found = []
+            candidates = []
             for factor, (those, squares) in zip((1.0, MIRRORED), kinds):
                 distance = squares - 2.0 * tf.matmul(part, those, transpose_b=True)
                 at = tf.argmin(distance, axis=1, output_type=tf.int32)
                 least = tf.gather(distance, at, batch_dims=1)
-                found.append((at, (least + tf.reduce_sum(tf.square(part), axis=-1)) * factor))
-            flip = found[1][1] < found[0][1]
-            return tf.where(flip, found[1][0], found[0][0]), flip, tf.minimum(found[0][1], found[1][1])
+                candidates.append((at, (least + tf.reduce_sum(tf.square(part), axis=-1)) * factor))
+            flip = candidates[1][1] < candidates[0][1]
+            return (
+                tf.where(flip, candidates[1][0], candidates[0][0]),
+                flip,
+                tf.minimum(candidates[0][1], candidates[1][1]),
+            )
 
         chunks = -(-count // _CHUNK)
-        parts = tf.reshape(tf.pad(wanted, [[0, chunks * _CHUNK - count], [0, 0]]), [chunks, _CHUNK, width])
+        parts = tf.reshape(tf.pad(targets, [[0, chunks * _CHUNK - count], [0, 0]]), [chunks, _CHUNK, width])
         kinds_of = (tf.TensorSpec([_CHUNK], kind) for kind in (tf.int32, tf.bool, tf.float32))
         at, flip, squares = (
             tf.reshape(x, [-1])[:count]
@@ -95,7 +99,7 @@ def match(drawn: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
 
 def carry(
     image: tf.Tensor,
-    drawn: tf.Tensor,
+    composite: tf.Tensor,
     mask: tf.Tensor,
     strength: float = 1.0,
     working_mask: tf.Tensor | None = None,
@@ -104,7 +108,7 @@ def carry(
 
     Args:
       image: [H,W,3] uint8 or float32, whole levels.
-      drawn: [h,w,3] float32, whole levels.
+      composite: [h,w,3] float32, whole levels.
       mask: [H,W] bool, not empty.
       strength: a number that the graph is built with.
       working_mask: [h,w] bool; None is `graph.resize_mask`'s.
@@ -112,15 +116,15 @@ def carry(
     Returns:
       [H,W,3] float32, whole levels.
     """
-    size, work = tf.shape(mask), tf.shape(drawn)[:2]
-    base = graph.rounded(graph.resize(drawn, size))
+    size, work = tf.shape(mask), tf.shape(composite)[:2]
+    base = graph.rounded(graph.resize(composite, size))
     if strength == 0:
         return base
     small = graph.resize_mask(mask, work) > 0.5 if working_mask is None else working_mask
     levels = tf.cast(image, tf.float32)
 
     def carried() -> tf.Tensor:
-        start, place, mirror, weight = match(drawn, small)
+        start, place, mirror, weight = match(composite, small)
         grid, scale = tf.shape(mirror), tf.cast(size, tf.float64) / tf.cast(work, tf.float64)
         corner, extent = graph.box_of(mask)
 
@@ -141,9 +145,9 @@ def carry(
         turn = tf.where(mirror, tf.cast(tf.round(middle), tf.int32) - 1, shift[..., 1])
         sign = tf.where(mirror, -1, 1)
         # One gather for all that is known of a patch.
-        known = tf.stack([shift[..., 0], turn, sign], axis=-1)
+        cells = tf.stack([shift[..., 0], turn, sign], axis=-1)
         flat_levels, flat_base = tf.reshape(levels, [-1, 3]), tf.reshape(base, [-1, 3])
-        kept = tf.cast(~tf.reshape(mask, [-1]), tf.float32)
+        outside = tf.cast(~tf.reshape(mask, [-1]), tf.float32)
         (top, left), (height, width) = tf.unstack(corner), tf.unstack(extent)
         columns = tf.range(left, left + width)
         by_column = along(1, left, left + width)
@@ -155,12 +159,12 @@ def carry(
             layers: list[tuple[tf.Tensor, tf.Tensor]] = []
             for row_index, row_window in along(0, begin, end):
                 for column_index, column_window in by_column:
-                    cell = tf.gather(tf.gather(known, row_index, axis=0), column_index, axis=1)
+                    cell = tf.gather(tf.gather(cells, row_index, axis=0), column_index, axis=1)
                     share = tf.gather(tf.gather(weight, row_index, axis=0), column_index, axis=1)
                     y = tf.clip_by_value(rows[:, None] + cell[..., 0], 0, size[0] - 1)
                     x = tf.clip_by_value(columns[None] * cell[..., 2] + cell[..., 1], 0, size[1] - 1)
                     at, window = y * size[1] + x, row_window[:, None] * column_window[None]
-                    share = window * share * tf.gather(kept, at)
+                    share = window * share * tf.gather(outside, at)
                     total += share[..., None] * (tf.gather(flat_levels, at) - tf.gather(flat_base, at))
                     square += window * window
                     for other, there in layers:

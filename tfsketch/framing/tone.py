@@ -21,7 +21,7 @@ TOLERANCE, LEAST = 6, 0.98
 """So much of a photograph is within so many levels of the line."""
 ACCENT, PLAIN = 16, 0.998
 """So much is within so many: a red ribbon in a grey photograph is colour."""
-ASKED = 12
+DISTINCT = 12
 """Levels by which a colour stroke is off the line that asks for colour."""
 SQUARE = 8
 """Pixels that the squares have to a side, at most."""
@@ -65,8 +65,8 @@ def tone_of(image: np.ndarray, mask: np.ndarray, color: np.ndarray | None = None
       [256,3] uint8, the colour of each level of luma; None for a photograph in colour, and where colour is asked for.
     """
     area = side_of(size_of(mask)) ** 2
-    kept = squares((mask > 0)[..., None])[..., 0] == 0
-    levels = ((squares(image)[kept] + area // 2) // area).astype(np.uint8)
+    intact = squares((mask > 0)[..., None])[..., 0] == 0
+    levels = ((squares(image)[intact] + area // 2) // area).astype(np.uint8)
     if not len(levels):
         return None
     level = luma(levels)
@@ -80,7 +80,7 @@ def tone_of(image: np.ndarray, mask: np.ndarray, color: np.ndarray | None = None
         return None
     if color is not None:
         strokes = color[(mask > 0) & (color[..., 3] >= 128)][:, :3]
-        if (_off(strokes, line) > ASKED).any():
+        if (_off(strokes, line) > DISTINCT).any():
             return None
     return line
 
@@ -95,19 +95,19 @@ def recolor(levels: np.ndarray, line: np.ndarray | None) -> np.ndarray:
 
 
 def recolor_in_graph(
-    drawn: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor
+    repaint: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor
 ) -> tf.Tensor:
     """`recolor` by `tone_of`, in a graph.
 
     Args:
-      drawn: [h,w,3] float32, whole levels.
+      repaint: [h,w,3] float32, whole levels.
       image: [H,W,3] uint8.
       mask: [H,W] bool.
       color: [H,W,3] uint8.
       painted: [H,W] bool.
 
     Returns:
-      As `drawn`.
+      As `repaint`.
     """
     size = tf.shape(mask)
     side = tf.maximum(tf.minimum(tf.reduce_min(size) // 8, SQUARE), 1)
@@ -134,6 +134,6 @@ def recolor_in_graph(
     keeps = tf.size(level) > 0
     for most, least in ((TOLERANCE, LEAST), (ACCENT, PLAIN)):
         keeps &= tf.cast(count_of(far <= most), tf.float64) >= least * total
-    keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > ASKED)
-    own = tf.cast(tf.gather(line, grey_of(to_ints(drawn))), tf.float32)
-    return tf.where(keeps, own, drawn)
+    keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > DISTINCT)
+    own = tf.cast(tf.gather(line, grey_of(to_ints(repaint))), tf.float32)
+    return tf.where(keeps, own, repaint)

@@ -110,7 +110,7 @@ def _exchange(original: str, edited: str, areas: str, merged: str) -> None:
     if not all((there.qt[a] == new.qt[b]).all() for a, b in zip(there.quant_tbl_no, new.quant_tbl_no)):
         raise SystemExit("other tables of quantisation")
     there.write_dct(merged)
-    print(f"{exchanged} of {total} blocks are encoded anew, the others are the photograph's own")
+    print(f"{exchanged} of {total} blocks are re-encoded, the others are the photograph's own")
 
 
 if __name__ == "__main__":

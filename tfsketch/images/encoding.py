@@ -62,7 +62,7 @@ def encode(
       picture: [H,W,3] uint8 RGB, or an edited photograph.
       metadata: instead of the photograph's own.
       quality: 1 to 100, of JPEG, WebP, AVIF and HEIC. None is 95, but WebP without loss, and a JPEG's untouched blocks
-        as they are; a JPEG with a quality is encoded anew everywhere.
+        as they are; a JPEG with a quality is re-encoded everywhere.
 
     Raises:
       ImageError: a suffix of no such format, or a picture that it cannot hold.
@@ -179,21 +179,21 @@ def _jpeg(
                     metadata = dataclasses.replace(metadata, exif=exif.tobytes().removeprefix(b"Exif\x00\x00"))
                 return with_segments(merged, metadata), [said]
             reason = said
-        notes.append(f"all of it is encoded anew, outside of the edit too, since {reason}")
+        notes.append(f"all of it is re-encoded, outside of the edit too, since {reason}")
     return with_segments(data, metadata), notes
 
 
 def with_segments(data: bytes, metadata: Metadata) -> bytes:
     """A JPEG with the metadata, none of it longer than a segment but the profile, instead of what its application
     segments and comments said before."""
-    at, kept, header = 2, [], b""
+    at, segments, header = 2, [], b""
     while data[at : at + 1] == b"\xff" and data[at + 1] != 0xDA:
         marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
         segment = data[at : at + 2 + length]
         if marker == 0xE0:
             header = segment if segment[4:9] == b"JFIF\0" else b""
         elif not (0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE)):
-            kept.append(segment)
+            segments.append(segment)
         at += 2 + length
     if header and metadata.dpi:
         density = struct.pack(">BHH", 1, *(max(1, min(65_535, round(value))) for value in metadata.dpi))
@@ -208,4 +208,4 @@ def with_segments(data: bytes, metadata: Metadata) -> bytes:
         contents.append((0xED, b"Photoshop 3.0\0" + metadata_lib.resources_of_iptc(metadata.iptc)))
     contents += [(0xFE, metadata.comment)] if metadata.comment else []
     written = [struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents]
-    return b"".join([data[:2], header, *written, *kept, data[at:]])
+    return b"".join([data[:2], header, *written, *segments, data[at:]])

@@ -125,15 +125,15 @@ def squares(image: np.ndarray) -> list[tuple[float, float, float]]:
     scale = min(2.0, _CASCADE_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    gray, found = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), []
+    gray, faces = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), []
     if not hasattr(_of_thread, "cascade"):
         _of_thread.cascade = cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADE)
     cascade = _of_thread.cascade
     for x, y, edge, _ in cascade.detectMultiScale(gray, 1.1, 4, minSize=(_CASCADE_SIDE // 12,) * 2):
         left, top, share = _CASCADE_BOX
         side = edge / scale / share
-        found.append((float(y / scale - top * side), float(x / scale - left * side), float(side)))
-    return sorted(found, key=lambda square: -square[2])
+        faces.append((float(y / scale - top * side), float(x / scale - left * side), float(side)))
+    return sorted(faces, key=lambda square: -square[2])
 
 
 def quad_of(landmarks: np.ndarray) -> np.ndarray:
@@ -271,8 +271,8 @@ class Verifier:
 
     def embed(self, photographs: np.ndarray) -> np.ndarray:
         """[N,S,S,3] uint8 RGB -> [N,128] float64. Of one person are those within `SAME` of each other."""
-        found = []
+        descriptors = []
         for photograph in map(self._enlarged, photographs):
             landmarks = self._landmarks(photograph, self._box)
-            found.append(np.array(self._network.compute_face_descriptor(photograph, landmarks)))
-        return np.stack(found)
+            descriptors.append(np.array(self._network.compute_face_descriptor(photograph, landmarks)))
+        return np.stack(descriptors)

@@ -128,7 +128,7 @@ def read_rgb(
 
     Args:
       path: the file, or with `data` only the name for messages.
-      data: the content of a file that is none on disk, such as a member of an archive.
+      data: the content, where it is not a file on disk: a member of an archive, say.
       inspect: sees the picture as its file has it.
 
     Raises:
@@ -157,7 +157,7 @@ def read_rgba(path: str | os.PathLike, data: bytes | None = None, most: int = MA
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Writes a file so that its final name never holds half of it: beside it, flushed, renamed. A new file has the
-    permissions that the umask leaves, one that is written anew those that it had."""
+    permissions that the umask leaves, one that is overwritten keeps those that it had."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Of its own name, and short: `path` may be as long as a name can be. `tempfile` would make it private.

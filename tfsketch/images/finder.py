@@ -54,10 +54,10 @@ def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
     """
     if not os.path.isdir(folder):
         raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
-    found = sorted(pathlib.Path(path) for path, kind in walk(folder) if kind == PICTURE)
-    if not found:
+    pictures = sorted(pathlib.Path(path) for path, kind in walk(folder) if kind == PICTURE)
+    if not pictures:
         raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {folder}, found none")
-    return found
+    return pictures
 
 
 def counted(names: Iterable[str]) -> str:

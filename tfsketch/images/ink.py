@@ -218,7 +218,7 @@ def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
     return usual * 255 // np.maximum(largest(paper), 48)
 
 
-def _looks_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
+def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     """Whether what should be a drawing has papers of many hues, and as much that is half ink as ink."""
     half, ink = (sheet.contrast >= floor // 2).sum(), (sheet.contrast >= floor).sum()
     mean, paper = median(sheet.paper) + 8, sheet.paper.astype(np.int32) + 8
@@ -265,7 +265,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
         noise = _noise(sheet, work)
     least = np.maximum(FAINT, NOISE * noise)
     floor = np.maximum(least, RULING * ink_level(contrast) // 256 + 2 * noise)
-    if not sheet.written and _looks_photographic(sheet, floor):
+    if not sheet.written and _is_photographic(sheet, floor):
         raise ImageError(
             f"{name}: expected a sketch, lines on paper, found what looks like a photograph; if it shows a drawing on "
             "a table, crop it to the paper"

@@ -21,19 +21,19 @@ def checked(value: Any, what: str, channels: tuple[int, ...], expected: str, boo
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ImageError(f"{what}: expected {expected}, found {type(value).__name__} ({error})") from error
-    found = f"{array.dtype} {list(array.shape)}"
+    actual = f"{array.dtype} {list(array.shape)}"
     if array.dtype.kind == "f" and np.isnan(array).any():
-        found += " with NaN"
+        actual += " with NaN"
     if (
         array.dtype != np.uint8
         and not (bools and array.dtype == bool)
         or array.ndim not in (2, 3)
         or (array.shape[2] if array.ndim == 3 else 0) not in channels
     ):
-        raise ImageError(f"{what}: expected {expected}, found {found}")
+        raise ImageError(f"{what}: expected {expected}, found {actual}")
     height, width = array.shape[:2]
     if array.size == 0:
-        raise ImageError(f"{what}: expected at least one pixel, found {found}")
+        raise ImageError(f"{what}: expected at least one pixel, found {actual}")
     if height * width > files.MAX_PIXELS:
         raise ImageError(f"{what}: expected at most {files.MAX_PIXELS:,} pixels, found {width} x {height}")
     return array

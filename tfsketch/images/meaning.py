@@ -54,29 +54,29 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
     levels, alpha = rgba[..., :3], rgba[..., 3]
     if levels.max() == 1:  # a program's 0 and 1
         levels = levels * np.uint8(255)
-    seen = alpha >= CLEAR
+    opaque = alpha >= CLEAR
     notes = []
-    if not seen.all():
-        if _is_layer(levels, seen, alpha):
+    if not opaque.all():
+        if _is_layer(levels, opaque, alpha):
             strokes = ink.on_layer(alpha, level)
             note = "the strokes were read from the alpha channel" if strokes.any() else ink.NO_STROKES
             return Meaning(strokes.astype(np.uint8), (f"{name}: {note}",))
-        levels = np.where(seen[..., None], levels, ink.median(levels, seen).astype(np.uint8))
+        levels = np.where(opaque[..., None], levels, ink.median(levels, opaque).astype(np.uint8))
         notes.append(f"{name}: transparent pixels of the sketch count as paper")
 
     strokes, said = ink.on_paper(levels, name, level)
     return Meaning(strokes.astype(np.uint8), (*notes, *said))
 
 
-def _is_layer(levels: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> bool:
+def _is_layer(levels: np.ndarray, opaque: np.ndarray, alpha: np.ndarray) -> bool:
     """Whether what is seen of a sheet are strokes on a transparent layer, and not paper of which a part is clear: less
     than half of it, and no large area of several colours."""
-    if not seen.any():
+    if not opaque.any():
         return True
-    if 2 * seen.sum() >= seen.size:
+    if 2 * opaque.sum() >= opaque.size:
         return False
-    solid = ink.extreme(seen.astype(np.uint8), ink.reach_of(size_of(seen)), False).sum()
-    return bool(2 * solid < seen.sum() or _is_flat(levels, seen))
+    solid = ink.extreme(opaque.astype(np.uint8), ink.reach_of(size_of(opaque)), False).sum()
+    return bool(2 * solid < opaque.sum() or _is_flat(levels, opaque))
 
 
 def _is_flat(levels: np.ndarray, counted: np.ndarray) -> bool:
@@ -132,24 +132,24 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
       ImageError: an opaque photograph, several colours, or a sheet of one colour of which the smaller part is clear.
     """
     levels, alpha = rgba[..., :3], rgba[..., 3]
-    seen, notes = alpha >= CLEAR, []
-    if not seen.all() and seen.any() and _is_photograph(levels, seen):
+    opaque, notes = alpha >= CLEAR, []
+    if not opaque.all() and opaque.any() and _is_photograph(levels, opaque):
         note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
-        return Meaning((~seen).astype(np.uint8), (f"{name}: {note}",))
-    if not seen.all():
-        if not seen.any() or _is_flat(levels, seen):
-            if 2 * seen.sum() > seen.size:
+        return Meaning((~opaque).astype(np.uint8), (f"{name}: {note}",))
+    if not opaque.all():
+        if not opaque.any() or _is_flat(levels, opaque):
+            if 2 * opaque.sum() > opaque.size:
                 raise ImageError(
                     f"{name}: expected a mask, white where the picture is repainted, found one colour on "
-                    f"{seen.mean():.0%} of a transparent layer, which may be the hole or what is kept: save the mask "
+                    f"{opaque.mean():.0%} of a transparent layer, which may be the hole or what is kept: save the mask "
                     "as white on black"
                 )
             soft = ((alpha > 0) & (alpha < 255)).any()
             notes.append(f"{name}: the mask was read from the alpha channel" + (SOFT if soft else ""))
-            return Meaning(seen.astype(np.uint8), tuple(notes))
-        levels = np.where(seen[..., None], levels, np.uint8(0))
+            return Meaning(opaque.astype(np.uint8), tuple(notes))
+        levels = np.where(opaque[..., None], levels, np.uint8(0))
         notes.append(f"{name}: transparent pixels of the mask count as kept")
-    elif _is_photograph(levels, seen):
+    elif _is_photograph(levels, opaque):
         raise ImageError(
             f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found what looks "
             "like a photograph; to mark a part of a photograph, erase it to transparency and save it as PNG"
@@ -212,15 +212,15 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
     Raises:
       ImageError: two of the papers are about as common.
     """
-    levels, seen = rgba[..., :3], rgba[..., 3] >= CLEAR
-    white, black = seen & (ink.largest(~levels) <= 255 - LIGHTEST), seen & (ink.largest(levels) <= DARKEST)
+    levels, opaque = rgba[..., :3], rgba[..., 3] >= CLEAR
+    white, black = opaque & (ink.largest(~levels) <= 255 - LIGHTEST), opaque & (ink.largest(levels) <= DARKEST)
     scores = []
-    for paper in (~seen, white, black):
+    for paper in (~opaque, white, black):
         border = np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])
         scores.append(sum(1000 * int(part.sum()) // part.size for part in (paper, border)))
     first, second, _ = sorted(range(3), key=lambda index: -scores[index])
     if scores[first] < 100:
-        painted = seen
+        painted = opaque
         note = "no black, white or transparent paper was found; all of the sheet counts as paint"
     elif 10 * scores[second] >= 7 * scores[first]:
         raise ImageError(
@@ -228,13 +228,13 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
             "as common: paint on transparent paper"
         )
     elif first == 0:
-        painted, note = seen, ""
+        painted, note = opaque, ""
     else:
         paper = (white, black)[first - 1]
         color = ink.median(levels, paper)
         apart = ink.difference(levels, color)
-        painted = ink.strong_parts(np.where(seen, apart, np.uint8(0)), 6, 15)
-        levels = _unmixed(levels, color, np.where(seen, apart, np.uint8(0)), painted)
+        painted = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
+        levels = _unmixed(levels, color, np.where(opaque, apart, np.uint8(0)), painted)
         note = f"{PAPERS[first]} was taken for paper"
     if not painted.any():
         note = "no colour strokes were found: an empty sheet"

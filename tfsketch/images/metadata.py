@@ -60,7 +60,7 @@ class Metadata:
         value = _SOURCE_TYPE + source.encode()
         xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
         if b"DigitalSourceType" in xmp:
-            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda found: found.group(1) + value, xmp)
+            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda match: match.group(1) + value, xmp)
         else:
             said = (
                 b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
@@ -177,18 +177,18 @@ def _of_tiff(picture: Image.Image, xmp: bytes | str) -> tuple[bytes, bytes | str
 
 def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, bytes], ...], list[str]]:
     """A PNG's tags and texts that are kept, and in words those that are not."""
-    kept, lost = [], []
+    chunks, lost = [], []
     with _stream(data) as stream:
         for kind, content in _walk_png(stream):
             keyword, separator, _ = content.partition(b"\0")
             if kind in _TAGS and len(content) == _TAGS[kind]:
-                kept.append((kind, content))
+                chunks.append((kind, content))
             elif kind in _TEXTS and separator and 1 <= len(keyword) <= 79 and keyword != b"XML:com.adobe.xmp":
                 if not keyword.startswith(b"Raw profile type "):
-                    kept.append((kind, content))
+                    chunks.append((kind, content))
                 elif keyword[17:] not in (b"exif", b"iptc", b"icc", b"icm"):  # which are read, or may show the original
                     lost.append(f"PNG's text {keyword.decode('latin-1')}")
-    return tuple(kept), lost
+    return tuple(chunks), lost
 
 
 def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

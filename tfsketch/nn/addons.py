@@ -56,7 +56,7 @@ def gaussian_blur(image: tf.Tensor, sigma: float) -> tf.Tensor:
         if addons is None:
             image = _filter_plain(image, shape, sigma)
         else:
-            # The function under its tf.function, which would be traced anew, with a warning, for every sigma.
+            # The function under its tf.function, which would be retraced, with a warning, for every sigma.
             image = addons.gaussian_filter2d.python_function(image, shape, float(sigma))
     return image
 

@@ -14,9 +14,9 @@ def critic_least_squares(real: tf.Tensor, fake: tf.Tensor, fake_label: float, re
     return 0.5 * (mean(tf.square(real - real_label)) + mean(tf.square(fake - fake_label)))
 
 
-def generator_least_squares(fake: tf.Tensor, wanted_label: float) -> tf.Tensor:
-    """1/2 E[(D(fake) - c)^2], c = `wanted_label`: the generator's half of LSGAN."""
-    return 0.5 * mean(tf.square(fake - wanted_label))
+def generator_least_squares(fake: tf.Tensor, label: float) -> tf.Tensor:
+    """1/2 E[(D(fake) - c)^2], c = `label`: the generator's half of LSGAN."""
+    return 0.5 * mean(tf.square(fake - label))
 
 
 def generator_adversarial(fake: tf.Tensor) -> tf.Tensor:

@@ -141,10 +141,10 @@ class Vgg16(tf.Module):
         Returns:
           A dict from name to [B,h,w,C] in this module's dtype, non-negative; a pooling halves h and w (rounding up).
         """
-        known = _layers([len(block) for block in self._blocks])
-        unknown = sorted(set(layers) - set(known))
+        names = _layers([len(block) for block in self._blocks])
+        unknown = sorted(set(layers) - set(names))
         if unknown:
-            raise WeightsError(f"expected VGG layers out of {', '.join(known)}; found {', '.join(unknown)}")
+            raise WeightsError(f"expected VGG layers out of {', '.join(names)}; found {', '.join(unknown)}")
         bgr = (tf.reverse(tf.cast(image, tf.float32), axis=[-1]) + 1.0) * 127.5 - tf.constant(IMAGENET_BGR_MEAN)
         x = tf.cast(bgr, self.dtype)
         features: dict[str, tf.Tensor] = {}
@@ -162,4 +162,4 @@ class Vgg16(tf.Module):
 
     def scaled(self, image: tf.Tensor, layers: Sequence[str], scale: float) -> dict[str, tf.Tensor]:
         """The same features in float32, times `scale`: what perceptual and style losses are taken of."""
-        return {name: tf.cast(found, tf.float32) * scale for name, found in self(image, layers).items()}
+        return {name: tf.cast(features, tf.float32) * scale for name, features in self(image, layers).items()}

@@ -7,20 +7,20 @@ import tensorflow as tf
 from tfsketch.nn.losses import mean
 
 
-def line_cross_entropy(drawn: tf.Tensor, true: tf.Tensor, weight: float) -> tf.Tensor:
-    """Mean of -weight * t log p - (1 - t) log(1 - p) over pixels, p drawn and t true.
+def line_cross_entropy(predicted: tf.Tensor, true: tf.Tensor, weight: float) -> tf.Tensor:
+    """Mean of -weight * t log p - (1 - t) log(1 - p) over pixels, p predicted and t true.
 
     Not in the Cali-Sketch paper. It is what takes a confidently wrong line away again: every other term reaches a pixel
     through the slope of a sigmoid, which is flat there.
 
     Args:
-      drawn: [B,H,W,1] in [0,1].
+      predicted: [B,H,W,1] in [0,1].
       true: the same, in {0,1}.
       weight: of the line's pixels, which are few: alone, this term would draw a line where its chance is above
         1 / (1 + weight).
     """
-    drawn, true = tf.cast(drawn, tf.float32), tf.cast(true, tf.float32)
-    return -mean(weight * true * tf.math.log(drawn + 1e-6) + (1.0 - true) * tf.math.log(1.0 - drawn + 1e-6))
+    predicted, true = tf.cast(predicted, tf.float32), tf.cast(true, tf.float32)
+    return -mean(weight * true * tf.math.log(predicted + 1e-6) + (1.0 - true) * tf.math.log(1.0 - predicted + 1e-6))
 
 
 def _strokes(lines: tf.Tensor) -> tf.Tensor:
@@ -32,9 +32,9 @@ def _strokes(lines: tf.Tensor) -> tf.Tensor:
     return lines
 
 
-def soft_chamfer(drawn: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
-    """The Chamfer distance between soft and true lines, in pixels: how far a drawn pixel is from the nearest true one
-    on average, and how far a true pixel is from the nearest drawn stroke, halved sum.
+def soft_chamfer(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """The Chamfer distance between soft and true lines, in pixels: how far a predicted pixel is from the nearest true
+    one on average, and how far a true pixel is from the nearest predicted stroke, halved sum.
 
     Not in the Cali-Sketch paper. A line that is a few pixels off costs as much as one that is missing in a pixelwise
     comparison, and in a discriminator's first layers, so that nothing draws it to its place. A mean distance is the sum
@@ -45,52 +45,52 @@ def soft_chamfer(drawn: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
     Single dots, spread evenly, would make the second half small at little cost to the first; strokes alone count there.
 
     Args:
-      drawn: [B,H,W,1] in [0,1]; each pixel counts as much as it is line.
+      predicted: [B,H,W,1] in [0,1]; each pixel counts as much as it is line.
       true: the same, in {0,1}.
     """
-    drawn, true = tf.cast(drawn, tf.float32), tf.cast(true, tf.float32)
+    predicted, true = tf.cast(predicted, tf.float32), tf.cast(true, tf.float32)
 
     def share(far: tf.Tensor, lines: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(far * lines, axis=[1, 2, 3]) / (tf.reduce_sum(lines, axis=[1, 2, 3]) + 1.0)
 
-    distance, near_drawn, near_true = tf.zeros_like(drawn[:, 0, 0, 0]), _strokes(drawn), true
+    distance, near_predicted, near_true = tf.zeros_like(predicted[:, 0, 0, 0]), _strokes(predicted), true
     for wider, step in ((0, 1), (1, 1), (1, 2), (2, 4), (4, 8)):
         if wider:  # windows add up: a maximum over radius 2 and then 4 is one over 6
-            near_drawn, near_true = (
-                tf.nn.max_pool2d(lines, 2 * wider + 1, 1, "SAME") for lines in (near_drawn, near_true)
+            near_predicted, near_true = (
+                tf.nn.max_pool2d(lines, 2 * wider + 1, 1, "SAME") for lines in (near_predicted, near_true)
             )
-        distance += step * 0.5 * (share(1.0 - near_true, drawn) + share(1.0 - near_drawn, true))
+        distance += step * 0.5 * (share(1.0 - near_true, predicted) + share(1.0 - near_predicted, true))
     return distance
 
 
-def stroke_density(drawn: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
-    """Mean over windows of 8 and 32 px of the squared difference of the drawn and the true share of line, in tenths.
+def stroke_density(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference of the predicted and the true share of line over windows of 8 and 32 px, in tenths.
 
     Not in the Cali-Sketch paper. Where hair or a background has lines that nobody could place, the least absolute
     error, feature matching's included, is to draw none; the least squared error is to draw as many as there are on
     average, and where is left to the discriminator. Grey and dots are no strokes and do not count.
 
     Args:
-      drawn: [B,H,W,1] in [0,1].
+      predicted: [B,H,W,1] in [0,1].
       true: the same, in {0,1}.
     """
-    difference = _strokes(tf.cast(drawn, tf.float32)) - tf.cast(true, tf.float32)
+    difference = _strokes(tf.cast(predicted, tf.float32)) - tf.cast(true, tf.float32)
     windows = [tf.nn.avg_pool2d(difference, size, size // 2, "SAME") for size in (8, 32)]
     return tf.add_n([mean(tf.square(10.0 * window)) for window in windows]) / len(windows)
 
 
-def kl_divergence(wanted: tf.Tensor, found: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:
-    """sum(p log(p / q)), p and q the pictures `wanted` and `found` as distributions: Contextual GAN's contextual loss.
+def kl_divergence(target: tf.Tensor, estimate: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:
+    """sum(p log(p / q)), p the picture `target` and q `estimate` as distributions: Contextual GAN's contextual loss.
 
-    One direction for everything, from what is wanted to what was found, so that a missing stroke costs much and a
-    superfluous one its share of the mass; the public code searches with one and picks its start by the other. Its
-    pictures have white paper for their mass; ours have strokes.
+    One direction for everything, from the target to the estimate, so that a missing stroke costs much and a superfluous
+    one its share of the mass; the public code searches with one and picks its start by the other. Its pictures have
+    white paper for their mass; ours have strokes.
 
     Args:
-      wanted, found: [B,H,W,1], not negative, 1 = stroke; broadcast against each other.
+      target, estimate: [B,H,W,1], not negative, 1 = stroke; broadcast against each other.
       epsilon: added to every pixel before each picture is divided by its sum, so that neither a blank one nor a pixel
         of exactly 0 divides by zero; a missing stroke then costs at most log(1 / epsilon) for each pixel's share of p.
     """
-    p, q = (tf.cast(x, tf.float32) + epsilon for x in (wanted, found))
+    p, q = (tf.cast(x, tf.float32) + epsilon for x in (target, estimate))
     p, q = (x / tf.reduce_sum(x, axis=[-3, -2, -1], keepdims=True) for x in (p, q))
     return tf.reduce_sum(p * (tf.math.log(p) - tf.math.log(q)), axis=[-3, -2, -1])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.nn.operations import delegated
+from tfsketch.nn import delegate
 from tfsketch.nn.sums import modulate, shift
 
 
@@ -16,7 +16,7 @@ def local_response_norm(x: tf.Tensor) -> tf.Tensor:
     the resolution of 16 bits. It has a first-order gradient only, so it may not stand in a critic under a gradient
     penalty."""
     full = tf.cast(x, tf.float32)
-    if delegated():
+    if delegate.for_gpu():
         # The sum over neighbouring channels is a 1x1 convolution with a band of ones, and beta 0.5 a square root.
         channels = np.arange(x.shape[-1])
         band = (np.abs(channels[:, None] - channels) <= 5).astype(np.float32)[None, None]

@@ -1,4 +1,4 @@
-"""Convolutions that are right, and have a gradient, on every processor; whether graphs are traced for a phone's GPU.
+"""Convolutions that are right, and have a gradient, on every processor.
 
 Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are TensorFlow's own ([kh,kw,in,out], transposed
 [kh,kw,out,in]), which are also those of SC-FEGAN's released checkpoint.
@@ -6,9 +6,7 @@ Feature maps are [B,H,W,C] in the layer's compute dtype. Kernel layouts are Tens
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -78,22 +76,3 @@ def _padded(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str) -> bool
 def _odd(kernel: tf.Tensor) -> tf.Tensor:
     """An even kernel as the odd one with a row and a column of zeros at the end, which the fault spares."""
     return tf.pad(kernel, [[0, 1], [0, 1], [0, 0], [0, 0]])
-
-
-_delegable = False
-
-
-def delegated() -> bool:
-    """Whether graphs are traced inside of `delegable`."""
-    return _delegable
-
-
-@contextlib.contextmanager
-def delegable() -> Iterator[None]:
-    """Inside, graphs are traced in forms that a phone's GPU takes: the same functions, but for rounding."""
-    global _delegable
-    before, _delegable = _delegable, True
-    try:
-        yield
-    finally:
-        _delegable = before

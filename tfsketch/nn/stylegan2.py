@@ -7,13 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfsketch.nn.operations import LEAK, delegated
+from tfsketch.nn import delegate
+from tfsketch.nn.operations import LEAK
 from tfsketch.nn.sums import add_bias
 
 
 def leaky(x: tf.Tensor) -> tf.Tensor:
     """Leaky ReLU of slope `LEAK`, from a ReLU: TensorFlow 2.15's own takes many times as long on a CPU in bfloat16."""
-    if delegated():
+    if delegate.for_gpu():
         return tf.nn.leaky_relu(x, LEAK)
     return LEAK * x + (1.0 - LEAK) * tf.nn.relu(x)
 
@@ -48,7 +49,8 @@ def blur(x: tf.Tensor, kernel: Sequence[int], strides: int = 1, padding: str = "
 
 def weighted(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """values [B,1,1,C] or [B,H,W,C] times share [B,H,W,1]: [B,H,W,C]."""
-    if delegated():  # a GPU refuses where neither factor has the product's shape; a tile would be folded into that
+    if delegate.for_gpu():
+        # It refuses where neither factor has the product's shape, and a tile would be folded into that.
         share = tf.nn.conv2d(share, tf.ones([1, 1, 1, values.shape[-1]]), 1, "SAME")
     return values * share
 
@@ -56,7 +58,7 @@ def weighted(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 def double(x: tf.Tensor) -> tf.Tensor:
     """Bilinear doubling, [B,H,W,C] -> [B,2H,2W,C], by shifted sums: on a CPU in bfloat16 a hundredth of the time of
     `tf.image.resize` and its gradient."""
-    if delegated():
+    if delegate.for_gpu():
         return tf.image.resize(x, [2 * side for side in x.shape[1:3]], "bilinear")
     for axis in (1, 2):
         size = x.shape[axis]
@@ -145,8 +147,8 @@ class EqualizedConv2D(tf.keras.layers.Layer):
             static = [x.shape[0], *(s and 2 * s + side - 2 for s in x.shape[1:3]), self.filters]
             # Four times the filter of sum 1: three of four inputs of it are the zeros in between.
             x = tf.nn.conv2d_transpose(x, 4.0 * tf.transpose(kernel, [0, 1, 3, 2]), target, 2, "VALID")
-            kept = slice(margin - 1, -margin)
-            x = blur(tf.ensure_shape(x, static), (1, 3, 3, 1))[:, kept, kept]
+            inner = slice(margin - 1, -margin)
+            x = blur(tf.ensure_shape(x, static), (1, 3, 3, 1))[:, inner, inner]
         else:
             padding = "VALID"
             if self.strides > 1 and self.blur:

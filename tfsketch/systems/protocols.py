@@ -61,8 +61,8 @@ def evaluate(
     protocols = SYSTEMS[system].protocols
     name = protocol or next(iter(protocols), "")
     if name not in protocols:
-        known = ", ".join(protocols) or "none"
-        raise DataError(f"protocol: expected one for a model of {system} ({known}), found {protocol!r}")
+        names = ", ".join(protocols) or "none"
+        raise DataError(f"protocol: expected one for a model of {system} ({names}), found {protocol!r}")
     model = model_directory.load(model_name_or_dir, networks())
     side = image_size or protocols[name].side or model.image_size
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.

@@ -111,9 +111,9 @@ def test_what_is_left_out_of_folders_is_named_and_counted(model_dir, folders, ca
     for name in ("photos/._b.png", "photos/notes.txt", "masks/._a.png"):
         (folders / name).write_bytes(b"no picture")
     Image.fromarray(MASK).save(folders / "masks/z.png")
-    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/photos/out"]
+    flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/photos/out"]
     for _ in range(2):  # the second time results of the first lie in the folder
-        assert run_edit(model_dir, *given) == 0
+        assert run_edit(model_dir, *flags) == 0
         told = capsys.readouterr()
         assert "3 edited" in told.out and (folders / "photos/out/a.png").is_file()
         assert f"image: {folders}/photos: left out, no picture: 2 files: ._b.png, notes.txt" in told.err
@@ -126,8 +126,8 @@ def test_accents_match_between_folders_however_they_are_encoded(model_dir, folde
     composed, decomposed = (unicodedata.normalize(form, "é ü") for form in ("NFC", "NFD"))
     (folders / "photos/a.png").rename(folders / f"photos/{decomposed}.png")
     (folders / "masks/a.png").rename(folders / f"masks/{composed}.png")
-    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/out [1], *"]
-    assert run_edit(model_dir, *given) == 0
+    flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/out [1], *"]
+    assert run_edit(model_dir, *flags) == 0
     assert {p.name for p in (folders / "out [1], *").iterdir()} == {f"{decomposed}.png", "b.png", "c.png"}
 
 
@@ -159,9 +159,9 @@ def test_what_the_file_says_beside_its_pixels_is_kept(model_dir, folders):
         assert run_edit(model_dir, folders / "turned.jpg", *arguments) == 0
         with Image.open(folders / "out.png") as result:
             result.load()
-            found = result.getexif()
-            assert result.size == (64, 48) and found[0x010F] == "Camera" and 0x0112 not in found
-            assert found.get_ifd(0x8769)[0xA002] == 64 and found.get_ifd(0x8825)[1] == "N"
+            tags = result.getexif()
+            assert result.size == (64, 48) and tags[0x010F] == "Camera" and 0x0112 not in tags
+            assert tags.get_ifd(0x8769)[0xA002] == 64 and tags.get_ifd(0x8825)[1] == "N"
             assert result.info["icc_profile"] == profile and b'dc:source="here"' in result.info["xmp"]
             assert (b"compositeWithTrainedAlgorithmicMedia" in result.info["xmp"]) is mark
     mask = folders / "upright.png"
@@ -176,20 +176,20 @@ def test_a_photograph_comes_back_at_its_depth_and_with_its_transparency(model_di
     deep[:12, :30, 3] = 0
     cv2.imwrite(str(folders / "deep.png"), deep)
     cv2.imwrite(str(folders / "grey.tif"), deep[..., 0])
-    for name, given in (("deep", deep), ("grey", deep[..., 0])):
+    for name, original in (("deep", deep), ("grey", deep[..., 0])):
         source = folders / f"deep{'.png'}" if name == "deep" else folders / "grey.tif"
         for suffix in (".png", ".tif"):
             output = folders / f"{name}_out{suffix}"
             assert run_edit(model_dir, f"--image={source}", f"--mask={folders}/masks/a.png", f"--output={output}") == 0
             made = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
-            assert made.dtype == np.uint16 and made.shape == given.shape
-            assert (made[MASK == 0] == given[MASK == 0]).all() and (made[MASK > 0] != given[MASK > 0]).any()
+            assert made.dtype == np.uint16 and made.shape == original.shape
+            assert (made[MASK == 0] == original[MASK == 0]).all() and (made[MASK > 0] != original[MASK > 0]).any()
             told = capsys.readouterr().out
             assert ("is transparent in the photograph, and stays so" in told) is (name == "deep")
             assert "left out" not in told
     Image.fromarray(_photo()).convert("CMYK").save(folders / "print.jpg", dpi=(300, 300))
-    given = [f"--image={folders}/print.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
-    assert run_edit(model_dir, *given) == 0
+    flags = [f"--image={folders}/print.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
+    assert run_edit(model_dir, *flags) == 0
     assert f"{folders}/out.png: it is CMYK, which is converted to RGB" in capsys.readouterr().out
     with Image.open(folders / "out.png") as result:
         assert [round(value) for value in result.info["dpi"]] == [300, 300]
@@ -202,7 +202,7 @@ def test_results_in_other_formats(model_dir, folders, capsys):
         result = files_lib.read_rgb(folders / f"out{suffix}")
         if suffix in (".webp", ".tif"):
             assert (result[MASK == 0] == _photo()[MASK == 0]).all()
-        assert ("all of it is encoded anew" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
+        assert ("all of it is re-encoded" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
     sizes = []
     for quality in (10, 90):
         output = folders / f"q{quality}.jpg"
@@ -211,18 +211,18 @@ def test_results_in_other_formats(model_dir, folders, capsys):
         with Image.open(output) as result:
             assert result.format == "JPEG" and b"compositeWithTrained" in result.info["xmp"]
     assert sizes[0] < sizes[1]
-    given = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/all", "--format=webp"]
-    assert run_edit(model_dir, *given) == 0
+    flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/all", "--format=webp"]
+    assert run_edit(model_dir, *flags) == 0
     assert sorted(path.name for path in (folders / "all").iterdir()) == ["a.webp", "b.webp", "c.webp"]
     with pytest.raises(ImageError, match="output: expected a file of"):
-        run_edit(model_dir, *given[:3], "--format=doc")
+        run_edit(model_dir, *flags[:3], "--format=doc")
 
 
 def test_untouched_blocks_of_a_jpeg_are_its_own(model_dir, folders, capsys):
     jpeglib = pytest.importorskip("jpeglib")
     Image.fromarray(_photo()).save(folders / "a.jpg", quality=80)
-    given = [f"--image={folders}/a.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/b.jpg"]
-    assert run_edit(model_dir, *given) == 0
+    flags = [f"--image={folders}/a.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/b.jpg"]
+    assert run_edit(model_dir, *flags) == 0
     assert "the others are the photograph's own" in capsys.readouterr().out
     old, new = jpeglib.read_dct(str(folders / "a.jpg")), jpeglib.read_dct(str(folders / "b.jpg"))
     outside = np.ones(old.Y.shape[:2], bool)

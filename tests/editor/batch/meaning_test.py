@@ -34,9 +34,10 @@ def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
     colors[28:34, 30:44, :3] = 120
     for name, layer in (("photo", picture), ("mask", erased), ("sketch", sheet), ("color", colors)):
         Image.fromarray(layer).save(tmp_path / f"{name}.png")
-    given = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch", "color")]
+    arguments = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch", "color")]
     assert (
-        _run_edit(editing_folder, f"--image={tmp_path / 'photo.png'}", *given, f"--output={tmp_path / 'out.png'}") == 0
+        _run_edit(editing_folder, f"--image={tmp_path / 'photo.png'}", *arguments, f"--output={tmp_path / 'out.png'}")
+        == 0
     )
     said = capsys.readouterr().out + capsys.readouterr().err
     for file, what in (
@@ -56,16 +57,16 @@ def test_the_level_takes_fainter_lines(editing_folder, tmp_path):
     pencil[24:26, 22:48], pencil[12:14, 22:48], pencil[36:38, 22:48] = 90, 165, 226
     for name, layer in (("photo", _photo()), ("mask", MASK), ("sketch", pencil)):
         Image.fromarray(layer).save(tmp_path / f"{name}.png")
-    given = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch")]
-    given += [f"--image={tmp_path / 'photo.png'}", "--concat", f"--output={tmp_path / 'out.png'}"]
+    arguments = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch")]
+    arguments += [f"--image={tmp_path / 'photo.png'}", "--concat", f"--output={tmp_path / 'out.png'}"]
     rows = {}
     for level in (0, 0.7, -0.5):
-        assert _run_edit(editing_folder, *given, f"--level={level}") == 0
+        assert _run_edit(editing_folder, *arguments, f"--level={level}") == 0
         sheet = files.read_rgb(tmp_path / "out.png")[:, 128:192, 0]  # the third of five pictures side by side
         rows[level] = sorted(set(np.argwhere(sheet == 0)[:, 0].tolist()))
     assert rows == {0: [12, 13, 24, 25], 0.7: [12, 13, 24, 25, 36, 37], -0.5: [24, 25]}
     with pytest.raises(flags.IllegalFlagValueError, match="level"):
-        _run_edit(editing_folder, *given, "--level=2")
+        _run_edit(editing_folder, *arguments, "--level=2")
 
 
 def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):

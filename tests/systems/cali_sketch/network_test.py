@@ -177,24 +177,24 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
             moved = variable + rng.normal(0, 0.02, variable.shape) if "norm" in variable.name else variable
             variable.assign(tf.cast(tf.cast(moved, tf.bfloat16), tf.float32))
             twin.assign(variable)
-    sketch, found = _sketch(2, 128), []
+    sketch, results = _sketch(2, 128), []
     for model, d2 in both:
         with tf.GradientTape() as tape:
             outputs = model({"sketch": sketch}, training=True)
             score = d2(outputs["raw"])["score"]
             loss = tf.reduce_mean(score**2) + tf.reduce_mean(outputs["raw"] ** 2) + tf.reduce_mean(outputs["refined"])
         named = [v for v in model.trainable_variables + d2.trainable_variables if "kernel" in v.name]
-        found.append(
+        results.append(
             (
                 [outputs["refined"], outputs["raw"], score],
                 dict(zip([v.name for v in named], tape.gradient(loss, named))),
             )
         )
-    for full, half in zip(found[0][0], found[1][0]):
+    for full, half in zip(results[0][0], results[1][0]):
         full, half = np.asarray(full), np.asarray(half)
         assert np.abs(full - half).mean() < 0.05 * np.abs(full - full.mean()).mean() + 1e-3
-    for name, full in found[0][1].items():
-        full, half = np.ravel(full), np.ravel(found[1][1][name])
+    for name, full in results[0][1].items():
+        full, half = np.ravel(full), np.ravel(results[1][1][name])
         cosine = full @ half / (np.linalg.norm(full) * np.linalg.norm(half))
         assert cosine > 0.9, (name, cosine)
 

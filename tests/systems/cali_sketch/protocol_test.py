@@ -49,10 +49,10 @@ class Copyist(Function):
 
     def __init__(self):
         super().__init__(self._redrawn)
-        self.seen = np.zeros(0)
+        self.sketch = np.zeros(0)
 
     def _redrawn(self, batch):
-        self.seen = batch["sketch"].numpy()[0, ..., 0]
+        self.sketch = batch["sketch"].numpy()[0, ..., 0]
         red = tf.concat(
             [2.0 * batch["sketch"] - 1.0, -tf.ones_like(batch["sketch"]), -tf.ones_like(batch["sketch"])], -1
         )
@@ -62,19 +62,19 @@ class Copyist(Function):
 @pytest.mark.parametrize("size", [(32, 32), (200, 90), (31, 301), (640, 480), (7, 5), (1, 40)])
 @pytest.mark.parametrize("fill", [1.0, 0.6])
 def test_any_size_and_aspect_comes_back_at_its_size(model, size, fill):
-    found = Editor(model).draw(frame(*size), fill)
-    assert found.image.shape == (*size, 3) and found.image.dtype == np.uint8
-    assert found.refined.shape == size and set(np.unique(found.refined)) <= {0, 1}
+    drawing_ = Editor(model).draw(frame(*size), fill)
+    assert drawing_.image.shape == (*size, 3) and drawing_.image.dtype == np.uint8
+    assert drawing_.refined.shape == size and set(np.unique(drawing_.refined)) <= {0, 1}
 
 
 def test_at_the_working_side_it_is_the_model_itself(model):
     sketch = skeletonize(frame(SIDE, SIDE, 1)).astype(np.uint8)  # thinned, it is thinned no further
-    found = Editor(model).draw(sketch, 1.0)
+    drawing_ = Editor(model).draw(sketch, 1.0)
     outputs = model({"sketch": tf.constant(sketch[None, ..., None], tf.float32)})
     expected = np.clip(np.rint((outputs["image"][0].numpy() + 1) * 127.5), 0, 255)
-    assert np.abs(found.image - expected).max() <= 1
+    assert np.abs(drawing_.image - expected).max() <= 1
     lines = outputs["refined"][0, ..., 0].numpy() >= LINE
-    assert (found.refined == drop_short(lines, SPECK)).all()
+    assert (drawing_.refined == drop_short(lines, SPECK)).all()
 
 
 def test_lines_of_any_width_reach_the_model_as_one_pixel():
@@ -82,22 +82,24 @@ def test_lines_of_any_width_reach_the_model_as_one_pixel():
     sketch = np.zeros((320, 320), np.uint8)
     sketch[150:170, 40:280] = 1
     Editor(spy, side=SIDE).draw(sketch, 1.0)
-    rows = spy.seen.sum(axis=0)
-    assert rows.max() == 1 and 20 <= rows.sum() <= 26 and spy.seen[15:17].any()
+    rows = spy.sketch.sum(axis=0)
+    assert rows.max() == 1 and 20 <= rows.sum() <= 26 and spy.sketch[15:17].any()
 
 
 def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
     spy = Copyist()
     sketch = frame(200, 100)
-    found = Editor(spy, side=64).draw(sketch, 0.5)
+    drawing_ = Editor(spy, side=64).draw(sketch, 0.5)
     top, left, height, width = arrays.place((200, 100), 64, 0.5)
     assert (top, left, height, width) == (round(32 * arrays.LOW), 24, 32, 16)
-    lines = np.argwhere(spy.seen > 0)
-    assert lines.min(axis=0) == pytest.approx([top, left], abs=1) and spy.seen[:top].sum() == 0
+    lines = np.argwhere(spy.sketch > 0)
+    assert lines.min(axis=0) == pytest.approx([top, left], abs=1) and spy.sketch[:top].sum() == 0
     assert lines.max(axis=0) == pytest.approx([top + height - 1, left + width - 1], abs=1)
     # The frame of the sheet is where it was, and red.
-    assert found.refined[:8].mean() > 0.5 and found.refined[20:60, 60:90].mean() < 0.2
-    assert (found.image[found.refined > 0][:, 0] >= 255 * LINE - 9).mean() > 0.95 and found.image[..., 1:].max() == 0
+    assert drawing_.refined[:8].mean() > 0.5 and drawing_.refined[20:60, 60:90].mean() < 0.2
+    assert (drawing_.image[drawing_.refined > 0][:, 0] >= 255 * LINE - 9).mean() > 0.95 and drawing_.image[
+        ..., 1:
+    ].max() == 0
 
 
 def test_bad_sketches_are_refused(model):
@@ -191,12 +193,12 @@ def test_the_protocol(tmp_path, photographs):
     tf.keras.utils.set_random_seed(5)
     arrays = {name: v.numpy() for name, v in model_directory.variable_names(systems.build(settings)).items()}
     model_directory.save(tmp_path / "model", settings, arrays, "# tiny\n")
-    found = protocols.evaluate(
+    results = protocols.evaluate(
         tmp_path / "model", photographs, tmp_path / "out", markdown=tmp_path / "r.md", section="x"
     )
-    rows = {row["method"]: row for row in found.rows}
+    rows = {row["method"]: row for row in results.rows}
     levels = [f"{kind} {level}" for level in drawing.LEVELS for kind in ("input", "refined")]
-    assert list(rows) == [*levels, "true lines"] and found.protocol == "poor_sketches" and found.pictures == 3
+    assert list(rows) == [*levels, "true lines"] and results.protocol == "poor_sketches" and results.pictures == 3
     # A worse drawing is further from the truth; a network of random weights redraws nothing well.
     inputs = [rows[f"input {level}"] for level in drawing.LEVELS]
     assert inputs[0]["chamfer"] < inputs[-1]["chamfer"] and inputs[0]["line_f1"] > inputs[-1]["line_f1"]
@@ -204,13 +206,13 @@ def test_the_protocol(tmp_path, photographs):
     assert all(math.isfinite(row[key]) for row in rows.values() for key in ("st_lpips", "feature_distance"))
     assert rows["true lines"]["chamfer"] is None
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["chamfer"] for line in lines] == [row["chamfer"] for row in found.rows]
+    assert [line["chamfer"] for line in lines] == [row["chamfer"] for row in results.rows]
     text = (tmp_path / "r.md").read_text()
     assert "<!-- x:begin -->" in text and "| refined 0.6 |" in text and "Chamfer distance" in text
     assert files.read_rgb(tmp_path / "out" / "sheet.png").shape == (16 + 3 * 68, 12 * 68, 3)
     # Fixed: neither the shards' settings nor the run change it.
     again = drawing.measure(zoo.load_model(tmp_path / "model"), _Pictures(photographs), 64, 3)
-    assert [row["line_f1"] for row in again.rows] == [row["line_f1"] for row in found.rows]
+    assert [row["line_f1"] for row in again.rows] == [row["line_f1"] for row in results.rows]
 
 
 class _Pictures:
@@ -234,17 +236,17 @@ def test_the_shipped_model_makes_a_face_of_a_badly_drawn_one():
     side = 128
     portrait = sizes.center_square(skimage.data.astronaut()[12:199, 130:317], side)
     parser = zoo.load_model("face_parser")
-    found = face_parser.parse(parser, portrait[None])
+    labels = face_parser.parse(parser, portrait[None])
     clean, details = (
-        sketches.Sketcher(drawing.SETTINGS.sketch, style)(portrait[None], found)[0] for style in ("hed", "canny")
+        sketches.Sketcher(drawing.SETTINGS.sketch, style)(portrait[None], labels)[0] for style in ("hed", "canny")
     )
     true = clean | details
-    sketch = hand.drawn_by_hand(np.random.default_rng(1), clean, 0.5, drawing.SETTINGS.hand, found[0])
-    drawn = Editor(zoo.load_model("cali_sketch")).draw(sketch)
-    assert drawn.image.std(axis=(0, 1)).min() > 20  # no grey picture
-    assert metrics.chamfer(skeletonize(drawn.refined), true) < metrics.chamfer(skeletonize(sketch), true)
-    seen = face_parser.parse(parser, drawn.image[None])[0]
+    sketch = hand.simulate(np.random.default_rng(1), clean, 0.5, drawing.SETTINGS.hand, labels[0])
+    result = Editor(zoo.load_model("cali_sketch")).draw(sketch)
+    assert result.image.std(axis=(0, 1)).min() > 20  # no grey picture
+    assert metrics.chamfer(skeletonize(result.refined), true) < metrics.chamfer(skeletonize(sketch), true)
+    labels_after = face_parser.parse(parser, result.image[None])[0]
     for names in (("eyes", "brows"), ("nose",), ("mouth", "lips")):
-        before, after = (np.argwhere(regions.mask_of(r, names)) for r in (found[0], seen))
+        before, after = (np.argwhere(regions.mask_of(r, names)) for r in (labels[0], labels_after))
         assert len(after) > 0.3 * len(before), names
         assert np.abs(before.mean(axis=0) - after.mean(axis=0)).max() < 0.08 * side, names

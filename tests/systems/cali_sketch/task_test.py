@@ -78,7 +78,7 @@ def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
     def minimize(player, tape, value):
         assert value.shape == (2,)
         gradients = tape.gradient(value, everyone)
-        moved[player] = {other for other, found in gradients.items() if any(g is not None for g in found)}
+        moved[player] = {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}
         assert all(g is not None for g in gradients[player])
 
     terms = task.step(batch, _phases(tiny)[name], minimize)
@@ -111,26 +111,26 @@ def test_totals_are_weighted_sums(tiny):
 
 
 def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
-    task, batch, seen = cali_sketch.CaliSketchTask(tiny), _batch(tiny), []
+    task, batch, inputs = cali_sketch.CaliSketchTask(tiny), _batch(tiny), []
     isn, lines = task.players["isn"], tf.maximum(batch["refined"], batch["sketch_canny"])
     call = type(isn).call
     monkeypatch.setattr(
-        type(isn), "call", lambda self, x, training=False: (seen.append(x["refined"]), call(self, x))[1]
+        type(isn), "call", lambda self, x, training=False: (inputs.append(x["refined"]), call(self, x))[1]
     )
     for name in ("isn_true", "isn_calibrated"):
         task.step(batch, _phases(tiny)[name], lambda *_: None)
-    np.testing.assert_array_equal(seen[0], lines)
-    np.testing.assert_allclose(seen[1], task.players["scn"](batch)["refined"], atol=1e-6)
-    assert not np.allclose(seen[0], seen[1])
+    np.testing.assert_array_equal(inputs[0], lines)
+    np.testing.assert_allclose(inputs[1], task.players["scn"](batch)["refined"], atol=1e-6)
+    assert not np.allclose(inputs[0], inputs[1])
     task.step(batch, dataclasses.replace(_phases(tiny)["isn_true"], uncalibrated=1.0), lambda *_: None)
-    np.testing.assert_array_equal(seen[2], batch["sketch"])
+    np.testing.assert_array_equal(inputs[2], batch["sketch"])
     # Shares: of many examples, as many see each as asked.
     many = {key: tf.repeat(value[:1], 64, axis=0) for key, value in batch.items()}
     many["seed"] = tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (64, 2)), tf.int32)
     loss = dataclasses.replace(_phases(tiny)["isn_true"], calibrated=0.5, uncalibrated=0.3)
     task.step(many, loss, lambda *_: None)
     kinds = (many["sketch"], lines[:1], task.players["scn"](many)["refined"])
-    counts = [int(np.sum(np.all(np.isclose(seen[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
+    counts = [int(np.sum(np.all(np.isclose(inputs[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
     assert sum(counts) == 64 and 10 <= counts[0] <= 28 and 5 <= counts[1] <= 21 and 22 <= counts[2] <= 42
 
 
@@ -153,6 +153,7 @@ def test_details_without_a_map_are_refused(tiny):
         cali_sketch.CaliSketchTask(dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, maps=())))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
     trainer.Trainer(tiny, tmp_path / "whole", make_task).run()
     for until in (3, 8):
@@ -178,6 +179,7 @@ def test_a_player_stays_where_its_terms_weigh_nothing(tiny, tmp_path):
     assert still == {"isn", "d2"}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     model = dataclasses.replace(
         tiny.model, scn=dataclasses.replace(tiny.model.scn, norm="instance", spectral_norm=True)

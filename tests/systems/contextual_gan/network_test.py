@@ -167,9 +167,9 @@ def test_batch_norm_is_of_all_replicas_batches():
         return x[2 * number : 2 * number + 2]
 
     halves = strategy.experimental_distribute_values_from_function(value)
-    found = strategy.run(run, (layer, halves))
-    found = [np.concatenate(strategy.experimental_local_results(part)) for part in found]
-    for one, two in zip(run(single, x), found):
+    parts = strategy.run(run, (layer, halves))
+    parts = [np.concatenate(strategy.experimental_local_results(part)) for part in parts]
+    for one, two in zip(run(single, x), parts):
         np.testing.assert_allclose(one, two, atol=2e-5)
     for name in ("moving_mean", "moving_variance"):
         np.testing.assert_allclose(getattr(single, name), getattr(layer, name), atol=1e-5)
@@ -182,7 +182,7 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
         "{system: contextual_gan, image_size: 64, model: {generator: {widths: [256, 128, 64, 32]}, "
         "discriminator: {widths: [32, 64, 128, 256], norm: spectral}}}"
     )
-    found, z = [], z_of(4, 100)
+    results, z = [], z_of(4, 100)
     for policy in ("float32", "mixed_bfloat16"):
         tf.keras.mixed_precision.set_global_policy(policy)
         try:
@@ -195,8 +195,8 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
             joint = model.generator(z, training=True)
             score = model.discriminator(joint, training=True)
             loss = tf.reduce_sum(adversarial.generator_logistic(score)) + tf.reduce_mean(joint**2)
-        found.append((joint.numpy(), {v.name: g.numpy() for v, g in zip(kernels, tape.gradient(loss, kernels))}))
-    full, half = found
+        results.append((joint.numpy(), {v.name: g.numpy() for v, g in zip(kernels, tape.gradient(loss, kernels))}))
+    full, half = results
     assert np.abs(full[0] - half[0]).mean() < 0.05 * np.abs(full[0] - full[0].mean()).mean()
     for name, gradient in full[1].items():
         a, b = gradient.ravel(), half[1][name].ravel()
@@ -218,12 +218,12 @@ def test_logistic_losses_by_hand():
 
 def test_kl_divergence_by_hand_and_where_the_public_code_has_no_number():
     rng = np.random.default_rng(1)
-    wanted, found = (rng.random((3, 4, 4, 1)).astype(np.float32) for _ in range(2))
-    p, q = ((x + 1e-3) / (x + 1e-3).sum((1, 2, 3), keepdims=True) for x in (wanted, found))
+    target, estimate = (rng.random((3, 4, 4, 1)).astype(np.float32) for _ in range(2))
+    p, q = ((x + 1e-3) / (x + 1e-3).sum((1, 2, 3), keepdims=True) for x in (target, estimate))
     np.testing.assert_allclose(
-        line_losses.kl_divergence(wanted, found), (p * np.log(p / q)).sum((1, 2, 3)), rtol=1e-4, atol=1e-6
+        line_losses.kl_divergence(target, estimate), (p * np.log(p / q)).sum((1, 2, 3)), rtol=1e-4, atol=1e-6
     )
-    np.testing.assert_allclose(line_losses.kl_divergence(wanted, wanted), np.zeros(3), atol=1e-6)
+    np.testing.assert_allclose(line_losses.kl_divergence(target, target), np.zeros(3), atol=1e-6)
     white, black, pixel = np.zeros((1, 4, 4, 1)), np.ones((1, 4, 4, 1)), np.zeros((1, 4, 4, 1))
     pixel[0, 1, 2] = 1.0
     for one in (white, black, pixel):
@@ -239,9 +239,9 @@ def test_kl_divergence_by_hand_and_where_the_public_code_has_no_number():
 @pytest.mark.parametrize("name", ["kl_divergence", "critic_logistic", "generator_logistic"])
 def test_gradients_against_finite_differences(name):
     x = tf.random.stateless_uniform([1, 3, 3, 1], [5, 6], 0.1, 1.0)
-    wanted = tf.random.stateless_uniform([1, 3, 3, 1], [7, 8])
+    target = tf.random.stateless_uniform([1, 3, 3, 1], [7, 8])
     loss = {
-        "kl_divergence": lambda y: line_losses.kl_divergence(wanted, y),
+        "kl_divergence": lambda y: line_losses.kl_divergence(target, y),
         "critic_logistic": lambda y: adversarial.critic_logistic(2.0 * y, y),
         "generator_logistic": adversarial.generator_logistic,
     }[name]

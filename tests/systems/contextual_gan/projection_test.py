@@ -37,9 +37,9 @@ def pairs(model) -> dict[str, np.ndarray]:
 
 
 def test_shapes_ranges_and_order(model, pairs):
-    found = projection.project(model, pairs["sketch"], candidates=8, restarts=3, steps=6, patience=50)
+    result = projection.project(model, pairs["sketch"], candidates=8, restarts=3, steps=6, patience=50)
     shapes = {
-        key: getattr(found, key).shape for key in ("z", "sketch", "image", "loss", "start", "candidates", "curve")
+        key: getattr(result, key).shape for key in ("z", "sketch", "image", "loss", "start", "candidates", "curve")
     }
     assert shapes == {
         "z": (5, 3, 6),
@@ -50,29 +50,29 @@ def test_shapes_ranges_and_order(model, pairs):
         "candidates": (5, 8),
         "curve": (7, 5, 3),
     }
-    assert np.abs(found.z).max() <= 1 and found.sketch.min() >= 0 and np.abs(found.image).max() <= 1
-    assert (np.diff(found.loss, axis=1) >= 0).all() and (found.steps == 6).all()
-    np.testing.assert_allclose(found.loss, found.curve.min(axis=0), rtol=1e-5)
-    drawn = model({"z": found.z[:, 0]})
-    np.testing.assert_allclose(drawn["image"], found.image[:, 0], atol=1e-5)
-    contextual = line_losses.kl_divergence(pairs["sketch"], found.sketch[:, 0])
-    perceptual = adversarial.generator_logistic(model.discriminator(drawn["joint"]))
-    np.testing.assert_allclose(found.contextual[:, 0], contextual, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(found.loss[:, 0], contextual + 0.01 * perceptual, rtol=1e-3, atol=1e-5)
+    assert np.abs(result.z).max() <= 1 and result.sketch.min() >= 0 and np.abs(result.image).max() <= 1
+    assert (np.diff(result.loss, axis=1) >= 0).all() and (result.steps == 6).all()
+    np.testing.assert_allclose(result.loss, result.curve.min(axis=0), rtol=1e-5)
+    pair = model({"z": result.z[:, 0]})
+    np.testing.assert_allclose(pair["image"], result.image[:, 0], atol=1e-5)
+    contextual = line_losses.kl_divergence(pairs["sketch"], result.sketch[:, 0])
+    perceptual = adversarial.generator_logistic(model.discriminator(pair["joint"]))
+    np.testing.assert_allclose(result.contextual[:, 0], contextual, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(result.loss[:, 0], contextual + 0.01 * perceptual, rtol=1e-3, atol=1e-5)
 
 
 def test_the_candidates_of_least_divergence_start(model, pairs):
-    found = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0)
-    np.testing.assert_allclose(np.sort(found.start, axis=1), np.sort(found.candidates, axis=1)[:, :2], rtol=1e-6)
-    drawn = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0, initialization="random")
-    np.testing.assert_allclose(drawn.candidates, found.candidates, rtol=1e-6)
-    np.testing.assert_allclose(np.sort(drawn.start, axis=1), np.sort(found.candidates[:, :2], axis=1), rtol=1e-6)
+    result = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0)
+    np.testing.assert_allclose(np.sort(result.start, axis=1), np.sort(result.candidates, axis=1)[:, :2], rtol=1e-6)
+    at_random = projection.project(model, pairs["sketch"], candidates=8, restarts=2, steps=0, initialization="random")
+    np.testing.assert_allclose(at_random.candidates, result.candidates, rtol=1e-6)
+    np.testing.assert_allclose(np.sort(at_random.start, axis=1), np.sort(result.candidates[:, :2], axis=1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("known", ["sketch", "image"])
 @pytest.mark.parametrize("optimizer, rate", [("momentum", 0.1), ("adam", 0.05)])
 def test_the_search_finds_what_the_generator_drew(model, pairs, known, optimizer, rate):
-    found = projection.project(
+    result = projection.project(
         model,
         **{known: pairs[known]},
         candidates=8,
@@ -82,11 +82,11 @@ def test_the_search_finds_what_the_generator_drew(model, pairs, known, optimizer
         learning_rate=rate,
         patience=80,
     )
-    assert (found.contextual[:, 0] < found.candidates.min(axis=1)).all()
-    assert found.contextual[:, 0].mean() < 0.3 * found.candidates.min(axis=1).mean()
+    assert (result.contextual[:, 0] < result.candidates.min(axis=1)).all()
+    assert result.contextual[:, 0].mean() < 0.3 * result.candidates.min(axis=1).mean()
     # The other half comes with it: nearer to the true one than a candidate's.
     other = {"sketch": "image", "image": "sketch"}[known]
-    error = np.abs(getattr(found, other)[:, 0] - pairs[other]).mean()
+    error = np.abs(getattr(result, other)[:, 0] - pairs[other]).mean()
     chance = np.abs(pairs[other][::-1] - pairs[other])[[0, 1, 3, 4]].mean()
     assert error < 0.6 * chance
 
@@ -108,19 +108,19 @@ def test_searching_in_bfloat16_finds_nearly_the_same(model, pairs):
     full = projection.project(model, pairs["sketch"], **options)
     half = projection.project(model, pairs["sketch"], searched=projection.in_bfloat16(model), **options)
     assert half.loss.mean() < 0.5 * full.curve[0].mean()
-    drawn = model({"z": half.z[:, 0]})["image"]
-    np.testing.assert_allclose(drawn, half.image[:, 0], atol=1e-5)  # in float32
+    image = model({"z": half.z[:, 0]})["image"]
+    np.testing.assert_allclose(image, half.image[:, 0], atol=1e-5)  # in float32
 
 
 def test_a_search_stops_by_itself_and_rests(model, pairs):
     options = {"candidates": 4, "steps": 100, "learning_rate": 0.3}
-    found = projection.project(model, pairs["sketch"], patience=3, tolerance=3e-4, **options)
-    assert (found.steps < 100).all() and len(set(found.steps.ravel())) > 1 and found.curve.shape == (101, 5, 1)
-    for number, (last,) in enumerate(found.steps):
-        np.testing.assert_allclose(found.curve[last + 1 :, number, 0], found.curve[-1, number, 0], rtol=1e-5)
-    assert (found.loss <= found.curve[0]).all()
+    result = projection.project(model, pairs["sketch"], patience=3, tolerance=3e-4, **options)
+    assert (result.steps < 100).all() and len(set(result.steps.ravel())) > 1 and result.curve.shape == (101, 5, 1)
+    for number, (last,) in enumerate(result.steps):
+        np.testing.assert_allclose(result.curve[last + 1 :, number, 0], result.curve[-1, number, 0], rtol=1e-5)
+    assert (result.loss <= result.curve[0]).all()
     alone = projection.project(model, pairs["sketch"][:1], patience=3, tolerance=3e-4, **options)
-    np.testing.assert_allclose(alone.loss[0], found.loss[0], rtol=0.05)
+    np.testing.assert_allclose(alone.loss[0], result.loss[0], rtol=0.05)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
@@ -147,8 +147,8 @@ def test_the_gradient_of_the_search_is_the_losss(model, pairs):
 
     def loss(z):
         joint = model.generator(z)
-        drawn = 0.5 - 0.5 * tf.reduce_mean(joint[:, :, :16], axis=-1, keepdims=True)
-        return line_losses.kl_divergence(sketch, drawn) + 0.01 * adversarial.generator_logistic(
+        lines = 0.5 - 0.5 * tf.reduce_mean(joint[:, :, :16], axis=-1, keepdims=True)
+        return line_losses.kl_divergence(sketch, lines) + 0.01 * adversarial.generator_logistic(
             model.discriminator(joint)
         )
 
@@ -171,9 +171,9 @@ def test_degenerate_sketches(model):
     black, pixel = np.ones((1, 16, 16, 1), np.float32), np.zeros((1, 16, 16, 1), np.float32)
     pixel[0, 4, 9] = 1.0
     for optimizer in ("momentum", "adam"):
-        found = projection.project(model, np.concatenate([black, pixel]), candidates=4, steps=20, optimizer=optimizer)
+        result = projection.project(model, np.concatenate([black, pixel]), candidates=4, steps=20, optimizer=optimizer)
         for field in ("z", "sketch", "image", "loss", "curve", "candidates"):
-            assert np.isfinite(getattr(found, field)).all()
+            assert np.isfinite(getattr(result, field)).all()
     with pytest.raises(ImageError, match="sketch 1: expected at least one stroke"):
         projection.project(model, np.concatenate([black, 0.0 * black]))
 

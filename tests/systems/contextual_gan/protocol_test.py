@@ -52,35 +52,37 @@ def _model():
 
 
 def test_several_photographs_of_a_sketch_the_best_first(model):
-    found = Editor(model).complete(frame(60, 48), results=3, steps=5)
-    assert len(found) == 3 and [d.loss for d in found] == sorted(d.loss for d in found)
-    assert all(d.image.shape == (60, 48, 3) and d.refined.shape == (60, 48) for d in found)
-    assert (found[0].image != found[1].image).any()
+    drawings = Editor(model).complete(frame(60, 48), results=3, steps=5)
+    assert len(drawings) == 3 and [d.loss for d in drawings] == sorted(d.loss for d in drawings)
+    assert all(d.image.shape == (60, 48, 3) and d.refined.shape == (60, 48) for d in drawings)
+    assert (drawings[0].image != drawings[1].image).any()
     again = Editor(model).complete(frame(60, 48), results=3, steps=5)
     other = Editor(model).complete(frame(60, 48), results=3, steps=5, seed=1)
-    assert (found[0].image == again[0].image).all() and (found[0].image != other[0].image).any()
+    assert (drawings[0].image == again[0].image).all() and (drawings[0].image != other[0].image).any()
 
 
 def test_a_sketch_of_the_working_side_is_searched_for_as_it_is(model):
     sketch = np.zeros((SIDE, SIDE), np.uint8)
     sketch[6:8, 4:28], sketch[12:22, 10:24] = 1, 1  # a line of the pen's width, and a filled area
-    seen = arrays.resize_ink(sketch, (SIDE, SIDE))
-    assert (seen >= sketch).all() and seen.sum() <= sketch.sum() * 1.2
-    found = Editor(model).complete(seen, results=2, steps=4, fill=1.0)
+    lines = arrays.resize_ink(sketch, (SIDE, SIDE))
+    assert (lines >= sketch).all() and lines.sum() <= sketch.sum() * 1.2
+    drawings = Editor(model).complete(lines, results=2, steps=4, fill=1.0)
     expected = projection.project(
-        model, arrays.resize_ink(seen, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
+        model, arrays.resize_ink(lines, (SIDE, SIDE))[None, ..., None].astype(np.float32), restarts=2, steps=4
     )
-    assert [d.loss for d in found] == pytest.approx(expected.loss[0], rel=1e-5)
-    assert (found[0].image == to_uint8(expected.image[0, 0])).all()
+    assert [d.loss for d in drawings] == pytest.approx(expected.loss[0], rel=1e-5)
+    assert (drawings[0].image == to_uint8(expected.image[0, 0])).all()
 
 
 def test_a_photograph_becomes_sketches(model):
     photograph = np.random.default_rng(0).integers(0, 256, (80, 64, 3), np.uint8)
-    found = Editor(model).complete(image=photograph, results=2, steps=4)
-    assert [d.refined.shape for d in found] == [(64, 64)] * 2 and [d.image.shape for d in found] == [(64, 64, 3)] * 2
+    drawings = Editor(model).complete(image=photograph, results=2, steps=4)
+    assert [d.refined.shape for d in drawings] == [(64, 64)] * 2 and [d.image.shape for d in drawings] == [
+        (64, 64, 3)
+    ] * 2
     square = sizes.center_square(photograph, SIDE)[None].astype(np.float32) / 127.5 - 1
     expected = projection.project(model, image=square, restarts=2, steps=4)
-    assert [d.loss for d in found] == pytest.approx(expected.loss[0], rel=1e-4)
+    assert [d.loss for d in drawings] == pytest.approx(expected.loss[0], rel=1e-4)
 
 
 def test_sketches_of_one_kind_give_defined_results(model):
@@ -88,8 +90,8 @@ def test_sketches_of_one_kind_give_defined_results(model):
     dot = np.zeros((40, 40), np.uint8)
     dot[20, 20] = 1
     for sketch in (np.ones((40, 40), np.uint8), dot, frame(900, 700, 1)):
-        (found,) = Editor(model).complete(sketch, results=1, steps=4)
-        assert math.isfinite(found.loss) and found.image.shape[:2] == sketch.shape
+        (drawing,) = Editor(model).complete(sketch, results=1, steps=4)
+        assert math.isfinite(drawing.loss) and drawing.image.shape[:2] == sketch.shape
 
 
 def test_what_is_refused(model):
@@ -168,24 +170,24 @@ class Sameness:
 def test_the_protocol(model_dir, photographs, tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "Verifier", Sameness)
     monkeypatch.setattr(completion.projection, "project", _quick)
-    found = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=SIDE)
-    rows = {row["method"]: row for row in found.rows}
+    results = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=SIDE)
+    rows = {row["method"]: row for row in results.rows}
     sketches = ["xdog", "hand 0", "hand 0.3", "hand 0.6"]
     assert list(rows) == [
         "best candidate, xdog",
         "random start, xdog",
         *(f"{m}, {s}" for m in ("contextual_gan", "cali_sketch", "sc_fegan") for s in sketches),
     ]
-    assert found.protocol == "sketch_completion" and found.pictures == 3
+    assert results.protocol == "sketch_completion" and results.pictures == 3
     searched = rows["contextual_gan, xdog"]
     assert searched["contextual"] < rows["best candidate, xdog"]["contextual"] and searched["below"] > 0.0
     assert rows["best candidate, xdog"]["below"] is None
-    for row in found.rows:
+    for row in results.rows:
         assert 0 <= row["same"] <= 1 and 0 <= row["verification"] <= 1 and -1 <= row["ssim"] <= 1
         assert math.isfinite(row["st_lpips"]) and math.isfinite(row["feature_distance"])
     assert rows["sc_fegan, xdog"]["contextual"] is None
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["ssim"] for line in lines] == [row["ssim"] for row in found.rows]
+    assert [line["ssim"] for line in lines] == [row["ssim"] for row in results.rows]
     assert "% end below the best of their 30 candidates" in (tmp_path / "out" / "results.md").read_text()
 
 
@@ -234,19 +236,19 @@ def test_without_dlib_nobody_is_verified(model_dir, photographs, tmp_path, monke
     monkeypatch.setattr(faces, "Verifier", missing)
     monkeypatch.setattr(completion.projection, "project", _quick)
     monkeypatch.setattr(completion, "_direct", lambda side: iter(()))
-    found = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=SIDE)
-    assert all(row["verification"] is None for row in found.rows) and "Without dlib" in found.closing
+    results = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=SIDE)
+    assert all(row["verification"] is None for row in results.rows) and "Without dlib" in results.closing
 
 
 def test_the_protocols_sketches(photographs):
     """A hand at level 0 traces; the higher the level, the further it strays."""
-    found = completion.drawings(np.stack([files.read_rgb(f"{photographs}/{n}.png") for n in range(3)]), range(3))
-    true = found["xdog"] > 0
-    assert all(set(np.unique(lines)) <= {0, 1} for lines in found.values())
-    covered = [(true & (found[f"hand {level:g}"] > 0)).sum() / true.sum() for level in completion.LEVELS]
+    by_style = completion.drawings(np.stack([files.read_rgb(f"{photographs}/{n}.png") for n in range(3)]), range(3))
+    true = by_style["xdog"] > 0
+    assert all(set(np.unique(lines)) <= {0, 1} for lines in by_style.values())
+    covered = [(true & (by_style[f"hand {level:g}"] > 0)).sum() / true.sum() for level in completion.LEVELS]
     assert covered[0] > covered[1] > covered[2] and covered[0] > 0.5
     again = completion.drawings(files.read_rgb(f"{photographs}/2.png")[None], range(2, 3))
-    assert (again["hand 0.6"][0] == found["hand 0.6"][2]).all()
+    assert (again["hand 0.6"][0] == by_style["hand 0.6"][2]).all()
 
 
 def test_a_face_is_framed_alike_on_any_paper():

@@ -83,7 +83,7 @@ def test_who_moves_and_how_often(shards, text, overrides):
     def minimize(player, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((player, {other for other, found in gradients.items() if any(g is not None for g in found)}))
+        moved.append((player, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
         assert all(g is not None for g in gradients[player])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
@@ -101,13 +101,13 @@ def test_r1_is_of_the_discriminator_at_real_pictures(shards):
     config = _config(shards, PLAIN, _R1)
     task, batch = contextual_gan.ContextualGanTask(config), _batch(config)
     both, real = task.networks["contextual_gan"], join(batch["sketch"], batch["image"])
-    found = task.step(batch, config.model.loss.at(0), lambda *_: None)
+    terms = task.step(batch, config.model.loss.at(0), lambda *_: None)
     expected, step = [], 1e-2
     way = np.random.default_rng(0).standard_normal((64, *real.shape[1:])).astype(np.float32)
     for picture in real:  # E[(way . gradient)^2] over normal ways is the gradient's square
         ahead, back = (both.discriminator(picture + sign * step * way).numpy() for sign in (1, -1))
         expected.append(0.5 * np.mean(np.square((ahead - back) / (2 * step))))
-    np.testing.assert_allclose(found["r1"], expected, rtol=0.6)
+    np.testing.assert_allclose(terms["r1"], expected, rtol=0.6)
     with pytest.raises(ConfigError, match="discriminator.norm: expected spectral or none"):
         _config(shards, TINY, _R1)
 
@@ -139,15 +139,15 @@ def test_augmentation_moves_both_halves_alike_and_lets_gradients_through():
 
 def test_the_generators_turns_have_vectors_of_their_own(shards, monkeypatch):
     config = _config(shards)
-    task, batch, seen = contextual_gan.ContextualGanTask(config), _batch(config), []
+    task, batch, vectors = contextual_gan.ContextualGanTask(config), _batch(config), []
     generator = task.players["generator"]
     call = type(generator).call
     monkeypatch.setattr(
-        type(generator), "call", lambda self, z, training=False: (seen.append(z), call(self, z, training))[1]
+        type(generator), "call", lambda self, z, training=False: (vectors.append(z), call(self, z, training))[1]
     )
     task.step(batch, config.model.loss, lambda *_: None)
-    np.testing.assert_array_equal(seen[0], batch["z"])
-    assert len(seen) == 2 and np.abs(seen[1]).max() <= 1 and np.abs(seen[0] - seen[1]).min() > 0
+    np.testing.assert_array_equal(vectors[0], batch["z"])
+    assert len(vectors) == 2 and np.abs(vectors[1]).max() <= 1 and np.abs(vectors[0] - vectors[1]).min() > 0
 
 
 def test_moving_statistics_are_of_generated_pictures(shards):
@@ -160,6 +160,7 @@ def test_moving_statistics_are_of_generated_pictures(shards):
     np.testing.assert_allclose(both.discriminator.norms[0].moving_mean, 0.1 * maps.mean((0, 1, 2)), atol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "whole", make_task).run()
@@ -183,6 +184,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     np.testing.assert_array_equal(rows[0][2][..., 0] == 0, batch["sketch"][0, ..., 0] == 1)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_fine_tuning_starts_from_both_networks(shards, tmp_path):
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)

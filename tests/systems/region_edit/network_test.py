@@ -212,13 +212,13 @@ def test_blur_keeps_a_flat_picture_and_looks_at_the_neighbours():
 def test_modulation_is_the_product_with_its_gradient(shape):
     x, scale = tf.random.stateless_normal([2, 4, 5, 3], [1, 2]), tf.random.stateless_normal(shape, [3, 4])
     weights = tf.random.stateless_normal([2, 4, 5, 3], [5, 6])
-    found = []
+    results = []
     for product in (sums.modulate, tf.multiply):
         with tf.GradientTape() as tape:
             tape.watch([x, scale])
             y = product(x, scale)
-        found.append([y, *tape.gradient(y, [x, scale], output_gradients=weights)])
-    for ours, plain in zip(*found):
+        results.append([y, *tape.gradient(y, [x, scale], output_gradients=weights)])
+    for ours, plain in zip(*results):
         np.testing.assert_allclose(ours, plain, atol=1e-5)
 
 

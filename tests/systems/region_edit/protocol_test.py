@@ -71,9 +71,9 @@ def test_at_the_working_side_it_is_the_model_itself(model):
     batch = {"image": image, "style": style}
     batch = {key: tf.constant(value[None] / np.float32(127.5) - 1) for key, value in batch.items()}
     for where in (None, mask):
-        given = batch if where is None else {**batch, "mask": tf.constant(where[None, ..., None], tf.float32)}
-        drawn = (model(given)["image"].numpy()[0] + 1) * 127.5
-        assert np.abs(Editor(model, feather=0).restyle(image, style, where, detail=False) - drawn).max() <= 0.5 + 1e-3
+        layers = batch if where is None else {**batch, "mask": tf.constant(where[None, ..., None], tf.float32)}
+        levels = (model(layers)["image"].numpy()[0] + 1) * 127.5
+        assert np.abs(Editor(model, feather=0).restyle(image, style, where, detail=False) - levels).max() <= 0.5 + 1e-3
 
 
 def test_a_change_is_enlarged_along_the_photographs_edges():
@@ -84,10 +84,10 @@ def test_a_change_is_enlarged_along_the_photographs_edges():
     change = np.where(small < 100, 30.0, 0.0).astype(np.float32)
     photo = cv2.resize(small, (128, 128), interpolation=cv2.INTER_NEAREST)
     slope, offset = np.split(resize(arrays.lines_of(change, small, mask), (128, 128)), 2, axis=-1)
-    found = slope * arrays.luma(photo)[..., None] + offset
+    along_edges = slope * arrays.luma(photo)[..., None] + offset
     plain = resize(change, (128, 128))
-    wanted = np.where(photo < 100, 30.0, 0.0)
-    assert np.abs(plain - wanted).max() > 10 and np.abs(found - wanted).max() < 3
+    expected = np.where(photo < 100, 30.0, 0.0)
+    assert np.abs(plain - expected).max() > 10 and np.abs(along_edges - expected).max() < 3
     # The same everywhere is the same at any size, and outside of the mask nothing counts.
     np.testing.assert_allclose(arrays.lines_of(np.full_like(change, 7.0), small, mask)[..., 3:], 7.0, atol=1e-3)
     mask[:, 10:] = 0
@@ -152,10 +152,10 @@ class Parser:
     experiment = systems.parse("{system: face_parser, image_size: 32}")
 
     def __init__(self):
-        self.seen = np.zeros(0)
+        self.image = np.zeros(0)
 
     def __call__(self, batch):
-        self.seen = batch["image"].numpy()[0]
+        self.image = batch["image"].numpy()[0]
         dark = tf.cast(tf.reduce_mean(batch["image"], axis=-1) < 0.0, tf.float32)
         shares = tf.one_hot(tf.cast(dark * regions.REGIONS.index("hair"), tf.int32), len(regions.REGIONS))
         return {"probabilities": shares, "regions": tf.argmax(shares, axis=-1)[..., None]}
@@ -177,7 +177,7 @@ def test_a_region_by_its_name_without_squeezing(model, parser, size):
     assert mask.shape == size and mask.dtype == np.uint8
     dark = image[..., 0] == 20
     assert (mask[dark] > 0).mean() > 0.8 and (mask[~dark] == 0).mean() > 0.9
-    assert parser.seen.shape == (32, 32, 3)
+    assert parser.image.shape == (32, 32, 3)
     assert (editor.region(image, ["hair", "background"]) == 1).all()
     assert (editor.region(image, "background") == 1 - mask).mean() > 0.9
     with pytest.raises(ImageError, match="expected lips in the picture, found none"):
@@ -259,15 +259,17 @@ def test_files_and_folders(model, model_dir, folders, capsys, parser, monkeypatc
     assert run_edit(model_dir, *pair, f"--mask={folders / 'masks'}") == 1
     assert "skipped: no mask file b" in capsys.readouterr().err
     restyled = [f"--image={photo}", f"--style_image={style}", "--region=hair", f"--output={one}"]
-    taken, region_style = [], editor_lib.Editor.region_style
+    calls, region_style = [], editor_lib.Editor.region_style
     monkeypatch.setattr(
-        editor_lib.Editor, "region_style", lambda self, *given: taken.append(given[1]) or region_style(self, *given)
+        editor_lib.Editor,
+        "region_style",
+        lambda self, *arguments: calls.append(arguments[1]) or region_style(self, *arguments),
     )
-    assert run_edit(model_dir, *restyled) == 0 and list(taken[0]) == ["hair"]
-    assert run_edit(model_dir, *restyled, "--style_from=whole") == 0 and len(taken) == 1
-    found = Editor(model).region(_photo(), "hair")
+    assert run_edit(model_dir, *restyled) == 0 and list(calls[0]) == ["hair"]
+    assert run_edit(model_dir, *restyled, "--style_from=whole") == 0 and len(calls) == 1
+    region = Editor(model).region(_photo(), "hair")
     changed = (files.read_rgb(one) != _photo()).any(axis=-1)
-    assert 0 < changed.sum() and not changed[found == 0].any()
+    assert 0 < changed.sum() and not changed[region == 0].any()
     missing = ["--region=lips,nose", f"--output={folders / 'none.png'}"]
     with pytest.raises(ImageError, match="photos/a.png: region: expected lips or nose in the picture"):
         run_edit(model_dir, f"--image={photo}", f"--style_image={style}", *missing)
@@ -277,8 +279,12 @@ def test_strip_animation_and_grid(model, model_dir, folders, capsys):
     photo, strip = folders / "photos/a.png", folders / "strip.png"
     styles = [f"--style_image={folders / 'styles' / name}" for name in ("a.jpg", "b.jpg")]
     assert run_edit(model_dir, f"--image={photo}", styles[0], "--steps=4", f"--output={strip}") == 0
-    drawn = files.read_rgb(strip)
-    assert drawn.shape == (48, 4 * 64, 3) and (drawn[:, :64] == _photo()).all() and (drawn[:, 192:] != _photo()).any()
+    picture = files.read_rgb(strip)
+    assert (
+        picture.shape == (48, 4 * 64, 3)
+        and (picture[:, :64] == _photo()).all()
+        and (picture[:, 192:] != _photo()).any()
+    )
     with Image.open(folders / "strip.gif") as animation:
         assert animation.n_frames == 6 and animation.size == (64, 48) and animation.info["loop"] == 0
     assert run_edit(model_dir, f"--image={photo}", *styles, "--steps=2", f"--output={strip}") == 0
@@ -347,9 +353,9 @@ def test_an_animation_keeps_rare_colours():
     frame = np.moveaxis(frame, 0, -1).astype(np.uint8)
     frame[60:68, 60:68] = 250, 250, 250
     with Image.open(io.BytesIO(files.encode_gif([frame, frame[::-1]]))) as animation:
-        found = np.array(animation.convert("RGB")).astype(int)
-    assert np.abs(found[61:67, 61:67] - 250).max() <= 16
-    means = [cv2.boxFilter(one.astype(np.float32), -1, (9, 9)) for one in (found, frame)]
+        first_frame = np.array(animation.convert("RGB")).astype(int)
+    assert np.abs(first_frame[61:67, 61:67] - 250).max() <= 16
+    means = [cv2.boxFilter(one.astype(np.float32), -1, (9, 9)) for one in (first_frame, frame)]
     assert np.abs(means[0] - means[1]).mean() < 6
 
 
@@ -359,10 +365,10 @@ def test_fitting(size, expected):
 
 
 def test_the_protocol(model_dir, photographs, tmp_path):
-    found = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=32, section="x")
-    rows = {row["method"]: row for row in found.rows}
+    results = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=32, section="x")
+    rows = {row["method"]: row for row in results.rows}
     assert list(rows) == ["reconstruction", "swap", "hair", "lips", "skin", "background", "free form"]
-    assert found.protocol == "region_swaps" and found.pictures == 3
+    assert results.protocol == "region_swaps" and results.pictures == 3
     for name in ("reconstruction", "swap"):
         for key in ("edge_f1", "region_iou"):
             assert 0 <= rows[name][key] <= 1
@@ -371,7 +377,7 @@ def test_the_protocol(model_dir, photographs, tmp_path):
     free = rows["free form"]
     assert free["pairs"] == 3 and free["outside"] > 0 and free["outside_own"] > 0 and free["swap_outside_own"] > 0
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["outside_own"] for line in lines] == [row["outside_own"] for row in found.rows]
+    assert [line["outside_own"] for line in lines] == [row["outside_own"] for row in results.rows]
     assert "Outside of its mask an edit changes" in (tmp_path / "out" / "results.md").read_text()
     assert files.read_rgb(tmp_path / "out" / "sheet.png").shape == (16 + 3 * 36, 9 * 36, 3)
 
@@ -423,8 +429,8 @@ def test_what_leaks_is_counted_beside_the_models_own_reconstruction(monkeypatch)
     rows = _measured(monkeypatch, leaks)
     assert rows["reconstruction"]["l1"] == pytest.approx(5)
     for name in ("hair", "background", "free form"):
-        found = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
-        assert found == pytest.approx([20, 15, 25])
+        measured = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
+        assert measured == pytest.approx([20, 15, 25])
 
 
 def test_a_blur_that_takes_the_style_is_there_by_its_own_measure(monkeypatch):
@@ -441,10 +447,10 @@ def test_a_blur_that_takes_the_style_is_there_by_its_own_measure(monkeypatch):
 
 def test_partners_are_one_cycle():
     for count in (2, 3, 50):
-        found, seen = restyling.partners(count), [0]
-        while found[seen[-1]] != 0:
-            seen.append(found[seen[-1]])
-        assert len(seen) == count and (found == restyling.partners(count)).all()
+        partner_of, cycle = restyling.partners(count), [0]
+        while partner_of[cycle[-1]] != 0:
+            cycle.append(partner_of[cycle[-1]])
+        assert len(cycle) == count and (partner_of == restyling.partners(count)).all()
     with pytest.raises(DataError, match="at least 2 pictures"):
         restyling.partners(1)
 
@@ -454,13 +460,13 @@ def test_style_is_counted_in_the_mask_alone():
     inside, mask = rng.normal(size=(1, 8, 4, 5)).astype(np.float32), np.zeros((1, 16, 16))
     mask[:, :, :8] = 1
     one, two = (np.concatenate([inside, rng.normal(size=inside.shape)], axis=2).astype(np.float32) for _ in range(2))
-    found = [restyling.grams({"a": tf.constant(x)}, mask) for x in (one, two)]
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
-    np.testing.assert_allclose(found[0][0], restyling.grams({"a": tf.constant(inside)})[0], rtol=1e-5)
+    grams = [restyling.grams({"a": tf.constant(x)}, mask) for x in (one, two)]
+    np.testing.assert_allclose(grams[0][0], grams[1][0], rtol=1e-5)
+    np.testing.assert_allclose(grams[0][0], restyling.grams({"a": tf.constant(inside)})[0], rtol=1e-5)
     flat = inside.reshape(-1, 5)
-    np.testing.assert_allclose(found[0][0][0], flat.T @ flat / len(flat), rtol=1e-4)
+    np.testing.assert_allclose(grams[0][0][0], flat.T @ flat / len(flat), rtol=1e-4)
     whole = [restyling.grams({"a": tf.constant(x)}) for x in (one, two)]
-    assert restyling.style_distance(*found)[0] < 1e-4 < 0.05 < restyling.style_distance(*whole)[0]
+    assert restyling.style_distance(*grams)[0] < 1e-4 < 0.05 < restyling.style_distance(*whole)[0]
     tripled = restyling.grams({"a": tf.constant(one * 3**0.5)})  # G and 3 G: 2 / sqrt 3, whatever the scale of G
     np.testing.assert_allclose(restyling.style_distance(whole[0], tripled), 2 / 3**0.5, rtol=1e-4)
 
@@ -476,8 +482,8 @@ def test_the_shipped_model_takes_light_from_a_photograph_and_keeps_the_face():
     assert after[0] - after[2] > before[0] - before[2] + 8  # redder beside blue, as the style is
     assert np.abs(after - there).mean() < np.abs(before - there).mean()
     edges = [cv2.Canny(p, 60, 160) > 0 for p in (face, moved)]
-    kept = edges[0] & (cv2.dilate(edges[1].astype(np.uint8), np.ones((5, 5))) > 0)
-    assert kept.sum() > 0.8 * edges[0].sum()
+    in_both = edges[0] & (cv2.dilate(edges[1].astype(np.uint8), np.ones((5, 5))) > 0)
+    assert in_both.sum() > 0.8 * edges[0].sum()
     hair = editor.region(face, "hair")
     part = editor.restyle(face, warm, mask=hair)
     assert (part[hair == 0] == face[hair == 0]).all() and np.abs(part.astype(int) - face)[hair > 0].mean() > 3

@@ -55,14 +55,6 @@ def shards(tmp_path_factory) -> str:
     return str(root / "shards")
 
 
-@pytest.fixture(name="eagerly")
-def _eagerly():
-    """The trainer's step uncompiled: the same operations, and seconds for a variant of the step, not ten."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _config(shards: str, *overrides: str) -> config_lib.Config:
     return systems.parse(RESTYLING + _TRAINING, "tiny", [f"data.train={shards}", *LIGHT, *_SMALL, *overrides])
 
@@ -99,7 +91,7 @@ def test_who_learns_from_what(shards, overrides):
     def minimize(player, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((player, {other for other, found in gradients.items() if any(g is not None for g in found)}))
+        moved.append((player, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
         assert all(g is not None and np.isfinite(g).all() for g in gradients[player])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
@@ -118,7 +110,7 @@ def test_who_learns_from_what(shards, overrides):
 def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):
     """Its gradient is that of the formula, but for what the judging encoder's weights would get."""
     config = _config(shards)
-    task, batch, found = region_edit.RegionEditTask(config), _batch(config), {}
+    task, batch, by_player = region_edit.RegionEditTask(config), _batch(config), {}
     network = task.networks["region_edit"]
     only = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
     loss = dataclasses.replace(config.model.loss, **{**only, "code_consistency": 1.0, "style_consistency": 0.5})
@@ -128,13 +120,13 @@ def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):
 
     def minimize(player, tape, value):
         # The reconstruction is always there, with weight 0.
-        found[player] = value, tape.gradient(value, [kernel, *network.encoder.trainable_variables])
+        by_player[player] = value, tape.gradient(value, [kernel, *network.encoder.trainable_variables])
 
     task.step(batch, loss, minimize)
     with tf.GradientTape() as tape:
         swap = network.decode(structure, other)
         expected = region_losses.code_consistency(*network.encode(swap), structure, other, 0.5)
-    value, gradients = found["region_edit"]
+    value, gradients = by_player["region_edit"]
     np.testing.assert_allclose(value, expected, rtol=1e-4)
     slope = tape.gradient(expected, kernel)
     np.testing.assert_allclose(gradients[0], slope, atol=1e-3 * np.abs(slope).max())
@@ -146,21 +138,21 @@ def test_the_reconstruction_is_of_every_second_example_and_stands_for_both(shard
     task, batch = region_edit.RegionEditTask(config), _batch(config)
     network = task.networks["region_edit"]
     error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
-    found = task.step(batch, config.model.loss.at(1), lambda *_: None)["reconstruction"]
-    np.testing.assert_allclose(found, error[[0, 0, 2, 2]], rtol=1e-4)
+    errors = task.step(batch, config.model.loss.at(1), lambda *_: None)["reconstruction"]
+    np.testing.assert_allclose(errors, error[[0, 0, 2, 2]], rtol=1e-4)
 
 
 def test_reconstruction_alone_is_of_every_example_and_moves_no_critic(shards):
     config = _config(shards)
-    task, batch, found = region_edit.RegionEditTask(config), _batch(config), {}
+    task, batch, totals = region_edit.RegionEditTask(config), _batch(config), {}
     network = task.networks["region_edit"]
     others = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
     loss = dataclasses.replace(config.model.loss, **{**others, "reconstruction": 2.0})
-    terms = task.step(batch, loss, lambda player, tape, value: found.update({player: value}))
+    terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
     error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
-    assert set(found) == {"region_edit"} and set(terms) == {"reconstruction", "region_edit"}
+    assert set(totals) == {"region_edit"} and set(terms) == {"reconstruction", "region_edit"}
     np.testing.assert_allclose(terms["reconstruction"], error, rtol=1e-4)
-    np.testing.assert_allclose(found["region_edit"], 2 * error, rtol=1e-4)
+    np.testing.assert_allclose(totals["region_edit"], 2 * error, rtol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -76,8 +76,8 @@ def _random_values(shapes: dict[str, tuple], seed: int = 3) -> dict[str, np.ndar
         else:
             scale = small * np.sqrt((1.0 if "_g/" in name else 2.0) / np.prod(shape[:3]))
         size = int(np.prod(shape))
-        drawn = rng.standard_normal(7919 if size > 100_000 else size, np.float32) * np.float32(scale)
-        values[name] = np.resize(drawn, shape)
+        numbers = rng.standard_normal(7919 if size > 100_000 else size, np.float32) * np.float32(scale)
+        values[name] = np.resize(numbers, shape)
     return values
 
 
@@ -179,9 +179,9 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
         assert (report.converted, report.parameters, report.ignored) == (len(shapes), 92_886_100, 0)
         inputs = _inputs(np.random.default_rng(5))
         packed = _released_input(inputs)
-        drawn = _render(prefix, packed)[..., ::-1]
+        published = _render(prefix, packed)[..., ::-1]
         mistaken = _render(prefix, packed, (1, 4, 8, 16))[..., ::-1]
-        expected = drawn * inputs["mask"] + inputs["image"] * (1 - inputs["mask"])
+        expected = published * inputs["mask"] + inputs["image"] * (1 - inputs["mask"])
         model = tfsketch.load_model(tmp_path / "model")
         outputs = model({key: tf.constant(value) for key, value in inputs.items()})
     finally:  # 1 GB between them; pytest keeps its last three folders
@@ -189,14 +189,14 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
 
     # A picture that hangs on little would agree with much: this one is not flat, saturated or grey, and the first layer
     # of the bottleneck, the one farthest from it, moves it.
-    assert drawn.std() > 0.2 and np.mean(np.abs(drawn) > 0.999) < 0.05
-    assert all(np.abs(drawn[..., i] - drawn[..., j]).mean() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
-    assert np.abs(drawn - mistaken).max() > 1e-3
+    assert published.std() > 0.2 and np.mean(np.abs(published) > 0.999) < 0.05
+    assert all(np.abs(published[..., i] - published[..., j]).mean() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert np.abs(published - mistaken).max() > 1e-3
     differences = {
-        "raw": np.abs(outputs["raw"].numpy() - drawn).max(),
+        "raw": np.abs(outputs["raw"].numpy() - published).max(),
         "image": np.abs(outputs["image"].numpy() - expected).max(),
     }
-    print("largest differences", differences, "deviation", drawn.std())
+    print("largest differences", differences, "deviation", published.std())
     assert max(differences.values()) <= 1e-4
     assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == GeneratorConfig()
     ours = model_directory.variable_names(model)

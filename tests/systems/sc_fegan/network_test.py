@@ -64,11 +64,11 @@ def test_conditions_count_inside_the_mask_only():
     tiny = GeneratorConfig(width=4, max_width=8, stages=2, kernels=(3, 3), dilations=(), norm="none")
     model = sc_fegan.Generator(ScFeganConfig(generator=tiny))
     inputs = _inputs()
-    kept = 1.0 - inputs["mask"]
+    outside = 1.0 - inputs["mask"]
     other = inputs | {
-        "sketch": inputs["sketch"] * (1 - kept) + kept * (1 - inputs["sketch"]),
-        "color": inputs["color"] + kept,
-        "noise": inputs["noise"] + kept,
+        "sketch": inputs["sketch"] * (1 - outside) + outside * (1 - inputs["sketch"]),
+        "color": inputs["color"] + outside,
+        "noise": inputs["noise"] + outside,
         "image": inputs["image"] + inputs["mask"],
     }
     np.testing.assert_array_equal(model(inputs)["raw"], model(other)["raw"])

@@ -67,9 +67,9 @@ def _results(model, photographs, tmp_path_factory):
 
 
 def test_rows_are_complete_and_finite(results):
-    found, _ = results
-    rows = found.rows
-    assert found.protocol == "free_form_10_40" and found.pictures == 3
+    report, _ = results
+    rows = report.rows
+    assert report.protocol == "free_form_10_40" and report.pictures == 3
     assert [row["method"] for row in rows] == METHODS
     for row in rows:
         assert list(row) == ["method", *metrics.NAMES, "feature_distance", "sharpness", "seam", "intervals"]
@@ -86,8 +86,8 @@ def test_rows_are_complete_and_finite(results):
 
 
 def test_files_say_what_was_measured(results, model, photographs):
-    found, output = results
-    rows = found.rows
+    report, output = results
+    rows = report.rows
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     assert [{key: line[key] for key in row} for line, row in zip(lines, rows)] == json.loads(json.dumps(rows))
     for line in lines:

@@ -10,7 +10,7 @@ from tfsketch.errors import ImageError
 from tfsketch.systems.sc_fegan import network as sc_fegan
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
-from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Kept, edited
+from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Cache, edited
 from tfsketch.systems.sc_fegan.windows import Stencil, decoder_share, encoder_share, encoder_windows
 
 # Every kind of layer, with the published kernels (7 and 5 pad unevenly), and a size that is no square.
@@ -70,9 +70,9 @@ def inference(network):
     return RegionInference(network, worthwhile=1.0)
 
 
-def _differs(found: dict, expected: dict) -> float:
+def _differs(outputs: dict, expected: dict) -> float:
     assert float(np.std(expected["raw"])) > 0.05  # pictures that all are grey would agree too
-    return float(np.abs(found["image"] - expected["image"]).max())
+    return float(np.abs(outputs["image"] - expected["image"]).max())
 
 
 @pytest.mark.parametrize("hole", HOLES)
@@ -128,13 +128,13 @@ def test_stencils_are_tensorflows_padding():
         for place in range(side):
             one = np.zeros((1, side, side, 1), np.float32)
             one[0, place, place] = 1.0
-            seen = tf.nn.conv2d(one, weights, stride, "SAME", dilations=dilation).numpy()[0, ..., 0].any(axis=0)
-            smaller = np.arange(len(seen))
+            reached = tf.nn.conv2d(one, weights, stride, "SAME", dilations=dilation).numpy()[0, ..., 0].any(axis=0)
+            smaller = np.arange(len(reached))
             start, stop = stencil.reaches((place, place + 1))
-            assert not seen[(smaller < start) | (smaller >= stop)].any()
-            assert dilation > 1 or seen[max(start, 0) : stop].all()
-            for j in np.flatnonzero(seen):
-                low, high = stencil.looks_at((j, j + 1))
+            assert not reached[(smaller < start) | (smaller >= stop)].any()
+            assert dilation > 1 or reached[max(start, 0) : stop].all()
+            for j in np.flatnonzero(reached):
+                low, high = stencil.source((j, j + 1))
                 assert low <= place < high
 
 
@@ -155,11 +155,11 @@ def test_where_it_is_not_worthwhile_all_is_computed(worthwhile, monkeypatch):
     calls = []
     for name in ("encode", "update", "decode", "decode_box"):
 
-        def spied(self, *given, name=name, graph=getattr(_Kept, name)):
+        def spied(self, *arguments, name=name, graph=getattr(_Cache, name)):
             calls.append(name)
-            return graph.__get__(self, _Kept)(*given)
+            return graph.__get__(self, _Cache)(*arguments)
 
-        monkeypatch.setattr(_Kept, name, spied)
+        monkeypatch.setattr(_Cache, name, spied)
     inference = RegionInference(model, worthwhile)
     for hole, stroke in (((2, 60, 2, 90), (2, 60, 2, 90)), ((20, 24, 20, 24), (20, 24, 20, 24))):
         inputs = _inputs(hole)
@@ -202,8 +202,8 @@ def test_one_graph_for_any_mask_size_and_batch(network):
         inputs = _inputs(hole, seed)
         batch = {key: np.concatenate([inputs[key], other[key]]) for key in inputs}
         small = {key: value[:, :32, :64] for key, value in inputs.items()}  # of some holes nothing is in it
-        for given in (inputs, batch, small):
-            assert _differs({"image": graph(given)}, network(given)) < 1e-5, hole
+        for example in (inputs, batch, small):
+            assert _differs({"image": graph(example)}, network(example)) < 1e-5, hole
 
 
 def test_the_graph_computes_the_box_or_all(monkeypatch):
@@ -213,9 +213,9 @@ def test_the_graph_computes_the_box_or_all(monkeypatch):
     for where, name, hole in ways:
         way = getattr(where, name)
         with monkeypatch.context() as patched:
-            patched.setattr(where, name, lambda *given, way=way: way(*given) * np.nan)
-            found = tf.function(lambda inputs: edited(model, inputs))(_inputs(hole))
-        assert np.abs(found - model(_inputs(hole))["image"]).max() < 1e-5
+            patched.setattr(where, name, lambda *arguments, way=way: way(*arguments) * np.nan)
+            image = tf.function(lambda inputs: edited(model, inputs))(_inputs(hole))
+        assert np.abs(image - model(_inputs(hole))["image"]).max() < 1e-5
 
 
 def test_an_instance_norm_is_whole_in_the_graph_too():

@@ -83,7 +83,7 @@ def test_channels_that_nothing_reads_are_dropped_without_loss():
                 values[:, :, idle[skips[id(reader)].name]] = 0.0
             kernel.assign(values)
     report = slim.slim(wide, narrow, batches)
-    assert [layer.kept for layer in report[:3]] == [4, 8, 9] and report[-1].channels == 3
+    assert [layer.width for layer in report[:3]] == [4, 8, 9] and report[-1].channels == 3
     assert all(layer.energy == pytest.approx(1.0) for layer in report)
     assert _difference(wide, narrow, batches[0]) < 1e-3
 
@@ -117,7 +117,7 @@ def test_a_model_directory(shards_folder, tmp_path):
     model_directory.save(tmp_path / "wide", _config(), arrays, "# wide\n")
     config = dataclasses.replace(_config(**NARROW), seed=5)
     report = slim.slim_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder, count=20)
-    assert report[0].channels == 6 and report[0].kept == 4
+    assert report[0].channels == 6 and report[0].width == 4
     narrow = zoo.load_model(tmp_path / "narrow")
     assert narrow.experiment.seed == 5
     card = " ".join((tmp_path / "narrow" / "README.md").read_text().split())  # its lines may break anywhere

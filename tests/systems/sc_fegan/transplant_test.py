@@ -118,10 +118,10 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
     # The eyes of both lie upon each other, or, where that is the feature's way, the features themselves.
     laid = edit_requests._lay(pictures[donor], faces[donor], labels, faces[0], feature)
     places = [
-        [np.argwhere(regions.mask_of(found, feature.regions) > 0).mean(axis=0)]
+        [np.argwhere(regions.mask_of(region_map, feature.regions) > 0).mean(axis=0)]
         if feature.moved
-        else regions.centers(found, "eyes")
-        for found in (labels, laid.regions)
+        else regions.centers(region_map, "eyes")
+        for region_map in (labels, laid.regions)
     ]
     assert np.abs(np.subtract(*places)).max() < 0.7
     if kind != "glasses":  # whose mask is a band along the frame
@@ -130,8 +130,8 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
     else:
         assert not mask[regions.mask_of(labels, "eyes") > 0].any() and not (layers.region & own).any()
     others = [name for name in edit_requests.FEATURES if name not in feature.regions]
-    kept = regions.mask_of(labels, others) & (1 - layers.region) & (1 - own)
-    assert kind == "glasses" or not mask[kept > 0].any()
+    rest = regions.mask_of(labels, others) & (1 - layers.region) & (1 - own)
+    assert kind == "glasses" or not mask[rest > 0].any()
 
     # Lines run along the feature, within some pixels, and only in the mask.
     assert layers.sketch.sum() >= 8 and mask[layers.sketch > 0].all()
@@ -212,14 +212,14 @@ def _results(editing_folder, shards, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sketches, "Sketcher", Canny)
-        found = protocols.evaluate(editing_folder, shards, output, image_size=SIDE, protocol=transplant.PROTOCOL)
-    return found, output
+        report = protocols.evaluate(editing_folder, shards, output, image_size=SIDE, protocol=transplant.PROTOCOL)
+    return report, output
 
 
 def test_the_protocol(results):
-    found, output = results
-    assert found.protocol == "transplant_edits" and found.pictures == 4 and len(found.sheet) == 8
-    rows = {row["method"]: row for row in found.rows}
+    report, output = results
+    assert report.protocol == "transplant_edits" and report.pictures == 4 and len(report.sheet) == 8
+    rows = {row["method"]: row for row in report.rows}
     kinds = [kind for kind in donors.KINDS if kind in rows]
     assert "mouth" in kinds and "glasses" in kinds
     assert list(rows) == [
@@ -228,7 +228,7 @@ def test_the_protocol(results):
         *(f"{kind}, {method}" for method in ("photograph", "donor") for kind in [*kinds, "all"]),
     ]
     assert rows["all"]["edits"] == 8 == sum(rows[kind]["edits"] for kind in kinds)
-    for row in found.rows:
+    for row in report.rows:
         assert list(row) == ["method", *transplant.COLUMNS, "intervals"]
         assert all(
             value is None or math.isfinite(value) for value in row.values() if not isinstance(value, (str, dict))
@@ -252,7 +252,7 @@ def test_the_protocol(results):
     sheet = files.read_rgb(output / "sheet_01.png")
     assert sheet.shape == (16 + 5 * 260, 7 * 260, 3)
     text = (output / "results.md").read_text()
-    assert text.startswith("<!-- transplant_edits:begin -->") and transplant.closing(found.rows) in text
+    assert text.startswith("<!-- transplant_edits:begin -->") and transplant.closing(report.rows) in text
     low, high = result["intervals"]["overlap"]
     assert f"| {result['overlap']:.3f} [{low:.3f}, {high:.3f}] |" in text
 

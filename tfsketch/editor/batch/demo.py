@@ -34,11 +34,11 @@ def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[
     top, left, side = DEMO_CROP
     image = np.ascontiguousarray(astronaut()[top : top + side, left : left + side])
     demo = pathlib.Path(__file__).parent / "demo.json"
-    drawn = strokes_lib.render(strokes_lib.read(demo), size_of(image), str(demo))
-    result = editor.edit(image, drawn.mask, drawn.sketch, drawn.color, seed)
-    shown = side_by_side(image, drawn.mask, drawn.sketch, drawn.color, result)
+    layers = strokes_lib.render(strokes_lib.read(demo), size_of(image), str(demo))
+    result = editor.edit(image, layers.mask, layers.sketch, layers.color, seed)
+    shown = side_by_side(image, layers.mask, layers.sketch, layers.color, result)
     names = ("input", "mask", "sketch", "color", "result")
-    pictures = {**dict(zip(names, shown)), "color": drawn.color, "sheet": sheets.contact_sheet([shown], names)}
+    pictures = {**dict(zip(names, shown)), "color": layers.color, "sheet": sheets.contact_sheet([shown], names)}
     files = []
     for name, picture in pictures.items():
         files.append(pathlib.Path(folder) / f"{name}.png")

@@ -86,10 +86,10 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
             raise ImageError(f"expected strokes (.json) in {folder}, found none")
     else:
         files = finder.find_pictures(folder)
-    found: dict[str, list[pathlib.Path]] = {}
+    by_stem: dict[str, list[pathlib.Path]] = {}
     for file in files:
-        found.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
-    return found
+        by_stem.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
+    return by_stem
 
 
 def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> pathlib.Path:
@@ -102,19 +102,19 @@ def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> path
 
 def _find_partners(
     stem: str,
-    given: Mapping[str, pathlib.Path],
+    layer_files: Mapping[str, pathlib.Path],
     folders: Mapping[str, Mapping[str, list[pathlib.Path]]],
     all_needed: bool,
 ) -> tuple[dict[str, pathlib.Path], list[str], str]:
     """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
     own: dict[str, pathlib.Path] = {}
     missing: list[str] = []
-    for what, path in given.items():
-        found = folders[what].get(paths.composed(stem), []) if what in folders else [path]
-        if len(found) > 1:
-            return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in found)}"
-        if found:
-            own[what] = found[0]
+    for what, path in layer_files.items():
+        matches = folders[what].get(paths.composed(stem), []) if what in folders else [path]
+        if len(matches) > 1:
+            return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in matches)}"
+        if matches:
+            own[what] = matches[0]
         else:
             missing.append(f"no {what} file {stem}.* in {path}")
     enough = not missing if all_needed else "mask" in own or "strokes" in own
@@ -126,20 +126,20 @@ def check_restyling(
     steps: int,
     styles: Sequence[str | os.PathLike],
     region: Sequence[str],
-    given: set[str],
+    layers: set[str],
 ) -> None:
     """What can be said of `find_jobs`' arguments for restyling without looking at files."""
     if not styles:
         raise ImageError("style: expected a photograph whose style is taken (--style_image), found none")
     if not image:
         raise ImageError("expected a photograph to restyle, found none")
-    if given - {"mask", "strokes"}:
+    if layers - {"mask", "strokes"}:
         raise ImageError(
             "expected a photograph, a style and a mask (or strokes, or a region), found also "
-            f"{', '.join(sorted(given - {'mask', 'strokes'}))}"
+            f"{', '.join(sorted(layers - {'mask', 'strokes'}))}"
         )
-    if region and given:
-        raise ImageError(f"expected a mask or a region, found {', '.join(sorted(given))} and {', '.join(region)}")
+    if region and layers:
+        raise ImageError(f"expected a mask or a region, found {', '.join(sorted(layers))} and {', '.join(region)}")
     if steps == 1 or steps > MOST_STEPS:
         raise ImageError(f"steps: expected 2 to {MOST_STEPS}, found {steps}")
     if len(styles) > 1 and not steps:
@@ -147,12 +147,12 @@ def check_restyling(
     regions.mask_of(np.zeros((1, 1), np.uint8), region)
 
 
-def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str]:
+def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, str]:
     """Which file is what, of files as a desktop hands them over, in any order.
 
     Args:
       files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
-      taken: what is given already, by name.
+      reserved: what is given already, by name.
 
     Returns:
       Keys of `find_jobs` to paths.
@@ -165,7 +165,7 @@ def sort_files(files: Iterable[str], taken: Sequence[str] = ()) -> dict[str, str
         path = pathlib.Path(file)
         json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
         what = "strokes" if json else "mask" if "image" in sorted_ else "image"
-        if what in sorted_ or what in taken:
+        if what in sorted_ or what in reserved:
             raise ImageError(f"{what}: expected one of them, found {file} too")
         sorted_[what] = file
     return sorted_
@@ -203,12 +203,12 @@ def left_out(
         if not folder or not os.path.isdir(folder):
             continue
         reasons: dict[str, list[str]] = {}
-        for found, kind in finder.walk(folder):
-            path = pathlib.Path(found)
-            wanted = path.suffix.lower() == ".json" if what == "strokes" else kind == finder.PICTURE
+        for entry, kind in finder.walk(folder):
+            path = pathlib.Path(entry)
+            is_input = path.suffix.lower() == ".json" if what == "strokes" else kind == finder.PICTURE
             if target in path.resolve().parents and target != pathlib.Path(folder).resolve():
                 reason = f"of an earlier run, in {output}"
-            elif not wanted:
+            elif not is_input:
                 reason = "no strokes (.json)" if what == "strokes" else "no picture"
             elif number and jobs is not None and path not in used:
                 reason = "without a picture of its name"
@@ -253,26 +253,28 @@ def find_jobs(
     """
     encoding.kind_of(f"NAME{suffix}")
     output = pathlib.Path(output)
-    given = {what: pathlib.Path(path) for what, path in partners.items() if path}
+    layer_files = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
     if styles or region:
-        check_restyling(image, results, styles, region, set(given))
-        given |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
-    elif results and image and given:
-        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(given)}")
+        check_restyling(image, results, styles, region, set(layer_files))
+        layer_files |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
+    elif results and image and layer_files:
+        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(layer_files)}")
     if not image:
-        if set(given) != {"sketch"}:
-            raise ImageError(f"expected a photograph to edit, or a sketch alone, found {', '.join(given) or 'neither'}")
-        source = given.pop("sketch")
+        if set(layer_files) != {"sketch"}:
+            raise ImageError(
+                f"expected a photograph to edit, or a sketch alone, found {', '.join(layer_files) or 'neither'}"
+            )
+        source = layer_files.pop("sketch")
         results = results or 1
     elif results or styles:
         source = pathlib.Path(image)
-    elif "mask" not in given and "strokes" not in given:
+    elif "mask" not in layer_files and "strokes" not in layer_files:
         raise ImageError("expected a mask or strokes, found neither")
     else:
         source = pathlib.Path(image)
     folders = {}
-    for what, path in given.items():
+    for what, path in layer_files.items():
         if path.is_dir():
             folders[what] = _by_stem(path, what)
         elif not path.is_file():
@@ -281,7 +283,7 @@ def find_jobs(
         pictures = _by_stem(source, leading)
         if output.exists() and not output.is_dir():
             raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
-        if output.resolve() in {path.resolve() for path in (source, *given.values())}:
+        if output.resolve() in {path.resolve() for path in (source, *layer_files.values())}:
             raise ImageError(f"output: expected a folder that holds no input, found {output}")
         if source.resolve() in output.resolve().parents:  # results of an earlier run are no pictures to edit
             pictures = {
@@ -294,7 +296,7 @@ def find_jobs(
 
     jobs, skipped = [], []
     for stem, files in pictures.items():
-        own, missing, problem = _find_partners(stem, given, folders, all_needed=bool(styles))
+        own, missing, problem = _find_partners(stem, layer_files, folders, all_needed=bool(styles))
         if len(files) > 1:
             problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
         if problem:
@@ -306,9 +308,9 @@ def find_jobs(
             else _output_file(source, output, suffix)
         )
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
-        looks = tuple(own.pop(what) for what in given if what.startswith("style "))
+        style_files = tuple(own.pop(what) for what in layer_files if what.startswith("style "))
         paths: dict[str, Any] = {"image": None, leading: files[0], **own}
-        jobs.append(Job(output=target, results=results, styles=looks, region=tuple(region), notes=notes, **paths))
+        jobs.append(Job(output=target, results=results, styles=style_files, region=tuple(region), notes=notes, **paths))
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {file.resolve() for job in jobs for file in job.inputs}

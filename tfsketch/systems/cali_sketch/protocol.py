@@ -4,7 +4,7 @@ The protocol `poor_sketches` is fixed, so that numbers of different models and r
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
 
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
-  are made anew with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
+  are made again with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
 - lines are what is at least `conditions.lines.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
@@ -91,11 +91,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         numbers = list(range(start, min(start + _BATCH, count)))
         photographs = np.stack([shards[n].image for n in numbers])
-        found = face_parser.parse(parser, photographs)
-        drawn = zip(numbers, photographs, found, contours(photographs, found), details(photographs))
+        region_maps = face_parser.parse(parser, photographs)
+        examples = zip(numbers, photographs, region_maps, contours(photographs, region_maps), details(photographs))
         pictures = {
             n: Picture(shards[n].name, {"image": image, "sketch/hed": hed, "sketch/canny": canny, "regions": regions})
-            for n, image, regions, hed, canny in drawn
+            for n, image, regions, hed, canny in examples
         }
         drawings: dict[str, np.ndarray] = {}
         for level in LEVELS:
@@ -137,14 +137,14 @@ def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: 
 
 
 def _closing(rows: list[Row]) -> str:
-    found = {row["method"]: row for row in rows}
+    by_method = {row["method"]: row for row in rows}
     parts = []
     for key, title in (
         ("chamfer", "Chamfer distance"),
         ("st_lpips", "ST-LPIPS"),
         ("feature_distance", "feature distance"),
     ):
-        changes = [found[f"refined {level}"][key] / found[f"input {level}"][key] - 1 for level in LEVELS]
+        changes = [by_method[f"refined {level}"][key] / by_method[f"input {level}"][key] - 1 for level in LEVELS]
         parts.append(f"{title} " + ", ".join(f"{100 * change:+.0f} %" for change in changes))
     levels = ", ".join(map(str, LEVELS))
     return f"From `input` to `refined`, at abstraction {levels}: {'; '.join(parts)}."

@@ -26,8 +26,8 @@ def _surest_face(parser: tf.keras.Model, photographs: tf.Tensor) -> tf.Tensor:
     flat = tf.reshape(photographs, [-1, *photographs.shape[2:]])
     small = each(lambda one: for_parser(one, side), flat, gives=tf.TensorSpec([side, side, 3]))
     shares = parser({"image": small})["probabilities"]
-    found = [tf.reduce_mean(sum(shares[..., REGIONS.index(name)] for name in names), axis=[1, 2]) for names in PORTRAIT]
-    score = sum(tf.minimum(one, usual) / usual for one, usual in zip(found, PORTRAIT.values()))
+    means = [tf.reduce_mean(sum(shares[..., REGIONS.index(name)] for name in names), axis=[1, 2]) for names in PORTRAIT]
+    score = sum(tf.minimum(one, usual) / usual for one, usual in zip(means, PORTRAIT.values()))
     return tf.argmax(tf.reshape(score, size[:2]), axis=1, output_type=tf.int32)
 
 
@@ -38,8 +38,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
     def draw(sketch_bytes: tf.Tensor, fill: tf.Tensor) -> Outputs:
         valid = tf.reduce_all((fill >= 0.0) & (fill <= 1.0))
-        found = tf.strings.reduce_join(tf.strings.as_string(fill), separator=", ")
-        fill = require(valid, fill, "fill: expected shares of 0 to 1, found ", found)
+        text = tf.strings.reduce_join(tf.strings.as_string(fill), separator=", ")
+        fill = require(valid, fill, "fill: expected shares of 0 to 1, found ", text)
         open_ = fill == 0.0
         tries = tf.where(tf.reduce_any(open_), len(FILLS), 1)
         # Pictures whose place is given take all tries at that place, where others of the batch need them.
@@ -49,15 +49,15 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             sketch = read_sketch(data)
             return each(lambda share: placed(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1]))
 
-        seen = each(before, sketch_bytes, tried, gives=tf.TensorSpec([None, side, side, 1]))
-        made = model({"sketch": tf.reshape(seen, [-1, side, side, 1])})
+        squares = each(before, sketch_bytes, tried, gives=tf.TensorSpec([None, side, side, 1]))
+        made = model({"sketch": tf.reshape(squares, [-1, side, side, 1])})
         image = tf.reshape(to_levels(made["image"]), [-1, tries, side, side, 3])
         image = tf.ensure_shape(image, [None, None, side, side, 3])
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
         image, share = tf.gather(image, best, batch_dims=1), tf.gather(tried, best, batch_dims=1)
         refined = tf.gather(tf.reshape(made["refined"], [-1, tries, side, side]), best, batch_dims=1)
-        kept = drop_short(refined >= LINE, SPECK)
-        refined = (refined * tf.cast(kept, tf.float32))[..., None]
+        long_strokes = drop_short(refined >= LINE, SPECK)
+        refined = (refined * tf.cast(long_strokes, tf.float32))[..., None]
 
         def after(data: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
             size = tf.shape(decode("sketch_bytes", data)[0])[:2]

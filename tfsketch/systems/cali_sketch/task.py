@@ -40,7 +40,7 @@ from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import ink, to_uint8
 
 
-class SeenLines:
+class LineInputs:
     """What SCN's terms look at: its lines, the true ones, and both as D1 sees them."""
 
     def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
@@ -61,7 +61,7 @@ class SeenLines:
         return self.matching(self._task.details)
 
 
-class SeenPhotograph:
+class PhotographInputs:
     """What ISN's terms look at: its photograph, the true one, and both as D2 and the backbone see them."""
 
     def __init__(self, task: CaliSketchTask, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig):
@@ -92,10 +92,10 @@ class SeenPhotograph:
         return self._task.features(self.raw, names, self.loss), self._task.features(self.truth, names, self.loss)
 
 
-_SCN_TERMS: dict[str, Callable[[SeenLines], tf.Tensor]] = {
+_SCN_TERMS: dict[str, Callable[[LineInputs], tf.Tensor]] = {
     "scn_adversarial": lambda s: adversarial.generator_least_squares(s.judged["score"], s.loss.wanted_label),
     "global_contour": lambda s: s.matching("refined"),
-    "local_detail": SeenLines.local_detail,
+    "local_detail": LineInputs.local_detail,
     "line_cross_entropy": lambda s: line_losses.line_cross_entropy(s.refined, s.truth, s.loss.line_weight),
     "chamfer": lambda s: line_losses.soft_chamfer(s.refined, s.truth),
     "stroke_density": lambda s: line_losses.stroke_density(s.refined, s.truth),
@@ -107,10 +107,10 @@ _FEATURE_TERMS: dict[str, tuple[Callable[..., tf.Tensor], str]] = {
     "style": (losses.style, "style_layers"),
 }
 """Weight of a term on the backbone's features -> the term, and the setting that names its layers."""
-_ISN_TERMS: dict[str, Callable[[SeenPhotograph], tf.Tensor]] = {
+_ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {
     "pixel": lambda s: losses.pixel(s.raw, s.truth, tf.zeros_like(s.raw[..., :1]), 1.0),
-    "isn_adversarial": SeenPhotograph.adversarial,
-    "total_variation": SeenPhotograph.total_variation,
+    "isn_adversarial": PhotographInputs.adversarial,
+    "total_variation": PhotographInputs.total_variation,
     "perceptual": lambda s: s.on_features("perceptual"),
     "normalized_perceptual": lambda s: s.on_features("normalized_perceptual"),
     "style": lambda s: s.on_features("style"),
@@ -195,31 +195,31 @@ class CaliSketchTask(Task):
         if _moves(loss, _SCN_TERMS):
             logged |= self._criticize("d1", lines, refined, loss, minimize)
             with scn_tape:
-                seen_lines = SeenLines(self, batch, refined, loss)
-                terms = {name: term(seen_lines) for name, term in _SCN_TERMS.items() if getattr(loss, name)}
+                line_inputs = LineInputs(self, batch, refined, loss)
+                terms = {name: term(line_inputs) for name, term in _SCN_TERMS.items() if getattr(loss, name)}
                 scn_total = weighted(loss, terms)
             logged |= terms
 
         if synthesizes:
-            seen = lines
+            isn_lines = lines
             if loss.calibrated > 0 or loss.uncalibrated > 0:
                 chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=2), [-1, 1, 1, 1])
-                seen = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
+                isn_lines = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
             if loss.calibrated > 0:
                 with scn_tape if joint else contextlib.nullcontext():
                     served = refined if joint else tf.stop_gradient(refined)
-                    seen = tf.where(chance < loss.calibrated, served, seen)
+                    isn_lines = tf.where(chance < loss.calibrated, served, isn_lines)
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                raw = isn({"refined": seen}, training=True)["raw"]
+                raw = isn({"refined": isn_lines}, training=True)["raw"]
             if loss.isn_adversarial:
                 logged |= self._criticize("d2", batch["image"], raw, loss, minimize)
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                shown = SeenPhotograph(self, batch, raw, loss)
-                terms = {name: term(shown) for name, term in _ISN_TERMS.items() if getattr(loss, name)}
+                photograph_inputs = PhotographInputs(self, batch, raw, loss)
+                terms = {name: term(photograph_inputs) for name, term in _ISN_TERMS.items() if getattr(loss, name)}
                 isn_total = weighted(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total

@@ -136,9 +136,9 @@ class ContextualGan(ExportedNetwork):
         # Now, because `call` leaves the discriminator out.
         self.discriminator(self.generator(tf.zeros([1, self.latent])))
 
-    def project(self, **known_and_settings: Any) -> projection.Projection:
+    def project(self, **arguments: Any) -> projection.Projection:
         """`projection.project` with this network."""
-        return projection.project(self, **known_and_settings)
+        return projection.project(self, **arguments)
 
     def soften(self, sketch: tf.Tensor) -> tf.Tensor:
         """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""

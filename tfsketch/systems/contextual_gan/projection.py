@@ -93,23 +93,23 @@ def _checked(model: ContextualGan, sketch: np.ndarray | None, image: np.ndarray 
     """
     if (sketch is None) == (image is None):
         raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
-    half, given, lowest = ("sketch", sketch, 0.0) if image is None else ("image", image, -1.0)
-    known = np.ascontiguousarray(given, np.float32)
+    half, pictures, lowest = ("sketch", sketch, 0.0) if image is None else ("image", image, -1.0)
+    target = np.ascontiguousarray(pictures, np.float32)
     shape = (model.side, model.side, 1 if half == "sketch" else 3)
-    if known.ndim != 4 or known.shape[1:] != shape or not len(known):
-        raise ImageError(f"{half}: expected the shape [S,{shape[0]},{shape[1]},{shape[2]}], found {list(known.shape)}")
-    for number, picture in enumerate(known):
+    if target.ndim != 4 or target.shape[1:] != shape or not len(target):
+        raise ImageError(f"{half}: expected the shape [S,{shape[0]},{shape[1]},{shape[2]}], found {list(target.shape)}")
+    for number, picture in enumerate(target):
         if not np.isfinite(picture).all() or picture.min() < lowest or picture.max() > 1.0:
-            found = "NaN or infinity" if not np.isfinite(picture).all() else f"{picture.min():g} to {picture.max():g}"
-            raise ImageError(f"{half} {number}: expected values from {lowest:g} to 1, found {found}")
+            actual = "NaN or infinity" if not np.isfinite(picture).all() else f"{picture.min():g} to {picture.max():g}"
+            raise ImageError(f"{half} {number}: expected values from {lowest:g} to 1, found {actual}")
         if half == "sketch" and not picture.any():
             raise ImageError(f"sketch {number}: expected at least one stroke, found none")
-    return half, known
+    return half, target
 
 
-def _drawn(known: np.ndarray, seed: int, candidates: int, latent: int) -> np.ndarray:
+def first_candidates(target: np.ndarray, seed: int, candidates: int, latent: int) -> np.ndarray:
     """Candidates [S,N,Z]: those of a picture follow from it and the seed, whatever else is in the batch."""
-    words = [np.frombuffer(hashlib.sha256(picture.tobytes()).digest(), np.uint32) for picture in known]
+    words = [np.frombuffer(hashlib.sha256(picture.tobytes()).digest(), np.uint32) for picture in target]
     rngs = [np.random.default_rng([seed, *map(int, word)]) for word in words]
     return np.stack([rng.uniform(-1.0, 1.0, (candidates, latent)).astype(np.float32) for rng in rngs])
 
@@ -167,7 +167,7 @@ def project(
       ImageError: none or both halves are given, of another shape or range, or a sketch has no stroke.
       ConfigError: a setting makes no sense.
     """
-    half, known = _checked(model, sketch, image)
+    half, target = _checked(model, sketch, image)
     problems = [
         *one_of("initialization", initialization, ("kl", "random")),
         *one_of("optimizer", optimizer, tuple(RATES)),
@@ -176,17 +176,17 @@ def project(
         problems.append(("restarts", f"1 to {candidates}, the candidates", restarts))
     problems += [(key, "at least 1", n) for key, n in (("patience", patience), ("chunk", chunk)) if n < 1]
     problems += [("steps", "at least 0", steps)] if steps < 0 else []
-    for key, expected, found in problems:
-        raise ConfigError(f"project: {key}: expected {expected}, found {found!r}")
+    for key, expected, value in problems:
+        raise ConfigError(f"project: {key}: expected {expected}, found {value!r}")
 
     searched = searched or model
     if half == "sketch":
-        known = model.soften(tf.constant(known)).numpy()
-    count = len(known)
-    drawn = _drawn(known, seed, candidates, model.latent)
-    flat, owner = drawn.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
+        target = model.soften(tf.constant(target)).numpy()
+    count = len(target)
+    draws = first_candidates(target, seed, candidates, model.latent)
+    flat, owner = draws.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
     judged = [
-        rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(known[owner[part]])).numpy()
+        rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()
         for part in _stretches(len(flat), chunk)
     ]
     first = np.concatenate(judged).reshape(count, candidates)
@@ -194,7 +194,7 @@ def project(
     chosen = np.broadcast_to(chosen[:, :restarts], (count, restarts))
 
     rows = np.arange(count)[:, None]
-    flat, owner = drawn[rows, chosen].reshape(count * restarts, -1), np.repeat(np.arange(count), restarts)
+    flat, owner = draws[rows, chosen].reshape(count * restarts, -1), np.repeat(np.arange(count), restarts)
     numbers = {"patience": tf.constant(patience)} | {
         key: tf.constant(value, tf.float32)
         for key, value in (
@@ -207,7 +207,7 @@ def project(
     parts: list[dict[str, np.ndarray]] = []
     chunks = list(_stretches(len(flat), chunk))
     for number, part in enumerate(chunks):
-        z, mine = tf.constant(flat[part]), tf.constant(known[owner[part]])
+        z, mine = tf.constant(flat[part]), tf.constant(target[owner[part]])
         how = searched, half, optimizer, perceptual > 0, epsilon
         state, curves = beginning(z), []
         for begin in range(0, steps + 1, STRETCH if watch else steps + 1):
@@ -224,11 +224,11 @@ def project(
         # A search that stopped before the others, or in a chunk that did, stays where it was.
         curve = parts[-1]["curve"]
         parts[-1]["curve"] = np.concatenate([curve, np.repeat(curve[-1:], steps + 1 - len(curve), axis=0)]).T
-    found = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    found = {key: value.reshape(count, restarts, *value.shape[1:]) for key, value in found.items()}
-    found["start"] = first[rows, chosen]
-    found["loss"] = found["contextual"] + np.float32(perceptual) * found.pop("judged")
-    order = np.argsort(found["loss"], axis=1, kind="stable")
-    found = {key: value[rows, order] for key, value in found.items()}
-    found["curve"] = np.moveaxis(found["curve"], -1, 0)
-    return Projection(candidates=first, **found)
+    results = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    results = {key: value.reshape(count, restarts, *value.shape[1:]) for key, value in results.items()}
+    results["start"] = first[rows, chosen]
+    results["loss"] = results["contextual"] + np.float32(perceptual) * results.pop("judged")
+    order = np.argsort(results["loss"], axis=1, kind="stable")
+    results = {key: value[rows, order] for key, value in results.items()}
+    results["curve"] = np.moveaxis(results["curve"], -1, 0)
+    return Projection(candidates=first, **results)

@@ -97,15 +97,15 @@ def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
     Returns:
       `xdog` and `hand LEVEL` -> [N,S,S] uint8 in {0,1}.
     """
-    found = {"xdog": sketches.Sketcher(SETTINGS.sketch)(photographs)}
+    by_style = {"xdog": sketches.Sketcher(SETTINGS.sketch)(photographs)}
     pen = np.ones((PEN, PEN), np.uint8)
     for level in LEVELS:
-        drawn = [
-            hand.drawn_by_hand(np.random.default_rng([SETTINGS.seed, number]), lines, level, SETTINGS.hand)
-            for number, lines in zip(numbers, found["xdog"])
+        freehand = [
+            hand.simulate(np.random.default_rng([SETTINGS.seed, number]), lines, level, SETTINGS.hand)
+            for number, lines in zip(numbers, by_style["xdog"])
         ]
-        found[f"hand {level:g}"] = np.stack([cv2.dilate(one, pen) for one in drawn])
-    return found
+        by_style[f"hand {level:g}"] = np.stack([cv2.dilate(one, pen) for one in freehand])
+    return by_style
 
 
 def _direct(side: int) -> Iterator[tuple[str, Editor]]:
@@ -114,15 +114,15 @@ def _direct(side: int) -> Iterator[tuple[str, Editor]]:
         yield name, Editor(model_directory.load(name, networks), 2 * side)
 
 
-def _drawn(editor: Editor, sketch: np.ndarray) -> np.ndarray:
+def _draw_directly(editor: Editor, sketch: np.ndarray) -> np.ndarray:
     """What a direct model makes of a sketch: [S,S,3] uint8."""
     large = np.kron(sketch, np.ones((2, 2), np.uint8))
     if editor.draws:
-        drawn = editor.draw(large, fill=1.0).image
+        picture = editor.draw(large, fill=1.0).image
     else:
         grey = np.full((*large.shape, 3), 128, np.uint8)
-        drawn = editor.edit(grey, np.ones_like(large), large)
-    return cv2.resize(drawn, sketch.shape[::-1], interpolation=cv2.INTER_AREA)
+        picture = editor.edit(grey, np.ones_like(large), large)
+    return cv2.resize(picture, sketch.shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _verifier(photographs: np.ndarray) -> tuple[faces.Verifier | None, bool, str]:
@@ -149,17 +149,17 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
       DataError: fewer than 2 pictures have a line.
     """
     truth = np.stack([shards[n].image for n in range(count)])
-    drawn = drawings(truth, range(count))
-    lined = np.all([lines.any(axis=(1, 2)) for lines in drawn.values()], axis=0)
+    inputs = drawings(truth, range(count))
+    lined = np.all([lines.any(axis=(1, 2)) for lines in inputs.values()], axis=0)
     if lined.sum() < 2:
         raise DataError(f"expected at least 2 pictures with lines, found {lined.sum()} of {count}")
-    truth, drawn = truth[lined], {key: lines[lined] for key, lines in drawn.items()}
+    truth, inputs = truth[lined], {key: lines[lined] for key, lines in inputs.items()}
     verifier, face, note = _verifier(truth[:24])
     people = verifier.embed(truth) if verifier else None
-    looks = metrics.embed(truth)
-    everywhere = np.ones_like(drawn["xdog"])
+    embeddings = metrics.embed(truth)
+    everywhere = np.ones_like(inputs["xdog"])
 
-    def row(name: str, made: np.ndarray, found: projection.Projection | None = None) -> Row:
+    def row(name: str, made: np.ndarray, result: projection.Projection | None = None) -> Row:
         values: Row = dict.fromkeys(COLUMNS)
         if verifier and people is not None:
             near = np.linalg.norm(verifier.embed(made)[:, None] - people[None], axis=-1) <= faces.SAME
@@ -168,38 +168,38 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             values["verification"] = (values["same"] + 1.0 - float(near[~own].mean())) / 2
         values["ssim"] = metrics.mean_of(map(metrics.ssim_hole, truth, made, everywhere))
         values["st_lpips"] = float(metrics.st_lpips(truth, made, everywhere)[0].mean())
-        values["feature_distance"] = metrics.feature_distance(looks, metrics.embed(made))
-        if found is not None:
-            values["contextual"] = float(found.contextual[:, 0].mean())
-            if found.steps.any():
-                values["below"] = float((found.contextual[:, 0] < found.candidates.min(axis=1)).mean())
+        values["feature_distance"] = metrics.feature_distance(embeddings, metrics.embed(made))
+        if result is not None:
+            values["contextual"] = float(result.contextual[:, 0].mean())
+            if result.steps.any():
+                values["below"] = float((result.contextual[:, 0] < result.candidates.min(axis=1)).mean())
         return {"method": name, **values}
 
     rows: list[Row] = []
     made: dict[str, np.ndarray] = {}
-    found = {}
+    results = {}
     searched = projection.in_bfloat16(model)
     searches = [("xdog", "best candidate", {"steps": 0}), ("xdog", "random start", {"initialization": "random"})]
-    searches += [(sketch, "contextual_gan", {}) for sketch in drawn]
+    searches += [(sketch, "contextual_gan", {}) for sketch in inputs]
     for sketch, name, how in tqdm(searches, unit="searches"):
-        known = drawn[sketch][..., None].astype(np.float32)
-        found[name, sketch] = projection.project(model, known, searched=searched, **how)
-        made[f"{name}, {sketch}"] = to_uint8(found[name, sketch].image[:, 0])
-        rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], found[name, sketch]))
+        target = inputs[sketch][..., None].astype(np.float32)
+        results[name, sketch] = projection.project(model, target, searched=searched, **how)
+        made[f"{name}, {sketch}"] = to_uint8(results[name, sketch].image[:, 0])
+        rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], results[name, sketch]))
     for name, editor in _direct(side) if face else ():
-        for sketch, lines in tqdm(drawn.items(), desc=name, unit="sketches"):
-            made[f"{name}, {sketch}"] = np.stack([_drawn(editor, one) for one in lines])
+        for sketch, lines in tqdm(inputs.items(), desc=name, unit="sketches"):
+            made[f"{name}, {sketch}"] = np.stack([_draw_directly(editor, one) for one in lines])
             rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"]))
 
     names = [name for name in made if not name.startswith(("best", "random"))]
     heads = [name.split(",")[0] if name.endswith("xdog") else "" for name in names]  # each over its four columns
-    titles = [*drawn, "lines", *heads, "truth"]
+    titles = [*inputs, "lines", *heads, "truth"]
     sheet = []
     for i in sorted(sheet_numbers(len(truth))):
-        lines = [np.repeat(ink(d[i])[..., None], 3, axis=-1) for d in drawn.values()]
-        own = np.repeat(ink(found["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
+        lines = [np.repeat(ink(d[i])[..., None], 3, axis=-1) for d in inputs.values()]
+        own = np.repeat(ink(results["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
         sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
-    starts = found["contextual_gan", "xdog"], found["random start", "xdog"]
+    starts = results["contextual_gan", "xdog"], results["random start", "xdog"]
     ends = [one.contextual[:, 0] for one in starts]
     early = [one.curve[: EARLY + 1, :, 0].min(axis=0).mean() for one in starts]
     closing = (

@@ -20,26 +20,26 @@ RATES = {"momentum": 1.0, "adam": 0.03}
 """Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
 
 
-def _contextual(half: str, known: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
+def _contextual(half: str, target: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
     """The contextual loss [B] of joint pictures; see the module's docstring."""
-    found = split(joint)[half]
+    estimate = split(joint)[half]
     if half == "sketch":
-        return line_losses.kl_divergence(known, found, epsilon)
-    return losses.pixel(found, known, tf.zeros_like(found[..., :1]), 1.0)
+        return line_losses.kl_divergence(target, estimate, epsilon)
+    return losses.pixel(estimate, target, tf.zeros_like(estimate[..., :1]), 1.0)
 
 
 @tf.function(autograph=False, reduce_retracing=True)
-def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
+def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
     """What each z [B,Z] draws, `sketch` and `image`, and its losses [B], `contextual` and `judged`."""
     joint = model.generator(z)
     judged = adversarial.GENERATORS[model.adversarial_loss](model.discriminator(joint))
-    return split(joint) | {"contextual": _contextual(half, known, joint, epsilon), "judged": judged}
+    return split(joint) | {"contextual": _contextual(half, target, joint, epsilon), "judged": judged}
 
 
 @tf.function(autograph=False, reduce_retracing=True)
-def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """The contextual loss [B] of each z [B,Z]."""
-    return _contextual(half, known, model.generator(z), epsilon)
+    return _contextual(half, target, model.generator(z), epsilon)
 
 
 def beginning(z: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -65,7 +65,7 @@ def descend(
     listens: bool,
     epsilon: float,
     start: dict[str, tf.Tensor],
-    known: tf.Tensor,
+    target: tf.Tensor,
     numbers: dict[str, tf.Tensor],
     begin: tf.Tensor,
     last: tf.Tensor,
@@ -79,7 +79,7 @@ def descend(
       listens: whether the perceptual loss has a weight.
       epsilon: see `line_losses.kl_divergence`.
       start: `beginning`, or the state at the end of the stretch before.
-      known: [B,H,W,1 or 3].
+      target: [B,H,W,1 or 3].
       numbers: scalars `patience` (int32), `learning_rate`, `momentum`, `perceptual`, `tolerance`.
       begin, last: int32 scalars, the first and the last step of the stretch; step 0 is the loss at the start.
 
@@ -109,7 +109,7 @@ def descend(
         with tf.GradientTape() as tape:
             tape.watch(z)
             joint = model.generator(z)
-            loss = _contextual(half, known, joint, epsilon)
+            loss = _contextual(half, target, joint, epsilon)
             if listens:
                 judged = model.discriminator(joint)
                 loss += numbers["perceptual"] * adversarial.GENERATORS[model.adversarial_loss](judged)
@@ -139,7 +139,7 @@ def descend(
 def search(
     model: ContextualGan,
     half: str,
-    known: tf.Tensor,
+    target: tf.Tensor,
     z: tf.Tensor,
     *,
     steps: int,
@@ -151,7 +151,7 @@ def search(
     Args:
       model: the trained networks.
       half: the known half, `sketch` or `image`.
-      known: [B,H,W,1 or 3], its pictures.
+      target: [B,H,W,1 or 3], its pictures.
       z: [B,N,Z] in [-1,1], the candidates of each.
       steps: of every search.
       perceptual, epsilon: see `project`.
@@ -159,10 +159,10 @@ def search(
     Returns:
       `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
     """
-    known = model.soften(known) if half == "sketch" else known
-    count, drawn = tf.shape(z)[0], tf.shape(z)[1]
-    first = rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(known, drawn, axis=0))
-    best = tf.argmin(tf.reshape(first, [count, drawn]), axis=1)
+    target = model.soften(target) if half == "sketch" else target
+    count, tries = tf.shape(z)[0], tf.shape(z)[1]
+    first = rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(target, tries, axis=0))
+    best = tf.argmin(tf.reshape(first, [count, tries]), axis=1)
     numbers = {"patience": tf.constant(steps + 2)} | {
         key: tf.constant(value, tf.float32)
         for key, value in (
@@ -174,8 +174,8 @@ def search(
     }
     start = tf.gather(z, best, batch_dims=1)
     how = model, half, "momentum", perceptual > 0, epsilon
-    end, _ = descend(*how, beginning(start), known, numbers, tf.constant(0), tf.constant(steps))
-    found = end["best"]
-    judged = judge(model, half, epsilon, found, known)
+    end, _ = descend(*how, beginning(start), target, numbers, tf.constant(0), tf.constant(steps))
+    latents = end["best"]
+    judged = judge(model, half, epsilon, latents, target)
     loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
-    return {"sketch": judged["sketch"], "image": judged["image"], "z": found, "loss": loss}
+    return {"sketch": judged["sketch"], "image": judged["image"], "z": latents, "loss": loss}

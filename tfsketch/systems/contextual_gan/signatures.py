@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels, to_png
 from tfsketch.framing import graph
 from tfsketch.framing.graph import placed, sheet_of, usual_fill
 from tfsketch.framing.meaning import read_sketch
@@ -19,34 +19,36 @@ SEARCH_STEPS = 200
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
-    """Completes sketches, placed and drawn anew as by `Editor.complete`, by searching for z, a fixed number of steps,
+    """Completes sketches, placed and redrawn as by `Editor.complete`, by searching for z, a fixed number of steps,
     from the same candidates for every sketch: those of `projection.project` follow from a hash of its pixels, which a
     graph cannot compute. `search` and `search_image` take tensors and candidates."""
     side = model.side
-    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, (model.candidates, model.latent)).astype(np.float32)
+    starts = np.random.default_rng(0).uniform(-1.0, 1.0, (model.candidates, model.latent)).astype(np.float32)
 
     def search(half: str) -> Callable[..., Outputs]:
         def run(**inputs: tf.Tensor) -> Outputs:
-            found = search_lib.search(model, half, inputs[half], inputs["z"], steps=SEARCH_STEPS)
-            return {"image" if half == "sketch" else "sketch": found["image" if half == "sketch" else "sketch"]} | {
-                "loss": found["loss"]
+            result = search_lib.search(model, half, inputs[half], inputs["z"], steps=SEARCH_STEPS)
+            return {"image" if half == "sketch" else "sketch": result["image" if half == "sketch" else "sketch"]} | {
+                "loss": result["loss"]
             }
 
         return run
 
+    read = shared(read_sketch)
+
     def before(data: tf.Tensor) -> tf.Tensor:
-        sketch = read_sketch(data)
+        sketch = read(data)
         return placed(sketch, side, usual_fill(sketch), ink=True)
 
     def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        sketch = read_sketch(data)
+        sketch = read(data)
         return to_png(graph.rounded(sheet_of(image, tf.shape(sketch), usual_fill(sketch))))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:
-        known = each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))
-        found = search("sketch")(sketch=known, z=tf.repeat(drawn[None], tf.shape(known)[0], axis=0))
-        image = each(after, sketch_bytes, to_levels(found["image"]), gives=tf.TensorSpec([], tf.string))
-        return {"image_bytes": image, "loss": found["loss"]}
+        targets = each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))
+        result = search("sketch")(sketch=targets, z=tf.repeat(starts[None], tf.shape(targets)[0], axis=0))
+        image = each(after, sketch_bytes, to_levels(result["image"]), gives=tf.TensorSpec([], tf.string))
+        return {"image_bytes": image, "loss": result["loss"]}
 
     candidates = tf.TensorSpec([None, None, model.latent])
     return {

@@ -13,11 +13,11 @@ def cross_entropy(logits: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
       regions: [B,H,W,1] int32; values from R on (`conditions.regions.IGNORED`) count nowhere.
     """
     labels = regions[..., 0]
-    known = tf.cast(labels < logits.shape[-1], tf.float32)
+    valid = tf.cast(labels < logits.shape[-1], tf.float32)
     values = tf.nn.sparse_softmax_cross_entropy_with_logits(
         tf.minimum(labels, logits.shape[-1] - 1), tf.cast(logits, tf.float32)
     )
-    return tf.reduce_sum(values * known, axis=[1, 2]) / tf.maximum(tf.reduce_sum(known, axis=[1, 2]), 1.0)
+    return tf.reduce_sum(values * valid, axis=[1, 2]) / tf.maximum(tf.reduce_sum(valid, axis=[1, 2]), 1.0)
 
 
 def dice(probabilities: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
@@ -32,10 +32,10 @@ def dice(probabilities: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
     """
     labels, depth = regions[..., 0], probabilities.shape[-1]
     truth = tf.one_hot(labels, depth)  # all zero where ignored
-    known = tf.cast(labels < depth, tf.float32)[..., None]
+    valid = tf.cast(labels < depth, tf.float32)[..., None]
     both = tf.reduce_sum(probabilities * truth, axis=[1, 2])
     sizes = tf.reduce_sum(truth, axis=[1, 2])
-    total = tf.reduce_sum(probabilities * known, axis=[1, 2]) + sizes
+    total = tf.reduce_sum(probabilities * valid, axis=[1, 2]) + sizes
     present = tf.cast(sizes > 0, tf.float32)
     coefficient = tf.reduce_sum(2.0 * both / tf.maximum(total, 1.0) * present, axis=-1)
     return 1.0 - coefficient / tf.maximum(tf.reduce_sum(present, axis=-1), 1.0)

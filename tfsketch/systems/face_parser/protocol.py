@@ -32,15 +32,15 @@ EIGHT: dict[str, tuple[str, ...]] = {
 _BATCH = 8
 
 
-def confusion(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """[R,R] counts of pixels, true region by found region; what `truth` ignores is left out.
 
     Args:
-      truth, found: region maps of one shape, uint8.
+      truth, predicted: region maps of one shape, uint8.
     """
     count = len(regions.REGIONS)
-    known = truth < count
-    pairs = truth[known].astype(np.int64) * count + found[known]
+    valid = truth < count
+    pairs = truth[valid].astype(np.int64) * count + predicted[valid]
     return np.bincount(pairs, minlength=count * count).reshape(count, count)
 
 
@@ -54,8 +54,8 @@ def iou(matrix: np.ndarray, names: tuple[str, ...]) -> float | None:
 
 def mean_iou(matrix: np.ndarray) -> tuple[float, int]:
     """(the mean of the IoU over those of the `EIGHT` that either map shows, how many those are); 0 without any."""
-    known = [found for found in (iou(matrix, names) for names in EIGHT.values()) if found is not None]
-    return (float(np.mean(known)) if known else 0.0), len(known)
+    values = [value for value in (iou(matrix, names) for names in EIGHT.values()) if value is not None]
+    return (float(np.mean(values)) if values else 0.0), len(values)
 
 
 def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Results:
@@ -76,8 +76,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     shown = sheet_numbers(count)
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         pictures = [shards[n] for n in range(start, min(start + _BATCH, count))]
-        found = face_parser.parse(model, np.stack([p.image for p in pictures]))
-        for number, (picture, result) in enumerate(zip(pictures, found), start):
+        predictions = face_parser.parse(model, np.stack([p.image for p in pictures]))
+        for number, (picture, result) in enumerate(zip(pictures, predictions), start):
             if picture.regions is None:
                 raise DataError(
                     f"{picture.name}: expected labelled regions to compare with, found none; make the shards with "
@@ -97,8 +97,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         }
         for label, names in parts.items()
     ]
-    mean, known = mean_iou(matrix)
+    mean, present = mean_iou(matrix)
     right = float(np.trace(matrix) / pixels)
-    closing = f"Mean IoU over {known} regions {mean:.3f}; {100 * right:.1f} % of all pixels right."
+    closing = f"Mean IoU over {present} regions {mean:.3f}; {100 * right:.1f} % of all pixels right."
     columns = {"iou": Column("higher"), "share": Column("", 2)}
     return Results(PROTOCOL, count, columns, rows, closing, sheet, ["image", "output", "truth", "overlay"])

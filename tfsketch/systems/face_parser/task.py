@@ -43,7 +43,7 @@ class FaceParserTask(Task):
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         rows = [
-            [to_uint8(image), regions.colored(found[..., 0].numpy()), regions.colored(truth[..., 0].numpy())]
-            for image, found, truth in zip(batch["image"], outputs["regions"], batch["regions"])
+            [to_uint8(image), regions.colored(prediction[..., 0].numpy()), regions.colored(truth[..., 0].numpy())]
+            for image, prediction, truth in zip(batch["image"], outputs["regions"], batch["regions"])
         ]
         return rows, ["image", "output", "truth"]

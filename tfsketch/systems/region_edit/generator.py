@@ -18,11 +18,11 @@ from tfsketch.systems.region_edit.config import RegionGeneratorConfig
 
 def resized(x: tf.Tensor, size: Sequence[int], method: str) -> tf.Tensor:
     """[B,h,w,C] -> [B,*size,C] float32; as it is where it has that size."""
-    x, given = tf.cast(x, tf.float32), x.shape[1:3]
-    if list(given) == list(size):
+    x, own_size = tf.cast(x, tf.float32), x.shape[1:3]
+    if list(own_size) == list(size):
         return x
-    if method == "area" and all(length % wanted == 0 for length, wanted in zip(given, size)):
-        parts = [length // wanted for length, wanted in zip(given, size)]
+    if method == "area" and all(length % target == 0 for length, target in zip(own_size, size)):
+        parts = [length // target for length, target in zip(own_size, size)]
         return tf.nn.avg_pool2d(x, parts, parts, "VALID")  # the same, and an operation that phones have
     return tf.image.resize(x, size, method)
 

@@ -36,8 +36,8 @@ def code_consistency(
       target_style: of the one that gave the style.
       style_weight: lambda.
     """
-    kept = code_distance(structure, tf.stop_gradient(target_structure))
-    return kept + style_weight * code_distance(style, tf.stop_gradient(target_style))
+    distance = code_distance(structure, tf.stop_gradient(target_structure))
+    return distance + style_weight * code_distance(style, tf.stop_gradient(target_style))
 
 
 def content_alignment(merged: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -79,20 +79,20 @@ def partners(count: int) -> np.ndarray:
     if count < 2:
         raise DataError(f"expected at least 2 pictures to swap styles, found {count}")
     order = np.random.default_rng(SETTINGS.seed).permutation(count)
-    found = np.empty(count, int)
-    found[order] = np.roll(order, -1)
-    return found
+    partner_of = np.empty(count, int)
+    partner_of[order] = np.roll(order, -1)
+    return partner_of
 
 
-def grams(found: Mapping[str, tf.Tensor], mask: np.ndarray | None = None) -> list[np.ndarray]:
+def grams(maps: Mapping[str, tf.Tensor], mask: np.ndarray | None = None) -> list[np.ndarray]:
     """Gram matrices of features, [B,C,C] a layer: mean products over positions, weighted by a mask.
 
     Args:
-      found: layer -> [B,h,w,C].
+      maps: layer -> [B,h,w,C].
       mask: [B,H,W], nonzero = counts; everything by default. A position counts by its share in it.
     """
     matrices = []
-    for feature in found.values():
+    for feature in maps.values():
         batch, height, width, channels = feature.shape
         weight = tf.ones([batch, height, width, 1])
         if mask is not None:
@@ -118,12 +118,12 @@ def _outside(one: np.ndarray, two: np.ndarray, mask: np.ndarray) -> list[float]:
     return [metrics.l1_hole(a, b, m == 0) for a, b, m in zip(one, two, mask)]
 
 
-def _masks(found: np.ndarray, numbers: list[int]) -> dict[str, np.ndarray]:
-    """Name -> [B,S,S] uint8 in {0,1}, of pictures with the regions `found`."""
-    named = {name: np.stack([regions.mask_of(one, name) for one in found]) for name in REGIONS}
-    size = size_of(found[0])
-    drawn = [masks.free_form(np.random.default_rng([SETTINGS.seed, n]), size, SETTINGS.mask) for n in numbers]
-    return {**named, "free form": np.stack(drawn)}
+def _masks(region_maps: np.ndarray, numbers: list[int]) -> dict[str, np.ndarray]:
+    """Name -> [B,S,S] uint8 in {0,1}, of pictures with the regions `region_maps`."""
+    named = {name: np.stack([regions.mask_of(one, name) for one in region_maps]) for name in REGIONS}
+    size = size_of(region_maps[0])
+    free_forms = [masks.free_form(np.random.default_rng([SETTINGS.seed, n]), size, SETTINGS.mask) for n in numbers]
+    return {**named, "free form": np.stack(free_forms)}
 
 
 class _Sums:
@@ -138,7 +138,7 @@ class _Sums:
 
     def row(self, name: str) -> Row:
         """The means; the distances of styles are quotients of two."""
-        values = {key: metrics.mean_of(found) for key, found in self.values[name].items()}
+        values = {key: metrics.mean_of(numbers) for key, numbers in self.values[name].items()}
         row: Row = {"method": name, **dict.fromkeys(COLUMNS)}
         row |= {key: value for key, value in values.items() if key in COLUMNS}
         row["pairs"] = len(self.values[name].get("moved", ()))
@@ -165,7 +165,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     parser, vgg, sketcher = face_parser.load(), features.Vgg16("hed"), sketches.Sketcher(SETTINGS.sketch)
     sums = _Sums(["reconstruction", "swap", *REGIONS, "free form"])
     confusions = {name: np.zeros([len(regions.REGIONS)] * 2, np.int64) for name in ("reconstruction", "swap")}
-    looks: dict[str, list[np.ndarray]] = {name: [] for name in ("content", *confusions)}
+    embeddings: dict[str, list[np.ndarray]] = {name: [] for name in ("content", *confusions)}
     sheet: list[list[np.ndarray]] = []
     shown = sheet_numbers(count)
 
@@ -178,43 +178,43 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         style = np.stack([shards[style_of[n]].image for n in numbers])
         batch = {"image": levels(content), "style": levels(style)}
         parsed, of_style = face_parser.parse(parser, content), face_parser.parse(parser, style)
-        drawn = {
+        outputs = {
             "reconstruction": to_uint8(model({**batch, "style": batch["image"]})["raw"]),
             "swap": to_uint8(model(batch)["raw"]),
         }
         theirs_own = to_uint8(model({**batch, "image": batch["style"]})["raw"])
         # Features of: the photographs, and the model's reconstructions of them, as (content, style).
         pairs = [[vgg(levels(x), LAYERS) for x in (content, style)]]
-        pairs += [[vgg(levels(x), LAYERS) for x in (drawn["reconstruction"], theirs_own)]]
+        pairs += [[vgg(levels(x), LAYERS) for x in (outputs["reconstruction"], theirs_own)]]
 
         def moved(
             made: np.ndarray, mask: np.ndarray | None = None, goal: np.ndarray | None = None
         ) -> dict[str, np.ndarray]:
             """How far a drawn picture's style, in a mask, is from the style image's, in another, and the content's."""
-            found, distances = grams(vgg(levels(made), LAYERS), mask), {}
+            own_grams, distances = grams(vgg(levels(made), LAYERS), mask), {}
             for suffix, (ours, theirs) in zip(("", "_own"), pairs):
-                wanted = grams(theirs, goal)
-                distances[f"moved{suffix}"] = style_distance(found, wanted)
-                distances[f"apart{suffix}"] = style_distance(grams(ours, mask), wanted)
+                target_grams = grams(theirs, goal)
+                distances[f"moved{suffix}"] = style_distance(own_grams, target_grams)
+                distances[f"apart{suffix}"] = style_distance(grams(ours, mask), target_grams)
             return distances
 
         edges, everywhere = sketcher(content), np.ones(content.shape[:3], np.uint8)
-        looks["content"].append(metrics.embed(content))
-        for name, made in drawn.items():
+        embeddings["content"].append(metrics.embed(content))
+        for name, made in outputs.items():
             sums.add(
                 name,
                 edge_f1=[metrics.sketch_f1(*pair) for pair in zip(edges, sketcher(made), everywhere)],
                 **moved(made),
             )
             confusions[name] += parsing.confusion(parsed, face_parser.parse(parser, made))
-            looks[name].append(metrics.embed(made))
-        own = drawn["reconstruction"]
+            embeddings[name].append(metrics.embed(made))
+        own = outputs["reconstruction"]
         sums.add(
             "reconstruction",
             l1=[metrics.l1_hole(*pair) for pair in zip(content, own, everywhere)],
             st_lpips=metrics.st_lpips(content, own, everywhere)[0].tolist(),
         )
-        rows = [[content[i], style[i], own[i], drawn["swap"][i]] for i in range(len(numbers))]
+        rows = [[content[i], style[i], own[i], outputs["swap"][i]] for i in range(len(numbers))]
         theirs = _masks(of_style, numbers)
         for name, mask in _masks(parsed, numbers).items():
             edited = model({**batch, "mask": tf.cast(mask[..., None], tf.float32)})
@@ -230,7 +230,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 name,
                 outside=_outside(raw[counts], content[counts], inside),
                 outside_own=_outside(raw[counts], own[counts], inside),
-                swap_outside_own=_outside(drawn["swap"][counts], own[counts], inside),
+                swap_outside_own=_outside(outputs["swap"][counts], own[counts], inside),
                 **{key: value[counts] for key, value in moved(raw, mask, theirs[name]).items()},
             )
         sheet += [row for n, row in zip(numbers, rows) if n in shown]
@@ -238,7 +238,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     results = [sums.row(name) for name in sums.values]
     for result in results[:2]:
         result["region_iou"] = parsing.mean_iou(confusions[result["method"]])[0]
-        real, made = (np.concatenate(looks[name]) for name in ("content", result["method"]))
+        real, made = (np.concatenate(embeddings[name]) for name in ("content", result["method"]))
         result["feature_distance"] = metrics.feature_distance(real, made)
     titles = ["content", "style", "reconstr.", "swap", *(name[:7] for name in REGIONS), "free form"]
     return Results(PROTOCOL, count, COLUMNS, results, closing(results), sheet, titles)
@@ -250,9 +250,9 @@ def closing(rows: list[Row]) -> str:
     if not edits:
         return "No region was found in any pair."
     leaks, whole = (np.mean([row[key] for row in edits]) for key in ("outside_own", "swap_outside_own"))
-    inside, drawn = (np.mean([row[key] for row in edits]) for key in ("style_distance", "style_own"))
+    inside, between = (np.mean([row[key] for row in edits]) for key in ("style_distance", "style_own"))
     return (
         f"Outside of its mask an edit changes the model's own reconstruction by {leaks:.2f} levels, a swap by "
         f"{whole:.2f} (mean of {len(edits)} kinds of mask); inside, {inside:.2f} of the distance to the style is left, "
-        f"{drawn:.2f} between the model's own reconstructions."
+        f"{between:.2f} between the model's own reconstructions."
     )

@@ -128,8 +128,8 @@ class RegionEditTask(Task):
             terms["patch_r1"] = tf.add_n([adversarial.r1(slope) for slope in slopes])
             on_fake = critic.judge(critic.features(fake), beside)
         else:
-            found = critic.features(tf.concat([references, real, fake], axis=1))
-            beside, of_real, of_fake = tf.split(found, [references.shape[1], real.shape[1], fake.shape[1]], axis=1)
+            maps = critic.features(tf.concat([references, real, fake], axis=1))
+            beside, of_real, of_fake = tf.split(maps, [references.shape[1], real.shape[1], fake.shape[1]], axis=1)
             on_real, on_fake = critic.judge(of_real, beside), critic.judge(of_fake, beside)
         total = adversarial.critic_logistic(on_real, on_fake)
         if loss.patch_r1:
@@ -158,14 +158,14 @@ class RegionEditTask(Task):
             content, style = network.encoder.content(features), network.encoder.style(features)
             structure = network.encoder.structure(content)
             other = tf.gather(style, partner)
-            drawn = network.decode(tf.concat([structure[::2], structure], 0), tf.concat([style[::2], other], 0))
-            reconstruction, swap = drawn[:-count], drawn[-count:]
+            pictures = network.decode(tf.concat([structure[::2], structure], 0), tf.concat([style[::2], other], 0))
+            reconstruction, swap = pictures[:-count], pictures[-count:]
 
         if judges:
             with tf.GradientTape() as critic_tape:
-                found = self._criticize(image, tf.stop_gradient(reconstruction), tf.stop_gradient(swap), loss)
-            minimize("discriminator", critic_tape, found["discriminator"])
-            logged |= found
+                critic_terms = self._criticize(image, tf.stop_gradient(reconstruction), tf.stop_gradient(swap), loss)
+            minimize("discriminator", critic_tape, critic_terms["discriminator"])
+            logged |= critic_terms
         if loss.patches:
             target = tf.gather(image, partner)
             real = self._cut(target, seed, 1, self._patches.count)
@@ -173,9 +173,9 @@ class RegionEditTask(Task):
             with tape:
                 fake = self._cut(swap, seed, 3, self._patches.count)
             with tf.GradientTape() as critic_tape:
-                found = self._criticize_patches(real, references, tf.stop_gradient(fake), loss)
-            minimize("patch_discriminator", critic_tape, found["patch_discriminator"])
-            logged |= found
+                critic_terms = self._criticize_patches(real, references, tf.stop_gradient(fake), loss)
+            minimize("patch_discriminator", critic_tape, critic_terms["patch_discriminator"])
+            logged |= critic_terms
 
         if loss.code_consistency:
             with tf.GradientTape(watch_accessed_variables=False) as judging:
@@ -188,7 +188,7 @@ class RegionEditTask(Task):
         with tape:  # goes on recording what the pictures are judged by
             terms["reconstruction"] = _for_both(losses.l1(reconstruction, image[::2]), count)
             if judges:
-                judged = self.networks["discriminator"](drawn)
+                judged = self.networks["discriminator"](pictures)
                 terms["gan_reconstruction"] = _for_both(adversarial.generator_logistic(judged[:-count]), count)
                 terms["gan_swap"] = adversarial.generator_logistic(judged[-count:])
             if loss.patches:

@@ -112,10 +112,10 @@ def find_prefix(path: str | os.PathLike) -> str:
         prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", str(path))
     if not pathlib.Path(prefix + ".index").is_file():
         hint = f"; did you mean {_listed(near)}?" if near else ""
-        found = f"a file {prefix}, but no" if pathlib.Path(prefix).is_file() else "no"
+        actual = f"a file {prefix}, but no" if pathlib.Path(prefix).is_file() else "no"
         raise WeightsError(
             f"{path}: expected a checkpoint's prefix, with PREFIX.index and PREFIX.data-00000-of-00001 "
-            f"beside each other; found {found} {prefix}.index{hint}"
+            f"beside each other; found {actual} {prefix}.index{hint}"
         )
     if not glob.glob(glob.escape(prefix) + ".data-*-of-*"):
         raise WeightsError(f"{prefix}: expected {prefix}.data-00000-of-00001 beside {prefix}.index, found none")
@@ -160,20 +160,20 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
     """
     try:
         reader = tf.train.load_checkpoint(paths.literal_prefix(prefix))
-        found = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
-        wanted = {published_name(name): shape for name, shape in shapes.items()}
-        missing = sorted(set(wanted) - set(found))
+        own_shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+        expected_shapes = {published_name(name): shape for name, shape in shapes.items()}
+        missing = sorted(set(expected_shapes) - set(own_shapes))
         if missing:
-            holds = _listed(sorted(found)) or "nothing"
+            holds = _listed(sorted(own_shapes)) or "nothing"
             raise WeightsError(
-                f"{prefix}: expected the {len(wanted)} variables of SC-FEGAN's generator, found "
-                f"{len(wanted) - len(missing)} of them; missing: {_listed(missing)}"
-                + (f" (the checkpoint holds {holds})" if len(missing) == len(wanted) else "")
+                f"{prefix}: expected the {len(expected_shapes)} variables of SC-FEGAN's generator, found "
+                f"{len(expected_shapes) - len(missing)} of them; missing: {_listed(missing)}"
+                + (f" (the checkpoint holds {holds})" if len(missing) == len(expected_shapes) else "")
             )
         misshapen = [
-            f"{name}: expected {shape}, found {found[name]}"
-            for name, shape in sorted(wanted.items())
-            if found[name] != tuple(shape)
+            f"{name}: expected {shape}, found {own_shapes[name]}"
+            for name, shape in sorted(expected_shapes.items())
+            if own_shapes[name] != tuple(shape)
         ]
         if misshapen:
             raise WeightsError(
@@ -195,7 +195,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         ) from error
     if infinite:
         raise WeightsError(f"{prefix}: expected finite numbers, found NaN or infinity in {_listed(sorted(infinite))}")
-    return arrays, len(found) - len(wanted)
+    return arrays, len(own_shapes) - len(expected_shapes)
 
 
 def convert_sc_fegan(

@@ -5,7 +5,7 @@ picture size and nothing else; everything random or tunable is the default of `c
 
 - free-form masks that cover 10 to 40 % of the picture exactly, colour strokes on every picture (only their part in the
   mask counts), and noise, all a function of (seed, number of the picture) alone;
-- sketches and colour maps made anew from the photographs with default settings, whatever the shards were made with;
+- sketches and colour maps made again from the photographs with default settings, whatever the shards were made with;
 - the output composited into the photograph, rounded to uint8, then measured.
 
 Methods: `telea` and `navier_stokes` (cv2.inpaint, radius 3) know the picture and the mask only. `all` is the model with
@@ -109,11 +109,11 @@ def examples(
     for start in range(0, count, _BATCH):
         numbers = list(range(start, min(start + _BATCH, count)))
         loaded = [shards[n] for n in numbers]
-        drawn = sketcher(np.stack([p.image for p in loaded]))
+        lines = sketcher(np.stack([p.image for p in loaded]))
         style, made = config.sketch.style, [colors.color_map(p.image, config.color) for p in loaded]
         pictures = {
             n: Picture(p.name, {"image": p.image, f"sketch/{style}": sketch, "color": color})
-            for n, p, sketch, color in zip(numbers, loaded, drawn, made)
+            for n, p, sketch, color in zip(numbers, loaded, lines, made)
         }
         yield numbers, fixed_batch(pictures, config, numbers)
 
@@ -151,19 +151,19 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
         for numbers, batch in examples(shards, config, sketcher, count):
             outputs = _outputs(model, batch)
-            given = {
+            conditions = {
                 "truth": to_uint8(batch["image"]),
                 "mask": batch["mask"].numpy()[..., 0],
                 "sketch": batch["sketch"].numpy()[..., 0],
                 "color": to_uint8(batch["color"]),
                 "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
             }
-            for method, pictures in {"truth": given["truth"], **outputs}.items():
-                squares = np.stack([holes.crop_round(*pair, crop) for pair in zip(pictures, given["mask"])])
+            for method, pictures in {"truth": conditions["truth"], **outputs}.items():
+                squares = np.stack([holes.crop_round(*pair, crop) for pair in zip(pictures, conditions["mask"])])
                 features.setdefault(method, []).append(metrics.embed(squares))
             for method, pictures in outputs.items():
-                measured = metrics.measure(output=pictures, edges=sketcher(pictures), **given)
-                triples = list(zip(pictures, given["mask"], given["truth"]))
+                measured = metrics.measure(output=pictures, edges=sketcher(pictures), **conditions)
+                triples = list(zip(pictures, conditions["mask"], conditions["truth"]))
                 measured["sharpness"] = [holes.sharpness(*triple) for triple in triples]
                 measured["seam"] = [holes.seam(*triple) for triple in triples]
                 for name, numbers_ in measured.items():

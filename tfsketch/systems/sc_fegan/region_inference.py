@@ -7,8 +7,8 @@ the same. So two things need not be computed:
 
 - **The decoder outside of the mask's box.** Its upper levels hold most of the arithmetic and each pixel of them looks
   at a few of the level below. From the mask's box the windows go down the levels: what a convolution's output looks at
-  (`looks_at`), what a doubling's output comes from (`reaches`, because a doubling is a strided convolution's adjoint).
-  Going back up, each layer is computed on its window alone.
+  (`source_window`), what a doubling's output comes from (`reaches`, because a doubling is a strided convolution's
+  adjoint). Going back up, each layer is computed on its window alone.
 - **The encoder where nothing changed.** Its maps are kept from one call to the next. What changed in the packed input
   has a box; the windows go up the levels with what each convolution carries it to (`reaches`), and only these parts of
   the maps are computed again, in place.
@@ -47,7 +47,7 @@ from tfsketch.systems.sc_fegan.windows import (
     decoder_share,
     encoder_share,
     encoder_windows,
-    looks_at,
+    source_window,
     window_of,
 )
 from tfsketch.vocabulary import composite
@@ -59,17 +59,17 @@ WORTHWHILE = 0.8
 """Share of the whole arithmetic up to which a part is computed by windows."""
 
 
-def _drawn(x: tf.Tensor) -> tf.Tensor:
+def _to_picture(x: tf.Tensor) -> tf.Tensor:
     """What a decoder gave, as a picture."""
     return tf.tanh(tf.cast(x, tf.float32))
 
 
-def _drawn_box(
+def _box_to_picture(
     model: Generator, x: tf.Tensor, skips: Sequence[tf.Tensor], box: Window, size: Sequence[Number]
 ) -> tf.Tensor:
     """`decode_box` as a picture, on zeros of the whole one's size."""
     around = [(start, side - stop) for (start, stop), side in zip(box, size)]
-    return tf.pad(_drawn(decode_box(model, x, skips, box, size)), [(0, 0), *around, (0, 0)])
+    return tf.pad(_to_picture(decode_box(model, x, skips, box, size)), [(0, 0), *around, (0, 0)])
 
 
 def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float = WORTHWHILE) -> tf.Tensor:
@@ -90,24 +90,24 @@ def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float 
     x, skips = model.dilate(maps[-1]), maps[:-1]
 
     def whole() -> tf.Tensor:
-        return _drawn(model.decode(x, skips))
+        return _to_picture(model.decode(x, skips))
 
     if model.config.norm == "instance":
         return composite(whole(), image, mask)
-    known, shape = image.shape[1:3], tf.shape(image)
-    size = [shape[axis + 1] if side is None else side for axis, side in enumerate(known)]
+    static, shape = image.shape[1:3], tf.shape(image)
+    size = [shape[axis + 1] if side is None else side for axis, side in enumerate(static)]
     # At least a pixel, where nothing is erased.
     rows, columns = ((start, tf.maximum(stop, start + 1)) for start, stop in window_of(tf.unstack(box_of(mask > 0.5))))
     box = rows, columns
-    drawn = tf.cond(
+    repaint = tf.cond(
         decoder_share(model, box, size) <= worthwhile,
-        lambda: tf.ensure_shape(_drawn_box(model, x, skips, box, size), image.shape),
+        lambda: tf.ensure_shape(_box_to_picture(model, x, skips, box, size), image.shape),
         whole,
     )
-    return composite(drawn, image, mask)
+    return composite(repaint, image, mask)
 
 
-class _Kept:
+class _Cache:
     """The encoder's maps of the last picture, and the graphs that make and use them, for one shape of pictures."""
 
     def __init__(self, model: Generator, packed: tf.Tensor):
@@ -125,34 +125,34 @@ class _Kept:
 
     @tf.function
     def encode(self, packed: tf.Tensor) -> None:
-        for kept, x in zip(self._maps, self._model.encode(packed)):
-            kept.assign(x)
+        for variable, x in zip(self._maps, self._model.encode(packed)):
+            variable.assign(x)
 
     @tf.function
     def update(self, packed: tf.Tensor, box: tf.Tensor) -> None:
         """`encode`, of an input that differs from the last one in a box."""
         self._maps[0].assign(packed)
-        sizes = [self.size, *(kept.shape[1:3] for kept in self._maps[1:])]
+        sizes = [self.size, *(variable.shape[1:3] for variable in self._maps[1:])]
         windows = encoder_windows(self._model, window_of(tf.unstack(box)), self.size)
         for stage, (layer, window) in enumerate(zip(self._model.encoder, windows)):
-            seen = clipped(looks_at(layer, window), sizes[stage])
-            part = convolved(layer, cut(self._maps[stage], seen), window, sizes[stage])
+            source = clipped(source_window(layer, window), sizes[stage])
+            part = convolved(layer, cut(self._maps[stage], source), window, sizes[stage])
             (top, bottom), (left, right) = window
             self._maps[stage + 1][:, top:bottom, left:right].assign(part)
 
     @tf.function
     def decode(self) -> tf.Tensor:
         """The whole picture, as drawn."""
-        maps = [tf.convert_to_tensor(kept) for kept in self._maps]
-        return _drawn(self._model.decode(self._model.dilate(maps[-1]), maps[:-1]))
+        maps = [tf.convert_to_tensor(variable) for variable in self._maps]
+        return _to_picture(self._model.decode(self._model.dilate(maps[-1]), maps[:-1]))
 
     @tf.function
     def decode_box(self, box: tf.Tensor) -> tf.Tensor:
         """A box of the picture, as drawn, on a picture of zeros."""
-        maps = [tf.convert_to_tensor(kept) for kept in self._maps]
+        maps = [tf.convert_to_tensor(variable) for variable in self._maps]
         window = window_of(tf.unstack(box))
-        drawn = _drawn_box(self._model, self._model.dilate(maps[-1]), maps[:-1], window, self.size)
-        return tf.ensure_shape(drawn, [*self.shape[:3], 3])
+        picture = _box_to_picture(self._model, self._model.dilate(maps[-1]), maps[:-1], window, self.size)
+        return tf.ensure_shape(picture, [*self.shape[:3], 3])
 
 
 class RegionInference:
@@ -168,7 +168,7 @@ class RegionInference:
 
     def __init__(self, model: Generator, worthwhile: float = WORTHWHILE):
         self._model = model
-        self._kept: _Kept | None = None
+        self._cache: _Cache | None = None
         self._lock = threading.Lock()
         self._worthwhile = 0.0 if model.config.norm == "instance" else worthwhile
         # A small network is done in the time that counting takes, and a next stroke has the same hole.
@@ -186,26 +186,26 @@ class RegionInference:
         packed, box = self._pack(inputs)
         with self._lock:
             try:
-                drawn = self._draw(packed, box)
+                repaint = self._draw(packed, box)
             except BaseException:  # maps of two pictures must not be mixed
-                self._kept = None
+                self._cache = None
                 raise
-        return {"image": composite(drawn, inputs["image"], inputs["mask"])}
+        return {"image": composite(repaint, inputs["image"], inputs["mask"])}
 
     def _draw(self, packed: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
         """What the network draws in the box, [B,H,W,3]; anything outside of it."""
-        if self._kept is None or self._kept.shape != tuple(packed.shape):
-            self._kept = _Kept(self._model, packed)
-            self._kept.encode(packed)
+        if self._cache is None or self._cache.shape != tuple(packed.shape):
+            self._cache = _Cache(self._model, packed)
+            self._cache.encode(packed)
         else:
-            changed = self._kept.changed(packed)
+            changed = self._cache.changed(packed)
             if int(changed[1]) and self._share(encoder_share, changed) > self._worthwhile:
-                self._kept.encode(packed)
+                self._cache.encode(packed)
             elif int(changed[1]):
-                self._kept.update(packed, changed)
+                self._cache.update(packed, changed)
         whole = self._share(decoder_share, box) > self._worthwhile
-        return self._kept.decode() if whole else self._kept.decode_box(box)
+        return self._cache.decode() if whole else self._cache.decode_box(box)
 
     def _share(self, share: Callable[[Generator, Window, Sequence[int]], float], box: tf.Tensor) -> float:
-        assert self._kept is not None  # what `_draw` makes first
-        return self._counted(share, tuple(box.numpy().tolist()), self._kept.size)
+        assert self._cache is not None  # what `_draw` makes first
+        return self._counted(share, tuple(box.numpy().tolist()), self._cache.size)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels
 from tfsketch.framing import graph, membrane_graph, residuals_graph
 from tfsketch.framing.decoding import decode, same_size
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
@@ -16,17 +16,17 @@ from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
-def _finished(square: graph.Square, image: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+def _finished(square: graph.Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
     small = square.shrunk_mask() > 0.5
-    drawn = membrane_graph.membrane(square.shrunk(image), drawn, small)
+    repaint = membrane_graph.membrane(square.shrunk(image), output, small)
 
     def textured() -> tf.Tensor:
-        return square.boxed(residuals_graph.carry(square.cut(image), drawn, square.cut(square.mask), 1.0, small))
+        return square.boxed(residuals_graph.carry(square.cut(image), repaint, square.cut(square.mask), 1.0, small))
 
     enlarges = tf.reduce_any(square.part > square.work)
-    return tf.cond(enlarges, textured, lambda: graph.rounded(square.enlarged(drawn)))
+    return tf.cond(enlarges, textured, lambda: graph.rounded(square.enlarged(repaint)))
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
@@ -38,17 +38,19 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def optional(field: str, data: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
 
-        def given() -> tuple[tf.Tensor, tf.Tensor]:
+        def decoded() -> tuple[tf.Tensor, tf.Tensor]:
             rgba, exact = decode(field, data)
             return same_size(field, rgba, image), exact
 
-        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), given)
+        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decoded)
 
+    @shared
     def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
         image = decode("image_bytes", image_bytes)[0]
         return image, read_mask(mask_bytes, image, "erased pixel")
 
+    @shared
     def read_color(color_bytes: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Colours [H,W,3] uint8 and where they are [H,W] bool."""
         return color_of("color_bytes", *optional("color_bytes", color_bytes, image))
@@ -74,19 +76,19 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             "noise": noise * erased,
         }
 
-    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         image, mask = read(image_bytes, mask_bytes)
         square = graph.Square(mask, side)
-        enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(drawn)))
+        enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(output)))
         enlarged = recolor_in_graph(enlarged, image[..., :3], mask, *read_color(color_bytes, image))
         return tf.io.encode_png(square.pasted(image[..., :3], enlarged))
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        seen = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
-        drawn = to_levels(region_inference.edited(model, seen))
+        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
+        levels = to_levels(region_inference.edited(model, examples))
         return {
-            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, drawn, gives=tf.TensorSpec([], tf.string))
+            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, levels, gives=tf.TensorSpec([], tf.string))
         }
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)

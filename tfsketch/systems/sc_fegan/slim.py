@@ -38,7 +38,7 @@ class Slimmed:
     name: str
     channels: int
     """Of the wide layer."""
-    kept: int
+    width: int
     energy: float
     """Share of the contribution to the layer's readers that the kept channels have, 0..1."""
     error: float
@@ -52,7 +52,7 @@ class _Map:
 
     wide: list[np.ndarray]
     narrow: list[np.ndarray]
-    kept: np.ndarray
+    channels: np.ndarray
     """Index of the wide map's channel that a narrow map's channel stands for."""
 
     def doubled_onto(self, skip: _Map) -> _Map:
@@ -65,7 +65,7 @@ class _Map:
         return _Map(
             [joined(*pair) for pair in zip(self.wide, skip.wide)],
             [joined(*pair) for pair in zip(self.narrow, skip.narrow)],
-            np.concatenate([skip.kept, offset + self.kept]),
+            np.concatenate([skip.channels, offset + self.channels]),
         )
 
 
@@ -102,8 +102,8 @@ def _patches(maps: np.ndarray, layer: tf.keras.layers.Layer, places: np.ndarray)
     for picture, chosen in zip(maps, places):
         patches = tf.image.extract_patches(picture[None], *sizes, padding="SAME")[0].numpy()
         parts.append(patches.reshape(-1, patches.shape[-1])[chosen])
-    seen = np.concatenate(parts)
-    return np.concatenate([seen, np.ones_like(seen[:, :1])], axis=1)
+    patches = np.concatenate(parts)
+    return np.concatenate([patches, np.ones_like(patches[:, :1])], axis=1)
 
 
 def _places(rng: np.random.Generator, masks: np.ndarray, layer: tf.keras.layers.Layer, side: int) -> np.ndarray:
@@ -130,22 +130,22 @@ def _fit(
     narrow: tf.keras.layers.Layer,
     inputs: _Map,
     masks: Sequence[np.ndarray],
-    kept: np.ndarray,
+    channels: np.ndarray,
 ) -> float:
     """Sets a narrow layer's weights; see the module's docstring. Returns `Slimmed.error`."""
     everything = np.arange(inputs.wide[0].shape[-1])
-    teacher = np.concatenate([_flat(*pair, everything, kept) for pair in _convolutions(wide)], axis=1)
-    start = np.concatenate([_flat(*pair, inputs.kept, kept) for pair in _convolutions(wide)], axis=1)
+    teacher = np.concatenate([_flat(*pair, everything, channels) for pair in _convolutions(wide)], axis=1)
+    start = np.concatenate([_flat(*pair, inputs.channels, channels) for pair in _convolutions(wide)], axis=1)
     gram = np.zeros((len(start),) * 2)
     moment = np.zeros(start.shape)
     square, total, left, count = 0.0, 0.0, 0.0, 0
     for wide_map, narrow_map, mask in zip(inputs.wide, inputs.narrow, masks):
         places = _places(rng, mask, wide, wide_map.shape[1])
         target = _patches(wide_map, wide, places) @ teacher
-        seen = _patches(narrow_map, narrow, places)
-        missing = target - seen @ start
-        gram += seen.T @ seen
-        moment += seen.T @ missing
+        patches = _patches(narrow_map, narrow, places)
+        missing = target - patches @ start
+        gram += patches.T @ patches
+        moment += patches.T @ missing
         square, total, count = square + np.square(target).sum(0), total + target.sum(0), count + len(target)
         left = left + np.square(missing).sum(0)
     ridge = np.full(len(gram), _RIDGE * np.trace(gram) / len(gram))
@@ -209,16 +209,16 @@ def slim(
         channels, count = outputs[0].shape[-1], int(new.kernel.shape[-1])
         if count > channels:
             raise ConfigError(f"model.generator: {new.name}: expected at most {channels} channels, found {count}")
-        kept, share = np.arange(channels), 1.0
+        indices, share = np.arange(channels), 1.0
         if number + 1 < len(chain[0]):
             slices = [kernel[:, :, -channels:] for kernel in readers[chain[0][number + 1].name]]
             slices += [kernel[:, :, :channels] for kernel in readers.get(skips.get(old.name), [])]
             weight = _importance(outputs, slices)
-            kept = np.sort(np.argsort(-weight, kind="stable")[:count])
-            share = float(weight[kept].sum() / max(weight.sum(), 1e-30))
-        error = _fit(rng, old, new, inputs, masks, kept)
+            indices = np.sort(np.argsort(-weight, kind="stable")[:count])
+            share = float(weight[indices].sum() / max(weight.sum(), 1e-30))
+        error = _fit(rng, old, new, inputs, masks, indices)
         report.append(Slimmed(new.name, channels, count, share, error))
-        return _Map(outputs, [new(batch).numpy() for batch in inputs.narrow], kept)
+        return _Map(outputs, [new(batch).numpy() for batch in inputs.narrow], indices)
 
     maps = [_Map(packed, packed, np.arange(packed[0].shape[-1]))]
     for number in range(len(wide.encoder)):

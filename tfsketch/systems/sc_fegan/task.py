@@ -38,7 +38,7 @@ View = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
 """A picture as the trunk sees it: augmented, with its conditions, and its features by name."""
 
 
-class Seen:
+class GeneratorInputs:
     """What the generator's terms look at. Each part is made when a term first asks for it, on the tape that records.
 
     Args:
@@ -64,8 +64,8 @@ class Seen:
 
     def on_features(self, term: Callable[[Features, Features], tf.Tensor]) -> tf.Tensor:
         """A term on the backbone's features, added up over the pictures that it is asked on."""
-        target, seen = self._features
-        return tf.add_n([term(features, target) for features in seen])
+        target, feature_sets = self._features
+        return tf.add_n([term(features, target) for features in feature_sets])
 
     @functools.cached_property
     def _features(self) -> tuple[Features, list[Features]]:
@@ -104,20 +104,20 @@ class Seen:
         return losses.hole_perceptual(*pairs, conditions["mask"])
 
 
-TERMS: dict[str, Callable[[Seen], tf.Tensor]] = {
-    "pixel": lambda seen: losses.pixel(seen.raw, seen.truth, seen.mask, seen.loss.alpha),
-    "known": lambda seen: losses.known(seen.raw, seen.truth, seen.mask),
-    "rim": lambda seen: losses.rim(seen.raw, seen.truth, seen.mask),
-    "low_pass": lambda seen: losses.low_pass(seen.raw, seen.truth, seen.mask),
-    "stroke_color": lambda seen: losses.stroke_color(seen.raw, seen.color, seen.mask),
-    "total_variation": lambda seen: losses.total_variation(seen.image, seen.mask),
-    "perceptual": lambda seen: seen.on_features(losses.perceptual),
-    "normalized_perceptual": lambda seen: seen.on_features(losses.normalized_perceptual),
-    "style": lambda seen: seen.on_features(losses.style),
-    "adversarial": Seen.adversarial,
-    "feature_matching": Seen.feature_matching,
-    "projected": Seen.projected,
-    "trunk": Seen.trunk,
+TERMS: dict[str, Callable[[GeneratorInputs], tf.Tensor]] = {
+    "pixel": lambda x: losses.pixel(x.raw, x.truth, x.mask, x.loss.alpha),
+    "known": lambda x: losses.known(x.raw, x.truth, x.mask),
+    "rim": lambda x: losses.rim(x.raw, x.truth, x.mask),
+    "low_pass": lambda x: losses.low_pass(x.raw, x.truth, x.mask),
+    "stroke_color": lambda x: losses.stroke_color(x.raw, x.color, x.mask),
+    "total_variation": lambda x: losses.total_variation(x.image, x.mask),
+    "perceptual": lambda x: x.on_features(losses.perceptual),
+    "normalized_perceptual": lambda x: x.on_features(losses.normalized_perceptual),
+    "style": lambda x: x.on_features(losses.style),
+    "adversarial": GeneratorInputs.adversarial,
+    "feature_matching": GeneratorInputs.feature_matching,
+    "projected": GeneratorInputs.projected,
+    "trunk": GeneratorInputs.trunk,
 }
 """Weight -> the generator's term [B], unweighted."""
 CRITIC_TERMS = ("drift", "gradient_penalty")
@@ -168,11 +168,11 @@ class ScFeganTask(Task):
 
     def _view(self, image: tf.Tensor, batch: Batch) -> View:
         """A picture through the trunk; the photograph and the composite of an example are augmented alike."""
-        seen, conditions = image, {key: batch[key] for key in ("mask", "sketch", "color")}
+        picture, conditions = image, {key: batch[key] for key in ("mask", "sketch", "color")}
         if self._augment:
-            seen, conditions = projected.augmented(image, batch, batch["seed"], salt=2, share=self._augment)
+            picture, conditions = projected.augmented(image, batch, batch["seed"], salt=2, share=self._augment)
         assert self._trunk is not None  # a term needs it
-        return seen, conditions, self._trunk(seen, _TRUNK_MAPS)
+        return picture, conditions, self._trunk(picture, _TRUNK_MAPS)
 
     def _projected_terms(self, truth: View, fake: View) -> tuple[tf.Tensor, Terms]:
         """The projected discriminator's loss [B], and what it says on average of either picture."""
@@ -252,8 +252,8 @@ class ScFeganTask(Task):
             minimize("projected", critic_tape, total)
             logged |= parts | {"projected_critic": total}
         with tape:  # goes on recording what the generator's output is judged by
-            seen = Seen(self, batch, outputs, (near, image), views, loss)
-            terms = {name: term(seen) for name, term in TERMS.items() if getattr(loss, name)}
+            inputs = GeneratorInputs(self, batch, outputs, (near, image), views, loss)
+            terms = {name: term(inputs) for name, term in TERMS.items() if getattr(loss, name)}
             total = weighted(loss, terms)
         minimize("generator", tape, total)
         return logged | terms | {"generator": total}

@@ -166,22 +166,22 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     values: list[dict[str, dict[str, float | None]]] = []
     crops: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     sheet: list[list[np.ndarray]] = []
-    known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    own_readings: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
-    def look(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the parser and the edge detector see in a picture."""
         return face_parser.parse(parser, picture[None])[0], edge_finder(resize(picture, small)[None])[0]
 
     for number, edit in enumerate(tqdm(edits, unit="edits", mininterval=5)):
         own = pictures[edit.recipient].image
-        if edit.recipient not in known:
-            known[edit.recipient] = look(own)
+        if edit.recipient not in own_readings:
+            own_readings[edit.recipient] = read(own)
         layers = request(number, edit, pictures, faces, lines)
         result = editor.edit(own, layers.mask, layers.sketch, layers.color, seed=number)
         measures = {}
-        looks = look(result), known[edit.recipient], look(layers.donor)
-        for method, picture, look_ in zip(METHODS, (result, own, layers.donor), looks):
-            measures[method] = _measures(layers, own, picture, *look_, KINDS[edit.kind])
+        readings = read(result), own_readings[edit.recipient], read(layers.donor)
+        for method, picture, reading in zip(METHODS, (result, own, layers.donor), readings):
+            measures[method] = _measures(layers, own, picture, *reading, KINDS[edit.kind])
             measures[method] |= dict.fromkeys(_UNDEFINED[method])
             crops[method].append(holes.crop_round(picture, layers.mask))
         values.append(measures)

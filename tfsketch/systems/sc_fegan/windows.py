@@ -46,7 +46,7 @@ class Stencil:
             self.extent = (_along(layer.kernel_size) - 1) * dilation + 1
         self.before = max(self.extent - self.stride, 0) // 2
 
-    def looks_at(self, span: Span) -> Span:
+    def source(self, span: Span) -> Span:
         """Places of the larger map for a span of the smaller one, not cut at the border."""
         start, stop = span
         return start * self.stride - self.before, (stop - 1) * self.stride - self.before + self.extent
@@ -68,8 +68,8 @@ def clipped(window: Window, size: Sequence[int]) -> Window:
     return rows, columns
 
 
-def looks_at(layer: tf.keras.layers.Layer, window: Window) -> Window:
-    rows, columns = (Stencil(layer).looks_at(span) for span in window)
+def source_window(layer: tf.keras.layers.Layer, window: Window) -> Window:
+    rows, columns = (Stencil(layer).source(span) for span in window)
     return rows, columns
 
 
@@ -99,8 +99,8 @@ def convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: 
       window: of the output.
       size: (height, width) of the input.
     """
-    wanted = looks_at(layer, window)
-    pads = [(inner[0] - outer[0], outer[1] - inner[1]) for outer, inner in zip(wanted, clipped(wanted, size))]
+    source = source_window(layer, window)
+    pads = [(inner[0] - outer[0], outer[1] - inner[1]) for outer, inner in zip(source, clipped(source, size))]
     x = tf.pad(x, [(0, 0), *pads, (0, 0)])
     if isinstance(layer, tf.keras.layers.Conv2D):
         x, kernel, bias = (tf.cast(value, layer.compute_dtype) for value in (x, layer.kernel, layer.bias))
@@ -118,7 +118,7 @@ def _doubled(layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window:
       window: of the output.
     """
     x = layer(x) if isinstance(layer, tf.keras.layers.UpSampling2D) else layer(x, padding="VALID")
-    return cut(x, window, looks_at(layer, origin))
+    return cut(x, window, source_window(layer, origin))
 
 
 def _weights(layer: tf.keras.layers.Layer) -> int:
@@ -153,14 +153,14 @@ def decoder_windows(model: Generator, box: Window, size: Sequence[Number]) -> li
     Returns:
       For every stage the windows of (its input, its doubled input, its output), cut at the border.
     """
-    wanted = box if model.to_rgb is None else clipped(looks_at(model.to_rgb, box), size)
+    target = box if model.to_rgb is None else clipped(source_window(model.to_rgb, box), size)
     windows = []
     for stage, (mixer, larger) in reversed(list(enumerate(zip(model.mixers, _sizes(model, size))))):
-        doubled = clipped(looks_at(mixer, wanted), larger)
+        doubled = clipped(source_window(mixer, target), larger)
         smaller = [side // 2 for side in larger]
-        given = clipped(_reaches(_doubling(model, stage), doubled), smaller)
-        windows.append((given, doubled, wanted))
-        wanted = given
+        source = clipped(_reaches(_doubling(model, stage), doubled), smaller)
+        windows.append((source, doubled, target))
+        target = source
     return windows[::-1]
 
 
@@ -181,8 +181,8 @@ def decode_box(
     """
     origin = ((0, 0), (0, 0))
     plan = zip(decoder_windows(model, box, size), model.mixers, _sizes(model, size))
-    for stage, ((given, doubled, mixed), mixer, larger) in enumerate(plan):
-        x = _doubled(_doubling(model, stage), cut(x, given, origin), given, doubled)
+    for stage, ((source, doubled, mixed), mixer, larger) in enumerate(plan):
+        x = _doubled(_doubling(model, stage), cut(x, source, origin), source, doubled)
         skip = tf.cast(cut(skips[-1 - stage], doubled), x.dtype)
         x = convolved(mixer, tf.concat([skip, x], axis=-1), mixed, larger)
         origin = mixed
@@ -196,8 +196,8 @@ def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> floa
         head = 0 if model.to_rgb is None else _area(box) * _weights(model.to_rgb)
         plan = enumerate(zip(decoder_windows(model, box, size), model.mixers))
         return head + sum(
-            _area(given) * _weights(_doubling(model, stage)) + _area(mixed) * _weights(mixer)
-            for stage, ((given, _, mixed), mixer) in plan
+            _area(source) * _weights(_doubling(model, stage)) + _area(mixed) * _weights(mixer)
+            for stage, ((source, _, mixed), mixer) in plan
         )
 
     return cost(box) / cost(_all_of(size))
