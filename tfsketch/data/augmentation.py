@@ -77,7 +77,7 @@ def recolor(picture: Picture, rng: np.random.Generator, part: np.ndarray) -> Pic
     def other(layer: np.ndarray) -> np.ndarray:
         layer = layer.copy()
         luma = cv2.cvtColor(np.ascontiguousarray(layer[window]), cv2.COLOR_RGB2YCrCb).astype(np.float32)
-        changed = luma * np.float32([gain, 1, 1]) + np.float32([0, *shift])
+        changed = luma * np.array([gain, 1.0, 1.0], np.float32) + np.array([0.0, *shift], np.float32)
         mixed = np.clip(luma + amount * (changed - luma), 0, 255).round().astype(np.uint8)
         layer[window] = np.where(amount > 1 / 255, cv2.cvtColor(mixed, cv2.COLOR_YCrCb2RGB), layer[window])
         return layer

@@ -116,7 +116,7 @@ class ScFeganConfig:
     def problems(self, image_size: int) -> Problems:
         side = self.loss.window
         if side % 32 or not 0 <= side <= image_size:
-            yield "loss.window", f"expected 0 or a multiple of 32 up to image_size={image_size}, found {side}"
+            yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side
         net = self.generator
         yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
         yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))

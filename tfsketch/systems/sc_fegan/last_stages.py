@@ -30,13 +30,8 @@ from tfsketch.vocabulary import resize, to_uint8
 PROTOCOL = "last_stages"
 SIDE = 512
 """Of the pictures, by default."""
-STAGES = {
-    "none": {"seam": False, "texture": 0.0},
-    "seam": {"seam": True, "texture": 0.0},
-    "texture": {"seam": False, "texture": 1.0},
-    "seam and texture": {"seam": True, "texture": 1.0},
-}
-"""Row -> arguments of `Editor`."""
+STAGES = {"none": (False, 0.0), "seam": (True, 0.0), "texture": (False, 1.0), "seam and texture": (True, 1.0)}
+"""Row -> `seam` and `texture` of `Editor`."""
 COLUMNS = {
     "l1_hole": Column("lower", 2),
     "st_lpips_hole": Column("lower", 4),
@@ -77,7 +72,9 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         )
     config = dataclasses.replace(editing.SETTINGS, image_size=side)
     sketcher = sketches.Sketcher(config.sketch)
-    editors = {name: Editor(model, find_faces=False, **stages) for name, stages in STAGES.items()}
+    editors = {
+        name: Editor(model, find_faces=False, seam=seam, texture=texture) for name, (seam, texture) in STAGES.items()
+    }
     values: dict[str, dict[str, list[float | None]]] = {name: {key: [] for key in _MEANS} for name in STAGES}
     sheet: list[list[np.ndarray]] = []
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
