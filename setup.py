@@ -98,7 +98,7 @@ setup(
     package_data={
         # The annotations are for type checkers of other programs too.
         "tfsketch": ["py.typed"],
-        "tfsketch.editor.batch": ["demo.json"],
+        "tfsketch.editor.batch": ["demo/*.json"],
         "tfsketch.app": ["web/*.*", "web/*/*"],
         "tfsketch.configs": ["*.txt", "*.yaml", "serving/*"],
         "tfsketch.zoo": ["*/config.yaml", "*/weights.npz", "*/README.md"],

@@ -29,7 +29,7 @@ _TYPING = "TYPE_CHECKING"
 _TITLE = "TensorFlow and the other external packages come from the environment (pip), not from Bazel."
 _TITLES = {"tfsketch": "The library.", "tools": "The binaries.", "tests": "The tests."}
 _EXTRA = {
-    "tfsketch.editor.batch.demo": ['    data = ["demo.json"],'],
+    "tfsketch.editor.batch.demo": ['    data = glob(["demo/*.json"]),'],
     "tfsketch.app.examples": ['    data = glob(["web/**"]),'],
     "tfsketch.zoo": [
         "    data = glob(",

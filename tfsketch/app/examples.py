@@ -13,7 +13,6 @@ from PIL import Image
 
 from tfsketch.app.pictures import Picture
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.editor.batch.demo import DEMO_CROP
 from tfsketch.errors import TfsketchError
 from tfsketch.images import photographs, sizes
 
@@ -31,7 +30,7 @@ class Example:
     picture: str = ""
     """A file of `web/examples`, or `astronaut`, scikit-image's."""
     strokes: str = ""
-    """A file of `web/examples`, or `demo.json`."""
+    """A file of `web/examples`."""
     side: int | None = None
     """The working side that suits it."""
     style: str = ""
@@ -40,12 +39,15 @@ class Example:
     """One of `PLACES`."""
 
 
+_FACE = (11, 129, 192)
+"""(top, left, side) of the face in scikit-image's portrait, as FFHQ's alignment frames it."""
+
 EXAMPLES: dict[str, Example] = {
     "fringe": Example(
         "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
     ),
     "features": Example(
-        "Eyes, nose and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "demo.json"
+        "Eyes, nose and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "features.json"
     ),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
     "looks": Example(
@@ -79,11 +81,7 @@ def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
     picture = photograph(one.picture) if one.picture else None
     if picture is not None and not one.strokes:
         return {"size": list(picture.preview_size[::-1]), "strokes": []}, picture
-    if one.strokes == "demo.json":
-        strokes = importlib.resources.files("tfsketch.editor.batch").joinpath("demo.json").read_bytes()
-    else:
-        strokes = web_file(f"examples/{one.strokes}")
-    return json.loads(strokes), picture
+    return json.loads(web_file(f"examples/{one.strokes}")), picture
 
 
 def thumbnail(name: str) -> bytes:
@@ -110,5 +108,5 @@ def photograph(name: str) -> Picture:
         return Picture(photographs.read(name, web_file(f"examples/{name}")))
     from skimage.data import astronaut  # here, because it is no part of the editor
 
-    top, left, side = DEMO_CROP
+    top, left, side = _FACE
     return Picture(photographs.of_array(np.ascontiguousarray(astronaut()[top : top + side, left : left + side])))

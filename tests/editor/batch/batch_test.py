@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from tests.edits import run_edit
 from tests.tiny import EDITING
 from tfsketch import systems
+from tfsketch.editor.batch import demo
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
@@ -397,15 +398,21 @@ def test_errors_are_one_line_and_exit_status_2(model_dir, folders):
 
 
 def test_demo(model_dir, tmp_path):
-    assert run_edit(model_dir, "--demo", f"--output={tmp_path}/demo") == 0
-    names = ("input", "mask", "sketch", "color", "result")
-    pictures = {name: files_lib.read_rgb(tmp_path / f"demo/{name}.png") for name in names}
-    assert {p.shape for p in pictures.values()} == {(192, 192, 3)}
-    sheet = files_lib.read_rgb(tmp_path / "demo/sheet.png")
-    assert sheet.shape[1] > 5 * 192 and len(list((tmp_path / "demo").iterdir())) == 6
-    mask = pictures["mask"][..., 0] > 0
-    assert (pictures["result"][~mask] == pictures["input"][~mask]).all()
-    assert 0.02 <= mask.mean() <= 0.4  # what models are trained for
+    out = tmp_path / "demo"
+    assert run_edit(model_dir, "--demo", f"--output={out}") == 0
+    assert {path.name for path in out.iterdir()} == {"input.png", "sheet.png", *demo.EDITS}
+    names, image = ("mask", "sketch", "color", "result"), files_lib.read_rgb(out / "input.png")
+    sheet = files_lib.read_rgb(out / "sheet.png")
+    assert sheet.shape[1] > 5 * 300 and sheet.shape[0] > len(demo.EDITS) * 300
+    for edit in demo.EDITS:
+        pictures = {name: files_lib.read_rgb(out / edit / f"{name}.png") for name in names}
+        assert {p.shape for p in pictures.values()} == {image.shape}
+        mask = pictures["mask"][..., 0] > 0
+        assert (pictures["result"][~mask] == image[~mask]).all() and (pictures["result"][mask] != image[mask]).any()
+        assert 0.002 <= mask.mean() <= 0.1
+        assert (pictures["sketch"] < 128).any() == (edit != "badge")  # that one is erased without a stroke
+    files = {"input": out / "input.png", **{name: out / "eyes" / f"{name}.png" for name in names}}
+    result = files_lib.read_rgb(files["result"])
     # The layers are files that the tool takes, and the edit can be repeated from them.
     files = {name: tmp_path / f"demo/{name}.png" for name in names}
     assert (
@@ -419,4 +426,4 @@ def test_demo(model_dir, tmp_path):
         )
         == 0
     )
-    assert (files_lib.read_rgb(tmp_path / "again.png") == pictures["result"]).all()
+    assert (files_lib.read_rgb(tmp_path / "again.png") == result).all()

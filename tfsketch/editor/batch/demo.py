@@ -1,4 +1,4 @@
-"""The demo: a portrait of the public domain, edited by ready-made strokes."""
+"""The demo: a portrait of the public domain, edited in four ways by ready-made strokes."""
 
 from __future__ import annotations
 
@@ -11,34 +11,45 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.batch.results import side_by_side, write
 from tfsketch.editor.editor import Editor
 from tfsketch.images import sheets
-from tfsketch.vocabulary import size_of
+from tfsketch.vocabulary import resize, size_of
 
-DEMO_CROP = (11, 129, 192)
-"""(top, left, side) in scikit-image's portrait: the face as FFHQ's alignment frames it, not resampled."""
+EDITS = ("mouth", "eyes", "hair", "badge")
+"""A file of strokes of `demo/` each: three features drawn anew, and one thing erased without any stroke."""
+_FACE = (slice(10, 202), slice(129, 321))
+"""Where the face is in scikit-image's portrait."""
+_CELL = 384
 
 
 def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[pathlib.Path]:
-    """Edits the portrait that scikit-image ships (Eileen Collins, NASA, public domain) by the strokes of `demo.json`.
+    """Edits the portrait that scikit-image ships (Eileen Collins, NASA, public domain) by the strokes of `EDITS`.
 
     Args:
       editor: what edits.
-      folder: gets input.png, mask.png (white = erased), sketch.png (black on white), color.png (transparent paper) and
-        result.png, all of one size and fit for `tools.edit`, and sheet.png, all five side by side.
-      seed: of the edit.
+      folder: gets input.png, and for each of `EDITS` a folder of that name with mask.png (white = erased), sketch.png
+        (black on white), color.png (transparent paper) and result.png, all of the portrait's size and fit for
+        `tools.edit`; and sheet.png, a row for each edit. The sheet shows the face alone where an edit touches nothing
+        else.
+      seed: of the edits.
 
     Returns:
       The files.
     """
     from skimage.data import astronaut  # here, because it is no part of the editor
 
-    top, left, side = DEMO_CROP
-    image = np.ascontiguousarray(astronaut()[top : top + side, left : left + side])
-    demo = pathlib.Path(__file__).parent / "demo.json"
-    layers = strokes_lib.render(strokes_lib.read(demo), size_of(image), str(demo))
-    result = editor.edit(image, layers.mask, layers.sketch, layers.color, seed)
-    shown = side_by_side(image, layers.mask, layers.sketch, layers.color, result)
-    names = ("input", "mask", "sketch", "color", "result")
-    pictures = {**dict(zip(names, shown)), "color": layers.color, "sheet": sheets.contact_sheet([shown], names)}
+    image = astronaut()
+    pictures: dict[str, np.ndarray] = {"input": image}
+    rows = []
+    for name in EDITS:
+        path = pathlib.Path(__file__).parent / "demo" / f"{name}.json"
+        layers = strokes_lib.render(strokes_lib.read(path), size_of(image), str(path))
+        result = editor.edit(image, layers.mask, layers.sketch, layers.color, seed)
+        shown = side_by_side(image, layers.mask, layers.sketch, layers.color, result)
+        names = ("mask", "sketch", "color", "result")
+        pictures |= {f"{name}/{layer}": picture for layer, picture in zip(names, shown[1:])}
+        pictures[f"{name}/color"] = layers.color
+        inside = layers.mask.sum() == layers.mask[_FACE].sum()
+        rows.append([resize(picture[_FACE] if inside else picture, (_CELL, _CELL)) for picture in shown])
+    pictures["sheet"] = sheets.contact_sheet(rows, ("input", "mask", "sketch", "color", "result"))
     files = []
     for name, picture in pictures.items():
         files.append(pathlib.Path(folder) / f"{name}.png")
