@@ -14,8 +14,9 @@ resolution away, since only the working side (128 px) comes back. The rule is (`
 - `context` replaces them all by a factor of the mask's box; infinity is the largest square.
 
 In each case the square lies within the picture where that is possible, and holds the whole mask. It is at least the
-working side, but for a found face at least half of that: a small face is better enlarged to the size that the model
-knows than left small. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large square.
+working side, but for a detected face at least half of that: a small face is better enlarged to the size that the model
+knows than left small. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large
+square.
 
 To the working side, pictures are averaged down or enlarged cubically. A working pixel counts as erased if any erased
 pixel has a share in it under that same filter, so nothing erased is seen by the model at any scale. Sketches are
