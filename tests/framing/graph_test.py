@@ -38,7 +38,7 @@ def _layers(size):
     return image, mask, lines, color
 
 
-@pytest.mark.parametrize(("size", "wanted"), SIZES)
+@pytest.mark.parametrize(("size", "new_size"), SIZES)
 def test_layers_are_resized_as_by_the_editor(size, new_size):
     image, mask, lines, color = _layers(size)
     target = tf.constant(new_size)

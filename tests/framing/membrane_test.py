@@ -90,9 +90,11 @@ def test_the_equation_is_solved():
     np.testing.assert_allclose(solution, np.linspace(0, 50, 200)[:, None].repeat(70, 1), atol=1.0)
 
 
-@pytest.mark.parametrize("reach", [None, 7.0])
-def test_the_graph_is_the_same(reach):
-    run = tf.function(lambda *x: membrane_graph.membrane(*x, strength=0.9, reach=reach), reduce_retracing=True)
+@pytest.mark.parametrize(("reach", "longest"), [(None, 300), (7.0, 1 << 16)])
+def test_the_graph_is_the_same(reach, longest):
+    def run(*tensors):
+        return membrane_graph.membrane(*tensors, strength=0.9, reach=reach, longest=longest)
+
     spec = [tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None], tf.bool)]
     run = tf.function(run, input_signature=spec)
     for size in ((120, 150), (61, 47), (12, 15), (300, 260)):

@@ -123,11 +123,11 @@ def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[l
 
 
 def make_plan(
-    found: sources.Found, findings: Sequence[examples.Finding], config: config_lib.Config
+    collection: sources.Collection, findings: Sequence[examples.Finding], config: config_lib.Config
 ) -> tuple[dict[str, list[Photograph]], Report]:
     """What is written where, and what is not: (folder below the output -> its pictures, report)."""
-    pictures = [(item, finding) for item, finding in zip(found.items, findings) if not finding.refused]
-    duplicates = [Duplicate(name, name, "file") for name in found.repeated]
+    pictures = [(item, finding) for item, finding in zip(collection.items, findings) if not finding.refused]
+    duplicates = [Duplicate(name, name, "file") for name in collection.repeated]
     if config.prepare.duplicates >= 0:
         pictures, dropped = without_duplicates(pictures, config.prepare.duplicates)
         duplicates += dropped
@@ -137,15 +137,15 @@ def make_plan(
         chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
         sides["validation" if chosen else ""].append((item, finding))
     report = Report(
-        found=len(found.items) + len(found.repeated),
+        found=len(collection.items) + len(collection.repeated),
         written=len(pictures),
         validation=len(sides["validation"]),
         refused=tuple(finding.refused for finding in findings if finding.refused),
         duplicates=tuple(sorted(duplicates, key=lambda duplicate: duplicate.id)),
         faceless=tuple(i.id for i, f in pictures if config.prepare.align == "ffhq" and not f.quad),
-        left_out=found.left_out,
-        ignored=found.ignored,
-        others=found.others,
+        left_out=collection.left_out,
+        ignored=collection.ignored,
+        others=collection.others,
         converted=tuple(f"{i.id}: {', '.join(f.converted)}" for i, f in pictures if f.converted),
     )
     return sides, report

@@ -152,18 +152,18 @@ def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels
             raise DataError(f"expected an output outside of the photographs, found {output} below {path}")
 
 
-def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> dict[str, object]:
+def _depends(collection: sources.Collection, config: config_lib.Config, labels: str) -> dict[str, object]:
     """What the files of a preparation depend on; strokes, for example, are drawn later, and may change between runs."""
     if labels:
         stems: dict[str, str] = {}
-        for item in found.items:
+        for item in collection.items:
             other = stems.setdefault(paths.composed(pathlib.PurePath(item.member or item.path).stem), item.id)
             if other != item.id:
                 raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
     tree = config_lib.to_dict(config)
     if not config.prepare.windows:  # folders that were made before there were any go on being the same
         del tree["prepare"]["windows"]
-    given = [dataclasses.astuple(item) for item in found.items]
+    items = [dataclasses.astuple(item) for item in collection.items]
     plan = {
         "size": config.stored_size,
         "styles": examples.styles(config),
@@ -171,7 +171,7 @@ def _depends(found: sources.Found, config: config_lib.Config, labels: str) -> di
         "color": {key: value for key, value in tree["color"].items() if key.startswith(("median", "bilateral"))},
         "prepare": tree["prepare"],
         "labels": os.path.abspath(labels) if labels else "",
-        "pictures": hashlib.sha256(json.dumps(given).encode()).hexdigest(),
+        "pictures": hashlib.sha256(json.dumps(items).encode()).hexdigest(),
     }
     if config.prepare.regions not in ("none", "labels"):
         weights = model_directory.path_of(config.prepare.regions) / "weights.npz"
@@ -189,10 +189,10 @@ def _results(run: Run, jobs: Sequence[Job], title: str) -> list:
     return [json.loads(pathlib.Path(job.result).read_text()) for job in jobs]
 
 
-def _examine_jobs(found: sources.Found, unfinished: pathlib.Path) -> list[ExamineJob]:
-    starts = range(0, len(found.items), _SHARD)
+def _examine_jobs(collection: sources.Collection, unfinished: pathlib.Path) -> list[ExamineJob]:
+    starts = range(0, len(collection.items), _SHARD)
     return [
-        ExamineJob(str(unfinished / f"examined-{number:05d}.json"), found.items[start : start + _SHARD])
+        ExamineJob(str(unfinished / f"examined-{number:05d}.json"), collection.items[start : start + _SHARD])
         for number, start in enumerate(starts)
     ]
 
@@ -246,8 +246,8 @@ def prepare(
       WeightsError: no such face parser.
     """
     _check(inputs, output, config, labels)
-    found = sources.find(inputs, only, exclude)
-    depends = _depends(found, config, labels)
+    collection = sources.find(inputs, only, exclude)
+    depends = _depends(collection, config, labels)
     folder, unfinished = pathlib.Path(output), pathlib.Path(output, "unfinished")
     plan, manifest = folder / "plan.json", folder / "manifest.json"
     if plan.exists() and json.loads(plan.read_text()) != depends:
@@ -259,9 +259,9 @@ def prepare(
     _put(plan, json.dumps(depends, indent=1), unfinished)
     _put(folder / "config.yaml", config_lib.dump(config), unfinished)
     with execute(Setup(config, labels)) as run:
-        stretches = _results(run, _examine_jobs(found, unfinished), "examined")
+        stretches = _results(run, _examine_jobs(collection, unfinished), "examined")
         findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
-        sides, report = make_plan(found, findings, config)
+        sides, report = make_plan(collection, findings, config)
         _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
         _put(folder / "report.txt", str(report), unfinished)
         if not report.written:

@@ -47,7 +47,7 @@ class Item:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Collection:
     """The photographs of all inputs, by id."""
 
     items: tuple[Item, ...]
@@ -166,7 +166,7 @@ def _names(path: str) -> set[str] | None:
     return {paths.composed(line.strip()) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
 
 
-def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
+def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection:
     """The photographs of all inputs, less those that a list leaves out.
 
     Args:
@@ -211,7 +211,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Found:
     if not items:
         raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
     left_out = len(entries) + len(repeated) - len(items) - len(again)
-    return Found(tuple(items), tuple(again), left_out, tuple(ignored))
+    return Collection(tuple(items), tuple(again), left_out, tuple(ignored))
 
 
 class Reader:

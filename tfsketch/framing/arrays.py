@@ -14,7 +14,7 @@ resolution away, since only the working side (128 px) comes back. The rule is (`
 - `context` replaces them all by a factor of the mask's box; infinity is the largest square.
 
 In each case the square lies within the picture where that is possible, and holds the whole mask. It is at least the
-working side, but for a found face at least half of that: a small face is better enlarged to the size that the model
+working side, but for a detected face at least half of that: a small face is better enlarged to the size that the model
 knows than left small. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large
 square.
 

@@ -210,6 +210,7 @@ class Square:
       edge: the square's side in pixels of the picture, scalar; the others are [2], all int32.
       work: height and width of `part` at the working side.
       mask: [H,W] bool, of the picture.
+      side: the working side, a number.
     """
 
     def __init__(self, mask: tf.Tensor, side: int):
@@ -220,7 +221,7 @@ class Square:
         self.part = end - self.start
         share = tf.cast(self.part, tf.float64) * side / tf.cast(self.edge, tf.float64)
         self.work = tf.maximum(tf.cast(tf.round(share), tf.int32), 1)
-        self.mask, self._side = mask, side
+        self.mask, self.side = mask, side
 
     def cut(self, layer: tf.Tensor) -> tf.Tensor:
         """What the model sees of a layer [H,W] or [H,W,C]."""
@@ -242,7 +243,7 @@ class Square:
 
     def unpadded(self, output: tf.Tensor) -> tf.Tensor:
         """What of a model's result [side,side,C] is not padding: [*work,C]."""
-        (top, left), (height, width) = tf.unstack((self._side - self.work) // 2), tf.unstack(self.work)
+        (top, left), (height, width) = tf.unstack((self.side - self.work) // 2), tf.unstack(self.work)
         return output[top : top + height, left : left + width]
 
     def enlarged(self, layer: tf.Tensor) -> tf.Tensor:
@@ -267,7 +268,7 @@ class Square:
         """`Canvas.pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
         `softened`'s."""
         size, end = tf.shape(self.mask), self.box + self.extent
-        scale = tf.cast(self.edge, tf.float32) / self._side
+        scale = tf.cast(self.edge, tf.float32) / self.side
 
         def weighed(weight: tf.Tensor) -> tf.Tensor:
             weight = weight if soft is None else tf.maximum(weight * soft[..., 1:], soft[..., :1])

@@ -46,14 +46,13 @@ def steps(image: tf.Tensor, repaint: tf.Tensor, inside: tf.Tensor) -> tuple[tf.T
     return places, step / (1.0 + tf.square(largest / OUTLINE))
 
 
-def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
-    """`membrane.harmonic`: [H,W,C], [H,W] and [H,W], all float32 -> [H,W,C] float32. Of sides up to 2 ** 16."""
+def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor, longest: int) -> tf.Tensor:
+    """`membrane.harmonic`: [H,W,C], [H,W] and [H,W], all float32 -> [H,W,C] float32. Of sides up to `longest`."""
     fixed, inside = border[..., None], domain[..., None]
     levels = [(values * fixed, fixed, inside)]
     # The sizes are known in the graph alone: levels below the coarsest are there, and do nothing.
     count = [tf.constant(True)]
-    size = values.shape[:2]
-    most = 12 if not size.is_fully_defined() else max(0, (max(size) - 1).bit_length() - COARSEST.bit_length() + 1)
+    most = max(0, (longest - 1).bit_length() - COARSEST.bit_length() + 1)
     for _ in range(most):
         small = tf.reduce_max(tf.shape(levels[-1][0])[:2]) <= COARSEST
         held, fixed, inside = (_halved(layer) for layer in levels[-1])
@@ -87,7 +86,12 @@ def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor) -> tf.Tens
 
 
 def membrane(
-    image: tf.Tensor, repaint: tf.Tensor, mask: tf.Tensor, strength: float = 1.0, reach: float | None = None
+    image: tf.Tensor,
+    repaint: tf.Tensor,
+    mask: tf.Tensor,
+    strength: float = 1.0,
+    reach: float | None = None,
+    longest: int = 1 << 16,
 ) -> tf.Tensor:
     """`membrane.membrane`.
 
@@ -95,6 +99,7 @@ def membrane(
       image, repaint: [H,W,3] float32, whole levels.
       mask: [H,W] bool.
       strength, reach: as there; numbers that the graph is built with.
+      longest: no side is longer; the graph holds a level for every halving of it.
 
     Returns:
       [H,W,3] float32, whole levels.
@@ -112,7 +117,7 @@ def membrane(
         values = tf.scatter_nd(places, step, tf.concat([part, [3]], axis=0))
         values = tf.ensure_shape(values, [None, None, 3])
         border = tf.scatter_nd(places, tf.ones(tf.shape(places)[:1]), part)
-        change = harmonic(values, border, tf.cast(cut, tf.float32)) * strength
+        change = harmonic(values, border, tf.cast(cut, tf.float32), longest) * strength
         if reach is not None:
             limit = int(_FADE * reach) + 2
             distance = graph.edge_distance(cut, tf.constant(limit))

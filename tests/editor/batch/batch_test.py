@@ -414,7 +414,6 @@ def test_demo(model_dir, tmp_path):
     files = {"input": out / "input.png", **{name: out / "eyes" / f"{name}.png" for name in names}}
     result = files_lib.read_rgb(files["result"])
     # The layers are files that the tool takes, and the edit can be repeated from them.
-    files = {name: tmp_path / f"demo/{name}.png" for name in names}
     assert (
         run_edit(
             model_dir,

@@ -69,12 +69,12 @@ def test_the_candidates_of_least_divergence_start(model, pairs):
     np.testing.assert_allclose(np.sort(at_random.start, axis=1), np.sort(result.candidates[:, :2], axis=1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("known", ["sketch", "image"])
+@pytest.mark.parametrize("half", ["sketch", "image"])
 @pytest.mark.parametrize("optimizer, rate", [("momentum", 0.1), ("adam", 0.05)])
-def test_the_search_finds_what_the_generator_drew(model, pairs, known, optimizer, rate):
+def test_the_search_finds_what_the_generator_drew(model, pairs, half, optimizer, rate):
     result = projection.project(
         model,
-        **{known: pairs[known]},
+        **{half: pairs[half]},
         candidates=8,
         restarts=2,
         steps=80,
@@ -85,7 +85,7 @@ def test_the_search_finds_what_the_generator_drew(model, pairs, known, optimizer
     assert (result.contextual[:, 0] < result.candidates.min(axis=1)).all()
     assert result.contextual[:, 0].mean() < 0.3 * result.candidates.min(axis=1).mean()
     # The other half comes with it: nearer to the true one than a candidate's.
-    other = {"sketch": "image", "image": "sketch"}[known]
+    other = {"sketch": "image", "image": "sketch"}[half]
     error = np.abs(getattr(result, other)[:, 0] - pairs[other]).mean()
     chance = np.abs(pairs[other][::-1] - pairs[other])[[0, 1, 3, 4]].mean()
     assert error < 0.6 * chance
@@ -179,7 +179,7 @@ def test_degenerate_sketches(model):
 
 
 @pytest.mark.parametrize(
-    "given, expected",
+    "pictures, expected",
     [
         ({}, "neither"),
         ({"sketch": np.ones((1, 16, 16, 1)), "image": np.ones((1, 16, 16, 3))}, "both"),
@@ -190,9 +190,9 @@ def test_degenerate_sketches(model):
         ({"image": np.full((1, 16, 16, 3), np.nan)}, "image 0: .*NaN"),
     ],
 )
-def test_bad_pictures_are_refused(model, given, expected):
+def test_bad_pictures_are_refused(model, pictures, expected):
     with pytest.raises(ImageError, match=expected):
-        projection.project(model, **given)
+        projection.project(model, **pictures)
 
 
 @pytest.mark.parametrize(

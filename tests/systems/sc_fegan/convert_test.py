@@ -247,10 +247,10 @@ def test_the_card_says_what_it_is(tiny, tmp_path):
     assert str(tmp_path) not in card
 
 
-@pytest.mark.parametrize("given", ["a.ckpt", "a.ckpt.index", "a.ckpt.data-00000-of-00001", ""])
-def test_what_people_give_for_a_prefix(tiny, tmp_path, given):
+@pytest.mark.parametrize("name", ["a.ckpt", "a.ckpt.index", "a.ckpt.data-00000-of-00001", ""])
+def test_what_people_give_for_a_prefix(tiny, tmp_path, name):
     prefix = _write(tmp_path / "ckpt" / "a.ckpt", tiny)
-    assert convert.find_prefix(tmp_path / "ckpt" / given) == prefix
+    assert convert.find_prefix(tmp_path / "ckpt" / name) == prefix
 
 
 def test_no_such_prefix_names_the_near_ones(tiny, tmp_path):

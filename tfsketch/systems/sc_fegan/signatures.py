@@ -20,7 +20,7 @@ def _finished(square: graph.Square, image: tf.Tensor, output: tf.Tensor) -> tf.T
     """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
     small = square.shrunk_mask() > 0.5
-    repaint = membrane_graph.membrane(square.shrunk(image), output, small)
+    repaint = membrane_graph.membrane(square.shrunk(image), output, small, longest=square.side)
 
     def textured() -> tf.Tensor:
         return square.boxed(residuals_graph.carry(square.cut(image), repaint, square.cut(square.mask), 1.0, small))
