@@ -193,8 +193,7 @@ def site(archives, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def editor(site):
-    # The page has no last stages yet.
-    return Editor(TFLite(site / static._MODEL), find_faces=False, seam=False, texture=0.0)
+    return Editor(TFLite(site / static._MODEL), find_faces=False, texture=0.0)
 
 
 def _drag(page, *places: tuple[float, float]) -> None:

@@ -35,6 +35,7 @@ BROWSER = (
     "backend",
     "files",
     "framing",
+    "membrane",
     "noise",
     "outlines",
     "raster",

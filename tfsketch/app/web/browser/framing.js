@@ -2,10 +2,12 @@
  * `tfsketch/editor/{canvas,edit}.py` in the browser, for edits.
  *
  * What differs from the program's editor, and is meant to: faces are not looked for (its finder is OpenCV's), so that a
- * photograph is framed by the rules for portraits and scenes alone, as an export's `serving_default` frames it. */
+ * photograph is framed by the rules for portraits and scenes alone, as an export's `serving_default` frames it; and an
+ * enlarged repaint gets no detail of the photograph's own, whose search takes seconds on a phone. */
 
 import { rint } from "./raster.js";
 import { cut, layerOf, padded, resize, resizeColor, resizeMask, meanOf } from "./resizing.js";
+import { membrane } from "./membrane.js";
 import { standardNormal } from "./noise.js";
 import { thin } from "./thinning.js";
 import { recolor, toneOf } from "./tone.js";
@@ -110,8 +112,9 @@ export async function edit(picture, layers, { seed = 0, feather = null }, { side
   const of = (layer) => cut(layer, square.left, square.top, square.width, square.height);
   const colors = layerOf(layers.color, width, height, 4);
   const lines = meanOf(of(layerOf(layers.sketch, width, height, 1)), ...work);
+  const seen = resize(of(picture), ...work), erased = resizeMask(of(mask), ...work);
   const { place, tensors } = tensorsOf(
-    resize(of(picture), ...work), resizeMask(of(mask), ...work),
+    seen, erased,
     layerOf(thin(Uint8Array.from(lines, (value) => (value > 0 ? 1 : 0)), ...work), ...work, 1), resizeColor(of(colors), ...work), seed, side,
   );
   const { image } = await run(tensors);
@@ -119,7 +122,9 @@ export async function edit(picture, layers, { seed = 0, feather = null }, { side
     if (!Number.isFinite(value)) throw new Error("The model gave values that are not finite.");
     return Math.min(255, Math.max(0, rint(Math.fround(Math.fround(value + 1) * 127.5))));
   });
-  const whole = resize(cut(layerOf(levels, side, side, 3), place.left, place.top, ...work), square.width, square.height);
+  const repaint = cut(layerOf(levels, side, side, 3), place.left, place.top, ...work);
+  membrane(seen.data, repaint.data, erased.data, boxOf(erased), ...work);
+  const whole = resize(repaint, square.width, square.height);
   const drawn = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
   recolor(drawn.data, toneOf(picture, mask, colors));
   const kept = cut(picture, box.left, box.top, box.width, box.height), scale = edge / side;
