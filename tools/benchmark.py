@@ -4,11 +4,13 @@
     python -m tools.benchmark projection
     python -m tools.benchmark region
     python -m tools.benchmark latency
+    python -m tools.benchmark training --config=sc_fegan_faces_256
     python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
 
-The first argument names the benchmark (see tfsketch/benchmark.py). Without --config `pipeline` measures all
-conditions at 256 px, `projection` the light networks and `region` the published one; without --data `pipeline` draws on
-squares from scikit-image's photographs, and the others need none.
+The first argument names the benchmark (see tfsketch/benchmarks). Without --config `pipeline` measures all
+conditions at 256 px, `projection` the light networks, `region` the published one and `training` SC-FEGAN's light one at
+128 px; without --data `pipeline` and `training` draw on squares from scikit-image's photographs, and the others need
+none.
 """
 
 import functools

@@ -1,10 +1,12 @@
 """The benchmarks: that they measure what they say; how fast this machine is, no test can know."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -13,8 +15,10 @@ from tfsketch.benchmarks.measures import cost, throughput
 from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.suite import configuration
+from tfsketch.benchmarks.training import plainly, training
 from tfsketch.conditions import sketches
 from tfsketch.errors import ConfigError
+from tfsketch.nn import gated
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -135,3 +139,29 @@ def test_a_benchmark_that_there_is_not_is_refused_by_name():
         done.returncode == 2
         and "expected one of pipeline, projection, region, latency first, found 'nonsense'" in done.stdout + done.stderr
     )
+
+
+def test_the_training_step_is_measured_beside_the_plain_one(tiny):
+    text = training(tiny, tiny.data.train, seconds=0.2)
+    rows = _rows(text)
+    assert f"system `sc_fegan`, 32 px, batches of {tiny.train.batch_size}, float32" in text
+    reference, kernels = rows["reference"], rows["kernels"]
+    assert "as configured" not in rows and reference[2] == "1.00" and float(kernels[2]) > 0
+    # The same convolutions, and as many of them; the rate is work by time.
+    assert reference[4] == kernels[4] and float(reference[4]) >= 0
+    assert all(float(row[0]) > 0 and float(row[1]) >= 0 for row in (reference, kernels))
+
+
+def test_a_window_is_a_step_of_its_own(tiny):
+    loss = dataclasses.replace(tiny.model.loss, window=16)
+    windowed = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, loss=loss))
+    assert "as configured" in _rows(training(windowed, tiny.data.train, seconds=0.1))
+
+
+def test_the_plain_gate_is_the_same_function():
+    both = tf.random.stateless_normal((2, 5, 5, 8), (1, 2))
+    ours = gated.gate
+    with plainly():
+        assert gated.gate is not ours
+        np.testing.assert_allclose(gated.gate(both), ours(both), atol=1e-6)
+    assert gated.gate is ours

@@ -40,7 +40,7 @@ _BATCH = 8
 """Pictures a call of the networks, as in preparing."""
 
 
-def _own_shards(config: Config, folder: pathlib.Path) -> str:
+def own_shards(config: Config, folder: pathlib.Path) -> str:
     """Shards of squares cut from scikit-image's photographs, without regions unless a face parser is there."""
     photographs = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.rocket()]
     rng = np.random.default_rng(0)
@@ -138,7 +138,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
       DataError: no shards there, or not this experiment's.
     """
     with tempfile.TemporaryDirectory(prefix="tfsketch-benchmark-") as scratch:
-        folder = folder or _own_shards(config, pathlib.Path(scratch))
+        folder = folder or own_shards(config, pathlib.Path(scratch))
         shards = Shards(folder, config.stored_size, cache=False)
         pictures = [shards[n] for n in range(min(_OWN_PICTURES, len(shards)))]
         batch = config.train.batch_size

@@ -12,6 +12,7 @@ from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.pipeline import ALL_CONDITIONS, pipeline
 from tfsketch.benchmarks.projection import LIGHT_JOINT, projection
 from tfsketch.benchmarks.region import PUBLISHED, region
+from tfsketch.benchmarks.training import LIGHT, training
 from tfsketch.config import Config
 
 BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {
@@ -19,9 +20,16 @@ BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {
     "projection": projection,
     "region": region,
     "latency": latency,
+    "training": training,
 }
 """Name -> (experiment, folder of data, seconds) -> Markdown."""
-_EXPERIMENTS = {"pipeline": ALL_CONDITIONS, "projection": LIGHT_JOINT, "region": PUBLISHED, "latency": ALL_CONDITIONS}
+_EXPERIMENTS = {
+    "pipeline": ALL_CONDITIONS,
+    "projection": LIGHT_JOINT,
+    "region": PUBLISHED,
+    "latency": ALL_CONDITIONS,
+    "training": LIGHT,
+}
 
 
 def configuration(name: str, path: str = "", overrides: Sequence[str] = ()) -> Config:

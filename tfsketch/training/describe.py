@@ -32,7 +32,12 @@ def gflops(model: ExportedNetwork) -> float:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     spec = {key: tf.TensorSpec(shape) for key, shape in shapes(model, model.image_size).items()}
-    graph = convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph
+    return graph_gflops(convert_variables_to_constants_v2(tf.function(model).get_concrete_function(spec)).graph)
+
+
+def graph_gflops(graph: tf.Graph) -> float:
+    """GFLOP of a graph, by TensorFlow's profiler: of convolutions and products of matrices and their gradients, where
+    shapes are known."""
     options = (
         tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
         .with_empty_output()

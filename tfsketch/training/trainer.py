@@ -201,6 +201,12 @@ class Trainer:
 
         return iter(self._strategy.distribute_datasets_from_function(pipeline))
 
+    def repeated_step(self) -> tuple[Any, Any]:
+        """The compiled step at this point of the training, and its batch: to run that again and again, as
+        `benchmarks.training` does. It trains, and saves and logs nothing."""
+        phase, _ = self._phase(self.step)
+        return self._make_step(self._loss(phase, self.step)), next(self._batches())
+
     def _log(
         self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter
     ) -> None:

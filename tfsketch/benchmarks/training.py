@@ -1,0 +1,171 @@
+"""How fast a training step is, beside the same step written plainly, and beside what the processor can do.
+
+Both steps run in one process, in turns, each on a batch that it has in memory: the pipeline is measured by `pipeline`.
+The reference is the plain composition of TensorFlow's operations where our layers have kernels of their own
+(`plainly`), and for SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels`
+is at equal mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
+of a friendly shape reaches in the experiment's precision.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import math
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsketch import systems
+from tfsketch.benchmarks.measures import Spent, Spread, table
+from tfsketch.benchmarks.pipeline import own_shards
+from tfsketch.config import Config
+from tfsketch.nn import gated
+from tfsketch.nn.operations import LEAK
+from tfsketch.training.describe import graph_gflops
+from tfsketch.training.trainer import Trainer
+
+LIGHT = """
+system: sc_fegan
+image_size: 128
+model:
+  generator: {width: 32, max_width: 256, stages: 4, kernels: [5, 3, 3, 3], dilations: [1, 2, 4, 1],
+              norm: none, upsampling: nearest, head_width: 24}
+  discriminator: {widths: [32, 64, 128, 128], strides: [2, 2, 2, 2], kernel: 5}
+  loss: {style: 0.0, gradient_penalty: 0.0, adversarial: 0.05, adversarial_loss: hinge, perceptual_on: [image]}
+train: {batch_size: 8, precision: mixed_bfloat16}
+"""
+"""What is measured where no configuration is given: the light generator with the losses of its second run."""
+_CEILING = (8, 64, 64, 128)
+"""[B,H,W,C] of the convolution, 3 x 3, that stands for the ceiling."""
+_LEAST = 5
+"""Turns of each step, at least."""
+
+
+def _composed_gate(both: tf.Tensor) -> tf.Tensor:
+    """`gated.gate` as TensorFlow's own operations."""
+    feature, logit = tf.split(both, 2, axis=-1)
+    return tf.nn.leaky_relu(feature, LEAK) * tf.sigmoid(logit)
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """What is traced within computes gates by TensorFlow's own operations. For one thread at a time."""
+    ours = gated.gate
+    gated.gate = _composed_gate
+    try:
+        yield
+    finally:
+        gated.gate = ours
+
+
+def _windowless(config: Config) -> Config:
+    """The experiment whose discriminators look at all of the picture."""
+    model: Any = config.model  # of whatever system
+    if not getattr(model.loss, "window", 0):
+        return config
+    loss = dataclasses.replace(model.loss, window=0)
+    return dataclasses.replace(config, model=dataclasses.replace(model, loss=loss))
+
+
+def _step_of(config: Config, folder: pathlib.Path) -> tuple[Callable[[], object], float]:
+    """An experiment's step as a function that runs it once and waits for it, traced now; and its GFLOP."""
+    step, batch = Trainer(config, folder, systems.make_task).repeated_step()
+    work = graph_gflops(step.get_concrete_function(batch).graph)
+
+    def run() -> None:
+        for value in step(batch).values():
+            value.numpy()
+
+    return run, work
+
+
+def ceiling(dtype: tf.DType, seconds: float) -> float:
+    """GFLOP/s by the clock of a convolution of a friendly shape, the median over some seconds."""
+    x = tf.random.stateless_normal(_CEILING, (0, 1), dtype=tf.float32)
+    kernel = tf.random.stateless_normal((3, 3, _CEILING[-1], _CEILING[-1]), (0, 2), dtype=tf.float32)
+    x, kernel = tf.cast(x, dtype), tf.cast(kernel, dtype)
+    convolve = tf.function(lambda: tf.reduce_max(tf.nn.conv2d(x, kernel, 1, "SAME")[:, 0, 0, 0]))
+    work = 2.0 * 9 * math.prod(_CEILING) * _CEILING[-1] / 1e9
+    spent: list[float] = []
+    begun = time.perf_counter()
+    while len(spent) < 20 or time.perf_counter() - begun < seconds:
+        start = time.perf_counter()
+        convolve().numpy()
+        spent.append(time.perf_counter() - start)
+    return work / float(np.median(spent[2:]))
+
+
+def training(config: Config, folder: str, seconds: float) -> str:
+    """The training step; see the module's docstring.
+
+    Args:
+      config: the experiment. Its first phase is measured, at its first step, from random weights.
+      folder: of shards; empty for squares of scikit-image's photographs.
+      seconds: by the clock, for each of the steps; no fewer than `_LEAST` turns.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfsketch-benchmark-") as scratch:
+        root = pathlib.Path(scratch)
+        data = dataclasses.replace(config.data, train=folder or own_shards(config, root), validation="")
+        train = dataclasses.replace(config.train, init="", strategy="default")
+        config = dataclasses.replace(config, data=data, train=train)
+        variants = {"reference": _windowless(config), "kernels": _windowless(config), "as configured": config}
+        if variants["kernels"] is config:
+            del variants["as configured"]
+        steps: dict[str, Callable[[], object]] = {}
+        work: dict[str, float] = {}
+        for name, experiment in variants.items():
+            with plainly() if name == "reference" else contextlib.nullcontext():
+                steps[name], work[name] = _step_of(experiment, root / name)
+            steps[name]()
+        spent: dict[str, list[Spent]] = {name: [] for name in steps}
+        begun = time.perf_counter()
+        while len(spent["reference"]) < _LEAST or time.perf_counter() - begun < seconds * len(steps):
+            for name, run in steps.items():
+                spent[name].append(Spent.of(run, 1))
+        dtype = tf.bfloat16 if train.precision == "mixed_bfloat16" else tf.float32
+        most = ceiling(dtype, seconds / 4)
+    rows = []
+    for name, turns in spent.items():
+        clock = float(np.median([turn.clock for turn in turns]))
+        ratio = Spread.of([turn.clock / floor.clock for turn, floor in zip(turns, spent["reference"])])
+        rate = work[name] / clock
+        rows.append(
+            [
+                name,
+                f"{1 / clock:.2f}",
+                f"{1000 * float(np.median([turn.processor for turn in turns])):.0f}",
+                *ratio.cells(2),
+                f"{work[name]:.0f}",
+                f"{rate:.0f}",
+                f"{100 * rate / most:.0f} %",
+            ]
+        )
+    lines = [
+        f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; system "
+        f"`{config.system}`, {config.image_size} px, batches of {config.train.batch_size}, {config.train.precision}; a "
+        f"3 x 3 convolution of {_CEILING[-1]} channels reaches {most:.0f} GFLOP/s. Made by `python -m tools.benchmark "
+        "training`.",
+        "",
+        *table(
+            [
+                "step",
+                "steps/s",
+                "processor ms",
+                "time, of the reference's",
+                "10 % - 90 %",
+                "GFLOP",
+                "GFLOP/s",
+                "of the convolution's",
+            ],
+            rows,
+        ),
+    ]
+    return "\n".join(lines)
