@@ -118,7 +118,7 @@ class Conformance:
                 image_count=2,
                 checkpoint_every=100,
                 ema=0.9,
-                phases=(PhaseConfig("main", 3),),
+                phases=(PhaseConfig("main", 2),),
             ),
         )
         assert trainer.Trainer(settings, tmp_path / "whole", systems.make_task).run() == 0

@@ -61,10 +61,10 @@ def mixing_grid(
         raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
     squares = [[sizes.cut_square(files_lib.read_rgb(file)) for file in files] for files in sources]
     side = min(STRIP_SIDE, max(map(len, squares[0])))
-    contents, looks = ([sizes.center_square(square, side) for square in one] for one in squares)
+    contents, style_squares = ([sizes.center_square(square, side) for square in one] for one in squares)
     part = () if whole_style else region
-    styled = [style_of(editor, file, part) for file in sources[1]] if part else looks
-    grid = [[np.full((side, side, 3), 255, np.uint8), *looks]]
+    styled = [style_of(editor, file, part) for file in sources[1]] if part else style_squares
+    grid = [[np.full((side, side, 3), 255, np.uint8), *style_squares]]
     for file, content in zip(sources[0], contents):
         try:
             mask = editor.region(content, region) if region else None

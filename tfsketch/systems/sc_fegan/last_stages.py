@@ -90,11 +90,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                     result = editor.edit(
                         truth, mask, layers["sketch"][place], color[place].astype(np.uint8), seed=number
                     )
-                    kept = values[name]
-                    kept["l1_hole"].append(metrics.l1_hole(truth, result, mask))
-                    kept["st_lpips_hole"].append(float(metrics.st_lpips(truth[None], result[None], mask[None])[1][0]))
-                    kept["sharpness"].append(holes.sharpness(result, mask, truth))
-                    kept["seam"].append(holes.seam(result, mask, truth))
+                    lists = values[name]
+                    lists["l1_hole"].append(metrics.l1_hole(truth, result, mask))
+                    lists["st_lpips_hole"].append(float(metrics.st_lpips(truth[None], result[None], mask[None])[1][0]))
+                    lists["sharpness"].append(holes.sharpness(result, mask, truth))
+                    lists["seam"].append(holes.seam(result, mask, truth))
                     row.append(result)
                 if len(sheet) < _SHOWN:
                     sheet.append([resize(picture, (_CELL, _CELL)) for picture in row])
