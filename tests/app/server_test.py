@@ -329,6 +329,16 @@ def test_a_full_queue_says_so(studio, monkeypatch):
         assert "mapping of model" in error_of(ask(port, "/api/run", {"x": 1}))
 
 
+def test_work_that_is_given_up_before_its_turn_leaves_the_queue(studio, monkeypatch):
+    monkeypatch.setattr(studio_lib, "QUEUE", 1)
+    gate = threading.Event()
+    working = studio.submit(gate.wait, 30)
+    for _ in range(5):  # each would take the one place otherwise
+        assert studio.submit(gate.wait, 30).cancel()
+    gate.set()
+    assert working.result(30) and studio.submit(int, 7).result(30) == 7
+
+
 def test_models_that_fit_no_mode_are_left_out():
     assert set(studio_lib.Studio(["face_parser", "sc_fegan"]).modes) == {"sc_fegan"}
     with pytest.raises(TfsketchError, match="expected a model that edits or draws, found face_parser"):

@@ -16,7 +16,7 @@ from tfsketch import systems
 from tfsketch.data import lock
 from tfsketch.errors import LockedError, TrainingError
 from tfsketch.systems import make_task
-from tfsketch.training import trainer
+from tfsketch.training import feed, logs, trainer
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import mirrored
 from tfsketch.training.task import Task
@@ -83,7 +83,7 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
 
 
 def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trainer.operations, "accelerated", lambda dtype: dtype == tf.float32)
+    monkeypatch.setattr(logs.operations, "accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(_with(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
         told = "no bfloat16 of its own" in capsys.readouterr().out
@@ -235,6 +235,21 @@ def test_a_start_that_was_killed_before_its_first_step_can_begin_again(dummy, tm
     assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=1) == 0
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    log = run._log
+
+    def killed(*given):
+        log(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_log", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert list(_losses(tmp_path)) == [1]
+    assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=2) == 0 and list(_losses(tmp_path)) == [1, 2]
+
+
 def test_log_lines_after_the_checkpoint_are_dropped_on_resume(dummy, tmp_path):
     trainer.Trainer(dummy, tmp_path, Dummy).run(until=4)
     with open(tmp_path / "metrics.jsonl", "a") as file:
@@ -314,6 +329,25 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
     monkeypatch.setattr(run, "_log", signalled)
     assert run.run() == 128 + signal.SIGTERM
     assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
+
+
+def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, monkeypatch, capsys):
+    trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
+    run, opened = trainer.Trainer(dummy, tmp_path / "run", Dummy), []
+    plain = feed.Feed._open
+
+    def interrupted(self):
+        opened.append(self._step())
+        stream = plain(self)
+        self._opens_again = True  # as with `data.service`
+        for _ in range(5):
+            yield next(stream)
+        raise tf.errors.NotFoundError(None, None, "Dataset id 1000 not found. A dispatcher restart")
+
+    monkeypatch.setattr(feed.Feed, "_open", interrupted)
+    assert run.run() == 0 and opened == [0, 5, 10]
+    assert "A dispatcher restart; going on at step 5\n" in capsys.readouterr().out
+    assert _losses(tmp_path / "run") == _losses(tmp_path / "whole")
 
 
 def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):

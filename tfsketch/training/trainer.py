@@ -26,13 +26,14 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
-from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data.batches import fixed_batch
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
-from tfsketch.nn import model_directory, operations
+from tfsketch.nn import model_directory
 from tfsketch.training import logs, run_folder
 from tfsketch.training.checkpoints import Checkpoints
+from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import make_strategy
 from tfsketch.training.task import Batch, Task, check_terms
@@ -196,16 +197,9 @@ class Trainer:
 
         return step
 
-    def _batches(self) -> Any:
+    def _batches(self) -> Feed:
         """The batches from the current step on, distributed."""
-
-        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            replicas = context.num_replicas_in_sync // context.num_input_pipelines
-            return batches(
-                self._shards, self._config, self.step, replicas, context.input_pipeline_id, context.num_input_pipelines
-            )
-
-        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+        return Feed(self._strategy, self._shards, self._config, lambda: self.step)
 
     def _log(
         self, pending: list[dict[str, tf.Tensor]], phase: str, rate: float, writer: tf.summary.SummaryWriter
@@ -273,13 +267,7 @@ class Trainer:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
             if self.step:
                 print(f"resumed at step {self.step} of {self.total_steps}", flush=True)
-            half = train.precision.removeprefix("mixed_")
-            if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
-                print(
-                    f"train.precision={train.precision}: this processor has no {half} of its own. TensorFlow's is "
-                    "several times slower than float32, its gradients inexact: better --set train.precision=float32",
-                    flush=True,
-                )
+            logs.warn_of_precision(train.precision)
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief
@@ -322,6 +310,8 @@ class Trainer:
         pending: list[dict[str, tf.Tensor]] = []
         begun = mark = time.monotonic()
         before, stopping = float(self._seconds.numpy()), False
+        if self.step == 0:  # a run that is killed before its first checkpoint can be started again, too
+            self._checkpoints.save(0)
         while self.step < end and not stopping:
             step = self.step
             phase, phase_end = self._phase(step)
