@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import http.client
@@ -327,6 +328,22 @@ def test_a_full_queue_says_so(studio, monkeypatch):
         assert status == 503 and "the queue full" in json.loads(answer)["error"]
         assert all(one.result(30) for one in waiting)
         assert "mapping of model" in error_of(ask(port, "/api/run", {"x": 1}))
+
+
+def test_who_hangs_up_in_the_middle_of_a_body_is_no_error(studio):
+    """Else every such request would leave a traceback in the log."""
+    app = server_lib.create(studio, ["*"])
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"100")]
+    scope = {"type": "http", "method": "POST", "path": "/api/pictures", "headers": headers, "query_string": b""}
+    parts = iter([{"type": "http.request", "body": b"half", "more_body": True}])
+
+    async def receive():
+        return next(parts, {"type": "http.disconnect"})
+
+    async def send(message):
+        pass
+
+    asyncio.run(app(scope, receive, send))
 
 
 def test_work_that_is_given_up_before_its_turn_leaves_the_queue(studio, monkeypatch):

@@ -162,7 +162,7 @@ def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy,
         with pytest.raises(TrainingError, match=left):
             trainer.Trainer(tiny, tmp_path / name, make_task)
         assert {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()} == before
-    for file in (tmp_path / "whole/checkpoints").glob("ckpt-2.*"):
+    for file in (tmp_path / "whole/checkpoints").glob("ckpt-*.*"):
         file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(TrainingError, match="ckpt-2: expected a readable checkpoint"):
         trainer.Trainer(tiny, tmp_path / "whole", make_task)
