@@ -19,8 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from tests.proof.lab import KILL, ROOT, Lab, Process, Row, contents, small_disk
-from tfsketch.evaluation import report
+from tests.proof.lab import KILL, ROOT, Lab, Process, Row, contents, small_disk, write_table
 
 
 def kills_in_training(lab: Lab, tries: int) -> Iterator[Row]:
@@ -362,10 +361,9 @@ def main() -> None:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     head = ["| fault | tried | survived | lost | what was seen |", "| --- | ---: | ---: | ---: | --- |"]
-    table = "\n".join([*head, *(row.text() for row in rows)])
-    print(table)
+    print("\n".join([*head, *(row.text() for row in rows)]))
     if given.markdown:
-        report.write_section(ROOT / given.markdown, "faults", table)
+        write_table(ROOT / given.markdown, "faults", head, rows)
     raise SystemExit(any(row.lost for row in rows))
 
 

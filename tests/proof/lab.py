@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,7 @@ from tests.toy import TOY
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.data import augmentation, prepare  # noqa: F401  (imported once, for all the forks)
+from tfsketch.evaluation import report
 from tfsketch.export import saved_model  # noqa: F401
 from tfsketch.images import files
 from tfsketch.training import trainer  # noqa: F401
@@ -145,9 +146,10 @@ class Lab:
 
     Args:
       root: an empty folder.
+      trained: whether a training is to be compared with.
     """
 
-    def __init__(self, root: pathlib.Path):
+    def __init__(self, root: pathlib.Path, trained: bool = True):
         self.root, self._number = root, 0
         for number, crop in enumerate(crops(40, 32)):
             files.write_png(root / "photographs" / f"{number:02d}.png", crop)
@@ -155,9 +157,10 @@ class Lab:
         self.settings = systems.parse(_SETTINGS, "small", [f"data.train={root / 'shards'}"])
         self.config.write_text(config_lib.dump(self.settings), encoding="utf-8")
         self.done(self.prepare("shards"))
-        self.whole = self.done(self.train("whole"))
-        """Seconds of processor time of a training that nothing disturbs."""
-        self.reference = self.result(root / "whole")
+        if trained:
+            self.whole = self.done(self.train("whole"))
+            """Seconds of processor time of a training that nothing disturbs."""
+            self.reference = self.result(root / "whole")
 
     def start(self, work: Callable[[], object]) -> Process:
         """A fork that does some work."""
@@ -185,7 +188,7 @@ class Lab:
         """The training, into a folder below the root."""
         return self.run("train", f"--config={self.config}", f"--model_dir={self.root / name}", *flags, patch=patch)
 
-    def prepare(self, name: str, *flags: str, patch: Callable[[], object] = lambda: None) -> Process:
+    def prepare(self, name: str, patch: Callable[[], object] = lambda: None, config: str = "config") -> Process:
         """The preparation, in jobs of four photographs, all in its own process."""
 
         def small() -> None:
@@ -194,9 +197,8 @@ class Lab:
             patch()
 
         source, output = self.root / "photographs", self.root / name
-        return self.run(
-            "prepare_data", f"--input={source}", f"--output={output}", f"--config={self.config}", *flags, patch=small
-        )
+        flags = (f"--input={source}", f"--output={output}", f"--config={self.root / config}.yaml")
+        return self.run("prepare_data", *flags, patch=small)
 
     def result(self, folder: pathlib.Path) -> dict[str, object]:
         """What a training has come to: its losses, by step, and its weights."""
@@ -263,6 +265,18 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
+
+
+def write_table(path: pathlib.Path, section: str, head: Sequence[str], rows: Sequence[Row]) -> str:
+    """Puts rows into a table between the marks of a document, in the place of those of the same title; the others,
+    which another call has tried, stay. Returns the table."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    old = text.partition(f"<!-- {section}:begin -->")[2].partition(f"<!-- {section}:end -->")[0]
+    lines = {line.split("|")[1].strip(): line for line in old.strip().splitlines()[len(head) :] if line.startswith("|")}
+    lines.update({row.fault: row.text() for row in rows})
+    table = "\n".join([*head, *lines.values()])
+    report.write_section(path, section, table)
+    return table
 
 
 KILL = signal.SIGKILL
