@@ -16,12 +16,13 @@ PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durati
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo test test-current lint build-files house clean
+.PHONY: help venv venv-current demo test test-current proof lint build-files house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
 	@echo "make test          make lint and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
+	@echo "make proof         faults, load and several processes: the tables of docs/reliability.md, in an hour"
 	@echo "make lint          ruff, the order of imports and the types"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
 	@echo "make house         how large the rooms are"
@@ -72,6 +73,13 @@ test: lint
 
 test-current: $(VENV_CURRENT)/.stamp
 	$(VENV_CURRENT)/bin/python -m pytest $(PYTEST_FLAGS)
+
+# Root, for the full disks. With --dask, in an environment that has Beam: docs/scaling.md.
+proof: $(VENV)/.stamp
+	$(VENV)/bin/python -m tests.proof.faults --markdown=docs/reliability.md
+	$(VENV)/bin/python -m tests.proof.load --markdown=docs/reliability.md
+	$(VENV)/bin/python -m tests.proof.workers --markdown=docs/reliability.md
+	$(VENV)/bin/python -m tests.proof.commands
 
 clean:
 	rm -rf out/build out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -11,6 +11,7 @@ import re
 import pytest
 
 from tests.house import ROOT
+from tests.proof import commands
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = sorted((ROOT / "tfsketch" / "zoo").glob("*/README.md"))
@@ -78,3 +79,33 @@ def test_every_picture_is_shown_or_named():
     assert pictures
     unused = [path.name for path in pictures if path.relative_to(ROOT / "docs").as_posix() not in text]
     assert not unused, unused
+
+
+def test_commands_are_run_or_it_is_said_why_not():
+    """`python -m tests.proof.commands` runs them; here, that it finds them and that no reason is left over."""
+    listed = [command for path in DOCUMENTS for command in commands.commands(path)]
+    run = [command for command in listed if not commands.reason(command)]
+    assert len(set(run)) >= 30 and {command.split()[2] for command in run} >= {
+        f"tools.{name}" for name in ("app", "conditions", "edit", "evaluate", "export", "prepare_data", "train")
+    }
+    idle = [pattern for pattern in commands.NOT_RUN if not any(re.search(pattern, command) for command in listed)]
+    assert not idle, idle
+
+
+def test_commands_name_files_that_are_there_or_were_made_before(tmp_path):
+    for path in DOCUMENTS:
+        folder = tmp_path / path.stem
+        commands.small_data(folder)
+        made = {"data/holdout"}  # of the photographs that the document prepares
+        for command in commands.commands(path):
+            if commands.reason(command):
+                continue
+            flags = dict(re.findall(r"--(\w+)=(\S+)", command))
+            read = [
+                flags[key]
+                for key in ("image", "mask", "sketch", "color", "strokes", "style_image", "input", "data")
+                if key in flags
+            ]
+            missing = [name for name in read if not (folder / name).exists() and name not in made]
+            assert not missing, (path.name, command, missing)
+            made.add(flags.get("output", ""))

@@ -25,6 +25,10 @@ class DataError(TfsketchError):
     """A folder or a TFRecord shard holds nothing usable, or is damaged."""
 
 
+class LockedError(TfsketchError):
+    """A folder that one process at a time may write to is another one's."""
+
+
 class WeightsError(TfsketchError):
     """Weights or a checkpoint are missing, or do not fit the model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import http.client
@@ -327,6 +328,32 @@ def test_a_full_queue_says_so(studio, monkeypatch):
         assert status == 503 and "the queue full" in json.loads(answer)["error"]
         assert all(one.result(30) for one in waiting)
         assert "mapping of model" in error_of(ask(port, "/api/run", {"x": 1}))
+
+
+def test_who_hangs_up_in_the_middle_of_a_body_is_no_error(studio):
+    """Else every such request would leave a traceback in the log."""
+    app = server_lib.create(studio, ["*"])
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"100")]
+    scope = {"type": "http", "method": "POST", "path": "/api/pictures", "headers": headers, "query_string": b""}
+    parts = iter([{"type": "http.request", "body": b"half", "more_body": True}])
+
+    async def receive():
+        return next(parts, {"type": "http.disconnect"})
+
+    async def send(message):
+        pass
+
+    asyncio.run(app(scope, receive, send))
+
+
+def test_work_that_is_given_up_before_its_turn_leaves_the_queue(studio, monkeypatch):
+    monkeypatch.setattr(studio_lib, "QUEUE", 1)
+    gate = threading.Event()
+    working = studio.submit(gate.wait, 30)
+    for _ in range(5):  # each would take the one place otherwise
+        assert studio.submit(gate.wait, 30).cancel()
+    gate.set()
+    assert working.result(30) and studio.submit(int, 7).result(30) == 7
 
 
 def test_models_that_fit_no_mode_are_left_out():

@@ -59,7 +59,7 @@ def test_a_mistake_is_told_before_tensorflow_is_imported(call, message, tmp_path
 
 
 def test_shipped_configurations_have_names(tmp_path):
-    path = ROOT / "configs" / "sc_fegan_smoke_64.yaml"
+    path = shipped.configs_folder() / "sc_fegan_smoke_64.yaml"
     assert shipped.configuration("sc_fegan_smoke_64") == shipped.configuration(path) == path
     (tmp_path / "sc_fegan_smoke_64").write_text("system: sc_fegan")
     assert shipped.configuration(tmp_path / "sc_fegan_smoke_64").parent == tmp_path  # one's own file comes first

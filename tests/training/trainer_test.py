@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import signal
 
@@ -12,9 +13,10 @@ import tensorflow as tf
 from tests.conftest import logged
 from tfsketch import config as config_lib
 from tfsketch import systems
-from tfsketch.errors import TrainingError
+from tfsketch.data import lock
+from tfsketch.errors import LockedError, TrainingError
 from tfsketch.systems import make_task
-from tfsketch.training import trainer
+from tfsketch.training import feed, logs, trainer
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import mirrored
 from tfsketch.training.task import Task
@@ -81,7 +83,7 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
 
 
 def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trainer.operations, "accelerated", lambda dtype: dtype == tf.float32)
+    monkeypatch.setattr(logs.operations, "accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(_with(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
         told = "no bfloat16 of its own" in capsys.readouterr().out
@@ -148,7 +150,6 @@ def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
 def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):
     trainer.Trainer(tiny, tmp_path / "whole", make_task).run(until=2)
     for name, lost, left in (
-        ("state", ["checkpoints/checkpoint"], r"\d checkpoints, weights.npz, metrics.jsonl up to step 2"),
         ("files", ["checkpoints/*"], "weights.npz, metrics.jsonl up to step 2"),
         ("weights", ["checkpoints/*", "metrics.jsonl", "grids/*", "config.yaml"], "found weights.npz and"),
         ("log", ["checkpoints/*", "weights.npz", "grids/*"], "found metrics.jsonl up to step 2 and"),
@@ -161,15 +162,92 @@ def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy,
         with pytest.raises(TrainingError, match=left):
             trainer.Trainer(tiny, tmp_path / name, make_task)
         assert {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()} == before
-    for file in (tmp_path / "whole/checkpoints").glob("ckpt-2.*"):
+    for file in (tmp_path / "whole/checkpoints").glob("ckpt-*.*"):
         file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(TrainingError, match="ckpt-2: expected a readable checkpoint"):
         trainer.Trainer(tiny, tmp_path / "whole", make_task)
 
 
+def _damage(folder, name, position=-1):
+    """Flips a byte of a checkpoint's tensors."""
+    path = folder / f"checkpoints/{name}.data-00000-of-00001"
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("lost", ["byte", "list", "byte and list"])
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(dummy, tmp_path, capsys, lost):
+    trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
+    trainer.Trainer(dummy, tmp_path / "run", Dummy).run(until=9)
+    if "list" in lost:
+        (tmp_path / "run/checkpoints/checkpoint").write_text("model_checkpoint_path: 7 \0")
+    if "byte" in lost:
+        _damage(tmp_path / "run", "ckpt-9", position=1000)
+    resumed = trainer.Trainer(dummy, tmp_path / "run", Dummy)
+    said = capsys.readouterr().out
+    assert resumed.step == (8 if "byte" in lost else 9)
+    assert bool(re.search(r"run/checkpoints/ckpt-9: expected a readable.*from the one before, .*ckpt-8", said)) == (
+        "byte" in lost
+    )
+    resumed.run()
+    assert _losses(tmp_path / "run") == _losses(tmp_path / "whole")
+    whole, run = (trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "run"))
+    for name, value in whole.items():
+        np.testing.assert_array_equal(run[name], value)
+
+
+def test_where_all_checkpoints_are_damaged_it_says_so_and_overwrites_nothing(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy).run(until=9)
+    for name in ("ckpt-4", "ckpt-8", "ckpt-9"):
+        _damage(tmp_path, name)
+    with pytest.raises(
+        TrainingError, match="ckpt-9: expected a readable checkpoint.*Checksum.*Nothing was overwritten"
+    ):
+        trainer.Trainer(dummy, tmp_path, Dummy)
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    run.run(until=4)
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(run._checkpoints._manager, "save", full)
+    with pytest.raises(TrainingError, match="save a checkpoint at step 8, found: No space left.*ckpt-4; make room"):
+        run.run()
+    assert trainer.Trainer(dummy, tmp_path, Dummy).step == 4
+
+
+def test_a_second_trainer_in_a_folder_is_told_who_holds_it(dummy, tmp_path):
+    first, second = (trainer.Trainer(dummy, tmp_path, Dummy) for _ in range(2))
+    with lock.hold(tmp_path):
+        with pytest.raises(LockedError, match=f"held by process {os.getpid()} on "):
+            first.run(until=4)
+    first.run(until=4)
+    second.run(until=8)  # from where the first one ended, though it was built before
+    assert list(_losses(tmp_path)) == list(range(1, 9)) and not (tmp_path / ".lock").exists()
+
+
 def test_a_start_that_was_killed_before_its_first_step_can_begin_again(dummy, tmp_path):
     trainer.Trainer(dummy, tmp_path, Dummy)._run_folder.open(0, 1)
     assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=1) == 0
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    log = run._log
+
+    def killed(*given):
+        log(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_log", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert list(_losses(tmp_path)) == [1]
+    assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=2) == 0 and list(_losses(tmp_path)) == [1, 2]
 
 
 def test_log_lines_after_the_checkpoint_are_dropped_on_resume(dummy, tmp_path):
@@ -237,6 +315,39 @@ def test_sigterm_saves_and_says_so(dummy, tmp_path, capsys):
     assert signal.getsignal(signal.SIGTERM) is before
     assert "stopped by SIGTERM" in capsys.readouterr().out and 1 <= run.step <= 3
     assert trainer.Trainer(dummy, tmp_path, Dummy).step == run.step
+
+
+def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(_with(dummy, log_every=1, checkpoint_every=100), tmp_path, Dummy)
+    log = run._log
+
+    def signalled(*given):
+        log(*given)
+        if run.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(run, "_log", signalled)
+    assert run.run() == 128 + signal.SIGTERM
+    assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
+
+
+def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, monkeypatch, capsys):
+    trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
+    run, opened = trainer.Trainer(dummy, tmp_path / "run", Dummy), []
+    plain = feed.Feed._open
+
+    def interrupted(self):
+        opened.append(self._step())
+        stream = plain(self)
+        self._opens_again = True  # as with `data.service`
+        for _ in range(5):
+            yield next(stream)
+        raise tf.errors.NotFoundError(None, None, "Dataset id 1000 not found. A dispatcher restart")
+
+    monkeypatch.setattr(feed.Feed, "_open", interrupted)
+    assert run.run() == 0 and opened == [0, 5, 10]
+    assert "A dispatcher restart; going on at step 5\n" in capsys.readouterr().out
+    assert _losses(tmp_path / "run") == _losses(tmp_path / "whole")
 
 
 def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):

@@ -144,6 +144,11 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         status = 503 if isinstance(error, BusyError) else 409 if isinstance(error, Ended) else 400
         return responses.JSONResponse({"error": str(error)}, status)
 
+    async def gone(request: requests.Request, error: Exception) -> responses.Response:
+        # Whoever hung up in the middle of a body gets no answer, and is no error of the server's.
+        del request, error
+        return responses.Response(status_code=400)
+
     async def failed(request: requests.Request, error: Exception) -> responses.Response:
         # The reason is in the log of whoever started the server, and no business of who asked.
         del request, error
@@ -241,7 +246,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/file", file, methods=["POST"]),
         ],
         middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],
-        exception_handlers={TfsketchError: refused, Exception: failed},
+        exception_handlers={TfsketchError: refused, requests.ClientDisconnect: gone, Exception: failed},
     )
 
 

@@ -96,14 +96,20 @@ class Studio:
                 raise BusyError(f"expected fewer than {QUEUE} waiting requests, found the queue full: try again soon")
             self._waiting += 1
 
+        def over() -> None:
+            with self._lock:
+                self._waiting -= 1
+
         def counted() -> Any:
             try:
                 return work(*given)
             finally:
-                with self._lock:
-                    self._waiting -= 1
+                over()
 
-        return self._worker.submit(counted)
+        future = self._worker.submit(counted)
+        # Work that is given up before its turn never runs, and would hold its place in the queue for ever.
+        future.add_done_callback(lambda done: over() if done.cancelled() else None)
+        return future
 
     def close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -13,6 +14,9 @@ from collections.abc import Callable, Sequence
 from absl import app, flags
 
 from tfsketch.errors import TfsketchError
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says of a full disk, a quota, and a place where nothing may be written."""
 
 
 def with_paths(argv: Sequence[str]) -> list[str]:
@@ -89,6 +93,13 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
             return _misuse(main, error)
         except TfsketchError as error:
             print(f"{_name()}: {error}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            # The system names the file where an opening fails, not where a write does.
+            reason = f"expected room and permission to write, found: {error.strerror}"
+            print(f"{_name()}: {error.filename or 'a file'}: {reason}", file=sys.stderr)
             return 2
 
     for stream in (sys.stdout, sys.stderr):

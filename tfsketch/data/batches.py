@@ -150,6 +150,10 @@ def batches(
 
         call = here
 
+    # What is mapped branches on nothing but Python values: to convert it by AutoGraph would cost every start a second.
+    plain = tf.autograph.experimental.do_not_convert
+
+    @plain
     def load(element: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         local = replicas * share  # examples of this pipeline in a step
         position = element // local * total + pipeline * local + element % local
@@ -171,9 +175,9 @@ def batches(
     if workers:
         examples = service.in_turn(workers, first, stream)
     else:
-        examples = stream(first, 1).map(lambda _, drawn: drawn)
+        examples = stream(first, 1).map(plain(lambda _, drawn: drawn))
     # float32 only now: what is batched, and what workers send, is a quarter of that.
-    return examples.batch(share, drop_remainder=True).map(to_tensors).prefetch(4)
+    return examples.batch(share, drop_remainder=True).map(plain(to_tensors)).prefetch(4)
 
 
 def fixed_batch(

@@ -16,22 +16,24 @@ from tfsketch.images import files, finder, paths, sheets
 from tfsketch.vocabulary import STORED_MAPS, ink, stored_map
 
 
-def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike) -> Shards:
+def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike, wait: bool = False) -> Shards:
     """The pictures of folders of shards, or of a folder of photographs, whose shards are then made first.
 
     Args:
       folder: what `data.train` names.
       config: the experiment.
       scratch: where the shards of bare photographs go; made there already, they are used as they are.
+      wait: for another process that makes the same shards.
 
     Raises:
+      LockedError: another process is making them.
       DataError, ImageError: the folder holds neither.
     """
     # What is no folder cannot hold photographs: `Shards` says what was expected.
     several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
     if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         return Shards(folder, config.stored_size, config.data.cache)
-    report = prepare.prepare([str(folder)], str(scratch), config)
+    report = prepare.prepare([str(folder)], str(scratch), config, wait=wait)
     for line in report.refused:
         print(f"refused: {line}")
     if report.others:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import secrets
 from collections.abc import Callable
 from typing import Union
 
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.data import examples, sources
+from tfsketch.errors import DataError
 from tfsketch.images import files
 
 _BATCH = 8
@@ -73,14 +75,19 @@ class ShardJob:
         return len(self.pictures)
 
     def run(self, worker: examples.Worker, tick: Tick) -> None:
-        # Named by the process too: what a run leaves that was killed is never what another one is writing.
-        partial = pathlib.Path(f"{self.result}.{os.getpid()}.partial")
-        with tf.io.TFRecordWriter(str(partial)) as writer:
-            for start in range(0, len(self.pictures), _BATCH):
-                pictures = self.pictures[start : start + _BATCH]
-                for example in worker.examples(pictures):
-                    writer.write(example)
-                tick(len(pictures))
+        # A name of its own: a run that was killed leaves one, and of two workers that an engine gives the same job,
+        # each in a container, both may be process 1.
+        partial = pathlib.Path(f"{self.result}.{secrets.token_hex(8)}.partial")
+        try:
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for start in range(0, len(self.pictures), _BATCH):
+                    pictures = self.pictures[start : start + _BATCH]
+                    for example in worker.examples(pictures):
+                        writer.write(example)
+                    tick(len(pictures))
+        except tf.errors.OpError as error:
+            partial.unlink(missing_ok=True)  # a full disk gets its room back
+            raise DataError(f"{self.path}: expected room and permission to write, found: {error.message}") from error
         digest = hashlib.sha256()
         with open(partial, "rb+") as file:
             while block := file.read(2**20):

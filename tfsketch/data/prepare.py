@@ -16,7 +16,8 @@ OUTPUT/validation.
 Steps 1 and 3 are cut into jobs that leave a file each under its final name or none, so a run that was killed goes on
 where it stopped and ends with the same files, however many processes work at it. What is half done lies in
 OUTPUT/unfinished, which goes at the end; the manifest comes last and says that all is done. `plan.json` holds what the
-files depend on, so that a run is never continued with other settings or photographs.
+files depend on, so that a run is never continued with other settings or photographs. One process at a time prepares a
+folder (`lock`); its own workers are not counted.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfsketch import config as config_lib
-from tfsketch.data import examples, sources
+from tfsketch.data import examples, lock, sources
 from tfsketch.data.jobs import ExamineJob, Job, Setup, ShardJob, Tick
 from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
@@ -226,6 +227,7 @@ def prepare(
     exclude: str = "",
     labels: str = "",
     execute: Execute = here,
+    wait: bool = False,
 ) -> Report:
     """Makes shards of photographs; run again on the same `output`, it goes on where it stopped.
 
@@ -238,8 +240,10 @@ def prepare(
       labels: for `prepare.regions: labels`, a folder with a label picture (`.png`, CelebAMask-HQ's 19 classes) under
         each photograph's name.
       execute: who does the work: `here`, `processes(n)` or `beam.pipeline(flags)`.
+      wait: for another process that prepares the same folder, rather than refuse.
 
     Raises:
+      LockedError: another process is preparing `output`.
       DataError: nothing to do, nothing that can be used, or `output` was made from another input or configuration.
       ImageError: an input is missing or empty. A single bad picture is refused, named, and skipped.
       ConfigError: a setting of `prepare` that is not valid.
@@ -247,16 +251,42 @@ def prepare(
     """
     _check(inputs, output, config, labels)
     collection = sources.find(inputs, only, exclude)
-    depends = _depends(collection, config, labels)
-    folder, unfinished = pathlib.Path(output), pathlib.Path(output, "unfinished")
+    depends, folder = _depends(collection, config, labels), pathlib.Path(output)
+    if _finished(folder, depends):
+        return read_report(folder)
+    with lock.hold(folder, wait):
+        if not _finished(folder, depends):  # another process may have done it in the meantime
+            return _write(collection, folder, depends, config, labels, execute)
+    return read_report(folder)
+
+
+def _finished(folder: pathlib.Path, depends: Mapping[str, object]) -> bool:
+    """Whether a folder holds all that the input makes.
+
+    Raises:
+      DataError: it holds, or is to hold, what another input makes.
+    """
     plan, manifest = folder / "plan.json", folder / "manifest.json"
     if plan.exists() and json.loads(plan.read_text()) != depends:
         raise DataError(f"{folder} was made from other pictures or settings (see {plan}); choose another --output")
-    if manifest.exists() and all((folder / shard).exists() for shard in json.loads(manifest.read_text())["shards"]):
-        shutil.rmtree(unfinished, ignore_errors=True)
-        return read_report(folder)
+    if not (manifest.exists() and all((folder / name).exists() for name in json.loads(manifest.read_text())["shards"])):
+        return False
+    shutil.rmtree(folder / "unfinished", ignore_errors=True)
+    return True
+
+
+def _write(
+    collection: sources.Collection,
+    folder: pathlib.Path,
+    depends: Mapping[str, object],
+    config: config_lib.Config,
+    labels: str,
+    execute: Execute,
+) -> Report:
+    """Makes what of a folder is not there yet, the manifest last."""
+    unfinished = folder / "unfinished"
     unfinished.mkdir(parents=True, exist_ok=True)
-    _put(plan, json.dumps(depends, indent=1), unfinished)
+    _put(folder / "plan.json", json.dumps(depends, indent=1), unfinished)
     _put(folder / "config.yaml", config_lib.dump(config), unfinished)
     with execute(Setup(config, labels)) as run:
         stretches = _results(run, _examine_jobs(collection, unfinished), "examined")
@@ -280,6 +310,6 @@ def prepare(
             for job, result in zip(jobs, results)
         },
     }
-    _put(manifest, json.dumps(contents, indent=1), unfinished)
+    _put(folder / "manifest.json", json.dumps(contents, indent=1), unfinished)
     shutil.rmtree(unfinished)
     return report

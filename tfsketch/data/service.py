@@ -17,9 +17,9 @@ The stages in Python are the difficulty. tf.data service sends the trainer's gra
 process. So here the worker enters its functions under names that both sides can compute (`_register`, the only use of a
 part of TensorFlow that is not public), and the trainer names them through the public `tf.raw_ops.PyFunc`.
 
-If a worker ends, the trainer waits at the next batch until something answers at that address again, and then stops with
-TensorFlow's NotFoundError, which speaks of a dispatcher restart; run again, it resumes from its checkpoint. A worker
-outlives its trainers, and may serve several at once.
+If a worker ends, the trainer waits at the next batch until something answers at that address again, gets TensorFlow's
+NotFoundError, which speaks of a dispatcher restart, and opens its streams anew at the step that was due (see
+`training.feed`). A worker outlives its trainers, and may serve several at once.
 
 Whoever reaches a worker's ports can have it compute any TensorFlow graph: open them to trusted networks only.
 """

@@ -1,4 +1,9 @@
-"""The checkpoints of a run: saved whole, found again under any name of the folder, never begun over."""
+"""The checkpoints of a run: saved whole, found again under any name of the folder, never begun over.
+
+TensorFlow stores a checksum with every tensor and every block of the index, and compares them in reading: a checkpoint
+that a disk has damaged, or that a power failure has cut, is noticed. Training then goes on from the one before, which
+costs some steps and changes no result, since a step follows from the state and its number alone.
+"""
 
 from __future__ import annotations
 
@@ -50,42 +55,79 @@ class Checkpoints:
 
     def __init__(self, run: pathlib.Path, state: dict[str, Any], keep: int, chief: bool = True):
         self._folder = run / "checkpoints"
-        self._latest: str | None = tf.train.latest_checkpoint(paths.literal(self._folder))
+        self._names = self._saved()
         remains = _remains(run)
-        if chief and remains and self._latest is None:
+        if chief and remains and not self._names:
             raise TrainingError(
                 f"{run}: expected an empty folder, or a run with a readable checkpoint to go on from, found "
-                f"{', '.join(remains)} and no readable checkpoint in {self._folder}. Beginning again would overwrite "
+                f"{', '.join(remains)} and no checkpoint in {self._folder}. Beginning again would overwrite "
                 "them: choose another --model_dir, or move them away"
             )
-        own = self._folder if chief else run / "workers" / str(os.getpid())
-        own.mkdir(parents=True, exist_ok=True)  # TensorFlow makes no folder at the end of a link
+        self._current = next(iter(self._names), "")
+        self._own = self._folder if chief else run / "workers" / str(os.getpid())
+        self._own.mkdir(parents=True, exist_ok=True)  # TensorFlow makes no folder at the end of a link
         self._checkpoint = tf.train.Checkpoint(**state)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, paths.literal(own), max_to_keep=keep)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, paths.literal(self._own), max_to_keep=keep)
+
+    def _saved(self) -> list[str]:
+        """The names of the checkpoints, such as ckpt-20, in the order to try them: TensorFlow's list from the newest
+        on, then, where that is damaged or lost, what else lies there by number."""
+        there = {path.stem: path for path in self._folder.glob("ckpt-*.index")}
+        state = tf.train.get_checkpoint_state(paths.literal(self._folder))
+        listed = [os.path.basename(path) for path in reversed(state.all_model_checkpoint_paths)] if state else []
+        others = sorted(set(there) - set(listed), key=lambda name: -int("0" + name.rpartition("-")[2]))
+        return [name for name in [*listed, *others] if name in there]
 
     @property
     def latest(self) -> str:
-        """The newest checkpoint's path, for messages; empty where there is none."""
-        latest = self._manager.latest_checkpoint or self._latest
-        return str(self._folder / os.path.basename(latest)) if latest else ""
+        """The path of the checkpoint that was saved or read last, for messages; empty where there is none."""
+        return str(self._folder / self._current) if self._current else ""
+
+    def newer(self) -> bool:
+        """Whether another process has saved since this one looked."""
+        return self._names != self._saved()
 
     def restore(self) -> bool:
-        """Reads the newest checkpoint; False where there is none.
+        """Reads the newest checkpoint that can be read, and says so where that is not the newest; False where there is
+        none at all.
 
         Raises:
-          TrainingError: it is damaged, or of other networks.
+          TrainingError: all are damaged, or of other networks.
         """
-        if self._latest is None:
-            return False
-        try:
-            self._checkpoint.restore(self._latest).assert_existing_objects_matched()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        self._names = self._saved()
+        damaged: list[str] = []
+        for name in self._names:
+            path = os.path.join(paths.literal(self._folder), name)
+            try:
+                self._checkpoint.restore(path).assert_existing_objects_matched()
+            except (tf.errors.OpError, ValueError, AssertionError) as error:
+                damaged.append(
+                    f"{self._folder / name}: expected a readable checkpoint of this experiment, found "
+                    f"{type(error).__name__}: {str(error)[:500]}"
+                )
+                continue
+            if damaged:
+                print(f"{'; '.join(damaged)}. Going on from the one before, {self._folder / name}", flush=True)
+            self._current = name
+            return True
+        if damaged:
             raise TrainingError(
-                f"{self.latest}: expected a readable checkpoint of this experiment, found {type(error).__name__}: "
-                f"{str(error)[:500]}. Nothing was overwritten; choose another --model_dir, or restore the file"
-            ) from error
-        return True
+                f"{damaged[0]}. Nothing was overwritten; choose another --model_dir, or restore the file"
+            )
+        return False
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint, and deletes the oldest where there are more than are kept."""
-        self._manager.save(checkpoint_number=step)
+        """Writes a checkpoint, and deletes the oldest where there are more than are kept.
+
+        Raises:
+          TrainingError: it cannot be written; those before are as they were.
+        """
+        try:
+            self._current = os.path.basename(self._manager.save(checkpoint_number=step))
+        except (tf.errors.OpError, OSError) as error:
+            reason = error.message if isinstance(error, tf.errors.OpError) else str(error)
+            raise TrainingError(
+                f"{self._own}: expected to save a checkpoint at step {step}, found: {reason}. The last one is "
+                f"{self.latest or '(none)'}; make room there and run the same command again to go on from it"
+            ) from error
+        self._names = self._saved()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfsketch.nn import operations
 from tfsketch.training.run_folder import RunFolder
 
 
@@ -26,6 +27,17 @@ def not_finite(values: Mapping[str, float], precision: str) -> list[str]:
         for key, value in values.items()
         if not math.isfinite(value) and not (precision == "mixed_float16" and key.startswith("gradient_norm/"))
     ]
+
+
+def warn_of_precision(precision: str) -> None:
+    """Says so where this processor has none of the arithmetic of `train.precision`."""
+    half = precision.removeprefix("mixed_")
+    if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
+        print(
+            f"train.precision={precision}: this processor has no {half} of its own. TensorFlow's is several times "
+            "slower than float32, its gradients inexact: better --set train.precision=float32",
+            flush=True,
+        )
 
 
 def write(

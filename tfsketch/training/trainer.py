@@ -11,6 +11,7 @@ the strategy, optimisers, mixed precision, the moving average, phases, logs, gri
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -24,13 +25,15 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.config import Config, OptimizerConfig
-from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data import lock
+from tfsketch.data.batches import fixed_batch
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
-from tfsketch.nn import model_directory, operations
+from tfsketch.nn import model_directory
 from tfsketch.training import logs, run_folder
 from tfsketch.training.checkpoints import Checkpoints
+from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import make_strategy
 from tfsketch.training.task import Batch, Task, check_terms
@@ -56,6 +59,7 @@ class Trainer:
 
         Raises:
           TrainingError: the folder holds a run that this configuration cannot resume, or one without a checkpoint.
+          LockedError: another process trains in it.
           DataError, WeightsError: the data or the weights to start from cannot be used.
         """
         self._config, self._folder = config, pathlib.Path(model_dir)
@@ -67,7 +71,10 @@ class Trainer:
             and self._strategy.cluster_resolver.task_id == 0
             and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict()
         )
-        self._shards = open_pictures(config.data.train, config, self._folder / "prepared")
+        if self._is_chief:
+            lock.check(self._folder)  # so that it is said before all is built; `run` holds the folder
+        together = train.strategy == "multi_worker"  # of whose workers one prepares what all of them read
+        self._shards = open_pictures(config.data.train, config, self._folder / "prepared", together)
         # Everything that draws initial weights follows from the seed, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
         policy = tf.keras.mixed_precision.global_policy()
@@ -190,16 +197,9 @@ class Trainer:
 
         return step
 
-    def _batches(self) -> Any:
+    def _batches(self) -> Feed:
         """The batches from the current step on, distributed."""
-
-        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            replicas = context.num_replicas_in_sync // context.num_input_pipelines
-            return batches(
-                self._shards, self._config, self.step, replicas, context.input_pipeline_id, context.num_input_pipelines
-            )
-
-        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+        return Feed(self._strategy, self._shards, self._config, lambda: self.step)
 
     def repeated_step(self) -> tuple[Any, Any]:
         """The compiled step at this point of the training, and its batch: to run that again and again, as
@@ -258,21 +258,22 @@ class Trainer:
           0 when it got there, 128 + the signal's number when SIGTERM or SIGINT stopped it, after saving.
 
         Raises:
-          TrainingError: a loss or gradient is not finite; the last good checkpoint is kept.
+          TrainingError: a loss or gradient is not finite, or a checkpoint cannot be saved; the last good one is kept.
+          LockedError: another process trains in this folder.
         """
+        with lock.hold(self._folder) if self._is_chief else contextlib.nullcontext():
+            if self._checkpoints.newer():
+                self._checkpoints.restore()  # another process has trained here since this one looked
+            return self._run(until)
+
+    def _run(self, until: int | None) -> int:
         train = self._config.train
         end = min(until or self.total_steps, self.total_steps)
         if self._is_chief:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
             if self.step:
                 print(f"resumed at step {self.step} of {self.total_steps}", flush=True)
-            half = train.precision.removeprefix("mixed_")
-            if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
-                print(
-                    f"train.precision={train.precision}: this processor has no {half} of its own. TensorFlow's is "
-                    "several times slower than float32, its gradients inexact: better --set train.precision=float32",
-                    flush=True,
-                )
+            logs.warn_of_precision(train.precision)
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief
@@ -314,8 +315,10 @@ class Trainer:
         compiled: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
         pending: list[dict[str, tf.Tensor]] = []
         begun = mark = time.monotonic()
-        before = float(self._seconds.numpy())
-        while self.step < end and not self._signal:
+        before, stopping = float(self._seconds.numpy()), False
+        if self.step == 0:  # a run that is killed before its first checkpoint can be started again, too
+            self._checkpoints.save(0)
+        while self.step < end and not stopping:
             step = self.step
             phase, phase_end = self._phase(step)
             if phase is not current:
@@ -328,7 +331,9 @@ class Trainer:
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
             pending.append(compiled[loss](next(batches)))
             done = step + 1
-            last = done in (end, phase_end) or bool(self._signal)
+            # Asked once a step: a signal that comes later, as while a grid is drawn, ends the next step, saved as well.
+            stopping = bool(self._signal)
+            last = done in (end, phase_end) or stopping
             saving = last or done % train.checkpoint_every == 0
             if saving or done % train.log_every == 0:
                 rate = len(pending) / (time.monotonic() - mark)

@@ -1,0 +1,242 @@
+"""One writer to a folder: a run, or a preparation, is one process's as long as that lives.
+
+The folder's file `.lock` says who holds it: machine, process, command. It is locked by the kernel (`fcntl.lockf`, which
+NFS takes to its server), so that the lock of a process that died is gone with it, wherever it ran. Where a file system
+has no such locks, or keeps them to each machine (NFS with `nolock`), the file itself is the lock: it is made by
+exclusive creation, and its holder counts in it every few seconds. A holder on this machine is looked up among the
+processes; one on another is watched, and counts as dead if its count stands still. No clock is compared with another,
+since machines' clocks differ, and are set back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import fcntl
+import json
+import os
+import pathlib
+import platform
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from tfsketch.errors import LockedError
+
+_NAME = ".lock"
+_BEAT = 5.0
+"""Seconds between two counts of a holder."""
+_PATIENCE = 4 * _BEAT
+"""Seconds without a count after which a holder on another machine is dead."""
+_LENGTH = 4096
+"""Bytes of the file, always the same, so that counting needs no room on a full disk."""
+_WITHOUT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""How file systems say that they have no locks."""
+_held: set[str] = set()
+"""Folders that this process holds. It must not open their files again: closing a file drops all its kernel locks."""
+
+
+def _machine() -> str:
+    """Where process numbers mean the same: a machine since it was started, or a container of it."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)
+
+
+def _started(process: int) -> str:
+    """When a process of this machine was started, in ticks since the machine was; empty where there is none. The
+    number alone may be another process's by now."""
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    """Who a file says holds it; empty where there is none, or none that says who."""
+    for _ in range(3):  # over a network, half of a count may be seen
+        try:
+            found = json.loads(path.read_bytes() or b"{}")
+        except OSError:
+            return {}
+        except ValueError:
+            time.sleep(_BEAT / 50)
+            continue
+        known = isinstance(found, dict) and {"machine", "process", "started", "command", "time"} <= set(found)
+        return found if known else {}
+    return {}
+
+
+def _refuse(folder: pathlib.Path, holder: dict[str, Any]) -> NoReturn:
+    """Raises `LockedError`."""
+    who = "a process that does not say who it is"
+    if holder:
+        machine = holder["machine"].split()[0]
+        who = f"process {holder['process']} on {machine} since {holder['time']} ({holder['command']})"
+    raise LockedError(
+        f"{folder}: expected a folder that nobody else writes to, found it held by {who}. Wait until it ends, end it, "
+        "or choose another folder"
+    )
+
+
+def _runs_here(holder: dict[str, Any]) -> bool:
+    """Whether a holder is a process of this machine that still runs."""
+    return holder.get("machine") == _machine() and _started(holder["process"]) == holder["started"] != ""
+
+
+def _counts(path: pathlib.Path, holder: dict[str, Any]) -> bool:
+    """Watches a file: whether its holder, on another machine, still counts."""
+    who = f"process {holder['process']} on {holder['machine'].split()[0]}" if holder else "an unknown process"
+    print(f"{path}: left by {who}; watching for {_PATIENCE:g} s whether it is still at work", flush=True)
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        time.sleep(_BEAT / 4)
+        if _read(path) not in ({}, holder):
+            return True
+    return False
+
+
+def _same(handle: int, path: pathlib.Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _kernel(handle: int) -> bool | None:
+    """Locks an open file: whether that could be done, None where the file system has no locks."""
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        if error.errno in _WITHOUT:
+            return None
+        raise
+    return True
+
+
+def _open(path: pathlib.Path) -> tuple[int, bool]:
+    """A folder's lock file, open, and whether it was made now."""
+    while True:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(path, os.O_RDWR), False
+
+
+def _remove(path: pathlib.Path, holder: dict[str, Any]) -> None:
+    """Removes the file that a dead holder left: first out of the way, which one process alone can do."""
+    aside = path.with_name(f"{_NAME}.{secrets.token_hex(8)}")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    if _read(aside) != holder:  # another process was faster, and it is the new holder's
+        with contextlib.suppress(OSError):
+            os.link(aside, path)
+    os.unlink(aside)
+
+
+def _take(folder: pathlib.Path) -> int:
+    """The folder's lock file, open and held.
+
+    Raises:
+      LockedError: another process holds it.
+    """
+    path = folder / _NAME
+    while True:
+        holder = _read(path)
+        if holder and holder["machine"] != _machine() and _counts(path, holder):
+            _refuse(folder, holder)
+        handle, new = _open(path)
+        kernel = _kernel(handle)
+        if kernel is not False and (new or kernel) and _same(handle, path):
+            return handle
+        os.close(handle)
+        if kernel is False or _runs_here(holder):
+            _refuse(folder, _read(path))
+        if kernel is None:
+            # One without a holder is being made by another process, or its maker died in that moment.
+            if not holder and _counts(path, holder):
+                _refuse(folder, _read(path))
+            _remove(path, holder)
+
+
+def check(folder: str | os.PathLike) -> None:
+    """Raises `LockedError` where another process of this machine holds a folder: to say so early. Writes nothing."""
+    if os.path.realpath(folder) in _held:
+        return
+    holder = _read(pathlib.Path(folder, _NAME))
+    if _runs_here(holder):
+        _refuse(pathlib.Path(folder), holder)
+
+
+@contextlib.contextmanager
+def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
+    """Keeps others from a folder, which is made where it is missing.
+
+    Args:
+      folder: where one process is to write at a time.
+      wait: for the others to end.
+
+    Raises:
+      LockedError: another process holds it, or this one does already; the message says who.
+      OSError: the folder cannot be written to.
+    """
+    folder, key = pathlib.Path(folder), os.path.realpath(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "machine": _machine(),
+        "process": os.getpid(),
+        "started": _started(os.getpid()),
+        "command": " ".join(sys.argv)[:1000],
+        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    if key in _held:
+        _refuse(folder, content)
+    while True:
+        try:
+            handle = _take(folder)
+            break
+        except LockedError:
+            if not wait:
+                raise
+            time.sleep(1)
+    _held.add(key)
+    over = threading.Event()
+
+    def count(number: int) -> None:
+        text = json.dumps({**content, "count": number}).encode("utf-8", errors="backslashreplace")
+        os.pwrite(handle, text.ljust(_LENGTH), 0)
+        os.fsync(handle)
+
+    def beat() -> None:
+        number = 0
+        while not over.wait(_BEAT):
+            number += 1
+            with contextlib.suppress(OSError):
+                count(number)
+
+    beating = threading.Thread(target=beat, daemon=True)
+    try:
+        count(0)
+        beating.start()
+        yield
+    finally:
+        over.set()
+        if beating.ident is not None:
+            beating.join()
+        if _same(handle, folder / _NAME):
+            with contextlib.suppress(OSError):
+                os.unlink(folder / _NAME)
+        os.close(handle)
+        _held.discard(key)

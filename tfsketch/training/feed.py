@@ -1,0 +1,58 @@
+"""The batches of a training, distributed over its replicas, also where a data worker is started anew meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfsketch.config import Config
+from tfsketch.data.batches import batches
+from tfsketch.data.shards import Shards
+
+
+class Feed:
+    """An endless iterator over the batches from the current step on.
+
+    What a batch holds follows from its step (see `data.batches`). So where a data worker (`data.service`) was ended and
+    started again, which TensorFlow says by an error, the stream is opened anew at the step, and no result changes. A
+    job of several workers ends instead, since all of them would have to do so at once; it resumes when it is run again.
+
+    Args:
+      strategy: the training's.
+      shards: its pictures.
+      config: its experiment.
+      step: gives the number of the next step.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, shards: Shards, config: Config, step: Callable[[], int]):
+        self._strategy, self._shards, self._config, self._step = strategy, shards, config, step
+        self._opens_again = bool(config.data.service) and config.train.strategy != "multi_worker"
+        self._stream = self._open()
+
+    def _open(self) -> Any:
+        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            replicas = context.num_replicas_in_sync // context.num_input_pipelines
+            number, count = context.input_pipeline_id, context.num_input_pipelines
+            return batches(self._shards, self._config, self._step(), replicas, number, count)
+
+        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+
+    def __iter__(self) -> Feed:
+        return self
+
+    def __next__(self) -> Any:
+        """The next step's batch.
+
+        Raises:
+          DataError: a data worker is gone for good, or another one's.
+        """
+        try:
+            return next(self._stream)
+        except tf.errors.OpError as error:
+            if not self._opens_again:
+                raise
+            print(f"data.service: {error.message.splitlines()[0]}; going on at step {self._step()}", flush=True)
+            self._stream = self._open()
+            return next(self._stream)
