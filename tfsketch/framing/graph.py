@@ -18,6 +18,9 @@ read, and turned upright by their EXIF orientation (`decoding`).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -54,10 +57,22 @@ def _weights(count: tf.Tensor, length: tf.Tensor, how: str) -> tf.Tensor:
     return matrix
 
 
+@functools.cache
+def _filter(how: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """`_filtered` by one kernel, as a function that a graph holds once, however often it resizes."""
+
+    def run(layer: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        rows, columns = (_weights(tf.shape(layer)[axis], size[axis], how) for axis in range(2))
+        return tf.einsum("jw,iwc->ijc", columns, tf.einsum("ih,hwc->iwc", rows, layer))
+
+    spec = [tf.TensorSpec([None, None, None]), tf.TensorSpec([2], tf.int32)]
+    return tf.function(run, input_signature=spec, autograph=False)
+
+
 def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Tensor:
     """[H,W,C] float32 -> [*size,C], by one kernel both ways."""
-    rows, columns = (_weights(tf.shape(layer)[axis], size[axis], how) for axis in range(2))
-    return tf.einsum("jw,iwc->ijc", columns, tf.einsum("ih,hwc->iwc", rows, layer))
+    sides = size if isinstance(size, list) else [None, None]
+    return tf.ensure_shape(_filter(how)(layer, size), [*sides, layer.shape[-1]])
 
 
 def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
