@@ -54,11 +54,11 @@ def installation(tmp_path_factory):
 
 def test_the_wheel_has_what_is_imported_and_read(installation):
     _, names = installation
-    wanted = [path for folder in ("tfsketch", "configs", "tools") for path in (ROOT / folder).rglob("*")]
-    wanted = [
-        path.relative_to(ROOT).as_posix() for path in wanted if path.is_file() and "__pycache__" not in path.parts
+    sources = [path for folder in ("tfsketch", "configs", "tools") for path in (ROOT / folder).rglob("*")]
+    sources = [
+        path.relative_to(ROOT).as_posix() for path in sources if path.is_file() and "__pycache__" not in path.parts
     ]
-    places = [name if name.startswith("tfsketch/") else f"tfsketch/{name}" for name in wanted]
+    places = [name if name.startswith("tfsketch/") else f"tfsketch/{name}" for name in sources]
     missing = [name for name in places if name not in names and not name.endswith("/BUILD")]
     assert not missing, missing
     assert not [name for name in names if name.startswith(("tests", "tools", "configs")) or name.endswith("BUILD")]

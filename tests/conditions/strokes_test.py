@@ -16,8 +16,8 @@ def _stroke(**changes) -> dict:
     return {key: value for key, value in stroke.items() if value is not None}
 
 
-def _render(*entries: dict, size=(40, 50), drawn_on=(50, 40)) -> strokes.Layers:
-    return strokes.render(strokes.parse({"size": list(drawn_on), "strokes": list(entries)}), size)
+def _render(*entries: dict, size=(40, 50), sheet=(50, 40)) -> strokes.Layers:
+    return strokes.render(strokes.parse({"size": list(sheet), "strokes": list(entries)}), size)
 
 
 def test_layers():

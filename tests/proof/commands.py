@@ -47,8 +47,8 @@ def commands(path: pathlib.Path) -> list[str]:
     text = re.sub(r"^```python.*?^```", "", text, flags=re.S | re.M)
     text = re.sub(r"^(    |)(for .*)\n(?:.*\n)*?\s*done$", r"    \2", text, flags=re.M)
     lines = re.findall(r"^ {4}(\S.*)$", text, re.M) + re.findall(r"^```(?:bash|sh)\n(.*?)^```", text, re.S | re.M)
-    found = [line for block in lines for line in block.splitlines() if _COMMAND.match(line)]
-    return [re.sub(r"\s+#\s.*$", "", line) for line in found]
+    commands = [line for block in lines for line in block.splitlines() if _COMMAND.match(line)]
+    return [re.sub(r"\s+#\s.*$", "", line) for line in commands]
 
 
 def reason(command: str) -> str:
@@ -116,8 +116,8 @@ def _run(lab, folder: pathlib.Path, command: str) -> str:
     if tool == "app":
         process.send_when(lambda: "The editor is at" in process.output, signal.SIGTERM)
     status = process.wait()
-    wanted = (0, -signal.SIGTERM) if tool == "app" else (0,)
-    return "" if status in wanted else f"ended with {status}: {process.output[-1500:]}"
+    expected = (0, -signal.SIGTERM) if tool == "app" else (0,)
+    return "" if status in expected else f"ended with {status}: {process.output[-1500:]}"
 
 
 def run_all(documents: list[pathlib.Path], scratch: pathlib.Path) -> Iterator[str]:
@@ -146,9 +146,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=[path.name for path in DOCUMENTS], help="names of documents")
     parser.add_argument("--list", action="store_true", help="say what would be run, and why the rest is not")
-    given = parser.parse_args()
-    documents = [path for path in DOCUMENTS if path.name in given.only]
-    if given.list:
+    arguments = parser.parse_args()
+    documents = [path for path in DOCUMENTS if path.name in arguments.only]
+    if arguments.list:
         for path in documents:
             for command in commands(path):
                 print(f"{path.name} | {command} | {reason(command) or 'runs'}")

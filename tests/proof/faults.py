@@ -56,8 +56,8 @@ def kills_in_preparation(lab: Lab, tries: int) -> Iterator[Row]:
             process = lab.prepare(name)
             killed = row.tried < tries and process.send_after(random.uniform(0, whole), KILL)
             status, number = process.wait(), number + 1
-            found = contents(lab.root / name) if (lab.root / name).exists() else {}
-            final = {key: data for key, data in found.items() if not key.startswith(("unfinished/", "."))}
+            content = contents(lab.root / name) if (lab.root / name).exists() else {}
+            final = {key: data for key, data in content.items() if not key.startswith(("unfinished/", "."))}
             # The contact sheet is made of the shards and comes last; a report of some stretches is never written.
             wrong = [key for key, data in final.items() if reference.get(key) != data and not key.startswith(".")]
             if not killed:
@@ -350,24 +350,24 @@ def main() -> None:
     parser.add_argument("--disks", type=int, default=8, help="full disks of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--markdown", default="", help="where the table goes, such as docs/reliability.md")
-    given = parser.parse_args()
-    random.seed(given.seed)
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
     scratch, rows = pathlib.Path(tempfile.mkdtemp(prefix="faults-")), []
     begun = time.monotonic()
     try:
         lab = Lab(scratch)
-        if "preparation" not in given.only:
+        if "preparation" not in arguments.only:
             lab.done(lab.prepare("prepared"))
-        for name in given.only:
-            for row in GROUPS[name](lab, given.disks if name == "disk" else given.tries):
+        for name in arguments.only:
+            for row in GROUPS[name](lab, arguments.disks if name == "disk" else arguments.tries):
                 rows.append(row)
                 print(row.text(), f"  [{time.monotonic() - begun:.0f} s]", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     head = ["| fault | tried | survived | lost | what was seen |", "| --- | ---: | ---: | ---: | --- |"]
     print("\n".join([*head, *(row.text() for row in rows)]))
-    if given.markdown:
-        write_table(ROOT / given.markdown, "faults", head, rows)
+    if arguments.markdown:
+        write_table(ROOT / arguments.markdown, "faults", head, rows)
     raise SystemExit(any(row.lost for row in rows))
 
 

@@ -209,8 +209,8 @@ class Lab:
 
     def same(self, name: str) -> str:
         """What a finished training differs in from the one that nothing disturbed; empty where it is the same."""
-        found = self.result(self.root / name)
-        return "; ".join(f"other {key}" for key in found if found[key] != self.reference[key])
+        result = self.result(self.root / name)
+        return "; ".join(f"other {key}" for key in result if result[key] != self.reference[key])
 
     def broken(self, name: str) -> str:
         """What in a run folder is half written or wrong, at any moment; empty where all is right."""

@@ -149,8 +149,8 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
             names[client] = json.loads(answer)["picture"] if status == 200 else names[client]
             return status, seconds
         if kind % 10 == 5:
-            asked = {"model": model, "picture": names[client], "strokes": STROKES, "seed": number}
-            return clients[client].ask("/api/run", json.dumps(asked).encode())[::2]
+            edit_request = {"model": model, "picture": names[client], "strokes": STROKES, "seed": number}
+            return clients[client].ask("/api/run", json.dumps(edit_request).encode())[::2]
         if kind % 10 == 7:
             return clients[client].ask(f"/api/pictures/{names[client]}")[::2]
         return clients[client].ask(random.choice(("/api/state", "/app.css", "/state.js", "/api/jobs/none")))[::2]
@@ -166,8 +166,8 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
         yield _line("small requests", count, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}")
 
     def edit(client: int, number: int) -> tuple[int, float]:
-        asked = {"model": model, "picture": names[client], "strokes": STROKES, "seed": number}
-        status, _, seconds = clients[client].ask("/api/run", json.dumps(asked).encode())
+        edit_request = {"model": model, "picture": names[client], "strokes": STROKES, "seed": number}
+        status, _, seconds = clients[client].ask("/api/run", json.dumps(edit_request).encode())
         if status == 503:
             time.sleep(0.2)  # "try again soon"
         return status, seconds
@@ -207,10 +207,10 @@ def app_misused(app: App) -> Iterator[str]:
         return data.split(b" ", 2)[1].decode() if data.startswith(b"HTTP/") else f"none ({data[:20]!r})"
 
     post = b"POST /api/pictures HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
-    found = client.ask("/api/pictures", bytes(MAX_UPLOAD), _BYTES)
-    yield f"| a body of {MAX_UPLOAD:,} bytes, the limit, that is no picture | {found[0]}: {_error(found[1])} |"
-    found = client.ask("/api/pictures", bytes(MAX_UPLOAD + 1), _BYTES)
-    yield f"| one byte more | {found[0] or 'closed before the body was sent'} {_error(found[1])} |"
+    upload = client.ask("/api/pictures", bytes(MAX_UPLOAD), _BYTES)
+    yield f"| a body of {MAX_UPLOAD:,} bytes, the limit, that is no picture | {upload[0]}: {_error(upload[1])} |"
+    upload = client.ask("/api/pictures", bytes(MAX_UPLOAD + 1), _BYTES)
+    yield f"| one byte more | {upload[0] or 'closed before the body was sent'} {_error(upload[1])} |"
     came = status(raw(post + b"Content-Length: 1099511627776\r\n\r\n"))
     yield f"| a length of a terabyte | {came} |"
     chunk = b"%x\r\n" % 2**20 + bytes(2**20) + b"\r\n"
@@ -227,8 +227,8 @@ def app_misused(app: App) -> Iterator[str]:
     yield f"| 200 MiB without a length, in chunks | {status(answer)} after {sent + 1} MiB |"
     for side, text in ((7071, "50 megapixels, the limit"), (7100, "50.4 megapixels")):
         picture = png_of(np.full((side, side, 3), 128, np.uint8))
-        found = client.ask("/api/pictures", picture, _BYTES)
-        yield f"| a picture of {text} | {found[0]}{': ' + _error(found[1]) if found[0] != 200 else ''} |"
+        upload = client.ask("/api/pictures", picture, _BYTES)
+        yield f"| a picture of {text} | {upload[0]}{': ' + _error(upload[1]) if upload[0] != 200 else ''} |"
         del picture
     yield f"| memory after these | {before:.0f} -> {app.rss():.0f} MiB |"
 
@@ -252,8 +252,8 @@ def app_misused(app: App) -> Iterator[str]:
     model = json.loads(client.ask("/api/state")[1])["models"][0]["name"]
     gone = 0
     for number in range(200):
-        asked = {"model": model, "picture": name, "strokes": STROKES, "seed": number}
-        body = json.dumps(asked).encode()
+        edit_request = {"model": model, "picture": name, "strokes": STROKES, "seed": number}
+        body = json.dumps(edit_request).encode()
         head = (
             b"POST /api/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nJob: job-%d\r\n" % number
         )
@@ -262,8 +262,8 @@ def app_misused(app: App) -> Iterator[str]:
             time.sleep(random.choice((0.0, 0.005, 0.03)))
             gone += 1
     time.sleep(2)
-    asked = {"model": model, "picture": name, "strokes": STROKES}
-    code = client.ask("/api/run", json.dumps(asked).encode())[0]
+    edit_request = {"model": model, "picture": name, "strokes": STROKES}
+    code = client.ask("/api/run", json.dumps(edit_request).encode())[0]
     yield f"| {gone} clients that hang up in mid-request or in mid-run | an edit after them: {code}; {alive()} |"
 
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
@@ -345,7 +345,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--served", type=int, default=1_500, help="requests to the served graph")
     parser.add_argument("--markdown", default="", help="where the tables go, such as docs/reliability.md")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     random.seed(0)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="load-"))
     head = "| requests | clients | number | answers | a second | median, ms | 99 %, ms | memory, growth |"
@@ -354,21 +354,21 @@ def main() -> None:
     try:
         model = _model(scratch / "tiny")
         with App(model) as app:
-            for line in app_under_load(app, given.requests):
+            for line in app_under_load(app, arguments.requests):
                 lines.append(line)
                 print(line, flush=True)
             for line in app_misused(app):
                 done.append(line)
                 print(line, flush=True)
-        for line in served_graph(model, scratch, given.served):
+        for line in served_graph(model, scratch, arguments.served):
             lines.append(line)
             print(line, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     text = "\n".join([*lines, "", *done])
     print(text)
-    if given.markdown:
-        report.write_section(ROOT / given.markdown, "load", text)
+    if arguments.markdown:
+        report.write_section(ROOT / arguments.markdown, "load", text)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,10 @@ def _ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
-    found = [one.getsockname()[1] for one in sockets]
+    ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
-    return found
+    return ports
 
 
 class Job:
@@ -105,9 +105,9 @@ def mirrored(lab: Lab) -> Iterator[Row]:
     for count in (2, 4):
         row = Row(f"{count} processes, MultiWorkerMirrored, {_STEPS} steps of SC-FEGAN at its smallest, float32")
         problem = Job(lab, config, f"workers-{count}", count).keep_up()
-        found = float("inf") if problem else _difference(lab.root / "one", lab.root / f"workers-{count}")
-        row.count(problem or ("" if found <= 1e-5 else f"differs from one process by {found:.1e}"))
-        row.note = f"largest difference of a loss or gradient norm from one process: {found:.1e}"
+        apart = float("inf") if problem else _difference(lab.root / "one", lab.root / f"workers-{count}")
+        row.count(problem or ("" if apart <= 1e-5 else f"differs from one process by {apart:.1e}"))
+        row.note = f"largest difference of a loss or gradient norm from one process: {apart:.1e}"
         yield row
     row = Row("a worker of two killed, started again by a supervisor")
     job = Job(lab, config, "killed", 2)
@@ -115,12 +115,12 @@ def mirrored(lab: Lab) -> Iterator[Row]:
     job.workers[1].send_when(lambda: log.exists() and log.read_text().count("\n") >= step, KILL)
     begun = time.monotonic()
     problem = job.keep_up()
-    found = float("inf") if problem else _difference(lab.root / "workers-2", lab.root / "killed")
-    row.count(problem or ("" if found == 0 else f"differs from an undisturbed job by {found:.1e}"))
+    apart = float("inf") if problem else _difference(lab.root / "workers-2", lab.root / "killed")
+    row.count(problem or ("" if apart == 0 else f"differs from an undisturbed job by {apart:.1e}"))
     row.note = (
         f"killed after step {step}; {job.starts} starts of two workers, through {time.monotonic() - begun:.0f} s "
     )
-    row.note += f"later; difference from an undisturbed job: {found:.1e}"
+    row.note += f"later; difference from an undisturbed job: {apart:.1e}"
     yield row
 
 
@@ -215,8 +215,8 @@ def on_dask(lab: Lab) -> Iterator[Row]:
                 workers[0].wait()
                 told = f"killed with {len(list((lab.root / name).glob('unfinished/*.json')))} of 20 jobs done; "
             output = process.communicate(timeout=900)[0]
-            found = contents(lab.root / name)
-            same = process.returncode == 0 and found == reference
+            content = contents(lab.root / name)
+            same = process.returncode == 0 and content == reference
             row.count("" if same else f"ended with {process.returncode}: {output[-2500:]}")
             row.note = f"{told}all {len(reference)} files equal those of one process; {time.monotonic() - begun:.0f} s"
             yield row
@@ -231,12 +231,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=("mirrored", "served", "dask"), nargs="+", default=["mirrored", "served"])
     parser.add_argument("--markdown", default="", help="where the table goes, such as docs/reliability.md")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     random.seed(0)
     scratch, rows = pathlib.Path(tempfile.mkdtemp(prefix="workers-")), []
     try:
         lab = Lab(scratch, trained=False)
-        for name in given.only:
+        for name in options.only:
             for row in {"mirrored": mirrored, "served": served, "dask": on_dask}[name](lab):
                 rows.append(row)
                 print(row.text(), flush=True)
@@ -244,8 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     head = ["| job | tried | right | wrong | what was seen |", "| --- | ---: | ---: | ---: | --- |"]
     print("\n".join([*head, *(row.text() for row in rows)]))
-    if given.markdown:
-        write_table(ROOT / given.markdown, "dask" if given.only == ["dask"] else "workers", head, rows)
+    if options.markdown:
+        write_table(ROOT / options.markdown, "dask" if options.only == ["dask"] else "workers", head, rows)
     raise SystemExit(any(row.lost for row in rows))
 
 

@@ -142,8 +142,8 @@ def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
     assert again.step == 7
     again.run()
     assert list(_losses(tmp_path / name)) == list(range(1, 13))
-    kept = [p.name for p in (tmp_path / name / "checkpoints").glob("*.index")]
-    assert kept == ["ckpt-12.index"]
+    names = [p.name for p in (tmp_path / name / "checkpoints").glob("*.index")]
+    assert names == ["ckpt-12.index"]
     assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole and "ckpt-7.index" in whole
 
 
@@ -239,8 +239,8 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy
     run = trainer.Trainer(dummy, tmp_path, Dummy)
     log = run._log
 
-    def killed(*given):
-        log(*given)
+    def killed(*arguments):
+        log(*arguments)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "_log", killed)
@@ -321,8 +321,8 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
     run = trainer.Trainer(_with(dummy, log_every=1, checkpoint_every=100), tmp_path, Dummy)
     log = run._log
 
-    def signalled(*given):
-        log(*given)
+    def signalled(*arguments):
+        log(*arguments)
         if run.step == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -175,7 +175,7 @@ def batches(
     if workers:
         examples = service.in_turn(workers, first, stream)
     else:
-        examples = stream(first, 1).map(plain(lambda _, drawn: drawn))
+        examples = stream(first, 1).map(plain(lambda _, example: example))
     # float32 only now: what is batched, and what workers send, is a quarter of that.
     return examples.batch(share, drop_remainder=True).map(plain(to_tensors)).prefetch(4)
 

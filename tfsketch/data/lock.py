@@ -62,14 +62,14 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     """Who a file says holds it; empty where there is none, or none that says who."""
     for _ in range(3):  # over a network, half of a count may be seen
         try:
-            found = json.loads(path.read_bytes() or b"{}")
+            content = json.loads(path.read_bytes() or b"{}")
         except OSError:
             return {}
         except ValueError:
             time.sleep(_BEAT / 50)
             continue
-        known = isinstance(found, dict) and {"machine", "process", "started", "command", "time"} <= set(found)
-        return found if known else {}
+        complete = isinstance(content, dict) and {"machine", "process", "started", "command", "time"} <= set(content)
+        return content if complete else {}
     return {}
 
 
