@@ -129,7 +129,7 @@ setup(
         "onnx": ["tf2onnx>=1.16,<2" + FIRST, "onnx>=1.15,<1.18" + FIRST, "onnxruntime>=1.16" + FIRST],
         # The client over gRPC; over REST it needs nothing.
         "serving": ["tensorflow-serving-api==2.15.1" + FIRST, "tensorflow-serving-api==2.21.0" + CURRENT],
-        "dev": ["pytest>=8", "pytest-xdist>=3.6", "playwright>=1.40", *APP, *HEIF, *JPEG, *LINT],
+        "dev": ["pytest>=8", "pytest-xdist>=3.8", "playwright>=1.40", *APP, *HEIF, *JPEG, *LINT],
     },
     entry_points={
         "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in BINARIES],
