@@ -73,7 +73,11 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
         ("data: {stored_size: 600}", [], "data.stored_size: expected 0, or from image_size"),
         ("prepare: {styles: [hed, xdgo]}", [], "prepare.styles: expected one of hed, canny"),
         ("mask: {large: [hole]}", [], "mask.large: expected one of half"),
-        ("model: {loss: {window: 48}}", [], "loss.window: expected 0 or a multiple of 32 up to image_size=256, found 48"),
+        (
+            "model: {loss: {window: 48}}",
+            [],
+            "loss.window: expected 0 or a multiple of 32 up to image_size=256, found 48",
+        ),
         ("system: face_parser\nimage_size: 100", [], "multiple of 32"),
         ("a: [", [], "expected YAML"),
         ("- 1", [], "expected a mapping"),
