@@ -77,6 +77,22 @@ def test_the_second_is_told_who_holds_it_and_the_dead_hold_nothing(kind, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_holder_that_has_not_said_who_it_is_holds_the_folder_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_BEAT", 0.02)
+    code = (
+        "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        "print('holds', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / ".lock")], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "holds\n"
+        with pytest.raises(LockedError, match="held by a process that does not say who it is"), lock.hold(tmp_path):
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_who_waits_gets_it(kind, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLDER.replace("60", "1"), str(tmp_path), kind],

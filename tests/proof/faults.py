@@ -295,7 +295,8 @@ def two_at_once(lab: Lab, tries: int) -> Iterator[Row]:
         for number in range(min(tries, 5)):
             name = f"pair-{start.__name__}-{number}"
             first = start(name)
-            while not (lab.root / name / ".lock").exists() and not first.over():
+            said = lab.root / name / ".lock"
+            while not first.over() and not (said.exists() and said.stat().st_size):
                 time.sleep(0.005)
             os.kill(first.pid, signal.SIGSTOP)  # it stays where it is while the other one looks
             second = start(name)

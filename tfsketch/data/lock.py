@@ -163,7 +163,11 @@ def _take(folder: pathlib.Path) -> int:
             return handle
         os.close(handle)
         if kernel is False or _runs_here(holder):
-            _refuse(folder, _read(path))
+            for _ in range(20):  # who has just begun to hold it may not have said so yet
+                if holder := _read(path):
+                    break
+                time.sleep(_BEAT / 50)
+            _refuse(folder, holder)
         if kernel is None:
             # One without a holder is being made by another process, or its maker died in that moment.
             if not holder and _counts(path, holder):
