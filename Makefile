@@ -16,10 +16,11 @@ PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durati
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo test test-current proof lint build-files house clean
+.PHONY: help venv venv-current demo lite test test-current proof lint build-files house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
+	@echo "make lite          out/dist/tfsketch_lite-*.whl: edits with .tflite files, without TensorFlow"
 	@echo "make test          make lint and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make proof         faults, load and several processes: the tables of docs/reliability.md, in an hour"
@@ -54,6 +55,10 @@ venv-current: $(VENV_CURRENT)/.stamp
 demo: $(VENV)/.stamp
 	$(VENV)/bin/python -m tools.edit --demo --output=out/demo
 
+# Needs nothing but Python.
+lite:
+	TFSKETCH_DISTRIBUTION=tfsketch-lite $(PYTHON) -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir=out/dist .
+
 lint: $(VENV)/.stamp
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check .
@@ -82,5 +87,5 @@ proof: $(VENV)/.stamp
 	$(VENV)/bin/python -m tests.proof.commands
 
 clean:
-	rm -rf out/build out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf out/build out/build_lite out/dist out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

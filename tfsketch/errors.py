@@ -6,6 +6,7 @@ that knows nothing of tfsketch still catches them; the binaries turn them into o
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 
 
@@ -43,6 +44,19 @@ class ExportError(TfsketchError):
 
 class ServingError(TfsketchError):
     """A server cannot be reached, or refused a request."""
+
+
+def require_tensorflow(what: str) -> None:
+    """Raises `TfsketchError` where TensorFlow is not installed: `tfsketch-lite` comes without.
+
+    Args:
+      what: what needs it.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise TfsketchError(
+            f"{what}: expected TensorFlow, which runs it, found none: a .tflite file alone runs without; instead of "
+            "tfsketch-lite, install tfsketch"
+        )
 
 
 def install_command(extra: str) -> str:

@@ -17,19 +17,22 @@ A network returns a dict too: `raw` (what it drew), `image` (composited: `raw` i
 outside), and extras of its own. On the side of files and users, pictures are uint8 RGB; `to_tensors` and `to_uint8` are
 the way there and back.
 
-Nothing of the package lies below this module but its errors.
+Nothing of the package lies below this module but its errors. TensorFlow is imported where tensors are made, only there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.errors import ImageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 CHANNELS = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
 """What a network may be handed as pictures, and their channels."""
@@ -70,11 +73,6 @@ def stored_map(feature: str) -> StoredMap:
     return STORED_MAPS[feature.partition("/")[0]]
 
 
-def shapes(model: tf.keras.Model, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
-    return {key: [1, model.latent] if key == "z" else [1, side, side, CHANNELS[key]] for key in model.takes}
-
-
 def size_of(layer: np.ndarray) -> tuple[int, int]:
     """Height and width of a layer [H,W] or [H,W,C]."""
     height, width = layer.shape[:2]
@@ -95,6 +93,8 @@ def check_sides(shape: tf.TensorShape, stride: int, smallest: int = 0) -> None:
 
 def to_unit(levels: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Levels of 0 to 255 -> [-1,1] float32."""
+    import tensorflow as tf
+
     return tf.cast(levels, tf.float32) / 127.5 - 1.0
 
 
@@ -103,43 +103,47 @@ def to_uint8(image: tf.Tensor | np.ndarray) -> np.ndarray:
     return np.clip(np.rint((np.asarray(image, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
-def to_tensors(layers: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.Tensor]:
+def to_tensors(layers: Mapping[str, tf.Tensor | np.ndarray], arrays: bool = False) -> dict[str, Any]:
     """Layers as arrays, of one example or a batch, as the vocabulary's dict.
 
     Args:
       layers: `image`, `style` and `color` [...,H,W,3] uint8; `painted`, which `color` needs, `mask`, `sketch` and other
         maps of one channel [...,H,W]; `noise` [...,H,W] float32, which needs `mask`; `z` and `seed`.
+      arrays: give NumPy's, the same bit for bit, without TensorFlow.
 
     Returns:
       float32 tensors, stored pictures in [-1,1]; labels [...,H,W,1] and `seed` int32, `z` as it is.
     """
+    cast = as_is = np.asarray
+    if not arrays:
+        import tensorflow as tf
 
-    def plane(key: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
-        return tf.cast(layers[key], dtype)[..., None]
+        cast, as_is = tf.cast, tf.convert_to_tensor
 
-    example: dict[str, tf.Tensor] = {}
+    def plane(key: str, dtype: str = "float32") -> Any:
+        return cast(layers[key], dtype)[..., None]
+
+    example: dict[str, Any] = {}
     for key in layers:
         row = STORED_MAPS.get(key)
-        if key == "color":
-            example[key] = to_unit(layers[key]) * plane("painted")
+        if key == "style" or row and row.kind == "picture":
+            levels = layers[key] if row is None or row.channels > 1 else layers[key][..., None]
+            example[key] = cast(levels, "float32") / 127.5 - 1.0
+            if key == "color":
+                example[key] *= plane("painted")
         elif key == "noise":
             example[key] = plane(key) * plane("mask")
-        elif key == "style" or row and row.kind == "picture":
-            example[key] = to_unit(layers[key] if row is None or row.channels > 1 else layers[key][..., None])
         elif key in ("seed", "z"):
-            example[key] = tf.convert_to_tensor(layers[key])
+            example[key] = as_is(layers[key])
         elif key != "painted":
-            example[key] = plane(key, tf.int32 if row and row.kind == "labels" else tf.float32)
+            example[key] = plane(key, "int32" if row and row.kind == "labels" else "float32")
     return example
-
-
-def ink(lines: tf.Tensor | np.ndarray) -> np.ndarray:
-    """Lines in [0,1], 1 = stroke, of any shape -> black on white paper, uint8."""
-    return 255 - to_uint8(2.0 * np.asarray(lines) - 1.0)
 
 
 def composite(raw: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """`raw` inside the mask and `image`, bit for bit, outside: a choice, not a sum, so that no rounding reaches it."""
+    import tensorflow as tf
+
     return tf.where(mask > 0.5, raw, image)
 
 

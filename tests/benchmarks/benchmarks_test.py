@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfsketch import zoo
+from tfsketch.backends import tflite
 from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.measures import cost, throughput
 from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
+from tfsketch.benchmarks.runtimes import runtimes
 from tfsketch.benchmarks.suite import configuration
 from tfsketch.benchmarks.training import plainly, training
 from tfsketch.conditions import sketches
-from tfsketch.errors import ConfigError
+from tfsketch.errors import ConfigError, DataError
+from tfsketch.export import mobile
 from tfsketch.nn import gated
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -133,11 +137,24 @@ def test_the_latencys_table():
         assert 0 < whole and len(parts) == 4 and 0.5 * whole < sum(parts) < 2 * whole + 4
 
 
+def test_the_runtimes_table(editing_folder, tmp_path):
+    mobile.export(zoo.load_model(editing_folder), tmp_path, ("float32", "dynamic"))
+    text = runtimes(configuration("runtimes"), str(tmp_path), 0.0)
+    rows = _rows(text)
+    floor, dynamic = (next(cells for name, cells in rows.items() if f"`{v}`" in name) for v in ("float32", "dynamic"))
+    assert floor[1] == "1.00" and floor[3] == "inf" and 20.0 < float(dynamic[3]) < 90.0
+    assert float(dynamic[0]) < float(floor[0]) and float(dynamic[1]) > 0.0
+    assert sum("`float32`" in name for name in rows) == len(tflite.interpreters())
+    with pytest.raises(DataError, match="one of them float32 .*found none in"):
+        runtimes(configuration("runtimes"), str(tmp_path / "empty"), 0.0)
+
+
 def test_a_benchmark_that_there_is_not_is_refused_by_name():
     done = _run("nonsense")
     assert (
         done.returncode == 2
-        and "expected one of pipeline, projection, region, latency first, found 'nonsense'" in done.stdout + done.stderr
+        and "expected one of pipeline, projection, region, latency, training, runtimes first, found 'nonsense'"
+        in done.stdout + done.stderr
     )
 
 

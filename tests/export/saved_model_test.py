@@ -87,6 +87,28 @@ def test_a_telephones_photograph_is_upright(serve, editing_folder):
     assert np.abs(result.astype(int) - Editor(zoo.load_model(editing_folder)).edit(upright, mask)).max() <= 3
 
 
+def _decoders(graph):
+    """How many operations of a graph and its functions decode a PNG."""
+    definition = graph.as_graph_def()
+    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+    return sum(node.op == "DecodePng" for node in nodes)
+
+
+def test_every_picture_is_decoded_once(served_folder, restyle):
+    loaded = tf.saved_model.load(str(served_folder / "1"))
+    assert _decoders(loaded.signatures["serving_default"].graph) == 4  # photograph, mask, sketch, colours
+    assert _decoders(restyle.graph) == 3  # photograph, style, mask
+
+
+def test_transparency_comes_back(serve, restyle):
+    for run, row in ((serve, encoded_of(EDITS[1])), (restyle, _restyling(EDITS[1], True))):
+        image, alpha = EDITS[1][0], np.arange(100 * 76, dtype=np.uint32).reshape(100, 76).astype(np.uint8)
+        clear = files.encode_png(np.dstack([image, alpha]))
+        made = np.asarray(Image.open(io.BytesIO(run([row | {"image_bytes": clear}])[0])))
+        np.testing.assert_array_equal(made[..., 3], alpha)
+        np.testing.assert_array_equal(made[..., :3], np.asarray(Image.open(io.BytesIO(run([row])[0]))))
+
+
 def test_sketch_and_colours_may_be_missing(serve, editing_folder):
     row = encoded_of(EDITS[0]) | {"sketch_bytes": b"", "color_bytes": b""}
     expected = Editor(zoo.load_model(editing_folder)).edit(*EDITS[0][:2])
@@ -317,7 +339,12 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
 def restyle(served_restyling_folder):
     """`serving_default` of an exported network that restyles, of rows as `_restyling` gives them."""
     loaded = tf.saved_model.load(str(served_restyling_folder / "1"))
-    return lambda rows: loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
+
+    def run(rows):
+        return loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
+
+    run.graph = loaded.signatures["serving_default"].graph
+    return run
 
 
 def _restyling(edit, mask):

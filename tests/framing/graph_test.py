@@ -8,9 +8,10 @@ import tensorflow as tf
 from PIL import Image
 from skimage.morphology import skeletonize
 
-from tfsketch.conditions import lines as lines_lib
+from tfsketch.conditions import specks
 from tfsketch.framing import arrays, graph
 from tfsketch.framing.decoding import decode
+from tfsketch.framing.skeleton import skeletonize as skeletonize_arrays
 from tfsketch.framing.thinning import drop_short, thin
 from tfsketch.images import files
 from tfsketch.vocabulary import resize
@@ -68,14 +69,19 @@ def test_thinning_is_that_of_scikit_image():
     noise = [rng.random((40, 40)) < share for share in np.linspace(0.1, 0.95, 20)]
     soft = [cv2.GaussianBlur(rng.standard_normal((40, 40)), (0, 0), sigma) > 0 for sigma in (1, 2, 3, 5)]
     shapes = np.stack(noise + soft)
-    np.testing.assert_array_equal(thin(tf.constant(shapes)), np.stack([skeletonize(one) for one in shapes]))
+    expected = np.stack([skeletonize(one) for one in shapes])
+    np.testing.assert_array_equal(thin(tf.constant(shapes)), expected)
+    np.testing.assert_array_equal(np.stack([skeletonize_arrays(one) for one in shapes]), expected)
+    for size in ((1, 1), (1, 9), (9, 1), (2, 300)):
+        one = rng.random(size) < 0.8
+        np.testing.assert_array_equal(skeletonize_arrays(one), skeletonize(one))
 
 
 def test_short_strokes_are_dropped_as_by_the_editor():
     rng = np.random.default_rng(1)
     lines = np.stack([rng.random((30, 41)) < share for share in (0.05, 0.15, 0.3, 0.6)])
     long_strokes = drop_short(tf.constant(lines), 6).numpy()
-    np.testing.assert_array_equal(long_strokes, np.stack([lines_lib.drop_short(one, 6) for one in lines]))
+    np.testing.assert_array_equal(long_strokes, np.stack([specks.drop_short(one, 6) for one in lines]))
 
 
 def test_the_square_is_the_editors():

@@ -25,10 +25,10 @@ from tfsketch.errors import ConfigError, ExportError, ImageError, TfsketchError,
 from tfsketch.export import edits, measure, mobile, saved_model, signatures
 from tfsketch.images import files
 from tfsketch.nn import model_directory
-from tfsketch.nn.exported import ExportedNetwork
+from tfsketch.nn.exported import ExportedNetwork, shapes
 from tfsketch.systems import protocols
 from tfsketch.training import trainer
-from tfsketch.vocabulary import CHANNELS, shapes
+from tfsketch.vocabulary import CHANNELS
 
 
 def work(editor: Editor) -> dict[str, np.ndarray]:

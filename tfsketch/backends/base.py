@@ -14,12 +14,14 @@ import abc
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.errors import WeightsError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 WAYS = ("edit", "draw")
 """Ways of working that are one call; see `editor.ways`."""

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.backends.base import METADATA, OLD_WAYS, SIGNATURE, Backend
-from tfsketch.errors import ExportError, WeightsError
+from tfsketch.errors import ExportError, WeightsError, install_command
 
 
 class TFLite(Backend):
@@ -41,7 +40,12 @@ class TFLite(Backend):
                 f"no {error}"
             ) from error
         super().__init__(path, system, way, takes, side, fixed=True)
-        interpreter = list(interpreters().values())[-1]
+        interpreter = _litert() or next(iter(interpreters().values()), None)
+        if interpreter is None:
+            raise WeightsError(
+                f"{path}: expected LiteRT or TensorFlow to run it, found neither; install the extra `mobile`: "
+                f"{install_command('mobile')}"
+            )
         try:
             self._interpreter = interpreter(model_path=str(path), num_threads=os.cpu_count())
             self._runner = self._interpreter.get_signature_runner(SIGNATURE)
@@ -59,15 +63,27 @@ class TFLite(Backend):
 
 
 def interpreters() -> dict[str, Callable[..., Any]]:
-    """What runs TensorFlow Lite files here: class by name. LiteRT, the runtime of phones, is an extra (`mobile`)."""
-    table = {f"tf.lite {tf.__version__}": tf.lite.Interpreter}
-    if importlib.util.find_spec("ai_edge_litert") is not None:
+    """What runs TensorFlow Lite files here: class by name."""
+    table = {}
+    if importlib.util.find_spec("tensorflow") is not None:
+        import tensorflow as tf
+
+        table[f"tf.lite {tf.__version__}"] = tf.lite.Interpreter
+    litert = _litert()
+    if litert is not None:
         from importlib.metadata import version
 
-        from ai_edge_litert.interpreter import Interpreter
-
-        table[f"LiteRT {version('ai-edge-litert')}"] = Interpreter
+        table[f"LiteRT {version('ai-edge-litert')}"] = litert
     return table
+
+
+def _litert() -> Callable[..., Any] | None:
+    """LiteRT's interpreter where it is installed: the runtime of phones, an extra (`mobile`), without TensorFlow."""
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        return None
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:

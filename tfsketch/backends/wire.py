@@ -26,7 +26,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.errors import ServingError, install_command
 
@@ -167,6 +166,7 @@ class _Grpc:
     def __init__(self, target: str, model: str, version: int | str, timeout: float):
         try:
             import grpc
+            import tensorflow as tf
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError as error:
             raise ServingError(
@@ -175,7 +175,7 @@ class _Grpc:
             ) from error
         limits = [("grpc.max_send_message_length", _MAX_MESSAGE), ("grpc.max_receive_message_length", _MAX_MESSAGE)]
         self._model, self._version, self._timeout = model, version, timeout
-        self._error, self._predict_pb2 = grpc.RpcError, predict_pb2
+        self._error, self._predict_pb2, self._tf = grpc.RpcError, predict_pb2, tf
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(target, options=limits))
 
     def __call__(self, signature: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -188,11 +188,11 @@ class _Grpc:
         for key in rows[0]:
             values = [row[key] for row in rows]
             kind = object if isinstance(values[0], bytes) else np.float32
-            request.inputs[key].CopyFrom(tf.make_tensor_proto(np.array(values, kind)))
+            request.inputs[key].CopyFrom(self._tf.make_tensor_proto(np.array(values, kind)))
         try:
             response = self._stub.Predict(request, self._timeout)
         except self._error as error:
             code = error.code().name
             raise _Refused(f"{code}: {error.details()}", code in _AGAIN_GRPC) from error
-        columns = {key: tf.make_ndarray(value) for key, value in response.outputs.items()}
+        columns = {key: self._tf.make_ndarray(value) for key, value in response.outputs.items()}
         return [{key: column[row] for key, column in columns.items()} for row in range(len(rows))]

@@ -12,6 +12,7 @@ from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.pipeline import ALL_CONDITIONS, pipeline
 from tfsketch.benchmarks.projection import LIGHT_JOINT, projection
 from tfsketch.benchmarks.region import PUBLISHED, region
+from tfsketch.benchmarks.runtimes import runtimes
 from tfsketch.benchmarks.training import LIGHT, training
 from tfsketch.config import Config
 
@@ -21,15 +22,11 @@ BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {
     "region": region,
     "latency": latency,
     "training": training,
+    "runtimes": runtimes,
 }
 """Name -> (experiment, folder of data, seconds) -> Markdown."""
-_EXPERIMENTS = {
-    "pipeline": ALL_CONDITIONS,
-    "projection": LIGHT_JOINT,
-    "region": PUBLISHED,
-    "latency": ALL_CONDITIONS,
-    "training": LIGHT,
-}
+_EXPERIMENTS = {"projection": LIGHT_JOINT, "region": PUBLISHED, "training": LIGHT}
+"""Those that measure another experiment than all conditions."""
 
 
 def configuration(name: str, path: str = "", overrides: Sequence[str] = ()) -> Config:
@@ -38,4 +35,5 @@ def configuration(name: str, path: str = "", overrides: Sequence[str] = ()) -> C
     Raises:
       ConfigError: see `config.parse`.
     """
-    return systems.load(path, overrides) if path else systems.parse(_EXPERIMENTS[name], "benchmark", overrides)
+    text = _EXPERIMENTS.get(name, ALL_CONDITIONS)
+    return systems.load(path, overrides) if path else systems.parse(text, "benchmark", overrides)

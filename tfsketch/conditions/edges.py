@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.conditions.lines import LIGHT_SIGMA, drop_short, length, orientation, surroundings
+from tfsketch.conditions.lines import LIGHT_SIGMA, length, orientation, surroundings
+from tfsketch.conditions.specks import drop_short
 from tfsketch.config import CannyConfig, FdogConfig, PhotocopyConfig, XdogConfig
 from tfsketch.nn import addons
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from tfsketch.conditions import colors, hand, masks, regions
-from tfsketch.conditions.lines import drop_short
+from tfsketch.conditions.specks import drop_short
 from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
 
 REGIONS_OF = {

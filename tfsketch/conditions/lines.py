@@ -14,14 +14,10 @@ from skimage.morphology import skeletonize
 
 from tfsketch.conditions import masks
 from tfsketch.conditions import regions as regions_lib
+from tfsketch.conditions.specks import keep
 from tfsketch.config import SketchConfig
 from tfsketch.nn import addons
 
-LINE = 0.25
-"""Where a redrawn sketch (`refined`) is at least this, there is a line. Cali-Sketch's SCN doubts: on faces of its
-training, the lines from here on are nearer to the true ones than those from 0.5 on, at every level of abstraction."""
-SPECK = 6
-"""Strokes of it that are shorter than this, in pixels at the working side, are not drawn."""
 _FEATURES = ("brows", "eyes", "nose", "mouth", "lips")
 # The surroundings that lightness and HED's threshold are compared with: sigmas, as shares of the shorter side.
 LIGHT_SIGMA, EDGE_SIGMA = 1 / 16, 1 / 10
@@ -75,18 +71,6 @@ def ridges(edges: np.ndarray) -> np.ndarray:
     return ~(higher[0] | higher[1]).numpy()[..., 0]
 
 
-def _keep(labels: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """The chosen components of a label picture, as {0,1}; label 0 is the background."""
-    flags[0] = False
-    return flags[labels].astype(np.uint8)
-
-
-def drop_short(lines: np.ndarray, length: float) -> np.ndarray:
-    """Removes connected strokes of a {0,1} sketch [H,W] whose bounding box is in both directions below `length` px."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(lines.astype(np.uint8), connectivity=8)
-    return _keep(labels, stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= length)
-
-
 def clean_lines(edges: np.ndarray, config: SketchConfig, regions: np.ndarray | None = None) -> np.ndarray:
     """A soft edge map becomes one-pixel lines.
 
@@ -118,4 +102,4 @@ def clean_lines(edges: np.ndarray, config: SketchConfig, regions: np.ndarray | N
         above &= ridges(edges[None])[0]
     lines = skeletonize(above).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
-    return _keep(labels, stats[:, cv2.CC_STAT_AREA] >= config.min_component)
+    return keep(labels, stats[:, cv2.CC_STAT_AREA] >= config.min_component)

@@ -34,7 +34,8 @@ import tensorflow as tf
 from skimage.morphology import skeletonize
 
 from tfsketch.conditions.edges import canny, fdog, photocopy, xdog
-from tfsketch.conditions.lines import clean_lines, drop_short, length
+from tfsketch.conditions.lines import clean_lines, length
+from tfsketch.conditions.specks import drop_short
 from tfsketch.config import SKETCH_STYLES, SketchConfig
 from tfsketch.errors import ConfigError
 from tfsketch.nn.features import Vgg16, hed_weights_path

@@ -13,7 +13,7 @@ from tfsketch.data import prepare
 from tfsketch.data.batches import features_of
 from tfsketch.data.shards import Shards
 from tfsketch.images import files, finder, paths, sheets
-from tfsketch.vocabulary import STORED_MAPS, ink, stored_map
+from tfsketch.vocabulary import STORED_MAPS, stored_map
 
 
 def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike, wait: bool = False) -> Shards:
@@ -45,7 +45,7 @@ def _shown(feature: str, layer: np.ndarray) -> np.ndarray:
     """A map as a picture, [S,S] or [S,S,3] uint8."""
     if feature == "regions":
         return regions.colored(layer)
-    return ink(layer) if stored_map(feature).kind == "lines" else layer
+    return sheets.ink(layer) if stored_map(feature).kind == "lines" else layer
 
 
 def _title(feature: str) -> str:

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from tfsketch.conditions import face_parser
-from tfsketch.conditions.face_parser import FaceParser
+from tfsketch.backends.base import Backend
 from tfsketch.editor.ways import Function, Network
-from tfsketch.errors import TfsketchError, WeightsError
+from tfsketch.errors import TfsketchError, WeightsError, require_tensorflow
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files
-from tfsketch.nn.exported import Call
+from tfsketch.vocabulary import to_tensors
+
+if TYPE_CHECKING:
+    from tfsketch.conditions.face_parser import FaceParser
+    from tfsketch.nn.exported import Call
 
 
 def finite(output: Any) -> np.ndarray:
@@ -88,9 +92,20 @@ class Canvas:
         canvas.feather = feather
         return canvas
 
+    def batch(self, layers: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+        """`to_tensors`, as arrays for a backend: it may have no TensorFlow."""
+        return to_tensors(layers, arrays=isinstance(self.model, Backend))
+
     def face_parser(self) -> FaceParser:
-        """The shipped face parser, read when it is first needed."""
+        """The shipped face parser, read when it is first needed.
+
+        Raises:
+          TfsketchError: there is no TensorFlow to run it.
+        """
         if self._parser is None:
+            require_tensorflow("the face parser, which finds regions, and the `fill` of a sketch where none is given")
+            from tfsketch.conditions import face_parser
+
             self._parser = face_parser.load()
         return self._parser
 

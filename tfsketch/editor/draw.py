@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfsketch.conditions.lines import LINE, SPECK, drop_short
+from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.regions import surest_face
 from tfsketch.editor.ways import expect
@@ -16,7 +16,7 @@ from tfsketch.images.layers import (
     Drawing,
     checked_sketch,
 )
-from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
+from tfsketch.vocabulary import resize, size_of, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """Shares of the square that the paper takes, which `draw` tries; see `arrays.place`."""
@@ -28,13 +28,14 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     sketch = checked_sketch(sketch, fill)
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
+    parser = canvas.face_parser() if len(fills) > 1 else None
     sheets = [arrays.sheet_in(size, canvas.side, one) for one in fills]
     squares = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
     for square, sheet in zip(squares, sheets):
         square[sheet] = arrays.resize_sketch(sketch, size_of(square[sheet]))
-    outputs = canvas.model(to_tensors({"sketch": squares}))
+    outputs = canvas.model(canvas.batch({"sketch": squares}))
     refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
-    best = surest_face(canvas.face_parser(), image) if len(fills) > 1 else 0
+    best = surest_face(parser, image) if parser is not None else 0
     long_strokes = drop_short(refined[best] >= LINE, SPECK)
     lines = resize((refined[best] * long_strokes)[sheets[best]], size) >= LINE
     return Drawing(lines.astype(np.uint8), resize(image[best][sheets[best]], size))

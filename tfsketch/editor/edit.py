@@ -16,7 +16,7 @@ from tfsketch.images.layers import (
     check_seed,
     checked_layers,
 )
-from tfsketch.vocabulary import resize, to_tensors, to_uint8
+from tfsketch.vocabulary import resize, to_uint8
 
 
 def edit(
@@ -69,5 +69,5 @@ def _run(
         "painted": color[..., 3],
         "noise": noise,
     }
-    batch = to_tensors({key: layer[None] for key, layer in layers.items()})
+    batch = canvas.batch({key: layer[None] for key, layer in layers.items()})
     return to_uint8(finite(canvas.network(batch)["image"])[0][inner])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from tfsketch.editor.restyle import restyle
 from tfsketch.editor.ways import Network
 from tfsketch.errors import TfsketchError
 from tfsketch.images.layers import Drawing
-from tfsketch.nn.exported import Call
+
+if TYPE_CHECKING:
+    from tfsketch.nn.exported import Call
 
 
 class Editor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from tfsketch.conditions import face_parser
-from tfsketch.conditions.face_parser import FaceParser
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError
 from tfsketch.framing import arrays
@@ -16,6 +15,9 @@ from tfsketch.images.layers import (
     checked,
 )
 from tfsketch.vocabulary import resize
+
+if TYPE_CHECKING:
+    from tfsketch.conditions.face_parser import FaceParser
 
 LEAST = 0.0005
 """Share of a photograph below which the face parser's region is a mistake: eyes have 0.0044 of a portrait."""
@@ -30,6 +32,8 @@ PORTRAIT = {("brows",): 0.0085, ("eyes",): 0.0044, ("nose",): 0.0201, ("mouth", 
 def surest_face(parser: FaceParser, photographs: np.ndarray) -> int:
     """Which of [N,S,S,3] uint8 photographs shows a face most surely: the number of the first with the most
     features, each counting up to the share of the picture that it has in a portrait."""
+    from tfsketch.conditions import face_parser  # TensorFlow's, which who calls this has waited for
+
     shares = face_parser.shares(parser, photographs)
     means = [shares[..., [REGIONS.index(n) for n in names]].sum(axis=-1).mean(axis=(1, 2)) for names in PORTRAIT]
     return int(np.argmax(sum(np.minimum(f / usual, 1.0) for f, usual in zip(means, PORTRAIT.values()))))
@@ -43,6 +47,8 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
     in_region = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
     image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
     parser = face_parser_of()
+    from tfsketch.conditions import face_parser  # TensorFlow's, which `face_parser_of` has asked for
+
     side, size = parser.experiment.image_size, image.shape[:2]
     height, width = (max(1, round(length * side / max(size))) for length in size)
     work = height, width

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.ways import expect
@@ -38,6 +37,8 @@ def restyle(
 ) -> list[np.ndarray]:
     """`image` at shares of the way along styles, from its own where there is only one; see `Editor.interpolate`."""
     expect("restyle", canvas.model)
+    import tensorflow as tf  # here, because what restyles is TensorFlow's, and what edits may be not
+
     image, styles, mask = checked_restyling(image, styles, mask)
     whole = mask is None
     mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from tfsketch.errors import TfsketchError
-from tfsketch.nn.exported import Call
+
+if TYPE_CHECKING:
+    from tfsketch.nn.exported import Call
 
 
 @dataclasses.dataclass(frozen=True)

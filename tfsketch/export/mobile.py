@@ -38,14 +38,14 @@ from tfsketch.export import VARIANTS, edits, saved_model
 from tfsketch.export.measure import Measured, measure
 from tfsketch.images import files
 from tfsketch.nn import delegate
-from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.vocabulary import shapes
+from tfsketch.nn.exported import ExportedNetwork, shapes
 
 _NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "LEAKY_RELU")
 """What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit; the statistics
-of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, because of what `sc_fegan_mobile` loses with it in 8
-bits, 7 dB, where the built-in kernels run it (of tf.lite and of LiteRT alike: 31 dB, where XNNPACK has 38). A LeakyReLU
-on its own is right to a level in both, so that another operation in its company must be what costs it."""
+of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, whose built-in kernels (of tf.lite and of LiteRT
+alike) round negative values down: one in five to eight is a level below the nearest one, none above it. Every other
+operation is exact or has errors of both signs. The convolutions sum those of one sign up, and `sc_fegan_mobile` has
+30.4 dB, where XNNPACK, whose kernel rounds to nearest, has 37.4 (`findings/litert_int8_leaky_relu_rounds_down.sh`)."""
 _NORM_NEVER_INT8 = ("ADD", "MUL", "SUB")
 """And where there are such norms, their arithmetic, each of whose roundings to 8 bits would cost again: 7 dB in the
 face parser. The convolutions, nearly all of the work, are in 8 bits all the same."""

@@ -10,7 +10,6 @@ are a system's own.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,8 +80,13 @@ def to_png(levels: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
 
 
-shared = functools.partial(tf.function, autograph=False)
-"""A decorator: what several places of a signature call is traced, and held by its graph, once."""
+def photograph_png(levels: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """An edited photograph [H,W,3] uint8 with the transparency [H,W] uint8 that it came with: RGB where it has none."""
+    return tf.cond(
+        tf.reduce_all(alpha == 255),
+        lambda: tf.io.encode_png(levels),
+        lambda: tf.io.encode_png(tf.concat([levels, alpha[..., None]], axis=-1)),
+    )
 
 
 def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, gives: Any) -> tf.Tensor | Outputs:

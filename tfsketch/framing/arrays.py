@@ -40,8 +40,8 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
-from skimage.morphology import skeletonize
 
+from tfsketch.framing.skeleton import skeletonize
 from tfsketch.vocabulary import resize, size_of
 
 PORTRAIT_ASPECT = 1.5

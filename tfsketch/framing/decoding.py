@@ -89,6 +89,17 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return rgba, png & (tf.strings.substr(data, *files.LAYER_AT) == files.LAYER)
 
 
+def packed(layer: tf.Tensor) -> tf.Tensor:
+    """A layer [H,W] or [H,W,C] as a scalar string, so that a batch holds layers of several sizes: what comes after the
+    network need not decode pictures again."""
+    return tf.io.serialize_tensor(layer)
+
+
+def unpacked(data: tf.Tensor, dtype: tf.DType, *channels: int) -> tf.Tensor:
+    """The layer [H,W,*channels] that `packed` made a string of."""
+    return tf.ensure_shape(tf.io.parse_tensor(data, dtype), [None, None, *channels])
+
+
 def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """`layer`, where it has the picture's height and width; else the graph fails."""
     size, expected_size = tf.shape(layer)[:2], tf.shape(image)[:2]

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
-# Bits of a pixel's neighbours, from above it on clockwise.
-_NEIGHBORS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)[..., None, None]
-# Where scikit-image's table differs from Zhang and Suen's text, found by comparing what becomes of random pictures:
-# neighbours -> whether the pixel goes in the first and in the second half of a round.
-_UNLIKE_THE_PAPER = {
-    **dict.fromkeys((3, 6, 7, 67, 97, 99, 129, 133, 193, 208), (True, False)),
-    **dict.fromkeys((12, 13, 28, 48, 52, 54, 88, 96, 112), (False, True)),
-    **dict.fromkeys((5, 20, 65, 80), (True, True)),
-    **dict.fromkeys((24, 192), (False, False)),
-}
-
-
-def _thinning_tables() -> np.ndarray:
-    """[2,256] bool: in either half of a round, whether a pixel with these neighbours goes (Zhang & Suen 1984)."""
-    tables = np.zeros((2, 256), bool)
-    for code in range(256):
-        around = [code >> bit & 1 for bit in range(8)]
-        north, east, south, west = around[::2]
-        rises = sum(around[i] < around[(i + 1) % 8] for i in range(8))
-        edge = 2 <= sum(around) <= 6 and rises == 1
-        tables[0, code] = edge and not (north and east and south) and not (east and south and west)
-        tables[1, code] = edge and not (north and east and west) and not (north and south and west)
-    for code, halves in _UNLIKE_THE_PAPER.items():
-        tables[:, code] = halves
-    return tables
+from tfsketch.framing.skeleton import NEIGHBORS, thinning_tables
 
 
 def thin(lines: tf.Tensor) -> tf.Tensor:
-    """scikit-image's `skeletonize`, which the editor thins sketches with: [B,H,W] bool -> [B,H,W] float32 in {0,1}."""
-    tables = tf.constant(_thinning_tables())
+    """`skeleton.skeletonize`, which the editor thins sketches with: [B,H,W] bool -> [B,H,W] float32 in {0,1}."""
+    tables, kernel = tf.constant(thinning_tables()), tf.constant(NEIGHBORS[..., None, None])
 
     def advance(lines: tf.Tensor, changed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         del changed
         before = lines
         for half in range(2):
-            code = tf.cast(tf.nn.conv2d(lines, _NEIGHBORS, 1, "SAME"), tf.int32)
+            code = tf.cast(tf.nn.conv2d(lines, kernel, 1, "SAME"), tf.int32)
             lines = tf.where(tf.gather(tables[half], code), 0.0, lines)
         return lines, tf.reduce_any(lines != before)
 
@@ -50,7 +25,7 @@ def thin(lines: tf.Tensor) -> tf.Tensor:
 
 
 def drop_short(lines: tf.Tensor, length: tf.Tensor | float, rounds: tf.Tensor | None = None) -> tf.Tensor:
-    """`lines.drop_short`: [B,H,W] bool -> the same without strokes that are below `length` px both ways. With
+    """`specks.drop_short`: [B,H,W] bool -> the same without strokes that are below `length` px both ways. With
     `rounds`, a stroke is followed for so many pixels only: enough, at a few times the length, for all but the most
     tangled."""
     rows, columns = tf.range(tf.shape(lines)[1], dtype=tf.float32), tf.range(tf.shape(lines)[2], dtype=tf.float32)

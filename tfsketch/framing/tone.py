@@ -5,16 +5,13 @@ colour that goes with each level of luma, none in a grey photograph, brown in a 
 kept of the photograph lies on that line, what a model painted keeps its luma and takes the line's colour; unless colour
 is asked for, by a colour stroke in the hole that is off the line. Squares of pixels are looked at, since JPEG keeps
 colour at half the sharpness of light: at a pixel's scale a sepia print is further off its line than the sea is. The
-rule is ours.
+rule is ours. `tone_graph` is the same in a graph.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
-from tfsketch.framing.decoding import grey_of
-from tfsketch.framing.ink import count_of, to_ints
 from tfsketch.vocabulary import size_of
 
 TOLERANCE, LEAST = 6, 0.98
@@ -92,48 +89,3 @@ def _off(levels: np.ndarray, line: np.ndarray) -> np.ndarray:
 def recolor(levels: np.ndarray, line: np.ndarray | None) -> np.ndarray:
     """Levels [...,3] uint8 with their own luma and the line's colour; as they are where there is no line."""
     return levels if line is None else line[luma(levels)]
-
-
-def recolor_in_graph(
-    repaint: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor
-) -> tf.Tensor:
-    """`recolor` by `tone_of`, in a graph.
-
-    Args:
-      repaint: [h,w,3] float32, whole levels.
-      image: [H,W,3] uint8.
-      mask: [H,W] bool.
-      color: [H,W,3] uint8.
-      painted: [H,W] bool.
-
-    Returns:
-      As `repaint`.
-    """
-    size = tf.shape(mask)
-    side = tf.maximum(tf.minimum(tf.reduce_min(size) // 8, SQUARE), 1)
-    rows, columns = tf.unstack(size // side)
-
-    def squares(layer: tf.Tensor) -> tf.Tensor:
-        layer = to_ints(layer[: rows * side, : columns * side])
-        return tf.reduce_sum(tf.reshape(layer, [rows, side, columns, side, layer.shape[-1]]), axis=[1, 3])
-
-    sums = tf.boolean_mask(squares(image), squares(mask[..., None])[..., 0] == 0)
-    levels = (sums + side * side // 2) // (side * side)
-    level = grey_of(levels)
-    above = tf.cast(levels - level[:, None], tf.float64)
-    total = tf.math.unsorted_segment_sum(above, level, 256)
-    count = tf.math.unsorted_segment_sum(tf.ones_like(above[:, 0]), level, 256)
-    weights = tf.constant(smoothing())
-    offset = tf.math.divide_no_nan(weights @ total, weights @ count[:, None])
-    line = to_ints(tf.clip_by_value(tf.round(np.arange(256.0)[:, None] + offset), 0.0, 255.0))
-
-    def off(levels: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_max(tf.abs(levels - tf.gather(line, grey_of(levels))), axis=-1)
-
-    far, total = off(levels), tf.cast(tf.size(level), tf.float64)
-    keeps = tf.size(level) > 0
-    for most, least in ((TOLERANCE, LEAST), (ACCENT, PLAIN)):
-        keeps &= tf.cast(count_of(far <= most), tf.float64) >= least * total
-    keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > DISTINCT)
-    own = tf.cast(tf.gather(line, grey_of(to_ints(repaint))), tf.float32)
-    return tf.where(keeps, own, repaint)

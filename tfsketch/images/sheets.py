@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from tfsketch.vocabulary import to_uint8
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def ink(lines: tf.Tensor | np.ndarray) -> np.ndarray:
+    """Lines in [0,1], 1 = stroke, of any shape -> black on white paper, uint8."""
+    return 255 - to_uint8(2.0 * np.asarray(lines) - 1.0)
 
 
 def layer_rows(batch: Mapping[str, tf.Tensor], **columns: np.ndarray) -> tuple[list[list[np.ndarray]], list[str]]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Optional
 import tensorflow as tf
 
 from tfsketch.config import Config, Section
+from tfsketch.vocabulary import CHANNELS
 
 Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A network as its users call it: the vocabulary's dict in, another out."""
@@ -58,3 +59,8 @@ class ExportedNetwork(tf.keras.Model):
         """The same results to rounding, from less work where most of a call's inputs are those of the call before; by
         default the network itself."""
         return self
+
+
+def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:
+    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
+    return {key: [1, model.latent] if key == "z" else [1, side, side, CHANNELS[key]] for key in model.takes}

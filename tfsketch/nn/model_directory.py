@@ -19,8 +19,7 @@ from tfsketch import config as config_lib
 from tfsketch.config.shipped import MODELS, MODELS_FOLDER
 from tfsketch.errors import WeightsError
 from tfsketch.images import files
-from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.vocabulary import shapes
+from tfsketch.nn.exported import ExportedNetwork, shapes
 
 NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
 

@@ -9,9 +9,8 @@ from tfsketch import config as config_lib
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import model_directory
-from tfsketch.nn.exported import ExportedNetwork
+from tfsketch.nn.exported import ExportedNetwork, shapes
 from tfsketch.training.task import Task
-from tfsketch.vocabulary import shapes
 
 
 def describe(config: Config, task: Task) -> str:

@@ -10,30 +10,40 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfsketch import zoo
 from tfsketch.backends.base import Backend
-from tfsketch.backends.saved_model import SavedModel, version_of
-from tfsketch.backends.served import Served
-from tfsketch.backends.tflite import TFLite
 from tfsketch.editor import editor
 from tfsketch.editor.ways import Network
-from tfsketch.errors import WeightsError
-from tfsketch.nn import model_directory
-from tfsketch.nn.exported import Call, ExportedNetwork
+from tfsketch.errors import WeightsError, require_tensorflow
+
+if TYPE_CHECKING:
+    from tfsketch.nn.exported import Call, ExportedNetwork
 
 
 def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
     """The network that a name stands for, for `Editor`: see the module's docstring.
 
+    Each kind is imported when it is asked for: a server or a TensorFlow Lite file need not wait for TensorFlow, nor
+    have it.
+
     Raises:
       WeightsError, ConfigError, ExportError, ServingError: it cannot be used; the message says why.
+      TfsketchError: it needs TensorFlow, which is not installed.
     """
     if "://" in str(name):
+        from tfsketch.backends.served import Served
+
         return Served(str(name))
     if pathlib.Path(name).suffix == ".tflite":
+        from tfsketch.backends.tflite import TFLite
+
         return TFLite(name)
+    require_tensorflow(str(name))
+    from tfsketch.backends.saved_model import SavedModel, version_of
+    from tfsketch.nn import model_directory
+    from tfsketch.zoo import models
+
     try:
         model_directory.path_of(name)
     except WeightsError as error:
@@ -43,7 +53,7 @@ def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
                 f"{error}, and no SavedModel; a .tflite file and http://HOST:PORT/v1/models/NAME can be named too"
             ) from error
         return SavedModel(version)
-    return zoo.load_model(name)
+    return models.load_model(name)
 
 
 class Editor(editor.Editor):

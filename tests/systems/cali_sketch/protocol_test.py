@@ -19,7 +19,7 @@ from tests.tiny import CALI_SKETCH as TINY
 from tests.tiny import EDITING
 from tfsketch import Editor, config, systems, zoo
 from tfsketch.conditions import face_parser, hand, regions, sketches
-from tfsketch.conditions.lines import LINE, SPECK, drop_short
+from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.editor.ways import Function
 from tfsketch.errors import ImageError, TfsketchError, WeightsError

@@ -10,6 +10,7 @@ import numpy as np
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.batch.results import side_by_side, write
 from tfsketch.editor.editor import Editor
+from tfsketch.errors import TfsketchError
 from tfsketch.images import sheets
 from tfsketch.vocabulary import resize, size_of
 
@@ -33,8 +34,16 @@ def edit_demo(editor: Editor, folder: str | os.PathLike, seed: int = 0) -> list[
 
     Returns:
       The files.
+
+    Raises:
+      TfsketchError: scikit-image is not installed.
     """
-    from skimage.data import astronaut  # here, because it is no part of the editor
+    try:
+        from skimage.data import astronaut  # here, because it is no part of the editor
+    except ImportError as error:
+        raise TfsketchError(
+            f"--demo: expected scikit-image, whose portrait it edits, found none ({error}): pip install scikit-image"
+        ) from error
 
     image = astronaut()
     pictures: dict[str, np.ndarray] = {"input": image}

@@ -6,7 +6,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made again with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
-- lines are what is at least `conditions.lines.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
+- lines are what is at least `conditions.specks.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
   to uint8.
 
@@ -26,15 +26,16 @@ from skimage.morphology import skeletonize
 from tqdm import tqdm
 
 from tfsketch.conditions import face_parser, sketches
-from tfsketch.conditions.lines import LINE, SPECK, drop_short
+from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
 from tfsketch.data.batches import fixed_batch
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.evaluation.settings import HAND
+from tfsketch.images import sheets
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig
-from tfsketch.vocabulary import ink, to_uint8
+from tfsketch.vocabulary import to_uint8
 
 PROTOCOL = "poor_sketches"
 LEVELS = (0.3, 0.6, 0.9)
@@ -118,7 +119,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         for i, n in enumerate(numbers):
             if n in shown:
                 parts = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
-                sheet.append([*parts, ink(true[i]), made["true lines"][i], photographs[i]])
+                sheet.append([*parts, sheets.ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
     for name in names:
@@ -132,7 +133,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
 
 
 def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: float, number: int) -> list[np.ndarray]:
-    sketch, refined = (ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
+    sketch, refined = (sheets.ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
     return [sketch, refined, made[f"refined {level}"][number]]
 
 

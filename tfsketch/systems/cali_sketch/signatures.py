@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from tfsketch.backends import base
 from tfsketch.conditions import face_parser
-from tfsketch.conditions.lines import LINE, SPECK
 from tfsketch.conditions.regions import REGIONS
+from tfsketch.conditions.specks import LINE, SPECK
 from tfsketch.editor.draw import FILLS
 from tfsketch.editor.regions import PORTRAIT
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import decode, require
+from tfsketch.framing.decoding import require
 from tfsketch.framing.graph import placed, sheet_of
 from tfsketch.framing.meaning import read_sketch
 from tfsketch.framing.thinning import drop_short
@@ -45,12 +45,14 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         # Pictures whose place is given take all tries at that place, where others of the batch need them.
         tried = tf.where(open_[:, None], fills[None], fill[:, None])[:, :tries]
 
-        def before(data: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        def before(data: tf.Tensor, shares: tf.Tensor) -> Outputs:
             sketch = read_sketch(data)
-            return each(lambda share: placed(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1]))
+            squares = each(lambda share: placed(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1]))
+            return {"squares": squares, "size": tf.shape(sketch)}
 
-        squares = each(before, sketch_bytes, tried, gives=tf.TensorSpec([None, side, side, 1]))
-        made = model({"sketch": tf.reshape(squares, [-1, side, side, 1])})
+        placements = {"squares": tf.TensorSpec([None, side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}
+        placed_sketches = each(before, sketch_bytes, tried, gives=placements)
+        made = model({"sketch": tf.reshape(placed_sketches["squares"], [-1, side, side, 1])})
         image = tf.reshape(to_levels(made["image"]), [-1, tries, side, side, 3])
         image = tf.ensure_shape(image, [None, None, side, side, 3])
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
@@ -59,14 +61,13 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         long_strokes = drop_short(refined >= LINE, SPECK)
         refined = (refined * tf.cast(long_strokes, tf.float32))[..., None]
 
-        def after(data: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
-            size = tf.shape(decode("sketch_bytes", data)[0])[:2]
+        def after(size: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
             lines = tf.cast(sheet_of(refined, size, share) < LINE, tf.float32)
             photograph = graph.rounded(sheet_of(image, size, share))
             return {"image_bytes": to_png(photograph), "refined_bytes": to_png(255.0 * lines)}
 
         encoded = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))
-        return each(after, sketch_bytes, image, refined, share, gives=encoded)
+        return each(after, placed_sketches["size"], image, refined, share, gives=encoded)
 
     inputs = {"sketch_bytes": PICTURE, "fill": tf.TensorSpec([None])}
     return {"serving_default": Signature(draw, inputs), base.TENSORS: network_signature(model)}

@@ -30,6 +30,7 @@ import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
+from tfsketch.images import sheets
 from tfsketch.nn import adversarial, line_losses, losses, model_directory
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
@@ -37,7 +38,7 @@ from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLoss
 from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
-from tfsketch.vocabulary import ink, to_uint8
+from tfsketch.vocabulary import to_uint8
 
 
 class LineInputs:
@@ -232,6 +233,6 @@ class CaliSketchTask(Task):
         return logged
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        columns = [ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self.lines(batch))]
+        columns = [sheets.ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self.lines(batch))]
         columns += [to_uint8(outputs["image"]), to_uint8(batch["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "refined", "true lines", "output", "truth"]

@@ -44,7 +44,7 @@ from tfsketch.errors import DataError
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.framing.arrays import PEN
-from tfsketch.images import faces
+from tfsketch.images import faces, sheets
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.systems.cali_sketch import protocol as drawing
@@ -52,7 +52,7 @@ from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.vocabulary import ink, to_uint8
+from tfsketch.vocabulary import to_uint8
 
 PROTOCOL = "sketch_completion"
 LEVELS = (0.0, 0.3, 0.6)
@@ -196,8 +196,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     titles = [*inputs, "lines", *heads, "truth"]
     sheet = []
     for i in sorted(sheet_numbers(len(truth))):
-        lines = [np.repeat(ink(d[i])[..., None], 3, axis=-1) for d in inputs.values()]
-        own = np.repeat(ink(results["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
+        lines = [np.repeat(sheets.ink(d[i])[..., None], 3, axis=-1) for d in inputs.values()]
+        own = np.repeat(sheets.ink(results["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
         sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
     starts = results["contextual_gan", "xdog"], results["random start", "xdog"]
     ends = [one.contextual[:, 0] for one in starts]

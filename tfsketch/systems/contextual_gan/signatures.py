@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels, to_png
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
 from tfsketch.framing.graph import placed, sheet_of, usual_fill
 from tfsketch.framing.meaning import read_sketch
@@ -34,20 +34,21 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         return run
 
-    read = shared(read_sketch)
+    def before(data: tf.Tensor) -> Outputs:
+        sketch = read_sketch(data)
+        fill = usual_fill(sketch)
+        return {"sketch": placed(sketch, side, fill, ink=True), "size": tf.shape(sketch), "fill": fill}
 
-    def before(data: tf.Tensor) -> tf.Tensor:
-        sketch = read(data)
-        return placed(sketch, side, usual_fill(sketch), ink=True)
-
-    def after(data: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        sketch = read(data)
-        return to_png(graph.rounded(sheet_of(image, tf.shape(sketch), usual_fill(sketch))))
+    def after(size: tf.Tensor, fill: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+        return to_png(graph.rounded(sheet_of(image, size, fill)))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:
-        targets = each(before, sketch_bytes, gives=tf.TensorSpec([side, side, 1]))
-        result = search("sketch")(sketch=targets, z=tf.repeat(starts[None], tf.shape(targets)[0], axis=0))
-        image = each(after, sketch_bytes, to_levels(result["image"]), gives=tf.TensorSpec([], tf.string))
+        layers = {"sketch": tf.TensorSpec([side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}
+        targets = each(before, sketch_bytes, gives=layers | {"fill": tf.TensorSpec([])})
+        z = tf.repeat(starts[None], tf.shape(sketch_bytes)[0], axis=0)
+        result = search("sketch")(sketch=targets["sketch"], z=z)
+        levels = to_levels(result["image"])
+        image = each(after, targets["size"], targets["fill"], levels, gives=tf.TensorSpec([], tf.string))
         return {"image_bytes": image, "loss": result["loss"]}
 
     candidates = tf.TensorSpec([None, None, model.latent])

@@ -22,12 +22,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config
+from tfsketch.images import sheets
 from tfsketch.nn import adversarial, model_directory
 from tfsketch.systems.contextual_gan.config import ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.joint import join
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.training.task import Batch, Minimize, Task, Terms
-from tfsketch.vocabulary import ink, to_uint8
+from tfsketch.vocabulary import to_uint8
 
 
 def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
@@ -135,5 +136,5 @@ class ContextualGanTask(Task):
         """What the same vectors give every time, halves side by side, and for comparison a real pair."""
         columns = []
         for pair in (outputs, batch):
-            columns += [np.repeat(ink(pair["sketch"]), 3, axis=-1), to_uint8(pair["image"])]
+            columns += [np.repeat(sheets.ink(pair["sketch"]), 3, axis=-1), to_uint8(pair["image"])]
         return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]

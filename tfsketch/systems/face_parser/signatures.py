@@ -20,15 +20,17 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     """Parses as `network.parse` does."""
     side = model.experiment.image_size
 
-    def before(data: tf.Tensor) -> tf.Tensor:
-        return for_parser(tf.cast(decode("image_bytes", data)[0][..., :3], tf.float32), side)
+    def before(data: tf.Tensor) -> Outputs:
+        image = decode("image_bytes", data)[0][..., :3]
+        return {"image": for_parser(tf.cast(image, tf.float32), side), "size": tf.shape(image)[:2]}
 
-    def after(data: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-        size = tf.shape(decode("image_bytes", data)[0])[:2]
+    def after(size: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
         return to_png(tf.argmax(tf.image.resize(shares, size, antialias=True), axis=-1)[..., None])
 
     def parse(image_bytes: tf.Tensor) -> Outputs:
-        shares = model({"image": each(before, image_bytes, gives=tf.TensorSpec([side, side, 3]))})["probabilities"]
-        return {"regions_bytes": each(after, image_bytes, shares, gives=tf.TensorSpec([], tf.string))}
+        layers = {"image": tf.TensorSpec([side, side, 3]), "size": tf.TensorSpec([2], tf.int32)}
+        examples = each(before, image_bytes, gives=layers)
+        shares = model({"image": examples["image"]})["probabilities"]
+        return {"regions_bytes": each(after, examples["size"], shares, gives=tf.TensorSpec([], tf.string))}
 
     return {"serving_default": Signature(parse, {"image_bytes": PICTURE}), base.TENSORS: network_signature(model)}

@@ -7,9 +7,9 @@ import dataclasses
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared
+from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, photograph_png
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import decode, require
+from tfsketch.framing.decoding import decode, packed, require, unpacked
 from tfsketch.framing.meaning import read_mask
 from tfsketch.vocabulary import CHANNELS, to_unit
 
@@ -18,9 +18,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     """Restyles as `Editor.restyle` does by default. Its network's sizes are static: `tensors` is of its own side."""
     side = model.experiment.image_size
 
-    @shared
-    def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The photograph [H,W,3] uint8 and where to restyle it [H,W] bool."""
+    def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         image = decode("image_bytes", image_bytes)[0]
         everywhere = tf.fill(tf.shape(image)[:2], True)
         mask = tf.cond(
@@ -28,15 +26,12 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             lambda: everywhere,
             lambda: read_mask(mask_bytes, image, "pixel to restyle"),
         )
-        return image[..., :3], mask
-
-    def before(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
-        image, mask = read(image_bytes, mask_bytes)
         square = graph.Square(mask, side)
-        layers = tf.concat([square.shrunk(image), square.shrunk_mask()[..., None]], axis=-1)
+        layers = tf.concat([square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]], axis=-1)
         levels, erased = tf.split(graph.pad(layers, side), [3, 1], axis=-1)
         style = tf.cast(decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
-        return {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": erased}
+        example = {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": erased}
+        return example | {"photograph": packed(image), "region": packed(mask)}
 
     def change_of(examples: Outputs, whole: tf.Tensor) -> tf.Tensor:
         """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
@@ -57,20 +52,28 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         finite = tf.reduce_all(tf.math.is_finite(change))
         return require(finite, change, "expected a model that draws finite values, found NaN or infinity")
 
-    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
-        image, mask = read(image_bytes, mask_bytes)
-        square = graph.Square(mask, side)
+    def after(photograph: tf.Tensor, region: tf.Tensor, whole: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
+        rgba, mask = unpacked(photograph, tf.uint8, 4), unpacked(region, tf.bool)
+        image, square = rgba[..., :3], graph.Square(mask, side)
         lines = graph.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
         slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)
         repaint = graph.rounded(under + (slope * graph.luma(under) + offset))
-        return tf.io.encode_png(square.pasted(image, repaint, square.softened(image)))
+        result = tf.cond(
+            whole,
+            lambda: tf.cast(repaint, tf.uint8),  # which is all of the picture: there is no seam
+            lambda: square.pasted(image, repaint, square.softened(image)),
+        )
+        return photograph_png(result, rgba[..., 3])
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        examples = each(before, image_bytes, style_bytes, mask_bytes, gives=layers)
-        change = change_of(examples, tf.strings.length(mask_bytes) == 0)
-        return {"image_bytes": each(after, image_bytes, mask_bytes, change, gives=tf.TensorSpec([], tf.string))}
+        stored = dict.fromkeys(("photograph", "region"), tf.TensorSpec([], tf.string))
+        examples = each(before, image_bytes, style_bytes, mask_bytes, gives=layers | stored)
+        whole = tf.strings.length(mask_bytes) == 0
+        change = change_of(examples, whole)
+        results = each(after, *(examples[key] for key in stored), whole, change, gives=tf.TensorSpec([], tf.string))
+        return {"image_bytes": results}
 
     inputs = dict.fromkeys(("image_bytes", "style_bytes", "mask_bytes"), PICTURE)
     static = {key: tf.TensorSpec([None, side, side, CHANNELS[key]]) for key in model.takes}

@@ -6,12 +6,20 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, shared, to_levels
+from tfsketch.export.signatures import (
+    PICTURE,
+    Outputs,
+    Signature,
+    each,
+    network_signature,
+    photograph_png,
+    to_levels,
+)
 from tfsketch.framing import graph, membrane_graph, residuals_graph
-from tfsketch.framing.decoding import decode, same_size
+from tfsketch.framing.decoding import decode, packed, same_size, unpacked
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
 from tfsketch.framing.thinning import thin
-from tfsketch.framing.tone import recolor_in_graph
+from tfsketch.framing.tone_graph import recolor, tone_of
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
@@ -44,23 +52,14 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decoded)
 
-    @shared
-    def read(image_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The photograph [H,W,4] uint8 and its mask [H,W] bool."""
-        image = decode("image_bytes", image_bytes)[0]
-        return image, read_mask(mask_bytes, image, "erased pixel")
-
-    @shared
-    def read_color(color_bytes: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Colours [H,W,3] uint8 and where they are [H,W] bool."""
-        return color_of("color_bytes", *optional("color_bytes", color_bytes, image))
-
     def before(
         image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
     ) -> Outputs:
-        image, mask = read(image_bytes, mask_bytes)
+        image = decode("image_bytes", image_bytes)[0]
+        mask = read_mask(mask_bytes, image, "erased pixel")
         sketch = sketch_of("sketch_bytes", *optional("sketch_bytes", sketch_bytes, image))
-        color, painted = read_color(color_bytes, image)
+        color, painted = color_of("color_bytes", *optional("color_bytes", color_bytes, image))
+        line, toned = tone_of(image[..., :3], mask, color, painted)
         square = graph.Square(mask, side)
         cut, work = square.cut, square.work
         levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
@@ -74,22 +73,28 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             "sketch": lines,
             "color": to_unit(paint) * alpha,
             "noise": noise * erased,
+            "photograph": packed(image),
+            "hole": packed(mask),
+            "line": line,
+            "toned": toned,
         }
 
-    def after(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, color_bytes: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        image, mask = read(image_bytes, mask_bytes)
+    def after(
+        photograph: tf.Tensor, hole: tf.Tensor, line: tf.Tensor, toned: tf.Tensor, output: tf.Tensor
+    ) -> tf.Tensor:
+        image, mask = unpacked(photograph, tf.uint8, 4), unpacked(hole, tf.bool)
         square = graph.Square(mask, side)
         enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(output)))
-        enlarged = recolor_in_graph(enlarged, image[..., :3], mask, *read_color(color_bytes, image))
-        return tf.io.encode_png(square.pasted(image[..., :3], enlarged))
+        return photograph_png(square.pasted(image[..., :3], recolor(enlarged, line, toned)), image[..., 3])
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers)
-        levels = to_levels(region_inference.edited(model, examples))
-        return {
-            "image_bytes": each(after, image_bytes, mask_bytes, color_bytes, levels, gives=tf.TensorSpec([], tf.string))
-        }
+        stored = dict.fromkeys(("photograph", "hole"), tf.TensorSpec([], tf.string))
+        stored |= {"line": tf.TensorSpec([256, 3], tf.int32), "toned": tf.TensorSpec([], tf.bool)}
+        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers | stored)
+        levels = to_levels(region_inference.edited(model, {key: examples[key] for key in layers}))
+        results = each(after, *(examples[key] for key in stored), levels, gives=tf.TensorSpec([], tf.string))
+        return {"image_bytes": results}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
     whole = network_signature(model)
