@@ -55,15 +55,15 @@ def test_an_editor_needs_no_tensorflow(tflite, editing_folder, tmp_path):
     keys = ("image", "mask", "sketch", "color")
     np.savez(tmp_path / "in.npz", **{f"{n}_{k}": layer for n, row in enumerate(EDITS) for k, layer in zip(keys, row)})
     _bare("-c", _EDIT, tflite, tmp_path / "in.npz", tmp_path / "out.npz")
-    found = list(np.load(tmp_path / "out.npz").values())
+    results = list(np.load(tmp_path / "out.npz").values())
     for number, how in enumerate(({}, {"seam": True, "texture": 1.0, "feather": 3.0})):
         same, keras = Editor(tflite, **how), Editor(editing_folder, **how)
-        for given, result in zip(EDITS, found[number * len(EDITS) :]):
-            hole = given[1] >= 128
-            np.testing.assert_array_equal(result[~hole], given[0][~hole])
-            np.testing.assert_array_equal(result, same.edit(*given, seed=4))  # who else is imported changes nothing
-            assert np.abs(result.astype(int) - keras.edit(*given, seed=4)).max() <= 1
-            assert (result[hole] != given[0][hole]).any()
+        for layers, result in zip(EDITS, results[number * len(EDITS) :]):
+            hole = layers[1] >= 128
+            np.testing.assert_array_equal(result[~hole], layers[0][~hole])
+            np.testing.assert_array_equal(result, same.edit(*layers, seed=4))  # who else is imported changes nothing
+            assert np.abs(result.astype(int) - keras.edit(*layers, seed=4)).max() <= 1
+            assert (result[hole] != layers[0][hole]).any()
 
 
 @litert
@@ -80,23 +80,25 @@ def test_the_binary_needs_no_tensorflow(tflite, editing_folder, tmp_path):
         files.write_png(names["masks"], np.where(mask > 0, np.uint8(220), np.uint8(30)))
         files.write_png(names["sketches"], np.where(sketch > 0, np.uint8(60), np.uint8(235)))
         files.write_png(names["colors"], color)
-    given = [f"--{flag}={tmp_path / folder}" for flag, folder in zip(("image", "mask", "sketch", "color"), folders)]
-    given.append("--seam")
-    said = _bare("-m", "tests.bare", "tools.edit", f"--model={tflite}", f"--output={tmp_path / 'bare'}", *given)
+    flags = [f"--{flag}={tmp_path / folder}" for flag, folder in zip(("image", "mask", "sketch", "color"), folders)]
+    flags.append("--seam")
+    said = _bare("-m", "tests.bare", "tools.edit", f"--model={tflite}", f"--output={tmp_path / 'bare'}", *flags)
     assert "2 edited into" in said
-    assert run_edit(editing_folder, f"--output={tmp_path / 'keras'}", *given) == 0
+    assert run_edit(editing_folder, f"--output={tmp_path / 'keras'}", *flags) == 0
     for number, (image, mask, *_) in enumerate(EDITS[:2]):
-        found, wanted = (Image.open(tmp_path / folder / f"{number}.png") for folder in ("bare", "keras"))
-        assert found.getexif()[0x010F] == wanted.getexif()[0x010F] == "Camera"
-        found, wanted = np.asarray(found.convert("RGB")), np.asarray(wanted.convert("RGB"))
-        assert np.abs(found.astype(int) - wanted).max() <= 1
-        np.testing.assert_array_equal(found[mask < 128], image[mask < 128])
+        edited_alone, expected = (Image.open(tmp_path / folder / f"{number}.png") for folder in ("bare", "keras"))
+        assert edited_alone.getexif()[0x010F] == expected.getexif()[0x010F] == "Camera"
+        edited_alone, expected = np.asarray(edited_alone.convert("RGB")), np.asarray(expected.convert("RGB"))
+        assert np.abs(edited_alone.astype(int) - expected).max() <= 1
+        np.testing.assert_array_equal(edited_alone[mask < 128], image[mask < 128])
 
 
 def test_what_needs_tensorflow_says_so(tflite, tmp_path, monkeypatch):
-    known = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name in ("tensorflow", *gone) else known(name, *more)
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name in ("tensorflow", *gone) else find_spec(name, *more),
     )
     gone = ("ai_edge_litert",)
     with pytest.raises(WeightsError, match="tiny.tflite: expected LiteRT or .* extra `mobile`: pip install"):

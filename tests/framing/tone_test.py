@@ -102,7 +102,7 @@ def test_what_is_erased_does_not_count():
 
 
 def test_a_graph_does_as_the_editor():
-    run = tf.function(lambda drawn, *layers: tone_graph.recolor(drawn, *tone_graph.tone_of(*layers)))
+    run = tf.function(lambda repaint, *layers: tone_graph.recolor(repaint, *tone_graph.tone_of(*layers)))
     rng = np.random.default_rng(1)
     repaint = rng.integers(0, 256, (30, 35, 3)).astype(np.uint8)
     rows = [(photograph, MASK, _colors(color)) for photograph in PHOTOGRAPHS.values() for color in (0, PINK, GREY)]

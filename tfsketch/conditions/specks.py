@@ -12,10 +12,10 @@ SPECK = 6
 """Strokes of it that are shorter than this, in pixels at the working side, are not drawn."""
 
 
-def keep(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def keep(labels: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """The chosen components of a label picture, as {0,1}; label 0 is the background."""
-    kept[0] = False
-    return kept[labels].astype(np.uint8)
+    flags[0] = False
+    return flags[labels].astype(np.uint8)
 
 
 def drop_short(lines: np.ndarray, length: float) -> np.ndarray:

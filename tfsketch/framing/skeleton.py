@@ -38,10 +38,10 @@ def thinning_tables() -> np.ndarray:
 
 def skeletonize(lines: np.ndarray) -> np.ndarray:
     """scikit-image's function of that name: [H,W] bool -> [H,W] bool."""
-    kept = [(~table).astype(np.uint8) for table in thinning_tables()]
+    survivors = [(~table).astype(np.uint8) for table in thinning_tables()]
     lines, count = lines.astype(np.uint8), -1
     while count != (count := cv2.countNonZero(lines)):
-        for table in kept:
+        for table in survivors:
             code = cv2.filter2D(lines, -1, NEIGHBORS, borderType=cv2.BORDER_CONSTANT)
             lines &= cv2.LUT(code, table)
     return lines > 0
