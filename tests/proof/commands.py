@@ -26,7 +26,6 @@ _COMMAND = re.compile(
 NOT_RUN = {
     r"^(make|pip) ": "installs or checks all of it; .ci/run and tests/installed_test.py do",
     r"^(docker|curl) ": "TensorFlow Serving is not here; tests/serving_test.py sends the same to a stand-in",
-    r"^TFSKETCH_FUZZ": "hours; tests/fuzz_test.py runs it with fewer inputs",
     r"^python -m tests\.proof": "an hour; it is what docs/reliability.md shows the tables of",
     r"^python -m http\.server": "Python's own server of what the command before it has written",
     r"--format=web": "fetches LiteRT.js by npm; tests/app/static_test.py makes a page",

@@ -264,17 +264,30 @@ def in_a_step(lab: Lab, tries: int) -> Iterator[Row]:
         shutil.rmtree(lab.root / name)
     yield row
 
-    row = Row("SIGTERM during a save", note="saved at once, exit status 143; resumed exactly")
+
+def _terminated_in_a_save(step: int) -> None:
+    """Sends this process SIGTERM while it saves the checkpoint of a step: when all is written, and not yet listed."""
+    import tensorflow as tf
+
+    record = tf.train.CheckpointManager._record_state
+
+    def recorded(self):
+        if self.latest_checkpoint.endswith(f"-{step}"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        record(self)
+
+    tf.train.CheckpointManager._record_state = recorded
+
+
+def in_a_save(lab: Lab, tries: int) -> Iterator[Row]:
+    row = Row("SIGTERM during a save", note="saved, exit status 143, and the message tells the step; resumed exactly")
     for number in range(min(tries, 20)):
         name, step = f"term-{number}", random.choice(range(4, 46, 2))
-        folder = lab.root / name / "checkpoints"
-        process = lab.train(name)
-        # From the moment that TensorFlow makes a checkpoint's temporary folder.
-        sent = process.send_when(lambda: any(folder.glob(f"ckpt-{step}_temp*")), signal.SIGTERM)
+        process = lab.train(name, patch=lambda: _terminated_in_a_save(step))
         status = process.wait()
         said = re.search(r"stopped by SIGTERM at step (\d+), saved", process.output)
-        if not sent or status != 143 or not said or int(said[1]) != lab.step(name):
-            row.count(f"sent {sent}, ended with {status}, step {lab.step(name)}: {process.output[-1500:]}")
+        if status != 143 or not said or int(said[1]) != lab.step(name):
+            row.count(f"ended with {status}, step {lab.step(name)}: {process.output[-1500:]}")
         else:
             row.count(_again(lambda: lab.train(name)) or lab.same(name))
         shutil.rmtree(lab.root / name)
@@ -339,6 +352,7 @@ GROUPS = {
     "sealed": read_only,
     "damage": damaged_files,
     "step": in_a_step,
+    "save": in_a_save,
     "pairs": two_at_once,
     "clock": clock_set_back,
 }

@@ -156,7 +156,7 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
         return clients[client].ask(random.choice(("/api/state", "/app.css", "/state.js", "/api/jobs/none")))[::2]
 
     model = json.loads(clients[0].ask("/api/state")[1])["models"][0]["name"]
-    _crowd(4, 600, work)  # what is loaded and compiled once is there before memory is looked at
+    _crowd(4, min(600, requests), work)  # what is loaded and compiled once is there before memory is looked at
     before = app.rss()
     for count in (1, 4, 16):
         names[:] = [""] * 16  # the app keeps the pictures that were used last

@@ -350,6 +350,21 @@ def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, mo
     assert _losses(tmp_path / "run") == _losses(tmp_path / "whole")
 
 
+def test_where_another_worker_is_gone_it_is_said_what_to_do(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    run.run(until=4)
+
+    def lost(*_):
+        raise tf.errors.UnavailableError(None, None, "Task /job:worker/task:1 heartbeat timeout.\nmore")
+
+    monkeypatch.setattr(run, "_loop", lost)
+    with pytest.raises(tf.errors.UnavailableError):
+        run.run()
+    run._config = _with(dummy, strategy="multi_worker")
+    with pytest.raises(TrainingError, match="workers of TF_CONFIG .*heartbeat timeout. Start all .* from .*ckpt-4$"):
+        run.run()
+
+
 def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):
     trainer.Trainer(dummy, tmp_path, Dummy).run(until=1)
     for other in (dataclasses.replace(dummy, seed=9), _with(dummy, batch_size=2)):

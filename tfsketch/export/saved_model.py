@@ -270,8 +270,10 @@ def export(
             os.rename(partial, final)
         except OSError as error:
             raise ExportError(f"expected a version that is not there yet, found {final} ({error})") from error
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, tf.errors.OpError):
+            raise ExportError(f"{final}: expected room and permission to write, found: {error.message}") from error
         raise
     for name, text in texts.items():
         files.write_bytes(output / name, text.encode())

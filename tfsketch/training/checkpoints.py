@@ -83,9 +83,10 @@ class Checkpoints:
         """The path of the checkpoint that was saved or read last, for messages; empty where there is none."""
         return str(self._folder / self._current) if self._current else ""
 
-    def newer(self) -> bool:
-        """Whether another process has saved since this one looked."""
-        return self._names != self._saved()
+    def renew(self) -> None:
+        """Reads the newest checkpoint again where another process has trained here since this one looked."""
+        if self._names != self._saved():
+            self.restore()
 
     def restore(self) -> bool:
         """Reads the newest checkpoint that can be read, and says so where that is not the newest; False where there is

@@ -6,6 +6,8 @@ import functools
 
 import tensorflow as tf
 
+from tfsketch.errors import TrainingError
+
 
 @functools.lru_cache(maxsize=None)
 def mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
@@ -25,3 +27,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return mirrored(tuple(device.name for device in devices))
     return tf.distribute.get_strategy()
+
+
+def worker_lost(error: tf.errors.OpError, checkpoint: str) -> TrainingError:
+    """What is said where another process of a `multi_worker` job has ended, or no longer answers."""
+    return TrainingError(
+        f"expected all workers of TF_CONFIG to go on, found: {error.message.splitlines()[0].rstrip('.')}. Start all of them again, "
+        f"and training goes on from {checkpoint or 'its beginning'}"
+    )

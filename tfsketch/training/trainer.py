@@ -35,7 +35,7 @@ from tfsketch.training import logs, run_folder
 from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import make_strategy
+from tfsketch.training.strategy import make_strategy, worker_lost
 from tfsketch.training.task import Batch, Task, check_terms
 
 
@@ -73,8 +73,8 @@ class Trainer:
         )
         if self._is_chief:
             lock.check(self._folder)  # so that it is said before all is built; `run` holds the folder
-        together = train.strategy == "multi_worker"  # of whose workers one prepares what all of them read
-        self._shards = open_pictures(config.data.train, config, self._folder / "prepared", together)
+        wait = train.strategy == "multi_worker"  # for the one worker that prepares what all of them read
+        self._shards = open_pictures(config.data.train, config, self._folder / "prepared", wait)
         # Everything that draws initial weights follows from the seed, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
         policy = tf.keras.mixed_precision.global_policy()
@@ -262,8 +262,7 @@ class Trainer:
           LockedError: another process trains in this folder.
         """
         with lock.hold(self._folder) if self._is_chief else contextlib.nullcontext():
-            if self._checkpoints.newer():
-                self._checkpoints.restore()  # another process has trained here since this one looked
+            self._checkpoints.renew()
             return self._run(until)
 
     def _run(self, until: int | None) -> int:
@@ -292,6 +291,10 @@ class Trainer:
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._loop(end, grid, writer)
+        except tf.errors.OpError as error:
+            if train.strategy != "multi_worker":
+                raise
+            raise worker_lost(error, self._checkpoints.latest) from error
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
