@@ -138,12 +138,12 @@ def test_the_latencys_table():
 
 
 def test_the_runtimes_table(editing_folder, tmp_path):
-    mobile.export(zoo.load_model(editing_folder), tmp_path, ("float32", "dynamic"))
+    mobile.export(zoo.load_model(editing_folder), tmp_path, ("float32", "float16"))
     text = runtimes(configuration("runtimes"), str(tmp_path), 0.0)
     rows = _rows(text)
-    floor, dynamic = (next(cells for name, cells in rows.items() if f"`{v}`" in name) for v in ("float32", "dynamic"))
-    assert floor[1] == "1.00" and floor[3] == "inf" and 20.0 < float(dynamic[3]) < 90.0
-    assert float(dynamic[0]) < float(floor[0]) and float(dynamic[1]) > 0.0
+    floor, half = (next(cells for name, cells in rows.items() if f"`{v}`" in name) for v in ("float32", "float16"))
+    assert floor[1] == "1.00" and floor[3] == "inf" and 40.0 < float(half[3]) < 120.0
+    assert float(half[0]) < float(floor[0]) and float(half[1]) > 0.0
     assert sum("`float32`" in name for name in rows) == len(tflite.interpreters())
     with pytest.raises(DataError, match="one of them float32 .*found none in"):
         runtimes(configuration("runtimes"), str(tmp_path / "empty"), 0.0)

@@ -45,7 +45,7 @@ _NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "L
 of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, whose built-in kernels (of tf.lite and of LiteRT
 alike) round negative values down: one in five to eight is a level below the nearest one, none above it. Every other
 operation is exact or has errors of both signs. The convolutions sum those of one sign up, and `sc_fegan_mobile` has
-30.4 dB, where XNNPACK, whose kernel rounds to nearest, has 37.4 (`findings/litert_int8_leaky_relu_rounds_down.sh`)."""
+30.4 dB, where XNNPACK, whose errors nearly cancel, has 37.4 (`findings/litert_int8_leaky_relu_rounds_down.sh`)."""
 _NORM_NEVER_INT8 = ("ADD", "MUL", "SUB")
 """And where there are such norms, their arithmetic, each of whose roundings to 8 bits would cost again: 7 dB in the
 face parser. The convolutions, nearly all of the work, are in 8 bits all the same."""
