@@ -14,7 +14,8 @@ from tfsketch import systems
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.data.augmentation import Moves, warp
-from tfsketch.data.batches import _order, _stack, _unstack, batches, features_of, fixed_batch
+from tfsketch.data.batches import _order, _stack, _unstack, batches, features_of
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_pictures, sheet_of_shards
 from tfsketch.data.occlusion import occlude
 from tfsketch.data.sampling import draw, keys

@@ -12,8 +12,9 @@ from tests.conftest import crops
 from tfsketch import systems, vocabulary
 from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.data import examples, prepare
-from tfsketch.data.augmentation import centered, warp
-from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data.augmentation import warp
+from tfsketch.data.batches import batches
+from tfsketch.data.fixed import centered, fixed_batch
 from tfsketch.data.folders import sheet_of_shards
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError

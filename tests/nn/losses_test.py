@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfsketch.nn import adversarial, line_losses, losses
+from tfsketch.nn import adversarial, feature_losses, line_losses, losses
 from tfsketch.systems.region_edit import losses as region_losses
 
 
@@ -43,8 +43,8 @@ def test_perceptual_and_style_are_the_printed_sums():
             expected_p[i] += np.abs(f[i] - t[i]).sum() / n
             gram = [m[i].reshape(-1, channels).T @ m[i].reshape(-1, channels) for m in (f, t)]
             expected_s[i] += (np.abs(gram[0] - gram[1]) / n).sum() / channels**2
-    np.testing.assert_allclose(losses.perceptual(features, truth), expected_p, rtol=1e-5)
-    np.testing.assert_allclose(losses.style(features, truth), expected_s, rtol=1e-4)
+    np.testing.assert_allclose(feature_losses.perceptual(features, truth), expected_p, rtol=1e-5)
+    np.testing.assert_allclose(feature_losses.style(features, truth), expected_s, rtol=1e-4)
 
 
 def test_normalized_perceptual_compares_directions_not_sizes():
@@ -56,9 +56,9 @@ def test_normalized_perceptual_compares_directions_not_sizes():
             for x in (features, truth)
         )
         expected += np.square(f - t).sum(-1).mean((1, 2))
-    np.testing.assert_allclose(losses.normalized_perceptual(features, truth), expected, rtol=1e-4)
+    np.testing.assert_allclose(feature_losses.normalized_perceptual(features, truth), expected, rtol=1e-4)
     brighter = {name: 3.0 * f for name, f in features.items()}
-    assert (losses.normalized_perceptual(brighter, features).numpy() < 1e-3).all()
+    assert (feature_losses.normalized_perceptual(brighter, features).numpy() < 1e-3).all()
 
 
 def test_total_variation_counts_neighbours_of_the_hole_only():
@@ -97,7 +97,7 @@ def test_a_window_holds_the_hole_where_it_can(box, chance):
     top, bottom, left, right = box
     mask = np.zeros((1, 48, 48, 1), np.float32)
     mask[0, top:bottom, left:right] = 1
-    rows, columns = (np.asarray(x)[0] for x in losses.window(tf.constant(mask), 20, tf.fill((1, 2), chance)))
+    rows, columns = (np.asarray(x)[0] for x in feature_losses.window(tf.constant(mask), 20, tf.fill((1, 2), chance)))
     for places, first, last in ((rows, top, bottom), (columns, left, right)):
         assert len(places) == 20 and places[0] >= 0 and places[-1] < 48 and (np.diff(places) == 1).all()
         if last - first <= 20:
@@ -112,7 +112,9 @@ def test_nothing_is_negative_where_an_error_is_negative():
         difference = sign * tf.abs(raw - truth)
         assert (losses.pixel(truth + difference, truth, mask, 6.0).numpy() > 0).all()
         assert (losses.total_variation(sign * raw, mask).numpy() >= 0).all()
-        assert (losses.style({"a": _features(0)["a"] * (1 + sign * 0.3)}, {"a": _features(0)["a"]}).numpy() > 0).all()
+        assert (
+            feature_losses.style({"a": _features(0)["a"] * (1 + sign * 0.3)}, {"a": _features(0)["a"]}).numpy() > 0
+        ).all()
 
 
 def test_every_loss_is_one_value_per_example():
@@ -122,8 +124,8 @@ def test_every_loss_is_one_value_per_example():
         losses.pixel(raw, truth, mask, 6.0),
         losses.total_variation(raw, mask),
         adversarial.drift(maps),
-        losses.perceptual(_features(0), _features(1)),
-        losses.style(_features(0), _features(1)),
+        feature_losses.perceptual(_features(0), _features(1)),
+        feature_losses.style(_features(0), _features(1)),
         adversarial.generator_adversarial(maps),
         adversarial.gradient_penalty(raw, mask),
         *(critic(maps, -maps) for critic in adversarial.CRITICS.values()),
@@ -187,9 +189,9 @@ def test_gradients_agree_with_finite_differences(name):
     function = {
         "pixel": lambda x: losses.pixel(x, truth, mask, 6.0),
         "total_variation": lambda x: losses.total_variation(x, mask),
-        "perceptual": lambda x: losses.perceptual({"q": x}, {"q": truth}),
-        "normalized_perceptual": lambda x: losses.normalized_perceptual({"q": x}, {"q": truth}),
-        "style": lambda x: losses.style({"q": x}, {"q": truth}),
+        "perceptual": lambda x: feature_losses.perceptual({"q": x}, {"q": truth}),
+        "normalized_perceptual": lambda x: feature_losses.normalized_perceptual({"q": x}, {"q": truth}),
+        "style": lambda x: feature_losses.style({"q": x}, {"q": truth}),
         "gradient_penalty": lambda x: adversarial.gradient_penalty(x, mask),
         "hinge": lambda x: adversarial.critic_hinge(x, 0.5 * x),
         "wgan": lambda x: adversarial.critic_wgan(x, 0.5 * x),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.conftest import crops
 from tfsketch.config import ProjectedDiscriminatorConfig
-from tfsketch.nn import adversarial, efficientnet, losses, projected
+from tfsketch.nn import adversarial, efficientnet, feature_losses, projected
 
 SIDE = 64
 
@@ -89,8 +89,8 @@ def test_patches_that_do_not_see_the_hole_do_not_count(inputs):
     near = tf.zeros((2, 8, 8, 1)).numpy()
     near[:, 0:4, 0:4] = 1  # the hole's cells are 1 and 2; their neighbours see it too
     expected = tf.reduce_sum(values * near, [1, 2, 3]) / 16.0
-    np.testing.assert_allclose(losses.hole_mean(values, inputs["mask"]), expected, rtol=1e-5)
-    np.testing.assert_array_equal(losses.hole_mean(values, tf.zeros_like(inputs["mask"])), [0.0, 0.0])
+    np.testing.assert_allclose(feature_losses.hole_mean(values, inputs["mask"]), expected, rtol=1e-5)
+    np.testing.assert_array_equal(feature_losses.hole_mean(values, tf.zeros_like(inputs["mask"])), [0.0, 0.0])
 
 
 def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inputs):

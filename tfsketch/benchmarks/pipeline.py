@@ -23,8 +23,9 @@ from tfsketch.conditions import colors, face_parser, hand, masks, sketches
 from tfsketch.conditions.trace import trace
 from tfsketch.config import Config
 from tfsketch.data import prepare
-from tfsketch.data.augmentation import Moves, centered
+from tfsketch.data.augmentation import Moves
 from tfsketch.data.batches import batches, stages
+from tfsketch.data.fixed import centered
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.images import files, sizes

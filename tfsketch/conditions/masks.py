@@ -10,8 +10,7 @@ Ours beside that, because people also erase otherwise:
   decides how hard an example is, and reports are only comparable at a known share;
 - curved strokes, which wander or scribble to and fro as a mouse does, instead of zig-zags (`StrokeConfig.curved`);
 - whole regions other than hair (`MaskConfig.regions`), grown by a few pixels, and rectangles;
-- large holes (`MaskConfig.large`): each is the level set of a smooth function (a plane, or a distance from a point),
-  whose level is the quantile that gives the drawn share, so that here too the share is exact;
+- large holes (`MaskConfig.large`, see `large_holes`);
 - masks that grow over a training (`MaskConfig.growth`).
 
 Masks are [H,W] uint8 in {0,1}, 1 = regenerate. All lengths in the config are shares of the picture's shorter side.
@@ -28,8 +27,8 @@ import cv2
 import numpy as np
 
 from tfsketch.conditions import regions as regions_lib
+from tfsketch.conditions.large_holes import large_hole
 from tfsketch.config import MaskConfig, StrokeConfig
-from tfsketch.errors import ConfigError
 
 _SAMPLES = 8  # lines from one vertex to the next of a curve: no corner is seen at 512 px
 _T = np.arange(_SAMPLES) / _SAMPLES
@@ -257,50 +256,6 @@ def _eyes(config: MaskConfig, regions: np.ndarray | None) -> Sequence[tuple[floa
     return [(x / width, y / height) for x, y in eyes] or config.eyes
 
 
-def _large(
-    rng: np.random.Generator, size: tuple[int, int], config: MaskConfig, regions: np.ndarray | None
-) -> np.ndarray:
-    """A large hole, [H,W] uint8; its covered share lies in `large_share`."""
-    height, width = size
-    total = height * width
-    lower, upper = config.large_share
-    most = math.floor(upper * total)
-    pixels = int(np.clip(round(rng.uniform(lower, upper) * total), min(math.ceil(lower * total), most), most))
-    kind = str(rng.choice(config.large))
-    y = (np.arange(height) + 0.5)[:, None] / height
-    x = (np.arange(width) + 0.5)[None] / width
-
-    def distance(center: tuple[float, float], aspect: float, power: float) -> np.ndarray:
-        """From a point, in a norm whose unit ball is an ellipse (power 2) or nearly a rectangle (12)."""
-        return (np.abs(x - center[0]) / aspect) ** power + np.abs(y - center[1]) ** power
-
-    if kind == "half":
-        angle = np.radians(90 * rng.integers(4) + rng.uniform(-15, 15))
-        level = x * np.cos(angle) + y * np.sin(angle)
-    elif kind == "face":
-        moments = None if regions is None else cv2.moments(regions_lib.mask_of(regions, "face"), binaryImage=True)
-        if moments is not None and moments["m00"] > 0:
-            center = (moments["m10"] / moments["m00"] / width, moments["m01"] / moments["m00"] / height)
-            aspect = math.sqrt((moments["mu20"] + 1) / (moments["mu02"] + 1)) * height / width
-        else:
-            # In FFHQ's alignment, a face's middle is a tenth of the picture below the eyes.
-            center = tuple(np.mean(config.eyes, axis=0) + (0.0, 0.1))
-            aspect = 0.75
-        shift = rng.uniform(-0.03, 0.03, 2)
-        level = distance((center[0] + shift[0], center[1] + shift[1]), aspect * rng.uniform(0.85, 1.15), 2)
-    elif kind == "inner":
-        level = distance(tuple(rng.uniform(0.47, 0.53, 2)), rng.uniform(0.95, 1.05), 12)
-    elif kind == "outer":
-        level = -distance(tuple(rng.uniform(0.1, 0.9, 2)), rng.uniform(0.6, 1.6), rng.choice([2, 12]))
-    else:
-        raise ConfigError(f"mask.large: expected half, face, inner or outer, found {kind!r}")
-    # Of pixels that lie exactly at the level, none of which there are as a rule, the first are taken.
-    order = np.argpartition(level, pixels - 1, axis=None)[:pixels]
-    mask = np.zeros(total, np.uint8)
-    mask[order] = 1
-    return mask.reshape(size)
-
-
 def free_form(
     rng: np.random.Generator,
     size: tuple[int, int],
@@ -329,7 +284,7 @@ def free_form(
     """
     grown = min(max(progress, 0.0) / config.growth, 1.0) if config.growth > 0 else 1.0
     if config.large_probability and rng.random() < grown * config.large_probability:
-        return _large(rng, size, config, regions)
+        return large_hole(rng, size, config, regions)
     if regions is not None and config.compact_probability and rng.random() < config.compact_probability:
         mask = _compact(rng, regions, config)
         if mask.any():

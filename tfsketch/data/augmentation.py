@@ -56,35 +56,6 @@ def grey(picture: Picture) -> Picture:
     return picture.having(**{feature: cv2.merge([plane] * 3) for feature, plane in planes.items()})
 
 
-def recolor(picture: Picture, rng: np.random.Generator, part: np.ndarray) -> Picture:
-    """Gives a part of the photograph, and of its colour map, another colour; its light and shade stay.
-
-    Args:
-      picture: of `S` px.
-      rng: source of all randomness.
-      part: [S,S] uint8 in {0,1}. It fades out over a hundredth of the side.
-
-    Returns:
-      The picture whose part has its luma scaled by 0.7 to 1.4 and a chroma moved by about 20 levels in Cr and in Cb:
-      lips from pale to dark red and to colours that no lips have, blue, green and brown irises.
-    """
-    gain, shift = np.exp(rng.uniform(np.log(0.7), np.log(1.4))), rng.normal(0.0, 20.0, 2)
-    soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), max(1.0, min(part.shape) / 128))
-    left, top, width, height = cv2.boundingRect((soft > 1 / 255).astype(np.uint8))
-    window = (slice(top, top + height), slice(left, left + width))
-    amount = soft[window][..., None]
-
-    def other(layer: np.ndarray) -> np.ndarray:
-        layer = layer.copy()
-        luma = cv2.cvtColor(np.ascontiguousarray(layer[window]), cv2.COLOR_RGB2YCrCb).astype(np.float32)
-        changed = luma * np.array([gain, 1.0, 1.0], np.float32) + np.array([0.0, *shift], np.float32)
-        mixed = np.clip(luma + amount * (changed - luma), 0, 255).round().astype(np.uint8)
-        layer[window] = np.where(amount > 1 / 255, cv2.cvtColor(mixed, cv2.COLOR_YCrCb2RGB), layer[window])
-        return layer
-
-    return picture.having(image=other(picture.image), color=other(picture.color))
-
-
 class Moves:
     """Crops and mirrors a picture with all its maps, by keras-cv's layers and our random numbers.
 
@@ -124,10 +95,3 @@ class Moves:
                 numbers, {"flip_horizontals": mirrored, "flip_verticals": tf.zeros_like(mirrored)}
             )
         return tf.gather(tf.reshape(stack, (-1, channels)), tf.cast(numbers[0, ..., 0], tf.int32))
-
-
-def centered(picture: Picture, side: int) -> Picture:
-    """The central square of a picture that was stored larger."""
-    margin = (picture.image.shape[0] - side) // 2
-    cut = (slice(margin, margin + side),) * 2
-    return Picture(picture.name, {feature: layer[cut] for feature, layer in picture.maps.items()})

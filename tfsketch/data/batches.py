@@ -12,7 +12,7 @@ and its conditions are drawn (Python).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.data import service
-from tfsketch.data.augmentation import Moves, centered
+from tfsketch.data.augmentation import Moves
 from tfsketch.data.sampling import draw
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
@@ -178,14 +178,3 @@ def batches(
         examples = stream(first, 1).map(plain(lambda _, example: example))
     # float32 only now: what is batched, and what workers send, is a quarter of that.
     return examples.batch(share, drop_remainder=True).map(plain(to_tensors)).prefetch(4)
-
-
-def fixed_batch(
-    shards: Shards | Mapping[int, Picture], config: Config, numbers: Sequence[int], level: float | None = None
-) -> dict[str, tf.Tensor]:
-    """The given pictures as one batch whose conditions never change: for grids and evaluation; `level` as in `draw`."""
-    examples = []
-    for n in numbers:
-        rng = np.random.default_rng([config.seed, 2, n])
-        examples.append(draw(centered(shards[n], config.image_size), rng, config, training=False, level=level))
-    return to_tensors({key: np.stack([example[key] for example in examples]) for key in examples[0]})

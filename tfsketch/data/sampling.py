@@ -13,7 +13,7 @@ import numpy as np
 
 from tfsketch.conditions import colors, features, hand, masks
 from tfsketch.config import AffineConfig, Config
-from tfsketch.data.augmentation import grey, recolor, warp
+from tfsketch.data.augmentation import grey, warp
 from tfsketch.data.occlusion import occlude
 from tfsketch.data.shards import Picture
 from tfsketch.errors import ConfigError, DataError
@@ -46,12 +46,15 @@ def _dabs(
     color, painted = np.zeros_like(picture.color), np.zeros_like(mask)
     if not names or rng.random() >= config.color.probability:
         return picture, color, painted
-    assert picture.regions is not None  # they say what is covered
-    parts = {name: features.colored_regions(name, picture.image, picture.regions, covered[name]) for name in names}
+    parts = {
+        name: features.colored_regions(name, picture.image, picture.maps["regions"], covered[name]) for name in names
+    }
     if config.color.recolor and rng.random() < config.color.recolor:
         part = parts[names[rng.integers(len(names))]]
         labels = np.flatnonzero(np.bincount(part.reshape(-1))[1:]) + 1  # lips or teeth, not both alike
-        picture = recolor(picture, rng, (part == labels[rng.integers(len(labels))]).astype(np.uint8))
+        one = (part == labels[rng.integers(len(labels))]).astype(np.uint8)
+        recolored = features.recolored(rng, (picture.image, picture.color), one)
+        picture = picture.having(**dict(zip(("image", "color"), recolored)))
     for name in names:
         dabs, where = features.dabs(rng, name, picture.color, parts[name] * mask, config.color)
         color, painted = color + dabs * (1 - painted)[..., None], painted | where
@@ -106,9 +109,9 @@ def draw(
         example["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
     # What a person gives is sampled in training, and for a grid of what a system is trained for.
     covered: Mapping[str, np.ndarray] = {}
-    if (training or level is not None) and picture.regions is not None and "mask" in outputs:
-        if config.color.features or config.hand.features:
-            covered = features.covered(picture.regions, example["mask"])
+    freehand = (config.color.features or config.hand.features) and (training or level is not None)
+    if freehand and picture.regions is not None and "mask" in outputs:
+        covered = features.covered(picture.regions, example["mask"])
     if "color" in outputs and covered and config.color.features and rng.random() < config.color.features:
         picture, example["color"], example["painted"] = _dabs(rng, picture, covered, example["mask"], config)
         example["image"] = picture.image
@@ -123,9 +126,8 @@ def draw(
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
         elif covered and config.hand.features and rng.random() < config.hand.features:
-            assert picture.regions is not None  # they say what is covered
             steady = rng.uniform(*config.hand.abstraction) if level is None else level
-            lines = features.drawing(rng, picture.image, picture.regions, lines, covered, steady, config.hand)
+            lines = features.drawing(rng, picture.image, picture.maps["regions"], lines, covered, steady, config.hand)
         elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.simulate(rng, lines, level, config.hand, picture.regions)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.conditions import colors, sketches
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_pictures
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError

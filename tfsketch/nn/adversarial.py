@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfsketch.nn.losses import hole_mean, mean
+from tfsketch.nn.feature_losses import hole_mean
+from tfsketch.nn.losses import mean
 
 
 def critic_least_squares(real: tf.Tensor, fake: tf.Tensor, fake_label: float, real_label: float) -> tf.Tensor:

@@ -7,7 +7,7 @@ scale sits a small trained head. Beside the features a head sees what the genera
 sketch and colours. (Concatenating conditions is ours; the paper's networks have none.)
 
 The heads judge patches and not whole pictures, because an edit is local. Only patches that see the hole should count
-(`losses.hole_mean`): elsewhere a composite is the photograph itself, and would be called both real and fake.
+(`feature_losses.hole_mean`): elsewhere a composite is the photograph itself, and would be called both real and fake.
 """
 
 from __future__ import annotations

@@ -32,6 +32,6 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 def worker_lost(error: tf.errors.OpError, checkpoint: str) -> TrainingError:
     """What is said where another process of a `multi_worker` job has ended, or no longer answers."""
     return TrainingError(
-        f"expected all workers of TF_CONFIG to go on, found: {error.message.splitlines()[0].rstrip('.')}. Start all of them again, "
-        f"and training goes on from {checkpoint or 'its beginning'}"
+        f"expected all workers of TF_CONFIG to go on, found: {error.message.splitlines()[0].rstrip('.')}. Start all of "
+        f"them again, and training goes on from {checkpoint or 'its beginning'}"
     )

@@ -26,7 +26,7 @@ import tensorflow as tf
 from tfsketch import config as config_lib
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets

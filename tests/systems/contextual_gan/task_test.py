@@ -14,7 +14,8 @@ from tests.tiny import SPECTRAL
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
-from tfsketch.data.batches import batches, fixed_batch
+from tfsketch.data.batches import batches
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files

@@ -17,7 +17,7 @@ from tfsketch import systems
 from tfsketch.conditions import sketches
 from tfsketch.config import ColorConfig, Config, MaskConfig, PrepareConfig
 from tfsketch.data import prepare
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError, WeightsError
 from tfsketch.evaluation import metrics, report

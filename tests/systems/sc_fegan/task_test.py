@@ -15,7 +15,7 @@ import tensorflow as tf
 from tests.conftest import logged, same_steps
 from tfsketch import config as config_lib
 from tfsketch import zoo
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Shards
 from tfsketch.nn import losses, model_directory
 from tfsketch.systems import make_task

@@ -84,7 +84,7 @@ class CaliSketchLossConfig(LossConfig):
     total_variation: float = 1.0
     """The paper's, which gives it no factor."""
     normalized_perceptual: float = 0.0
-    """Not in the paper: the perceptual distance on features of unit length (see `losses.normalized_perceptual`)."""
+    """Not in the paper: the perceptual distance on features of unit length."""
     total_variation_printed: bool = False
     """The total variation as printed, a difference of the two gradients, instead of their sum."""
     calibrated: float = 0.0

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfsketch.nn.losses import mean, perceptual
+from tfsketch.nn.feature_losses import perceptual
+from tfsketch.nn.losses import mean
 
 
 def total_variation_printed(image: tf.Tensor) -> tf.Tensor:

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from tfsketch.conditions import face_parser, sketches
 from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers

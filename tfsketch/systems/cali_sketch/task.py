@@ -31,7 +31,7 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, line_losses, losses, model_directory
+from tfsketch.nn import adversarial, feature_losses, line_losses, losses, model_directory
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
@@ -103,9 +103,9 @@ _SCN_TERMS: dict[str, Callable[[LineInputs], tf.Tensor]] = {
 }
 """Weight -> SCN's term [B], unweighted."""
 _FEATURE_TERMS: dict[str, tuple[Callable[..., tf.Tensor], str]] = {
-    "perceptual": (losses.perceptual, "perceptual_layers"),
-    "normalized_perceptual": (losses.normalized_perceptual, "perceptual_layers"),
-    "style": (losses.style, "style_layers"),
+    "perceptual": (feature_losses.perceptual, "perceptual_layers"),
+    "normalized_perceptual": (feature_losses.normalized_perceptual, "perceptual_layers"),
+    "style": (feature_losses.style, "style_layers"),
 }
 """Weight of a term on the backbone's features -> the term, and the setting that names its layers."""
 _ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {

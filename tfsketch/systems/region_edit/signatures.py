@@ -11,6 +11,7 @@ from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, networ
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import decode, packed, require, unpacked
 from tfsketch.framing.meaning import read_mask
+from tfsketch.framing.square import Square
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
@@ -26,7 +27,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             lambda: everywhere,
             lambda: read_mask(mask_bytes, image, "pixel to restyle"),
         )
-        square = graph.Square(mask, side)
+        square = Square(mask, side)
         layers = tf.concat([square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]], axis=-1)
         levels, erased = tf.split(graph.pad(layers, side), [3, 1], axis=-1)
         style = tf.cast(decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
@@ -54,7 +55,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
     def after(photograph: tf.Tensor, region: tf.Tensor, whole: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
         rgba, mask = unpacked(photograph, tf.uint8, 4), unpacked(region, tf.bool)
-        image, square = rgba[..., :3], graph.Square(mask, side)
+        image, square = rgba[..., :3], Square(mask, side)
         lines = graph.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
         slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)

@@ -43,7 +43,7 @@ class ScFeganLossConfig(LossConfig):
     perceptual: float = 0.05
     """sigma"""
     normalized_perceptual: float = 0.0
-    """Not in the paper: the perceptual distance on features of unit length (see `losses.normalized_perceptual`)."""
+    """Not in the paper: the perceptual distance on features of unit length."""
     style: float = 120.0
     """gamma"""
     total_variation: float = 0.1
@@ -57,7 +57,7 @@ class ScFeganLossConfig(LossConfig):
     stroke_color: float = 0.0
     """Colours under the strokes, as they were asked for (see `losses.stroke_color`)."""
     trunk: float = 0.0
-    """Perceptual distance in the hole on EfficientNet-Lite1's features (see `losses.hole_perceptual`)."""
+    """Perceptual distance in the hole on EfficientNet-Lite1's features (see `feature_losses.hole_perceptual`)."""
     feature_matching: float = 0.0
     """Distance on the discriminator's own hidden layers (Wang et al., CVPR 2018), in the hole."""
     projected: float = 0.0
@@ -72,9 +72,9 @@ class ScFeganLossConfig(LossConfig):
     """`wgan` (published: the critic's plain mean), `hinge` (DeepFill v2's) or `hinge_hole` (the same over the patches
     that see the hole)."""
     window: int = 0
-    """Side of the square on the hole that the discriminators and the trunk look at (`losses.window`), in pixels; 0 is
-    all of the picture. What they say counts where the hole is, so that the rest is paid for in vain. A multiple of 32,
-    the trunk's coarsest stride."""
+    """Side, in pixels, of the square on the hole that the discriminators and the trunk see (`feature_losses.window`); 0 is
+    all of the picture. What they say counts where the hole is, so that the rest is paid for in vain. A multiple of
+    32, the trunk's coarsest stride."""
     perceptual_layers: tuple[str, ...] = ("pool1", "pool2", "pool3")
     perceptual_scale: float = 1.0 / 57.6
     """Multiplies the backbone's features in the perceptual and style terms. sigma and gamma are PartialConv's, made for

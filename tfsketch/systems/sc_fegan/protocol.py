@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from tfsketch.conditions import colors, sketches
 from tfsketch.config import ColorConfig, Config, DataConfig, MaskConfig, SketchConfig, StrokeConfig
-from tfsketch.data.batches import fixed_batch
+from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.evaluation import holes, intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers

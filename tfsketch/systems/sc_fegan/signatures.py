@@ -18,13 +18,14 @@ from tfsketch.export.signatures import (
 from tfsketch.framing import graph, membrane_graph, residuals_graph
 from tfsketch.framing.decoding import decode, packed, same_size, unpacked
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
+from tfsketch.framing.square import Square
 from tfsketch.framing.thinning import thin
 from tfsketch.framing.tone_graph import recolor, tone_of
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
-def _finished(square: graph.Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+def _finished(square: Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
     small = square.shrunk_mask() > 0.5
@@ -60,7 +61,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         sketch = sketch_of("sketch_bytes", *optional("sketch_bytes", sketch_bytes, image))
         color, painted = color_of("color_bytes", *optional("color_bytes", color_bytes, image))
         line, toned = tone_of(image[..., :3], mask, color, painted)
-        square = graph.Square(mask, side)
+        square = Square(mask, side)
         cut, work = square.cut, square.work
         levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
         lines = thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
@@ -83,7 +84,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         photograph: tf.Tensor, hole: tf.Tensor, line: tf.Tensor, toned: tf.Tensor, output: tf.Tensor
     ) -> tf.Tensor:
         image, mask = unpacked(photograph, tf.uint8, 4), unpacked(hole, tf.bool)
-        square = graph.Square(mask, side)
+        square = Square(mask, side)
         enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(output)))
         return photograph_png(square.pasted(image[..., :3], recolor(enlarged, line, toned)), image[..., 3])
 

@@ -23,7 +23,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, efficientnet, losses, model_directory, projected
+from tfsketch.nn import adversarial, efficientnet, feature_losses, losses, model_directory, projected
 from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
@@ -89,7 +89,7 @@ class GeneratorInputs:
         """The distance on the first discriminator's hidden layers."""
         batch = self._near[0]
         maps = self._task.networks["discriminator"].maps(conditioned(batch["image"], batch))
-        return losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], batch["mask"])
+        return feature_losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], batch["mask"])
 
     def projected(self) -> tf.Tensor:
         """What the projected discriminator says."""
@@ -101,7 +101,7 @@ class GeneratorInputs:
         """The distance on the trunk's features."""
         (_, conditions, features), target = self._views[1], self._views[0][2]
         pairs = [features[key] for key in _TRUNK_MAPS], [target[key] for key in _TRUNK_MAPS]
-        return losses.hole_perceptual(*pairs, conditions["mask"])
+        return feature_losses.hole_perceptual(*pairs, conditions["mask"])
 
 
 TERMS: dict[str, Callable[[GeneratorInputs], tf.Tensor]] = {
@@ -111,9 +111,9 @@ TERMS: dict[str, Callable[[GeneratorInputs], tf.Tensor]] = {
     "low_pass": lambda x: losses.low_pass(x.raw, x.truth, x.mask),
     "stroke_color": lambda x: losses.stroke_color(x.raw, x.color, x.mask),
     "total_variation": lambda x: losses.total_variation(x.image, x.mask),
-    "perceptual": lambda x: x.on_features(losses.perceptual),
-    "normalized_perceptual": lambda x: x.on_features(losses.normalized_perceptual),
-    "style": lambda x: x.on_features(losses.style),
+    "perceptual": lambda x: x.on_features(feature_losses.perceptual),
+    "normalized_perceptual": lambda x: x.on_features(feature_losses.normalized_perceptual),
+    "style": lambda x: x.on_features(feature_losses.style),
     "adversarial": GeneratorInputs.adversarial,
     "feature_matching": GeneratorInputs.feature_matching,
     "projected": GeneratorInputs.projected,
@@ -223,14 +223,9 @@ class ScFeganTask(Task):
         if side in (0, self._side):
             return batch, image
         chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
-        rows, columns = losses.window(batch["mask"], side, chance)
-
-        def cut(layer: tf.Tensor) -> tf.Tensor:
-            layer = tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
-            return tf.ensure_shape(layer, (None, side, side, None))
-
-        layers = {key: cut(batch[key]) for key in ("image", "mask", "sketch", "color")}
-        return {**layers, "seed": batch["seed"]}, cut(image)
+        layers = {key: batch[key] for key in ("image", "mask", "sketch", "color")} | {"other": image}
+        near = feature_losses.near_hole(layers, side, chance) | {"seed": batch["seed"]}
+        return near, near.pop("other")
 
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
         generator = self.networks["generator"]
