@@ -72,7 +72,7 @@ class ScFeganLossConfig(LossConfig):
     """`wgan` (published: the critic's plain mean), `hinge` (DeepFill v2's) or `hinge_hole` (the same over the patches
     that see the hole)."""
     window: int = 0
-    """Side, in pixels, of the square on the hole that the discriminators and the trunk see (`feature_losses.window`); 0 is
+    """Side, in pixels, of the square on the hole that the discriminators and the trunk see (`window`); 0 is
     all of the picture. What they say counts where the hole is, so that the rest is paid for in vain. A multiple of
     32, the trunk's coarsest stride."""
     perceptual_layers: tuple[str, ...] = ("pool1", "pool2", "pool3")
