@@ -113,9 +113,9 @@ def test_turning_moves_picture_and_regions_alike():
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
         moved = warp(picture, np.random.default_rng(seed), config, SketchConfig())
-        inside = moved.regions != regions.IGNORED
+        known = moved.regions != regions.IGNORED
         bright = moved.image[..., 0] > 127
-        assert np.mean(bright[inside] == (moved.regions[inside] == 1)) > 0.97
+        assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
         assert not np.array_equal(moved.regions, inside)
     lit = warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
