@@ -135,8 +135,10 @@ def _main(argv: list[str]) -> int:
             raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
         print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
         marks = (_MARK.value, _QUALITY.value, _STYLE_FROM.value == "whole")
-        shape = mixing_grid(model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *marks)
-        print(f"{shape[0]} photographs in {shape[1]} styles: {output}")
+        rows, columns, notes = mixing_grid(
+            model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *marks
+        )
+        print(*notes, f"{rows} photographs in {columns} styles: {output}", sep="\n")
         return 0
     if model.restyles and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")

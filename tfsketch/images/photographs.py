@@ -87,6 +87,13 @@ class Photograph:
             self, image=result, stored=made, metadata=metadata, notes=tuple(notes), changed=changed
         )
 
+    @property
+    def notes_of_image(self) -> list[str]:
+        """What is not kept where only `image` is used, as in pictures side by side: `notes`, and what it lacks."""
+        beyond = ["transparency"] if self.stored.ndim == 3 and self.stored.shape[2] in (2, 4) else []
+        beyond += [f"{8 + self.shift} bits a channel"] if self.shift else []
+        return [*self.notes, *([_SEEN + ", ".join(beyond)] if beyond else [])]
+
 
 def of_array(image: np.ndarray) -> Photograph:
     """[H,W,3] uint8 RGB that no file says anything of."""
@@ -128,6 +135,20 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
         stored, words = _channels(picture, image)
         notes += words
     return Photograph(image, stored, metadata, tuple(notes), shift, int(orientation), source)
+
+
+def read_rgb(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """A photograph that is only looked at, as ([H,W,3] uint8 RGB, a line on what of its file that does not hold).
+
+    Raises:
+      ImageError: as `files.read_rgb`.
+    """
+    beyond: list[str] = []
+    image = files.read_rgb(path, inspect=lambda picture: beyond.extend(beyond_rgb(picture, path)))
+    return image, [f"{path}: {_SEEN}{', '.join(beyond)}"] if beyond else []
+
+
+_SEEN = "seen as 8 bits of RGB; left out of its file: "
 
 
 def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:

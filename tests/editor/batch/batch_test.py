@@ -272,6 +272,15 @@ def test_folders_and_concat(model_dir, folders, capsys):
     assert "3/3" in capsys.readouterr().err  # the progress bar
 
 
+def test_what_pictures_side_by_side_do_not_hold_is_said(model_dir, folders, capsys):
+    deep = np.dstack([_photo().astype(np.uint16) * 257, np.full((48, 64), 40000, np.uint16)])
+    files_lib.write_png(folders / "deep.png", deep)
+    given = [f"--image={folders}/deep.png", f"--mask={folders}/masks/a.png", f"--output={folders}/wide.png"]
+    assert run_edit(model_dir, *given, "--concat") == 0
+    said = capsys.readouterr().out
+    assert "deep.png: seen as 8 bits of RGB; left out of its file: transparency, 16 bits a channel" in said
+
+
 def test_one_bad_file_among_good_ones(model_dir, folders, capsys):
     photos, masks = folders / "photos", folders / "masks"
     data = (photos / "a.png").read_bytes()

@@ -308,6 +308,25 @@ def test_strip_animation_and_grid(model, model_dir, folders, capsys):
     assert np.abs(sheet[54:102, 106:154].astype(int) - expected).max() <= 1
 
 
+def test_what_is_not_seen_of_photographs_and_styles_is_said(model_dir, folders, capsys):
+    clear, deep = folders / "clear.png", folders / "deep.png"
+    files.write_png(clear, np.dstack([_photo(), _photo()[..., 0]]))
+    files.write_png(deep, _photo().astype(np.uint16) * 257)
+    given = [f"--image={deep}", f"--style_image={clear}"]
+    said = [
+        f"{clear}: seen as 8 bits of RGB; left out of its file: transparency",
+        f"{deep}: seen as 8 bits of RGB; left out of its file: 16 bits a channel",
+    ]
+    for more in (["--grid"], ["--steps=2"], ["--concat"]):
+        assert run_edit(model_dir, *given, *more, "--quality=50", f"--output={folders / 'out.webp'}") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert set(said) <= set(lines), more
+        assert any("out.webp: WEBP of quality 50 changes" in line for line in lines), more
+    assert run_edit(model_dir, *given, f"--output={folders / 'out.png'}") == 0  # keeps its depth
+    lines = capsys.readouterr().out.splitlines()
+    assert said[0] in lines and said[1] not in lines
+
+
 def test_what_cannot_be_restyled_at_all(model_dir, folders):
     photo, style, mask = folders / "photos/a.png", folders / "styles/a.jpg", folders / "masks/a.png"
     out = folders / "out.png"

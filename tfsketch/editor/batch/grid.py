@@ -12,7 +12,7 @@ from tfsketch.editor.batch.jobs import check_restyling
 from tfsketch.editor.batch.results import STRIP_SIDE, style_of, write
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError
-from tfsketch.images import encoding, finder, sheets, sizes
+from tfsketch.images import encoding, finder, photographs, sheets, sizes
 from tfsketch.images import files as files_lib
 from tfsketch.images.metadata import Metadata
 
@@ -27,7 +27,7 @@ def mixing_grid(
     mark: bool = True,
     quality: int | None = None,
     whole_style: bool = False,
-) -> tuple[int, int]:
+) -> tuple[int, int, list[str]]:
     """Every photograph in every style: photographs down the side, styles along the top, as one picture.
 
     Args:
@@ -42,7 +42,7 @@ def mixing_grid(
       whole_style: take the style of whole photographs, not of the same region of theirs.
 
     Returns:
-      (photographs, styles).
+      (photographs, styles, notes: what of the files is not seen, and what the grid's format does not keep).
 
     Raises:
       TfsketchError: a file cannot be read or a region is not found: a grid has no holes.
@@ -59,11 +59,17 @@ def mixing_grid(
     most = int(files_lib.MAX_PIXELS**0.5 / STRIP_SIDE) - 1
     if max(rows, columns) > most:
         raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
-    squares = [[sizes.cut_square(files_lib.read_rgb(file)) for file in files] for files in sources]
+    squares: list[list[np.ndarray]] = [[], []]
+    notes: dict[str, None] = {}  # a file may be photograph and style
+    for files, cut in zip(sources, squares):
+        for file in files:
+            picture, said = photographs.read_rgb(file)
+            cut.append(sizes.cut_square(picture))
+            notes |= dict.fromkeys(said)
     side = min(STRIP_SIDE, max(map(len, squares[0])))
     contents, style_squares = ([sizes.center_square(square, side) for square in one] for one in squares)
     part = () if whole_style else region
-    styled = [style_of(editor, file, part) for file in sources[1]] if part else style_squares
+    styled = [style_of(editor, file, part)[0] for file in sources[1]] if part else style_squares
     grid = [[np.full((side, side, 3), 255, np.uint8), *style_squares]]
     for file, content in zip(sources[0], contents):
         try:
@@ -71,8 +77,8 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in styled)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
-    return rows, columns
+    said = write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
+    return rows, columns, [*notes, *said]
 
 
 def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:

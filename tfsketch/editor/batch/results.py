@@ -87,7 +87,7 @@ def draw(
             raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
         shown = [_black_on_white(given["sketch"])]
     else:
-        given["image"] = files_lib.read_rgb(job.image)
+        given["image"], notes = photographs.read_rgb(job.image)
         shown = [sizes.cut_square(given["image"])]
         if shown[0].shape != given["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
@@ -105,23 +105,25 @@ def draw(
     return shown, files, notes
 
 
-def style_of(editor: Editor, path: pathlib.Path, region: Sequence[str]) -> np.ndarray:
-    """A photograph whose style is taken, [H,W,3] uint8: of its region, or where none is named, of all of it.
+def style_of(editor: Editor, path: pathlib.Path, region: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """A photograph whose style is taken, [H,W,3] uint8: of its region, or where none is named, of all of it; and a note
+    on what of its file is not seen.
 
     Raises:
       ImageError: it cannot be read, or shows no such region.
     """
-    style = files_lib.read_rgb(path)
+    style, notes = photographs.read_rgb(path)
     try:
-        return editor.region_style(style, region) if region else style
+        return (editor.region_style(style, region) if region else style), notes
     except ImageError as error:
         raise ImageError(f"{path}: {error}; the whole photograph's style: --style_from=whole") from error
 
 
 def restyle(
-    editor: Editor, job: Job, detail: bool, whole_style: bool = False
+    editor: Editor, job: Job, detail: bool, whole_style: bool = False, concat: bool = False
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str], Metadata]:
-    """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back."""
+    """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back; with
+    `concat` only what is shown is used."""
     mask: np.ndarray | None
     if job.mask or job.strokes:
         photograph, mask, _, _, notes = read_layers(job)
@@ -133,7 +135,13 @@ def restyle(
             mask = editor.region(image, job.region) if job.region else None
         except ImageError as error:
             raise ImageError(f"{job.image}: {error}") from error
-    styles = [style_of(editor, style, () if whole_style else job.region) for style in job.styles]
+    styles = []
+    for path in job.styles:
+        style, said = style_of(editor, path, () if whole_style else job.region)
+        styles.append(style)
+        notes += said
+    if job.results or concat:  # else the result's own notes say it
+        notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
     if job.results:
         small = sizes.fit(image, STRIP_SIDE)
         mask = None if mask is None else arrays.resize_mask(mask, size_of(small))

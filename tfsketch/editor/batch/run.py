@@ -74,7 +74,7 @@ def edit_files(
             shown: list[np.ndarray] = []
             files: dict[pathlib.Path, Picture | bytes]
             if job.styles:
-                shown, files, notes, metadata = restyle(editor, job, detail, whole_style)
+                shown, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
             elif job.results:
                 shown, files, said = draw(editor, job, seed, fill, level)
                 notes += said
@@ -87,6 +87,7 @@ def edit_files(
                 files = {job.output: photograph.edited(result)}
                 if concat:
                     shown = side_by_side(image, mask, sketch, color, result)
+                    notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
             if concat and not (job.styles and job.results):  # a strip is side by side
                 files = {job.output: np.concatenate(shown, axis=1)}
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
