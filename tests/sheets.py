@@ -91,6 +91,21 @@ def rim(sheet, noise):
     return np.where(outside[..., None], np.clip(dark, 0, 255), sheet).astype(np.uint8)
 
 
+def bar(size, width, soft, depth):
+    """The share of light at every place under a slanting straight shadow, [H,W,1]: shares of the size."""
+    y, x = np.mgrid[:size, :size]
+    away = np.abs((x - size / 2) * np.cos(0.35) + (y - size / 2) * np.sin(0.35))
+    edge = np.clip((away - width * size / 2) / (soft * size) + 0.5, 0, 1)
+    return (1 - depth * (1 - edge**2 * (3 - 2 * edge)))[..., None]
+
+
+def lit(lines, light, noise=3.0, quality=80, ink=(45, 45, 55)):
+    """A telephone's JPEG of a drawing: what noise there is, is smoothed away in places."""
+    levels = sheet(lines, (238, 236, 228), ink).astype(np.float64) * light
+    levels += np.random.default_rng(5).normal(0, noise, levels.shape)
+    return jpeg(np.clip(np.rint(levels), 0, 255).astype(np.uint8), quality)
+
+
 def sheets(lines):
     """One drawing by many pens, on many papers, in many lights: name -> [H,W,3] uint8."""
     size = len(lines)
@@ -118,6 +133,9 @@ def sheets(lines):
         "squared paper of a program": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60)),
         "pencil on squared paper": sheet(lines, ruled(size, (215, 225, 243), True), (130,) * 3, 2),
         "scan with a rim": rim(sheet(lines, (252,) * 3, (30,) * 3, 2), 4),
+        "under a hand, JPEG": lit(lines, light_on(size, "hand")),
+        "under a telephone, JPEG": lit(lines, 1 - 0.5 * (np.mgrid[:size, :size].sum(axis=0) > 1.4 * size)[..., None]),
+        "under a bar": lit(lines, bar(size, 0.1, 0.03, 0.4)),
         "scan with an even rim": rim(sheet(lines, (255,) * 3, (30,) * 3), 0),
     }
 
@@ -157,6 +175,10 @@ def masks():
             "coloured",
         ),
         "clear corner": (clear_corner, "transparent pixels"),
+        "red on clear, 40 % opaque": (
+            with_alpha((255, 0, 0), (HOLE * 0.4).astype(np.uint8)),
+            "nothing of it is opaque",
+        ),
         "erased": (with_alpha(PORTRAIT, 255 - HOLE), "clear part was taken for the hole"),
         "erased and black": (np.where(HOLE[..., None] > 0, 0, opaque(PORTRAIT)).astype(np.uint8), "clear part"),
         "erased, grey": (with_alpha(grey, 255 - HOLE), "clear part was taken for the hole"),
@@ -167,7 +189,13 @@ def no_masks():
     red = np.where(HOLE[..., None] > 0, np.uint8([230, 20, 30]), np.uint8(255))
     scribble = np.where(HOLE[..., None] > 0, np.uint8([255, 0, 0]), PORTRAIT)
     grey = np.repeat(cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    regions = np.zeros((SIDE, SIDE, 3), np.uint8)
+    regions[40:90], regions[90:140], regions[20:40] = (204, 0, 0), (76, 153, 0), (204, 204, 0)
+    sky = np.full((SIDE, SIDE, 3), 205, np.uint8)
+    sky[50:140, 40:130] = grey[50:140, 40:130]
     return {
+        "a map of regions": (opaque(regions), "found several colours"),
+        "grey, most of it sky": (opaque(sky), "looks like a photograph"),
         "photograph": (opaque(PORTRAIT), "looks like a photograph"),
         "grey photograph": (opaque(grey), "looks like a photograph"),
         "photograph with a scribble": (opaque(scribble), "looks like a photograph"),

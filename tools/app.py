@@ -12,7 +12,7 @@ import webbrowser
 
 from absl import flags
 
-from tfsketch.app import LOOPBACK
+from tfsketch.app import LOOPBACK, check_extra
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS, check_model
 
@@ -32,6 +32,7 @@ def _main(argv: list[str]) -> None:
     del argv
     for name in _MODEL.value:
         check_model(name)
+    check_extra()
     from tfsketch.app import server
 
     if _HOST.value not in LOOPBACK:

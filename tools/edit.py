@@ -22,7 +22,7 @@ import os
 import pathlib
 import sys
 
-from absl import flags
+from absl import app, flags
 
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS, check_model
@@ -107,14 +107,14 @@ def _main(argv: list[str]) -> int:
     for name, path in sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
         flags.FLAGS[name].value = path
     source = _IMAGE.value or _SKETCH.value
+    if not (_DEMO.value or source):
+        raise app.UsageError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
     output = _OUTPUT.value or default_output(source, _DEMO.value)
     partners = {f.name: f.value for f in (_MASK, _SKETCH, _COLOR, _STROKES)}
     layers = [("image", _IMAGE.value), *partners.items(), *(("style_image", style) for style in _STYLE.value)]
     folders = [(what, path) for what, path in layers if path]
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
-    if not (_DEMO.value or source):
-        raise TfsketchError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
     for what, path in folders:
         if not os.path.exists(paths.on_disk(path)):
             raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")

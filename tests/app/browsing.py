@@ -5,6 +5,16 @@ from __future__ import annotations
 import contextlib
 import pathlib
 
+import pytest
+
+VIEWPORTS = {
+    "phone": {"width": 390, "height": 844},
+    "tablet": {"width": 768, "height": 1024},
+    "desk": {"width": 1440, "height": 900},
+}
+"""Widths and heights of windows in which the page is met."""
+viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
+
 
 @contextlib.contextmanager
 def page_of(browser, port: int, **settings):
@@ -51,7 +61,8 @@ def window_of(page) -> dict[str, float]:
 def place_of(page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
     stage = page.locator("#stage").bounding_box()
-    scale = min((stage["width"] - 40) / 80, (stage["height"] - 100) / 60)
+    pad, bars = (12, 52) if stage["width"] < 600 else (40, 100)
+    scale = min((stage["width"] - pad) / 80, (stage["height"] - bars) / 60)
     left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2 + 8
     return stage["x"] + left + x * 80 * scale, stage["y"] + top + y * 60 * scale
 
@@ -62,3 +73,78 @@ def drag(page, *places: tuple[float, float]) -> None:
     for place in places[1:]:
         page.mouse.move(*place_of(page, *place), steps=6)
     page.mouse.up()
+
+
+class Hand:
+    """A hand on the page's picture: a pen with pressure, and fingers, by the browser's own input events.
+
+    Places are shares of the stage's sides.
+    """
+
+    def __init__(self, page):
+        self.cdp = page.context.new_cdp_session(page)
+        self.box = page.locator("#stage").bounding_box()
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        return self.box["x"] + x * self.box["width"], self.box["y"] + y * self.box["height"]
+
+    def pen(self, kind: str, place: tuple[float, float], force: float = 0.5) -> None:
+        """`kind`: pressed, moved or released."""
+        x, y = self.at(*place)
+        self.cdp.send(
+            "Input.dispatchMouseEvent",
+            {
+                "type": f"mouse{kind.capitalize()}",
+                "x": x,
+                "y": y,
+                "button": "left",
+                "buttons": int(kind != "released"),
+                "pointerType": "pen",
+                "force": force,
+                "clickCount": 1,
+            },
+        )
+
+    def pen_line(self, a: tuple[float, float], b: tuple[float, float], forces=(0.5,) * 12) -> None:
+        self.pen("pressed", a, forces[0])
+        for n, force in enumerate(forces, 1):
+            share = n / len(forces)
+            self.pen("moved", (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share), force)
+        self.pen("released", b)
+
+    def touch(self, kind: str, *places: tuple[float, float]) -> None:
+        """`kind`: Start, Move, End or Cancel; all fingers that are down."""
+        points = [dict(zip("xy", self.at(*place)), id=n) for n, place in enumerate(places)]
+        self.cdp.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    def swipe(self, a: tuple[float, float], b: tuple[float, float], steps: int = 8) -> None:
+        self.touch("Start", a)
+        for n in range(1, steps + 1):
+            self.touch("Move", (a[0] + (b[0] - a[0]) * n / steps, a[1] + (b[1] - a[1]) * n / steps))
+        self.touch("End")
+
+
+def clipped(page, selector: str) -> list[str]:
+    """Elements that reach over the sides of what they scroll in, or of the window."""
+    return page.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)].filter((one) => {
+          const box = one.getBoundingClientRect();
+          return box.width && (box.left < -0.5 || box.right > innerWidth + 0.5);
+        }).map((one) => one.outerHTML.slice(0, 60))""",
+        selector,
+    )
+
+
+def small_targets(page, least: float = 40) -> list[str]:
+    """What can be pressed and is in sight, but lower or narrower than `least` pixels: too small for a finger."""
+    return page.evaluate(
+        """(least) => [...document.querySelectorAll("button, select, input, summary")].filter((one) => {
+          if (!one.checkVisibility({ visibilityProperty: true }) || one.type === "file") return false;
+          const target = one.closest("label.check, label.layer") || one, box = target.getBoundingClientRect();
+          return Math.min(box.height, box.width) < least - 0.5;
+        }).map((one) => {
+          const { width, height } = one.getBoundingClientRect();
+          return `${one.outerHTML.slice(0, 70)} ${Math.round(width)} x ${Math.round(height)}`;
+        })""",
+        least,
+    )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from tests import sheets
-from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests.app.browsing import download_of, page_of, press_run, stroke_counts, viewports
 from tests.app.client import ask, error_of, gradient, png_of
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.images import meaning
@@ -51,9 +50,6 @@ def test_what_is_no_drawing_is_told(port):
     assert empty["strokes"] == [] and empty["notes"] == ["no strokes were found: a sheet without lines"]
 
 
-SIZES = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
-
-
 def _whole(page, selector, viewport):
     """Whether an element lies in the window."""
     box = page.locator(selector).bounding_box()
@@ -61,7 +57,7 @@ def _whole(page, selector, viewport):
     return min(box["x"], box["y"]) >= 0 and right <= viewport["width"] and bottom <= viewport["height"]
 
 
-@pytest.mark.parametrize("viewport", SIZES, ids=["1440", "390"])
+@viewports
 def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport):
     Image.fromarray(SCAN).save(tmp_path / "scan.png")
     with page_of(browser, port, viewport=viewport) as page:
@@ -85,7 +81,7 @@ def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport)
     assert ((found > 0) & (wanted > 0)).sum() >= 0.97 * wanted.sum()
 
 
-@pytest.mark.parametrize("viewport", SIZES, ids=["1440", "390"])
+@viewports
 def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewport):
     Image.fromarray(RULED).save(tmp_path / "ruled.png")
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
@@ -125,9 +121,10 @@ def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewpo
     assert abs(columns.mean() - 40) < 3 and 20 <= columns.min() and columns.max() < 62 and np.ptp(rows) > 40
 
 
-def test_a_photograph_is_refused_as_a_drawing_and_may_be_opened_as_one(browser, port, model_dirs, tmp_path):
+@viewports
+def test_a_photograph_is_refused_as_a_drawing_and_may_be_opened_as_one(browser, port, model_dirs, tmp_path, viewport):
     Image.fromarray(sheets.PORTRAIT).save(tmp_path / "me.png")
-    context = browser.new_context()  # its console may say that a request was refused
+    context = browser.new_context(viewport=viewport)  # its console may say that a request was refused
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
     page.click("#agree")

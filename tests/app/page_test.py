@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.browsing import download_of, page_of, press_run, stroke_counts
+from tests import sheets
+from tests.app.browsing import Hand, clipped, download_of, page_of, press_run, small_targets, stroke_counts, viewports
 from tests.app.client import ask, error_of, gradient, png_of, serving
 from tfsketch.app import examples
 from tfsketch.app import jobs as jobs_lib
@@ -25,62 +26,7 @@ from tfsketch.images import files
 from tfsketch.images.layers import Drawing
 from tfsketch.zoo import resolve
 
-VIEWPORTS = {
-    "phone": {"width": 390, "height": 844},
-    "tablet": {"width": 768, "height": 1024},
-    "desk": {"width": 1440, "height": 900},
-}
 LOADED = "[...document.querySelectorAll('#examples img')].filter((one) => one.naturalWidth).length"
-viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
-
-
-class Hand:
-    """A hand on the page's picture: a pen with pressure, and fingers, by the browser's own input events.
-
-    Places are shares of the stage's sides.
-    """
-
-    def __init__(self, page):
-        self.cdp = page.context.new_cdp_session(page)
-        self.box = page.locator("#stage").bounding_box()
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        return self.box["x"] + x * self.box["width"], self.box["y"] + y * self.box["height"]
-
-    def pen(self, kind: str, place: tuple[float, float], force: float = 0.5) -> None:
-        """`kind`: pressed, moved or released."""
-        x, y = self.at(*place)
-        self.cdp.send(
-            "Input.dispatchMouseEvent",
-            {
-                "type": f"mouse{kind.capitalize()}",
-                "x": x,
-                "y": y,
-                "button": "left",
-                "buttons": int(kind != "released"),
-                "pointerType": "pen",
-                "force": force,
-                "clickCount": 1,
-            },
-        )
-
-    def pen_line(self, a: tuple[float, float], b: tuple[float, float], forces=(0.5,) * 12) -> None:
-        self.pen("pressed", a, forces[0])
-        for n, force in enumerate(forces, 1):
-            share = n / len(forces)
-            self.pen("moved", (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share), force)
-        self.pen("released", b)
-
-    def touch(self, kind: str, *places: tuple[float, float]) -> None:
-        """`kind`: Start, Move, End or Cancel; all fingers that are down."""
-        points = [dict(zip("xy", self.at(*place)), id=n) for n, place in enumerate(places)]
-        self.cdp.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-
-    def swipe(self, a: tuple[float, float], b: tuple[float, float], steps: int = 8) -> None:
-        self.touch("Start", a)
-        for n in range(1, steps + 1):
-            self.touch("Move", (a[0] + (b[0] - a[0]) * n / steps, a[1] + (b[1] - a[1]) * n / steps))
-        self.touch("End")
 
 
 @pytest.fixture(name="photo", scope="module")
@@ -118,23 +64,12 @@ def _shots():
     return os.environ.get("TFSKETCH_SHOTS", "")
 
 
-def _clipped(page, selector: str) -> list[str]:
-    """Elements that reach over the sides of what they scroll in, or of the window."""
-    return page.evaluate(
-        """(selector) => [...document.querySelectorAll(selector)].filter((one) => {
-          const box = one.getBoundingClientRect();
-          return box.width && (box.left < -0.5 || box.right > innerWidth + 0.5);
-        }).map((one) => one.outerHTML.slice(0, 60))""",
-        selector,
-    )
-
-
 @pytest.mark.parametrize("width", [360, 390, 768, 1440])
-def test_the_start_card_is_not_clipped(browser, port, shots, width):
+def test_the_start_card_is_notclipped(browser, port, shots, width):
     with page_of(browser, port, viewport={"width": width, "height": 844 if width < 1000 else 900}) as page:
         _until(page, LOADED + f" == {len(examples.EXAMPLES)}")
         _look(page, shots, f"start-{width}")
-        assert _clipped(page, ".card, .card *, header *") == []
+        assert clipped(page, ".card, .card *, header *") == []
         # What is taller than its window scrolls, from the first line to the last.
         for end, selector in (("0", "#start-title"), ("1e6", "#examples button:last-child")):
             page.evaluate(f"document.getElementById('start').scrollTop = {end}")
@@ -142,8 +77,9 @@ def test_the_start_card_is_not_clipped(browser, port, shots, width):
             assert area["y"] <= box["y"] and box["y"] + box["height"] <= area["y"] + area["height"], selector
 
 
-def test_thumbnails_that_fail_are_asked_for_again(browser, port):
-    context = browser.new_context()  # its console may say that requests were refused
+@viewports
+def test_thumbnails_that_fail_are_asked_for_again(browser, port, viewport):
+    context = browser.new_context(viewport=viewport)  # its console may say that requests were refused
     page = context.new_page()
     refusals: dict[str, int] = {}
 
@@ -207,8 +143,83 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         _look(page, shots, f"pen-{viewport['width']}")
 
 
-def test_a_pens_pressure_is_its_width(browser, port, photo):
-    with page_of(browser, port, has_touch=True) as page:
+@viewports
+def test_every_layer_by_mouse_pen_and_finger(browser, port, photo, shots, viewport):
+    with page_of(browser, port, viewport=viewport, has_touch=True, is_mobile=True) as page:
+        _open(page, photo)
+        hand = Hand(page)
+        for tool in ("mask", "sketch", "color"):
+            page.click(f"[data-tool={tool}]")
+            hand.swipe((0.4, 0.4), (0.6, 0.45))
+            _draw(page, hand, (0.4, 0.5), (0.6, 0.55))
+        for tool in ("mask", "sketch", "color"):  # after the fingers, which only move the picture once there was a pen
+            page.tap(f"[data-tool={tool}]")
+            page.wait_for_selector(f"[data-tool={tool}][aria-pressed=true]")
+            hand.pen_line((0.4, 0.55), (0.6, 0.6))
+        assert stroke_counts(page) == ["3 strokes"] * 3
+        page.tap("#undo")
+        page.tap("#redo")
+        page.tap("#run")
+        page.wait_for_selector('#run[data-runs="1"]')
+        for view in ("compare", "beside", "result", "draw"):
+            page.tap(f"[data-view={view}]")
+            page.wait_for_selector(f"[data-view={view}][aria-pressed=true]")
+            _look(page, shots, f"every-{view}-{viewport['width']}")
+            assert clipped(page, "header *, #tools *, #views *, #zoom *, #panel :not(#swatches *), #history") == [], (
+                view
+            )
+        assert small_targets(page) == []
+
+
+@viewports
+def test_what_is_kept_left_out_and_guessed_is_said_in_a_line_that_opens(browser, port, tmp_path, shots, viewport):
+    deep = np.dstack([gradient()[..., 0].astype(np.uint16) * 257, np.full((60, 80), 50000, np.uint16)])
+    Image.fromarray(gradient()).convert("CMYK").save(tmp_path / "print.tif")
+    files.write_png(tmp_path / "deep.png", np.dstack([deep[..., :1]] * 3 + [deep[..., 1:]]))
+    Image.fromarray(sheets.SHEETS["lit from a side, photographed"]).save(tmp_path / "drawing.png")
+    Image.fromarray(gradient()[..., 0]).save(tmp_path / "grey.png")
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
+    with page_of(browser, port, viewport=viewport) as page:
+        lines = lambda: page.evaluate("[...document.querySelectorAll('#said li')].map((one) => one.textContent)")  # noqa: E731
+        _open(page, tmp_path / "photo.png")
+        assert page.is_hidden("#said")
+        page.set_input_files("#file", tmp_path / "deep.png")
+        page.wait_for_selector("#said:has-text('2 notes. Photograph: 16 bits a channel are kept')")
+        assert page.locator("#said ul").is_hidden() and page.locator("#said").bounding_box()["height"] < 44
+        page.click("#said summary")
+        assert page.locator("#said li").last.is_visible() and "Photograph: its transparency is kept" in lines()[1]
+        assert clipped(page, "#said, #said *") == []
+        _look(page, shots, f"notes-{viewport['width']}")
+        page.click("#said summary")
+        page.set_input_files("#drawing-file", tmp_path / "drawing.png")
+        page.click("#drawing-use:not([disabled])")
+        assert "Sketch: the sheet was read as a photograph or scan of paper, by local contrast" in lines()
+        page.reload()
+        page.wait_for_selector("#said li", state="attached")
+        assert len(lines()) >= 4
+        page.click("#clear")
+        assert len(lines()) == 2  # there is no sketch any more
+        page.set_input_files("#file", tmp_path / "print.tif")
+        page.wait_for_selector("#said:has-text('it is CMYK')")
+        page.set_input_files("#file", tmp_path / "grey.png")
+        page.wait_for_selector("#said:has-text('it is grey and stays grey')")
+        page.click("[data-tool=sketch]")
+        _draw(page, Hand(page), (0.2, 0.5), (0.25, 0.5))
+        page.click("[data-tool=mask]")
+        page.mouse.click(*Hand(page).at(0.7, 0.5))
+        press_run(page)
+        assert {
+            "Result: the sketch lies outside the mask and has no effect",
+            "Result: the photograph is of one tone and stays so; a colour stroke asks for colour",
+        } <= set(lines())
+        page.select_option("#format", "webp")
+        _saved_as(page)
+        page.wait_for_selector("#said li:has-text('Saved file: WEBP of quality')", state="attached")
+
+
+@viewports
+def test_a_pens_pressure_is_its_width(browser, port, photo, viewport):
+    with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         _open(page, photo)
         page.click("[data-tool=sketch]")
         page.locator("#width").fill("70")
@@ -300,8 +311,9 @@ def _fitted(page, width: int, height: int) -> int:
     return round(100 * min((box["width"] - pad) / width, (box["height"] - bars) / height))
 
 
-def test_pixels_of_a_dense_screen_count(browser, port, photo):
-    with page_of(browser, port, device_scale_factor=2) as page:
+@viewports
+def test_pixels_of_a_dense_screen_count(browser, port, photo, viewport):
+    with page_of(browser, port, viewport=viewport, device_scale_factor=2) as page:
         _open(page, photo)
         page.keyboard.press("9")
         assert page.inner_text("#zoom-real") == "100 %"
@@ -389,7 +401,7 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
             assert page.inner_text("#why") == "Open a photograph first."
         _open(page, photo)
         assert page.inner_text("#why") == "Cover what is to change with the mask first." and page.is_disabled("#run")
-        assert page.get_attribute("#run", "aria-describedby") == "why" and _clipped(page, "#why") == []
+        assert page.get_attribute("#run", "aria-describedby") == "why" and clipped(page, "#why") == []
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
         assert page.is_hidden("#why") and page.is_enabled("#run")
@@ -399,8 +411,9 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
         assert page.inner_text("#why") == "Draw some lines first."
 
 
-def test_a_result_is_not_shown_under_another_models_name(browser, port, model_dirs, photo):
-    with page_of(browser, port) as page:
+@viewports
+def test_a_result_is_not_shown_under_another_models_name(browser, port, model_dirs, photo, viewport):
+    with page_of(browser, port, viewport=viewport) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
@@ -416,9 +429,10 @@ def test_a_result_is_not_shown_under_another_models_name(browser, port, model_di
         assert page.input_value("#model") == model_dirs[0] and page.is_visible("#views")
 
 
-def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo):
-    with page_of(browser, port) as page:
-        page.select_option("#side", "128")
+@viewports
+def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo, viewport):
+    with page_of(browser, port, viewport=viewport) as page:
+        page.evaluate("document.getElementById('side').value = '128'")  # on a telephone it is not in sight yet
         page.click("[data-example=fringe]")
         page.wait_for_selector("#start", state="hidden")
         _until(page, "document.getElementById('side').value == '256'")
@@ -435,7 +449,7 @@ def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots
     with page_of(browser, port, viewport=viewport) as page:
         assert page.is_hidden("#mask-field")
         _open(page, photo)
-        assert page.is_disabled("#mask-grow") and _clipped(page, "#mask-field *") == []
+        assert page.is_disabled("#mask-grow") and clipped(page, "#mask-field *") == []
         page.select_option("#mask-region", "hair")
         page.click("#mask-cover")
         page.wait_for_selector("#mask-grow:not([disabled])")
@@ -471,7 +485,7 @@ def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):
         _draw(page, Hand(page), (0.45, 0.45), (0.55, 0.5))
         press_run(page)
         page.click("[data-view=beside]")
-        assert page.is_visible("#sides") and _clipped(page, "#views *") == []
+        assert page.is_visible("#sides") and clipped(page, "#views *") == []
         _look(page, shots, f"beside-{viewport['width']}")
         page.add_style_tag(content="#sides, #views, #zoom { visibility: hidden }")  # what lies over the pictures
         box = page.locator("#stage").bounding_box()
@@ -586,7 +600,7 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
         page.wait_for_selector("#busy-share:not([hidden])")
         assert page.evaluate("document.getElementById('busy-share').value") == pytest.approx(0.4, abs=0.31)
         _look(page, shots, f"search-{viewport['width']}")
-        assert _clipped(page, "#busy, #busy *") == []
+        assert clipped(page, "#busy, #busy *") == []
         page.click("#busy-cancel")
         page.wait_for_selector("#message:has-text('Cancelled')")
         assert ended.wait(20) and page.is_hidden("#busy") and page.locator("#history img").count() == 0
@@ -594,6 +608,71 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
         assert page.locator("#history img").count() == 4 and page.locator("#gallery button").count() == 4
         page.click("#gallery button:nth-child(3)")
         assert page.is_hidden("#gallery") and page.get_attribute("[data-view=result]", "aria-pressed") == "true"
+
+
+def test_a_reload_ends_what_nobody_waits_for(browser, studio, port, model_dirs, monkeypatch):
+    begun, ended = threading.Event(), threading.Event()
+
+    class Searching:
+        def complete(self, sketch, results, seed, fill, watch):
+            begun.set()
+            try:
+                for _ in range(600):
+                    watch(0.1)
+                    time.sleep(0.05)
+            except jobs_lib.Ended:
+                ended.set()
+                raise
+
+    monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
+    monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
+    context = browser.new_context()  # its console may say that a request was given up
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.click("#agree")
+    page.select_option("#model", model_dirs[1])
+    _draw(page, Hand(page), (0.4, 0.4), (0.6, 0.6))
+    page.click("#run")
+    assert begun.wait(60)
+    page.reload()
+    assert ended.wait(60)
+    _until(page, "!document.getElementById('run').disabled")  # with the strokes of before
+    context.close()
+
+
+def test_a_telephone_that_is_turned(browser, port, photo, shots):
+    with page_of(browser, port, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+        _open(page, photo)
+        page.tap("[data-tool=mask]")
+        hand = Hand(page)
+        hand.swipe((0.4, 0.45), (0.6, 0.5))
+        (before,) = _strokes(page)
+        page.set_viewport_size({"width": 844, "height": 390})
+        _until(page, "document.getElementById('stage').getBoundingClientRect().width > 400")
+        _look(page, shots, "turned")
+        assert clipped(page, "header *, #tools *, #zoom *, #panel :not(#swatches *)") == []
+        box = page.locator("#stage").bounding_box()
+        assert box["height"] > 250 and page.locator("#run").bounding_box()["y"] < 350
+        Hand(page).swipe((0.45, 0.5), (0.55, 0.5))
+        drawn = _strokes(page)
+        assert drawn[0] == before and len(drawn) == 2
+        page.set_viewport_size({"width": 390, "height": 844})
+        _until(page, "document.getElementById('stage').getBoundingClientRect().width <= 390")
+        assert _strokes(page) == drawn
+
+
+@pytest.mark.parametrize("size", [(20, 20), (3, 900)])
+def test_tiny_and_narrow_photographs(browser, port, tmp_path, size):
+    (tmp_path / "tiny.png").write_bytes(png_of(gradient(*size)))
+    with page_of(browser, port) as page:
+        _open(page, tmp_path / "tiny.png")
+        page.click("[data-tool=mask]")
+        page.mouse.click(*Hand(page).at(0.5, 0.5))
+        press_run(page)
+        result = files.read_rgb("result", download_of(page, "#download"))
+        assert result.shape == (*size, 3) and (result != gradient(*size)).any()
+        page.keyboard.press("Control+z")  # after a run, too
+        assert stroke_counts(page)[0] == "empty" and page.locator("#history img").count() == 1
 
 
 @pytest.fixture(name="shipped_port", scope="module")
@@ -622,7 +701,7 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         with page.expect_response("**/api/run"):
             press_run(page)
         assert page.get_attribute("[data-view=grid]", "aria-pressed") == "true"
-        assert page.locator("#gallery button").count() == 4 and _clipped(page, "#gallery *") == []
+        assert page.locator("#gallery button").count() == 4 and clipped(page, "#gallery *") == []
         _look(page, shots, f"gallery-{example}-{viewport['width']}")
         results = []
         for number in range(4):
@@ -646,8 +725,9 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         assert abs(again.astype(int) - picture).max() <= 1
 
 
-def test_noise_alone_is_there_for_who_wants_it(browser, port, photo):
-    with page_of(browser, port) as page:
+@viewports
+def test_noise_alone_is_there_for_who_wants_it(browser, port, photo, viewport):
+    with page_of(browser, port, viewport=viewport) as page:
         _open(page, photo)
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.app.browsing import download_of, drag, page_of, place_of, press_run, stroke_counts, window_of
+from tests.app.browsing import download_of, drag, page_of, place_of, press_run, stroke_counts, viewports, window_of
 from tests.app.client import STROKES, ask, error_of, gradient, open_picture, png_of, serving
 from tfsketch import zoo
 from tfsketch.app import server as server_lib
@@ -137,7 +137,10 @@ def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
 def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
     deep = np.random.default_rng(3).integers(0, 65_536, (60, 80, 4)).astype(np.uint16)
     opened = open_picture(port, cv2.imencode(".png", deep)[1].tobytes())
-    assert opened["notes"] == []
+    assert [note.split(",")[0] for note in opened["notes"]] == [
+        "16 bits a channel are kept in PNG and TIFF; the network sees the upper 8",
+        "its transparency is kept",
+    ]
     request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
     further = json.loads(ask(port, "/api/continue", request)[1])["picture"]
     corner = {"size": [80, 60], "strokes": [{"layer": "mask", "points": [[5, 5]], "width": 6}]}
@@ -373,9 +376,10 @@ def test_an_address_that_is_taken_is_named(model_dirs):
 # ---- in a browser ----
 
 
-def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path):
+@viewports
+def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
-    with page_of(browser, port) as page:
+    with page_of(browser, port, viewport=viewport) as page:
         assert page.is_disabled("#run") and page.is_visible("#start")
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
@@ -426,16 +430,17 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
     assert layers.mask[24, 25:55].all() and layers.sketch[27, 30:50].all()
 
     (tmp_path / "photo.json").write_bytes(strokes)
-    with page_of(browser, port) as page:  # another day
+    with page_of(browser, port, viewport=viewport) as page:  # another day
         page.set_input_files("#file", [tmp_path / "photo.json", tmp_path / "photo.png"])
         page.wait_for_selector("#run:not([disabled])")
         press_run(page)
         assert download_of(page, "#download") == result
 
 
-def test_the_result_follows_every_stroke(browser, port, tmp_path):
+@viewports
+def test_the_result_follows_every_stroke(browser, port, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
-    with page_of(browser, port) as page:
+    with page_of(browser, port, viewport=viewport) as page:
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
         page.check("#live")
@@ -453,11 +458,12 @@ def test_the_result_follows_every_stroke(browser, port, tmp_path):
         assert stroke_counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
 
 
-def test_the_page_says_what_is_wrong(browser, port, tmp_path):
+@viewports
+def test_the_page_says_what_is_wrong(browser, port, tmp_path, viewport):
     (tmp_path / "photo.jpg").write_text("no picture")
     (tmp_path / "strokes.json").write_text('{"size": [10, 500], "strokes": []}')
     (tmp_path / "good.png").write_bytes(png_of(gradient()))
-    context = browser.new_context()
+    context = browser.new_context(viewport=viewport)
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
     page.click("#agree")
@@ -471,17 +477,17 @@ def test_the_page_says_what_is_wrong(browser, port, tmp_path):
     context.close()
 
 
-@pytest.mark.parametrize("width", [1100, 390])
-def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, width):
+@viewports
+def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     (tmp_path / "style.png").write_bytes(png_of(_style()))
-    with page_of(browser, port, viewport={"width": width, "height": 844}) as page:
+    with page_of(browser, port, viewport=viewport) as page:
         assert page.is_hidden("#looks")
         page.select_option("#model", model_dirs[2])
         assert page.is_visible("#looks") and page.is_hidden("#side") and page.is_hidden("[data-tool=color]")
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
-        assert page.is_disabled("#run") and page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.is_disabled("#run") and page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         page.set_input_files("#style-file", tmp_path / "style.png")
         page.wait_for_selector("#run:not([disabled])")
         assert page.inner_text("#style-name") == "style.png"
@@ -516,10 +522,11 @@ def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, w
     assert (part[mask == 0] == gradient()[mask == 0]).all() and (part[mask == 1] != gradient()[mask == 1]).any()
 
 
-def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path):
+@viewports
+def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path, viewport):
     for name, data in (("photo", png_of(gradient())), ("style", png_of(_style())), ("bad", b"no picture")):
         (tmp_path / f"{name}.png").write_bytes(data)
-    context = browser.new_context()  # its console may say that requests were refused
+    context = browser.new_context(viewport=viewport)  # its console may say that requests were refused
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
     page.click("#agree")
@@ -537,13 +544,14 @@ def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, 
     context.close()
 
 
-def test_a_blank_sheet_on_a_telephone(browser, port, model_dirs):
-    settings = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+@viewports
+def test_a_blank_sheet_by_touch(browser, port, model_dirs, viewport):
+    settings = {"viewport": viewport, "has_touch": True, "is_mobile": True}
     with page_of(browser, port, **settings) as page:
         page.select_option("#model", model_dirs[1])
         page.select_option("#fill", "1")
         stage = page.locator("#stage").bounding_box()
-        assert stage["height"] > 300 and page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert stage["height"] > 300 and page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         assert page.is_hidden("[data-tool=mask]") and page.is_hidden("#continue")
         page.mouse.move(stage["x"] + 120, stage["y"] + 150)
         page.mouse.down()

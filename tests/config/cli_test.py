@@ -36,6 +36,8 @@ def test_an_installed_command_explains_itself(tmp_path):
     [
         ("edit --image=nowhere.jpg --mask=m.png", "--image: expected a file or a folder, found nothing at nowhere.jpg"),
         ("edit --image=README.md --model=sc_fegam", "did you mean 'sc_fegan'?"),
+        ("edit", "--image: expected a photograph"),
+        ("edit --mask=m.png", "usage: python -m tools.edit --image=photo.jpg"),
         ("edit a b c", "expected at most 2 files beside flags"),
         ("train --config=sc_fegan_smoke_65 --model_dir=x", "did you mean 'sc_fegan_smoke_64'?"),
         ("train --config=sc_fegan_smoke_64", "expected --model_dir=FOLDER"),
@@ -56,6 +58,19 @@ def test_a_mistake_is_told_before_tensorflow_is_imported(call, message, tmp_path
     """
     done = _run([sys.executable, "-c", textwrap.dedent(code)])
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_imported():
+    code = """
+        import sys
+        sys.modules["tensorflow"] = sys.modules["starlette"] = None
+        sys.argv = ["/usr/bin/tfsketch-app"]
+        from tools.app import main
+        main()
+    """
+    done = _run([sys.executable, "-c", textwrap.dedent(code)])
+    assert done.returncode == 2 and done.stderr.startswith("tfsketch-app: expected the extra `app`, found no starlette")
+    assert "pip install -c constraints.txt -e '.[app]'" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_shipped_configurations_have_names(tmp_path):

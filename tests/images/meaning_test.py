@@ -103,11 +103,74 @@ def test_a_sheet_without_lines_is_said(color):
     assert not noisy.layer.any() and "no strokes" in noisy.notes[-1]
 
 
-def test_a_photograph_is_no_sketch():
+@pytest.mark.parametrize("name", ["astronaut", "camera", "cat", "coffee"])
+@pytest.mark.parametrize("tone", ["colour", "grey", "JPEG"])
+def test_a_photograph_is_neither_sketch_nor_mask(name, tone):
+    picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    picture.thumbnail((384, 384))
+    levels = np.asarray(picture.convert("L").convert("RGB") if tone == "grey" else picture)
+    levels = sheets.jpeg(levels, 30) if tone == "JPEG" else levels
     with pytest.raises(
-        ImageError, match="me.jpg: expected a sketch, lines on paper, found what looks like a photograph"
+        ImageError, match="p.jpg: expected a sketch, lines on paper, found what looks like a photograph"
     ):
-        meaning.sketch(sheets.opaque(skimage.data.astronaut()), "me.jpg")
+        meaning.sketch(sheets.opaque(levels), "p.jpg")
+    with pytest.raises(ImageError, match="p.jpg: expected a mask, .* looks like a photograph"):
+        meaning.mask(sheets.opaque(levels), "p.jpg")
+
+
+@pytest.mark.skipif(not DRAWINGS.is_dir(), reason="needs ../shared/data")
+@pytest.mark.parametrize("folder, least", [("birds", 17), ("cars128", 19), ("faces/ffhq128", 19)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_photographs_are_neither_sketches_nor_masks(folder, least, mode):
+    files = sorted((DRAWINGS.parent / folder).rglob("*.jpg"))
+    files, refused = files[3 :: len(files) // 20][:20], {"sketch": 0, "mask": 0}
+    for file in files:
+        levels = np.asarray(Image.open(file).convert(mode).convert("RGB"))
+        for kind in refused:
+            try:
+                getattr(meaning, kind)(sheets.opaque(levels), "p")
+            except ImageError:
+                refused[kind] += 1
+    assert min(refused.values()) >= least, refused
+
+
+@pytest.mark.parametrize("thickness", [1, 3, 6])
+def test_a_frame_along_the_edges_is_drawn_and_a_rim_is_the_scanners(thickness):
+    lines = sheets.FACE.copy()
+    lines[:thickness], lines[-thickness:], lines[:, :thickness], lines[:, -thickness:] = (True,) * 4
+    for name in ("black on white", "red", "white on black", "JPEG"):
+        found = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name)
+        assert _overlap(found.layer, lines) >= 0.95, name
+        assert f"{name}: the frame along the sheet's edges counts as strokes" in found.notes
+    scan = meaning.sketch(sheets.opaque(sheets.SHEETS["scan with a rim"]), "s")
+    assert "s: a dark rim at the sheet's edge was taken for the scan's and left out" in scan.notes
+
+
+@pytest.mark.parametrize("width, soft, depth", [(0.02, 0.004, 0.4), (0.02, 0.004, 0.55), (0.03, 0.015, 0.4)])
+def test_a_narrow_shadow_is_left_out_and_that_is_said(width, soft, depth):
+    lines = sheets.face(480, 6)
+    found = meaning.sketch(sheets.opaque(sheets.lit(lines, sheets.bar(480, width, soft, depth))), "s.jpg")
+    assert _overlap(found.layer, lines) >= 0.97
+    if width < 0.03:  # else it is wider than the window in which lines are looked for
+        assert "lines much fainter than the strokes were taken for rulings or shadows" in " ".join(found.notes)
+
+
+def test_a_pencil_drawing_with_eyes_in_ink_keeps_its_pencil():
+    lines = sheets.face(480, 4)
+    eyes = np.zeros_like(lines)
+    eyes[200:240, 150:210] = lines[200:240, 150:210]
+    drawing = sheets.sheet(lines, (238, 236, 228), (150, 150, 152), 2)
+    drawing[eyes] = (30, 30, 40)
+    found = meaning.sketch(sheets.opaque(sheets.jpeg(drawing, 85)), "s.jpg")
+    assert _overlap(found.layer, lines) >= 0.97
+    assert "s.jpg: lines of two strengths count as strokes, the fainter ones too" in found.notes
+
+
+def test_a_mask_that_is_mostly_white_says_so():
+    inverse = np.repeat((255 - sheets.HOLE)[..., None], 3, axis=2)
+    found = meaning.mask(sheets.opaque(inverse), "m.png")
+    assert (found.layer == (sheets.HOLE == 0)).all()
+    assert found.notes == ("m.png: white covers 91% of the mask, and is repainted; if black is meant, invert it",)
 
 
 def test_transparency_round_and_under_strokes():

@@ -1,4 +1,19 @@
 """The editor in the browser: the server, and what it does (`studio`); the page is in `web`."""
 
+import importlib.util
+
+from tfsketch.errors import TfsketchError, install_command
+
 LOOPBACK = ("127.0.0.1", "localhost")
 """Names of this machine that nobody else reaches."""
+
+
+def check_extra() -> None:
+    """Looks whether what the server needs is installed, without importing it.
+
+    Raises:
+      TfsketchError: it is not; the message has the command that installs it.
+    """
+    for name in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            raise TfsketchError(f"expected the extra `app`, found no {name}; install it: {install_command('app')}")

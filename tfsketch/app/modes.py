@@ -20,7 +20,9 @@ from tfsketch.conditions.regions import REGIONS
 from tfsketch.editor.editor import Editor
 from tfsketch.editor.ways import WAYS, Way
 from tfsketch.errors import ImageError
+from tfsketch.framing import tone
 from tfsketch.images import files, metadata
+from tfsketch.images.layers import without_effect
 from tfsketch.vocabulary import size_of
 
 PLACES = ("everywhere", "drawn", "face", *REGIONS)
@@ -38,6 +40,8 @@ class Result:
     """[H,W] uint8 in {0,1}: a sketch as the model redrew it"""
     mask: np.ndarray | None = None
     """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
+    notes: tuple[str, ...] = ()
+    """Lines on what was guessed, or had no effect."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +80,13 @@ def _edit(editor: Editor, request: Request) -> list[Result]:
     assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
     given = request.picture.image, layers.mask, layers.sketch, layers.color
     editor = editor.feathered(request.feather)
+    notes = [f"the {what} lies outside the mask and has no effect" for what in without_effect(*given[1:])]
+    if tone.tone_of(given[0], given[1], given[3]) is not None:
+        notes.append("the photograph is of one tone and stays so; a colour stroke asks for colour")
     results = []
     for number, seed in enumerate(request.seeds):
         request.watch(number / len(request.seeds))
-        results.append(Result(editor.edit(*given, seed), seed, mask=layers.mask))
+        results.append(Result(editor.edit(*given, seed), seed, mask=layers.mask, notes=tuple(notes)))
     return results
 
 
@@ -146,13 +153,14 @@ MODES: dict[str, Mode] = {
 
 
 def encoded_result(request: Request, result: Result) -> dict[str, Any]:
-    """A result for the page: its `seed`, `box` in the preview, `png` of that box and, of a drawing, its `lines`."""
+    """A result for the page: its `seed` and `notes`, `box` in the preview, `png` of that box and, of a drawing, its
+    `lines`."""
 
     def encoded(picture: np.ndarray) -> str:
         icc = request.picture.profile if request.picture else b""
         return base64.b64encode(files.encode_png(picture, metadata.png_chunks(metadata.Metadata(icc=icc)))).decode()
 
-    found: dict[str, Any] = {"seed": result.seed}
+    found: dict[str, Any] = {"seed": result.seed, "notes": list(result.notes)}
     preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
     if mask is None:
         height, width = preview.shape[:2]

@@ -29,12 +29,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfsketch import zoo
-from tfsketch.app import LOOPBACK
+from tfsketch.app import LOOPBACK, check_extra
 from tfsketch.app.examples import web_file
 from tfsketch.app.jobs import Ended, Jobs
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.errors import ImageError, TfsketchError, install_command
+from tfsketch.errors import ImageError, TfsketchError
 
 MAX_UPLOAD = 64 * 2**20
 """Bytes of a photograph's file."""
@@ -96,14 +96,10 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
     Raises:
       TfsketchError: the extra `app` is not installed.
     """
-    try:
-        from starlette import applications, middleware, requests, responses, routing
-        from starlette.middleware.base import BaseHTTPMiddleware
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
-    except ImportError as error:
-        raise TfsketchError(
-            f"expected the extra `app`, found no {error.name}; install it: {install_command('app')}"
-        ) from error
+    check_extra()
+    from starlette import applications, middleware, requests, responses, routing
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     jobs = Jobs()
 

@@ -153,13 +153,14 @@ class Studio:
         """Takes a photograph's file.
 
         Returns:
-          `picture`, its name, its and the preview's sizes, and `notes` on what of the file a result does not keep.
+          `picture`, its name, its and the preview's sizes, and `notes` on what a result keeps of the file, and what
+          not.
 
         Raises:
           ImageError: as `photographs.read`, or more than `MAX_PIXELS`.
         """
         photograph = photographs.read("the photograph", data, MAX_PIXELS)
-        return self.keep(Picture(photograph)) | {"notes": list(photograph.notes)}
+        return self.keep(Picture(photograph)) | {"notes": [*photograph.kept, *photograph.notes]}
 
     def sketch(self, data: bytes, level: float) -> dict[str, Any]:
         """Reads a drawing's file, or a scan's or a photograph's of one: nothing of it is kept.

@@ -176,14 +176,22 @@ def _ink_is_dark(levels: tf.Tensor, color: tf.Tensor, written: tf.Tensor, reach:
     return tf.reduce_sum(tf.cast(levels - paper, tf.int64) ** 3) <= 0
 
 
+def _is_exact(apart: tf.Tensor) -> tf.Tensor:
+    """Whether a sheet, by how far it is from its paper's colour, has that of a program."""
+    exact = apart <= ink.EXACT
+    away = extreme(to_ints(apart >= ink.FAINT), ink.BESIDE, True) == 0
+    most = tf.cast(count_of(exact), tf.float64) >= ink.WRITTEN * tf.cast(tf.size(apart), tf.float64)
+    return most & (100 * count_of(away & exact) >= ink.EVEN * count_of(away))
+
+
 def _is_program_made(work: tf.Tensor, shade: tf.Tensor) -> tf.Tensor:
     """Of a sheet of mostly exact paper, whether its wide dark areas are a program's."""
     inner = extreme(to_ints(shade), 1, False) > 0
     spread = tf.reduce_max(extreme(work, 1, True) - extreme(work, 1, False), axis=-1)
     flat = 10 * count_of((spread <= 8) & inner) >= 8 * count_of(inner)
     lines = (shade[0], shade[-1], shade[:, 0], shade[:, -1])
-    rim = tf.reduce_any([10 * count_of(line) > 6 * size_of(line) for line in lines])
-    return ~tf.reduce_any(shade) | (flat & ~rim)
+    rims = count_of([10 * count_of(line) > 6 * size_of(line) for line in lines])
+    return ~tf.reduce_any(shade) | (flat & (rims == 0)) | (rims == 4)
 
 
 def _noise(work: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
@@ -193,13 +201,43 @@ def _noise(work: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     return usual * 255 // tf.maximum(tf.reduce_max(paper, axis=-1), 48)
 
 
-def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     """`ink._is_photographic`."""
-    half, ink = count_of(contrast >= floor // 2), count_of(contrast >= floor)
+    size, there = size_of(contrast), contrast >= floor
+    between = count_of((contrast >= floor // 4) & (extreme(to_ints(there), ink.BESIDE, True) == 0))
+    wide = count_of(extreme(to_ints(there), tf.maximum(reach_of(tf.shape(contrast)) // 2, 1), False) > 0)
+    level = tf.reduce_max(tf.where(dark_ink, paper, 255 - paper), axis=-1)
+    step = extreme(level, 2, True) - extreme(level, 2, False)
+    small, steps = (count_of(share * step > tf.maximum(level, 48)) for share in (20, 10))
     mean, paper = median(paper) + 8, paper + 8
     own, usual = tf.reduce_sum(paper, axis=-1, keepdims=True), tf.reduce_sum(mean)
     hues = count_of(tf.reduce_any(25 * tf.abs(paper * usual - mean * own) > own * usual, axis=-1))
-    return (10 * (half - ink) >= 4 * ink) & (100 * hues >= 15 * size_of(contrast))
+    return (
+        (250 * steps * between > size * size)
+        | (40 * steps * wide > size * count_of(there))
+        | (10 * steps > 3 * size)
+        | ((10 * hues > size) & (20 * small > size))
+    )
+
+
+def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+    """The first of `ink._fainter_lines`, int32."""
+    middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
+    levels = tf.bitwise.right_shift(tf.boolean_mask(contrast, middles), 4)
+    count = tf.cast(tf.math.bincount(levels, minlength=16, maxlength=16), tf.int64)
+
+    def peaks(count: tf.Tensor) -> tf.Tensor:
+        """The largest of those before each but the two outermost."""
+        return tf.stack([tf.reduce_max(count[: end + 1]) for end in range(14)])
+
+    lower = tf.minimum(peaks(count), peaks(count[::-1])[::-1])
+    apart = (ink.VALLEY * count[1:-1] <= lower) & (lower > 0)
+    valley = to_ints(tf.argmin(tf.where(apart, count[1:-1], tf.reduce_sum(count) + 1))) + 1
+    before = tf.sequence_mask(valley, 16)
+    after = ~tf.sequence_mask(valley + 1, 16)
+    sums = (tf.reduce_sum(tf.where(part, count, 0)) for part in (before, after))
+    few = next(sums) <= ink.FAINTER * next(sums)
+    return tf.where(tf.reduce_any(apart) & few, valley * 16, 0)
 
 
 def on_layer(alpha: tf.Tensor) -> tf.Tensor:
@@ -237,7 +275,8 @@ def _photographed(
     least = tf.maximum(ink.FAINT, ink.NOISE * noise)
     floor = tf.maximum(least, ink.RULING * _ink_level(contrast) // 256 + 2 * noise)
     expected = f"{field}: expected a sketch, lines on paper, found what looks like a photograph"
-    contrast = require(~_is_photographic(contrast, paper, floor), contrast, expected)
+    contrast = require(~_is_photographic(contrast, paper, floor, dark_ink), contrast, expected)
+    floor = tf.maximum(floor, _fainter_lines(contrast, floor))
     strokes = _drop_specks(strong_parts(contrast, floor))
     size = tf.shape(levels)[:2]
     enlarged = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]
@@ -255,9 +294,7 @@ def on_paper(field: str, levels: tf.Tensor) -> tf.Tensor:
         lambda: levels,
     )
     color, reach = median(levels), reach_of(tf.shape(work)[:2])
-    exact = count_of(tf.reduce_max(tf.abs(levels - color), axis=-1) <= ink.EXACT)
-    pixels = tf.cast(tf.reduce_prod(size), tf.float64)
-    written = tf.cast(exact, tf.float64) >= ink.WRITTEN * pixels
+    written = _is_exact(tf.reduce_max(tf.abs(levels - color), axis=-1))
     dark_ink = _ink_is_dark(work, color, written, reach)
     paper = _paper_of(work, reach, dark_ink)
     shade = _contrast(work, color, dark_ink) >= ink.DEEP

@@ -61,33 +61,41 @@ def _is_photograph(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
     count = count_of(counted)
     code = tf.reduce_sum(tf.bitwise.right_shift(levels, 5) * tf.constant([64, 8, 1]), axis=-1)
     bins = tf.math.bincount(tf.boolean_mask(code, counted), minlength=512, maxlength=512)
-    few = 10 * tf.cast(tf.reduce_sum(tf.math.top_k(bins, 4)[0]), tf.int64) >= 9 * count
-    colors = 20 * count_of(counted & (_chroma(levels) > 32)) >= count
     grey = grey_of(levels)
     between = counted & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
     bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
     bend = bend[:, : tf.shape(grey)[1]]
+    inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
+    unrest = 20 * count_of(between & (bend >= 12) & inner) >= count
+    few = 10 * tf.cast(tf.reduce_sum(tf.math.top_k(bins, 4)[0]), tf.int64) >= 9 * count
+    colors = 20 * count_of(counted & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
     rough &= 100 * count_of(between & (bend >= 12)) >= 15 * count_of(between)
     ends = tf.minimum(count_of(counted & (grey <= meaning.DARKEST)), count_of(counted & (grey >= meaning.LIGHTEST)))
-    return ~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count)))
+    return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
 
 
 def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but that `exact` is of white."""
     levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
-    opaque_pixels = alpha >= meaning.CLEAR
+    opaque_pixels, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
+    opaque_pixels = tf.where(tf.reduce_any(opaque_pixels) | (most < meaning.DARKEST), opaque_pixels, 2 * alpha >= most)
     opaque = tf.reduce_all(opaque_pixels)
 
     def on_black() -> tf.Tensor:
         shown = tf.where(opaque_pixels[..., None], levels, 0)
         shown = tf.where(tf.reduce_max(shown) == 1, shown * 255, shown)
         bright = tf.reduce_max(shown, axis=-1)
-        colored = 1000 * count_of(_chroma(shown) > ink.DEEP) >= size_of(bright)
+        there = _chroma(shown) > ink.DEEP
+        colored = 1000 * count_of(there) >= size_of(bright)
         white = count_of(tf.reduce_all(shown >= meaning.LIGHTEST, axis=-1))
         plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= meaning.DARKEST) >= size_of(bright))
         expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found colours"
         shown = require(~colored | plain, shown, expected)
+        hue = tf.boolean_mask(shown * 255 // tf.maximum(bright, 1)[..., None], there)
+        others = count_of(tf.reduce_any(tf.abs(hue - median(hue[None])) > meaning.HUE, axis=-1))
+        expected = expected.replace("found colours", "found several colours")
+        shown = require(~colored | (20 * others <= count_of(there)), shown, expected)
         return tf.where(colored, bright, grey_of(shown)) >= 128
 
     def with_clear_parts() -> tf.Tensor:

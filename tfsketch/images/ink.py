@@ -2,15 +2,16 @@
 
 A sketch is read in one of two ways:
 
-- A sheet that a program wrote (at least `WRITTEN` of it is one exact colour, and what else is dark is flat) is compared
-  with its paper's colour, at its full size.
+- A sheet that a program wrote (at least `WRITTEN` of it is one exact colour, as is nearly all that is no stroke's
+  neighbour, and what else is dark is flat) is compared with its paper's colour, at its full size.
 - Any other is a photograph or a scan of paper. The paper's level at every place is a grey-scale closing of the sheet
   (an opening, where ink is the brighter of the two) by a window wider than a stroke; what the sheet lacks of it, as a
   share, because light multiplies, is ink: the black top-hat of mathematical morphology (Serra 1982). A window's mean
   and deviation (Sauvola & Pietikainen 2000) draw a line along the edge of a shadow, of a sheet on a table, of a scan's
   dark rim; a closing follows such edges. The window is as small as holds nearly all of the strongest ink, so that the
   shadow of a finger is wider than it. Of wider dark areas, those that are as dark as ink and lie in the midst of paper
-  are filled; the others are shade, which a note says.
+  are filled; the others are shade, which a note says. Where lines are of two strengths with nothing between, the
+  fainter ones are a wire's shadow, a crease or rulings, unless they are most of what there is; both is said.
 
 Both measure contrast in the channel where it is largest, so cyan and red ink are as good as black, and both keep what
 is at least half as strong as the strongest within two pixels, which is a line's own width, whatever its contrast. The
@@ -40,12 +41,21 @@ EXACT = 2
 """Levels within which a pixel has the paper's own colour."""
 WRITTEN = 0.4
 """Least share of such pixels in a sheet that a program wrote."""
+EVEN = 97
+"""Least share of them, in percent, among those that are `BESIDE` pixels or more from a stroke: JPEG makes the paper of
+a photograph flat in places, but not everywhere."""
+BESIDE = 3
 DEEP = 64
 """Contrast from which an area wider than a stroke is not paper."""
 COARSE = 4
 """Times as wide as the widest stroke, a filled area may be."""
 FILLED = 150
 """Contrast from which a wide area that paper surrounds is ink: shade is brighter."""
+FAINTER = 2
+"""Times as many as the strong lines, the fainter ones may be to be left out: else who draws in pencil and dots the eyes
+in ink would lose the drawing."""
+VALLEY = 6
+"""Times as rare as lines of either strength are those between, where there are two."""
 HALO = 8
 """Pixels round a stroke in which a lossy file rings: the side of a block of JPEG."""
 NO_STROKES = "no strokes were found: a sheet without lines"
@@ -174,24 +184,29 @@ class _Sheet:
     """[H,W,3] uint8: the local paper."""
     shade: np.ndarray
     """[H,W] bool: dark, and wider than a stroke."""
+    rims: int
+    """How many of the four sides are dark."""
 
 
 def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
     """Looks at a sheet [H,W,3] uint8, and at it in its working size."""
     color, reach = median(levels), reach_of(size_of(work))
     apart = difference(levels, color)
+    away = extreme((apart >= FAINT).astype(np.uint8), BESIDE, True) == 0
     written = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
+    written &= bool(100 * (away & (apart <= EXACT)).sum() >= EVEN * away.sum())
     dark_ink = _ink_is_dark(work, color if written else None, reach)
     paper = _paper_of(work, reach, dark_ink)
     contrast = _contrast(work, paper, dark_ink)
     shade = (_contrast(work, color, dark_ink) >= DEEP) & (_contrast(paper, color, dark_ink) >= DEEP)
-    if written and shade.any():
-        # A program fills areas with one colour, but for JPEG. A scan's gutter is noisy, and its rim is a border's.
+    rims = sum(10 * int(line.sum()) > 6 * line.size for line in (shade[0], shade[-1], shade[:, 0], shade[:, -1]))
+    if written and shade.any() and rims < 4:
+        # A program fills areas with one colour, but for JPEG, and draws frames. A scan's gutter is noisy, and it has a
+        # rim where its lid stood open.
         inner = extreme(shade.astype(np.uint8), 1, False) > 0
         spread = largest(extreme(work, 1, True) - extreme(work, 1, False))
         flat = 10 * ((spread <= 8) & inner).sum() >= 8 * inner.sum()
-        rim = any(10 * line.sum() > 6 * line.size for line in (shade[0], shade[-1], shade[:, 0], shade[:, -1]))
-        written = bool(flat and not rim)
+        written = bool(flat and not rims)
     if not written:
         strong = 10 * contrast.astype(np.int32) >= 7 * ink_level(contrast)
         for smaller in (reach >> 4, reach >> 3, reach >> 2, reach >> 1):
@@ -205,7 +220,7 @@ def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
         far = _contrast(work, _far_paper_of(work, reach, dark_ink), dark_ink)
         filled = (far >= FILLED) & (10 * far.astype(np.int32) >= 7 * ink_level(contrast))
         contrast = np.where(filled, far, contrast)
-    return _Sheet(written, dark_ink, color, contrast, paper, shade)
+    return _Sheet(written, dark_ink, color, contrast, paper, shade, rims)
 
 
 def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
@@ -219,12 +234,46 @@ def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
 
 
 def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
-    """Whether what should be a drawing has papers of many hues, and as much that is half ink as ink."""
-    half, ink = (sheet.contrast >= floor // 2).sum(), (sheet.contrast >= floor).sum()
+    """Whether what should be a drawing is something else.
+
+    On a drawing nearly all is either ink or paper, lines are thin, and the paper's level changes slowly, but at the
+    edges of shadows, and its hue not at all. In a photograph there is much between, large areas, steps everywhere, and
+    hues. Each alone a drawing may have; the limits are of products, and twice as high as in any drawing of ours but
+    those on crumpled paper in slanting light.
+    """
+    size = sheet.shade.size
+    ink = sheet.contrast >= floor
+    between = (sheet.contrast >= floor // 4) & (extreme(ink.astype(np.uint8), BESIDE, True) == 0)
+    wide = extreme(ink.astype(np.uint8), max(1, reach_of(size_of(ink)) // 2), False)
+    level = largest(sheet.paper if sheet.dark_ink else 255 - sheet.paper).astype(np.uint8)
+    step = extreme(level, 2, True).astype(np.int32) - extreme(level, 2, False)
+    level = np.maximum(level, 48).astype(np.int32)
+    small, steps = (int((share * step > level).sum()) for share in (20, 10))
     mean, paper = median(sheet.paper) + 8, sheet.paper.astype(np.int32) + 8
     own, usual = paper.sum(axis=-1, keepdims=True), int(mean.sum())
-    hues = largest(25 * np.abs(paper * usual - mean * own) > own * usual).sum()  # 0.04 of a share of a channel
-    return bool(10 * (half - ink) >= 4 * ink and 100 * hues >= 15 * sheet.shade.size)
+    hues = int(largest(25 * np.abs(paper * usual - mean * own) > own * usual).sum())  # 0.04 of a share of a channel
+    return (
+        250 * steps * int(between.sum()) > size * size
+        or 40 * steps * int(wide.sum(dtype=np.int64)) > size * int(ink.sum())
+        or 10 * steps > 3 * size
+        or (10 * hues > size and 20 * small > size)
+    )
+
+
+def _fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
+    """(contrast below which lines are left out, 0 where none are, whether lines are of two strengths).
+
+    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast."""
+    middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
+    count = np.bincount(contrast[middles] >> 4, minlength=16)
+    fainter, stronger = (np.maximum.accumulate(part)[:-2] for part in (count, count[::-1]))
+    apart = VALLEY * count[1:-1] <= np.minimum(fainter, stronger[::-1])
+    apart &= np.minimum(fainter, stronger[::-1]) > 0
+    if not apart.any():
+        return 0, False
+    valley = int(np.argmin(np.where(apart, count[1:-1], count.sum() + 1))) + 1
+    few = count[:valley].sum() <= FAINTER * count[valley + 1 :].sum()
+    return (valley << 4) if few else 0, True
 
 
 def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
@@ -258,7 +307,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         work = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
     sheet = _sheet_of(levels, work)
-    contrast, noise = sheet.contrast, np.zeros((), np.int32)
+    contrast, noise, split, two = sheet.contrast, np.zeros((), np.int32), 0, False
     if sheet.written:
         contrast = _contrast(levels, sheet.color, sheet.dark_ink)
     else:
@@ -270,6 +319,9 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
             f"{name}: expected a sketch, lines on paper, found what looks like a photograph; if it shows a drawing on "
             "a table, crop it to the paper"
         )
+    if not sheet.written:
+        split, two = _fainter_lines(contrast, floor)
+        floor = np.maximum(floor, split)
     least, floor = _scaled(least, level), _scaled(floor, level)
     strokes = strong_parts(contrast, floor)
     if not sheet.written:
@@ -282,9 +334,18 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
     if sheet.dark_ink:
         notes.append(f"{name}: dark strokes on bright paper")
     if not sheet.written:
+        shade = sheet.shade & (contrast < floor)
         notes.append(f"{name}: the sheet was read as a photograph or scan of paper, by local contrast")
-        if 100 * (sheet.shade & (contrast < floor)).sum() >= sheet.shade.size:
+        if sheet.rims:
+            notes.append(f"{name}: a dark rim at the sheet's edge was taken for the scan's and left out")
+        if 100 * shade.sum() >= shade.size:
             notes.append(f"{name}: dark areas wider than a stroke were taken for shade")
-    if 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
-        notes.append(f"{name}: lines much fainter than the strokes were taken for rulings and left out")
+        if extreme(strokes.astype(np.uint8), max(1, reach_of(size_of(strokes)) // 4), False).any():
+            notes.append(f"{name}: dark areas wider than a line were taken for strokes")
+    elif sheet.rims == 4:
+        notes.append(f"{name}: the frame along the sheet's edges counts as strokes")
+    if two and split == 0:
+        notes.append(f"{name}: lines of two strengths count as strokes, the fainter ones too")
+    elif two or 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
+        notes.append(f"{name}: lines much fainter than the strokes were taken for rulings or shadows and left out")
     return strokes, notes

@@ -83,6 +83,12 @@ def checked_layers(
     return image, mask, sketch, color
 
 
+def without_effect(mask: np.ndarray, sketch: np.ndarray, color: np.ndarray) -> list[str]:
+    """Names of the layers, [H,W] and colour [H,W,4], that have something, but nothing of it in the mask."""
+    there = {"sketch": sketch > 0, "colour": color[..., 3] > 0}
+    return [what for what, drawn in there.items() if drawn.any() and not (drawn & (mask > 0)).any()]
+
+
 def checked_restyling(
     image: Any, styles: Sequence[Any], mask: Any = None
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:

@@ -23,6 +23,10 @@ CLEAR = 128
 DARKEST = 16
 LIGHTEST = 239
 """Levels up to which, and from which, a sheet's pixels are black and white."""
+EDGE = 100
+"""Levels between pixels close to each other at the edge of what a mask marks."""
+HUE = 64
+"""Levels by which a coloured mask's pixels, made as bright as they can be, differ from one colour."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +103,21 @@ def _is_photograph(levels: np.ndarray, counted: np.ndarray) -> bool:
     """Whether the counted pixels of a sheet are more than flat colours and soft edges: many colours, or the unrest of
     a grey photograph."""
     count = int(counted.sum())
+    grey = _grey(levels)
+    low, high = (ink.extreme(grey, 2, largest) for largest in (False, True))
+    grey = grey.astype(np.int32)
+    between = counted & (grey > DARKEST) & (grey < LIGHTEST)
+    bend = np.zeros_like(grey)
+    bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
+    # Not at a mask's own edge, whatever a lossy file makes of it.
+    if 20 * (between & (bend >= 12) & (high - low < EDGE)).sum() >= count:
+        return True
     r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
     bins = np.bincount((64 * r + 8 * g + b)[counted], minlength=512)
     if 10 * np.sort(bins)[-4:].sum() >= 9 * count:
         return False
     if 20 * (counted & (_chroma(levels) > 32)).sum() >= count:
         return True
-    grey = _grey(levels).astype(np.int32)
-    between = counted & (grey > DARKEST) & (grey < LIGHTEST)
-    bend = np.zeros_like(grey)
-    bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
     if 20 * between.sum() >= 3 * count and 100 * (between & (bend >= 12)).sum() >= 15 * between.sum():
         return True
     # A studio portrait is as smooth as a mask with a soft edge, but is neither black nor white for the most part.
@@ -121,7 +130,7 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
 
     - White on black: what is at least half white. Programs' 0 and 1 count as black and white.
     - One bright colour on black: what is coloured.
-    - One colour on a transparent layer: what is drawn there.
+    - One colour on a transparent layer: what is drawn there, opaque or not.
     - The photograph with a part erased to transparency: that part.
 
     Args:
@@ -129,10 +138,13 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
       name: for messages.
 
     Raises:
-      ImageError: an opaque photograph, several colours, or a sheet of one colour of which the smaller part is clear.
+      ImageError: an opaque photograph, several colours, as in a map of regions, or a sheet of one colour of which the
+        smaller part is clear.
     """
     levels, alpha = rgba[..., :3], rgba[..., 3]
     opaque, notes = alpha >= CLEAR, []
+    if not opaque.any() and alpha.max() >= DARKEST:  # what is painted over a photograph to mark a part lets it through
+        opaque = 2 * alpha.astype(np.int32) >= alpha.max()
     if not opaque.all() and opaque.any() and _is_photograph(levels, opaque):
         note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
         return Meaning((~opaque).astype(np.uint8), (f"{name}: {note}",))
@@ -145,7 +157,8 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
                     "as white on black"
                 )
             soft = ((alpha > 0) & (alpha < 255)).any()
-            notes.append(f"{name}: the mask was read from the alpha channel" + (SOFT if soft else ""))
+            how = FAINT if opaque.any() and alpha.max() < CLEAR else SOFT if soft else ""
+            notes.append(f"{name}: the mask was read from the alpha channel{how}")
             return Meaning(opaque.astype(np.uint8), tuple(notes))
         levels = np.where(opaque[..., None], levels, np.uint8(0))
         notes.append(f"{name}: transparent pixels of the mask count as kept")
@@ -166,14 +179,26 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
                 f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found colours; "
                 "one colour on black is a mask too"
             )
+        hue = levels[colored].astype(np.int32) * 255 // bright[colored, None]
+        if 20 * (np.abs(hue - ink.median(hue.astype(np.uint8)[None])) > HUE).any(axis=-1).sum() > colored.sum():
+            raise ImageError(
+                f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found several "
+                "colours, as in a map of regions; leave one of them on black"
+            )
         grey = bright
         notes.append(f"{name}: the mask is coloured; colour on black was taken for white")
     if ((grey > 0) & (grey < 255)).any() and grey is not bright:
         notes.append(f"{name}: the mask has grey pixels; it was thresholded at 0.5")
-    return Meaning((grey >= 128).astype(np.uint8), tuple(notes))
+    result = grey >= 128
+    if 2 * result.sum() > result.size:
+        notes.append(
+            f"{name}: white covers {result.mean():.0%} of the mask, and is repainted; if black is meant, invert it"
+        )
+    return Meaning(result.astype(np.uint8), tuple(notes))
 
 
 SOFT = "; it has soft edges and was thresholded at 0.5"
+FAINT = "; nothing of it is opaque, and what is at least half as opaque as its most opaque part counts"
 
 
 def _unmixed(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, painted: np.ndarray) -> np.ndarray:

@@ -88,6 +88,17 @@ class Photograph:
         )
 
     @property
+    def kept(self) -> list[str]:
+        """What an edit keeps that is not in every photograph, in words."""
+        grey = self.stored.ndim == 2 or self.stored.shape[2] == 2
+        clear = self.stored.ndim == 3 and self.stored.shape[2] in (2, 4)
+        return [
+            *(["16 bits a channel are kept in PNG and TIFF; the network sees the upper 8"] if self.shift else []),
+            *(["its transparency is kept, but JPEG has none"] if clear else []),
+            *(["it is grey and stays grey, unless a colour stroke in the mask has a colour"] if grey else []),
+        ]
+
+    @property
     def notes_of_image(self) -> list[str]:
         """What is not kept where only `image` is used, as in pictures side by side: `notes`, and what it lacks."""
         beyond = ["transparency"] if self.stored.ndim == 3 and self.stored.shape[2] in (2, 4) else []

@@ -3,8 +3,9 @@
  *
  *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits, lacks}, as `Studio.state` gives
  *                            it; `lacks` says in words what is not there, by name; with `drawings` in it, sketch() is not offered
- *   open(file)               takes a photograph (a Blob): {picture, size, preview}, `picture` a handle that stays good,
- *                            the others [width, height] of the photograph and of what is shown of it
+ *   open(file)               takes a photograph (a Blob): {picture, size, preview, notes}, `picture` a handle that stays
+ *                            good, `size` and `preview` [width, height] of the photograph and of what is shown of it,
+ *                            `notes` lines on what a result keeps of the file, and what not
  *   address(picture)         where an <img> finds what is shown of a photograph
  *   tile(source, box)        a part [left, top, width, height] of a photograph (its handle) or of the result that a
  *                            request picks, pixel by pixel, as a Blob
@@ -14,8 +15,9 @@
  *   thumbnail(name)          where an <img> finds an example's small picture
  *   has(picture)             whether a photograph is still there, after a reload of the page
  *   mask(request)            changes a mask: {picture, strokes, region, grow, invert} -> {size, strokes}, as `Studio.mask`
- *   run(request, {signal, progress})  makes pictures: {results: [{seed, box, png, lines}]}, `box` [left, top, width, height] of
- *                            what is shown, `png` and `lines` addresses of pictures, `lines` only of drawings
+ *   run(request, {signal, progress})  makes pictures: {results: [{seed, box, png, lines, notes}]}, `box` [left, top, width, height]
+ *                            of what is shown, `png` and `lines` addresses of pictures, `lines` only of drawings,
+ *                            `notes` lines on what was guessed
  *                            `signal`, an AbortSignal, ends it with an error of the name AbortError; `progress` is told
  *                            the share that is done, 0 to 1, as soon and as often as it is known
  *   save(request, how)       {blob, notes}: the one result that a request picks, at full size, and what its format does not
@@ -32,12 +34,12 @@ const ASK = 400; // milliseconds between two questions how far a job is
 const sources = new Map();
 const nameOf = (handle) => (sources.has(handle) ? sources.get(handle).name : handle);
 
-async function ask(path, body, { raw, signal, job } = {}) {
+async function ask(path, body, { raw, signal, job, keepalive } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST", body: raw ? body : JSON.stringify(body),
-      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", ...(job ? { Job: job } : {}) }, signal,
+      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", ...(job ? { Job: job } : {}) }, signal, keepalive,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -105,8 +107,9 @@ async function follow(job, progress, over) {
 
 export async function run(request, { signal, progress } = {}) {
   const job = Math.random().toString(36).slice(2) + Date.now().toString(36), over = new AbortController();
-  const end = () => ask(`/api/jobs/${job}`, {}).catch(() => {});
+  const end = () => ask(`/api/jobs/${job}`, {}, { keepalive: true }).catch(() => {});
   if (signal) signal.addEventListener("abort", end);
+  addEventListener("pagehide", end); // who reloads the page or closes it need not wait for what nobody will see
   if (progress) follow(job, progress, over);
   let answer;
   try {
@@ -114,6 +117,7 @@ export async function run(request, { signal, progress } = {}) {
   } finally {
     over.abort();
     if (signal) signal.removeEventListener("abort", end);
+    removeEventListener("pagehide", end);
   }
   const picture = (base64) => `data:image/png;base64,${base64}`;
   const results = answer.results.map((result) => ({

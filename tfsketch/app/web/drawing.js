@@ -75,7 +75,7 @@ function showDrawing() {
 /* The sketch's layer is the drawing from now on: undo brings back what was there. On an empty sheet the drawing is the
  * sheet; on anything else it lies in the middle, as large as fits. */
 function useDrawing() {
-  const { size, strokes } = drawing.tree;
+  const { size, strokes, notes } = drawing.tree;
   $("drawing").close();
   if (mode().sheet && !S.strokes.length) {
     blankSheet(size);
@@ -85,6 +85,7 @@ function useDrawing() {
   const [left, top] = [0, 1].map((axis) => (S.size[axis] - scale * size[axis]) / 2);
   const laid = placed(strokes, [scale, scale], [left, top]);
   choose("sketch");
+  S.said = { ...S.said, sketch: notes };
   commit([...S.strokes.filter((stroke) => stroke.layer !== "sketch"), ...laid]);
   if (Math.max(left / S.size[0], top / S.size[1]) > 0.025) say("The drawing has another shape than the picture: it lies in the middle.");
 }

@@ -14,7 +14,7 @@ function keep() {
   clearTimeout(timer);
   timer = 0;
   if (stopped || !S.size || (kept && kept.strokes === S.strokes && kept.size === S.size && kept.model === S.model)) return;
-  kept = { model: S.model, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes };
+  kept = { model: S.model, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes, said: S.said };
   const text = JSON.stringify(kept);
   try {
     sessionStorage.setItem(KEY, text);
@@ -42,7 +42,7 @@ async function restore(work) {
     }
     await showPicture({ picture: work.picture, size, preview: work.shown }, work.name, work.credit);
   }
-  Object.assign(S, { name: work.name });
+  Object.assign(S, { name: work.name, said: work.said || {} });
   if (strokes.length) takeStrokes({ size, strokes }, "what was kept");
   S.undo = [];
   render();

@@ -41,11 +41,11 @@ function giveBack() {
 
 export async function showPicture(opened, name, credit) {
   const image = await loadPatiently(backend.address(opened.picture));
-  Object.assign(S, { ...EMPTY, picture: opened.picture, size: opened.size, shown: opened.preview, image, name, credit, view: "draw" });
+  Object.assign(S, { ...EMPTY, said: { photograph: opened.notes || [] }, picture: opened.picture, size: opened.size, shown: opened.preview, image, name, credit, view: "draw" });
   fit();
 }
 export function blankSheet(size = [512, 512]) {
-  Object.assign(S, { ...EMPTY, picture: null, size, shown: size, image: null, name: "drawing", credit: "", view: "draw" });
+  Object.assign(S, { ...EMPTY, said: {}, picture: null, size, shown: size, image: null, name: "drawing", credit: "", view: "draw" });
   choose("sketch");
   fit();
 }
@@ -63,7 +63,8 @@ export async function openPicture(file) {
 export async function openStyle(file) {
   await guarded("Opening", async () => {
     checkSize(file);
-    S.style = { picture: (await backend.open(file)).picture, name: file.name };
+    const { picture, notes } = await backend.open(file);
+    S.style = { picture, notes, name: file.name };
     if (own) own.style = S.style; // chosen, and not the example's
     changed();
   });

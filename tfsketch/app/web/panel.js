@@ -2,7 +2,7 @@
 
 import * as backend from "./backend.js";
 import { $, showIn } from "./feedback.js";
-import { S, TOOL_LAYER, brushWidth, entryNow, mode, onRender, missing, share, viewNow } from "./state.js";
+import { S, TOOL_LAYER, brushWidth, entryNow, mode, onRender, missing, notes, share, viewNow } from "./state.js";
 import { countOf } from "./strokes.js";
 
 /* The slider is even in sizes that the eye tells apart: 0.1 % to 40 % of the shorter side. */
@@ -51,6 +51,17 @@ function showLayers(current) {
   }
 }
 
+/* One line, of which the rest opens. */
+function showNotes(view) {
+  const lines = S.size ? notes() : [];
+  $("said").hidden = !lines.length || view === "grid";
+  if (!lines.length || $("said").dataset.lines === lines.join("\n")) return;
+  $("said").dataset.lines = lines.join("\n");
+  $("said").open = false;
+  $("said").firstElementChild.textContent = lines.length > 1 ? `${lines.length} notes. ${lines[0]}` : lines[0];
+  $("said").lastElementChild.replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
+}
+
 function showPanel() {
   const open = !!S.size, entry = entryNow(), view = viewNow(), current = mode();
   $("start").hidden = open;
@@ -61,6 +72,7 @@ function showPanel() {
   showTools(current);
   showLooks(current);
   showLayers(current);
+  showNotes(view);
   $("save-strokes").disabled = !S.strokes.length;
   const why = missing();
   $("run").disabled = !!why;

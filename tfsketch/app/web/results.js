@@ -45,7 +45,7 @@ async function entryOf(result, request, pick, given) {
   if (image) context.drawImage(image, 0, 0, ...shown);
   context.drawImage(patch, ...result.box);
   const lines = result.lines ? await loadImage(result.lines) : null;
-  return { ...given, canvas, box: result.box, lines, strokes: request.strokes.strokes,
+  return { ...given, canvas, box: result.box, lines, notes: result.notes || [], strokes: request.strokes.strokes,
     // Seeds of an edit stand alone; a search's results are ordered among themselves.
     request: image ? { ...request, seed: result.seed, count: 1 } : { ...request, pick } };
 }
@@ -62,7 +62,7 @@ export async function run() {
   if (S.running) { S.again = true; return; }
   S.running = true;
   const request = requestNow();
-  const { image, size, shown, name, credit, style } = S;
+  const { image, size, shown, name, credit, style, said } = S;
   const group = [], requests = requestsOf(request, group), own = request.strokes.strokes;
   const started = performance.now();
   render();
@@ -73,7 +73,7 @@ export async function run() {
       if (number) share(0);
       const answer = await backend.run(one, { signal, progress: share });
       for (const [pick, result] of answer.results.entries()) {
-        const entry = await entryOf(result, one, pick, { image, size, shown, name, credit, style });
+        const entry = await entryOf(result, one, pick, { image, size, shown, name, credit, style, said });
         group.push(Object.assign(entry, { group, label: labelOf(entry, group.length, own) }));
       }
     }
@@ -119,7 +119,7 @@ function remember(entry) {
 export function recall(entry) {
   if (S.model !== entry.request.model) setModel(entry.request.model);
   const other = S.image !== entry.image || S.size !== entry.size;
-  Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, current: entry });
+  Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, said: entry.said, current: entry });
   if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
   else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
   $("seed").value = entry.request.seed;

@@ -2,7 +2,7 @@
 
 import * as backend from "./backend.js";
 import { $, guarded, tell } from "./feedback.js";
-import { S, entryNow, onRender } from "./state.js";
+import { S, entryNow, onRender, render } from "./state.js";
 
 const FORMATS = { png: ["PNG", "png"], jpeg: ["JPEG", "jpg"], webp: ["WebP", "webp"], ora: ["Layers (OpenRaster)", "ora"] };
 const LOSSY = ["jpeg", "webp"];
@@ -26,7 +26,12 @@ export async function download() {
     const { blob, notes } = await backend.save(entry.request, how);
     saveBlob(blob, `${entry.name}_edited.${FORMATS[format][1]}`);
     return notes;
-  }).then((notes) => notes && notes.length && tell(notes.join("; ") + "."));
+  }).then((notes) => {
+    if (!notes) return;
+    S.said = { ...S.said, file: notes };
+    if (notes.length) tell(notes.join("; ") + ".");
+    render();
+  });
 }
 
 export function startSaving() {

@@ -11,10 +11,11 @@ export const LAYERS = {
 /** The layer that a tool draws on; tools without one draw nothing. */
 export const TOOL_LAYER = { mask: "mask", lasso: "mask", sketch: "sketch", color: "color" };
 
-/** `size` is the photograph's [width, height], in whose pixels everything is drawn; `shown` that of `image`, its preview. */
+/** `said` holds lines on what of a file was kept, left out or guessed, by what was opened or saved: see `notes`.
+ * `size` is the photograph's [width, height], in whose pixels everything is drawn; `shown` that of `image`, its preview. */
 export const S = {
   server: null, model: "", picture: null, size: null, shown: null, image: null, name: "picture", credit: "",
-  strokes: [], undo: [], redo: [], results: [], current: null,
+  strokes: [], undo: [], redo: [], results: [], current: null, said: {},
   view: "draw", tool: "mask", layer: "mask", color: "#b8604f", shares: { eraser: 0.05 }, hidden: new Set(), divide: 0.5, shape: "free", mirror: false,
   style: null, region: "everywhere", styleFrom: "region", amount: 1, live: false, running: false, again: false, panning: false,
 };
@@ -37,6 +38,19 @@ export function viewNow() {
   const entry = entryNow();
   if (!entry) return "draw";
   return (S.view === "lines" && !entry.lines) || (S.view === "grid" && entry.group.length < 2) ? "result" : S.view;
+}
+
+/** What is good to know of what is open: lines, each with what it is about. */
+export function notes() {
+  const { photograph = [], sketch = [], file = [] } = S.said, entry = entryNow(), current = mode();
+  const about = (what, lines) => lines.map((line) => `${what}: ${line}`);
+  return [
+    ...about("Photograph", current.sheet ? [] : photograph),
+    ...about("Style", (current.styled && S.style && S.style.notes) || []),
+    ...about("Sketch", S.strokes.some((stroke) => stroke.layer === "sketch") ? sketch : []),
+    ...about("Result", entry ? entry.notes : []),
+    ...about("Saved file", entry ? file : []),
+  ];
 }
 
 /* Brush sizes are kept as shares of the picture's shorter side, one for each layer and one for the eraser. */

@@ -16,6 +16,7 @@ from tfsketch.framing import arrays
 from tfsketch.images import encoding, meaning, photographs, sizes
 from tfsketch.images import files as files_lib
 from tfsketch.images.encoding import Picture
+from tfsketch.images.layers import without_effect
 from tfsketch.images.metadata import Metadata
 from tfsketch.images.photographs import Photograph
 from tfsketch.vocabulary import size_of
@@ -56,9 +57,8 @@ def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, n
         layers["color"] = np.where(drawn.color[..., 3:] > 0, drawn.color, layers["color"])
     if not layers["mask"].any():
         raise ImageError(f"{job.mask or job.strokes}: expected at least one erased pixel, found an empty mask")
-    for what, drawn_at in (("sketch", layers["sketch"] > 0), ("colour", layers["color"][..., 3] > 0)):
-        if drawn_at.any() and not (drawn_at & (layers["mask"] > 0)).any():
-            notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
+    for what in without_effect(layers["mask"], layers["sketch"], layers["color"]):
+        notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
     return photograph, layers["mask"], layers["sketch"], layers["color"], notes
 
 
