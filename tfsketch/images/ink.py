@@ -236,10 +236,8 @@ def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
 def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     """Whether what should be a drawing is something else.
 
-    On a drawing nearly all is either ink or paper, lines are thin, and the paper's level changes slowly, but at the
-    edges of shadows, and its hue not at all. In a photograph there is much between, large areas, steps everywhere, and
-    hues. Each alone a drawing may have; the limits are of products, and twice as high as in any drawing of ours but
-    those on crumpled paper in slanting light.
+    On a drawing nearly all is ink or paper, lines are thin, and the paper changes its level at the edges of shadows
+    alone, its hue nowhere. In a photograph there is much between, large areas, steps everywhere, and hues.
     """
     size = sheet.shade.size
     ink = sheet.contrast >= floor
