@@ -34,12 +34,12 @@ const ASK = 400; // milliseconds between two questions how far a job is
 const sources = new Map();
 const nameOf = (handle) => (sources.has(handle) ? sources.get(handle).name : handle);
 
-async function ask(path, body, { raw, signal, job, keepalive } = {}) {
+async function ask(path, body, { raw, signal, job } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method: "POST", body: raw ? body : JSON.stringify(body),
-      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", ...(job ? { Job: job } : {}) }, signal, keepalive,
+      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", ...(job ? { Job: job } : {}) }, signal,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -107,9 +107,8 @@ async function follow(job, progress, over) {
 
 export async function run(request, { signal, progress } = {}) {
   const job = Math.random().toString(36).slice(2) + Date.now().toString(36), over = new AbortController();
-  const end = () => ask(`/api/jobs/${job}`, {}, { keepalive: true }).catch(() => {});
+  const end = () => ask(`/api/jobs/${job}`, {}).catch(() => {});
   if (signal) signal.addEventListener("abort", end);
-  addEventListener("pagehide", end); // who reloads the page or closes it need not wait for what nobody will see
   if (progress) follow(job, progress, over);
   let answer;
   try {
@@ -117,7 +116,6 @@ export async function run(request, { signal, progress } = {}) {
   } finally {
     over.abort();
     if (signal) signal.removeEventListener("abort", end);
-    removeEventListener("pagehide", end);
   }
   const picture = (base64) => `data:image/png;base64,${base64}`;
   const results = answer.results.map((result) => ({
