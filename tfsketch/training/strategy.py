@@ -32,7 +32,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 def explained(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
     """What is said of an error of TensorFlow's that is no fault of the program: a full disk, or, under `multi_worker`,
     another process that has ended or no longer answers. None for all others."""
-    reason = error.message.strip().splitlines()[-1 if "events file" in error.message else 0].rstrip(".")
+    reason = error.message.strip().splitlines()[-1 if "events file" in error.message else 0].strip(" \t.")
     going_on = f"training goes on from {checkpoint or 'its beginning'}"
     if "events file" in error.message or "No space left" in error.message:
         return TrainingError(
