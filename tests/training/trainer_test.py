@@ -364,6 +364,15 @@ def test_where_another_worker_is_gone_it_is_said_what_to_do(dummy, tmp_path, mon
     with pytest.raises(TrainingError, match="workers of TF_CONFIG .*heartbeat timeout. Start all .* from .*ckpt-4$"):
         run.run()
 
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "/run/tensorboard\n\tCould not flush events file. [Op:Flush]"
+        )
+
+    monkeypatch.setattr(run, "_loop", full)
+    with pytest.raises(TrainingError, match="room to write, found: Could not flush events file.*from .*ckpt-4$"):
+        run.run()
+
 
 def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):
     trainer.Trainer(dummy, tmp_path, Dummy).run(until=1)

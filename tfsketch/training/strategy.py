@@ -29,9 +29,17 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def worker_lost(error: tf.errors.OpError, checkpoint: str) -> TrainingError:
-    """What is said where another process of a `multi_worker` job has ended, or no longer answers."""
-    return TrainingError(
-        f"expected all workers of TF_CONFIG to go on, found: {error.message.splitlines()[0].rstrip('.')}. Start all of "
-        f"them again, and training goes on from {checkpoint or 'its beginning'}"
-    )
+def explained(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
+    """What is said of an error of TensorFlow's that is no fault of the program: a full disk, or, under `multi_worker`,
+    another process that has ended or no longer answers. None for all others."""
+    reason = error.message.strip().splitlines()[-1 if "events file" in error.message else 0].strip(" \t.")
+    going_on = f"training goes on from {checkpoint or 'its beginning'}"
+    if "events file" in error.message or "No space left" in error.message:
+        return TrainingError(
+            f"expected room to write, found: {reason}. Make room and run the same command again: {going_on}"
+        )
+    if strategy == "multi_worker":
+        return TrainingError(
+            f"expected all workers of TF_CONFIG to go on, found: {reason}. Start all of them again: {going_on}"
+        )
+    return None

@@ -35,7 +35,7 @@ from tfsketch.training import logs, run_folder
 from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import make_strategy, worker_lost
+from tfsketch.training.strategy import explained, make_strategy
 from tfsketch.training.task import Batch, Task, check_terms
 
 
@@ -292,19 +292,17 @@ class Trainer:
         try:
             self._loop(end, grid, writer)
         except tf.errors.OpError as error:
-            if train.strategy != "multi_worker":
-                raise
-            raise worker_lost(error, self._checkpoints.latest) from error
+            if told := explained(error, train.strategy, self._checkpoints.latest):
+                raise told from error
+            raise
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            writer.close()
+            with contextlib.suppress(tf.errors.OpError):  # a full disk, which is said already
+                writer.close()
         if self._signal:
-            print(
-                f"stopped by {signal.Signals(self._signal).name} at step {self.step}, saved; run the same command "
-                "again to resume",
-                flush=True,
-            )
+            name = signal.Signals(self._signal).name
+            print(f"stopped by {name} at step {self.step}, saved; run the same command again to resume", flush=True)
             return 128 + self._signal
         return 0
 
