@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfsketch.conditions import features, masks, regions
+from tfsketch.conditions import feature_strokes, features, masks, regions
 from tfsketch.config import ColorConfig, HandConfig
 from tfsketch.data.sampling import draw
 from tfsketch.data.shards import Picture
@@ -54,7 +54,7 @@ def test_lines_are_of_what_is_covered_and_not_the_detectors():
 
     def lines(around: float) -> np.ndarray:
         rng, config = np.random.default_rng(0), HandConfig(around=around)
-        return features.drawing(rng, FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, config)
+        return feature_strokes.drawing(rng, FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, config)
 
     alone, both = lines(0.0), lines(1.0)
     assert alone.any() and not (alone & (1 - EYES)).any() and not alone[64, 56:72].any()
@@ -68,7 +68,7 @@ def test_lines_are_of_what_is_covered_and_not_the_detectors():
 def test_eyes_are_dabbed_with_the_iris():
     eyes = features.region_of("eyes", FACE.regions)
     parts = features.colored_regions("eyes", FACE.image, FACE.regions, eyes)
-    color, painted = features.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
+    color, painted = feature_strokes.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
     assert painted.any() and np.unique(color[painted > 0], axis=0).tolist() == [list(IRIS)]
     assert not color[painted == 0].any()
 

@@ -1,22 +1,20 @@
-"""What a person gives for a feature of a face: its clean lines, a freehand drawing of them, a few dabs of one colour.
+"""Features of a face as who draws them sees them: where they are, their clean lines, what of them has a colour.
 
 All of it is read off a photograph and its region map: outlines of regions, irises, the line between closed lips. An
 edge detector's lines of something as small as an eye are scribbles that no one would draw, and a dab of an eye's median
-colour is neither iris nor white. A training draws its own pictures' features so (`data.sampling`), the protocol
-`transplant_edits` another face's (`evaluation.edit_requests`). No paper says how people draw; all choices are ours.
+colour is neither iris nor white. `feature_strokes` draws and dabs them. No paper says how people draw; all choices are
+ours.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from tfsketch.conditions import colors, hand, masks, regions
+from tfsketch.conditions import masks, regions
 from tfsketch.conditions.specks import drop_short
-from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
 
 REGIONS_OF = {
     "glasses": ("glasses",),
@@ -186,36 +184,6 @@ def covered(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[st
     return regions_under
 
 
-def freehand(
-    rng: np.random.Generator,
-    lines: np.ndarray,
-    labels: np.ndarray,
-    region: np.ndarray,
-    level: float,
-    config: HandConfig,
-) -> np.ndarray:
-    """The lines of a feature as a freehand drawing, [S,S] uint8 in {0,1}.
-
-    Displacements are in proportion to the feature and not to the face: who draws an eye looks at the eye. So the
-    simulator works in the square around the region.
-
-    Args:
-      rng: source of all randomness.
-      lines: [S,S] uint8 in {0,1}, of `lines_of`.
-      labels: [S,S] uint8 region map.
-      region: [S,S] uint8 in {0,1}, not empty.
-      level, config: as in `hand.draw_badly`.
-    """
-    side = min(region.shape)
-    left, top, width, height = cv2.boundingRect(masks.grow(region, max(1, side // 64)))
-    edge = min(max(height, width), side)
-    top, left = (int(np.clip(s + (n - edge) // 2, 0, side - edge)) for s, n in ((top, height), (left, width)))
-    window = (slice(top, top + edge), slice(left, left + edge))
-    sketch = np.zeros_like(region)
-    sketch[window] = hand.simulate(rng, lines[window], level, config, labels[window])
-    return sketch
-
-
 def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarray:
     """What of a feature has a colour of its own, as a region map [S,S] uint8, else background: of eyes the irises, of
     glasses the frame. Arguments as of `lines_of`."""
@@ -228,84 +196,6 @@ def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np
     if not part.any():
         return np.where(region > 0, labels, np.uint8(0))
     return part * np.uint8(regions.REGIONS.index(name))
-
-
-def dabs(
-    rng: np.random.Generator, name: str, smooth: np.ndarray, parts: np.ndarray, config: ColorConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """A few dabs on every part of a feature, of one colour for each of its regions: both eyes, all of the lips.
-
-    Args:
-      rng: source of all randomness.
-      name: of `REGIONS_OF`.
-      smooth: [S,S,3] uint8 RGB, the photograph without its texture (`colors.color_map`).
-      parts: [S,S] uint8 region map of what is coloured (`colored_regions`).
-      config: what `colors.paint` does beside.
-
-    Returns:
-      (colours [S,S,3] uint8 RGB, 0 where nothing is painted; painted [S,S] uint8 in {0,1}).
-    """
-    result, painted = np.zeros_like(smooth), np.zeros_like(parts)
-    side, total = min(parts.shape), np.count_nonzero(parts)
-    for label in REGIONS_OF[name]:
-        index = np.uint8(regions.REGIONS.index(label))
-        whole = regions.mask_of(parts, label)
-        for part in parts_of(whole):
-            share = float(part.mean())
-            if np.count_nonzero(part) < 0.04 * total:
-                continue
-            distance = cv2.distanceTransform(np.pad(part, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-            thickness, extent = 2 * float(distance.max()) / side, max(cv2.boundingRect(part)[2:]) / side
-            dab = dataclasses.replace(
-                config,
-                probability=1.0,
-                share=(0.4 * share, 0.7 * share),
-                stroke=StrokeConfig(
-                    vertices=(2, 4),
-                    angle=40.0,
-                    length=(0.1 * extent, 0.3 * extent),
-                    width=(min(0.3 * thickness, 0.04), min(0.7 * thickness, 0.08)),
-                    curved=1.0,
-                    taper=0.4,
-                    gap=0.0,
-                ),
-                flat=1.0,
-                overshoot=0.0,
-                regions=(label,),
-                flatten=(1.0, 1.0),
-            )
-            flat = colors.flatten(smooth, whole * index)
-            _, where = colors.paint(rng, smooth, dab, part * index)
-            result[where > 0] = flat[where > 0]
-            painted |= where
-    return result, painted
-
-
-def drawing(
-    rng: np.random.Generator,
-    image: np.ndarray,
-    labels: np.ndarray,
-    strands: np.ndarray,
-    regions_: Mapping[str, np.ndarray],
-    level: float,
-    config: HandConfig,
-) -> np.ndarray:
-    """The freehand lines of several features and, by `config.around`, of what is beside them: [S,S] uint8 in {0,1}.
-
-    Args:
-      rng: source of all randomness.
-      image, labels, strands: as of `lines_of`.
-      regions_: feature -> where it is (`covered`).
-      level, config: as in `hand.draw_badly`.
-    """
-    sketch = np.zeros_like(labels)
-    for name, region in regions_.items():
-        lines = lines_of(name, image, labels, region, strands)
-        sketch |= freehand(rng, lines, labels, region, level, config)
-    if rng.random() < config.around:
-        near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
-        sketch |= hand.simulate(rng, strands & (1 - near), level, config, labels)
-    return sketch
 
 
 def recolored(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.ndarray) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfsketch.conditions import colors, features, hand, masks
+from tfsketch.conditions import colors, feature_strokes, features, hand, masks
 from tfsketch.config import AffineConfig, Config
 from tfsketch.data.augmentation import grey, warp
 from tfsketch.data.occlusion import occlude
@@ -56,7 +56,7 @@ def _dabs(
         recolored = features.recolored(rng, (picture.image, picture.color), one)
         picture = picture.having(**dict(zip(("image", "color"), recolored)))
     for name in names:
-        dabs, where = features.dabs(rng, name, picture.color, parts[name] * mask, config.color)
+        dabs, where = feature_strokes.dabs(rng, name, picture.color, parts[name] * mask, config.color)
         color, painted = color + dabs * (1 - painted)[..., None], painted | where
     return picture, color, painted
 
@@ -127,7 +127,9 @@ def draw(
             lines = np.zeros_like(lines)
         elif covered and config.hand.features and rng.random() < config.hand.features:
             steady = rng.uniform(*config.hand.abstraction) if level is None else level
-            lines = features.drawing(rng, picture.image, picture.maps["regions"], lines, covered, steady, config.hand)
+            lines = feature_strokes.drawing(
+                rng, picture.image, picture.maps["regions"], lines, covered, steady, config.hand
+            )
         elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.simulate(rng, lines, level, config.hand, picture.regions)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tfsketch.conditions import colors, features, masks, regions, sketches
+from tfsketch.conditions import colors, feature_strokes, features, masks, regions, sketches
 from tfsketch.config import ColorConfig, Config, SketchConfig
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
@@ -102,7 +102,7 @@ def _colors(rng: np.random.Generator, name: str, donor: Picture, region: np.ndar
         return np.zeros((*region.shape, 4), np.uint8)
     parts = features.colored_regions(name, donor.image, labels_of(donor), region)
     smooth = colors.color_map(donor.image, SETTINGS.color)
-    painted, where = features.dabs(rng, name, smooth, parts, SETTINGS.color)
+    painted, where = feature_strokes.dabs(rng, name, smooth, parts, SETTINGS.color)
     return np.dstack([painted, 255 * where])
 
 
@@ -127,7 +127,7 @@ def request(
     if edit.kind == "hair":
         strands = sketcher(donor.image[None], moved[None])[0]
     lines = features.lines_of(edit.kind, donor.image, moved, region, strands)
-    sketch = features.freehand(rng, lines, moved, region, LEVEL, SETTINGS.hand)
+    sketch = feature_strokes.freehand(rng, lines, moved, region, LEVEL, SETTINGS.hand)
     sketch = (masks.grow(sketch, 1) if min(sketch.shape) >= 256 else sketch) & mask
     color = _colors(rng, edit.kind, donor, region) * mask[..., None]
     if edit.kind == "glasses":
