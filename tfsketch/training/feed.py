@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,9 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
+
+_ATTEMPTS = 3
+"""How often a stream is opened anew for one batch."""
 
 
 class Feed:
@@ -29,7 +33,7 @@ class Feed:
     def __init__(self, strategy: tf.distribute.Strategy, shards: Shards, config: Config, step: Callable[[], int]):
         self._strategy, self._shards, self._config, self._step = strategy, shards, config, step
         self._opens_again = bool(config.data.service) and config.train.strategy != "multi_worker"
-        self._stream = self._open()
+        self._stream: Any = self._open()
 
     def _open(self) -> Any:
         def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -53,6 +57,16 @@ class Feed:
         except tf.errors.OpError as error:
             if not self._opens_again:
                 raise
-            print(f"data.service: {error.message.splitlines()[0]}; going on at step {self._step()}", flush=True)
+            failure = error
+        for _ in range(_ATTEMPTS):
+            print(f"data.service: {failure.message.splitlines()[0]}; going on at step {self._step()}", flush=True)
+            # The old stream ends first: a worker that was started anew numbers its tasks as the one before did, and
+            # the old stream would take elements of the new one's, which is noticed by their numbers.
+            self._stream = None
+            gc.collect()
             self._stream = self._open()
-            return next(self._stream)
+            try:
+                return next(self._stream)
+            except tf.errors.OpError as error:
+                failure = error
+        raise failure
