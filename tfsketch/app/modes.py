@@ -78,15 +78,15 @@ class Request:
 def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
     assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
-    given = request.picture.image, layers.mask, layers.sketch, layers.color
+    arguments = request.picture.image, layers.mask, layers.sketch, layers.color
     editor = editor.feathered(request.feather)
-    notes = [f"the {what} lies outside the mask and has no effect" for what in without_effect(*given[1:])]
-    if tone.tone_of(given[0], given[1], given[3]) is not None:
+    notes = [f"the {what} lies outside the mask and has no effect" for what in without_effect(*arguments[1:])]
+    if tone.tone_of(arguments[0], arguments[1], arguments[3]) is not None:
         notes.append("the photograph is of one tone and stays so; a colour stroke asks for colour")
     results = []
     for number, seed in enumerate(request.seeds):
         request.watch(number / len(request.seeds))
-        results.append(Result(editor.edit(*given, seed), seed, mask=layers.mask, notes=tuple(notes)))
+        results.append(Result(editor.edit(*arguments, seed), seed, mask=layers.mask, notes=tuple(notes)))
     return results
 
 
@@ -114,8 +114,8 @@ def _draw(editor: Editor, request: Request) -> list[Result]:
 def _complete(editor: Editor, request: Request) -> list[Result]:
     seed = request.seeds[0]
     count, watch = len(request.seeds), request.watch
-    found = editor.complete(request.layers.sketch, results=count, seed=seed, fill=request.fill, watch=watch)
-    return [Result(drawing.image, seed, drawing.refined) for drawing in found]
+    drawings = editor.complete(request.layers.sketch, results=count, seed=seed, fill=request.fill, watch=watch)
+    return [Result(drawing.image, seed, drawing.refined) for drawing in drawings]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,18 +160,18 @@ def encoded_result(request: Request, result: Result) -> dict[str, Any]:
         icc = request.picture.profile if request.picture else b""
         return base64.b64encode(files.encode_png(picture, metadata.png_chunks(metadata.Metadata(icc=icc)))).decode()
 
-    found: dict[str, Any] = {"seed": result.seed, "notes": list(result.notes)}
+    answer: dict[str, Any] = {"seed": result.seed, "notes": list(result.notes)}
     preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
     if mask is None:
         height, width = preview.shape[:2]
-        found |= {"box": [0, 0, width, height], "png": encoded(preview)}
+        answer |= {"box": [0, 0, width, height], "png": encoded(preview)}
     else:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
         top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])
         bottom, right = math.ceil((rows[-1] + 1) * scale[0]), math.ceil((columns[-1] + 1) * scale[1])
         cut = np.ascontiguousarray(preview[top:bottom, left:right])
-        found |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
+        answer |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
     if result.lines is not None:
-        found["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
-    return found
+        answer["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
+    return answer

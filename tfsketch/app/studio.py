@@ -39,9 +39,9 @@ from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
 """Of a photograph; a telephone's largest have that many."""
-KEPT_PIXELS = 150_000_000
+MEMORY_PIXELS = 150_000_000
 """Of all photographs in memory together; the longest unused go first."""
-KEPT_PICTURES = 32
+MEMORY_PICTURES = 32
 MAX_GROWTH = 1000
 """Pixels by which a mask may grow or shrink."""
 QUEUE = 8
@@ -85,7 +85,7 @@ class Studio:
         if not self.modes:
             raise TfsketchError(f"expected a model that edits or draws, found {', '.join(map(str, models)) or 'none'}")
 
-    def submit(self, work: Callable[..., Any], *given: Any) -> concurrent.futures.Future:
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> concurrent.futures.Future:
         """Runs work in the one thread.
 
         Raises:
@@ -102,7 +102,7 @@ class Studio:
 
         def counted() -> Any:
             try:
-                return work(*given)
+                return work(*arguments)
             finally:
                 over()
 
@@ -160,7 +160,7 @@ class Studio:
           ImageError: as `photographs.read`, or more than `MAX_PIXELS`.
         """
         photograph = photographs.read("the photograph", data, MAX_PIXELS)
-        return self.keep(Picture(photograph)) | {"notes": [*photograph.kept, *photograph.notes]}
+        return self.keep(Picture(photograph)) | {"notes": [*photograph.traits, *photograph.notes]}
 
     def sketch(self, data: bytes, level: float) -> dict[str, Any]:
         """Reads a drawing's file, or a scan's or a photograph's of one: nothing of it is kept.
@@ -184,8 +184,8 @@ class Studio:
         """Remembers a photograph; the longest unused ones are forgotten."""
         name = secrets.token_urlsafe(18)
         self._pictures[name] = picture
-        while len(self._pictures) > KEPT_PICTURES or (
-            len(self._pictures) > 1 and sum(p.image.size // 3 for p in self._pictures.values()) > KEPT_PIXELS
+        while len(self._pictures) > MEMORY_PICTURES or (
+            len(self._pictures) > 1 and sum(p.image.size // 3 for p in self._pictures.values()) > MEMORY_PIXELS
         ):
             self._pictures.popitem(last=False)
         height, width = picture.image.shape[:2]
@@ -218,10 +218,10 @@ class Studio:
         """
         one = examples.find(name)
         strokes, picture = examples.contents(one)
-        found = {"strokes": strokes, "mode": one.mode, "side": one.side, "region": one.region}
+        example = {"strokes": strokes, "mode": one.mode, "side": one.side, "region": one.region}
         if one.style:
-            found["style"] = self.keep(examples.photograph(one.style))
-        return found | (self.keep(picture) if picture else {})
+            example["style"] = self.keep(examples.photograph(one.style))
+        return example | (self.keep(picture) if picture else {})
 
     def thumbnail(self, name: str) -> bytes:
         """What an example looks like, as a small JPEG.
@@ -275,7 +275,7 @@ class Studio:
         watch(0.0)
         request = self.request(tree, watch)
         request.layers  # drawn here, to be timed
-        drawn = time.perf_counter()
+        strokes_end = time.perf_counter()
         self._last = None
         results = self.results(request)
         if len(results) == 1:
@@ -283,7 +283,7 @@ class Studio:
         ran = time.perf_counter()
         shown = [encoded_result(request, result) for result in results]
         done = time.perf_counter()
-        seconds = {"strokes": drawn - started, "model": ran - drawn, "encode": done - ran}
+        seconds = {"strokes": strokes_end - started, "model": ran - strokes_end, "encode": done - ran}
         return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
 
     def file(self, tree: Any) -> tuple[bytes, str, list[str]]:

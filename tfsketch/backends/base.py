@@ -101,9 +101,9 @@ def parse_about(where: str | os.PathLike, text: bytes) -> dict[str, Any]:
       WeightsError: it is something else.
     """
     try:
-        said = json.loads(text)
+        about = json.loads(text)
         keys = ("system", "takes", "image_size", "stride", "smallest", "signature")
-        return {key: said[key] for key in keys} | {"way": said.get("way", OLD_WAYS.get(said["system"], ""))}
+        return {key: about[key] for key in keys} | {"way": about.get("way", OLD_WAYS.get(about["system"], ""))}
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{where}: expected the signature {ABOUT} to give JSON with system, takes, image_size, stride, "

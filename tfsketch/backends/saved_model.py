@@ -34,9 +34,9 @@ class SavedModel(Backend):
                 f"{folder}: expected a SavedModel written by tools.export, with the signature {ABOUT}, "
                 f"found {', '.join(signatures) or 'none'}"
             )
-        said = parse_about(folder, signatures[ABOUT](ask=tf.constant([""]))["about_bytes"].numpy()[0])
-        self._network = signatures[said.pop("signature")]
-        super().__init__(folder, **said)
+        about = parse_about(folder, signatures[ABOUT](ask=tf.constant([""]))["about_bytes"].numpy()[0])
+        self._network = signatures[about.pop("signature")]
+        super().__init__(folder, **about)
 
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         made = self._network(**{key: tf.constant(value) for key, value in inputs.items()})

@@ -26,9 +26,9 @@ class Served(Backend):
 
     def __init__(self, address: str, **how: Any):
         self._caller, self._address = wire.at(address, **how), address
-        said = parse_about(address, self._predict([{"ask": b""}], ABOUT)[0].get("about_bytes", b""))
-        self._signature = said.pop("signature")
-        super().__init__(address, **said)
+        about = parse_about(address, self._predict([{"ask": b""}], ABOUT)[0].get("about_bytes", b""))
+        self._signature = about.pop("signature")
+        super().__init__(address, **about)
 
     def _predict(self, rows: Sequence[wire.Row], signature: str) -> list[dict[str, Any]]:
         try:

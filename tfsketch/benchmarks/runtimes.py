@@ -70,9 +70,9 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
             f"--variant=all), found {', '.join(paths) or 'none'} in {folder or 'none'}"
         )
     paths = {"float32": paths["float32"], **paths}
-    said = read_metadata(paths["float32"])
-    examples = _examples([row["name"] for row in said["signatures"][SIGNATURE]["inputs"]], said["image_size"])
-    names = [row["name"] for row in said["signatures"][SIGNATURE]["outputs"]]
+    metadata = read_metadata(paths["float32"])
+    examples = _examples([row["name"] for row in metadata["signatures"][SIGNATURE]["inputs"]], metadata["image_size"])
+    names = [row["name"] for row in metadata["signatures"][SIGNATURE]["outputs"]]
     picture = "image" if "image" in names else names[-1]
     runners = {
         (runtime, variant): interpreter(model_path=str(path), num_threads=1)
@@ -102,8 +102,8 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
             [f"`{variant}`, {runtime}", f"{size:.2f}", f"{ratio:.2f}", f"{low:.2f} - {high:.2f}", f"{mean:.1f}"]
         )
     lines = [
-        f"{said['model']} at {said['image_size']} px, one thread, {datetime.date.today().isoformat()}; processor time "
-        "of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m tools.benchmark runtimes "
+        f"{metadata['model']} at {metadata['image_size']} px, one thread, {datetime.date.today().isoformat()}; processor "
+        "time of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m tools.benchmark runtimes "
         "--data=FOLDER`.",
         "",
         *table(["file, run by", "MB", "time", "10 % - 90 %", "PSNR, dB"], rows),

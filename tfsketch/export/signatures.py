@@ -105,7 +105,7 @@ def network_signature(model: ExportedNetwork) -> Signature:
 
 def about(model: ExportedNetwork, names: Sequence[str]) -> Signature:
     """What `backends` asks an export for; `names` are those of its other signatures."""
-    said = {
+    answer = {
         "system": model.experiment.system,
         "way": model.way,
         "image_size": model.experiment.image_size,
@@ -115,5 +115,6 @@ def about(model: ExportedNetwork, names: Sequence[str]) -> Signature:
         "signature": base.SIGNATURE if base.SIGNATURE in names else base.TENSORS,
     }
     return Signature(
-        lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(said))}, {"ask": tf.TensorSpec([None], tf.string)}
+        lambda ask: {"about_bytes": tf.fill(tf.shape(ask), json.dumps(answer))},
+        {"ask": tf.TensorSpec([None], tf.string)},
     )

@@ -170,15 +170,15 @@ def _jpeg(
     if photograph and photograph.changed is not None:
         reason = "a quality was asked for" if quality is not None else "the photograph is no JPEG"
         if quality is None and photograph.source:
-            merged, said = blocks.merge(photograph.source, stored, photograph.changed, photograph.orientation)
+            merged, note = blocks.merge(photograph.source, stored, photograph.changed, photograph.orientation)
             if merged is not None:
                 exif = Image.Exif()
                 exif.load(metadata.exif)
                 if photograph.orientation != 1:
                     exif[0x0112] = photograph.orientation
                     metadata = dataclasses.replace(metadata, exif=exif.tobytes().removeprefix(b"Exif\x00\x00"))
-                return with_segments(merged, metadata), [said]
-            reason = said
+                return with_segments(merged, metadata), [note]
+            reason = note
         notes.append(f"all of it is re-encoded, outside of the edit too, since {reason}")
     return with_segments(data, metadata), notes
 

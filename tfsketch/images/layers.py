@@ -86,7 +86,7 @@ def checked_layers(
 def without_effect(mask: np.ndarray, sketch: np.ndarray, color: np.ndarray) -> list[str]:
     """Names of the layers, [H,W] and colour [H,W,4], that have something, but nothing of it in the mask."""
     there = {"sketch": sketch > 0, "colour": color[..., 3] > 0}
-    return [what for what, drawn in there.items() if drawn.any() and not (drawn & (mask > 0)).any()]
+    return [what for what, layer in there.items() if layer.any() and not (layer & (mask > 0)).any()]
 
 
 def checked_restyling(

@@ -68,8 +68,8 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
         levels = np.where(opaque[..., None], levels, ink.median(levels, opaque).astype(np.uint8))
         notes.append(f"{name}: transparent pixels of the sketch count as paper")
 
-    strokes, said = ink.on_paper(levels, name, level)
-    return Meaning(strokes.astype(np.uint8), (*notes, *said))
+    strokes, remarks = ink.on_paper(levels, name, level)
+    return Meaning(strokes.astype(np.uint8), (*notes, *remarks))
 
 
 def _is_layer(levels: np.ndarray, opaque: np.ndarray, alpha: np.ndarray) -> bool:

@@ -62,11 +62,11 @@ class Metadata:
         if b"DigitalSourceType" in xmp:
             xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda match: match.group(1) + value, xmp)
         else:
-            said = (
+            entry = (
                 b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
                 b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
             )
-            xmp = xmp.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")
+            xmp = xmp.replace(b"</rdf:RDF>", entry + b"</rdf:RDF>")
         return dataclasses.replace(self, xmp=xmp)
 
     def named(self) -> dict[str, str]:

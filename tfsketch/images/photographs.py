@@ -88,7 +88,7 @@ class Photograph:
         )
 
     @property
-    def kept(self) -> list[str]:
+    def traits(self) -> list[str]:
         """What an edit keeps that is not in every photograph, in words."""
         grey = self.stored.ndim == 2 or self.stored.shape[2] == 2
         clear = self.stored.ndim == 3 and self.stored.shape[2] in (2, 4)
@@ -103,7 +103,7 @@ class Photograph:
         """What is not kept where only `image` is used, as in pictures side by side: `notes`, and what it lacks."""
         beyond = ["transparency"] if self.stored.ndim == 3 and self.stored.shape[2] in (2, 4) else []
         beyond += [f"{8 + self.shift} bits a channel"] if self.shift else []
-        return [*self.notes, *([_SEEN + ", ".join(beyond)] if beyond else [])]
+        return [*self.notes, *([_LEFT_OUT + ", ".join(beyond)] if beyond else [])]
 
 
 def of_array(image: np.ndarray) -> Photograph:
@@ -113,23 +113,23 @@ def of_array(image: np.ndarray) -> Photograph:
 
 def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.MAX_PIXELS) -> Photograph:
     """A photograph's file; arguments and errors as of `files.read_rgb`, which gives its `image`."""
-    said: dict[str, object] = {}
+    details: dict[str, object] = {}
     content = metadata_lib.path_of(data, path)
 
     def inspect(picture: Image.Image) -> None:
-        said["orientation"] = picture.getexif().get(0x0112, 1)
-        said["metadata"], said["lost"] = metadata_lib.read(picture, content)
-        said["bits"] = bits_of(picture, content)
-        said["format"] = picture.format
+        details["orientation"] = picture.getexif().get(0x0112, 1)
+        details["metadata"], details["lost"] = metadata_lib.read(picture, content)
+        details["bits"] = bits_of(picture, content)
+        details["format"] = picture.format
 
     picture = files.decode(path, data, most, inspect)
     image = np.asarray(files.eight_bits(picture, path).convert("RGB"))
-    metadata, lost, bits, orientation = (said[key] for key in ("metadata", "lost", "bits", "orientation"))
+    metadata, lost, bits, orientation = (details[key] for key in ("metadata", "lost", "bits", "orientation"))
     assert isinstance(metadata, Metadata) and isinstance(lost, list) and isinstance(bits, int)
     assert not isinstance(orientation, bytes)
     orientation = orientation if orientation in _TURNS else 1
     notes = [f"left out: {one}" for one in lost]
-    source = pathlib.Path(path) if data is None and said["format"] in ("JPEG", "MPO") else None
+    source = pathlib.Path(path) if data is None and details["format"] in ("JPEG", "MPO") else None
     stored, shift = None, 0
     if bits == 16:
         stored = _deep(path, data, orientation, image)
@@ -156,10 +156,10 @@ def read_rgb(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
     """
     beyond: list[str] = []
     image = files.read_rgb(path, inspect=lambda picture: beyond.extend(beyond_rgb(picture, path)))
-    return image, [f"{path}: {_SEEN}{', '.join(beyond)}"] if beyond else []
+    return image, [f"{path}: {_LEFT_OUT}{', '.join(beyond)}"] if beyond else []
 
 
-_SEEN = "seen as 8 bits of RGB; left out of its file: "
+_LEFT_OUT = "seen as 8 bits of RGB; left out of its file: "
 
 
 def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
@@ -199,17 +199,17 @@ def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: 
     """16 bits a channel, upright, by OpenCV, as Pillow gives eight of them; None where the two do not agree."""
     content = np.frombuffer(pathlib.Path(path).read_bytes() if data is None else data, np.uint8)
     try:
-        found = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+        deep = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
-    if found is None or found.dtype != np.uint16 or (found.ndim == 3 and found.shape[2] not in (3, 4)):
+    if deep is None or deep.dtype != np.uint16 or (deep.ndim == 3 and deep.shape[2] not in (3, 4)):
         return None
-    if found.ndim == 3:
-        found = cv2.cvtColor(found, cv2.COLOR_BGR2RGB if found.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    found = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(found))
-    levels: np.ndarray = found.astype(np.int64)
+    if deep.ndim == 3:
+        deep = cv2.cvtColor(deep, cv2.COLOR_BGR2RGB if deep.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    deep = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(deep))
+    levels: np.ndarray = deep.astype(np.int64)
     upper = _rgb_of(levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)
-    return found if upper.shape == image.shape and (found.max() <= 255 or (upper == image).all()) else None
+    return deep if upper.shape == image.shape and (deep.max() <= 255 or (upper == image).all()) else None
 
 
 def _channels(picture: Image.Image, image: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -63,9 +63,9 @@ def mixing_grid(
     notes: dict[str, None] = {}  # a file may be photograph and style
     for files, cut in zip(sources, squares):
         for file in files:
-            picture, said = photographs.read_rgb(file)
+            picture, remarks = photographs.read_rgb(file)
             cut.append(sizes.cut_square(picture))
-            notes |= dict.fromkeys(said)
+            notes |= dict.fromkeys(remarks)
     side = min(STRIP_SIDE, max(map(len, squares[0])))
     contents, style_squares = ([sizes.center_square(square, side) for square in one] for one in squares)
     part = () if whole_style else region
@@ -77,8 +77,8 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in styled)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    said = write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
-    return rows, columns, [*notes, *said]
+    remarks = write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
+    return rows, columns, [*notes, *remarks]
 
 
 def _pictures_of(path: str | os.PathLike, what: str) -> list[pathlib.Path]:

@@ -43,18 +43,18 @@ def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, n
     ):
         if path is None:
             continue
-        layers[what], said = read(path)
-        notes += said
+        layers[what], remarks = read(path)
+        notes += remarks
         if layers[what].shape[:2] != size:
             raise ImageError(
                 f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found "
                 f"{layers[what].shape[1]} x {layers[what].shape[0]}"
             )
     if job.strokes is not None:
-        drawn = strokes_lib.render(strokes_lib.read(job.strokes), size, str(job.strokes))
-        layers["mask"] = np.maximum(layers["mask"], drawn.mask)
-        layers["sketch"] = np.maximum(layers["sketch"], drawn.sketch)
-        layers["color"] = np.where(drawn.color[..., 3:] > 0, drawn.color, layers["color"])
+        strokes = strokes_lib.render(strokes_lib.read(job.strokes), size, str(job.strokes))
+        layers["mask"] = np.maximum(layers["mask"], strokes.mask)
+        layers["sketch"] = np.maximum(layers["sketch"], strokes.sketch)
+        layers["color"] = np.where(strokes.color[..., 3:] > 0, strokes.color, layers["color"])
     if not layers["mask"].any():
         raise ImageError(f"{job.mask or job.strokes}: expected at least one erased pixel, found an empty mask")
     for what in without_effect(layers["mask"], layers["sketch"], layers["color"]):
@@ -80,23 +80,23 @@ def draw(
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str]]:
     """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
     notes: list[str] = []
-    given: dict[str, np.ndarray] = {}
+    inputs: dict[str, np.ndarray] = {}
     if job.image is None:
-        given["sketch"], notes = meaning.read_sketch(job.source, level)
-        if not given["sketch"].any():
+        inputs["sketch"], notes = meaning.read_sketch(job.source, level)
+        if not inputs["sketch"].any():
             raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
-        shown = [_black_on_white(given["sketch"])]
+        shown = [_black_on_white(inputs["sketch"])]
     else:
-        given["image"], notes = photographs.read_rgb(job.image)
-        shown = [sizes.cut_square(given["image"])]
-        if shown[0].shape != given["image"].shape:
+        inputs["image"], notes = photographs.read_rgb(job.image)
+        shown = [sizes.cut_square(inputs["image"])]
+        if shown[0].shape != inputs["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
-        drawings = editor.complete(given.get("sketch"), given.get("image"), results=job.results, seed=seed, fill=fill)
+        drawings = editor.complete(inputs.get("sketch"), inputs.get("image"), results=job.results, seed=seed, fill=fill)
         losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
         notes.append(f"{job.source}: loss {losses}")
     else:
-        drawings = [editor.draw(given["sketch"], fill)]
+        drawings = [editor.draw(inputs["sketch"], fill)]
     files: dict[pathlib.Path, Picture | bytes] = {}
     for paths, drawing in zip(job.drawings, drawings):
         pair = [drawing.image, _black_on_white(drawing.refined)]
@@ -137,9 +137,9 @@ def restyle(
             raise ImageError(f"{job.image}: {error}") from error
     styles = []
     for path in job.styles:
-        style, said = style_of(editor, path, () if whole_style else job.region)
+        style, remarks = style_of(editor, path, () if whole_style else job.region)
         styles.append(style)
-        notes += said
+        notes += remarks
     if job.results or concat:  # else the result's own notes say it
         notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
     if job.results:
@@ -162,9 +162,9 @@ def write(
     """Writes a result, whole or not at all; returns what is not as in the photograph, a line each. Arguments as of
     `encoding.encode`, or the file's content."""
     notes = list(picture.notes) if isinstance(picture, Photograph) else []
-    data, said = (picture, []) if isinstance(picture, bytes) else encoding.encode(path, picture, metadata, quality)
+    data, remarks = (picture, []) if isinstance(picture, bytes) else encoding.encode(path, picture, metadata, quality)
     try:
         files_lib.write_bytes(path, data)
     except OSError as error:  # no space, no permission, a file where a folder should be
         raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
-    return [f"{path}: {note}" for note in (*notes, *said)]
+    return [f"{path}: {note}" for note in (*notes, *remarks)]

@@ -76,8 +76,8 @@ def edit_files(
             if job.styles:
                 shown, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
             elif job.results:
-                shown, files, said = draw(editor, job, seed, fill, level)
-                notes += said
+                shown, files, remarks = draw(editor, job, seed, fill, level)
+                notes += remarks
             else:
                 photograph, mask, sketch, color, notes = read_layers(job, level)
                 image, metadata = photograph.image, photograph.metadata
