@@ -102,9 +102,9 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
             [f"`{variant}`, {runtime}", f"{size:.2f}", f"{ratio:.2f}", f"{low:.2f} - {high:.2f}", f"{mean:.1f}"]
         )
     lines = [
-        f"{metadata['model']} at {metadata['image_size']} px, one thread, {datetime.date.today().isoformat()}; processor "
-        "time of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m tools.benchmark runtimes "
-        "--data=FOLDER`.",
+        f"{metadata['model']} at {metadata['image_size']} px, one thread, {datetime.date.today().isoformat()}; "
+        "processor time of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m "
+        "tools.benchmark runtimes --data=FOLDER`.",
         "",
         *table(["file, run by", "MB", "time", "10 % - 90 %", "PSNR, dB"], rows),
     ]
