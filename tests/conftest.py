@@ -53,7 +53,6 @@ SLOW = (
     "systems/sc_fegan/convert_test.py",
     "fuzz_test.py",
     "old_runs_test.py",
-    "toy/toy_test.py",
 )
 """The files that take half a minute and more of a processor, the longest first: they trace and compile graphs, start
 programs and open pages."""

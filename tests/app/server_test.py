@@ -553,9 +553,9 @@ def test_a_blank_sheet_by_touch(browser, port, model_dirs, viewport):
         stage = page.locator("#stage").bounding_box()
         assert stage["height"] > 300 and page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         assert page.is_hidden("[data-tool=mask]") and page.is_hidden("#continue")
-        page.mouse.move(stage["x"] + 120, stage["y"] + 150)
+        page.mouse.move(*place_of(page, 0.3, 0.3))
         page.mouse.down()
-        page.mouse.move(stage["x"] + 250, stage["y"] + 250, steps=8)
+        page.mouse.move(*place_of(page, 0.6, 0.6), steps=8)
         page.mouse.up()
         press_run(page)
         assert page.locator("#history img").count() == 1

@@ -227,9 +227,9 @@ def test_colors_on_any_paper_are_one_result(name):
     assert _overlap(painted, strokes > 0) >= (0.95 if "JPEG" in name else 0.999)
     assert abs(painted.sum() / (strokes > 0).sum() - 1) < 0.1
     assert not color.layer[~painted].any()
-    for stroke, color in ((1, (200, 40, 60)), (2, (60, 40, 30))):
+    for stroke, paint in ((1, (200, 40, 60)), (2, (60, 40, 30))):
         mean = color.layer[painted & (strokes == stroke)][:, :3].mean(axis=0)
-        assert np.abs(mean - color).max() < (12 if "JPEG" in name else 1), (stroke, mean)
+        assert np.abs(mean - paint).max() < (12 if "JPEG" in name else 1), (stroke, mean)
     paper = "" if name == "clear" else "black was taken for paper" if "black" in name else "white was taken for paper"
     assert [note.removeprefix("c.png: ") for note in color.notes] == ([paper] if paper else [])
 

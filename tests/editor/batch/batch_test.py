@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import app
 from PIL import Image, ImageCms
 
 from tests.edits import run_edit
@@ -376,7 +377,7 @@ def test_what_cannot_be_edited_at_all(model_dir, folders):
             ImageError,
             "file/a.png: expected to write a picture here",
         ),
-        ([f"--output={out}"], TfsketchError, "--image: expected"),
+        ([f"--output={out}"], app.UsageError, "--image: expected"),
         ([f"--output={out}", "--demo", f"--image={photos}"], TfsketchError, "--demo: expected"),
         ([f"--output={folders}/file", "--demo"], ImageError, "expected to write a picture here"),
     ):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
+from absl import app
 from PIL import Image
 from skimage.morphology import skeletonize
 
@@ -184,7 +185,7 @@ def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(sheets / "a_refined.png")
     with pytest.raises(ImageError, match="found two for .*a_refined.png"):
         find_jobs(None, out, sketch=sheets)
-    with pytest.raises(TfsketchError, match="--image: expected a photograph"):
+    with pytest.raises(app.UsageError, match="--image: expected a photograph"):
         run_edit(model_dir, f"--output={out}")
 
 
