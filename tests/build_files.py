@@ -30,6 +30,7 @@ _TITLE = "TensorFlow and the other external packages come from the environment (
 _TITLES = {"tfsketch": "The library.", "tools": "The binaries.", "tests": "The tests."}
 _EXTRA = {
     "tfsketch.editor.batch.demo": ['    data = glob(["demo/*.json"]),'],
+    "tfsketch.config.shipped": ['    data = ["//configs"],'],
     "tfsketch.app.examples": ['    data = glob(["web/**"]),'],
     "tfsketch.zoo": [
         "    data = glob(",
