@@ -173,15 +173,19 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def _save(folder: pathlib.Path, settings: config_lib.Config, model: tf.keras.Model) -> None:
+    """A model directory of a network as it is."""
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    model_directory.save(folder, settings, arrays, "# A card\n")
+
+
 @pytest.fixture(scope="session")
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
 
     def make(root: pathlib.Path) -> None:
         tf.keras.utils.set_random_seed(7)
-        model = systems.build(EDITING)
-        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-        model_directory.save(root / "tiny", EDITING, arrays, "# A card\n")
+        _save(root / "tiny", EDITING, systems.build(EDITING))
 
     return _once(tmp_path_factory, "zoo", make) / "tiny"
 
@@ -387,8 +391,7 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         for variable in model.generator.trainable_variables:
             if "affine/kernel" in variable.name:
                 variable.assign(variable * 3.0)
-        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-        model_directory.save(root / "restyles", settings, arrays, "# A card\n")
+        _save(root / "restyles", settings, model)
 
     return _once(tmp_path_factory, "restyling", make) / "restyles"
 
@@ -405,10 +408,7 @@ def model_dirs(tmp_path_factory, restyling_folder):
     folders = []
     for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
-        network = systems.build(settings)
         folder = tmp_path_factory.mktemp(name)
-        model_directory.save(
-            folder, settings, {k: v.numpy() for k, v in model_directory.variable_names(network).items()}, "# random\n"
-        )
+        _save(folder, settings, systems.build(settings))
         folders.append(str(folder))
     return [*folders, str(restyling_folder)]

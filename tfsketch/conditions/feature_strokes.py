@@ -66,7 +66,7 @@ def dabs(
     for label in features.REGIONS_OF[name]:
         index = np.uint8(regions.REGIONS.index(label))
         whole = regions.mask_of(parts, label)
-        for part in features.parts_of(whole):
+        for part in masks.parts_of(whole):
             share = float(part.mean())
             if np.count_nonzero(part) < 0.04 * total:
                 continue

@@ -30,21 +30,10 @@ COLORED = ("glasses", "mouth", "eyes", "brows", "hair")
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def _ellipse(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-
-
 def center_of(mask: np.ndarray) -> complex:
     """The centre x + iy of a mask [H,W] that is not empty."""
     rows, columns = np.nonzero(mask)
     return complex(columns.mean(), rows.mean())
-
-
-def parts_of(mask: np.ndarray) -> list[np.ndarray]:
-    """The connected parts of a mask, the largest first, each [H,W] uint8 in {0,1}."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    largest = sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA])
-    return [(labels == n).astype(np.uint8) for n in largest]
 
 
 def region_of(name: str, labels: np.ndarray) -> np.ndarray:
@@ -59,9 +48,9 @@ def region_of(name: str, labels: np.ndarray) -> np.ndarray:
         near = masks.grow(region, max(1, min(region.shape) // 25)) & masks.hulls(region)
         region = region | (near & regions.mask_of(labels, ("eyes", "brows")))
         return cv2.medianBlur(region, 5)
-    parts = [part for part in parts_of(region) if 6 * part.sum() >= region.sum()]
+    parts = [part for part in masks.parts_of(region) if 6 * part.sum() >= region.sum()]
     region = np.maximum.reduce(parts[:2] if parts else [region])
-    pinholes = [hole for hole in parts_of(1 - region) if hole.sum() < 0.01 * hole.size]
+    pinholes = [hole for hole in masks.parts_of(1 - region) if hole.sum() < 0.01 * hole.size]
     return np.maximum.reduce([region, *pinholes])
 
 
@@ -91,8 +80,8 @@ def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
     as high again as the open eye, since lashes are dark too.
     """
     irises = np.zeros_like(eyes)
-    for eye in parts_of(eyes)[:2]:
-        dark = parts_of(dark_part(image, cv2.erode(eye, _SQUARE)))
+    for eye in masks.parts_of(eyes)[:2]:
+        dark = masks.parts_of(dark_part(image, cv2.erode(eye, _SQUARE)))
         if dark:
             center = center_of(dark[0])
             radius = min(0.5 * cv2.boundingRect(dark[0])[2], 0.75 * cv2.boundingRect(eye)[3])
@@ -149,16 +138,16 @@ def lines_of(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarra
         lower = np.zeros_like(region)
         lower[top + round(0.6 * height) :] = 1
         inside = cv2.erode(region, _SQUARE) & lower
-        nostrils = [part for part in parts_of(dark_part(image, inside)) if part.sum() > 0.004 * region.sum()][:2]
+        nostrils = [part for part in masks.parts_of(dark_part(image, inside)) if part.sum() > 0.004 * region.sum()][:2]
         lines &= lower
         for nostril in nostrils:
             lines |= _outline(nostril)
     elif name == "hair":
-        thick = _ellipse(side // 64)
+        thick = masks.disc(side // 64)
         lines = _outline(cv2.morphologyEx(cv2.morphologyEx(region, cv2.MORPH_CLOSE, thick), cv2.MORPH_OPEN, thick))
         lines |= drop_short(strands & cv2.erode(region, np.ones((9, 9), np.uint8)), 0.12 * side)
     elif name == "glasses":
-        lines |= _outline(cv2.erode(region, _ellipse(side // 50)))
+        lines |= _outline(cv2.erode(region, masks.disc(side // 50)))
     return lines if lines.any() else region & (1 - cv2.erode(region, _SQUARE))
 
 

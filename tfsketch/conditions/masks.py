@@ -163,9 +163,21 @@ def strokes(
     return mask
 
 
+def disc(radius: int) -> np.ndarray:
+    """OpenCV's disc of a radius, to grow and shrink masks by."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
 def grow(mask: np.ndarray, radius: int) -> np.ndarray:
     """A mask grown by some pixels in all directions, [H,W] uint8."""
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
+    return cv2.dilate(mask, disc(radius))
+
+
+def parts_of(mask: np.ndarray) -> list[np.ndarray]:
+    """The connected parts of a mask, the largest first, each [H,W] uint8 in {0,1}."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    largest = sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA])
+    return [(labels == n).astype(np.uint8) for n in largest]
 
 
 def band(region: np.ndarray, radius: int) -> np.ndarray:
@@ -227,15 +239,13 @@ def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) 
         feature = regions_lib.mask_of(regions, _COMPACT.get(str(name), (str(name),)))
         if not feature.any():
             continue
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(feature, connectivity=8)
-        largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
         if name == "hair":  # a strand or a fringe: what a disc somewhere on it holds
             y, x = np.argwhere(feature)[rng.integers(cv2.countNonZero(feature))]
-            disc = np.zeros_like(feature)
-            cv2.circle(disc, (int(x), int(y)), round(rng.uniform(0.06, 0.2) * side), (1,), -1)
-            parts = [disc & grow(feature, round(0.01 * side))]
+            part = np.zeros_like(feature)
+            cv2.circle(part, (int(x), int(y)), round(rng.uniform(0.06, 0.2) * side), (1,), -1)
+            parts = [part & grow(feature, round(0.01 * side))]
         elif name in ("eye", "eyes", "brows"):
-            parts = [(labels == number).astype(np.uint8) for number in largest[: 1 if name == "eye" else 2]]
+            parts = parts_of(feature)[: 1 if name == "eye" else 2]
         elif name == "glasses" and rng.random() < 0.5:  # the frame alone, as who puts glasses on a face erases it
             return band(hulls(feature), max(1, round(rng.uniform(0.008, 0.03) * side)))
         else:
