@@ -28,10 +28,12 @@ from tfsketch.errors import ConfigError
 class Section(typing.Protocol):
     """What the sections `model` of all systems have; a system's own code asks for more by `Config.section`."""
 
-    conditions: typing.ClassVar[tuple[str, ...]]
-    """Keys of its batches beside `image` and `seed`. What is not named is not drawn."""
     changeable: typing.ClassVar[tuple[str, ...]]
     """Names of its settings that may differ when a run is resumed: what has no weights of its own."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Keys of its batches beside `image` and `seed`. What is not named is not drawn."""
 
     @property
     def loss(self) -> LossConfig:

@@ -82,6 +82,9 @@ class TrainConfig:
     keep_checkpoints: int = 3
     init: str = ""
     """A model directory or shipped model whose weights start the run."""
+    init_players: tuple[str, ...] = ()
+    """Which players of the exported network take their weights from `init`, such as Cali-Sketch's `scn`; none named is
+    all of it. The others start afresh."""
 
     def problems(self, image_size: int) -> Problems:
         del image_size

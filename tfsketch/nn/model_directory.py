@@ -63,8 +63,13 @@ def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
     return named
 
 
-def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
+def load_weights(model: tf.keras.Model, path: str | os.PathLike, parts: Sequence[str] = ()) -> None:
     """Reads a `weights.npz` into a built model.
+
+    Args:
+      model: what it is of.
+      path: of the file.
+      parts: names of networks inside the model: those alone, from a file whose other networks may be anything.
 
     Raises:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
@@ -80,6 +85,9 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
     except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
         raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
     named = variable_names(model)
+    if parts:
+        named = {name: value for name, value in named.items() if set(parts) & set(name.split("/")[:-1])}
+        arrays = {name: value for name, value in arrays.items() if set(parts) & set(name.split("/")[:-1])}
     missing, extra = sorted(set(named) - set(arrays)), sorted(set(arrays) - set(named))
     if missing or extra:
         raise WeightsError(

@@ -13,17 +13,28 @@ The heads judge patches and not whole pictures, because an edit is local. Only p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfsketch.config import ProjectedDiscriminatorConfig
-from tfsketch.nn import efficientnet
+from tfsketch.nn import adversarial, efficientnet
 from tfsketch.nn.adversarial import per_example_uniform
+from tfsketch.nn.feature_losses import hole_perceptual
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.spectral import SpectralConv2D
 
+_MAPS = ("stride2", *efficientnet.SCALES)
 _STRIDES = {name: 4 << number for number, name in enumerate(efficientnet.SCALES)}
+
+
+class View(NamedTuple):
+    """Pictures as the trunk sees them."""
+
+    conditions: dict[str, tf.Tensor]
+    """What they had to obey, the vocabulary's `mask`, `sketch` and `color`, augmented as they are."""
+    features: dict[str, tf.Tensor]
+    """The trunk's maps of the augmented pictures: its scales, and `stride2` before them."""
 
 
 def conditions_at(inputs: Mapping[str, tf.Tensor], stride: int) -> tf.Tensor:
@@ -140,6 +151,49 @@ class ProjectedDiscriminator(tf.keras.Model):
             x = tf.nn.leaky_relu(second(x, training=training), LEAK)
             scores.append(tf.cast(last(x, training=training), tf.float32))
         return scores
+
+
+def view(
+    trunk: efficientnet.EfficientNetLite1, image: tf.Tensor, inputs: Mapping[str, tf.Tensor], share: float
+) -> View:
+    """Pictures through the trunk; two of the same `seed`, a photograph and what was made for it, are augmented alike.
+
+    Args:
+      trunk: the pretrained network.
+      image: [B,H,W,3] in [-1,1].
+      inputs: the vocabulary's `mask`, `sketch`, `color` and `seed`.
+      share: of the augmentation; see `augmented`.
+    """
+    conditions = {key: inputs[key] for key in ("mask", "sketch", "color")}
+    if share:
+        image, conditions = augmented(image, inputs, inputs["seed"], salt=2, share=share)
+    return View(conditions, trunk(image, _MAPS))
+
+
+def critic_terms(network: ProjectedDiscriminator, truth: View, fake: View) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The projected discriminator's hinge loss [B] over the patches that see the hole, and what it says on average of
+    either picture. No gradient reaches what made `fake`; call it once a step."""
+    conditions, mask = fake.conditions, fake.conditions["mask"]
+    # One call on both: the power iterations move once, and a convolution of twice the batch is the faster one.
+    both = {key: tf.concat([truth.features[key], tf.stop_gradient(fake.features[key])], axis=0) for key in _STRIDES}
+    twice = {key: tf.concat([value, value], axis=0) for key, value in conditions.items()}
+    real, fake_scores = zip(*(tf.split(score, 2) for score in network(both, twice, training=True)))
+    return adversarial.critic_hinge_hole(real, fake_scores, mask), {
+        "p_real": -adversarial.generator_hinge_hole(real, mask),
+        "p_fake": -adversarial.generator_hinge_hole(fake_scores, mask),
+    }
+
+
+def generator_term(network: ProjectedDiscriminator, fake: View) -> tf.Tensor:
+    """What the projected discriminator says of pictures, for whoever made them: [B]."""
+    scores = network(fake.features, fake.conditions)
+    return adversarial.generator_hinge_hole(scores, fake.conditions["mask"])
+
+
+def trunk_distance(fake: View, truth: View) -> tf.Tensor:
+    """The perceptual distance on the trunk's features over the positions that see the hole: [B]."""
+    pairs = [fake.features[key] for key in _MAPS], [truth.features[key] for key in _MAPS]
+    return hole_perceptual(*pairs, fake.conditions["mask"])
 
 
 def _doubled(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

@@ -28,7 +28,7 @@ from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_pictures
-from tfsketch.errors import TrainingError
+from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory
 from tfsketch.training import logs, run_folder
@@ -111,7 +111,16 @@ class Trainer:
     def _start_from(self, source: str) -> None:
         """Weights of a model directory into the exported network and its average."""
         network = self._task.networks[self._task.exported]
-        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz")
+        wanted = self._config.train.init_players
+        players = [
+            name for name, player in self._task.players.items() if player in network.submodules or player is network
+        ]
+        if unknown := sorted(set(wanted) - set(players)):
+            raise ConfigError(
+                f"train.init_players: expected players of the exported network ({', '.join(players)}), found "
+                f"{', '.join(unknown)}"
+            )
+        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", wanted)
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from tfsketch.config.discriminators import FeatureDiscriminatorConfig
+from tfsketch.config.discriminators import FeatureDiscriminatorConfig, ProjectedDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
 from tfsketch.config.training import LossConfig
 
@@ -17,11 +17,15 @@ class TranslatorConfig:
 
     width: int = 64
     """Channels at full size; every halving doubles them."""
+    max_width: int = 0
+    """Ours: the most channels that halvings lead to; 0 is no limit."""
     downsamplings: int = 2
     """Halvings. The picture's side must be a multiple of 2 ** downsamplings."""
     kernel: int = 4
     """Side of the kernels that halve and, transposed, double. 4 is safe with 16 bits too, since it is padded;
     what oneDNN computes wrongly, unpadded even kernels at some numbers of channels, `layers.convolution` avoids."""
+    outer_kernel: int = 7
+    """Side of the first and the last kernel. Odd."""
     blocks: int = 8
     """Residual blocks at the smallest size."""
     dilation: int = 2
@@ -45,6 +49,15 @@ class CalibratorConfig(TranslatorConfig):
     """The generator that redraws lines: EdgeConnect's edge generator."""
 
     spectral_norm: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class SynthesisConfig(TranslatorConfig):
+    """The generator that makes photographs: EdgeConnect's image generator."""
+
+    palette: bool = False
+    """Ours: a palette is a second input (see `palette`). Lines say nothing of colours, and whoever must guess them
+    learns their mean; the same lines with another palette are another photograph."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +97,18 @@ class CaliSketchLossConfig(LossConfig):
     total_variation: float = 1.0
     """The paper's, which gives it no factor."""
     normalized_perceptual: float = 0.0
-    """Not in the paper: the perceptual distance on features of unit length."""
+    """Not in the paper, nor are the next three: the perceptual distance on features of unit length."""
+    low_pass: float = 0.0
+    """Colours and light of the photograph without its detail (see `losses.low_pass`)."""
+    trunk: float = 0.0
+    """Perceptual distance on EfficientNet-Lite1's features (see `feature_losses.hole_perceptual`)."""
+    projected: float = 0.0
+    """The projected discriminator's hinge loss, given the lines that ISN was given (see `nn.projected`)."""
     total_variation_printed: bool = False
     """The total variation as printed, a difference of the two gradients, instead of their sum."""
+    window: int = 0
+    """Side, in pixels, of the square, anywhere in the picture, that the projected discriminator and the trunk see; 0 is
+    all of the picture. A multiple of 32, the trunk's coarsest stride."""
     calibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
     uncalibrated: float = 0.0
@@ -107,6 +129,7 @@ class CaliSketchLossConfig(LossConfig):
         "real_label",
         "wanted_label",
         "total_variation_printed",
+        "window",
         "calibrated",
         "uncalibrated",
         "joint",
@@ -122,13 +145,18 @@ class CaliSketchConfig:
     """Section `model` of the system `cali_sketch`."""
 
     scn: CalibratorConfig = CalibratorConfig()
-    isn: TranslatorConfig = TranslatorConfig()
+    isn: SynthesisConfig = SynthesisConfig()
     d1: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
     d2: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
+    projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: CaliSketchLossConfig = CaliSketchLossConfig()
 
-    conditions: ClassVar[tuple[str, ...]] = ("sketch", "refined")
     changeable: ClassVar[tuple[str, ...]] = ("loss",)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """A palette is the mean colours of face regions."""
+        return ("sketch", "refined", "regions") if self.isn.palette else ("sketch", "refined")
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels: the dilated blocks' reflection needs some of it."""
@@ -139,10 +167,14 @@ class CaliSketchConfig:
         )
 
     def problems(self, image_size: int) -> Problems:
-        del image_size
+        side = self.loss.window
+        if side % 32 or not 0 <= side <= image_size:
+            yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side
         for name, net in (("scn", self.scn), ("isn", self.isn)):
             yield from one_of(f"{name}.norm", net.norm, ("instance", "affine"))
             yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
+            if net.outer_kernel < 1 or net.outer_kernel % 2 == 0:
+                yield f"{name}.outer_kernel", "an odd number from 1", net.outer_kernel
             if not 0 <= net.skips <= net.downsamplings:
                 yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
         shares = self.loss.calibrated + self.loss.uncalibrated

@@ -16,7 +16,7 @@ convolution, and the encoder's maps added in the decoder, which keeps lines in p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -25,7 +25,8 @@ from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm, instance_norm
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D, SpectralConv2DTranspose
-from tfsketch.systems.cali_sketch.config import CaliSketchConfig, TranslatorConfig
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig, SynthesisConfig, TranslatorConfig
+from tfsketch.systems.cali_sketch.palette import Palette
 from tfsketch.vocabulary import check_sides
 
 
@@ -98,12 +99,13 @@ class Translator(tf.keras.Model):
     def __init__(self, config: TranslatorConfig, channels: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         halvings = range(config.downsamplings)
-        widths = [config.width * 2**i for i in range(config.downsamplings + 1)]
+        limit = config.max_width or config.width * 2**config.downsamplings
+        self.widths = widths = [min(config.width * 2**i, limit) for i in range(config.downsamplings + 1)]
         self.stride = 2**config.downsamplings
         # A border of n pixels can be reflected into a map of more than n.
         self.smallest = (config.dilation + 1) * self.stride
-        self.skips = config.skips
-        self.stem = _Conv(config, widths[0], 7, name="stem")
+        self.skips, self.outer = config.skips, config.outer_kernel // 2
+        self.stem = _Conv(config, widths[0], config.outer_kernel, name="stem")
         self.down = [
             _Conv(config, widths[i + 1], config.kernel, strides=2, padding="SAME", name=f"down{i + 1}")
             for i in halvings
@@ -117,27 +119,33 @@ class Translator(tf.keras.Model):
             for i, width in enumerate(widths[-2::-1])
         ]
         self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if doubled else tf.identity
-        self.last = Conv2D(channels, 7, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last")
+        self.last = Conv2D(
+            channels, config.outer_kernel, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last"
+        )
 
-    def translate(self, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """[B,H,W,C] -> [B,H,W,channels] float32, before the last activation.
+    def translate(
+        self, x: tf.Tensor, training: bool, tinted: Callable[[int, tf.Tensor], tf.Tensor] = lambda number, x: x
+    ) -> tf.Tensor:
+        """[B,H,W,C] -> [B,H,W,channels] float32, before the last activation; `tinted` changes the map that the blocks
+        get, number 0, and what each doubling gives, from number 1.
 
         Raises:
           ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
         """
         check_sides(x.shape, self.stride, self.smallest)
         x = tf.cast(x, self.compute_dtype)
-        x = tf.nn.relu(self.stem(_reflect(x, 3), training=training))
+        x = tf.nn.relu(self.stem(_reflect(x, self.outer), training=training))
         passed = []
         for layer in self.down:
             passed.append(x)
             x = tf.nn.relu(layer(x, training=training))
+        x = tinted(0, x)
         for block in self.blocks:
             x = block(x, training=training)
         for number, layer in enumerate(self.up):
-            x, same_size = layer(self.upsample(x), training=training), passed.pop()
+            x, same_size = tinted(number + 1, layer(self.upsample(x), training=training)), passed.pop()
             x = tf.nn.relu(x + same_size if number < self.skips else x)
-        return tf.cast(self.last(_reflect(x, 3)), tf.float32)
+        return tf.cast(self.last(_reflect(x, self.outer)), tf.float32)
 
 
 class StrokeCalibration(Translator):
@@ -153,14 +161,23 @@ class StrokeCalibration(Translator):
 
 
 class ImageSynthesis(Translator):
-    """ISN: `refined` [B,H,W,1] -> `raw` and `image` [B,H,W,3] in [-1,1], one picture under two names."""
+    """ISN: `refined` [B,H,W,1] -> `raw` and `image` [B,H,W,3] in [-1,1], one picture under two names.
 
-    def __init__(self, config: TranslatorConfig):
+    With `SynthesisConfig.palette`, `palette` [B,P,3] in [-1,1] too, or `seed` [B,2] int32, which picks one of those
+    that it remembers; without either, the most typical one of them. See `palette`."""
+
+    def __init__(self, config: SynthesisConfig):
         super().__init__(config, 3, name="isn")
+        self.palette = Palette(self.widths[::-1], name="palette") if config.palette else None
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """As `StrokeCalibration.call`."""
-        raw = tf.tanh(self.translate(inputs["refined"], training))
+        lines = inputs["refined"]
+        if self.palette is None:
+            raw = tf.tanh(self.translate(lines, training))
+        else:
+            palette = inputs["palette"] if "palette" in inputs else self.palette.pick(inputs.get("seed"), lines)
+            raw = tf.tanh(self.translate(lines, training, self.palette(palette, self.compute_dtype)))
         return {"raw": raw, "image": raw}
 
 
@@ -183,4 +200,5 @@ class CaliSketch(ExportedNetwork):
           ImageError: H or W is known, and is no multiple of `stride` or below `smallest`.
         """
         refined = self.scn(inputs, training=training)
-        return refined | self.isn(refined, training=training)
+        tint = {key: inputs[key] for key in ("palette", "seed") if key in inputs}
+        return refined | self.isn(refined | tint, training=training)

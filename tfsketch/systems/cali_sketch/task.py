@@ -31,12 +31,13 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, feature_losses, line_losses, losses, model_directory
+from tfsketch.nn import adversarial, efficientnet, feature_losses, line_losses, losses, model_directory, projected
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
 from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
 from tfsketch.systems.cali_sketch.network import CaliSketch
+from tfsketch.systems.cali_sketch.palette import palette_of
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
 
@@ -63,10 +64,18 @@ class LineInputs:
 
 
 class PhotographInputs:
-    """What ISN's terms look at: its photograph, the true one, and both as D2 and the backbone see them."""
+    """What ISN's terms look at: its photograph, the true one, and both as D2, the backbone and the trunk see them."""
 
-    def __init__(self, task: CaliSketchTask, batch: Batch, raw: tf.Tensor, loss: CaliSketchLossConfig):
-        self._task, self.raw, self.truth, self.loss = task, raw, batch["image"], loss
+    def __init__(
+        self,
+        task: CaliSketchTask,
+        batch: Batch,
+        raw: tf.Tensor,
+        views: list[projected.View],
+        loss: CaliSketchLossConfig,
+    ):
+        self._task, self.raw, self.truth, self._views, self.loss = task, raw, batch["image"], views, loss
+        self.everywhere = tf.ones_like(raw[..., :1])
 
     def adversarial(self) -> tf.Tensor:
         """What D2 says."""
@@ -77,7 +86,15 @@ class PhotographInputs:
         """Of all pixels; see `CaliSketchLossConfig.total_variation_printed`."""
         if self.loss.total_variation_printed:
             return total_variation_printed(self.raw)
-        return losses.total_variation(self.raw, tf.ones_like(self.raw[..., :1]))
+        return losses.total_variation(self.raw, self.everywhere)
+
+    def projected(self) -> tf.Tensor:
+        """What the projected discriminator says."""
+        return projected.generator_term(self._task.networks["projected"], self._views[1])
+
+    def trunk(self) -> tf.Tensor:
+        """The distance on the trunk's features."""
+        return projected.trunk_distance(self._views[1], self._views[0])
 
     def on_features(self, name: str) -> tf.Tensor:
         """A term on the backbone's features, one of `_FEATURE_TERMS`."""
@@ -115,8 +132,14 @@ _ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {
     "perceptual": lambda s: s.on_features("perceptual"),
     "normalized_perceptual": lambda s: s.on_features("normalized_perceptual"),
     "style": lambda s: s.on_features("style"),
+    "low_pass": lambda s: losses.low_pass(s.raw, s.truth, s.everywhere),
+    "trunk": PhotographInputs.trunk,
+    "projected": PhotographInputs.projected,
 }
 """Weight -> ISN's term [B], unweighted."""
+
+
+_ON_TRUNK = ("trunk", "projected")
 
 
 def _moves(loss: CaliSketchLossConfig, names: Iterable[str]) -> bool:
@@ -149,11 +172,24 @@ class CaliSketchTask(Task):
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
         needed = any(_moves(loss, _FEATURE_TERMS) for loss in phases)
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
+        needed = any(_moves(loss, _ON_TRUNK) for loss in phases)
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if needed else None
+        self._augment = settings.projected.augment
+        if any(loss.projected for loss in phases):
+            assert self._trunk is not None
+            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
+            blank = tf.zeros([1, side, side, 3])
+            conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
+            self.networks["projected"](self._trunk(blank), conditions)
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:
         both = self.networks["cali_sketch"]
-        return {"scn": both.scn, "isn": both.isn, "d1": self.networks["d1"], "d2": self.networks["d2"]}
+        return {
+            "scn": both.scn,
+            "isn": both.isn,
+            **{name: self.networks[name] for name in self.networks if name != self.exported},
+        }
 
     def lines(self, batch: Batch) -> tf.Tensor:
         """The true lines, contours and details together: [B,H,W,1]."""
@@ -178,6 +214,22 @@ class CaliSketchTask(Task):
         """The backbone's layers of pictures, as the terms on features take them."""
         assert self._backbone is not None  # a term needs it
         return self._backbone.scaled(image, layers, loss.perceptual_scale)
+
+    def _palette(self, batch: Batch) -> Batch:
+        """What ISN takes beside the lines: the true photographs' palettes, where it takes any."""
+        return {"palette": palette_of(batch["image"], batch["regions"])} if "regions" in batch else {}
+
+    def _views(self, batch: Batch, lines: tf.Tensor, raw: tf.Tensor, window: int) -> list[projected.View]:
+        """The photographs and ISN's through the trunk. All of a picture is the hole, and colours are not judged beside
+        it: whether they are right, `low_pass` says."""
+        assert self._trunk is not None  # a term needs it
+        layers = {"mask": tf.ones_like(lines), "sketch": tf.stop_gradient(lines), "color": tf.zeros_like(raw)}
+        layers |= {"image": batch["image"], "other": raw}
+        if window not in (0, raw.shape[1]):
+            chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
+            layers = feature_losses.near_hole(layers, window, chance)
+        layers["seed"] = batch["seed"]
+        return [projected.view(self._trunk, layers[key], layers, self._augment) for key in ("image", "other")]
 
     def step(self, batch: Batch, loss: CaliSketchLossConfig, minimize: Minimize) -> Terms:
         scn, isn = self.players["scn"], self.players["isn"]
@@ -213,13 +265,21 @@ class CaliSketchTask(Task):
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                raw = isn({"refined": isn_lines}, training=True)["raw"]
+                raw = isn({"refined": isn_lines} | self._palette(batch), training=True)["raw"]
+                views = self._views(batch, isn_lines, raw, loss.window) if _moves(loss, _ON_TRUNK) else []
+            if isn.palette is not None:
+                isn.palette.remember(self._palette(batch)["palette"])
             if loss.isn_adversarial:
                 logged |= self._criticize("d2", batch["image"], raw, loss, minimize)
+            if loss.projected:
+                with tf.GradientTape() as tape:
+                    total, parts = projected.critic_terms(self.networks["projected"], *views)
+                minimize("projected", tape, total)
+                logged |= parts | {"projected_critic": total}
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                photograph_inputs = PhotographInputs(self, batch, raw, loss)
+                photograph_inputs = PhotographInputs(self, batch, raw, views, loss)
                 terms = {name: term(photograph_inputs) for name, term in _ISN_TERMS.items() if getattr(loss, name)}
                 isn_total = weighted(loss, terms)
                 if joint:
@@ -232,7 +292,18 @@ class CaliSketchTask(Task):
             logged["scn"] = scn_total
         return logged
 
+    def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
+        """With the true photographs' palettes, and where there are palettes, with one that it remembers."""
+        outputs = network(batch | self._palette(batch))
+        if "regions" in batch:
+            outputs["another"] = network(batch)["image"]
+        return outputs
+
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         columns = [sheets.ink(lines)[..., 0] for lines in (batch["sketch"], outputs["refined"], self.lines(batch))]
         columns += [to_uint8(outputs["image"]), to_uint8(batch["image"])]
-        return [list(row) for row in zip(*columns)], ["sketch", "refined", "true lines", "output", "truth"]
+        titles = ["sketch", "refined", "true lines", "output", "truth"]
+        if "another" in outputs:
+            columns.insert(4, to_uint8(outputs["another"]))
+            titles.insert(4, "another palette")
+        return [list(row) for row in zip(*columns)], titles

@@ -30,12 +30,8 @@ from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
 from tfsketch.systems.sc_fegan.network import Generator
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 
-_TRUNK_MAPS = ("stride2", *efficientnet.SCALES)
-
 Features = dict[str, tf.Tensor]
 """Maps of a pretrained network by layer."""
-View = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
-"""A picture as the trunk sees it: augmented, with its conditions, and its features by name."""
 
 
 class GeneratorInputs:
@@ -55,7 +51,7 @@ class GeneratorInputs:
         batch: Batch,
         outputs: Batch,
         near: tuple[Batch, tf.Tensor],
-        views: list[View],
+        views: list[projected.View],
         loss: ScFeganLossConfig,
     ):
         self._task, self._near, self._views, self.loss = task, near, views, loss
@@ -93,15 +89,11 @@ class GeneratorInputs:
 
     def projected(self) -> tf.Tensor:
         """What the projected discriminator says."""
-        _, conditions, features = self._views[1]
-        scores = self._task.networks["projected"](features, conditions)
-        return adversarial.generator_hinge_hole(scores, conditions["mask"])
+        return projected.generator_term(self._task.networks["projected"], self._views[1])
 
     def trunk(self) -> tf.Tensor:
         """The distance on the trunk's features."""
-        (_, conditions, features), target = self._views[1], self._views[0][2]
-        pairs = [features[key] for key in _TRUNK_MAPS], [target[key] for key in _TRUNK_MAPS]
-        return feature_losses.hole_perceptual(*pairs, conditions["mask"])
+        return projected.trunk_distance(self._views[1], self._views[0])
 
 
 TERMS: dict[str, Callable[[GeneratorInputs], tf.Tensor]] = {
@@ -166,27 +158,10 @@ class ScFeganTask(Task):
         assert self._backbone is not None  # a term needs it
         return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
 
-    def _view(self, image: tf.Tensor, batch: Batch) -> View:
+    def _view(self, image: tf.Tensor, batch: Batch) -> projected.View:
         """A picture through the trunk; the photograph and the composite of an example are augmented alike."""
-        picture, conditions = image, {key: batch[key] for key in ("mask", "sketch", "color")}
-        if self._augment:
-            picture, conditions = projected.augmented(image, batch, batch["seed"], salt=2, share=self._augment)
         assert self._trunk is not None  # a term needs it
-        return picture, conditions, self._trunk(picture, _TRUNK_MAPS)
-
-    def _projected_terms(self, truth: View, fake: View) -> tuple[tf.Tensor, Terms]:
-        """The projected discriminator's loss [B], and what it says on average of either picture."""
-        network, (_, conditions, features) = self.networks["projected"], fake
-        mask = conditions["mask"]
-        # One call on both: the power iterations move once, and a convolution of twice the batch is the faster one.
-        both = {key: tf.concat([truth[2][key], tf.stop_gradient(features[key])], axis=0) for key in efficientnet.SCALES}
-        twice = {key: tf.concat([value, value], axis=0) for key, value in conditions.items()}
-        real, fake_scores = zip(*(tf.split(score, 2) for score in network(both, twice, training=True)))
-        total = adversarial.critic_hinge_hole(real, fake_scores, mask)
-        return total, {
-            "p_real": -adversarial.generator_hinge_hole(real, mask),
-            "p_fake": -adversarial.generator_hinge_hole(fake_scores, mask),
-        }
+        return projected.view(self._trunk, image, batch, self._augment)
 
     def _critic(self, real: tf.Tensor, fake: tf.Tensor, batch: Batch, loss: ScFeganLossConfig) -> tf.Tensor:
         if loss.adversarial_loss == "hinge_hole":
@@ -230,7 +205,7 @@ class ScFeganTask(Task):
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
         generator = self.networks["generator"]
         logged: Terms = {}
-        views: list[View] = []
+        views: list[projected.View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
             near, image = self._near(batch, outputs["image"], loss.window)
@@ -243,7 +218,7 @@ class ScFeganTask(Task):
             logged |= parts | {"discriminator": total}
         if loss.projected:
             with tf.GradientTape() as critic_tape:
-                total, parts = self._projected_terms(*views)
+                total, parts = projected.critic_terms(self.networks["projected"], *views)
             minimize("projected", critic_tape, total)
             logged |= parts | {"projected_critic": total}
         with tape:  # goes on recording what the generator's output is judged by
