@@ -11,7 +11,8 @@
 | `refined` | [B,H,W,1] float32 | [0,1] | the lines as a model redrew them, 1 = stroke |
 | `regions` | [B,H,W,1] int32 | | indices into `conditions.regions.REGIONS` |
 | `z` | [B,Z] float32 | [-1,1] | where a search starts, or what a generator draws |
-| `seed` | [B,2] int32 | | of what is random within a training step |
+| `seed` | [B,2] int32 | | of what is random within a training step, or in a network's answer |
+| `palette` | [B,P,3] float32 | [-1,1] RGB | mean colours of parts of a photograph (`systems.cali_sketch.palette`) |
 
 A network returns a dict too: `raw` (what it drew), `image` (composited: `raw` inside the mask, the input, bit for bit,
 outside), and extras of its own. On the side of files and users, pictures are uint8 RGB; `to_tensors` and `to_uint8` are

@@ -86,7 +86,7 @@ _TEXTURE = flags.DEFINE_float(
     0.0,
     1.0,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, or of the search.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise, of the search, or of a drawing's colours.", lower_bound=0)
 _FILL = flags.DEFINE_float(
     "fill",
     None,
@@ -94,7 +94,11 @@ _FILL = flags.DEFINE_float(
     "0.6 for a face that fills its paper; by default what suits the drawing best.",
 )
 _RESULTS = flags.DEFINE_integer(
-    "results", 4, "How many different photographs of a sketch, or sketches of a photograph, contextual_gan makes.", 1
+    "results",
+    None,
+    "How many different photographs of a sketch, or sketches of a photograph, are made: by default 4 by "
+    "contextual_gan, 1 by cali_sketch.",
+    1,
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
 _DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
@@ -142,7 +146,9 @@ def _main(argv: list[str]) -> int:
         return 0
     if model.restyles and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
-    results = _STEPS.value if _STYLE.value else _RESULTS.value if model.completes else 0
+    results = _STEPS.value if _STYLE.value else 0
+    if model.completes or model.draws:
+        results = _RESULTS.value or (4 if model.completes else 1)
     suffix = f".{_FORMAT.value.lower().lstrip('.')}"
     jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)
     single = not pathlib.Path(source).is_dir()

@@ -107,8 +107,12 @@ def _restyle(editor: Editor, request: Request) -> list[Result]:
 
 
 def _draw(editor: Editor, request: Request) -> list[Result]:
-    drawing = editor.draw(request.layers.sketch, request.fill)
-    return [Result(drawing.image, 0, drawing.refined)]
+    results = []
+    for number, seed in enumerate(request.seeds if editor.varies else request.seeds[:1]):
+        request.watch(number / len(request.seeds))
+        drawing = editor.draw(request.layers.sketch, request.fill, seed)
+        results.append(Result(drawing.image, seed, drawing.refined))
+    return results
 
 
 def _complete(editor: Editor, request: Request) -> list[Result]:

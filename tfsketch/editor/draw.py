@@ -10,10 +10,11 @@ import numpy as np
 from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.regions import surest_face
-from tfsketch.editor.ways import expect
+from tfsketch.editor.ways import Network, expect
 from tfsketch.framing import arrays
 from tfsketch.images.layers import (
     Drawing,
+    check_seed,
     checked_sketch,
 )
 from tfsketch.vocabulary import resize, size_of, to_uint8
@@ -21,11 +22,20 @@ from tfsketch.vocabulary import resize, size_of, to_uint8
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """Shares of the square that the paper takes, which `draw` tries; see `arrays.place`."""
 
+_SEEDS = 2**24
+"""Seeds of a network from here on begin again: exports take them as float32, which has no more whole numbers."""
 
-def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
+
+def varies(model: Network) -> bool:
+    """Whether a model that draws gives other photographs with other seeds."""
+    return "seed" in getattr(model, "takes", ())
+
+
+def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None, seed: int) -> Drawing:
     """`Editor.draw`."""
     expect("draw", canvas.model)
     sketch = checked_sketch(sketch, fill)
+    check_seed(seed)
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
     parser = canvas.face_parser() if len(fills) > 1 else None
@@ -33,7 +43,8 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None) -> Drawing:
     squares = np.zeros((len(fills), canvas.side, canvas.side), np.uint8)
     for square, sheet in zip(squares, sheets):
         square[sheet] = arrays.resize_sketch(sketch, size_of(square[sheet]))
-    outputs = canvas.model(canvas.batch({"sketch": squares}))
+    seeds = np.array([[int(seed) % _SEEDS, 0]] * len(fills), np.int32)
+    outputs = canvas.model(canvas.batch({"sketch": squares, "seed": seeds}))
     refined, image = finite(outputs["refined"])[..., 0], to_uint8(finite(outputs["image"]))
     best = surest_face(parser, image) if parser is not None else 0
     long_strokes = drop_short(refined[best] >= LINE, SPECK)

@@ -14,11 +14,11 @@ import numpy as np
 
 from tfsketch.editor.canvas import Canvas
 from tfsketch.editor.complete import complete
-from tfsketch.editor.draw import draw
+from tfsketch.editor.draw import draw, varies
 from tfsketch.editor.edit import edit
 from tfsketch.editor.regions import find_region, region_style
 from tfsketch.editor.restyle import restyle
-from tfsketch.editor.ways import Network
+from tfsketch.editor.ways import WAYS, Network
 from tfsketch.errors import TfsketchError
 from tfsketch.images.layers import Drawing
 
@@ -79,6 +79,11 @@ class Editor:
         return self.way == "draw"
 
     @property
+    def varies(self) -> bool:
+        """Whether seeds make a difference to this model's results."""
+        return WAYS[self.way].seeded and (not self.draws or varies(self._canvas.model)) if self.way else False
+
+    @property
     def completes(self) -> bool:
         """Whether the model's way is `complete`."""
         return self.way == "complete"
@@ -121,7 +126,7 @@ class Editor:
         """
         return complete(self._canvas, sketch, image, results, seed, fill, steps, watch)
 
-    def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
+    def draw(self, sketch: np.ndarray, fill: float | None = None, seed: int = 0) -> Drawing:
         """Makes a photograph of a sketch, with a model that takes a sketch alone.
 
         Args:
@@ -129,13 +134,16 @@ class Editor:
             128. Lines of any width.
           fill: see `arrays.place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait
             1. None tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
+          seed: which of the photographs that it could be: of a model with palettes (see `varies`), other colours. A
+            seed gives the same result every time.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
-          TfsketchError: a `fill` outside of (0, 1], or a model that edits photographs.
+          TfsketchError: a `fill` outside of (0, 1], a seed that is no whole number from 0, or a model that edits
+            photographs.
           WeightsError: the model gave values that are not finite.
         """
-        return draw(self._canvas, sketch, fill)
+        return draw(self._canvas, sketch, fill, seed)
 
     def edit(
         self,

@@ -37,7 +37,7 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "edit": Way("repaints a mask", "edits", "sc_fegan", ("mask", "sketch", "color"), seeded=True),
-    "draw": Way("takes a sketch alone", "draws", "cali_sketch", ("sketch",), sheet=True),
+    "draw": Way("takes a sketch alone", "draws", "cali_sketch", ("sketch",), sheet=True, seeded=True),
     "complete": Way("draws sketch and photograph", "completes", "contextual_gan", ("sketch",), sheet=True, seeded=True),
     "restyle": Way("takes a style", "restyles", "region_edit", ("mask",), styled=True),
 }

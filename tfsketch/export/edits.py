@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfsketch import config as config_lib
 from tfsketch.conditions import colors, sketches
+from tfsketch.conditions.regions import IGNORED
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_pictures
 from tfsketch.data.shards import Picture
@@ -72,13 +73,22 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
         data=dataclasses.replace(experiment.data, maps=(), cache=False),
         sketch=config_lib.SketchConfig(style="canny"),
     )
-    if "regions" in experiment.model.conditions:  # what it is to find; its system draws nothing that it takes
+    if model.takes == ("image",):
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawings = sketches.Sketcher(config.sketch)(pictures)
     prepared = {
-        n: Picture(str(n), {"image": picture, "sketch/canny": lines, "color": colors.color_map(picture, config.color)})
+        n: Picture(
+            str(n),
+            {
+                "image": picture,
+                "sketch/canny": lines,
+                "color": colors.color_map(picture, config.color),
+                "regions": np.full(lines.shape, IGNORED, np.uint8),
+            },
+        )
         for n, (picture, lines) in enumerate(zip(pictures, drawings))
     }
     batch = fixed_batch(prepared, config, range(len(pictures)))
+    batch["seed"] = tf.cast(batch["seed"] % 1000, tf.float32)  # exports take float32, which has few whole numbers
     batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it
     return {key: batch[key].numpy() for key in model.takes}

@@ -19,8 +19,7 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
-from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.vocabulary import CHANNELS
+from tfsketch.nn.exported import ExportedNetwork, shapes
 
 MEANINGS = {
     "image_bytes": "encoded picture, RGB; given as PNG or JPEG, which EXIF turns upright, returned as PNG",
@@ -42,6 +41,7 @@ MEANINGS = {
     "color": "RGB in [-1,1] where painted, 0 elsewhere",
     "noise": "drawn from N(0,1)",
     "z": "in [-1,1]",
+    "seed": "two whole numbers from 0; the first says which of the answers that there could be is given",
     "raw": "what the network drew, RGB in [-1,1], before it is put into the mask",
     "refined": "0 to 1, the lines as the model redrew them",
     "joint": "sketch (left, paper 1, stroke -1) and photograph (right) as one picture, in [-1,1]",
@@ -97,10 +97,11 @@ def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, give
 def network_signature(model: ExportedNetwork) -> Signature:
     """The network itself."""
 
-    def spec(key: str) -> tf.TensorSpec:
-        return tf.TensorSpec([None, model.latent] if key == "z" else [None, None, None, CHANNELS[key]])
-
-    return Signature(lambda **inputs: model(inputs), {key: spec(key) for key in model.takes})
+    specs = {
+        key: tf.TensorSpec([None, shape[1]] if len(shape) == 2 else [None, None, None, shape[-1]])
+        for key, shape in shapes(model, model.smallest).items()
+    }
+    return Signature(lambda **inputs: model(inputs), specs)
 
 
 def about(model: ExportedNetwork, names: Sequence[str]) -> Signature:

@@ -29,7 +29,7 @@ class ExportedNetwork(tf.keras.Model):
     """Class of the section that it is made of."""
     way: ClassVar[str] = ""
     """How it works on a photograph, a name of `editor.ways.WAYS`; empty for one that makes no picture."""
-    takes: ClassVar[tuple[str, ...]]
+    takes: tuple[str, ...]
     """What it must be handed of the vocabulary."""
     gives: ClassVar[tuple[str, ...]] = ()
     """What an `edit` on a phone gives, the picture last; empty where one call makes none, so that it cannot be a
@@ -62,5 +62,6 @@ class ExportedNetwork(tf.keras.Model):
 
 
 def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything that an exported network takes: pictures of a side, or vectors `z`."""
-    return {key: [1, model.latent] if key == "z" else [1, side, side, CHANNELS[key]] for key in model.takes}
+    """Shapes of one example of everything that an exported network takes: pictures of a side, vectors `z`, a `seed`."""
+    vectors = {"z": getattr(model, "latent", 0), "seed": 2}
+    return {key: [1, vectors[key]] if key in vectors else [1, side, side, CHANNELS[key]] for key in model.takes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -12,21 +13,24 @@ from tests.conftest import crops, logged
 from tests.tiny import CALI_SKETCH as TINY
 from tfsketch import config as config_lib
 from tfsketch import systems
+from tfsketch.config import PhaseConfig, ProjectedDiscriminatorConfig
 from tfsketch.data import prepare
 from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
+from tfsketch.nn import model_directory
 from tfsketch.systems import make_task
 from tfsketch.systems.cali_sketch import task as cali_sketch
-from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
+from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig, SynthesisConfig
+from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training import trainer
 from tfsketch.training.strategy import mirrored
 
 _TRAINING = """
   loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0, line_cross_entropy: 1.0}
 data: {maps: [canny], sketch_probability: 1.0}
-prepare: {styles: [canny], regions: none}
+prepare: {styles: [canny]}
 sketch: {min_side: 64}
 hand: {abstraction: [0.0, 1.0]}
 train:
@@ -68,6 +72,11 @@ def _phases(config: config_lib.Config) -> dict[str, CaliSketchLossConfig]:
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(batches(Shards(config.data.train, 32), config)))
+
+
+def _save(folder: pathlib.Path, config: config_lib.Config, model: tf.keras.Model) -> None:
+    arrays = {name: value.numpy() for name, value in model_directory.variable_names(model).items()}
+    model_directory.save(folder, config, arrays, "# start")
 
 
 @pytest.mark.parametrize("name", _STAGES)
@@ -195,3 +204,56 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
         for key in set(a) - {"phase", "steps_per_second"}:
             if not key.startswith("gradient_norm/"):
                 assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-5), (a["step"], key)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_path):
+    """The recipe of `configs/cali_sketch_faces_128.yaml`: other terms, lines of either kind, and SCN's weights taken
+    from another model, whose ISN is of another shape."""
+    net = model_directory.build(CaliSketch, tiny)
+    _save(tmp_path / "start", tiny, net)
+    loss = dataclasses.replace(
+        _phases(tiny)["isn_true"],
+        **dict.fromkeys(("pixel", "isn_adversarial", "total_variation"), 0.0),
+        **dict(low_pass=4.0, trunk=1.0, projected=1.0, window=32, calibrated=0.5, uncalibrated=0.2),
+    )
+    model = dataclasses.replace(
+        tiny.model,
+        isn=SynthesisConfig(
+            width=4, max_width=6, downsamplings=2, blocks=1, norm="affine", outer_kernel=3, palette=True
+        ),
+        projected=ProjectedDiscriminatorConfig(width=4, head_width=4),
+        loss=loss,
+    )
+    train = dataclasses.replace(
+        tiny.train,
+        init=str(tmp_path / "start"),
+        init_players=("scn",),
+        phases=(PhaseConfig(name="isn", steps=3),),
+    )
+    config = dataclasses.replace(
+        tiny, model=model, train=train, data=dataclasses.replace(tiny.data, maps=()), image_size=32
+    )
+    run = trainer.Trainer(config, tmp_path / "whole", make_task)
+    scn = model_directory.variable_names(run._task.networks["cali_sketch"].scn)
+    assert all(np.array_equal(scn[name], value) for name, value in model_directory.variable_names(net.scn).items())
+    run.run()
+    for until in (1, 3):
+        parts = trainer.Trainer(config, tmp_path / "parts", make_task)
+        parts.run(until=until)
+    for a, b in zip(logged(tmp_path / "whole"), logged(tmp_path / "parts")):
+        assert {"low_pass", "trunk", "projected", "projected_critic", "p_real", "p_fake"} <= set(a) == set(b)
+        for key in set(a) - {"phase", "steps_per_second"}:
+            assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-4), (a["step"], key)
+    book = parts._task.networks["cali_sketch"].isn.palette.palettes.numpy()
+    assert np.count_nonzero(np.abs(book).sum(axis=(1, 2))) == 3  # one a step
+    np.testing.assert_array_equal(book, run._task.networks["cali_sketch"].isn.palette.palettes)
+    titles = run._task.sheet(batch := _batch(config), run._task.draw(run._task.networks["cali_sketch"], batch))[1]
+    assert "another palette" in titles
+
+
+def test_players_that_are_not_in_the_exported_network_take_no_weights(tiny, tmp_path):
+    _save(tmp_path / "start", tiny, model_directory.build(CaliSketch, tiny))
+    train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_players=("scn", "d1"))
+    with pytest.raises(ConfigError, match=r"init_players: expected players .*scn, isn.* found d1"):
+        trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)

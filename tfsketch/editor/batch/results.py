@@ -96,7 +96,10 @@ def draw(
         losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
         notes.append(f"{job.source}: loss {losses}")
     else:
-        drawings = [editor.draw(inputs["sketch"], fill)]
+        count = job.results if editor.varies else 1
+        drawings = [editor.draw(inputs["sketch"], fill, seed + number) for number in range(count)]
+        if count < job.results:
+            notes.append(f"{job.source}: this model makes one photograph of a drawing, whatever the seed")
     files: dict[pathlib.Path, Picture | bytes] = {}
     for paths, drawing in zip(job.drawings, drawings):
         pair = [drawing.image, _black_on_white(drawing.refined)]

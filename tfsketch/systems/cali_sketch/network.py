@@ -1,7 +1,8 @@
 """Cali-Sketch: a poorly drawn sketch is first redrawn, then made a photograph (Xia, Yang & Xue, arXiv 1911.00426).
 
-In: a dict with `sketch` [B,H,W,1] in [0,1] (1 = stroke), H and W multiples of `stride` and at least `smallest`; other
-keys of the vocabulary are not looked at. Out: `refined` [B,H,W,1] in [0,1], the lines as SCN redrew them; `raw`
+In: a dict with `sketch` [B,H,W,1] in [0,1] (1 = stroke), H and W multiples of `stride` and at least `smallest`; of a
+network with palettes also `seed` [B,2], whose first number picks one of those that it remembers, or `palette` [B,P,3];
+other keys of the vocabulary are not looked at. Out: `refined` [B,H,W,1] in [0,1], the lines as SCN redrew them; `raw`
 [B,H,W,3] in [-1,1], the photograph that ISN made of them; `image`, the same as `raw`, since nothing is composited.
 
 Stages: SCN (stroke calibration network, G1) -> refined lines -> ISN (image synthesis network, G2). The paper's tables
@@ -192,6 +193,8 @@ class CaliSketch(ExportedNetwork):
     def __init__(self, config: CaliSketchConfig):
         super().__init__(config, "cali_sketch")
         self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
+        if config.isn.palette:
+            self.takes = ("sketch", "seed")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """See the module's docstring.

@@ -97,12 +97,13 @@ class Palette(tf.keras.layers.Layer):
         self.palettes.assign(tf.concat([self.palettes[1:], palette[:1]], axis=0))
 
     def pick(self, seed: Optional[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
-        """One of the remembered palettes for each example of `like` [B,...], by its seed [B,2]: [B,P,3].
+        """One of the remembered palettes for each example of `like` [B,...], by its seed [B,2] of any number type:
+        [B,P,3].
 
         The first seed of a pair counts. 0, and no seed, is the palette nearest to the mean of all; others go through
         all the palettes, as different as they come."""
         distance = tf.reduce_sum(tf.square(self.palettes - tf.reduce_mean(self.palettes, axis=0)), axis=[1, 2])
-        numbers = tf.constant([0]) if seed is None else seed[:, 0]
+        numbers = tf.constant([0]) if seed is None else tf.cast(seed[:, 0], tf.int32)
         place = tf.math.floormod(_STEP * tf.math.floormod(numbers, REMEMBERED), REMEMBERED)
         order = tf.gather(tf.argsort(distance), tf.broadcast_to(place, tf.shape(like)[:1]))
         return tf.gather(self.palettes, order)

@@ -8,7 +8,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
 - lines are what is at least `conditions.specks.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
-  to uint8.
+  to uint8. A model with palettes gets the number of the picture as its seed, and never the true colours.
 
 Rows: `input L` is the poor sketch of level L, and the photograph that the image network makes of it as it is; `refined
 L` is what the calibration network made of it, and the photograph from that; `true lines` is the photograph from the
@@ -108,7 +108,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         features["truth"].append(metrics.embed(photographs))
         made = {}
         for name, drawing in drawings.items():
-            made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None])})["image"])
+            seeds = tf.constant([[n, 0] for n in numbers])
+            made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None]), "seed": seeds})["image"])
             everywhere = np.ones_like(true)
             if drawing is not true:  # they are what lines are measured against
                 lines = [lines_of(one) for one in drawing]

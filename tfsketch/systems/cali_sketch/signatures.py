@@ -52,7 +52,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         placements = {"squares": tf.TensorSpec([None, side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}
         placed_sketches = each(before, sketch_bytes, tried, gives=placements)
-        made = model({"sketch": tf.reshape(placed_sketches["squares"], [-1, side, side, 1])})
+        squares = tf.reshape(placed_sketches["squares"], [-1, side, side, 1])
+        made = model({"sketch": squares, "seed": tf.zeros([tf.shape(squares)[0], 2])})
         image = tf.reshape(to_levels(made["image"]), [-1, tries, side, side, 3])
         image = tf.ensure_shape(image, [None, None, side, side, 3])
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))

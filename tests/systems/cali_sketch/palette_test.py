@@ -1,0 +1,99 @@
+"""Palettes: what they are of a photograph, which one a seed picks, and what they do to a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsketch.conditions.regions import IGNORED, REGIONS
+from tfsketch.config import Config
+from tfsketch.editor.editor import Editor
+from tfsketch.nn import model_directory
+from tfsketch.systems.cali_sketch import palette as palettes
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig, SynthesisConfig, TranslatorConfig
+from tfsketch.systems.cali_sketch.network import CaliSketch, ImageSynthesis
+
+
+def _photograph() -> tuple[np.ndarray, np.ndarray]:
+    """A picture of three planes, skin, hair and what nobody knows, and its region map."""
+    image, regions = np.zeros((1, 8, 8, 3), np.float32), np.full((1, 8, 8, 1), IGNORED, np.int32)
+    image[0, :4], regions[0, :4] = (0.5, 0.1, -0.2), REGIONS.index("skin")
+    image[0, 4:6], regions[0, 4:6] = (-0.8, -0.9, -1.0), REGIONS.index("hair")
+    image[0, 6:] = (0.0, 0.4, 0.8)
+    return image, regions
+
+
+def test_a_palette_is_the_mean_colours_of_parts():
+    image, regions = _photograph()
+    palette = dict(zip(palettes.PARTS, palettes.palette_of(tf.constant(image), tf.constant(regions))[0].numpy()))
+    np.testing.assert_allclose(palette["skin"], [0.5, 0.1, -0.2], atol=1e-6)
+    np.testing.assert_allclose(palette["hair"], [-0.8, -0.9, -1.0], atol=1e-6)
+    # What is not there: of a head the skin, of what is round it the whole picture.
+    for name in ("eyes", "lips"):
+        np.testing.assert_array_equal(palette[name], palette["skin"])
+    for name in ("clothes", "background"):
+        np.testing.assert_allclose(palette[name], image.mean(axis=(0, 1, 2)), atol=1e-6)
+
+
+def test_a_photograph_without_a_face_has_its_mean_everywhere():
+    image, regions = _photograph()
+    palette = palettes.palette_of(tf.constant(image), tf.fill(regions.shape, IGNORED))[0]
+    np.testing.assert_allclose(palette, np.tile(image.mean(axis=(0, 1, 2)), (len(palettes.PARTS), 1)), atol=1e-6)
+
+
+def test_a_palette_remembers_the_last_photographs_and_picks_the_most_typical_one_first():
+    layer, rng = palettes.Palette([4]), np.random.default_rng(0)
+    shown = rng.uniform(-1, 1, (palettes.REMEMBERED + 3, len(palettes.PARTS), 3)).astype(np.float32)
+    shown[5] = shown[3:].mean(axis=0)
+    for one in shown:
+        layer.remember(tf.constant(np.stack([one, np.zeros_like(one)])))
+    np.testing.assert_array_equal(layer.palettes, shown[3:])
+    like = tf.zeros([palettes.REMEMBERED, 1])
+    np.testing.assert_array_equal(layer.pick(None, like[:2]), shown[[5, 5]])
+    seeds = np.arange(palettes.REMEMBERED)
+    picked = layer.pick(tf.constant(np.stack([seeds, seeds], axis=1)), like).numpy()
+    np.testing.assert_array_equal(picked[0], shown[5])
+    assert len(np.unique(picked.reshape(len(picked), -1), axis=0)) == palettes.REMEMBERED
+    again = layer.pick(tf.constant([[palettes.REMEMBERED, 0.0]]), like[:1])
+    np.testing.assert_array_equal(again[0], shown[5])
+
+
+@pytest.fixture(scope="module")
+def network() -> ImageSynthesis:
+    net = ImageSynthesis(SynthesisConfig(width=4, downsamplings=2, blocks=1, norm="affine", palette=True))
+    net({"refined": tf.zeros([1, 16, 16, 1])})
+    rng = np.random.default_rng(1)
+    net.palette.palettes.assign(rng.uniform(-1, 1, net.palette.palettes.shape))
+    for tint in net.palette.tints:  # as if it had been trained
+        tint.kernel.assign(rng.normal(0, 0.3, tint.kernel.shape))
+    return net
+
+
+def test_another_palette_is_another_photograph_of_the_same_lines(network):
+    lines = tf.constant((np.random.default_rng(2).random((2, 16, 16, 1)) < 0.2).astype(np.float32))
+    typical = network({"refined": lines})["image"]
+    np.testing.assert_array_equal(typical, network({"refined": lines, "seed": tf.zeros([2, 2])})["image"])
+    other = network({"refined": lines, "seed": tf.constant([[1, 0], [0, 9]])})["image"]
+    assert np.abs(other[0] - typical[0]).max() > 0.01
+    np.testing.assert_allclose(other[1], typical[1], atol=1e-6)
+    given = network({"refined": lines, "palette": network.palette.pick(None, lines)})["image"]
+    np.testing.assert_array_equal(given, typical)
+
+
+def test_the_editor_draws_by_the_seed(tmp_path):
+    config = CaliSketchConfig(
+        scn=TranslatorConfig(width=4, downsamplings=2, blocks=1, norm="affine"),
+        isn=SynthesisConfig(width=4, downsamplings=2, blocks=1, norm="affine", palette=True),
+    )
+    model = model_directory.build(CaliSketch, Config(system="cali_sketch", image_size=16, model=config))
+    rng = np.random.default_rng(3)
+    model.isn.palette.palettes.assign(rng.uniform(-1, 1, model.isn.palette.palettes.shape))
+    for tint in model.isn.palette.tints:
+        tint.kernel.assign(rng.normal(0, 0.3, tint.kernel.shape))
+    editor, sketch = Editor(model), np.eye(16, dtype=np.uint8)
+    assert editor.varies
+    first, same, other = (editor.draw(sketch, 1.0, seed) for seed in (0, palettes.REMEMBERED, 1))
+    np.testing.assert_array_equal(first.image, same.image)
+    np.testing.assert_array_equal(first.refined, other.refined)
+    assert np.abs(first.image.astype(int) - other.image).max() > 2
