@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import StandIn
 from tests.edits import EDITS
+from tests.stand_in import StandIn
 from tests.tiny import DRAWING as CALI
 from tfsketch import Editor, systems, zoo
 from tfsketch.app import studio as studio_lib

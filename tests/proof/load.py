@@ -30,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.app.client import STROKES, gradient, png_of
-from tests.conftest import StandIn
+from tests.stand_in import StandIn
 from tests.tiny import EDITING
 from tfsketch import systems, zoo
 from tfsketch.app.server import MAX_UPLOAD
