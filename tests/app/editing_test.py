@@ -6,7 +6,17 @@ import json
 
 import numpy as np
 
-from tests.app.browsing import download_of, drag, page_of, place_of, press_run, stroke_counts, viewports, window_of
+from tests.app.browsing import (
+    download_of,
+    drag,
+    on_the_phone,
+    page_of,
+    place_of,
+    press_run,
+    stroke_counts,
+    viewports,
+    window_of,
+)
 from tests.app.client import gradient, png_of, style_picture
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.images import files
@@ -94,7 +104,7 @@ def test_the_result_follows_every_stroke(browser, port, tmp_path, viewport):
         assert stroke_counts(page) == ["empty"] * 3 and page.locator("#history img").count() == 3
 
 
-@viewports
+@on_the_phone
 def test_the_page_says_what_is_wrong(browser, port, tmp_path, viewport):
     (tmp_path / "photo.jpg").write_text("no picture")
     (tmp_path / "strokes.json").write_text('{"size": [10, 500], "strokes": []}')
@@ -158,7 +168,7 @@ def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, v
     assert (part[mask == 0] == gradient()[mask == 0]).all() and (part[mask == 1] != gradient()[mask == 1]).any()
 
 
-@viewports
+@on_the_phone
 def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, port, model_dirs, tmp_path, viewport):
     for name, data in (("photo", png_of(gradient())), ("style", png_of(style_picture())), ("bad", b"no picture")):
         (tmp_path / f"{name}.png").write_bytes(data)

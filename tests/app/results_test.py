@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import threading
@@ -17,6 +18,7 @@ from tests.app.browsing import (
     download_of,
     draw,
     look,
+    on_the_phone,
     open_photo,
     page_of,
     press_run,
@@ -31,6 +33,7 @@ from tfsketch.app import examples
 from tfsketch.app import jobs as jobs_lib
 from tfsketch.app import studio as studio_lib
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.editor.editor import Editor
 from tfsketch.images import files
 from tfsketch.images.layers import Drawing
 from tfsketch.zoo import resolve
@@ -156,6 +159,12 @@ def _shipped_port():
     made.close()
 
 
+@functools.cache
+def _shipped_editor(side: int) -> Editor:
+    """The shipped model's, in this process."""
+    return resolve.Editor("sc_fegan", side)
+
+
 @viewports
 @pytest.mark.parametrize("example", ["fringe", "features", "bare"])
 def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, viewport, example):
@@ -194,11 +203,11 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, vie
         photograph = examples.contents(examples.find("features" if example == "bare" else example))[1].image
         layers = strokes_lib.render(strokes_lib.parse(tree | {"strokes": strokes}), size)
         side = int(page.input_value("#side") or 256)  # the model's own
-        again = resolve.Editor("sc_fegan", side).edit(photograph, layers.mask, layers.sketch, layers.color, 2)
+        again = _shipped_editor(side).edit(photograph, layers.mask, layers.sketch, layers.color, 2)
         assert abs(again.astype(int) - picture).max() <= 1
 
 
-@viewports
+@on_the_phone
 def test_noise_alone_is_there_for_who_wants_it(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         open_photo(page, photo)

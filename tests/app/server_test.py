@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import contextlib
 import http.client
 import io
@@ -342,7 +343,8 @@ def test_who_hangs_up_in_the_middle_of_a_body_is_no_error(studio):
     async def send(message):
         pass
 
-    asyncio.run(app(scope, receive, send))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # in this thread there may be the loop of a browser
+        pool.submit(asyncio.run, app(scope, receive, send)).result(30)
 
 
 def test_work_that_is_given_up_before_its_turn_leaves_the_queue(studio, monkeypatch):

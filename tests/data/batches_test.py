@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig

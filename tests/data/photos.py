@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.data.shards import Shards

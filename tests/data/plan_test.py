@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.conftest import crops
 from tests.data.photos import CONFIG, names_in, photos_in, preparing
+from tests.pictures import crops
 from tfsketch.data import examples, prepare
 from tfsketch.data.plan import without_duplicates
 from tfsketch.images import files
@@ -26,7 +26,7 @@ def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
         out = tmp_path / f"out{distance}"
         report = prepare.prepare([str(folder)], str(out), preparing(duplicates=distance))
         written[distance] = names_in(out)
-        assert report.found == 6 == report.written + len(report.duplicates)
+        assert report.photographs == 6 == report.written + len(report.duplicates)
     assert len(written[-1]) == 6 and written[0] == [n for n in written[-1] if "again" not in n]
     assert written[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
     assert {(d.id, d.twin, d.kind) for d in report.duplicates} == {
@@ -82,3 +82,11 @@ def test_lists_choose_and_leave_out(tmp_path):
     rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), CONFIG, exclude=str(tmp_path / "list.txt"))
     assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
     assert names_in(tmp_path / "only") == ["photos/1.png"]
+
+
+def test_a_report_from_before_its_key_was_renamed_is_read(tmp_path):
+    photos = photos_in(tmp_path / "photos")
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
+    path = tmp_path / "out/report.json"
+    path.write_text(path.read_text().replace('"photographs": 3', '"found": 3'))
+    assert '"found"' in path.read_text() and prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG) == report

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import crops
 from tests.data.photos import CONFIG, files_of, names_in, photos_in, preparing
+from tests.pictures import crops
+from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.data import prepare
@@ -25,7 +26,6 @@ from tfsketch.data.plan import Duplicate
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
 from tfsketch.images import files, sizes
-from tfsketch.nn import model_directory
 
 
 def test_every_photograph_is_accounted_for(tmp_path):
@@ -49,7 +49,7 @@ def test_every_photograph_is_accounted_for(tmp_path):
     (tmp_path / "list.txt").write_text("photos/2.png\nmissing.png\n")
     inputs = [str(photos), str(tmp_path / "more.zip"), str(tmp_path / "list.txt")]
     report = prepare.prepare(inputs, str(tmp_path / "out"), CONFIG)
-    assert report.found == 17 == report.written + len(report.refused) + len(report.duplicates)
+    assert report.photographs == 17 == report.written + len(report.refused) + len(report.duplicates)
     assert names_in(tmp_path / "out") == [
         *("more.zip/sub/1.png", "photos/0.png", "photos/2.png"),
         *("photos/3.png", "photos/hidden.png", "photos/wide and ünusual.png"),
@@ -294,9 +294,7 @@ def test_regions_from_a_parser_are_stored(tmp_path):
 
     settings = "system: face_parser\nimage_size: 32\nmodel: {width: 8, max_width: 8, stages: 2}"
     config = systems.parse(settings)
-    model = systems.build(config)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(tmp_path / "parser", config, arrays, "a card")
+    save_model(tmp_path / "parser", systems.build(config), config)
     photos = photos_in(tmp_path / "photos")
     prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(regions=str(tmp_path / "parser")))
     expected = face_parser.parse(zoo.load_model(tmp_path / "parser"), np.stack(crops(3, 32)))
