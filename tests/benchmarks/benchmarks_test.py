@@ -71,7 +71,7 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
     results.write_text("before\n<!-- benchmark_pipeline:begin -->\nold\n<!-- benchmark_pipeline:end -->\nafter\n")
     # One that there is not first, in the same process: importing TensorFlow takes longer.
     code = "import sys; from tools.benchmark import main\nfor sys.argv in (['x.py', 'nonsense'], sys.argv):\n"
-    code += "    try: main()\n    except SystemExit as end: print('status', end.code, flush=True)"
+    code += "    try: main()\n    except SystemExit as end: print('status', end.code or 0, flush=True)"
     flags = [
         f"--config={tiny_file}",
         f"--data={shards_folder}",
