@@ -157,8 +157,8 @@ def test_the_network_itself_is_the_same_in_another_process(served_folder, editin
     inputs = edits.conditions(model, edits.photographs("", 32, 3))
     assert set(inputs) == set(model.takes) and inputs["mask"].min() == 0 and inputs["mask"].max() == 1
     assert inputs["sketch"].any() and inputs["color"].any()
-    monkeypatch.chdir(served_folder)
-    answers = saved_model.run_elsewhere("1", ["tensors", "edit"], inputs)  # from here, as commands name their output
+    monkeypatch.chdir(served_folder)  # people name folders from where they are
+    answers = saved_model.run_elsewhere("1", ["tensors", "edit"], inputs)
     monkeypatch.setattr(saved_model, "run_elsewhere", lambda _, names, __: {name: answers[name] for name in names})
     for names in (["tensors"], ["edit"], ["tensors", "edit"]):
         assert saved_model.difference(model, served_folder / "1", inputs, names) <= saved_model.MAX_DIFFERENCE

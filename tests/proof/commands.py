@@ -12,6 +12,7 @@ virtual environment, which its first line installs the wheel into: minutes, and 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -26,7 +27,11 @@ from tests import documents
 from tests.documents import ROOT, Block
 
 SHORT = pathlib.Path(__file__).with_name("short.py")
-TITLE = "| document | blocks | run | failed | with a reason why not |\n| --- | ---: | ---: | ---: | ---: |"
+RECORD = ROOT / "out" / "commands.json"
+"""What came of every block: document -> text of the block -> what went wrong, empty where nothing did."""
+TITLE = (
+    "| document | blocks | went through | failed | still to be run | with a reason why not |\n| --- |" + " ---: |" * 5
+)
 _NAMES = """
 import tfsketch
 from tfsketch.images import files
@@ -123,15 +128,17 @@ def _block(block: Block, before: list[str], folder: pathlib.Path, path: str) -> 
     return _run(["bash", "-euo", "pipefail", "-c", block.text], folder, path)
 
 
-def run(document: pathlib.Path, scratch: pathlib.Path) -> Iterator[tuple[Block, str, float]]:
-    """Runs the blocks of a document; (block, what went wrong, seconds)."""
+def run(
+    document: pathlib.Path, scratch: pathlib.Path, first: int = 0, last: int = sys.maxsize
+) -> Iterator[tuple[Block, str, float]]:
+    """Runs the blocks of a document that begin in these lines; (block, what went wrong, seconds)."""
     path = f"{_commands(scratch / 'bin', sys.executable, False)}:{os.environ['PATH']}"
     blocks, folder, before = documents.blocks(document), scratch / document.stem, []
     if any(not block.reason for block in blocks):
         _checkout(folder)
         small_data(folder, document.read_text(encoding="utf-8"))
     for block in blocks:
-        if block.reason:
+        if block.reason or not first <= block.line <= last:
             continue
         begun = time.monotonic()
         problem = _block(block, before, folder, path)
@@ -160,49 +167,64 @@ def fresh(scratch: pathlib.Path) -> bool:
     return True
 
 
-def _table(path: pathlib.Path, rows: list[str]) -> str:
-    """The table in a document with these rows in the place of those of the same title."""
-    old = path.read_text(encoding="utf-8").partition("<!-- commands:begin -->")[2].partition("<!-- commands:end -->")[0]
-    lines = {line.split("|")[1].strip(): line for line in old.strip().splitlines()[2:] + rows}
-    names = [path.name for path in documents.DOCUMENTS]
-    return "\n".join([TITLE, *(lines[name] for name in names if name in lines)])
+def _record(block: Block, problem: str) -> None:
+    """Writes down what came of a block; a later run of the same text takes its place."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    record.setdefault(block.document, {})[block.text] = problem
+    RECORD.parent.mkdir(exist_ok=True)
+    RECORD.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def table() -> str:
+    """What came of the blocks as they are written now, a row a document."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    rows = [TITLE]
+    for path in documents.DOCUMENTS:
+        blocks = documents.blocks(path)
+        run = [block for block in blocks if not block.reason]
+        problems = [record.get(block.document, {}).get(block.text) for block in run]
+        failed, due = sum(bool(problem) for problem in problems), problems.count(None)
+        numbers = (len(blocks), len(run) - failed - due, failed, due, len(blocks) - len(run))
+        if blocks:
+            rows.append(f"| {path.name} | {' | '.join(map(str, numbers))} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [path.name for path in documents.DOCUMENTS]
-    parser.add_argument("--only", nargs="+", default=names, metavar="NAME", help="documents, such as serving.md")
+    parser.add_argument(
+        "--only", nargs="+", default=names, metavar="NAME", help="serving.md, or its blocks of lines: serving.md:20-60"
+    )
     parser.add_argument("--list", action="store_true", help="say what would be run, and why the rest is not")
     parser.add_argument("--fresh", action="store_true", help="the README's block from photographs to a served model")
     parser.add_argument("--markdown", help="document whose table of commands is replaced")
     arguments = parser.parse_args()
-    if unknown := set(arguments.only) - set(names):
+    chosen_lines = {name: lines for name, _, lines in (one.partition(":") for one in arguments.only)}
+    if unknown := set(chosen_lines) - set(names):
         parser.error(f"expected documents among {', '.join(names)}, found {', '.join(sorted(unknown))}")
-    chosen = [path for path in documents.DOCUMENTS if path.name in arguments.only]
+    chosen = [path for path in documents.DOCUMENTS if path.name in chosen_lines]
     if arguments.list:
         for block in (block for path in chosen for block in documents.blocks(path)):
             print(f"{block.place} | {block.language} | {block.reason or 'runs'}\n{block.text}")
         return
-    scratch, failed, rows = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0, []
+    scratch, failed = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0
     try:
         if arguments.fresh:
             raise SystemExit(not fresh(scratch))
         for document in chosen:
-            results = []
-            for block, problem, seconds in run(document, scratch):
-                results.append(problem)
+            ends = [int(line) for line in chosen_lines[document.name].split("-") if line]
+            for block, problem, seconds in run(document, scratch, *ends):
+                _record(block, problem)
+                failed += bool(problem)
                 print(f"{'FAILED' if problem else 'ran'} | {block.place} | {seconds:.0f} s\n{problem}", flush=True)
-            failed += sum(map(bool, results))
-            blocks = documents.blocks(document)
-            numbers = (len(blocks), len(results), sum(map(bool, results)), sum(bool(b.reason) for b in blocks))
-            rows.append(f"| {document.name} | {' | '.join(map(str, numbers))} |")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    print("\n".join([TITLE, *rows]))
+    print(table())
     if arguments.markdown:
         from tfsketch.evaluation import report
 
-        report.write_section(arguments.markdown, "commands", _table(pathlib.Path(arguments.markdown), rows))
+        report.write_section(arguments.markdown, "commands", table())
     raise SystemExit(bool(failed))
 
 
