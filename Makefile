@@ -17,7 +17,7 @@ PYTEST_FLAGS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durati
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo lite test test-current proof lint build-files house clean
+.PHONY: help venv venv-current demo lite test test-current proof results lint build-files api house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
@@ -25,8 +25,10 @@ help:
 	@echo "make test          make lint and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make proof         faults, load and several processes: the tables of docs/reliability.md, in an hour"
+	@echo "make results       docs/results.md again, from the data in SOURCES=FOLDER; goes on where it was interrupted"
 	@echo "make lint          ruff, the order of imports and the types"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
+	@echo "make api           write docs/api/ from the docstrings"
 	@echo "make house         how large the rooms are"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
 	@echo "make clean         remove what the tests and the demo left; the environments stay"
@@ -86,6 +88,15 @@ proof: $(VENV)/.stamp
 	$(VENV)/bin/python -m tests.proof.load --markdown=docs/reliability.md
 	$(VENV)/bin/python -m tests.proof.workers --markdown=docs/reliability.md
 	$(VENV)/bin/python -m tests.proof.commands
+
+# Needs nothing but Python.
+api:
+	$(PYTHON) -m tests.api
+
+# SOURCES is where ffhq128, celebamask512 and celeba89x109 are: docs/results.md.
+SOURCES ?= .
+results: $(VENV)/.stamp
+	$(VENV)/bin/python -m tests.results --sources=$(SOURCES)
 
 clean:
 	rm -rf out/build out/build_lite out/dist out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info
