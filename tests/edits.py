@@ -8,7 +8,7 @@ import numpy as np
 from absl import flags
 from absl.testing import flagsaver
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.images import files, sizes
 from tools import edit
 

@@ -19,9 +19,9 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
+from tests import sheets
 from tests.app.client import STROKES, ask, serving
 from tfsketch import zoo
 from tfsketch.app import downloads
@@ -31,8 +31,7 @@ from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.editor.batch.run import edit_files
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
-from tfsketch.framing import meaning as graph
-from tfsketch.images import encoding, files, meaning, metadata, photographs
+from tfsketch.images import encoding, files, metadata, photographs
 
 COUNT = int(os.environ.get("TFSKETCH_FUZZ", "60"))
 SLOW = 60.0
@@ -254,57 +253,6 @@ def test_photographs(tmp_path):
     assert COUNT < read < 4 * COUNT
 
 
-def _sheet(rng: random.Random) -> np.ndarray:
-    """A layer as nobody expects it: strokes, washes, noise, ramps and clear parts, of any strength and any order."""
-    height, width = rng.choice([(60, 80), (90, 33), (1, 1), (2, 50), (7, 7), (160, 160)])
-    noise = np.random.default_rng(rng.randrange(2**32))
-    sheet = np.empty((height, width, 4))
-    sheet[:] = [rng.choice([0, 255, 128, rng.randrange(256)]) for _ in range(3)] + [255]
-    for _ in range(rng.randrange(6)):
-        top, left = rng.randrange(height), rng.randrange(width)
-        part = sheet[
-            top : top + rng.randrange(1, height + 1), left : left + rng.randrange(1, 1 + rng.choice([3, width]))
-        ]
-        what = rng.choice(["color", "color", "noise", "ramp", "clear", "soft", "grey"])
-        if what == "color":
-            part[..., :3] = [rng.randrange(256) for _ in range(3)]
-        elif what == "noise":
-            part[..., :3] += noise.normal(0, rng.choice([2, 20, 90]), part[..., :3].shape)
-        elif what == "ramp":
-            part[..., :3] *= np.linspace(1, rng.random(), part.shape[1])[:, None]
-        elif what == "grey":
-            part[..., :3] = rng.randrange(256)
-        else:
-            part[..., 3] = 0 if what == "clear" else rng.randrange(256)
-    return np.clip(sheet, 0, 255).astype(np.uint8)
-
-
-def test_sheets():
-    rng = random.Random(4)
-    spec, plain = tf.TensorSpec([None, None, 4], tf.uint8), tf.constant(False)
-    readers = [(meaning.mask, graph.mask_of), (meaning.sketch, graph.sketch_of), (meaning.color, graph.color_of)]
-    runs = [tf.function(lambda one, run=run: run("x", one, plain), input_signature=[spec]) for _, run in readers]
-    read = refused = 0
-    for number in range(COUNT):
-        sheet = _sheet(rng)
-        for (read_sheet, _), run in zip(readers, runs):
-            try:
-                sheet_meaning = read_sheet(sheet, "x")
-            except TfsketchError as error:
-                _said(error)
-                refused += 1
-                with pytest.raises(tf.errors.InvalidArgumentError):
-                    run(sheet)
-            else:
-                layer, made = sheet_meaning.layer, run(sheet)
-                made = made[1] if isinstance(made, (tuple, list)) else made
-                layer = layer[..., 3] if layer.ndim == 3 else layer
-                np.testing.assert_array_equal(made, layer > 0, f"{number}: {read_sheet.__name__}")
-                assert all(note.startswith("x: ") for note in sheet_meaning.notes)
-                read += 1
-    assert read and refused
-
-
 KINDS = ("picture", "drawing", "run", "run", "run", "file", "file", "tile", "mask", "jobs/x", "continue", "path")
 PATHS = ("/api/pictures/..%2f..", "/api/jobs/%00", "/api/examples/%00", "//etc/passwd", "/api/run?x=1", "/%ff")
 
@@ -347,7 +295,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")
             elif what == "drawing":
                 sheet = io.BytesIO()
-                Image.fromarray(_sheet(rng)).save(sheet, "PNG")
+                Image.fromarray(sheets.odd(rng)).save(sheet, "PNG")
                 path = (
                     f"/api/sketch?level={rng.choice(['0', '-1', '0.9', 'nan', '1e999', 'x', '', '%00', '0&level=1'])}"
                 )

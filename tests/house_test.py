@@ -86,6 +86,17 @@ def test_paths_of_the_documents_exist():
     assert not missing, missing
 
 
+def test_what_continuous_integration_names_exists():
+    scripts = sorted((house.ROOT / ".ci").glob("*"))
+    if not scripts:
+        pytest.skip("not a checkout")
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        subprocess.run(["bash", "-n", str(script)], check=True)
+        missing = [name for name in re.findall(r"(?<!\w)tests/[\w/.]+", text) if not (house.ROOT / name).exists()]
+        assert not missing, (script.name, missing)
+
+
 def test_binaries_and_targets_of_the_documents_exist():
     """The flags of commands are looked at in `docs_test`."""
     targets = re.findall(r"^([a-z-]+):", (house.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -13,7 +13,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.conftest import labelled_shards, logged, same_steps
+from tests.conftest import logged, same_steps
+from tests.pictures import labelled_shards
 from tfsketch import systems, zoo
 from tfsketch.nn import model_directory
 from tfsketch.systems import make_task

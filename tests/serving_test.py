@@ -14,8 +14,8 @@ import urllib.request
 import numpy as np
 import pytest
 
-from tests.conftest import StandIn
 from tests.edits import EDITS, encoded_of
+from tests.stand_in import StandIn
 from tfsketch import serving, systems, zoo
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ImageError, ServingError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 
 import cv2
 import numpy as np
@@ -227,3 +228,28 @@ def colors():
         "clear": clear,
         "clear corner": corner,
     }
+
+
+def odd(rng: random.Random) -> np.ndarray:
+    """A layer as nobody expects it: strokes, washes, noise, ramps and clear parts, of any strength and any order."""
+    height, width = rng.choice([(60, 80), (90, 33), (1, 1), (2, 50), (7, 7), (160, 160)])
+    noise = np.random.default_rng(rng.randrange(2**32))
+    sheet = np.empty((height, width, 4))
+    sheet[:] = [rng.choice([0, 255, 128, rng.randrange(256)]) for _ in range(3)] + [255]
+    for _ in range(rng.randrange(6)):
+        top, left = rng.randrange(height), rng.randrange(width)
+        part = sheet[
+            top : top + rng.randrange(1, height + 1), left : left + rng.randrange(1, 1 + rng.choice([3, width]))
+        ]
+        what = rng.choice(["color", "color", "noise", "ramp", "clear", "soft", "grey"])
+        if what == "color":
+            part[..., :3] = [rng.randrange(256) for _ in range(3)]
+        elif what == "noise":
+            part[..., :3] += noise.normal(0, rng.choice([2, 20, 90]), part[..., :3].shape)
+        elif what == "ramp":
+            part[..., :3] *= np.linspace(1, rng.random(), part.shape[1])[:, None]
+        elif what == "grey":
+            part[..., :3] = rng.randrange(256)
+        else:
+            part[..., 3] = 0 if what == "clear" else rng.randrange(256)
+    return np.clip(sheet, 0, 255).astype(np.uint8)

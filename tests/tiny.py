@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
+from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 
 TINY = """
@@ -128,3 +131,15 @@ def halves(count: int = 2, side: int = 32) -> dict[str, tf.Tensor]:
     labels[:, side // 2 :] = 2
     image = np.where(labels == 2, 0.8, -0.8) + np.random.default_rng(0).normal(0, 0.05, (count, side, side, 3))
     return {"image": tf.constant(image, tf.float32), "regions": tf.constant(labels)}
+
+
+def save_model(
+    folder: pathlib.Path,
+    model: tf.keras.Model,
+    settings: config_lib.Config | None = None,
+    card: str = "# A card\n",
+) -> pathlib.Path:
+    """A model directory of a network as it is; `settings`, where it was not read with its own."""
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    model_directory.save(folder, settings or model.experiment, arrays, card)
+    return folder

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
+import json
 import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
 
+import numpy as np
 import pytest
+import skimage.data
+
+from tfsketch.images import files, sizes
 
 VIEWPORTS = {
     "phone": {"width": 390, "height": 844},
@@ -14,6 +25,8 @@ VIEWPORTS = {
 }
 """Widths and heights of windows in which the page is met."""
 viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
+on_the_phone = pytest.mark.parametrize("viewport", [VIEWPORTS["phone"]], ids=["phone"])
+"""For what the window's size does not change."""
 
 
 @contextlib.contextmanager
@@ -148,3 +161,81 @@ def small_targets(page, least: float = 40) -> list[str]:
         })""",
         least,
     )
+
+
+def open_photo(page, path) -> None:
+    """Opens a photograph and waits until it is shown."""
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#start", state="hidden")
+
+
+def strokes_of(page) -> list[dict]:
+    """The strokes as the page saves them."""
+    return json.loads(download_of(page, "#save-strokes"))["strokes"]
+
+
+def saved_as(page) -> tuple[str, bytes]:
+    """The name and the content of the result's file."""
+    with page.expect_download() as download:
+        page.click("#download")
+    return download.value.suggested_filename, pathlib.Path(download.value.path()).read_bytes()
+
+
+def until(page, expression: str, seconds: float = 20) -> None:
+    """Waits for something true in the page, whose policy forbids Playwright's own way."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.05)
+
+
+def look(page, shots: str, name: str) -> None:
+    """A screenshot for the eye, where someone has asked for them (the fixture `shots`)."""
+    if shots:
+        page.screenshot(path=f"{shots}/{name}.png")
+
+
+def seen(page) -> np.ndarray:
+    """The window as it is seen, [H,W,3] uint8."""
+    return files.read_rgb("screenshot", page.screenshot())
+
+
+def draw(page, hand: Hand, *places: tuple[float, float]) -> None:
+    """Drags the mouse along places of the stage, in shares of its sides."""
+    page.mouse.move(*hand.at(*places[0]))
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*hand.at(*place), steps=6)
+    page.mouse.up()
+
+
+LEVELS = 2
+"""By which a picture that the browser makes may differ from Python's, inside of the mask."""
+
+
+def face(side: int) -> np.ndarray:
+    """A square of a portrait."""
+    return sizes.center_square(skimage.data.astronaut()[0:256, 100:356], side)
+
+
+@contextlib.contextmanager
+def http_server(folder: pathlib.Path):
+    """`python -m http.server`; gives its port, and a function that ends it."""
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        try:
+            yield int(re.search(r"port (\d+)", running.stdout.readline())[1]), running.kill
+        finally:
+            running.kill()
+
+
+@contextlib.contextmanager
+def answering(handler: type[http.server.BaseHTTPRequestHandler]):
+    """A server in this process; gives its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()

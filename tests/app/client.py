@@ -33,6 +33,11 @@ def gradient(height: int = 60, width: int = 80) -> np.ndarray:
     return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (height + width)], axis=-1).astype(np.uint8)
 
 
+def style_picture() -> np.ndarray:
+    """Another photograph, whose style is taken."""
+    return np.ascontiguousarray(gradient(40, 50)[::-1, :, ::-1])
+
+
 def png_of(image: np.ndarray, **more) -> bytes:
     """A PNG file; `more` is Pillow's."""
     buffer = io.BytesIO()

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
-from tests.app.client import serving
+from tests import build_files
+from tests.app.client import gradient, png_of, serving
+from tests.conftest import once
+from tfsketch.app import litert, static
 from tfsketch.app import studio as studio_lib
+from tfsketch.backends.tflite import TFLite
+from tfsketch.editor.editor import Editor
+from tfsketch.errors import ExportError
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def studio(model_dirs):
     made = studio_lib.Studio(model_dirs)
     yield made
     made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def port(studio):
     with serving(studio) as number:
         yield number
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """Headless Chromium, where there is one."""
+    """Headless Chromium, where there is one. Its driver's event loop runs in this thread from then on."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
@@ -38,3 +48,51 @@ def browser():
         started = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
         yield started
         started.close()
+
+
+@pytest.fixture(name="photo", scope="module")
+def _photo_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    path.write_bytes(png_of(gradient()))
+    return path
+
+
+@pytest.fixture(name="shots")
+def _shots():
+    """A folder for screenshots, where someone has asked for them."""
+    return os.environ.get("TFSKETCH_SHOTS", "")
+
+
+@pytest.fixture(scope="session")
+def archives():
+    """A folder of LiteRT.js's archives, where npm can fetch them or has."""
+    try:
+        litert.archives()
+    except ExportError as error:
+        pytest.skip(str(error))
+    return litert.cache_folder()
+
+
+@pytest.fixture(scope="session")
+def site(archives, tmp_path_factory):
+    """The shipped model's folder, by the binary."""
+
+    def make(root) -> None:
+        command = [sys.executable, "-m", "tools.export", "--model=sc_fegan_mobile", "--format=web"]
+        done = subprocess.run(
+            [*command, f"--output={root / 'mobile'}", f"--litert={archives}"],
+            cwd=build_files.ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        megabytes = float(re.search(r"loads ([\d.]+) MB", done.stdout)[1])
+        assert 8 < megabytes < 14
+
+    return once(tmp_path_factory, "site", make) / "mobile"
+
+
+@pytest.fixture(scope="session")
+def editor(site):
+    """The editor of its model, in Python."""
+    return Editor(TFLite(site / static._MODEL), find_faces=False, texture=0.0)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import StandIn
 from tests.edits import EDITS
+from tests.stand_in import StandIn
 from tests.tiny import DRAWING as CALI
+from tests.tiny import save_model
 from tfsketch import Editor, systems, zoo
 from tfsketch.app import studio as studio_lib
 from tfsketch.backends import saved_model, served, wire
@@ -20,7 +21,6 @@ from tfsketch.backends import tflite as tflite_lib
 from tfsketch.errors import ExportError, ServingError, TfsketchError, WeightsError
 from tfsketch.export import mobile, signatures
 from tfsketch.images import files
-from tfsketch.nn import model_directory
 from tfsketch.zoo import resolve
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -72,9 +72,7 @@ def test_another_working_side(served_folder, stand_in, tflite, editing_folder):
 def test_a_drawing_by_a_file_of_one_picture_a_call(tmp_path):
     tf.keras.utils.set_random_seed(3)
     config = systems.parse(CALI)
-    model = systems.build(config)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(tmp_path / "cali", config, arrays, "# random\n")
+    save_model(tmp_path / "cali", systems.build(config), config)
     mobile.export(zoo.load_model(tmp_path / "cali"), tmp_path / "cali.tflite", ("float32",))
     sketch = np.zeros((40, 56), np.uint8)
     sketch[10:30, 20] = sketch[20, 10:40] = 1

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.conditions import colors, masks, regions
 from tfsketch.config import ColorConfig, StrokeConfig
 from tfsketch.errors import DataError

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tiny import FACE_PARSER, halves
+from tests.tiny import FACE_PARSER, halves, save_model
 from tfsketch import systems, zoo
 from tfsketch.conditions import face_parser, regions
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import model_directory
 from tfsketch.systems.face_parser import losses
 
 TINY = systems.parse(FACE_PARSER)
@@ -104,8 +103,7 @@ def test_gradients_against_finite_differences(name):
 
 def test_photographs_of_any_size_are_parsed_by_a_saved_parser(tmp_path):
     tf.random.set_seed(1)
-    named = model_directory.variable_names(systems.build(TINY))
-    model_directory.save(tmp_path / "parser", TINY, {n: v.numpy() for n, v in named.items()}, "# parser")
+    save_model(tmp_path / "parser", systems.build(TINY), TINY)
     model = zoo.load_model(tmp_path / "parser")
     for size in ((32, 32), (75, 41), (20, 20)):
         labels = face_parser.parse(model, np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8))

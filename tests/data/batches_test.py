@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems
 from tfsketch.conditions import regions
 from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.data.augmentation import Moves, warp
 from tfsketch.data.batches import _order, _stack, _unstack, batches, features_of
 from tfsketch.data.fixed import fixed_batch
-from tfsketch.data.folders import open_pictures, sheet_of_shards
+from tfsketch.data.folders import open_held_out, open_pictures, sheet_of_shards
 from tfsketch.data.occlusion import occlude
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
@@ -224,7 +224,13 @@ def test_bare_photographs_are_prepared_once(tiny, tmp_path):
     for number, crop in enumerate(crops(3, 32)):
         files_lib.write_png(tmp_path / "photos" / f"{number}.png", crop)
     config = dataclasses.replace(tiny, prepare=dataclasses.replace(tiny.prepare, regions="none"))
+    with pytest.raises(
+        DataError, match=r"data\.validation: .*'nowhere', found none.*--set data\.validation= the grids"
+    ):
+        nowhere = dataclasses.replace(config, data=dataclasses.replace(config.data, validation="nowhere"))
+        open_held_out(nowhere, None, tmp_path / "scratch")
     first = open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
+    assert open_held_out(config, first, tmp_path / "scratch") is first
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "scratch").glob("*.tfrecord")}
     second = open_pictures(tmp_path / "photos", config, tmp_path / "scratch")
     assert len(first) == len(second) == 3 and files

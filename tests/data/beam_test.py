@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems
 from tfsketch.data import prepare
 from tfsketch.errors import DataError

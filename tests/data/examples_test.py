@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems
 from tfsketch.data import examples, sources
 from tfsketch.data.jobs import ExamineJob, Setup, ShardJob

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems, vocabulary
 from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.data import examples, prepare

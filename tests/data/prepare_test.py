@@ -11,51 +11,26 @@ import subprocess
 import sys
 import zipfile
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import crops
+from tests.data.photos import CONFIG, files_of, names_in, photos_in, preparing
+from tests.pictures import crops
+from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
-from tfsketch.data import examples, prepare
+from tfsketch.data import prepare
 from tfsketch.data.jobs import ShardJob
-from tfsketch.data.plan import Duplicate, without_duplicates
+from tfsketch.data.plan import Duplicate
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError, DataError, ImageError, WeightsError
 from tfsketch.images import files, sizes
-from tfsketch.nn import model_directory
-
-_CONFIG = systems.parse(
-    "image_size: 32\nsketch: {style: canny}\nprepare: {regions: none}\n"
-    "model: {generator: {stages: 3, kernels: [3, 3, 3]}}"
-)
-
-
-def _with(**settings):
-    return dataclasses.replace(_CONFIG, prepare=dataclasses.replace(_CONFIG.prepare, **settings))
-
-
-def _photos(folder, count=3):
-    for number, crop in enumerate(crops(count, 32)):
-        files.write_png(folder / f"{number}.png", crop)
-    return folder
-
-
-def _files(folder):
-    files = [p for p in sorted(pathlib.Path(folder).rglob("*")) if p.is_file()]
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
-
-
-def _ids(folder):
-    shards = Shards(folder, 32)
-    return [shards[n].name for n in range(len(shards))]
 
 
 def test_every_photograph_is_accounted_for(tmp_path):
     """Folders, an archive and a list of good, odd and bad files: each is written, refused or a duplicate, and named."""
-    photos, (first, *_) = _photos(tmp_path / "photos", 4), crops(4, 32)
+    photos, (first, *_) = photos_in(tmp_path / "photos", 4), crops(4, 32)
     (photos / "empty.jpg").write_bytes(b"")
     (photos / "text.png").write_text("not a picture")
     (photos / "cut.png").write_bytes((photos / "0.png").read_bytes()[:200])
@@ -73,9 +48,9 @@ def test_every_photograph_is_accounted_for(tmp_path):
         archive.writestr("bad.png", b"bad")
     (tmp_path / "list.txt").write_text("photos/2.png\nmissing.png\n")
     inputs = [str(photos), str(tmp_path / "more.zip"), str(tmp_path / "list.txt")]
-    report = prepare.prepare(inputs, str(tmp_path / "out"), _CONFIG)
-    assert report.found == 17 == report.written + len(report.refused) + len(report.duplicates)
-    assert _ids(tmp_path / "out") == [
+    report = prepare.prepare(inputs, str(tmp_path / "out"), CONFIG)
+    assert report.photographs == 17 == report.written + len(report.refused) + len(report.duplicates)
+    assert names_in(tmp_path / "out") == [
         *("more.zip/sub/1.png", "photos/0.png", "photos/2.png"),
         *("photos/3.png", "photos/hidden.png", "photos/wide and ünusual.png"),
     ]
@@ -110,14 +85,14 @@ def test_what_eight_bits_of_rgb_do_not_hold_is_said(tmp_path):
     Image.fromarray(picture[1]).convert("CMYK").save(photos / "c.jpg")
     files.write_png(photos / "d.png", picture[2])
     for _ in range(2):  # the second time from what the first one left
-        report = prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+        report = prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
         assert report.converted == ("in/a.png: transparency", "in/b.png: 16 bits a channel", "in/c.jpg: CMYK colours")
         assert "3 of those written are not as in their files" in str(report) and "in/a.png: transparency" in str(report)
 
 
 def test_an_example_holds_what_it_is_made_of(tmp_path):
-    config = _with(styles=("xdog", "canny"))
-    prepare.prepare([str(_photos(tmp_path / "photos"))], str(tmp_path / "out"), config)
+    config = preparing(styles=("xdog", "canny"))
+    prepare.prepare([str(photos_in(tmp_path / "photos"))], str(tmp_path / "out"), config)
     shards = Shards(tmp_path / "out", 32)
     for number, crop in enumerate(crops(3, 32)):
         picture = shards[number]
@@ -133,8 +108,8 @@ def test_an_example_holds_what_it_is_made_of(tmp_path):
 
 
 def test_pictures_are_stored_at_the_size_that_crops_are_taken_from(tmp_path):
-    config = dataclasses.replace(_CONFIG, data=dataclasses.replace(_CONFIG.data, stored_size=48))
-    prepare.prepare([str(_photos(tmp_path / "photos"))], str(tmp_path / "out"), config)
+    config = dataclasses.replace(CONFIG, data=dataclasses.replace(CONFIG.data, stored_size=48))
+    prepare.prepare([str(photos_in(tmp_path / "photos"))], str(tmp_path / "out"), config)
     assert Shards(tmp_path / "out", 48)[0].image.shape == (48, 48, 3)
 
 
@@ -147,11 +122,13 @@ def test_windows_are_sharp_parts_of_large_photographs(tmp_path):
     for name, picture, map_ in (("large", large, regions_map), ("small", small, np.zeros((63, 63), np.uint8))):
         files.write_png(photos / f"{name}.png", picture)
         _labels(labels / f"{name}.png", map_)
-    config = _with(windows=6, regions="labels")
+    config = preparing(windows=6, regions="labels")
     report = prepare.prepare([str(photos)], str(tmp_path / "out"), config, labels=str(labels))
     assert report.written == 2  # photographs
-    assert _ids(tmp_path / "out")[:2] == ["photos/large.png", "photos/small.png"]
-    assert _ids(tmp_path / "out")[2:] == [f"photos/large.png#{number}" for number in range(6)]  # none of the small one
+    assert names_in(tmp_path / "out")[:2] == ["photos/large.png", "photos/small.png"]
+    assert names_in(tmp_path / "out")[2:] == [
+        f"photos/large.png#{number}" for number in range(6)
+    ]  # none of the small one
     shards = Shards(tmp_path / "out", 32)
     whole = shards[0].image
     for number in range(2, 8):
@@ -160,79 +137,17 @@ def test_windows_are_sharp_parts_of_large_photographs(tmp_path):
         assert window.image.std() > 1.5 * whole.std()  # noise that the whole's reduction has averaged away
         assert set(np.unique(window.regions)) <= {1, 2}
     # A window as large as an example is a part of the photograph, pixel by pixel.
-    exact = dataclasses.replace(_with(windows=6, regions="none"), image_size=64)
+    exact = dataclasses.replace(preparing(windows=6, regions="none"), image_size=64)
     prepare.prepare([str(photos)], str(tmp_path / "exact"), exact)
     window = Shards(tmp_path / "exact", 64)[2].image
     views = np.lib.stride_tricks.sliding_window_view(large, (64, 64, 3))[:, :, 0]
     assert (views == window).all(axis=(2, 3, 4)).sum() == 1
-    assert _files(tmp_path / "exact") == _again(photos, tmp_path / "again", exact)
+    assert files_of(tmp_path / "exact") == _again(photos, tmp_path / "again", exact)
 
 
 def _again(photos, output, config):
     prepare.prepare([str(photos)], str(output), config)
-    return _files(output)
-
-
-def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
-    folder, (first, second, third) = tmp_path / "photos", crops(3, 64)
-    files.write_png(folder / "0.png", first)
-    files.write_png(folder / "1.png", second)
-    files.write_png(folder / "2.png", third)
-    files.write_png(folder / "again.png", first)
-    files.write_png(folder / "larger.png", cv2.resize(second, (160, 160), interpolation=cv2.INTER_CUBIC))
-    Image.fromarray(third).save(folder / "pressed.jpg", quality=70)
-    written = {}
-    for distance in (-1, 0, 16):
-        out = tmp_path / f"out{distance}"
-        report = prepare.prepare([str(folder)], str(out), _with(duplicates=distance))
-        written[distance] = _ids(out)
-        assert report.found == 6 == report.written + len(report.duplicates)
-    assert len(written[-1]) == 6 and written[0] == [n for n in written[-1] if "again" not in n]
-    assert written[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
-    assert {(d.id, d.twin, d.kind) for d in report.duplicates} == {
-        ("photos/again.png", "photos/0.png", "content"),
-        ("photos/larger.png", "photos/1.png", "near"),
-        ("photos/pressed.jpg", "photos/2.png", "near"),
-    }
-    assert all(0 <= d.bits <= 16 for d in report.duplicates)
-
-
-def test_near_duplicates_are_those_of_a_full_comparison():
-    rng = np.random.default_rng(0)
-    hashes = [int.from_bytes(rng.bytes(32), "big") for _ in range(40)]
-    for number in range(200):  # neighbours of what is there, at distances around the limit
-        value = hashes[int(rng.integers(len(hashes)))]
-        for bit in rng.choice(256, int(rng.integers(0, 12)), replace=False):
-            value ^= 1 << int(bit)
-        hashes.append(value)
-    items = [examples.sources.Item(f"{n:03d}", "") for n in range(len(hashes))]
-    pictures = [(i, examples.Finding(content=i.id, dhash=h)) for i, h in zip(items, hashes)]
-    for distance in (1, 5, 9):
-        first_ones, expected = [], []
-        for item, finding in pictures:
-            near = [i.id for i, f in first_ones if bin(f.dhash ^ finding.dhash).count("1") <= distance]
-            expected += [(item.id, near[0])] if near else []
-            first_ones += [] if near else [(item, finding)]
-        unique, dropped = without_duplicates(pictures, distance)
-        assert unique == first_ones and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
-
-
-def test_the_content_alone_decides_between_training_and_validation(tmp_path):
-    photos = _photos(tmp_path / "photos", 24)
-    config = _with(validation_share=0.4)
-    report = prepare.prepare([str(photos)], str(tmp_path / "out"), config)
-    train, validation = _ids(tmp_path / "out"), _ids(tmp_path / "out/validation")
-    assert len(validation) == report.validation and 4 <= len(validation) <= 16 and len(train) + len(validation) == 24
-    # Under other names, in another format, among fewer pictures: the same side.
-    for number in range(0, 24, 2):
-        files.write_bytes(tmp_path / "x/other" / f"{99 - number}.bmp", b"")
-        Image.open(photos / f"{number}.png").save(tmp_path / "x/other" / f"{99 - number}.bmp")
-    prepare.prepare([str(tmp_path / "x")], str(tmp_path / "again"), config)
-    expected = sorted(f"other/{99 - n}.bmp" for n in range(0, 24, 2) if f"photos/{n}.png" in validation)
-    assert _ids(tmp_path / "again/validation") == expected
-    # A larger share only adds.
-    prepare.prepare([str(photos)], str(tmp_path / "more"), _with(validation_share=0.7))
-    assert set(_ids(tmp_path / "more/validation")) > set(validation)
+    return files_of(output)
 
 
 def _execute_until(limit):
@@ -258,36 +173,36 @@ def _execute_until(limit):
 @pytest.mark.parametrize("limit", range(7))
 def test_running_again_after_a_kill_gives_the_same_files(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(prepare, "_SHARD", 2)
-    photos, config = _photos(tmp_path / "photos", 7), _with(validation_share=0.4)
+    photos, config = photos_in(tmp_path / "photos", 7), preparing(validation_share=0.4)
     report = prepare.prepare([str(photos)], str(tmp_path / "whole"), config)
-    whole = _files(tmp_path / "whole")
+    whole = files_of(tmp_path / "whole")
     assert len([name for name in whole if name.endswith(".tfrecord")]) >= 4 and not any("unfin" in n for n in whole)
     with pytest.raises(KeyboardInterrupt):
         prepare.prepare([str(photos)], str(tmp_path / "out"), config, execute=_execute_until(limit))
     assert not (tmp_path / "out/manifest.json").exists()
-    written = {name: file for name, file in _files(tmp_path / "out").items() if name.endswith(".tfrecord")}
+    written = {name: file for name, file in files_of(tmp_path / "out").items() if name.endswith(".tfrecord")}
     assert len(written) == max(0, limit - 4) and written.items() <= whole.items()
     assert prepare.prepare([str(photos)], str(tmp_path / "out"), config) == report
-    assert _files(tmp_path / "out") == whole
+    assert files_of(tmp_path / "out") == whole
     # A third time nothing is done, and a shard that was lost comes back.
     assert prepare.prepare([str(photos)], str(tmp_path / "out"), config, execute=_execute_until(0)) == report
     (tmp_path / "out/pictures-00001-of-00003.tfrecord").unlink()
     assert prepare.prepare([str(photos)], str(tmp_path / "out"), config) == report
-    assert _files(tmp_path / "out") == whole
+    assert files_of(tmp_path / "out") == whole
 
 
 def test_processes_make_the_same_files(tmp_path, monkeypatch):
     monkeypatch.setattr(prepare, "_SHARD", 4)
-    photos = _photos(tmp_path / "photos", 10)
+    photos = photos_in(tmp_path / "photos", 10)
     (photos / "bad.png").write_text("no")
     for name, execute in (("here", prepare.here), ("two", prepare.processes(2))):
-        prepare.prepare([str(photos)], str(tmp_path / name), _CONFIG, execute=execute)
-    assert _files(tmp_path / "two") == _files(tmp_path / "here")
-    assert len(_files(tmp_path / "two")) == 8
+        prepare.prepare([str(photos)], str(tmp_path / name), CONFIG, execute=execute)
+    assert files_of(tmp_path / "two") == files_of(tmp_path / "here")
+    assert len(files_of(tmp_path / "two")) == 8
 
 
 def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
-    photos = _photos(tmp_path / "photos")
+    photos = photos_in(tmp_path / "photos")
 
     @contextlib.contextmanager
     def execute(setup):
@@ -300,22 +215,13 @@ def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
             yield changed
 
     with pytest.raises(DataError, match="1.png: another picture than before"):
-        prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG, execute=execute)
-
-
-def test_lists_choose_and_leave_out(tmp_path):
-    photos = _photos(tmp_path / "photos")
-    (tmp_path / "list.txt").write_text("photos/1.png\n")
-    chosen = prepare.prepare([str(photos)], str(tmp_path / "only"), _CONFIG, only=str(tmp_path / "list.txt"))
-    rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), _CONFIG, exclude=str(tmp_path / "list.txt"))
-    assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
-    assert _ids(tmp_path / "only") == ["photos/1.png"]
+        prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG, execute=execute)
 
 
 def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path):
-    photos, out = str(_photos(tmp_path / "photos")), str(tmp_path / "out")
+    photos, out = str(photos_in(tmp_path / "photos")), str(tmp_path / "out")
     with pytest.raises(ImageError, match="nowhere"):
-        prepare.prepare([str(tmp_path / "nowhere")], out, _CONFIG)
+        prepare.prepare([str(tmp_path / "nowhere")], out, CONFIG)
     for settings, error, message in (
         ({"align": "face"}, ConfigError, "prepare.align: expected one of center, ffhq, found 'face'"),
         ({"faceless": "drop"}, ConfigError, "prepare.faceless"),
@@ -326,28 +232,28 @@ def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path):
         ({"regions": "no_such_parser"}, WeightsError, "no_such_parser"),
     ):
         with pytest.raises(error, match=message):
-            prepare.prepare([photos], out, _with(**settings))
+            prepare.prepare([photos], out, preparing(**settings))
     with pytest.raises(ConfigError, match="neither without the other"):
-        prepare.prepare([photos], out, _CONFIG, labels=photos)
+        prepare.prepare([photos], out, CONFIG, labels=photos)
     with pytest.raises(DataError, match="outside of the photographs"):
-        prepare.prepare([photos], f"{photos}/out", _CONFIG)
+        prepare.prepare([photos], f"{photos}/out", CONFIG)
     assert not pathlib.Path(out).exists() and not pathlib.Path(photos, "out").exists()
 
 
 def test_another_input_or_setting_into_the_same_output_is_refused(tmp_path):
-    photos = _photos(tmp_path / "photos")
-    prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+    photos = photos_in(tmp_path / "photos")
+    prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
     with pytest.raises(DataError, match="choose another --output"):
-        prepare.prepare([str(photos)], str(tmp_path / "out"), _with(duplicates=1))
+        prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(duplicates=1))
     (photos / "0.png").unlink()
     with pytest.raises(DataError, match="choose another --output"):
-        prepare.prepare([str(photos)], str(tmp_path / "out"), _CONFIG)
+        prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
 
 
 def test_nothing_but_bad_pictures_is_an_error_with_a_report(tmp_path):
     files.write_bytes(tmp_path / "photos/bad.png", b"bad")
     with pytest.raises(DataError, match="found none of 1; see .*report.txt"):
-        prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "out"), _CONFIG)
+        prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "out"), CONFIG)
     assert "bad.png" in (tmp_path / "out/report.txt").read_text()
 
 
@@ -369,7 +275,7 @@ def test_regions_from_labels_follow_the_photograph(tmp_path):
     _labels(labels / "classes.png", classes + 10)
     _labels(labels / "shape.png", classes[:, :64])
     files.write_png(labels / "colors.png", wide)
-    report = prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions="labels"), labels=str(labels))
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(regions="labels"), labels=str(labels))
     assert report.written == 1 and len(report.refused) == 4
     for name, reason in (("bare", "no file"), ("classes", "0 to 18"), ("colors", "mode RGB"), ("shape", "64 x 64")):
         assert sum(f"labels/{name}.png" in line and reason in line for line in report.refused) == 1
@@ -379,7 +285,7 @@ def test_regions_from_labels_follow_the_photograph(tmp_path):
     files.write_png(tmp_path / "more/good.png", wide)
     with pytest.raises(DataError, match="one picture a name, found more/good.png and photos/good.png"):
         inputs = [str(photos), str(tmp_path / "more")]
-        prepare.prepare(inputs, str(tmp_path / "x"), _with(regions="labels"), labels=str(labels))
+        prepare.prepare(inputs, str(tmp_path / "x"), preparing(regions="labels"), labels=str(labels))
 
 
 def test_regions_from_a_parser_are_stored(tmp_path):
@@ -388,11 +294,9 @@ def test_regions_from_a_parser_are_stored(tmp_path):
 
     settings = "system: face_parser\nimage_size: 32\nmodel: {width: 8, max_width: 8, stages: 2}"
     config = systems.parse(settings)
-    model = systems.build(config)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(tmp_path / "parser", config, arrays, "a card")
-    photos = _photos(tmp_path / "photos")
-    prepare.prepare([str(photos)], str(tmp_path / "out"), _with(regions=str(tmp_path / "parser")))
+    save_model(tmp_path / "parser", systems.build(config), config)
+    photos = photos_in(tmp_path / "photos")
+    prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(regions=str(tmp_path / "parser")))
     expected = face_parser.parse(zoo.load_model(tmp_path / "parser"), np.stack(crops(3, 32)))
     shards = Shards(tmp_path / "out", 32)
     for number in range(3):
@@ -406,19 +310,19 @@ def test_without_a_face_the_middle_is_taken_or_the_photograph_refused(tmp_path):
     folder = tmp_path / "photos"
     files.write_png(folder / "face.png", skimage.data.astronaut())
     files.write_png(folder / "none.png", crops(1, 32)[0])
-    report = prepare.prepare([str(folder)], str(tmp_path / "center"), _with(align="ffhq"))
+    report = prepare.prepare([str(folder)], str(tmp_path / "center"), preparing(align="ffhq"))
     assert (report.written, report.faceless) == (2, ("photos/none.png",))
     shards = Shards(tmp_path / "center", 32)
     np.testing.assert_array_equal(shards[1].image, crops(1, 32)[0])
     assert np.abs(shards[0].image.astype(int) - sizes.center_square(skimage.data.astronaut(), 32)).mean() > 10
-    report = prepare.prepare([str(folder)], str(tmp_path / "refuse"), _with(align="ffhq", faceless="refuse"))
+    report = prepare.prepare([str(folder)], str(tmp_path / "refuse"), preparing(align="ffhq", faceless="refuse"))
     assert report.written == 1 and "none.png: expected a face, found none" in report.refused[0]
 
 
 def test_the_binary_reports_and_counts(tmp_path):
-    photos = _photos(tmp_path / "photos")
+    photos = photos_in(tmp_path / "photos")
     (photos / "bad.png").write_text("no")
-    (tmp_path / "c.yaml").write_text(config_lib.dump(_CONFIG))
+    (tmp_path / "c.yaml").write_text(config_lib.dump(CONFIG))
     flags = [f"--input={photos}", f"--output={tmp_path / 'out'}", f"--config={tmp_path / 'c.yaml'}", "--workers=1"]
     command = [sys.executable, "-m", "tools.prepare_data", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

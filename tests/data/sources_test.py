@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
 from tfsketch.images import files

@@ -189,3 +189,29 @@ def test_who_is_in_two_rows_is_not_compared_with_themselves():
     assert value == pytest.approx(1000 * np.mean(terms))
     assert intervals.feature_distance(real[:3], made[:3]) == (None, None)
     assert intervals.feature_distance(real[:8], made[:8], [{"a"}] * 8) == (None, None)
+
+
+def test_an_interval_of_a_distance_of_sets_covers_it():
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(20):
+        real = rng.normal(0.0, 0.1, (40, 6))
+        made = real + rng.normal(0.05, 0.05, (40, 6))
+        low, high = intervals.of_set_distance(real, made)
+        covered += low <= metrics.feature_distance(real, made) <= high
+    assert covered >= 19
+    assert intervals.of_set_distance(real, made) == intervals.of_set_distance(real, made)
+    assert intervals.of_set_distance(real[:1], made[:1]) is None
+    far = intervals.of_set_distance(real, made + 0.5)
+    assert far[0] > high
+
+
+def test_an_interval_of_a_quotient_and_of_any_statistic():
+    below = np.arange(1.0, 31.0)
+    assert intervals.of_quotient(2 * below, below) == pytest.approx((2.0, 2.0))
+    low, high = intervals.of_quotient(below[::-1], below)
+    assert low < 1.0 < high
+    values = np.random.default_rng(0).normal(0.0, 1.0, 200)
+    by_counts = intervals.of_statistic(200, lambda draws: draws @ values / 200)
+    assert by_counts == pytest.approx(intervals.of_mean(values.tolist()), abs=0.03)
+    assert intervals.of_statistic(1, lambda draws: draws[:, 0]) is None
+    assert intervals.of_statistic(5, lambda draws: [None] * len(draws)) is None

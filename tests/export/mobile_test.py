@@ -52,46 +52,44 @@ import json, sys, zipfile
 import numpy as np
 from tensorflow.lite.python.interpreter import Interpreter
 
-path, found = sys.argv[1:]
-metadata = json.loads(zipfile.ZipFile(path).read("metadata.json"))
-(name, signature), = metadata["signatures"].items()
-rng = np.random.default_rng(0)
-photograph = rng.integers(0, 256, [s for s in signature["inputs"][0]["shape"] if s > 1][:2] + [3]).astype(np.uint8)
-given = {row["name"]: np.zeros(row["shape"], row["dtype"]) for row in signature["inputs"]}
-given["image"] = (photograph / 127.5 - 1.0).astype(np.float32)[None]
-given["mask"][:, 8:24, 8:24] = 1.0
-given["sketch"][:, 16, 8:24] = 1.0
-interpreter = Interpreter(path)
-edited = interpreter.get_signature_runner(name)(**given)[signature["outputs"][0]["name"]]
-# By position, as a caller without names does it.
-interpreter.allocate_tensors()
-for detail, row in zip(sorted(interpreter.get_input_details(), key=lambda d: d["index"]), signature["inputs"]):
-    assert list(detail["shape"]) == row["shape"], (detail, row)
-    interpreter.set_tensor(detail["index"], given[row["name"]])
-interpreter.invoke()
-again = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-np.savez(found, photograph=photograph, edited=np.rint((edited[0] + 1.0) * 127.5), again=np.rint((again[0] + 1) * 127.5))
+for path in sys.argv[1:]:
+    metadata = json.loads(zipfile.ZipFile(path).read("metadata.json"))
+    (name, signature), = metadata["signatures"].items()
+    rng = np.random.default_rng(0)
+    photograph = rng.integers(0, 256, [s for s in signature["inputs"][0]["shape"] if s > 1][:2] + [3]).astype(np.uint8)
+    given = {row["name"]: np.zeros(row["shape"], row["dtype"]) for row in signature["inputs"]}
+    given["image"] = (photograph / 127.5 - 1.0).astype(np.float32)[None]
+    given["mask"][:, 8:24, 8:24] = 1.0
+    given["sketch"][:, 16, 8:24] = 1.0
+    interpreter = Interpreter(path)
+    edited = interpreter.get_signature_runner(name)(**given)[signature["outputs"][0]["name"]]
+    # By position, as a caller without names does it.
+    interpreter.allocate_tensors()
+    for detail, row in zip(sorted(interpreter.get_input_details(), key=lambda d: d["index"]), signature["inputs"]):
+        assert list(detail["shape"]) == row["shape"], (detail, row)
+        interpreter.set_tensor(detail["index"], given[row["name"]])
+    interpreter.invoke()
+    again = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    levels = {key: np.rint((value[0] + 1.0) * 127.5) for key, value in (("edited", edited), ("again", again))}
+    np.savez(metadata["variant"], photograph=photograph, **levels)
 """
 
 
-@pytest.mark.parametrize("variant", ["float16", "int8"])
-def test_the_file_alone_makes_an_edit(files, variant, tmp_path):
+def test_the_files_alone_make_an_edit(files, tmp_path):
     """As on a phone: the file, an interpreter, and nothing of ours."""
-    path = next(path for path in files if variant in path.name)
-    ran = subprocess.run(
-        [sys.executable, "-c", _PHONE, str(path), str(tmp_path / "found.npz")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    variants = ("float16", "int8")
+    paths = [str(next(path for path in files if variant in path.name)) for variant in variants]
+    command = [sys.executable, "-c", _PHONE, *paths]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    with np.load(tmp_path / "found.npz") as outputs:
-        inside = np.zeros((32, 32), bool)
-        inside[8:24, 8:24] = True
-        # The signature runner and the plain call choose different kernels for 8 bits.
-        assert np.abs(outputs["edited"] - outputs["again"]).max() <= (8 if variant == "int8" else 1)
-        np.testing.assert_array_equal(outputs["edited"][~inside], outputs["photograph"][~inside])
-        assert (outputs["edited"][inside] != outputs["photograph"][inside]).any()
+    for variant in variants:
+        with np.load(tmp_path / f"{variant}.npz") as outputs:
+            inside = np.zeros((32, 32), bool)
+            inside[8:24, 8:24] = True
+            # The signature runner and the plain call choose different kernels for 8 bits.
+            assert np.abs(outputs["edited"] - outputs["again"]).max() <= (8 if variant == "int8" else 1)
+            np.testing.assert_array_equal(outputs["edited"][~inside], outputs["photograph"][~inside])
+            assert (outputs["edited"][inside] != outputs["photograph"][inside]).any()
 
 
 def test_metadata_says_shapes_ranges_and_origin(files):

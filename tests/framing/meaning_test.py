@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import sheets
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.framing import meaning as graph
 from tfsketch.framing.decoding import decode
 from tfsketch.images import files, meaning
@@ -37,12 +40,17 @@ _READERS = {
 }
 
 
-def test_a_graph_reads_as_the_editor_does():
+@pytest.fixture(scope="module")
+def runs():
+    """The graphs by what they read, of sheets of any size."""
     spec, plain = tf.TensorSpec([None, None, 4], tf.uint8), tf.constant(False)
-    runs = {
+    return {
         kind: tf.function(lambda sheet, run=run: run("field", sheet, plain), input_signature=[spec])
         for kind, (_, run) in _READERS.items()
     }
+
+
+def test_a_graph_reads_as_the_editor_does(runs):
     refused = 0
     for kind, name, sheet in _table():
         try:
@@ -60,13 +68,37 @@ def test_a_graph_reads_as_the_editor_does():
         expected = layer[..., 3] > 0 if kind == "color" else layer > 0
         np.testing.assert_array_equal(strokes.numpy(), expected, f"{kind}: {name}")
     assert refused >= 6
-    lines = sheets.face(1500, 14)
+    lines = sheets.face(1100, 10)  # above `images.ink.WORK`
     for sheet in (sheets.sheet(lines, (250,) * 3, (60,) * 3, 12, "side"), sheets.sheet(lines, (255,) * 3, (60,) * 3)):
         strokes, expected = (
             runs["sketch"](sheets.opaque(sheet)).numpy(),
             meaning.sketch(sheets.opaque(sheet), "s").layer,
         )
         assert (strokes != expected).mean() < 1e-3
+
+
+def test_odd_sheets(runs):
+    """Strokes, washes, noise, ramps and clear parts in any order; TFSKETCH_FUZZ sets how many, as in `fuzz_test`."""
+    rng = random.Random(4)
+    read = refused = 0
+    for number in range(int(os.environ.get("TFSKETCH_FUZZ", "30"))):
+        sheet = sheets.odd(rng)
+        for kind, (read_sheet, _) in _READERS.items():
+            try:
+                sheet_meaning = read_sheet(sheet, "field")
+            except TfsketchError as error:
+                assert len(str(error)) > 10
+                refused += 1
+                with pytest.raises(tf.errors.InvalidArgumentError):
+                    runs[kind](sheet)
+            else:
+                layer, strokes = sheet_meaning.layer, runs[kind](sheet)
+                strokes = strokes[1] if kind == "color" else strokes
+                layer = layer[..., 3] if kind == "color" else layer
+                np.testing.assert_array_equal(strokes, layer > 0, f"{number}: {kind}")
+                assert all(note.startswith("field: ") for note in sheet_meaning.notes)
+                read += 1
+    assert read and refused
 
 
 def test_the_editors_own_layers_are_not_guessed_at():

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.framing.decoding import decode
 from tfsketch.images import encoding, files, metadata
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.images import blocks, encoding, photographs
 
 PHOTO = crops(1, 128)[0][:100, :115]

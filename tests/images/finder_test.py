@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.data import sources
 from tfsketch.errors import ImageError
 from tfsketch.images import files, finder

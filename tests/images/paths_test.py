@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch import systems
 from tfsketch.config import cli
 from tfsketch.data import folders, shards, sources

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.errors import ImageError
 from tfsketch.images import encoding, files, metadata, photographs
 

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.errors import WeightsError
 from tfsketch.nn import efficientnet, torch_weights
 

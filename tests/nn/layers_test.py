@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tfsketch.nn import gated, operations, spectral
 
+pytestmark = pytest.mark.usefixtures("grappler")
+
 
 def _x(shape=(2, 8, 8, 3), seed=0):
     return tf.constant(np.random.default_rng(seed).standard_normal(shape), tf.float32)

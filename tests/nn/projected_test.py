@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.config import ProjectedDiscriminatorConfig
 from tfsketch.nn import adversarial, efficientnet, feature_losses, projected
 

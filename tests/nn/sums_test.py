@@ -16,9 +16,12 @@ import tensorflow as tf
 
 from tfsketch.nn import gated, norms, operations, plain, spectral, stylegan2, sums
 
-pytestmark = pytest.mark.skipif(
-    not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
-)
+pytestmark = [
+    pytest.mark.usefixtures("grappler"),
+    pytest.mark.skipif(
+        not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
+    ),
+]
 
 MODES = ("eager", "graph", "xla")
 

@@ -1,62 +1,50 @@
-"""The commands of README and docs, run as they are written: `python -m tests.proof.commands`.
+"""The commands and Python blocks of README and docs, run as they are written: `python -m tests.proof.commands`.
 
-Every document gets a folder of its own with small files under the names that its commands use; what they make is there
-for the next ones. Binaries run with the shipped models and the shipped experiments, trainings for two steps. `NOT_RUN`
-says of every other command why it is not run; `docs_test` holds that no command is in neither.
+Every document gets a copy of the checkout with small files under the names that its commands use; what they make is
+there for the next ones. A block is a script of the shell, which ends at its first error. `short.py` is between the
+shell and the binaries: shipped models and experiments, but two steps, four pictures. `pip install` is tried without
+installing (`--dry-run`). Blocks with a mark are not run (`tests/documents.py`); `docs_test` holds that every other is.
+
+`--fresh` runs one block alone, the README's from a folder of photographs to a served model, in a clone and an empty
+virtual environment, which its first line installs the wheel into: minutes, and 3 GB for as long.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
-import re
-import shlex
 import shutil
-import signal
+import subprocess
+import sys
 import tempfile
 import time
+import venv
 from collections.abc import Iterator
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-_COMMAND = re.compile(
-    r"(?:python -m (?:tools|tests|http)|tfsketch-|make |pip |docker |curl |for |cp |[A-Z_]+=\S+ pytest)"
+from tests import documents
+from tests.documents import ROOT, Block
+
+SHORT = pathlib.Path(__file__).with_name("short.py")
+RECORD = ROOT / "out" / "commands.json"
+"""What came of every block: document -> text of the block -> what went wrong, empty where nothing did."""
+TITLE = (
+    "| document | blocks | went through | failed | still to be run | with a reason why not |\n| --- |" + " ---: |" * 5
 )
-NOT_RUN = {
-    r"^(make|pip) ": "installs or checks all of it; .ci/run and tests/installed_test.py do",
-    r"^(docker|curl) ": "TensorFlow Serving is not here; tests/serving_test.py sends the same to a stand-in",
-    r"^python -m tests\.proof": "an hour; it is what docs/reliability.md shows the tables of",
-    r"^python -m http\.server": "Python's own server of what the command before it has written",
-    r"--format=web": "fetches LiteRT.js by npm; tests/app/static_test.py makes a page",
-    r"^python -m tools\.benchmark": "measures speed on an idle machine; tests/benchmarks runs each at a small size",
-    r"--markdown=|holdout(?:\d+|\.txt)": "data sets that are not ours to ship; the systems' tests run every protocol",
-    r"\bRUN\b|\bSMALLER\b|\bCONFIG\b|\bTHIS_MACHINE\b| \.\.\.": "a pattern that names no files",
-    r"^cp -r runs/cali128|runs/cali128_direct": "of an ablation; needs the run of the shipped weights",
-    r"convert_sc_fegan": "the authors' checkpoint is not ours to ship; its tests convert one that they make",
-    r"^for model": "the commands before it, for every model; tests/export runs each at a small size",
-    r"portrait\.jpg fringe\.json|03[0-9]_03\.jpg|drawings --output=out/": "other people's portraits and drawings",
-}
-"""Pattern of a command -> why it is not run."""
+_NAMES = """
+import tfsketch
+from tfsketch.images import files
+image, style = files.read_rgb("photo.jpg"), files.read_rgb("you.jpg")
+mask, sketch = files.read_rgb("mask.png")[..., 0], 255 - files.read_rgb("drawing.png")[..., 0]
+color = files.read_rgba("color.png")
+"""
+"""What Python blocks take for given: uint8 arrays."""
+_STRIPPED = ("PYTHONPATH", "VIRTUAL_ENV")
 
 
-def commands(path: pathlib.Path) -> list[str]:
-    """The commands of a document that stand on lines of their own, without comments."""
-    text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
-    text = re.sub(r"^```python.*?^```", "", text, flags=re.S | re.M)
-    text = re.sub(r"^(    |)(for .*)\n(?:.*\n)*?\s*done$", r"    \2", text, flags=re.M)
-    lines = re.findall(r"^ {4}(\S.*)$", text, re.M) + re.findall(r"^```(?:bash|sh)\n(.*?)^```", text, re.S | re.M)
-    commands = [line for block in lines for line in block.splitlines() if _COMMAND.match(line)]
-    return [re.sub(r"\s+#\s.*$", "", line) for line in commands]
-
-
-def reason(command: str) -> str:
-    """Why a command is not run; empty where it is."""
-    return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, command)), "")
-
-
-def small_data(folder: pathlib.Path) -> None:
-    """The files that the documents name."""
+def small_data(folder: pathlib.Path, text: str) -> None:
+    """The files that a document of some text names."""
     import cv2
     import numpy as np
     import skimage.data
@@ -73,7 +61,7 @@ def small_data(folder: pathlib.Path) -> None:
     cv2.ellipse(face, (128, 128), (70, 95), 0, 0, 360, 0, 2)
     cv2.circle(face, (100, 110), 9, 0, 2)
     cv2.circle(face, (156, 110), 9, 0, 2)
-    for name in ("photo", "face", "me", "you", "a", "b"):
+    for name in ("photo", "face", "me", "you", "a", "b", "036_03", "014_03"):
         shift = sum(map(ord, name)) % 23
         files.write_bytes(folder / f"{name}.jpg", cv2.imencode(".jpg", np.roll(portrait, shift, 1)[..., ::-1])[1])
     for name, layer in (("mask", mask), ("sketch", sketch), ("color", color), ("drawing", face)):
@@ -87,79 +75,157 @@ def small_data(folder: pathlib.Path) -> None:
     for number in range(2):
         for name, layer in (("photos", portrait), ("masks", mask), ("sketches", sketch), ("drawings", face)):
             files.write_png(folder / name / f"{number}.png", np.roll(layer, 3 * number, 1))
-        for name in ("people", "others"):
-            files.write_png(folder / name / f"{number}.png", np.roll(portrait, 11 * number, 1))
-    for number in range(8):
-        files.write_png(folder / "photographs" / f"{number}.png", np.roll(portrait, 17 * number, 1))
-    (folder / "configs").symlink_to(ROOT / "configs")
+        files.write_png(folder / "people" / f"{number}.png", np.roll(portrait, 11 * number, 1))
+    several = ["photographs", "others", "data/faces256"] + ([] if "--output=data/holdout" in text else ["data/holdout"])
+    for shift, name in enumerate(several):
+        for number in range(8):
+            files.write_png(folder / name / f"{number}.png", np.roll(portrait, 17 * number + shift, (1, 0)))
 
 
-def _run(lab, folder: pathlib.Path, command: str) -> str:
-    """Runs a command in a folder; what went wrong, empty where nothing did."""
-    words = shlex.split(command)
-    tool = words[2].partition(".")[2] if words[0] == "python" else words[0].removeprefix("tfsketch-").replace("-", "_")
-    flags = words[3:] if words[0] == "python" else words[1:]
-    if tool == "app":
-        flags = [*flags, "--nobrowser", "--port=0"]
-    if tool == "evaluate":
-        flags = [*flags, "--count=4"]
-
-    def patch() -> None:
-        from tests.proof.faults import _until
-
-        os.chdir(folder)
-        if tool == "train":
-            _until(2)
-
-    process = lab.run(tool, *flags, patch=patch)
-    if tool == "app":
-        process.send_when(lambda: "The editor is at" in process.output, signal.SIGTERM)
-    status = process.wait()
-    expected = (0, -signal.SIGTERM) if tool == "app" else (0,)
-    return "" if status in expected else f"ended with {status}: {process.output[-1500:]}"
+def _executable(path: pathlib.Path, lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{lines}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
-def run_all(documents: list[pathlib.Path], scratch: pathlib.Path) -> Iterator[str]:
-    """Runs every command once; a line each."""
-    from tests.proof.lab import Lab
+def _commands(folder: pathlib.Path, python: str, fresh: bool) -> pathlib.Path:
+    """A folder of what the documents call, for PATH: binaries by `short.py`, and where it is not a fresh environment,
+    `python` and a `pip` that tries."""
+    tools = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem != "__init__")
+    for tool in tools:
+        name = f"tfsketch-{tool.replace('_', '-')}"
+        _executable(folder / name, f'exec "{python}" "{SHORT}" {name if fresh else f"tools.{tool}"} "$@"')
+    if not fresh:
+        through = f'if [[ "$1" == -m && "$2" == tools.* ]]; then shift; exec "{python}" "{SHORT}" "$@"; fi'
+        _executable(folder / "python", f'{through}\nexec "{python}" "$@"')
+        quiet = "--quiet --disable-pip-version-check"
+        _executable(folder / "pip", f'[ "$1" = install ]\nexec "{python}" -m pip install {quiet} --dry-run "${{@:2}}"')
+    return folder
 
-    lab = Lab.__new__(Lab)  # its own folders and trainings are not needed
-    lab.root, lab._number = scratch, 0
-    done: set[str] = set()
-    for path in documents:
-        folder = scratch / path.stem
-        small_data(folder)
-        for command in commands(path):
-            if command in done or reason(command):
-                continue
-            done.add(command)
-            if "--data=data/holdout" in command and not (folder / "data" / "holdout").exists():
-                shutil.copytree(folder / "data" / "mine", folder / "data" / "holdout")
-            begun = time.monotonic()
-            problem = _run(lab, folder, command)
-            what = f"LOST {problem}" if problem else "ran"
-            yield f"{what} | {path.name} | {command} | {time.monotonic() - begun:.0f} s"
+
+def _checkout(folder: pathlib.Path) -> None:
+    """A copy of the checkout as it lies here: the files that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+def _run(command: list[str], folder: pathlib.Path, path: str) -> str:
+    """Runs a command; what went wrong, empty where nothing did."""
+    environment = {key: value for key, value in os.environ.items() if key not in _STRIPPED} | {"PATH": path}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    return f"ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2500:]}" if done.returncode else ""
+
+
+def _block(block: Block, before: list[str], folder: pathlib.Path, path: str) -> str:
+    """Runs a block after the imports of those before it; what went wrong."""
+    if block.language == "python":
+        return _run(["python", "-c", "\n".join([_NAMES, *before, block.text])], folder, path)
+    return _run(["bash", "-euo", "pipefail", "-c", block.text], folder, path)
+
+
+def run(
+    document: pathlib.Path, scratch: pathlib.Path, first: int = 0, last: int = sys.maxsize
+) -> Iterator[tuple[Block, str, float]]:
+    """Runs the blocks of a document that begin in these lines; (block, what went wrong, seconds)."""
+    path = f"{_commands(scratch / 'bin', sys.executable, False)}:{os.environ['PATH']}"
+    blocks, folder, before = documents.blocks(document), scratch / document.stem, []
+    if any(not block.reason for block in blocks):
+        _checkout(folder)
+        small_data(folder, document.read_text(encoding="utf-8"))
+    for block in blocks:
+        if block.reason or not first <= block.line <= last:
+            continue
+        begun = time.monotonic()
+        problem = _block(block, before, folder, path)
+        if block.language == "python":
+            before += documents.imports(block.text)
+        yield block, problem, time.monotonic() - begun
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fresh(scratch: pathlib.Path) -> bool:
+    """Runs the README's block that installs and trains in a clone and an environment of its own, a line at a time;
+    whether all went well."""
+    block = next(b for b in documents.blocks(ROOT / "README.md") if "pip install" in b.text and "-train " in b.text)
+    folder, environment = scratch / "clone", scratch / "environment"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    small_data(folder, block.text)
+    venv.create(environment, with_pip=True)
+    commands = _commands(scratch / "bin", str(environment / "bin" / "python"), True)
+    path = f"{commands}:{environment / 'bin'}:{os.environ['PATH']}"
+    for line in block.text.replace("\\\n", " ").splitlines():
+        begun = time.monotonic()
+        problem = _run(["bash", "-euo", "pipefail", "-c", line], folder, path)
+        print(f"{'FAILED' if problem else 'ran'} | {time.monotonic() - begun:.0f} s | {line}\n{problem}", flush=True)
+        if problem:
+            return False
+    return True
+
+
+def _record(block: Block, problem: str) -> None:
+    """Writes down what came of a block; a later run of the same text takes its place."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    record.setdefault(block.document, {})[block.text] = problem
+    RECORD.parent.mkdir(exist_ok=True)
+    RECORD.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def table() -> str:
+    """What came of the blocks as they are written now, a row a document."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    rows = [TITLE]
+    for path in documents.DOCUMENTS:
+        blocks = documents.blocks(path)
+        run = [block for block in blocks if not block.reason]
+        problems = [record.get(block.document, {}).get(block.text) for block in run]
+        failed, due = sum(bool(problem) for problem in problems), problems.count(None)
+        numbers = (len(blocks), len(run) - failed - due, failed, due, len(blocks) - len(run))
+        if blocks:
+            rows.append(f"| {path.name} | {' | '.join(map(str, numbers))} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", default=[path.name for path in DOCUMENTS], help="names of documents")
+    names = [path.name for path in documents.DOCUMENTS]
+    parser.add_argument(
+        "--only", nargs="+", default=names, metavar="NAME", help="serving.md, or its blocks of lines: serving.md:20-60"
+    )
     parser.add_argument("--list", action="store_true", help="say what would be run, and why the rest is not")
+    parser.add_argument("--fresh", action="store_true", help="the README's block from photographs to a served model")
+    parser.add_argument("--markdown", help="document whose table of commands is replaced")
     arguments = parser.parse_args()
-    documents = [path for path in DOCUMENTS if path.name in arguments.only]
+    chosen_lines = {name: lines for name, _, lines in (one.partition(":") for one in arguments.only)}
+    if unknown := set(chosen_lines) - set(names):
+        parser.error(f"expected documents among {', '.join(names)}, found {', '.join(sorted(unknown))}")
+    chosen = [path for path in documents.DOCUMENTS if path.name in chosen_lines]
     if arguments.list:
-        for path in documents:
-            for command in commands(path):
-                print(f"{path.name} | {command} | {reason(command) or 'runs'}")
+        for block in (block for path in chosen for block in documents.blocks(path)):
+            print(f"{block.place} | {block.language} | {block.reason or 'runs'}\n{block.text}")
         return
-    scratch, failed = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), False
+    scratch, failed = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0
     try:
-        for line in run_all(documents, scratch):
-            failed |= line.startswith("LOST")
-            print(line, flush=True)
+        if arguments.fresh:
+            raise SystemExit(not fresh(scratch))
+        for document in chosen:
+            ends = [int(line) for line in chosen_lines[document.name].split("-") if line]
+            for block, problem, seconds in run(document, scratch, *ends):
+                _record(block, problem)
+                failed += bool(problem)
+                print(f"{'FAILED' if problem else 'ran'} | {block.place} | {seconds:.0f} s\n{problem}", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    raise SystemExit(failed)
+    print(table())
+    if arguments.markdown:
+        from tfsketch.evaluation import report
+
+        report.write_section(arguments.markdown, "commands", table())
+    raise SystemExit(bool(failed))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tests.toy import TOY
 from tfsketch import config as config_lib
 from tfsketch import systems

@@ -30,13 +30,12 @@ import numpy as np
 import tensorflow as tf
 
 from tests.app.client import STROKES, gradient, png_of
-from tests.conftest import StandIn
-from tests.tiny import EDITING
+from tests.stand_in import StandIn
+from tests.tiny import EDITING, save_model
 from tfsketch import systems, zoo
 from tfsketch.app.server import MAX_UPLOAD
 from tfsketch.evaluation import report
 from tfsketch.export import saved_model
-from tfsketch.nn import model_directory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _JSON, _BYTES = {"Content-Type": "application/json"}, {"Content-Type": "application/octet-stream"}
@@ -45,10 +44,7 @@ _JSON, _BYTES = {"Content-Type": "application/json"}, {"Content-Type": "applicat
 def _model(folder: pathlib.Path) -> pathlib.Path:
     """A model directory of the smallest network that edits, with random weights."""
     tf.keras.utils.set_random_seed(7)
-    model = systems.build(EDITING)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    model_directory.save(folder, EDITING, arrays, "# random weights\n")
-    return folder
+    return save_model(folder, systems.build(EDITING), EDITING)
 
 
 class App:

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops, labelled_shards, logged, same_steps
+from tests.conftest import logged, same_steps
+from tests.pictures import crops, labelled_shards
+from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.backends import base
@@ -24,7 +26,6 @@ from tfsketch.editor.ways import WAYS
 from tfsketch.errors import ConfigError, ExportError, ImageError, TfsketchError, TrainingError, WeightsError
 from tfsketch.export import edits, measure, mobile, saved_model, signatures
 from tfsketch.images import files
-from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork, shapes
 from tfsketch.systems import protocols
 from tfsketch.training import trainer
@@ -63,9 +64,7 @@ class Conformance:
 
     @pytest.fixture
     def folder(self, model: ExportedNetwork, tmp_path: pathlib.Path) -> pathlib.Path:
-        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-        model_directory.save(tmp_path / "model", model.experiment, arrays, "# A card\n")
-        return tmp_path / "model"
+        return save_model(tmp_path / "model", model)
 
     def test_its_configuration_is_read_as_it_is_written(self, settings):
         assert systems.parse(config_lib.dump(settings)) == settings

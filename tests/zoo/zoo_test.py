@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny import save_model
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, WeightsError
 from tfsketch.nn import model_directory
@@ -12,9 +13,7 @@ from tfsketch.nn import model_directory
 @pytest.fixture
 def saved(tiny, tmp_path):
     model = systems.build(tiny)
-    arrays = {name: v.numpy() for name, v in model_directory.variable_names(model).items()}
-    model_directory.save(tmp_path / "model", tiny, arrays, "# card\n")
-    return model, tmp_path / "model"
+    return model, save_model(tmp_path / "model", model, tiny, "# card\n")
 
 
 def _inputs():

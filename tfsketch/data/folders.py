@@ -12,6 +12,7 @@ from tfsketch.config import Config
 from tfsketch.data import prepare
 from tfsketch.data.batches import features_of
 from tfsketch.data.shards import Shards
+from tfsketch.errors import DataError
 from tfsketch.images import files, finder, paths, sheets
 from tfsketch.vocabulary import STORED_MAPS, stored_map
 
@@ -39,6 +40,22 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     if report.others:
         print(f"no photographs: {finder.counted(report.others)}")
     return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
+
+
+def open_held_out(config: Config, train: Shards, scratch: str | os.PathLike) -> Shards:
+    """The pictures of `data.validation`, which a run's grids show; those of `train` where it names none.
+
+    Raises:
+      DataError: nothing is there.
+    """
+    if not config.data.validation:
+        return train
+    try:
+        return open_pictures(config.data.validation, config, scratch)
+    except DataError as error:
+        raise DataError(
+            f"data.validation: {error} (with --set data.validation= the grids show pictures of data.train)"
+        ) from error
 
 
 def _shown(feature: str, layer: np.ndarray) -> np.ndarray:

@@ -39,10 +39,10 @@ class Duplicate:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of the photographs: `found` = `written` + refused ones + duplicates."""
+    """What became of the photographs: `photographs` = `written` + refused ones + duplicates."""
 
-    found: int
-    """Photographs in the inputs that the lists did not leave out."""
+    photographs: int
+    """Those in the inputs that the lists did not leave out."""
     written: int
     validation: int
     """How many of those written are in OUTPUT/validation."""
@@ -66,7 +66,7 @@ class Report:
     def text(self, short: bool = False) -> str:
         """For people; `short` names some of the other files only."""
         lines = [
-            f"{self.found} photographs found: {self.written} written, {self.validation} of them for validation; "
+            f"{self.photographs} photographs found: {self.written} written, {self.validation} of them for validation; "
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
             *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
             *([f"{len(self.converted)} of those written are not as in their files"] if self.converted else []),
@@ -137,7 +137,7 @@ def make_plan(
         chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
         sides["validation" if chosen else ""].append((item, finding))
     report = Report(
-        found=len(collection.items) + len(collection.repeated),
+        photographs=len(collection.items) + len(collection.repeated),
         written=len(pictures),
         validation=len(sides["validation"]),
         refused=tuple(finding.refused for finding in findings if finding.refused),
@@ -152,7 +152,10 @@ def make_plan(
 
 
 def read_report(folder: pathlib.Path) -> Report:
+    """What `prepare` wrote of a folder, also of one from before `found` was called `photographs`."""
     tree = json.loads((folder / "report.json").read_text())
+    if "found" in tree:
+        tree["photographs"] = tree.pop("found")
     duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
     tree |= {key: tuple(tree.get(key, ())) for key in ("refused", "faceless", "others", "converted")}
     return Report(duplicates=duplicates, **tree)

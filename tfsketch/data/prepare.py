@@ -296,7 +296,7 @@ def _write(
         _put(folder / "report.txt", str(report), unfinished)
         if not report.written:
             raise DataError(
-                f"expected pictures that can be used, found none of {report.found}; see {folder}/report.txt"
+                f"expected pictures that can be used, found none of {report.photographs}; see {folder}/report.txt"
             )
         jobs = _shard_jobs(sides, folder, unfinished)
         results = _results(run, jobs, "written")

@@ -77,6 +77,7 @@ class Function:
         return self._run(inputs)
 
     def incremental(self) -> Call:
+        """The function: it keeps nothing between two calls."""
         return self._run
 
 

@@ -44,6 +44,53 @@ def of_mean(
     return _ends(np.array(draws, np.float64))
 
 
+def of_statistic(count: int, statistic: Callable[[np.ndarray], Sequence[float | None] | np.ndarray]) -> Interval | None:
+    """The same interval of any statistic of `count` pictures.
+
+    Args:
+      count: how many pictures.
+      statistic: gets how often each draw has each picture, [DRAWS,count] int, and gives its value for each draw; None
+        where a draw has none.
+
+    Returns:
+      (low, high), the same for the same pictures; None for fewer than 2.
+    """
+    if count < 2:
+        return None
+    values = statistic(np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), DRAWS))
+    present = [value for value in values if value is not None]
+    return _ends(present) if present else None
+
+
+def of_quotient(above: np.ndarray, below: np.ndarray) -> Interval | None:
+    """The interval of the quotient of two sums over the same pictures, [N] each; None for fewer than 2 pictures."""
+    return of_statistic(len(above), lambda draws: [a / b if b else None for a, b in zip(draws @ above, draws @ below)])
+
+
+def of_set_distance(real: np.ndarray, made: np.ndarray) -> Interval | None:
+    """The interval of `metrics.feature_distance`, the estimator for sets that are taken for independent.
+
+    Args:
+      real, made: [N,D] of `metrics.embed`, row by row of one photograph, so that a draw has the same rows of both. A
+        picture is never compared with its own copy.
+
+    Returns:
+      (low, high) at `LEVEL`; None for fewer than 2 rows.
+    """
+    within = metrics.kernel(real, real) + metrics.kernel(made, made)
+    across, share = metrics.kernel(real, made), 1.0 / len(real)
+    terms = within - 2.0 * (1.0 - share) * across
+
+    def distances(draws: np.ndarray) -> np.ndarray:
+        weights = draws.astype(float)
+        apart = ((weights @ terms) * weights).sum(axis=1) - weights**2 @ np.diagonal(terms)
+        pairs = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
+        own = weights @ np.diagonal(across) * share  # a photograph and what was made of it, as often as in the estimate
+        return np.asarray(1000.0 * (apart / np.maximum(pairs, 1.0) - 2.0 * share * own))
+
+    return of_statistic(len(real), distances)
+
+
 def feature_distance(
     real: np.ndarray, made: np.ndarray, people: Sequence[Set[object]] | None = None
 ) -> tuple[float | None, Interval | None]:

@@ -68,11 +68,12 @@ class Results:
             "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) for line in cells
         )
 
-    def markdown(self, origin: Mapping[str, Any]) -> str:
+    def markdown(self, origin: Mapping[str, Any], flags: str = "") -> str:
         """The rows with their intervals as a Markdown table, above it what was measured and how, below it `closing`.
 
         Args:
           origin: what `describe` gives, with `data` and `image_size`.
+          flags: of the `tools.evaluate` that measured, as they are named above the table.
         """
         # Folders by name: where they lay on the machine that measured is nobody's business.
         data_name, model_name = pathlib.Path(origin["data"]).name, pathlib.Path(origin["model"]).name
@@ -85,7 +86,7 @@ class Results:
             [
                 f"Protocol `{self.protocol}`: {self.pictures} pictures of {origin['image_size']} px from "
                 f"`{data_name}`; model `{model_name}`{step}, weights `{origin['weights_sha256']}`, "
-                f"{origin['date'][:10]}. Made by `python -m tools.evaluate`.",
+                f"{origin['date'][:10]}. Made by `{' '.join(['python -m tools.evaluate', flags]).strip()}`.",
                 "",
                 *body,
                 "",

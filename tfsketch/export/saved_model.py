@@ -161,7 +161,7 @@ def run_elsewhere(
         arrays: dict[str, Any] = dict(inputs)
         np.savez(inputs_file, **arrays)
         ran = subprocess.run(
-            [sys.executable, "-c", _RUN, paths.literal(folder), inputs_file, outputs_file, *names],
+            [sys.executable, "-c", _RUN, paths.literal(os.path.abspath(folder)), inputs_file, outputs_file, *names],
             capture_output=True,
             text=True,
             cwd=scratch,

@@ -70,13 +70,18 @@ def merge(
         pathlib.Path(edited).write_bytes(buffer.getvalue())
         np.save(areas, np.asarray(mask) > 0)
         command = [sys.executable, __file__, copy, edited, areas, merged]
+        # This very package, be it installed or not.
+        places = [str(pathlib.Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=_SECONDS, check=False, env=environment
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return None, f"jpeglib failed ({type(error).__name__})"
         if done.returncode or not os.path.isfile(merged):
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            hint = f"{install_command('jpeg')} keeps untouched blocks" if "No module" in last else last
+            hint = f"{install_command('jpeg')} keeps untouched blocks" if "No module named 'jpeglib'" in last else last
             return None, hint
         return pathlib.Path(merged).read_bytes(), done.stdout.strip()
 

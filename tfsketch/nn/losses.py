@@ -20,7 +20,7 @@ def mean(x: tf.Tensor) -> tf.Tensor:
 def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf.Tensor:
     """Per-pixel L1 over all pixels' values, erased ones counting `alpha` times.
 
-    The paper says alpha > 1 and gives no number; the seed review mixes it up with sigma. Our default is PartialConv's
+    The paper says alpha > 1 and gives no number. Our default is PartialConv's
     6.
     """
     return mean(tf.abs(raw - truth) * (1.0 + (alpha - 1.0) * mask))

@@ -76,6 +76,10 @@ def evaluate(
         shards = open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")
         results = protocols[name](model, shards, side, min(count or len(shards), len(shards)))
     origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": side}
+    options = {"count": count, "image_size": image_size, "protocol": protocol, "section": section}
+    # Folders by name, as in the table's head.
+    named = {"model": pathlib.Path(model_name_or_dir).name, "data": pathlib.Path(data_folder).name} | options
+    flags = " ".join(f"--{key}={value}" for key, value in named.items() if value)
     output.mkdir(parents=True, exist_ok=True)
     common = {"protocol": results.protocol, "pictures": results.pictures}
     with open(output / "metrics.jsonl", "a", encoding="utf-8") as file:
@@ -88,5 +92,5 @@ def evaluate(
         page = f"sheet_{number:02d}.png" if results.page else "sheet.png"
         files.write_png(output / page, sheets.contact_sheet(results.sheet[start : start + rows], results.titles))
     for path in [output / "results.md", *([markdown] if markdown else [])]:
-        write_section(path, section or protocol or system, results.markdown(origin))
+        write_section(path, section or protocol or system, results.markdown(origin, flags))
     return results

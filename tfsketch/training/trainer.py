@@ -27,7 +27,7 @@ from tfsketch import config as config_lib
 from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
 from tfsketch.data.fixed import fixed_batch
-from tfsketch.data.folders import open_pictures
+from tfsketch.data.folders import open_held_out, open_pictures
 from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory
@@ -289,11 +289,7 @@ class Trainer:
         )
         grid = None
         if self._is_chief and self._export is not None and train.image_every:
-            shown = (
-                open_pictures(self._config.data.validation, self._config, self._folder / "prepared_validation")
-                if self._config.data.validation
-                else self._shards
-            )
+            shown = open_held_out(self._config, self._shards, self._folder / "prepared_validation")
             low, high = self._config.hand.abstraction
             level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
             grid = fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)

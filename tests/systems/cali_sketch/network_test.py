@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 from tests.tiny import CALI_SKETCH as TINY
+from tests.tiny import save_model
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, ImageError
-from tfsketch.nn import adversarial, features, losses, model_directory, operations, spectral
+from tfsketch.nn import adversarial, features, losses, operations, spectral
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.systems.cali_sketch import losses as cali_losses
 from tfsketch.systems.cali_sketch import network as cali_sketch
@@ -252,8 +253,6 @@ def test_a_model_directory_gives_the_same_network(tmp_path):
         config, model=dataclasses.replace(config.model, scn=CalibratorConfig(width=4, blocks=1))
     )
     model = systems.build(config)
-    model_directory.save(
-        tmp_path, config, {n: v.numpy() for n, v in model_directory.variable_names(model).items()}, "# card"
-    )
+    save_model(tmp_path, model, config)
     again, sketch = zoo.load_model(tmp_path), _sketch()
     np.testing.assert_allclose(again({"sketch": sketch})["image"], model({"sketch": sketch})["image"], atol=1e-6)

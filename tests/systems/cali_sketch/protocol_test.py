@@ -17,7 +17,7 @@ from skimage.morphology import skeletonize
 from tests.edits import run_edit
 from tests.sheets import frame
 from tests.tiny import CALI_SKETCH as TINY
-from tests.tiny import EDITING
+from tests.tiny import EDITING, save_model
 from tfsketch import Editor, config, systems, zoo
 from tfsketch.conditions import face_parser, hand, regions, sketches
 from tfsketch.conditions.specks import LINE, SPECK, drop_short
@@ -27,7 +27,6 @@ from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
 from tfsketch.images import files, finder, sizes
-from tfsketch.nn import model_directory
 from tfsketch.systems import protocols
 from tfsketch.systems.cali_sketch import protocol as drawing
 
@@ -192,8 +191,7 @@ def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
 def test_the_protocol(tmp_path, photographs):
     settings = dataclasses.replace(systems.parse(TINY), image_size=64)
     tf.keras.utils.set_random_seed(5)
-    arrays = {name: v.numpy() for name, v in model_directory.variable_names(systems.build(settings)).items()}
-    model_directory.save(tmp_path / "model", settings, arrays, "# tiny\n")
+    save_model(tmp_path / "model", systems.build(settings), settings, "# tiny\n")
     results = protocols.evaluate(
         tmp_path / "model", photographs, tmp_path / "out", markdown=tmp_path / "r.md", section="x"
     )

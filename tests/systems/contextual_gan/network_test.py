@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tiny import CONTEXTUAL_GAN as TINY
-from tests.tiny import SPECTRAL, z_of
+from tests.tiny import SPECTRAL, save_model, z_of
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses, model_directory, norms
@@ -253,9 +253,7 @@ def test_a_model_directory_gives_the_same_networks(tmp_path):
     config = systems.parse(TINY)
     model = systems.build(config)
     model.discriminator(model.generator(z_of(4), training=True), training=True)
-    model_directory.save(
-        tmp_path, config, {n: v.numpy() for n, v in model_directory.variable_names(model).items()}, "# card"
-    )
+    save_model(tmp_path, model, config)
     again, z = zoo.load_model(tmp_path), z_of(2)
     joint = model({"z": z})["joint"]
     np.testing.assert_allclose(again({"z": z})["joint"], joint, atol=1e-6)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import crops, logged, same_steps
+from tests.conftest import logged, same_steps
+from tests.pictures import crops
 from tests.tiny import LIGHT, RESTYLING
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
@@ -164,19 +165,17 @@ def test_odd_batches(shards, count):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
+def test_a_resumed_run_goes_on_with_what_is_due_and_its_folder_is_a_model(shards, tmp_path):
+    """That resuming changes no value is the conformance suite's."""
     config = _config(shards)
-    trainer.Trainer(config, tmp_path / "whole", make_task).run()
     for until in (2, 3):
-        run = trainer.Trainer(config, tmp_path / "parts", make_task)
+        run = trainer.Trainer(config, tmp_path, make_task)
         run.run(until=until)
-    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
-    same_steps(whole, parts, 1e-4)
     # Steps are numbered from 1 in the log, counted from 0 by what is due.
-    assert ["r1" in row and "code_consistency" in row for row in whole] == [True, False, True]
-    assert all("content_alignment" in row for row in whole)
-    assert len(list((tmp_path / "whole/grids").glob("*.png"))) == 2  # at 2, and the last
-    model, trained = zoo.load_model(tmp_path / "whole"), run._task.networks["region_edit"]
+    assert ["r1" in row and "code_consistency" in row for row in logged(tmp_path)] == [True, False, True]
+    assert all("content_alignment" in row for row in logged(tmp_path))
+    assert len(list((tmp_path / "grids").glob("*.png"))) == 2  # at 2, and the last
+    model, trained = zoo.load_model(tmp_path), run._task.networks["region_edit"]
     average, last = (
         model_directory.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
     )
@@ -187,7 +186,7 @@ def test_resuming_changes_nothing_and_the_folder_is_a_model(shards, tmp_path):
     # A log line over several steps has the mean of those that a term came at.
     steps = [{"reconstruction": tf.constant(1.0), "r1": tf.constant(5.0)}, {"reconstruction": tf.constant(3.0)}]
     run._log(steps, "main", 1.0, tf.summary.create_noop_writer())
-    assert (logged(tmp_path / "parts")[-1]["reconstruction"], logged(tmp_path / "parts")[-1]["r1"]) == (2.0, 5.0)
+    assert (logged(tmp_path)[-1]["reconstruction"], logged(tmp_path)[-1]["r1"]) == (2.0, 5.0)
 
 
 @pytest.mark.usefixtures("eagerly")

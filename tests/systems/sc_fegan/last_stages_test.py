@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.conftest import crops
+from tests.pictures import crops
 from tfsketch.conditions import sketches
 from tfsketch.config import SketchConfig
 from tfsketch.errors import DataError

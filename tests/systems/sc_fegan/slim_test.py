@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, WeightsError
-from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan import slim
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
@@ -113,8 +113,7 @@ def test_what_is_refused():
 
 def test_a_model_directory(shards_folder, tmp_path):
     wide = _built(1)
-    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(wide).items()}
-    model_directory.save(tmp_path / "wide", _config(), arrays, "# wide\n")
+    save_model(tmp_path / "wide", wide, _config())
     config = dataclasses.replace(_config(**NARROW), seed=5)
     report = slim.slim_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder, count=20)
     assert report[0].channels == 6 and report[0].width == 4

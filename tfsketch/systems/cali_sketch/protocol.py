@@ -30,7 +30,7 @@ from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Picture, Shards
-from tfsketch.evaluation import metrics
+from tfsketch.evaluation import intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.evaluation.settings import HAND
 from tfsketch.images import sheets
@@ -125,7 +125,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     truth = np.concatenate(features["truth"])
     for name in names:
         row: Row = {key: metrics.mean_of(values[name][key]) for key in COLUMNS if key != "feature_distance"}
-        row["feature_distance"] = metrics.feature_distance(truth, np.concatenate(features[name]))
+        pictures_made = np.concatenate(features[name])
+        row["feature_distance"] = metrics.feature_distance(truth, pictures_made)
+        ends = {key: intervals.of_mean(values[name][key]) for key in COLUMNS if key != "feature_distance"}
+        ends["feature_distance"] = intervals.of_set_distance(truth, pictures_made)
+        row["intervals"] = {key: interval for key, interval in ends.items() if interval is not None}
         rows.append({"method": name, **row})
     titles = [f"{kind} {level}" for level in LEVELS for kind in ("sketch", "refined", "output")]
     return Results(

@@ -41,7 +41,7 @@ from tfsketch.config import HandConfig, SketchConfig, XdogConfig
 from tfsketch.data.shards import Shards
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import DataError
-from tfsketch.evaluation import metrics
+from tfsketch.evaluation import intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.framing.arrays import PEN
 from tfsketch.images import faces, sheets
@@ -161,18 +161,24 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
 
     def row(name: str, made: np.ndarray, result: projection.Projection | None = None) -> Row:
         values: Row = dict.fromkeys(COLUMNS)
+        each: dict[str, list[float | None]] = {}
         if verifier and people is not None:
             near = np.linalg.norm(verifier.embed(made)[:, None] - people[None], axis=-1) <= faces.SAME
             own = np.eye(len(near), dtype=bool)
-            values["same"] = float(near[own].mean())
-            values["verification"] = (values["same"] + 1.0 - float(near[~own].mean())) / 2
-        values["ssim"] = metrics.mean_of(map(metrics.ssim_hole, truth, made, everywhere))
-        values["st_lpips"] = float(metrics.st_lpips(truth, made, everywhere)[0].mean())
-        values["feature_distance"] = metrics.feature_distance(embeddings, metrics.embed(made))
+            each["same"] = near[own].tolist()
+            values["verification"] = (float(near[own].mean()) + 1.0 - float(near[~own].mean())) / 2
+        each["ssim"] = list(map(metrics.ssim_hole, truth, made, everywhere))
+        each["st_lpips"] = metrics.st_lpips(truth, made, everywhere)[0].tolist()
         if result is not None:
-            values["contextual"] = float(result.contextual[:, 0].mean())
+            each["contextual"] = result.contextual[:, 0].tolist()
             if result.steps.any():
-                values["below"] = float((result.contextual[:, 0] < result.candidates.min(axis=1)).mean())
+                each["below"] = (result.contextual[:, 0] < result.candidates.min(axis=1)).tolist()
+        features = metrics.embed(made)
+        values |= {key: metrics.mean_of(numbers) for key, numbers in each.items()}
+        values["feature_distance"] = metrics.feature_distance(embeddings, features)
+        ends = {key: intervals.of_mean(numbers) for key, numbers in each.items()}
+        ends["feature_distance"] = intervals.of_set_distance(embeddings, features)
+        values["intervals"] = {key: interval for key, interval in ends.items() if interval is not None}
         return {"method": name, **values}
 
     rows: list[Row] = []

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tfsketch.conditions import face_parser, regions
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
+from tfsketch.evaluation import intervals
 from tfsketch.evaluation.report import Column, Results, sheet_numbers
 
 PROTOCOL = "regions"
@@ -71,7 +72,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
       DataError: a picture without regions.
     """
     del side
-    matrix = np.zeros([len(regions.REGIONS)] * 2, np.int64)
+    matrices: list[np.ndarray] = []
     sheet: list[list[np.ndarray]] = []
     shown = sheet_numbers(count)
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
@@ -83,17 +84,26 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                     f"{picture.name}: expected labelled regions to compare with, found none; make the shards with "
                     "prepare.regions=labels"
                 )
-            matrix += confusion(picture.regions, result)
+            matrices.append(confusion(picture.regions, result))
             if number in shown:
                 blended = picture.image // 2 + regions.colored(result) // 2
                 sheet.append([picture.image, regions.colored(result), regions.colored(picture.regions), blended])
     parts = EIGHT | {name: (name,) for name in regions.REGIONS if name not in EIGHT}
+    matrix = np.sum(matrices, axis=0)
     pixels = matrix.sum()
+
+    def interval(names: tuple[str, ...]) -> dict[str, intervals.Interval]:
+        ends = intervals.of_statistic(
+            count, lambda draws: [iou(sums, names) for sums in np.tensordot(draws, np.stack(matrices), 1)]
+        )
+        return {} if ends is None else {"iou": ends}
+
     rows = [
         {
             "method": label,
             "iou": iou(matrix, names),
             "share": 100 * float(sum(matrix[regions.REGIONS.index(n)].sum() for n in names) / pixels),
+            "intervals": interval(names),
         }
         for label, names in parts.items()
     ]

@@ -40,7 +40,7 @@ from tqdm import tqdm
 from tfsketch.conditions import face_parser, masks, regions, sketches
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
-from tfsketch.evaluation import metrics
+from tfsketch.evaluation import intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.nn import features
 from tfsketch.systems.face_parser import protocol as parsing
@@ -141,11 +141,15 @@ class _Sums:
         values = {key: metrics.mean_of(numbers) for key, numbers in self.values[name].items()}
         row: Row = {"method": name, **dict.fromkeys(COLUMNS)}
         row |= {key: value for key, value in values.items() if key in COLUMNS}
+        ends = {key: intervals.of_mean(numbers) for key, numbers in self.values[name].items() if key in COLUMNS}
         row["pairs"] = len(self.values[name].get("moved", ()))
         for key, to, of in (("style_distance", "moved", "apart"), ("style_own", "moved_own", "apart_own")):
             distance, apart = values.get(to), values.get(of)
             if distance is not None and apart:
                 row[key] = distance / apart
+                parts = (np.array(self.values[name][part]) for part in (to, of))
+                ends[key] = intervals.of_quotient(*parts)
+        row["intervals"] = {key: interval for key, interval in ends.items() if interval is not None}
         return row
 
 
@@ -240,6 +244,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         result["region_iou"] = parsing.mean_iou(confusions[result["method"]])[0]
         real, made = (np.concatenate(embeddings[name]) for name in ("content", result["method"]))
         result["feature_distance"] = metrics.feature_distance(real, made)
+        if (interval := intervals.of_set_distance(real, made)) is not None:
+            result["intervals"]["feature_distance"] = interval
     titles = ["content", "style", "reconstr.", "swap", *(name[:7] for name in REGIONS), "free form"]
     return Results(PROTOCOL, count, COLUMNS, results, closing(results), sheet, titles)
 

@@ -1,0 +1,92 @@
+"""What prepare makes of a set of photographs: duplicates, training and validation, lists."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tests.data.photos import CONFIG, names_in, photos_in, preparing
+from tests.pictures import crops
+from tfsketch.data import examples, prepare
+from tfsketch.data.plan import without_duplicates
+from tfsketch.images import files
+
+
+def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
+    folder, (first, second, third) = tmp_path / "photos", crops(3, 64)
+    files.write_png(folder / "0.png", first)
+    files.write_png(folder / "1.png", second)
+    files.write_png(folder / "2.png", third)
+    files.write_png(folder / "again.png", first)
+    files.write_png(folder / "larger.png", cv2.resize(second, (160, 160), interpolation=cv2.INTER_CUBIC))
+    Image.fromarray(third).save(folder / "pressed.jpg", quality=70)
+    written = {}
+    for distance in (-1, 0, 16):
+        out = tmp_path / f"out{distance}"
+        report = prepare.prepare([str(folder)], str(out), preparing(duplicates=distance))
+        written[distance] = names_in(out)
+        assert report.photographs == 6 == report.written + len(report.duplicates)
+    assert len(written[-1]) == 6 and written[0] == [n for n in written[-1] if "again" not in n]
+    assert written[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
+    assert {(d.id, d.twin, d.kind) for d in report.duplicates} == {
+        ("photos/again.png", "photos/0.png", "content"),
+        ("photos/larger.png", "photos/1.png", "near"),
+        ("photos/pressed.jpg", "photos/2.png", "near"),
+    }
+    assert all(0 <= d.bits <= 16 for d in report.duplicates)
+
+
+def test_near_duplicates_are_those_of_a_full_comparison():
+    rng = np.random.default_rng(0)
+    hashes = [int.from_bytes(rng.bytes(32), "big") for _ in range(40)]
+    for number in range(200):  # neighbours of what is there, at distances around the limit
+        value = hashes[int(rng.integers(len(hashes)))]
+        for bit in rng.choice(256, int(rng.integers(0, 12)), replace=False):
+            value ^= 1 << int(bit)
+        hashes.append(value)
+    items = [examples.sources.Item(f"{n:03d}", "") for n in range(len(hashes))]
+    pictures = [(i, examples.Finding(content=i.id, dhash=h)) for i, h in zip(items, hashes)]
+    for distance in (1, 5, 9):
+        first_ones, expected = [], []
+        for item, finding in pictures:
+            near = [i.id for i, f in first_ones if bin(f.dhash ^ finding.dhash).count("1") <= distance]
+            expected += [(item.id, near[0])] if near else []
+            first_ones += [] if near else [(item, finding)]
+        unique, dropped = without_duplicates(pictures, distance)
+        assert unique == first_ones and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
+
+
+def test_the_content_alone_decides_between_training_and_validation(tmp_path):
+    photos = photos_in(tmp_path / "photos", 24)
+    config = preparing(validation_share=0.4)
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), config)
+    train, validation = names_in(tmp_path / "out"), names_in(tmp_path / "out/validation")
+    assert len(validation) == report.validation and 4 <= len(validation) <= 16 and len(train) + len(validation) == 24
+    # Under other names, in another format, among fewer pictures: the same side.
+    for number in range(0, 24, 2):
+        files.write_bytes(tmp_path / "x/other" / f"{99 - number}.bmp", b"")
+        Image.open(photos / f"{number}.png").save(tmp_path / "x/other" / f"{99 - number}.bmp")
+    prepare.prepare([str(tmp_path / "x")], str(tmp_path / "again"), config)
+    expected = sorted(f"other/{99 - n}.bmp" for n in range(0, 24, 2) if f"photos/{n}.png" in validation)
+    assert names_in(tmp_path / "again/validation") == expected
+    # A larger share only adds.
+    prepare.prepare([str(photos)], str(tmp_path / "more"), preparing(validation_share=0.7))
+    assert set(names_in(tmp_path / "more/validation")) > set(validation)
+
+
+def test_lists_choose_and_leave_out(tmp_path):
+    photos = photos_in(tmp_path / "photos")
+    (tmp_path / "list.txt").write_text("photos/1.png\n")
+    chosen = prepare.prepare([str(photos)], str(tmp_path / "only"), CONFIG, only=str(tmp_path / "list.txt"))
+    rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), CONFIG, exclude=str(tmp_path / "list.txt"))
+    assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
+    assert names_in(tmp_path / "only") == ["photos/1.png"]
+
+
+def test_a_report_from_before_its_key_was_renamed_is_read(tmp_path):
+    photos = photos_in(tmp_path / "photos")
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
+    path = tmp_path / "out/report.json"
+    path.write_text(path.read_text().replace('"photographs": 3', '"found": 3'))
+    assert '"found"' in path.read_text() and prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG) == report

@@ -1,0 +1,114 @@
+"""What tools.edit writes: what the file says beside its pixels, depth, formats, untouched blocks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from tests.editor.batch.pictures import MASK, noise_photo
+from tests.edits import run_edit
+from tfsketch.errors import ImageError
+from tfsketch.images import files as files_lib
+from tfsketch.images import metadata
+
+
+def test_what_the_file_says_beside_its_pixels_is_kept(editing_folder, folders):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 6
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = 48, 64  # as the turned pixels lie in the file
+    exif.get_ifd(0x8825)[1] = "N"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="here"/></rdf:RDF>'
+        b"</x:xmpmeta>"
+    )
+    picture = Image.fromarray(np.rot90(noise_photo()))
+    picture.save(folders / "turned.jpg", exif=exif, icc_profile=profile, xmp=xmp, quality=95)
+    picture.convert("CMYK").save(folders / "print.jpg", icc_profile=b"\0" * 16 + b"CMYK" + b"\0" * 108)
+    for mark in (True, False):
+        arguments = [f"--mask={folders}/masks/a.png", f"--output={folders}/out.png", f"--mark={mark}"]
+        assert run_edit(editing_folder, folders / "turned.jpg", *arguments) == 0
+        with Image.open(folders / "out.png") as result:
+            result.load()
+            tags = result.getexif()
+            assert result.size == (64, 48) and tags[0x010F] == "Camera" and 0x0112 not in tags
+            assert tags.get_ifd(0x8769)[0xA002] == 64 and tags.get_ifd(0x8825)[1] == "N"
+            assert result.info["icc_profile"] == profile and b'dc:source="here"' in result.info["xmp"]
+            assert (b"compositeWithTrainedAlgorithmicMedia" in result.info["xmp"]) is mark
+    mask = folders / "upright.png"
+    Image.fromarray(np.rot90(MASK)).save(mask)
+    assert run_edit(editing_folder, folders / "print.jpg", f"--mask={mask}", f"--output={folders}/out.png") == 0
+    with Image.open(folders / "out.png") as result:  # a printer's profile says nothing of RGB values
+        assert "icc_profile" not in result.info
+
+
+def test_a_photograph_comes_back_at_its_depth_and_with_its_transparency(editing_folder, folders, capsys):
+    deep = np.random.default_rng(3).integers(0, 65_536, (48, 64, 4)).astype(np.uint16)
+    deep[:12, :30, 3] = 0
+    cv2.imwrite(str(folders / "deep.png"), deep)
+    cv2.imwrite(str(folders / "grey.tif"), deep[..., 0])
+    for name, original in (("deep", deep), ("grey", deep[..., 0])):
+        source = folders / f"deep{'.png'}" if name == "deep" else folders / "grey.tif"
+        for suffix in (".png", ".tif"):
+            output = folders / f"{name}_out{suffix}"
+            assert (
+                run_edit(editing_folder, f"--image={source}", f"--mask={folders}/masks/a.png", f"--output={output}")
+                == 0
+            )
+            made = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
+            assert made.dtype == np.uint16 and made.shape == original.shape
+            assert (made[MASK == 0] == original[MASK == 0]).all() and (made[MASK > 0] != original[MASK > 0]).any()
+            told = capsys.readouterr().out
+            assert ("is transparent in the photograph, and stays so" in told) is (name == "deep")
+            assert "left out" not in told
+    Image.fromarray(noise_photo()).convert("CMYK").save(folders / "print.jpg", dpi=(300, 300))
+    flags = [f"--image={folders}/print.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
+    assert run_edit(editing_folder, *flags) == 0
+    assert f"{folders}/out.png: it is CMYK, which is converted to RGB" in capsys.readouterr().out
+    with Image.open(folders / "out.png") as result:
+        assert [round(value) for value in result.info["dpi"]] == [300, 300]
+
+
+def test_results_in_other_formats(editing_folder, folders, capsys):
+    photo, mask = folders / "photos/a.png", f"--mask={folders}/masks/a.png"
+    for suffix in (".webp", ".tif", ".jpg", ".JPEG"):
+        assert run_edit(editing_folder, f"--image={photo}", mask, f"--output={folders}/out{suffix}") == 0
+        result = files_lib.read_rgb(folders / f"out{suffix}")
+        if suffix in (".webp", ".tif"):
+            assert (result[MASK == 0] == noise_photo()[MASK == 0]).all()
+        assert ("all of it is re-encoded" in capsys.readouterr().out) is (suffix in (".jpg", ".JPEG"))
+    sizes = []
+    for quality in (10, 90):
+        output = folders / f"q{quality}.jpg"
+        assert run_edit(editing_folder, f"--image={photo}", mask, f"--output={output}", f"--quality={quality}") == 0
+        sizes.append(output.stat().st_size)
+        with Image.open(output) as result:
+            assert result.format == "JPEG" and b"compositeWithTrained" in result.info["xmp"]
+    assert sizes[0] < sizes[1]
+    flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/all", "--format=webp"]
+    assert run_edit(editing_folder, *flags) == 0
+    assert sorted(path.name for path in (folders / "all").iterdir()) == ["a.webp", "b.webp", "c.webp"]
+    with pytest.raises(ImageError, match="output: expected a file of"):
+        run_edit(editing_folder, *flags[:3], "--format=doc")
+
+
+def test_untouched_blocks_of_a_jpeg_are_its_own(editing_folder, folders, capsys):
+    jpeglib = pytest.importorskip("jpeglib")
+    Image.fromarray(noise_photo()).save(folders / "a.jpg", quality=80)
+    flags = [f"--image={folders}/a.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/b.jpg"]
+    assert run_edit(editing_folder, *flags) == 0
+    assert "the others are the photograph's own" in capsys.readouterr().out
+    old, new = jpeglib.read_dct(str(folders / "a.jpg")), jpeglib.read_dct(str(folders / "b.jpg"))
+    outside = np.ones(old.Y.shape[:2], bool)
+    outside[1:5, 2:7] = False  # where the mask lies
+    assert (old.Y[outside] == new.Y[outside]).all() and (old.Y != new.Y).any()
+
+
+def test_a_mark_replaces_another_and_a_damaged_packet():
+    marked = metadata.Metadata(xmp=b"no packet").marked(metadata.MADE)
+    assert marked.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in marked.xmp
+    again = marked.marked(metadata.EDITED)
+    assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1

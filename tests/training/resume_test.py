@@ -1,0 +1,179 @@
+"""Runs that stopped, were killed or are damaged: what goes on, what begins again, what is refused."""
+
+import dataclasses
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.dummy import Dummy, losses_of, training
+from tfsketch import config as config_lib
+from tfsketch import systems
+from tfsketch.data import lock
+from tfsketch.errors import LockedError, TrainingError
+from tfsketch.systems import make_task
+from tfsketch.training import trainer
+
+
+def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path, capsys):
+    trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
+    trainer.Trainer(dummy, tmp_path / "parts", Dummy).run(until=7)
+    resumed = trainer.Trainer(dummy, tmp_path / "parts", Dummy)
+    assert resumed.step == 7
+    assert "resumed" not in capsys.readouterr().out
+    resumed.run()
+    assert "resumed at step 7 of " in capsys.readouterr().out
+    assert losses_of(tmp_path / "parts") == pytest.approx(losses_of(tmp_path / "whole"), abs=1e-6)
+    weights = [trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "parts")]
+    for key in weights[0]:
+        np.testing.assert_allclose(weights[0][key], weights[1][key], atol=1e-6)
+    assert len((tmp_path / "parts/runs.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["p, [1]", "a*b"])
+def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
+    dummy = training(dummy, keep_checkpoints=1)
+    other = tmp_path / "aXb"  # whose checkpoints TensorFlow would delete with those of a*b
+    trainer.Trainer(dummy, other, Dummy).run(until=7)
+    whole = sorted(p.name for p in (other / "checkpoints").iterdir())
+    trainer.Trainer(dummy, tmp_path / name, Dummy).run(until=7)
+    again = trainer.Trainer(dummy, tmp_path / name, Dummy)
+    assert again.step == 7
+    again.run()
+    assert list(losses_of(tmp_path / name)) == list(range(1, 13))
+    names = [p.name for p in (tmp_path / name / "checkpoints").glob("*.index")]
+    assert names == ["ckpt-12.index"]
+    assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole and "ckpt-7.index" in whole
+
+
+def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):
+    trainer.Trainer(tiny, tmp_path / "whole", make_task).run(until=2)
+    for name, lost, left in (
+        ("files", ["checkpoints/*"], "weights.npz, metrics.jsonl up to step 2"),
+        ("weights", ["checkpoints/*", "metrics.jsonl", "grids/*", "config.yaml"], "found weights.npz and"),
+        ("log", ["checkpoints/*", "weights.npz", "grids/*"], "found metrics.jsonl up to step 2 and"),
+    ):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+        for pattern in lost:
+            for file in (tmp_path / name).glob(pattern):
+                file.unlink()
+        before = {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        with pytest.raises(TrainingError, match=left):
+            trainer.Trainer(tiny, tmp_path / name, make_task)
+        assert {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()} == before
+    for file in (tmp_path / "whole/checkpoints").glob("ckpt-*.*"):
+        file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(TrainingError, match="ckpt-2: expected a readable checkpoint"):
+        trainer.Trainer(tiny, tmp_path / "whole", make_task)
+
+
+def _damage(folder, name, position=-1):
+    """Flips a byte of a checkpoint's tensors."""
+    path = folder / f"checkpoints/{name}.data-00000-of-00001"
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("lost", ["byte", "list", "byte and list"])
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(dummy, tmp_path, capsys, lost):
+    trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
+    trainer.Trainer(dummy, tmp_path / "run", Dummy).run(until=9)
+    if "list" in lost:
+        (tmp_path / "run/checkpoints/checkpoint").write_text("model_checkpoint_path: 7 \0")
+    if "byte" in lost:
+        _damage(tmp_path / "run", "ckpt-9", position=1000)
+    resumed = trainer.Trainer(dummy, tmp_path / "run", Dummy)
+    said = capsys.readouterr().out
+    assert resumed.step == (8 if "byte" in lost else 9)
+    assert bool(re.search(r"run/checkpoints/ckpt-9: expected a readable.*from the one before, .*ckpt-8", said)) == (
+        "byte" in lost
+    )
+    resumed.run()
+    assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
+    whole, run = (trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "run"))
+    for name, value in whole.items():
+        np.testing.assert_array_equal(run[name], value)
+
+
+def test_where_all_checkpoints_are_damaged_it_says_so_and_overwrites_nothing(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy).run(until=9)
+    for name in ("ckpt-4", "ckpt-8", "ckpt-9"):
+        _damage(tmp_path, name)
+    with pytest.raises(
+        TrainingError, match="ckpt-9: expected a readable checkpoint.*Checksum.*Nothing was overwritten"
+    ):
+        trainer.Trainer(dummy, tmp_path, Dummy)
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    run.run(until=4)
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(run._checkpoints._manager, "save", full)
+    with pytest.raises(TrainingError, match="save a checkpoint at step 8, found: No space left.*ckpt-4; make room"):
+        run.run()
+    assert trainer.Trainer(dummy, tmp_path, Dummy).step == 4
+
+
+def test_a_second_trainer_in_a_folder_is_told_who_holds_it(dummy, tmp_path):
+    first, second = (trainer.Trainer(dummy, tmp_path, Dummy) for _ in range(2))
+    with lock.hold(tmp_path):
+        with pytest.raises(LockedError, match=f"held by process {os.getpid()} on "):
+            first.run(until=4)
+    first.run(until=4)
+    second.run(until=8)  # from where the first one ended, though it was built before
+    assert list(losses_of(tmp_path)) == list(range(1, 9)) and not (tmp_path / ".lock").exists()
+
+
+def test_a_start_that_was_killed_before_its_first_step_can_begin_again(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy)._run_folder.open(0, 1)
+    assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=1) == 0
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+    log = run._log
+
+    def killed(*arguments):
+        log(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_log", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert list(losses_of(tmp_path)) == [1]
+    assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=2) == 0 and list(losses_of(tmp_path)) == [1, 2]
+
+
+def test_log_lines_after_the_checkpoint_are_dropped_on_resume(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy).run(until=4)
+    with open(tmp_path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 5, "net": 99}\n{"step": 6, "ne')
+    trainer.Trainer(dummy, tmp_path, Dummy).run(until=6)
+    assert list(losses_of(tmp_path)) == [1, 2, 3, 4, 5, 6] and losses_of(tmp_path)[5] != 99
+
+
+def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy).run(until=1)
+    for other in (dataclasses.replace(dummy, seed=9), training(dummy, batch_size=2)):
+        with pytest.raises(TrainingError, match="another --model_dir"):
+            trainer.Trainer(other, tmp_path, Dummy)
+    trainer.Trainer(
+        training(dummy, log_every=2, phases=(config_lib.PhaseConfig("main", 20),)), tmp_path, Dummy
+    )  # may change
+
+
+def test_training_starts_from_given_weights(tiny, tmp_path):
+    first = trainer.Trainer(tiny, tmp_path / "first", make_task)
+    first.run(until=2)
+    second = trainer.Trainer(training(tiny, init=str(tmp_path / "first")), tmp_path / "second", make_task)
+    for key, value in first.averaged_weights().items():
+        np.testing.assert_allclose(second.averaged_weights()[key], value, atol=1e-7)
+    assert second.step == 0 and systems.experiment_of(tmp_path / "first") == tiny
