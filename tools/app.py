@@ -14,11 +14,14 @@ from absl import flags
 
 from tfsketch.app import LOOPBACK, check_extra
 from tfsketch.config import cli
-from tfsketch.config.shipped import MODELS, check_model
+from tfsketch.config.shipped import MODELS, PRECISIONS, check_model
 
 _HOST = flags.DEFINE_string("host", LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)
 _MODEL = flags.DEFINE_multi_string("model", list(MODELS), "What to offer; see tools.edit --model.")
+_PRECISION = flags.DEFINE_enum(
+    "precision", PRECISIONS[0], PRECISIONS, "What models that edit compute in; see tools.edit --precision."
+)
 _BROWSER = flags.DEFINE_bool("browser", True, "Open the page in a browser.")
 
 
@@ -37,7 +40,7 @@ def _main(argv: list[str]) -> None:
 
     if _HOST.value not in LOOPBACK:
         print(f"Anyone who reaches {_HOST.value} can use the editor: it has no passwords.", file=sys.stderr)
-    server.serve(_HOST.value, _PORT.value, _MODEL.value, _ready)
+    server.serve(_HOST.value, _PORT.value, _MODEL.value, _ready, _PRECISION.value)
 
 
 def main() -> None:

@@ -3,15 +3,17 @@
     python -m tools.benchmark pipeline
     python -m tools.benchmark projection
     python -m tools.benchmark region
+    python -m tools.benchmark edits
     python -m tools.benchmark latency
+    python -m tools.benchmark training
     python -m tools.benchmark training --config=sc_fegan_faces_256
     python -m tools.benchmark runtimes --data=mobile/sc_fegan_mobile
     python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
 
 The first argument names the benchmark (see tfsketch/benchmarks). Without --config `pipeline` measures all
-conditions at 256 px, `projection` the light networks, `region` the published one and `training` SC-FEGAN's light one at
-128 px; without --data `pipeline` and `training` draw on squares from scikit-image's photographs; `runtimes` wants a
-folder of .tflite files there, and the others need none.
+conditions at 256 px, `projection` the light networks, `region` the published one, `edits` that and the light ones, and
+`training` SC-FEGAN's light ones and a light setting of each other system; without --data `pipeline` and `training` draw
+on squares from scikit-image's photographs; `runtimes` wants a folder of .tflite files there, and the others need none.
 """
 
 import functools
@@ -19,7 +21,7 @@ import sys
 
 from absl import app, flags
 
-from tfsketch.benchmarks.suite import BENCHMARKS, configuration
+from tfsketch.benchmarks.suite import BENCHMARKS, configurations
 from tfsketch.config import cli
 from tfsketch.evaluation.report import write_section
 
@@ -34,11 +36,12 @@ def _main(name: str, argv: list[str]) -> None:
     del argv
     if name not in BENCHMARKS:
         raise app.UsageError(f"expected one of {', '.join(BENCHMARKS)} first, found {name!r}")
-    settings = configuration(name, _CONFIG.value, _SET.value)
-    text = BENCHMARKS[name](settings, _DATA.value, _SECONDS.value)
-    print(text)
+    parts = []
+    for settings in configurations(name, _CONFIG.value, _SET.value):
+        parts.append(BENCHMARKS[name](settings, _DATA.value, _SECONDS.value))
+        print(parts[-1], end="\n\n", flush=True)
     if _MARKDOWN.value:
-        write_section(_MARKDOWN.value, f"benchmark_{name}", text)
+        write_section(_MARKDOWN.value, f"benchmark_{name}", "\n\n".join(parts))
 
 
 def main() -> None:

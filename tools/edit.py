@@ -25,7 +25,7 @@ import sys
 from absl import app, flags
 
 from tfsketch.config import cli
-from tfsketch.config.shipped import MODELS, check_model
+from tfsketch.config.shipped import MODELS, PRECISIONS, check_model
 from tfsketch.editor.batch.jobs import default_output, find_jobs, left_out, sort_files
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import paths
@@ -78,6 +78,13 @@ _QUALITY = flags.DEFINE_integer(
 _SIDE = flags.DEFINE_integer(
     "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    PRECISIONS[0],
+    PRECISIONS,
+    "What the model computes in. bfloat16 is faster where the processor has units for it, and refused elsewhere; for "
+    "models that edit.",
+)
 _SEAM = flags.DEFINE_bool("seam", True, "Take out the step in light and colour at the mask's border.")
 _TEXTURE = flags.DEFINE_float(
     "texture",
@@ -128,7 +135,8 @@ def _main(argv: list[str]) -> int:
     from tfsketch.editor.batch.run import run
     from tfsketch.zoo.resolve import Editor
 
-    model = Editor(_MODEL.value, _SIDE.value, seam=_SEAM.value, texture=_TEXTURE.value)
+    looks = {"seam": _SEAM.value, "texture": _TEXTURE.value}
+    model = Editor(_MODEL.value, _SIDE.value, precision=_PRECISION.value, **looks)
     if _DEMO.value:
         print(*edit_demo(model, output, _SEED.value), sep="\n")
         return 0

@@ -5,21 +5,26 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tiny import EDITING
 from tfsketch import zoo
 from tfsketch.backends import tflite
+from tfsketch.benchmarks import edits as edits_lib
+from tfsketch.benchmarks.edits import edits
 from tfsketch.benchmarks.latency import latency
-from tfsketch.benchmarks.measures import cost, throughput
+from tfsketch.benchmarks.measures import cost, peak_memory, throughput
 from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
-from tfsketch.benchmarks.suite import configuration
+from tfsketch.benchmarks.suite import configurations
 from tfsketch.benchmarks.training import plainly, training
 from tfsketch.conditions import sketches
+from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.export import mobile
 from tfsketch.nn import gated
@@ -58,6 +63,12 @@ def test_throughput_counts_pictures_by_the_clock():
     assert rates["floor"].ratio == 1.0 and 0.1 < rates["slow"].ratio < 0.9
     assert 5.0 < rates["slow"].rate.median <= 4 / 0.04
     assert 0.0 < rates["slow"].used < 10.0
+
+
+def _own(name: str, overrides: Sequence[str] = ()) -> Config:
+    """The one experiment that a benchmark measures by itself."""
+    (config,) = configurations(name, overrides=overrides)
+    return config
 
 
 def _rows(text: str) -> dict[str, list[str]]:
@@ -101,7 +112,7 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
 
 
 def test_the_projections_table():
-    settings = configuration(
+    settings = _own(
         "projection",
         overrides=["model.generator.widths=[4,4,4,4]", "model.discriminator.widths=[4,4,4,4]"],
     )
@@ -116,22 +127,22 @@ def test_the_projections_table():
     assert rows[names[0]][1] == rows[names[0]][3] == "1.000"
     assert all(float(cell) >= 0 for name in names for cell in rows[name])
     with pytest.raises(ConfigError, match="expected contextual_gan"):
-        projection(configuration("pipeline"), "", 0.1)
+        projection(_own("pipeline"), "", 0.1)
 
 
 def test_the_regions_table():
     small = "model.generator={width: 4, max_width: 8, stages: 3, kernels: [5, 3, 3], dilations: [2]}"
-    settings = configuration("region", overrides=["image_size=64", small])
+    settings = _own("region", overrides=["image_size=64", small])
     rows = _rows(region(settings, "", 0.05, holes=(16,)))
     names = [name for name in rows if name not in ("hole", "---")]
     assert names == [f"{size}, {edit}" for size in ("16 px", "whole picture") for edit in ("first edit", "next stroke")]
     assert all(float(rows[name][0]) > 0 and float(rows[name][4]) < 1e-5 for name in names)
     with pytest.raises(ConfigError, match="expected sc_fegan"):
-        region(configuration("projection"), "", 0.1)
+        region(_own("projection"), "", 0.1)
 
 
 def test_the_latencys_table():
-    rows = _rows(latency(configuration("latency"), "", 0.0, sides=(128,), factor=4))
+    rows = _rows(latency(_own("latency"), "", 0.0, sides=(128,), factor=4))
     small, large = (cells for name, cells in rows.items() if name[0].isdigit())
     for cells in (small, large):
         whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]
@@ -140,14 +151,14 @@ def test_the_latencys_table():
 
 def test_the_runtimes_table(editing_folder, tmp_path):
     mobile.export(zoo.load_model(editing_folder), tmp_path, ("float32", "float16"))
-    text = runtimes(configuration("runtimes"), str(tmp_path), 0.0)
+    text = runtimes(_own("runtimes"), str(tmp_path), 0.0)
     rows = _rows(text)
     floor, half = (next(cells for name, cells in rows.items() if f"`{v}`" in name) for v in ("float32", "float16"))
     assert floor[1] == "1.00" and floor[3] == "inf" and 40.0 < float(half[3]) < 120.0
     assert float(half[0]) < float(floor[0]) and float(half[1]) > 0.0
     assert sum("`float32`" in name for name in rows) == len(tflite.interpreters())
     with pytest.raises(DataError, match="one of them float32 .*found none in"):
-        runtimes(configuration("runtimes"), str(tmp_path / "empty"), 0.0)
+        runtimes(_own("runtimes"), str(tmp_path / "empty"), 0.0)
 
 
 def test_the_training_step_is_measured_beside_the_plain_one(tiny):
@@ -159,6 +170,37 @@ def test_the_training_step_is_measured_beside_the_plain_one(tiny):
     # The same convolutions, and as many of them; the rate is work by time.
     assert reference[4] == kernels[4] and float(reference[4]) >= 0
     assert all(float(row[0]) > 0 and float(row[1]) >= 0 for row in (reference, kernels))
+    assert all(row[7] == "-" or float(row[7]) >= 0 for row in (reference, kernels))
+
+
+def test_a_peak_is_what_the_work_had_at_once():
+    if not pathlib.Path("/proc/self/clear_refs").exists():
+        assert peak_memory(lambda: None) == 0
+        return
+    kept = np.ones(30_000_000, np.uint8)
+    assert 20e6 < peak_memory(lambda: kept.copy()) < 60e6
+    assert peak_memory(lambda: None) < 10e6
+
+
+def test_every_system_that_paints_is_trained_by_the_benchmark():
+    settings = configurations("training")
+    assert {config.system for config in settings} == {"sc_fegan", "cali_sketch", "contextual_gan", "region_edit"}
+    assert {config.image_size for config in settings if config.system == "sc_fegan"} == {128, 256}
+    (one,) = configurations("training", "sc_fegan_smoke_64", ["train.batch_size=2"])
+    assert one.image_size == 64 and one.train.batch_size == 2
+
+
+def test_the_edits_table(monkeypatch):
+    monkeypatch.setattr(edits_lib, "bfloat16_units", lambda: "AVX-512")
+    text = edits(dataclasses.replace(EDITING, system="sc_fegan"), "", 0.0)
+    rows = _rows(text)
+    names = ["float32", "bfloat16, AVX-512", "float32, next stroke", "bfloat16, AVX-512, next stroke"]
+    assert [name for name in rows if name not in ("edit", "---")][:4] == names
+    assert rows["float32"][1] == "1.00" and rows["float32"][5] == "0.00" and "random weights" in text
+    assert 0.0 < float(rows[names[1]][6]) < 60.0 and float(rows[names[2]][6]) < 0.1
+    assert any(name.startswith("int8, ") for name in rows) or "int8: " in text
+    with pytest.raises(ConfigError, match="expected sc_fegan"):
+        edits(_own("projection"), "", 0.0)
 
 
 def test_a_window_is_a_step_of_its_own(tiny):

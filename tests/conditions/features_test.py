@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tfsketch.conditions import feature_strokes, features, masks, regions
-from tfsketch.config import ColorConfig, HandConfig
+from tfsketch.conditions import colors, feature_strokes, features, masks, regions
+from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
 from tfsketch.data.sampling import draw
 from tfsketch.data.shards import Picture
 
@@ -126,3 +126,40 @@ def test_an_evaluation_is_not_touched(config):
     )
     one, two = (draw(FACE, np.random.default_rng(5), c, training=False) for c in (config, plain))
     assert all(np.array_equal(one[key], two[key]) for key in one)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pinholes_are_filled_wherever_they_are(seed):
+    region = np.zeros((61, 94), np.uint8)
+    rng = np.random.default_rng(seed)
+    for ring in (14, 5):  # two rings, perhaps cut by the border, and holes in them
+        middle = rng.integers(0, (94, 61)).tolist()
+        cv2.circle(region, middle, ring, (1,), -1)
+        cv2.circle(region, middle, ring // 2, (0,), -1)
+        region[tuple(rng.integers(0, region.shape, (9, 2)).T)] = 0
+    holes = [hole for hole in masks.parts_of(1 - region) if hole.sum() < 0.01 * hole.size]
+    np.testing.assert_array_equal(features._without_pinholes(region), np.maximum.reduce([region, *holes]))
+
+
+@pytest.mark.parametrize("name", ["eyes", "mouth"])
+def test_dabs_are_paints_strokes(name):
+    """`colors.paint` does the same in a long way, and draws the same random numbers."""
+    image, labels, smooth = FACE.image, FACE.maps["regions"], FACE.color
+    parts = features.colored_regions(name, image, labels, features.region_of(name, labels))
+    rng, other = np.random.default_rng(4), np.random.default_rng(4)
+    dabbed, painted = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
+    label = {"eyes": "eyes", "mouth": "lips"}[name]
+    whole, index = regions.mask_of(parts, label), np.uint8(regions.REGIONS.index(label))
+    expected, side = np.zeros_like(whole), min(whole.shape)
+    for part in masks.parts_of(whole):
+        distance = cv2.distanceTransform(np.pad(part, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        thickness, extent = 2 * float(distance.max()) / side, max(cv2.boundingRect(part)[2:]) / side
+        width, length = (min(0.3 * thickness, 0.04), min(0.7 * thickness, 0.08)), (0.1 * extent, 0.3 * extent)
+        stroke = StrokeConfig(vertices=(2, 4), angle=40.0, length=length, width=width, curved=1.0, taper=0.4, gap=0.0)
+        how = {"probability": 1.0, "flat": 1.0, "overshoot": 0.0, "regions": (label,), "flatten": (1.0, 1.0)}
+        share = float(part.mean())
+        config = dataclasses.replace(ColorConfig(), share=(0.4 * share, 0.7 * share), stroke=stroke, **how)
+        expected |= colors.paint(other, smooth, config, part * index)[1]
+    np.testing.assert_array_equal(painted, expected)
+    np.testing.assert_array_equal(dabbed, colors.flatten(smooth, whole * index) * expected[..., None])
+    assert 0 < expected.sum() < whole.sum() and rng.random() == other.random()

@@ -248,3 +248,25 @@ def test_what_the_map_does_not_show_is_not_erased_compactly():
     for regions_map in (portrait((64, 64)), None):
         mask = masks.free_form(np.random.default_rng(0), (64, 64), config, regions_map)
         assert config.share[0] <= mask.mean() <= config.share[1]  # an ordinary mask instead
+
+
+def blobs(seed: int) -> np.ndarray:
+    """Ellipses and specks anywhere, at the border too; of every fifth seed nothing: [61,94] uint8 in {0,1}."""
+    rng, mask = np.random.default_rng(seed), np.zeros((61, 94), np.uint8)
+    for _ in range(seed % 5):
+        middle, axes = rng.integers(-4, (98, 65)), rng.integers(0, 16, 2)
+        cv2.ellipse(mask, middle.tolist(), axes.tolist(), float(rng.uniform(0, 180)), 0, 360, (1,), -1)
+        mask[tuple(rng.integers(0, mask.shape, (12, 2)).T)] ^= 1
+    return mask
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_done_in_a_masks_window_is_what_the_whole_picture_gives(seed):
+    mask = blobs(seed)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    order = sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA])  # equal areas too keep their order
+    np.testing.assert_array_equal(np.array(masks.parts_of(mask)), np.array([labels == n for n in order]))
+    for radius in (0, 1, 4, 30):
+        disc = masks.disc(radius)
+        np.testing.assert_array_equal(masks.grow(mask, radius), cv2.dilate(mask, disc))
+        np.testing.assert_array_equal(masks.band(mask, radius), cv2.dilate(mask, disc) & cv2.dilate(1 - mask, disc))

@@ -118,6 +118,31 @@ def test_the_gradient_flows_through_sigma():
     assert slope == pytest.approx((values[0] - values[1]) / (2 * step), rel=2e-2)
 
 
+@pytest.mark.parametrize("update", [False, True])
+def test_the_spectral_norm_is_the_papers_formula_and_so_is_its_gradient(update):
+    """sigma = v W u^T away from the fixed point, u and v held constant: W / sigma and its gradient in float64."""
+    layer = spectral.SpectralConv2D(5, 3)
+    layer(_x())
+    matrix, u = layer.kernel.numpy().astype(np.float64).reshape(-1, 5), layer.u.numpy().astype(np.float64)
+    upstream = np.random.default_rng(2).standard_normal(layer.kernel.shape)
+    with tf.GradientTape() as tape:
+        kernel = layer.normalized_kernel(update)
+        value = tf.reduce_sum(kernel * upstream.astype(np.float32))
+    v = u @ matrix.T
+    v /= np.linalg.norm(v)
+    if update:
+        u = v @ matrix
+        u /= np.linalg.norm(u)
+        v = u @ matrix.T
+        v /= np.linalg.norm(v)
+        np.testing.assert_allclose(layer.u.numpy(), u, rtol=1e-5, atol=1e-6)
+    sigma, upstream = (v @ matrix @ u.T).item(), upstream.reshape(-1, 5)
+    np.testing.assert_allclose(kernel.numpy().reshape(-1, 5), matrix / sigma, rtol=1e-5, atol=1e-6)
+    expected = upstream / sigma - (upstream * matrix).sum() / sigma**2 * (v.T @ u)
+    gradient = tape.gradient(value, layer.kernel).numpy().reshape(-1, 5)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 def test_the_gate_in_training_is_the_plain_compositions_and_so_is_its_gradient(dtype):
     layer = gated.GatedConv2D(6, 3, strides=2, dtype=tf.float32 if dtype == tf.float32 else "mixed_bfloat16")

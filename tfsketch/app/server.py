@@ -34,6 +34,7 @@ from tfsketch.app.examples import web_file
 from tfsketch.app.jobs import Ended, Jobs
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
+from tfsketch.config.shipped import PRECISIONS
 from tfsketch.errors import ImageError, TfsketchError
 
 MAX_UPLOAD = 64 * 2**20
@@ -251,6 +252,7 @@ def serve(
     port: int = 7860,
     models: Sequence[str] = zoo.SHIPPED,
     ready: Callable[[str], None] = lambda address: None,
+    precision: str = PRECISIONS[0],
 ) -> None:
     """Runs the server until it is interrupted.
 
@@ -259,13 +261,15 @@ def serve(
       port: 0 is any free one.
       models: see `Studio`.
       ready: called with the page's address as soon as it answers.
+      precision: see `Studio`.
 
     Raises:
-      TfsketchError: the address is taken or not this machine's, a model cannot be loaded, or the extra is missing.
+      TfsketchError: the address is taken or not this machine's, a model cannot be loaded or have the precision, or the
+        extra is missing.
     """
     import socket
 
-    studio = Studio(models)
+    studio = Studio(models, precision)
     studio.submit(studio.warm_up)
     server = create(studio, LOOPBACK if host in LOOPBACK else ("*",))
     import uvicorn

@@ -32,7 +32,8 @@ from tfsketch.app.pictures import Picture, cut, made_of
 from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
-from tfsketch.editor.editor import Editor
+from tfsketch.config.shipped import PRECISIONS
+from tfsketch.editor.editor import Editor, in_precision
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, meaning, photographs
 from tfsketch.zoo import resolve
@@ -64,12 +65,13 @@ class Studio:
 
     Args:
       models: what `zoo.resolve.load` takes; those that make no picture are left out.
+      precision: what models that edit compute in, see `Editor`; the others stay with float32.
 
     Raises:
-      TfsketchError: no model is left, or one cannot be loaded.
+      TfsketchError: no model is left, or one cannot be loaded or have the precision.
     """
 
-    def __init__(self, models: Sequence[str] = zoo.SHIPPED):
+    def __init__(self, models: Sequence[str] = zoo.SHIPPED, precision: str = PRECISIONS[0]):
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._networks: dict[str, Any] = {}
         self._editors: dict[tuple[str, int | None], Editor] = {}
@@ -80,6 +82,7 @@ class Studio:
         """Mode by model."""
         for name in models:
             network = resolve.load(name)
+            network = in_precision(network, precision) if network.way == "edit" else network
             if network.way in MODES:
                 self._networks[str(name)], self.modes[str(name)] = network, network.way
         if not self.modes:

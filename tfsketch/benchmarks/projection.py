@@ -18,6 +18,7 @@ from tfsketch.benchmarks.measures import Spent, table
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses
+from tfsketch.nn.exported import in_bfloat16
 from tfsketch.systems.contextual_gan import projection as projection_lib
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig
 from tfsketch.systems.contextual_gan.joint import split
@@ -110,7 +111,7 @@ def projection(
             spent.setdefault(name, []).append(spending)
 
     measure_loops()
-    for name, searched in (("one call", model), ("one call, searching in bfloat16", projection_lib.in_bfloat16(model))):
+    for name, searched in (("one call", model), ("one call, searching in bfloat16", in_bfloat16(model))):
 
         def call(steps: int, searched: ContextualGan = searched) -> projection_lib.Projection:
             return projection_lib.project(

@@ -22,7 +22,7 @@ PUBLISHED = "{system: sc_fegan, image_size: 512}"
 """What `region` measures where no configuration is given: the published network."""
 
 
-def _edits(side: int, hole: int) -> Iterator[tuple[str, list[Mapping[str, tf.Tensor]]]]:
+def strokes_of(side: int, hole: int) -> Iterator[tuple[str, list[Mapping[str, tf.Tensor]]]]:
     """What is done to a picture, with the inputs that take turns so that each call finds the other's maps: two
     photographs, for a first edit; one with a line across the hole and one without, for a next stroke."""
     rng = np.random.default_rng(hole)
@@ -64,7 +64,7 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
     whole = tf.function(model)
     rows = []
     for hole in (*(hole for hole in holes if hole < side), side):
-        for name, pair in _edits(side, hole):
+        for name, pair in strokes_of(side, hole):
             inference = region_inference.RegionInference(model)
             apart = 0.0
             for inputs in (*pair, *pair):  # also makes the graphs

@@ -78,6 +78,12 @@ def flatten(colors: np.ndarray, regions: np.ndarray, amount: float = 1.0) -> np.
     return cv2.copyTo(flat, regions_lib.mask_of(regions, FLATTENED), colors.copy())
 
 
+def median_of(pixels: np.ndarray) -> np.ndarray:
+    """The lower median of [N,3] uint8 pixels, of each channel alone: [3] uint8."""
+    middle = (len(pixels) - 1) // 2
+    return np.partition(pixels, middle, axis=0)[middle]
+
+
 def _starts(rng: np.random.Generator, regions: np.ndarray, names: tuple[str, ...]) -> list[tuple[int, int]]:
     """Points (x, y) at which strokes begin: first a region is picked among those that are in the picture, then a pixel
     of it. There are more of them than a user gives strokes; what a training draws beyond starts anywhere."""
@@ -88,6 +94,30 @@ def _starts(rng: np.random.Generator, regions: np.ndarray, names: tuple[str, ...
     picked = [pixels[n] for n in rng.integers(0, len(pixels), 64)]
     starts = [int(p[n]) for p, n in zip(picked, rng.integers(0, [len(p) for p in picked]))]
     return [(n % regions.shape[1], n // regions.shape[1]) for n in starts]
+
+
+def lay_strokes(
+    rng: np.random.Generator, size: tuple[int, int], config: ColorConfig, regions: np.ndarray | None
+) -> tuple[np.ndarray, list[tuple[int, int]], float]:
+    """Where `paint` paints, before regions cut the strokes.
+
+    Args:
+      rng, config, regions: as of `paint`.
+      size: (height, width).
+
+    Returns:
+      ([H,W] uint8, the strokes by number as `masks.strokes` gives them; where the first of them start; how far the
+      colours are to be flattened).
+    """
+    share, amount = rng.uniform(*config.share), 0.0
+    starts: list[tuple[int, int]] = []
+    if regions is not None:
+        if config.flatten[1] > 0:
+            amount = rng.uniform(*config.flatten)
+        if config.regions or config.flat:
+            starts = _starts(rng, regions, config.regions or regions_lib.REGIONS)
+    numbers = masks.strokes(rng, size, config.stroke, share, config.share[1], starts=starts, numbered=config.flat > 0)
+    return numbers, starts, amount
 
 
 def paint(
@@ -113,14 +143,8 @@ def paint(
     size = size_of(color_map)
     if rng.random() >= config.probability:
         return color_map, np.zeros(size, np.uint8)
-    share = rng.uniform(*config.share)
-    colors, starts = color_map, []
-    if regions is not None:
-        if config.flatten[1] > 0:
-            colors = flatten(colors, regions, rng.uniform(*config.flatten))
-        if config.regions or config.flat:
-            starts = _starts(rng, regions, config.regions or regions_lib.REGIONS)
-    numbers = masks.strokes(rng, size, config.stroke, share, config.share[1], starts=starts, numbered=config.flat > 0)
+    numbers, starts, amount = lay_strokes(rng, size, config, regions)
+    colors = flatten(color_map, regions, amount) if regions is not None and config.flatten[1] > 0 else color_map
     if config.flat:
         colors = _single_colors(rng, colors, numbers, config, regions, starts)
     painted = (numbers > 0).astype(np.uint8)
@@ -160,6 +184,5 @@ def _single_colors(
             inside, pixels = pixels[region[place]], pixels[near]
             picked = inside if len(inside) else pixels
         if len(picked):
-            middle = (len(picked) - 1) // 2
-            picture[pixels] = np.partition(picture[picked], middle, axis=0)[middle]
+            picture[pixels] = median_of(picture[picked])
     return picture.reshape(colors.shape)

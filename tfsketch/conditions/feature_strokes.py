@@ -62,19 +62,20 @@ def dabs(
       (colours [S,S,3] uint8 RGB, 0 where nothing is painted; painted [S,S] uint8 in {0,1}).
     """
     result, painted = np.zeros_like(smooth), np.zeros_like(parts)
-    side, total = min(parts.shape), np.count_nonzero(parts)
+    side, total = min(parts.shape), cv2.countNonZero(parts)
     for label in features.REGIONS_OF[name]:
-        index = np.uint8(regions.REGIONS.index(label))
         whole = regions.mask_of(parts, label)
+        flat = colors.median_of(smooth[whole > 0]) if whole.any() and label in colors.FLATTENED else None
         for part in masks.parts_of(whole):
-            share = float(part.mean())
-            if np.count_nonzero(part) < 0.04 * total:
+            pixels = cv2.countNonZero(part)
+            if pixels < 0.04 * total:
                 continue
-            distance = cv2.distanceTransform(np.pad(part, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            window = masks.window_of(part)
+            distance = cv2.distanceTransform(np.pad(part[window], 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
             thickness, extent = 2 * float(distance.max()) / side, max(cv2.boundingRect(part)[2:]) / side
+            share = pixels / part.size
             dab = dataclasses.replace(
                 config,
-                probability=1.0,
                 share=(0.4 * share, 0.7 * share),
                 stroke=StrokeConfig(
                     vertices=(2, 4),
@@ -86,14 +87,15 @@ def dabs(
                     gap=0.0,
                 ),
                 flat=1.0,
-                overshoot=0.0,
                 regions=(label,),
                 flatten=(1.0, 1.0),
             )
-            flat = colors.flatten(smooth, whole * index)
-            _, where = colors.paint(rng, smooth, dab, part * index)
-            result[where > 0] = flat[where > 0]
-            painted |= where
+            rng.random()  # in the place of `paint`'s chances, so that older examples stay what they were
+            numbers, _, _ = colors.lay_strokes(rng, parts.shape, dab, part * np.uint8(regions.REGIONS.index(label)))
+            rng.random(255)
+            where = (numbers[window] > 0) & (part[window] > 0)
+            result[window][where] = smooth[window][where] if flat is None else flat
+            painted[window] |= where
     return result, painted
 
 

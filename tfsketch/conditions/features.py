@@ -48,10 +48,25 @@ def region_of(name: str, labels: np.ndarray) -> np.ndarray:
         near = masks.grow(region, max(1, min(region.shape) // 25)) & masks.hulls(region)
         region = region | (near & regions.mask_of(labels, ("eyes", "brows")))
         return cv2.medianBlur(region, 5)
-    parts = [part for part in masks.parts_of(region) if 6 * part.sum() >= region.sum()]
-    region = np.maximum.reduce(parts[:2] if parts else [region])
-    pinholes = [hole for hole in masks.parts_of(1 - region) if hole.sum() < 0.01 * hole.size]
-    return np.maximum.reduce([region, *pinholes])
+    pixels = cv2.countNonZero(region)
+    parts = [part for part in masks.parts_of(region) if 6 * cv2.countNonZero(part) >= pixels]
+    return _without_pinholes(np.maximum.reduce(parts[:2] if parts else [region]))
+
+
+def _without_pinholes(region: np.ndarray) -> np.ndarray:
+    """A region with its holes of less than a hundredth of the picture filled, [S,S] uint8 in {0,1}."""
+    window = masks.window_of(region, 2)
+    inside = all(0 < s.start and s.stop < side for s, side in zip(window, region.shape))
+    # At the picture's border a hole may go on beside the window.
+    window = window if inside else (slice(None), slice(None))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - region[window], connectivity=8)
+    holes = stats[:, cv2.CC_STAT_AREA] < 0.01 * region.size
+    holes[0] = False  # the region itself
+    if inside:
+        holes[labels[0, 0]] = False  # all that is around it
+    filled = region.copy()
+    filled[window] |= holes.astype(np.uint8)[labels]
+    return filled
 
 
 def _outline(region: np.ndarray) -> np.ndarray:
@@ -65,12 +80,13 @@ def _outline(region: np.ndarray) -> np.ndarray:
 
 def dark_part(image: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The darker of the two classes of luma (Otsu) in a region, without specks, [S,S] uint8 in {0,1}."""
-    if not where.any():
-        return np.zeros_like(where)
-    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    threshold, _ = cv2.threshold(light[where > 0], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    dark = np.where(light <= threshold, where, np.uint8(0))
-    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, _SQUARE)
+    dark, window = np.zeros_like(where), masks.window_of(where, 2)
+    part = where[window]
+    if part.size:
+        light = cv2.cvtColor(image[window], cv2.COLOR_RGB2GRAY)
+        threshold, _ = cv2.threshold(light[part > 0], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        dark[window] = cv2.morphologyEx(np.where(light <= threshold, part, np.uint8(0)), cv2.MORPH_OPEN, _SQUARE)
+    return dark
 
 
 def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
@@ -161,10 +177,11 @@ def covered(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[st
         picture is enough, of glasses an eighth, since the frame is all of them that is drawn.
     """
     regions_under = {}
+    # One histogram each instead of a mask for every feature.
+    everywhere, erased = (cv2.calcHist([labels], [0], where, [256], [0, 256]).ravel() for where in (None, mask))
     for name in REGIONS_OF:
-        part = regions.mask_of(labels, REGIONS_OF[name])
-        pixels = cv2.countNonZero(part)
-        under = cv2.countNonZero(part & mask)
+        indices = [regions.REGIONS.index(label) for label in REGIONS_OF[name]]
+        pixels, under = int(everywhere[indices].sum()), int(erased[indices].sum())
         least = {"hair": mask.size / 200, "glasses": pixels / 8}.get(name, share * pixels)
         if under and under >= min(least, share * pixels):
             region = region_of(name, labels)
@@ -181,9 +198,9 @@ def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np
     elif name == "glasses":
         part = dark_part(image, masks.band(region, max(1, round(0.02 * min(region.shape)))) & region)
     else:
-        return np.where(region > 0, labels, np.uint8(0))
+        return labels * region
     if not part.any():
-        return np.where(region > 0, labels, np.uint8(0))
+        return labels * region
     return part * np.uint8(regions.REGIONS.index(name))
 
 

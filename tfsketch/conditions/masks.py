@@ -168,21 +168,45 @@ def disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
+def window_of(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
+    """The box of a mask with a margin, cut at the picture's border: what is done to a feature is done there, since most
+    of a picture is not it. Empty for an empty mask.
+
+    It begins at even pixels, because OpenCV labels parts by blocks of 2 x 2 pixels: their order stays the picture's."""
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return slice(0, 0), slice(0, 0)
+    rows = slice(max(0, top - margin) // 2 * 2, top + height + margin)
+    return rows, slice(max(0, left - margin) // 2 * 2, left + width + margin)
+
+
 def grow(mask: np.ndarray, radius: int) -> np.ndarray:
     """A mask grown by some pixels in all directions, [H,W] uint8."""
-    return cv2.dilate(mask, disc(radius))
+    grown, window = np.zeros_like(mask), window_of(mask, radius)
+    if mask[window].size:
+        grown[window] = cv2.dilate(mask[window], disc(radius))
+    return grown
 
 
 def parts_of(mask: np.ndarray) -> list[np.ndarray]:
     """The connected parts of a mask, the largest first, each [H,W] uint8 in {0,1}."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    largest = sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA])
-    return [(labels == n).astype(np.uint8) for n in largest]
+    window = window_of(mask)
+    if not mask[window].size:
+        return []
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask[window], connectivity=8)
+    parts = []
+    for number in sorted(range(1, count), key=lambda n: -stats[n, cv2.CC_STAT_AREA]):
+        parts.append(np.zeros(mask.shape, np.uint8))
+        parts[-1][window] = labels == number
+    return parts
 
 
 def band(region: np.ndarray, radius: int) -> np.ndarray:
     """A band of that many pixels to both sides of a region's outline, [H,W] uint8 in {0,1}."""
-    return grow(region, radius) & grow(1 - region, radius)
+    ring, window = np.zeros_like(region), window_of(region, radius)
+    if region[window].size:
+        ring[window] = cv2.dilate(region[window], disc(radius)) - cv2.erode(region[window], disc(radius))
+    return ring
 
 
 def hulls(mask: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ merged: left and right, ears and earrings with the skin, necklaces with the neck
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import cv2
@@ -83,12 +84,20 @@ def mask_of(regions: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
     Raises:
       DataError: an unknown name.
     """
+    table = _table((names,) if isinstance(names, str) else tuple(names))
+    # A tenth of `take`'s time, which makes indices of bytes; OpenCV knows nothing of other shapes and types.
+    return cv2.LUT(regions, table) if regions.dtype == np.uint8 and regions.ndim == 2 else table.take(regions)
+
+
+@functools.lru_cache(maxsize=256)
+def _table(names: tuple[str, ...]) -> np.ndarray:
+    """[256] uint8: 1 for the indices of named regions."""
     table = np.zeros(256, np.uint8)
-    for name in [names] if isinstance(names, str) else names:
+    for name in names:
         if name not in (*REGIONS, "face"):
             raise DataError(f"region: expected face or one of {', '.join(REGIONS)}, found {name!r}")
         table[[REGIONS.index(part) for part in (FACE if name == "face" else (name,))]] = 1
-    return table.take(regions)
+    return table
 
 
 def centers(regions: np.ndarray, name: str) -> list[tuple[float, float]]:

@@ -11,6 +11,8 @@ from tfsketch.errors import ConfigError, WeightsError
 
 MODELS = ("sc_fegan", "sc_fegan_mobile", "cali_sketch", "contextual_gan", "region_edit", "face_parser")
 """Models in this package, the default first."""
+PRECISIONS = ("float32", "bfloat16")
+"""What a network can compute an edit in, the default first."""
 _PACKAGE = pathlib.Path(__file__).parents[1]
 MODELS_FOLDER = _PACKAGE / "zoo"
 """Where their directories are."""

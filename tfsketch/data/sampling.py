@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 
 from tfsketch.conditions import colors, feature_strokes, features, hand, masks
@@ -57,7 +58,8 @@ def _dabs(
         picture = picture.having(**dict(zip(("image", "color"), recolored)))
     for name in names:
         dabs, where = feature_strokes.dabs(rng, name, picture.color, parts[name] * mask, config.color)
-        color, painted = color + dabs * (1 - painted)[..., None], painted | where
+        cv2.copyTo(dabs, where & (1 - painted), color)
+        painted |= where
     return picture, color, painted
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfsketch.config.shipped import PRECISIONS
 from tfsketch.editor.canvas import Canvas
 from tfsketch.editor.complete import complete
 from tfsketch.editor.draw import draw, varies
@@ -19,11 +20,27 @@ from tfsketch.editor.edit import edit
 from tfsketch.editor.regions import find_region, region_style
 from tfsketch.editor.restyle import restyle
 from tfsketch.editor.ways import WAYS, Network
-from tfsketch.errors import TfsketchError
+from tfsketch.errors import TfsketchError, require_tensorflow
 from tfsketch.images.layers import Drawing
 
 if TYPE_CHECKING:
     from tfsketch.nn.exported import Call
+
+
+def in_precision(model: Network | Call, precision: str) -> Network | Call:
+    """A model that edits, computing in a precision of `PRECISIONS`; in float32 as it is.
+
+    Raises:
+      TfsketchError: no such precision, or one that this model or this machine does not have.
+    """
+    if precision not in PRECISIONS:
+        raise TfsketchError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+    if precision == PRECISIONS[0]:
+        return model
+    require_tensorflow(f"precision {precision}")
+    from tfsketch.nn.precision import edits_in_bfloat16
+
+    return edits_in_bfloat16(model)
 
 
 class Editor:
@@ -41,6 +58,8 @@ class Editor:
         1 (see `framing.residuals`). Without it the hole is as soft as the enlargement; with it a pattern may be
         repeated, or come from the wrong place.
       find_faces: whether faces are looked for, for `arrays.crop_square`; an export's `serving_default` does not.
+      precision: what the network computes in, of `config.shipped.PRECISIONS`. `bfloat16` is for models that edit, on
+        processors with units for it; colours in the mask differ by a level or so from float32's.
 
     Raises:
       TfsketchError: a value outside of what is said here, or a model that cannot be loaded.
@@ -55,7 +74,9 @@ class Editor:
         find_faces: bool = True,
         seam: bool = True,
         texture: float = 1.0,
+        precision: str = PRECISIONS[0],
     ):
+        model = in_precision(model, precision)
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
     def feathered(self, feather: float | None) -> Editor:

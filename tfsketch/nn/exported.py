@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar, Optional, TypeVar
 
 import tensorflow as tf
 
@@ -47,6 +47,7 @@ class ExportedNetwork(tf.keras.Model):
 
     def __init__(self, section: Section, name: str = "network"):
         super().__init__(name=name, autocast=False)
+        self._section = section
         self.stride, smallest = section.sides()
         self.smallest = -(-smallest // self.stride) * self.stride
 
@@ -59,6 +60,28 @@ class ExportedNetwork(tf.keras.Model):
         """The same results to rounding, from less work where most of a call's inputs are those of the call before; by
         default the network itself."""
         return self
+
+
+NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
+
+
+def in_bfloat16(network: NetworkT) -> NetworkT:
+    """The same network, computing in bfloat16: a copy of its own, whose weights stay float32.
+
+    Where that is faster, and by how much, is a matter of the processor: see `precision`."""
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        twin = type(network)(network._section)
+        twin({key: tf.zeros(shape) for key, shape in shapes(twin, twin.smallest).items()})
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+    for variable, value in zip(twin.variables, network.variables):
+        variable.assign(value)
+    twin.folder = network.folder
+    if hasattr(network, "experiment"):  # a network that was made by itself has none
+        twin.experiment = network.experiment
+    return twin
 
 
 def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:

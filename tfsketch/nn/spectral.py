@@ -62,15 +62,17 @@ class SpectralConv2D(tf.keras.layers.Layer):
         """w / sigma(w) in the compute dtype; `update` moves u by one power iteration."""
         w = tf.cast(self.kernel, tf.float32)
         flat = self._matrix(w)
-        fixed = tf.stop_gradient(flat)
         u = tf.convert_to_tensor(self.u)
-        v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
         if update:
+            fixed = tf.stop_gradient(flat)
+            v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
             u = tf.math.l2_normalize(tf.matmul(v, fixed))
             self.u.assign(u)
-            v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
-        sigma = tf.squeeze(tf.matmul(tf.stop_gradient(v), tf.matmul(flat, tf.stop_gradient(u), transpose_b=True)))
-        return tf.cast(w / (sigma + 1e-12), self.compute_dtype)
+        # v is the direction of W u^T, so one product gives both.
+        image = tf.matmul(flat, tf.stop_gradient(u), transpose_b=True)
+        sigma = tf.reduce_sum(tf.stop_gradient(tf.math.l2_normalize(image)) * image)
+        # No division, whose gradient passes over the kernel twice as often.
+        return tf.cast(w * tf.math.reciprocal(sigma + 1e-12), self.compute_dtype)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[B,H,W,C] -> [B,h,w,filters]; h and w as in `tf.nn.conv2d` with this padding."""

@@ -13,6 +13,7 @@ from tests.tiny import z_of
 from tfsketch import systems
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.nn import adversarial, line_losses
+from tfsketch.nn.exported import in_bfloat16
 from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan.search import beginning, descend
 
@@ -106,7 +107,7 @@ def test_nothing_depends_on_batch_mates_or_chunks(model, pairs):
 def test_searching_in_bfloat16_finds_nearly_the_same(model, pairs):
     options = {"candidates": 8, "steps": 60, "learning_rate": 0.3}
     full = projection.project(model, pairs["sketch"], **options)
-    half = projection.project(model, pairs["sketch"], searched=projection.in_bfloat16(model), **options)
+    half = projection.project(model, pairs["sketch"], searched=in_bfloat16(model), **options)
     assert half.loss.mean() < 0.5 * full.curve[0].mean()
     image = model({"z": half.z[:, 0]})["image"]
     np.testing.assert_allclose(image, half.image[:, 0], atol=1e-5)  # in float32

@@ -46,7 +46,7 @@ from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.framing.arrays import PEN
 from tfsketch.images import faces, sheets
 from tfsketch.nn import model_directory
-from tfsketch.nn.exported import ExportedNetwork
+from tfsketch.nn.exported import ExportedNetwork, in_bfloat16
 from tfsketch.systems.cali_sketch import protocol as drawing
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.systems.contextual_gan import projection
@@ -184,7 +184,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     rows: list[Row] = []
     made: dict[str, np.ndarray] = {}
     results = {}
-    searched = projection.in_bfloat16(model)
+    searched = in_bfloat16(model)
     searches = [("xdog", "best candidate", {"steps": 0}), ("xdog", "random start", {"initialization": "random"})]
     searches += [(sketch, "contextual_gan", {}) for sketch in inputs]
     for sketch, name, how in tqdm(searches, unit="searches"):
