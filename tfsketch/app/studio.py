@@ -82,9 +82,10 @@ class Studio:
         """Mode by model."""
         for name in models:
             network = resolve.load(name)
-            network = in_precision(network, precision) if network.way == "edit" else network
             if network.way in MODES:
-                self._networks[str(name)], self.modes[str(name)] = network, network.way
+                self.modes[str(name)] = network.way
+                edits = network.way == "edit"
+                self._networks[str(name)] = in_precision(network, precision) if edits else network
         if not self.modes:
             raise TfsketchError(f"expected a model that edits or draws, found {', '.join(map(str, models)) or 'none'}")
 

@@ -187,7 +187,7 @@ class CaliSketch(ExportedNetwork):
 
     section = CaliSketchConfig
     way = "draw"
-    takes = ("sketch",)
+    takes: tuple[str, ...] = ("sketch",)
     gives = ("refined", "image")
 
     def __init__(self, config: CaliSketchConfig):
