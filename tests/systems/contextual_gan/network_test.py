@@ -12,7 +12,8 @@ from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses, model_directory, norms
 from tfsketch.systems.contextual_gan import joint as joint_lib
-from tfsketch.systems.contextual_gan.config import ContextualGanConfig
+from tfsketch.systems.contextual_gan import network as contextual_gan
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointGeneratorConfig
 from tfsketch.training.describe import gflops
 from tfsketch.training.strategy import mirrored
 
@@ -271,3 +272,18 @@ def test_soft_edges_keep_a_sketchs_mass_and_range():
     assert (hard.soften(tf.constant(sketch)).numpy() == sketch).all()
     with pytest.raises(ConfigError, match="blur: expected 0 to 1 px"):
         systems.parse(TINY.replace("latent: 6", "latent: 6\n  blur: 3.0"))
+
+
+def test_a_coarse_map_decides_how_strongly_later_channels_speak():
+    config = JointGeneratorConfig(widths=(8, 6, 4, 4, 2), kernel=3, upsampling="nearest", excitation=True)
+    generator, z = contextual_gan.JointGenerator(config), tf.random.stateless_uniform([2, 5], [1, 2], -1.0, 1.0)
+    with tf.GradientTape() as tape:
+        joint = generator(z, training=True)
+        total = tf.reduce_sum(tf.square(joint))
+    assert joint.shape == (2, 128, 256, 3) and len(generator.excitations) == 2
+    assert all(g is not None for g in tape.gradient(total, generator.trainable_variables))
+    before = generator(z, training=True)  # by the batch's statistics: untrained weights are small
+    generator.excitations[0].shares.bias.assign(tf.fill([4], -20.0))  # none of the channels speaks
+    silent = generator(z, training=True)
+    assert np.abs(before - silent).max() > 1e-4
+    np.testing.assert_allclose(silent[0, 40:80, 40:80], silent[1, 40:80, 40:80], atol=1e-6)

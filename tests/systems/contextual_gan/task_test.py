@@ -99,6 +99,27 @@ def test_who_moves_and_how_often(shards, text, overrides):
     assert "r1" not in later
 
 
+def test_the_projected_discriminator_judges_joint_pictures_too(shards):
+    config = _config(shards, TINY, "model.loss.projected=0.5", "model.projected={width: 2, head_width: 4}", _AUGMENT)
+    task, totals, moved = contextual_gan.ContextualGanTask(config), {}, {}
+    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+    assert set(everyone) == {"generator", "discriminator", "projected"}
+
+    def minimize(player, tape, value):
+        slopes = tape.gradient(value, everyone)
+        totals[player] = value.numpy()
+        moved[player] = {other for other, own in slopes.items() if all(g is not None for g in own)}
+
+    terms = task.step(_batch(config), config.model.loss.at(0), minimize)
+    assert moved["discriminator"] == {"discriminator"} and moved["projected"] == {"projected"}
+    assert "generator" in moved["generator"]
+    without = dataclasses.replace(config.model.loss, projected=0.0, generator_steps=1)
+    rest = task.step(_batch(config), without, lambda *_: None)
+    assert {"p_real", "p_fake", "projected_critic"} <= set(terms) and "projected" not in rest
+    judged = totals["generator"] - 0.5 * terms["projected"]
+    assert np.isfinite(judged).all() and np.abs(terms["projected"]).max() > 0
+
+
 def test_r1_is_of_the_discriminator_at_real_pictures(shards):
     config = _config(shards, PLAIN, _R1)
     task, batch = contextual_gan.ContextualGanTask(config), _batch(config)

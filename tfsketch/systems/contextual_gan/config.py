@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+from tfsketch.config.discriminators import ProjectedDiscriminatorConfig
 from tfsketch.config.problems import Problems, as_many, one_of
 from tfsketch.config.training import LossConfig
 
@@ -17,6 +18,12 @@ class JointGeneratorConfig:
     """Channels of the map of 4 x 8 that z becomes, and after every doubling but the last. So the picture's side is
     4 * 2 ** (number of widths)."""
     kernel: int = 5
+    upsampling: str = "transposed"
+    """`transposed` (published: a transposed convolution, stride 2) or `nearest` (doubling before a plain one; no
+    chequerboard)."""
+    excitation: bool = False
+    """Ours, after FastGAN (Liu et al., ICLR 2021): a coarse map's means decide how strongly each channel of the map
+    three doublings further speaks, so that what is decided early is seen late."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +53,9 @@ class ContextualGanLossConfig(LossConfig):
     """R1 is computed at every so many steps, weighted as many times."""
     generator_steps: int = 2
     """Steps of the generator for every one of the discriminator (the public code's 2)."""
+    projected: float = 0.0
+    """Weight of a second discriminator, which sees joint pictures through a pretrained trunk (see `nn.projected`), in
+    the generator's loss; not the paper's."""
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
@@ -68,6 +78,7 @@ class ContextualGanConfig:
     search; 0 is none. XDoG's own ink has soft edges, which the sketches of shards have lost."""
     generator: JointGeneratorConfig = JointGeneratorConfig()
     discriminator: JointDiscriminatorConfig = JointDiscriminatorConfig()
+    projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: ContextualGanLossConfig = ContextualGanLossConfig()
 
     @property
@@ -89,6 +100,7 @@ class ContextualGanConfig:
             "discriminator.widths", self.discriminator.widths, "generator.widths", len(self.generator.widths)
         )
         yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral", "none"))
+        yield from one_of("generator.upsampling", self.generator.upsampling, ("transposed", "nearest"))
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
         if (self.loss.adversarial_loss == "wgan" or self.loss.r1) and self.discriminator.norm == "batch":
             yield (

@@ -31,6 +31,7 @@ from tfsketch.nn.norms import BatchNorm
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
+from tfsketch.nn.sums import modulate
 from tfsketch.systems.contextual_gan import projection
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
 from tfsketch.systems.contextual_gan.joint import split
@@ -38,6 +39,25 @@ from tfsketch.systems.contextual_gan.joint import split
 
 def _normal() -> tf.keras.initializers.Initializer:
     return tf.keras.initializers.RandomNormal(0.0, 0.02)
+
+
+_LATER = 3
+"""Doublings from the map that decides to the one that it decides on; see `JointGeneratorConfig.excitation`."""
+
+
+class _Excitation(tf.keras.layers.Layer):
+    """A map times shares of its channels, which two dense layers make of a coarser map's means."""
+
+    def __init__(self, width: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.hidden = tf.keras.layers.Dense(width, tf.nn.swish, name="hidden")
+        self.shares = tf.keras.layers.Dense(width, tf.sigmoid, name="shares")
+
+    def call(self, x: tf.Tensor, coarse: tf.Tensor) -> tf.Tensor:
+        """[B,H,W,width], [B,h,w,C] -> [B,H,W,width]."""
+        means = tf.reduce_mean(tf.cast(coarse, tf.float32), axis=[1, 2])
+        shares = self.shares(self.hidden(tf.cast(means, x.dtype)))
+        return modulate(x, tf.cast(shares, x.dtype)[:, None, None])
 
 
 class JointGenerator(tf.keras.Model):
@@ -48,12 +68,14 @@ class JointGenerator(tf.keras.Model):
         self.width = config.widths[0]
         self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
         self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
+        self.nearest = config.upsampling == "nearest"
+        kind, stride = (Conv2D, 1) if self.nearest else (Conv2DTranspose, 2)
         self.ups = [
-            Conv2DTranspose(
-                width, config.kernel, 2, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}"
-            )
+            kind(width, config.kernel, stride, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}")
             for i, width in enumerate([*config.widths[1:], 3])
         ]
+        later = config.widths[_LATER:] if config.excitation else ()
+        self.excitations = [_Excitation(width, name=f"excitation{i + 1}") for i, width in enumerate(later)]
         # Not the last layer's own, because it is added in float32. Its gradient, a sum over all pixels of a batch,
         # would be right in either (`layers.add_bias`); Keras' layer loses it in bfloat16 on a CPU, without a bound.
         self.bias = self.add_weight(name="bias", shape=(3,), initializer="zeros", experimental_autocast=False)
@@ -61,8 +83,16 @@ class JointGenerator(tf.keras.Model):
     def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`training=True` normalises by the batch's statistics and moves the moving ones."""
         x = tf.reshape(self.fc(tf.cast(z, self.compute_dtype)), [-1, 4, 8, self.width])
-        for norm, up in zip(self.norms, self.ups):
-            x = up(tf.nn.relu(norm(x, training=training)))
+        maps: list[tf.Tensor] = []
+        for number, (norm, up) in enumerate(zip(self.norms, self.ups)):
+            x = tf.nn.relu(norm(x, training=training))
+            if self.excitations:
+                maps.append(x)
+                if number >= _LATER:
+                    x = self.excitations[number - _LATER](x, maps[number - _LATER])
+            if self.nearest:
+                x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+            x = up(x)
         return tf.tanh(tf.cast(x, tf.float32) + self.bias)
 
 

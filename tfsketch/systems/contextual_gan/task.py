@@ -3,6 +3,9 @@
     discriminator, once:              -log D(joint) - log(1 - D(G(z)))
     generator, `generator_steps`:     -log D(G(z)), each time with another z
 
+With `projected` a weight, a second discriminator judges the same pictures through a pretrained trunk, by the hinge loss
+(Sauer et al., NeurIPS 2021; ours here).
+
 D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
 the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
 
@@ -17,14 +20,16 @@ discriminator is exported as it stands: it is of the last generator, and its ave
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, model_directory
-from tfsketch.systems.contextual_gan.config import ContextualGanLossConfig
+from tfsketch.nn import adversarial, efficientnet, model_directory, projected
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig, ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.joint import join
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.training.task import Batch, Minimize, Task, Terms
@@ -67,28 +72,41 @@ class ContextualGanTask(Task):
 
     exported = "contextual_gan"
     network = ContextualGan
-    terms = ("gradient_penalty", "r1")
+    terms = ("gradient_penalty", "r1", "projected")
 
     def __init__(self, config: Config):
         self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}
+        settings = config.section(ContextualGanConfig)
+        weights: Any = settings.loss  # whose numbers a phase names
+        if any(dataclasses.replace(weights, **phase.loss).projected for phase in config.train.phases):
+            dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
+            self._trunk = efficientnet.EfficientNetLite1(dtype)
+            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
+            view = self._view(tf.zeros([1, settings.side, 2 * settings.side, 3]))
+            self.networks["projected"](view.features, view.conditions)
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:
         both = self.networks["contextual_gan"]
-        return {"generator": both.generator, "discriminator": both.discriminator}
+        critics = {name: network for name, network in self.networks.items() if name != self.exported}
+        return {"generator": both.generator, "discriminator": both.discriminator, **critics}
 
     @property
     def averaged(self) -> list[tf.Variable]:
         return self.players["generator"].variables
 
+    def _view(self, joint: tf.Tensor) -> projected.View:
+        """Joint pictures, augmented where they are at all, through the trunk; all of a picture is to be judged."""
+        blank = tf.zeros_like(joint)
+        inputs = {"mask": tf.ones_like(joint[..., :1]), "sketch": blank[..., :1], "color": blank}
+        return projected.view(self._trunk, joint, inputs, share=0.0)
+
     def _discriminator_terms(
-        self, batch: Batch, fake: tf.Tensor, loss: ContextualGanLossConfig
+        self, batch: Batch, real: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig
     ) -> tuple[tf.Tensor, Terms]:
-        """The discriminator's loss [B] and its parts; `fake` is cut off from the generator."""
+        """The discriminator's loss [B] and its parts, of joint pictures as it is shown them; `fake` is cut off from the
+        generator."""
         discriminator = self.players["discriminator"]
-        real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
-        if loss.augment:
-            real, fake = augment(real, batch["seed"], 8), augment(fake, batch["seed"], 9)
         on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
         with tf.GradientTape() if loss.r1 else contextlib.nullcontext() as tape:
             if tape is not None:
@@ -122,13 +140,27 @@ class ContextualGanTask(Task):
             with tf.GradientTape() as tape:
                 fake = generator(z, training=True)
             if not turn:
+                real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
+                cut_off = tf.stop_gradient(fake)
+                if loss.augment:
+                    real, cut_off = augment(real, batch["seed"], 8), augment(cut_off, batch["seed"], 9)
                 with tf.GradientTape() as critic_tape:
-                    total, logged = self._discriminator_terms(batch, tf.stop_gradient(fake), loss)
+                    total, logged = self._discriminator_terms(batch, real, cut_off, loss)
                 minimize("discriminator", critic_tape, total)
+                if loss.projected:
+                    views = self._view(real), self._view(cut_off)
+                    with tf.GradientTape() as critic_tape:
+                        total, parts = projected.critic_terms(self.networks["projected"], *views)
+                    minimize("projected", critic_tape, total)
+                    logged |= parts | {"projected_critic": total}
             with tape:  # goes on recording what the generator's output is judged by
                 shown = augment(fake, batch["seed"], 10 + turn) if loss.augment else fake
                 judged = discriminator(shown, training=True, update=False)
                 total = adversarial.GENERATORS[loss.adversarial_loss](judged)
+                if loss.projected:
+                    term = projected.generator_term(self.networks["projected"], self._view(shown))
+                    logged["projected"] = term
+                    total += loss.projected * term
             minimize("generator", tape, total)
         return logged | {"generator": total}
 
