@@ -17,7 +17,7 @@ PYTEST_FLAGS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durati
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-current demo lite test test-current proof results lint build-files api house clean
+.PHONY: help venv venv-current demo lite test pytest test-current proof results lint build-files api house clean
 
 help:
 	@echo "make demo          edit a real photograph with the shipped model: out/demo/sheet.png"
@@ -76,7 +76,11 @@ build-files:
 house: $(VENV)/.stamp
 	$(VENV)/bin/python -m tests.house
 
-test: lint
+# Side by side: the type checker takes half a minute of one core.
+test: $(VENV)/.stamp
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(VENV)/.stamp
 	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
 
 test-current: $(VENV_CURRENT)/.stamp

@@ -9,10 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests import results
-from tests.conftest import labelled_shards
-from tests.tiny import FACE_PARSER
+from tests.pictures import labelled_shards
+from tests.tiny import FACE_PARSER, save_model
 from tfsketch import systems
-from tfsketch.nn import model_directory
 from tfsketch.systems import protocols
 
 _PAGE = """# Small
@@ -55,8 +54,7 @@ def small(tmp_path):
     settings = systems.parse(FACE_PARSER, "parser", ["prepare.regions=labels"])
     tf.keras.utils.set_random_seed(3)
     model = systems.build(settings)
-    arrays = {name: v.numpy() for name, v in model_directory.variable_names(model).items()}
-    model_directory.save(tmp_path / "model", settings, arrays, "# random\n")
+    save_model(tmp_path / "model", model, settings)
     shutil.copytree(labelled_shards(tmp_path, settings), tmp_path / "work" / "data" / "small")
     page = tmp_path / "page.md"
     page.write_text(_PAGE.format(model=tmp_path / "model"))

@@ -33,11 +33,11 @@ def tflite(editing_folder, tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=["version", "newest", "tflite", "rest", "grpc"])
+@pytest.fixture(params=["version", "tflite", "rest", "grpc"])
 def name(request, served_folder):
-    """What `Editor` and `--model` are given."""
-    if request.param in ("version", "newest"):
-        return served_folder / "1" if request.param == "version" else served_folder
+    """What `Editor` and `--model` are given; the folder of versions is, for another side and for the binary."""
+    if request.param == "version":
+        return served_folder / "1"
     if request.param == "tflite":
         return request.getfixturevalue("tflite")
     if request.param == "grpc":

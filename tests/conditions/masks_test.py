@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfsketch.conditions import masks, regions
+from tfsketch.conditions import brush, masks, regions
 from tfsketch.config import MaskConfig, StrokeConfig
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.systems.sc_fegan import protocol as editing
@@ -184,7 +184,7 @@ def test_strokes_keep_what_was_there_and_are_wide_as_asked():
 def test_curves_have_no_corners_and_stay_in_the_picture():
     config = dataclasses.replace(CURVES, angle=20.0, length=(0.3, 0.3), vertices=(6, 6))
     for seed in range(20):
-        points, widths = masks._curve(np.random.default_rng(seed), (2000, 3000), config, (1500.0, 1000.0))
+        points, widths = brush.curve(np.random.default_rng(seed), (2000, 3000), config, (1500.0, 1000.0))
         assert len(points) == len(widths) + 1 and (points >= 0).all() and (points < (3000, 2000)).all()
         assert points[0].tolist() == [1500, 1000]
         steps = np.diff(points.astype(float), axis=0)
@@ -199,9 +199,9 @@ def test_curves_have_no_corners_and_stay_in_the_picture():
 def test_taper_and_gaps_change_the_brush_along_a_curve():
     rng = np.random.default_rng(0)
     for _ in range(10):
-        _, widths = masks._curve(rng, (512, 512), dataclasses.replace(CURVES, taper=0.8, vertices=(8, 8)), None)
+        _, widths = brush.curve(rng, (512, 512), dataclasses.replace(CURVES, taper=0.8, vertices=(8, 8)), None)
         assert widths.min() > 0 and 1.2 < widths.max() / widths.min() <= 6
-    _, widths = masks._curve(rng, (512, 512), dataclasses.replace(CURVES, gap=1.0), None)
+    _, widths = brush.curve(rng, (512, 512), dataclasses.replace(CURVES, gap=1.0), None)
     assert widths[:8].all() and not widths[8:].any()
 
 

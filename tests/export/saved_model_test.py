@@ -16,6 +16,7 @@ from PIL import Image
 
 import tfsketch
 from tests.edits import EDITS, encoded_of
+from tests.export.requests import check_transparency, decoders, strings_of
 from tests.pictures import crops
 from tests.tiny import CONTEXTUAL_GAN as CONTEXTUAL
 from tests.tiny import DRAWING, EDITING
@@ -31,17 +32,11 @@ from tfsketch.systems.contextual_gan import signatures as contextual_gan
 from tfsketch.vocabulary import to_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.usefixtures("grappler")
-
 
 _ECHO = signatures.Signature(
     lambda image_bytes: {"image_bytes": image_bytes}, {"image_bytes": tf.TensorSpec([None], tf.string)}
 )
 """A signature that is traced at once, where what pictures become does not matter."""
-
-
-def _strings(rows):
-    return {key: tf.constant([row[key] for row in rows]) for key in rows[0]}
 
 
 def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp_path):
@@ -61,9 +56,10 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     assert np.abs(made.astype(int) - tfsketch.Editor(str(editing_folder)).edit(image, mask)).max() <= 1
 
 
-@pytest.fixture(scope="module")
-def serve(served):
-    return lambda rows: served["serving_default"](**_strings(rows))["image_bytes"].numpy()
+@pytest.fixture
+def serve(served, grappler):
+    """`serving_default` of the editor's export, of rows of strings."""
+    return lambda rows: served["serving_default"](**strings_of(rows))["image_bytes"].numpy()
 
 
 def test_an_edit_is_the_editors_and_mixed_sizes_batch(serve, editing_folder):
@@ -88,26 +84,12 @@ def test_a_telephones_photograph_is_upright(serve, editing_folder):
     assert np.abs(result.astype(int) - Editor(zoo.load_model(editing_folder)).edit(upright, mask)).max() <= 3
 
 
-def _decoders(graph):
-    """How many operations of a graph and its functions decode a PNG."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
-    return sum(node.op == "DecodePng" for node in nodes)
+def test_every_picture_is_decoded_once(served):
+    assert decoders(served["serving_default"].graph) == 4  # photograph, mask, sketch, colours
 
 
-def test_every_picture_is_decoded_once(served_folder, restyle):
-    loaded = tf.saved_model.load(str(served_folder / "1"))
-    assert _decoders(loaded.signatures["serving_default"].graph) == 4  # photograph, mask, sketch, colours
-    assert _decoders(restyle.graph) == 3  # photograph, style, mask
-
-
-def test_transparency_comes_back(serve, restyle):
-    for run, row in ((serve, encoded_of(EDITS[1])), (restyle, _restyling(EDITS[1], True))):
-        image, alpha = EDITS[1][0], np.arange(100 * 76, dtype=np.uint32).reshape(100, 76).astype(np.uint8)
-        clear = files.encode_png(np.dstack([image, alpha]))
-        made = np.asarray(Image.open(io.BytesIO(run([row | {"image_bytes": clear}])[0])))
-        np.testing.assert_array_equal(made[..., 3], alpha)
-        np.testing.assert_array_equal(made[..., :3], np.asarray(Image.open(io.BytesIO(run([row])[0]))))
+def test_transparency_comes_back(serve):
+    check_transparency(serve, EDITS[1][0], encoded_of(EDITS[1]))
 
 
 def test_sketch_and_colours_may_be_missing(serve, editing_folder):
@@ -338,64 +320,6 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     expected[top : top + height, left : left + width] = arrays.resize_ink(sketch, (height, width))
     square = graph.placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
     np.testing.assert_array_equal(square[..., 0], expected)
-
-
-@pytest.fixture(scope="module")
-def restyle(served_restyling_folder):
-    """`serving_default` of an exported network that restyles, of rows as `_restyling` gives them."""
-    loaded = tf.saved_model.load(str(served_restyling_folder / "1"))
-
-    def run(rows):
-        return loaded.signatures["serving_default"](**_strings(rows))["image_bytes"].numpy()
-
-    run.graph = loaded.signatures["serving_default"].graph
-    return run
-
-
-def _restyling(edit, mask):
-    """An edit's photograph in the style of another, as a request."""
-    encoded = encoded_of(edit)
-    style = files.encode_png(crops(2, 50)[1][:40])
-    return {
-        "image_bytes": encoded["image_bytes"],
-        "style_bytes": style,
-        "mask_bytes": encoded["mask_bytes"] if mask else b"",
-    }
-
-
-@pytest.mark.parametrize("masked", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
-def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, masked):
-    editor, style = Editor(zoo.load_model(restyling_folder)), crops(2, 50)[1][:40]
-    pngs = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
-    for (image, hole, *_), png, mask in zip(EDITS, pngs, masked):
-        result = files.read_rgb("found", png)
-        expected = editor.restyle(image, style, hole if mask else None)
-        assert np.abs(result.astype(int) - expected).max() <= 2 and (result != image).any()
-        if mask:
-            np.testing.assert_array_equal(result[hole == 0], image[hole == 0])
-
-
-def test_a_bad_restyling_is_told_by_its_field(restyle):
-    good, other = _restyling(EDITS[0], True), _restyling(EDITS[1], True)
-    empty = files.encode_png(np.zeros((32, 32), np.uint8))
-    for field, value, text in (
-        ("style_bytes", b"", "style_bytes: expected a PNG or JPEG picture"),
-        ("mask_bytes", other["mask_bytes"], "mask_bytes: expected the size of the picture, 32 x 32, found 76 x 100"),
-        ("mask_bytes", empty, "mask_bytes: expected at least one pixel to restyle"),
-    ):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=text):
-            restyle([good, good | {field: value}])
-
-
-def test_a_network_that_restyles_is_the_same_in_another_process(restyling_folder, served_restyling_folder):
-    final = served_restyling_folder / "1"
-    metadata = json.loads((final / "assets.extra" / "metadata.json").read_text())
-    assert metadata["difference"] <= saved_model.MAX_DIFFERENCE
-    names = {key: [row["name"] for row in table["inputs"]] for key, table in metadata["signatures"].items()}
-    assert set(names["serving_default"]) == {"image_bytes", "style_bytes", "mask_bytes"}
-    assert set(names["tensors"]) == {"image", "style", "mask"}
-    inputs = edits.conditions(zoo.load_model(restyling_folder), edits.photographs("", 16, 3))
-    assert (inputs["style"][1] == inputs["image"][0]).all() and 0 < inputs["mask"].mean() < 1
 
 
 def test_every_name_in_the_metadata_has_a_meaning(served_folder):

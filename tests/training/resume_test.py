@@ -49,6 +49,7 @@ def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
     assert sorted(p.name for p in (other / "checkpoints").iterdir()) == whole and "ckpt-7.index" in whole
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):
     trainer.Trainer(tiny, tmp_path / "whole", make_task).run(until=2)
     for name, lost, left in (
@@ -170,6 +171,7 @@ def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):
     )  # may change
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_starts_from_given_weights(tiny, tmp_path):
     first = trainer.Trainer(tiny, tmp_path / "first", make_task)
     first.run(until=2)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config, LossConfig
-from tfsketch.errors import TrainingError
+from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.images import sheets
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import to_uint8
@@ -90,4 +90,15 @@ def check_terms(config: Config, task: Task) -> None:
         raise TrainingError(
             f"{type(config.model.loss).__name__}: expected a term of {type(task).__name__} for every weight, found "
             f"none for {', '.join(missing)}"
+        )
+
+
+def check_init_players(names: Collection[str], task: Task) -> None:
+    """Raises `ConfigError` where a name of `train.init_players` is none of a player in the exported network."""
+    network = task.networks[task.exported]
+    players = [name for name, player in task.players.items() if player in network.submodules or player is network]
+    if unknown := sorted(set(names) - set(players)):
+        raise ConfigError(
+            f"train.init_players: expected players of the exported network ({', '.join(players)}), found "
+            f"{', '.join(unknown)}"
         )

@@ -28,7 +28,7 @@ from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_held_out, open_pictures
-from tfsketch.errors import ConfigError, TrainingError
+from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory
 from tfsketch.training import logs, run_folder
@@ -36,7 +36,7 @@ from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import explained, make_strategy
-from tfsketch.training.task import Batch, Task, check_terms
+from tfsketch.training.task import Batch, Task, check_init_players, check_terms
 
 
 class Trainer:
@@ -111,16 +111,9 @@ class Trainer:
     def _start_from(self, source: str) -> None:
         """Weights of a model directory into the exported network and its average."""
         network = self._task.networks[self._task.exported]
-        wanted = self._config.train.init_players
-        players = [
-            name for name, player in self._task.players.items() if player in network.submodules or player is network
-        ]
-        if unknown := sorted(set(wanted) - set(players)):
-            raise ConfigError(
-                f"train.init_players: expected players of the exported network ({', '.join(players)}), found "
-                f"{', '.join(unknown)}"
-            )
-        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", wanted)
+        players = self._config.train.init_players
+        check_init_players(players, self._task)
+        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", players)
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import tensorflow as tf
 from tests.conftest import logged
 from tests.pictures import crops
 from tests.tiny import CALI_SKETCH as TINY
+from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.config import PhaseConfig, ProjectedDiscriminatorConfig
@@ -73,11 +73,6 @@ def _phases(config: config_lib.Config) -> dict[str, CaliSketchLossConfig]:
 
 def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(batches(Shards(config.data.train, 32), config)))
-
-
-def _save(folder: pathlib.Path, config: config_lib.Config, model: tf.keras.Model) -> None:
-    arrays = {name: value.numpy() for name, value in model_directory.variable_names(model).items()}
-    model_directory.save(folder, config, arrays, "# start")
 
 
 @pytest.mark.parametrize("name", _STAGES)
@@ -183,6 +178,7 @@ def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
     assert len(sheet[0]) == 2 and all(len(row) == len(sheet[1]) for row in sheet[0])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_player_stays_where_its_terms_weigh_nothing(tiny, tmp_path):
     run = trainer.Trainer(tiny, tmp_path, make_task)
     before = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.players.items()}
@@ -215,7 +211,7 @@ def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_pa
     """The recipe of `configs/cali_sketch_faces_128.yaml`: other terms, lines of either kind, and SCN's weights taken
     from another model, whose ISN is of another shape."""
     net = model_directory.build(CaliSketch, tiny)
-    _save(tmp_path / "start", tiny, net)
+    save_model(tmp_path / "start", net, tiny)
     loss = dataclasses.replace(
         _phases(tiny)["isn_true"],
         **dict.fromkeys(("pixel", "isn_adversarial", "total_variation"), 0.0),
@@ -257,7 +253,7 @@ def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_pa
 
 
 def test_players_that_are_not_in_the_exported_network_take_no_weights(tiny, tmp_path):
-    _save(tmp_path / "start", tiny, model_directory.build(CaliSketch, tiny))
+    save_model(tmp_path / "start", model_directory.build(CaliSketch, tiny), tiny)
     train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_players=("scn", "d1"))
     with pytest.raises(ConfigError, match=r"init_players: expected players .*scn, isn.* found d1"):
         trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)
