@@ -130,6 +130,7 @@ def sheets(lines):
         "JPEG": jpeg(sheet(lines, (255,) * 3, (0,) * 3), 30),
         "JPEG of a photograph": jpeg(sheet(lines, grey, (60,) * 3, 3, "side"), 30),
         "lined paper": sheet(lines, ruled(size, (205, 218, 240)), (40, 40, 60), 2),
+        "strongly lined paper": sheet(lines, ruled(size, (165, 182, 222)), (40, 40, 60), 2),
         "squared paper": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60), 2),
         "squared paper of a program": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60)),
         "pencil on squared paper": sheet(lines, ruled(size, (215, 225, 243), True), (130,) * 3, 2),

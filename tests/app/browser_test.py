@@ -179,7 +179,7 @@ def _check(page, editor, case: str) -> None:
     data, notes = _bytes(page, _EDIT, [base64.b64encode(png_of(image)).decode(), tree, seed, feather])
     result = np.asarray(Image.open(io.BytesIO(data)))
     layers = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2])
-    expected = editor.feathered(feather).edit(image, layers.mask, layers.sketch, layers.color, seed)
+    expected = editor.with_finish(feather, texture=0.0).edit(image, layers.mask, layers.sketch, layers.color, seed)
     hole = layers.mask > 0
     assert hole.any() and not hole.all() and notes == []
     np.testing.assert_array_equal(result[~hole], image[~hole])

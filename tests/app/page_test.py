@@ -142,7 +142,7 @@ def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo, view
 
 
 @viewports
-def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots, viewport):
+def test_a_mask_from_a_region_of_a_face(browser, port, model_dirs, photo, monkeypatch, shots, viewport):
     hair = np.zeros((60, 80), np.uint8)
     hair[10:30, 20:60] = 1
     monkeypatch.setattr(Editor, "region", lambda self, image, names: hair.copy())
@@ -174,7 +174,16 @@ def test_a_mask_from_a_region_of_a_face(browser, port, photo, monkeypatch, shots
         page.fill("#feather", "6")
         with page.expect_response("**/api/run") as answer:
             press_run(page)
-        assert json.loads(answer.value.request.post_data)["feather"] == 6
+        asked = json.loads(answer.value.request.post_data)
+        assert (asked["feather"], asked["seam"], asked["texture"]) == (6, True, 1)
+        for name in ("seam", "texture"):
+            page.uncheck(f"#{name}")
+        with page.expect_response("**/api/run") as answer:
+            press_run(page)
+        asked = json.loads(answer.value.request.post_data)
+        assert (asked["seam"], asked["texture"]) == (False, 0)
+        page.select_option("#model", model_dirs[2])  # restyles
+        assert page.is_hidden("#seam-field") and page.is_hidden("#texture-field")
 
 
 @viewports
@@ -231,14 +240,25 @@ def test_a_telephone_that_is_turned(browser, port, photo, shots):
         assert strokes_of(page) == drawn
 
 
-def test_a_tiny_photograph(browser, port, tmp_path, size=(20, 20)):
-    (tmp_path / "tiny.png").write_bytes(png_of(gradient(*size)))
-    with page_of(browser, port) as page:
-        open_photo(page, tmp_path / "tiny.png")
-        page.click("[data-tool=mask]")
-        page.mouse.click(*Hand(page).at(0.5, 0.5))
-        press_run(page)
-        result = files.read_rgb("result", download_of(page, "#download"))
-        assert result.shape == (*size, 3) and (result != gradient(*size)).any()
-        page.keyboard.press("Control+z")  # after a run, too
-        assert stroke_counts(page)[0] == "empty" and page.locator("#history img").count() == 1
+@viewports
+def test_photographs_of_extreme_shapes(browser, port, tmp_path, shots, viewport):
+    with page_of(browser, port, viewport=viewport) as page:
+        for number, size in enumerate([(20, 20), (1, 1), (3, 900), (900, 3), (40, 5000), (20000, 20)], 1):
+            (tmp_path / "odd.png").write_bytes(png_of(gradient(*size)))
+            page.set_input_files("#file", tmp_path / "odd.png")
+            page.wait_for_selector("#layers [data-layer=mask] output:has-text('empty')")
+            until(page, "document.getElementById('busy').hidden")
+            page.click("[data-tool=mask]")
+            x, y = Hand(page).at(0.5, 0.5)
+            if size in ((3, 900), (900, 3)):  # strips of few pixels of the screen: who misses them is told
+                page.mouse.click(x - 60 * (size[1] == 3), y - 60 * (size[0] == 3))
+                page.wait_for_selector("#message:has-text('beside the picture')")
+                assert stroke_counts(page)[0] == "empty" and page.is_disabled("#run")
+            page.mouse.click(x, y + 8)  # the picture lies a little lower, under the row of views
+            assert stroke_counts(page)[0] == "1 stroke"
+            press_run(page)
+            look(page, shots, f"odd-{size[0]}x{size[1]}-{viewport['width']}")
+            result = files.read_rgb("result", download_of(page, "#download"))
+            assert result.shape == (*size, 3) and (result != gradient(*size)).any(), size
+            page.keyboard.press("Control+z")  # after a run, too
+            assert stroke_counts(page)[0] == "empty" and page.locator("#history img").count() == number

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import threading
+import time
 import xml.etree.ElementTree
 import zipfile
 
@@ -60,6 +62,31 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
     assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": None}
     assert "job: expected a new name" in error_of(ask(port, "/api/run", {}, Job="x" * 50))
     assert ask(port, "/api/jobs/mine", {}, "text/plain")[0] == 400
+
+
+def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
+    started, ended = threading.Event(), threading.Event()
+
+    class Searching:
+        def complete(self, sketch, results, seed, fill, watch):
+            started.set()
+            try:
+                for _ in range(300):
+                    watch(0.5)
+                    time.sleep(0.05)
+            except jobs_lib.Ended:
+                ended.set()
+                raise
+
+    monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
+    monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
+    strokes = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    body = json.dumps({"model": model_dirs[1], "strokes": strokes})
+    connection.request("POST", "/api/run", body, {"Content-Type": "application/json"})  # without a name
+    assert started.wait(30)
+    connection.close()
+    assert ended.wait(10)
 
 
 def test_a_job_that_was_ended_while_it_waited_never_starts(studio):
@@ -127,7 +154,7 @@ def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):
         assert message in error_of(ask(port, "/api/mask", fields)), changes
     monkeypatch.undo()
     fields = {"picture": picture, "strokes": {"size": [80, 60], "strokes": []}, "region": "lips"}
-    assert "expected lips in the picture, found none" in error_of(ask(port, "/api/mask", fields))
+    assert "expected a face, to find its lips, found none" in error_of(ask(port, "/api/mask", fields))
 
 
 def test_what_is_at_the_pictures_border_does_not_shrink_there():
@@ -148,6 +175,22 @@ def test_the_feather_is_the_editors(port, studio, model_dirs, request_):
         assert "feather: expected a number of 0 to 1000" in error_of(
             ask(port, "/api/run", request_ | {"feather": feather})
         )
+
+
+def test_the_last_stages_are_the_editors(port, model_dirs, request_):
+    layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
+    results = []
+    for seam, texture in ((True, 1.0), (False, 1.0), (True, 0.0)):
+        request = request_ | {"seam": seam, "texture": texture}
+        results.append(files.read_rgb("file", ask(port, "/api/file", request)[1]))
+        editor = resolve.Editor(model_dirs[0], seam=seam, texture=texture)
+        expected = editor.edit(gradient(), layers.mask, layers.sketch, layers.color, 0)
+        np.testing.assert_array_equal(results[-1], expected)
+    assert (results[0] != results[1]).any() and (results[0] != results[2]).any()
+    plain = files.read_rgb("file", ask(port, "/api/file", request_)[1])
+    np.testing.assert_array_equal(plain, results[0])
+    for key, value, message in (("seam", 1, "true or false"), ("texture", 2, "a share of 0 to 1")):
+        assert f"{key}: expected {message}" in error_of(ask(port, "/api/run", request_ | {key: value}))
 
 
 def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):

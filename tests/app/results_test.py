@@ -149,6 +149,12 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
         assert page.locator("#history img").count() == 4 and page.locator("#gallery button").count() == 4
         page.click("#gallery button:nth-child(3)")
         assert page.is_hidden("#gallery") and page.get_attribute("[data-view=result]", "aria-pressed") == "true"
+        ended.clear()
+        calls.clear()
+        page.click("#run")
+        page.wait_for_selector("#busy-share:not([hidden])")
+        page.reload()  # nobody waits for it any more
+        assert ended.wait(20)
 
 
 @pytest.fixture(name="shipped_port", scope="module")

@@ -248,7 +248,7 @@ def test_what_is_refused_of_restyling(port, restyling):
         ({"style_from": "lips"}, "style_from: expected region or whole, found 'lips'"),
         ({"region": "hare"}, "region: expected one of everywhere, drawn, face, background"),
         ({"region": ["hair"]}, "region: expected one of"),
-        ({"region": "lips"}, "region: expected lips in the picture, found none"),
+        ({"region": "lips"}, "region: expected a face, to find its lips, found none"),
         ({"region": "drawn"}, "mask: expected at least one pixel to restyle"),
         ({"amount": 1.5}, "amount: expected a share of 0 to 1, found '1.5'"),
         ({"amount": True}, "amount: expected a share of 0 to 1"),

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from tfsketch import config, systems
+from tfsketch.config import experiment
 from tfsketch.errors import ConfigError
 from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
@@ -83,11 +84,36 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
         ("- 1", [], "expected a mapping"),
         ("", ["train.batch_size"], "expected key=value"),
         ("", ["train.phases.9.steps=1"], "index below 1"),
+        # What people try who have not read the tree.
+        ("", ["train.steps=9"], "did you mean 'train.phases.0.steps'"),
+        ("", ["epochs=9"], "did you mean 'train.phases.0.steps'"),
+        ("", ["batch_size=9"], "did you mean 'train.batch_size'"),
+        ("", ["train.lr=1e-4"], "did you mean 'train.optimizers.generator.learning_rate'"),
+        (
+            "",
+            ["learning_rate=1e-4"],
+            "did you mean 'train.optimizers.generator.learning_rate' or 'train.phases.0.learn",
+        ),
+        ("", ["train.data=x"], "did you mean 'data.train'"),
+        ("", ["data.path=x"], "did you mean 'data.train'"),
+        ("", ["train.save_every=9"], "did you mean 'train.checkpoint_every'"),
+        ("", ["generator.width=9"], "did you mean 'model.generator'"),
+        ("", ["train.phases.steps=9"], "train.phases is a list: the first is train.phases.0"),
+        ("align: ffhq", [], "did you mean 'prepare.align'"),
     ],
 )
 def test_mistakes_are_named(text, overrides, expected):
     with pytest.raises(ConfigError, match="(?s)" + expected.replace("[", r"\[").replace("(", r"\(")):
         systems.parse(text, "file.yaml", overrides)
+
+
+def test_lists_are_addressed_with_brackets_too():
+    assert systems.parse("", overrides=["train.phases[0].steps=9"]).train.phases[0].steps == 9
+
+
+def test_near_keys_that_are_named_are_settings():
+    tree = experiment.to_dict(systems.parse("", overrides=["train.optimizers.generator.warmup_steps=1"]))
+    assert set(experiment._GUESSES.values()) <= set(experiment._paths(tree))
 
 
 def test_a_missing_file_is_named(tmp_path):

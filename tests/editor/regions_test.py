@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import skimage.data
 
 from tfsketch.editor import regions
 from tfsketch.errors import ImageError
@@ -37,8 +38,15 @@ def test_a_region_at_the_border_has_a_square_inside(example, monkeypatch):
     assert regions.region_style(lambda: None, style, "hair").shape == (90, 90, 3)
 
 
-def test_a_photograph_without_the_region_is_told():
+def test_a_photograph_without_a_face_or_the_region_is_told():
     from tfsketch.conditions import face_parser
 
-    with pytest.raises(ImageError, match="expected hair in the picture, found none"):
-        regions.region_style(face_parser.load, np.full((64, 64, 3), 128, np.uint8), "hair")
+    parser = face_parser.load()  # which sees hair in a cup of coffee
+    for picture in (skimage.data.coffee(), skimage.data.chelsea(), np.full((64, 64, 3), 128, np.uint8)):
+        for name in ("hair", "background"):
+            with pytest.raises(ImageError, match=f"expected a face, to find its {name}, found none"):
+                regions.region_style(lambda: parser, picture, name)
+    portrait = np.ascontiguousarray(skimage.data.astronaut()[:256, 96:352])
+    assert regions.find_region(lambda: parser, portrait, "hair").mean() > 0.05
+    with pytest.raises(ImageError, match="expected hat in the picture, found none"):
+        regions.find_region(lambda: parser, portrait, "hat")

@@ -135,6 +135,21 @@ def test_layers_mean_the_same_and_grey_stays_grey_as_by_the_editor(serve, editin
         serve([rows[0] | {"mask_bytes": rows[0]["image_bytes"]}])
 
 
+def test_a_folder_is_found_from_elsewhere(tmp_path, monkeypatch):
+    """The process that verifies an export works in a folder of its own, and people name theirs from where they are."""
+    commands: list = []
+
+    def run(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "this is a stand-in")
+
+    monkeypatch.setattr(saved_model.subprocess, "run", run)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExportError, match="models/1: expected a SavedModel that runs, found: this is a stand-in"):
+        saved_model.run_elsewhere("models/1", ["edit"], {})
+    assert str(tmp_path / "models" / "1") in commands[0]
+
+
 def test_a_networks_difference_is_the_largest_of_its_signatures(served, served_folder, editing_folder, monkeypatch):
     """With what they give in this process; that of another one is in the metadata of every export."""
     model = zoo.load_model(editing_folder)

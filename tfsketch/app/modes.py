@@ -62,6 +62,9 @@ class Request:
     amount: float
     feather: float | None = None
     """Pixels over which a result fades in inside the mask's edge; None is `Editor`'s."""
+    seam: bool = True
+    texture: float = 1.0
+    """An edit's last stages; see `Editor`."""
     watch: Callable[[float], None] = lambda share: None
     """Told how much of the work is done, 0 to 1, now and then; what it raises ends it."""
 
@@ -79,7 +82,7 @@ def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
     assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
     arguments = request.picture.image, layers.mask, layers.sketch, layers.color
-    editor = editor.feathered(request.feather)
+    editor = editor.with_finish(request.feather, request.seam, request.texture)
     notes = [f"the {what} lies outside the mask and has no effect" for what in without_effect(*arguments[1:])]
     if tone.tone_of(arguments[0], arguments[1], arguments[3]) is not None:
         notes.append("the photograph is of one tone and stays so; a colour stroke asks for colour")
@@ -102,7 +105,7 @@ def _restyle(editor: Editor, request: Request) -> list[Result]:
                 style = editor.region_style(style, request.region)
             except ImageError as error:
                 raise ImageError(f"style: {error}; or take the style of all of it") from error
-    editor = editor.feathered(request.feather)
+    editor = editor.with_finish(request.feather)
     return [Result(editor.restyle(image, style, mask, request.amount), 0, mask=mask)]
 
 

@@ -2,10 +2,10 @@
 
 A request is a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
 strokes file; where the mode takes a style, `style`, the name of its photograph, and if given `region`, one of `PLACES`,
-`style_from`, `region` (the same region of that photograph, the default) or `whole`,
-and `amount`, 0 to 1; and where given `seed`, `count`, `side`, `fill` and `feather`, and `pick`, which of the results is
-meant where only one is. What a request for a file or a part of a result says besides (`BESIDES`) is checked where it is
-used.
+`style_from`, `region` (the same region of that photograph, the default) or `whole`, and `amount`, 0 to 1; and where
+given `seed`, `count`, `side`, `fill`, `feather`, the last stages of an edit, `seam`, true or false, and `texture`, 0 to
+1, as of `Editor`, and `pick`, which of the results is meant where only one is. What a request for a file or a part of a
+result says besides (`BESIDES`) is checked where it is used.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ MADE_BY = (
     "side",
     "fill",
     "feather",
+    "seam",
+    "texture",
 )
 """What a result follows from."""
 BESIDES = ("mark", "format", "quality", "box")
@@ -125,7 +127,23 @@ def checked(
     fill = None if fill is None else _share(fill, "fill")
     feather = tree.get("feather")
     feather = None if feather is None else number(feather, 0, MAX_FEATHER, "feather")
-    seeds = tuple(range(seed, seed + count))
+    seam, texture = tree.get("seam", True), _share(tree.get("texture", 1.0), "texture")
+    if not isinstance(seam, bool):
+        raise TfsketchError(f"seam: expected true or false, found {str(seam)[:40]!r}")
     return Request(
-        model, picture, strokes, seeds, side, fill, pick, style, region, style_from == "whole", amount, feather, watch
+        model=model,
+        picture=picture,
+        strokes=strokes,
+        seeds=tuple(range(seed, seed + count)),
+        side=side,
+        fill=fill,
+        pick=pick,
+        style=style,
+        region=region,
+        whole_style=style_from == "whole",
+        amount=amount,
+        feather=feather,
+        seam=seam,
+        texture=texture,
+        watch=watch,
     )

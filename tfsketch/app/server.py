@@ -8,7 +8,7 @@ pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the ma
 `POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose style a
 mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the file itself)
 comes back as strokes, and is forgotten. A run that is named (a header `Job`) tells how far it is (`GET /api/jobs/NAME`)
-and can be ended (`POST` to the same).
+and can be ended (`POST` to the same); whoever hangs up, as a page does that is reloaded or closed, ends theirs.
 
 Safety, since a server takes what it is sent:
 
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -193,13 +194,19 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         return responses.Response(await work(studio.thumbnail, request.path_params["name"]), media_type="image/jpeg")
 
     async def run(request: requests.Request) -> responses.Response:
-        request_tree, name = await tree(request), request.headers.get("job")
-        if name is None:
-            return responses.JSONResponse(await work(studio.run, request_tree))
+        request_tree, name = await tree(request), request.headers.get("job", secrets.token_hex(8))
         watch = jobs.begin(name)
+
+        async def end_without_asker() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            jobs.end(name)
+
+        waiting = asyncio.ensure_future(end_without_asker())
         try:
             return responses.JSONResponse(await work(studio.run, request_tree, watch))
         finally:
+            waiting.cancel()
             jobs.close(name)
 
     async def progress(request: requests.Request) -> responses.Response:

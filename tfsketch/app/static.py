@@ -50,6 +50,7 @@ _MAP = json.dumps({"imports": {"./backend.js": "./browser/backend.js"}})
 LACKS = {
     "drawings": "reading a scan or a photograph of a drawing as strokes",
     "regions": "masks of a region of the face",
+    "texture": "the photograph's fine detail in the repaint",
 }
 """What the page does not offer, in words."""
 _FORMATS = ("png", "jpeg")

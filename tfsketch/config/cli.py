@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags
+from absl import logging as absl_logging
 
+from tfsketch.config.screen import hush
 from tfsketch.errors import TfsketchError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -83,6 +85,8 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
     """
 
     def guarded(argv: list[str]) -> int | None:
+        if not flags.FLAGS["verbosity"].present:
+            absl_logging.set_verbosity(absl_logging.ERROR)
         try:
             if len(argv) > 1 and not arguments:
                 raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
@@ -109,6 +113,7 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on retracing is for programmers
     _introduce(main)
+    hush()
     try:
         app.run(guarded, with_paths(sys.argv), flags_parser=_parsed)
     except app.UsageError as error:

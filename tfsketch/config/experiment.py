@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import pathlib
+import re
 import types
 import typing
 from typing import Any
@@ -82,10 +83,62 @@ class Config:
         return self.data.stored_size or self.image_size
 
 
-def _nearest(key: str, valid: list[str], where: str) -> ConfigError:
-    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return ConfigError(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
+_GUESSES = {
+    "steps": "train.phases.0.steps",
+    "epochs": "train.phases.0.steps",
+    "iterations": "train.phases.0.steps",
+    "max_steps": "train.phases.0.steps",
+    "lr": "train.optimizers.generator.learning_rate",
+    "learning_rate": "train.optimizers.generator.learning_rate",
+    "batch": "train.batch_size",
+    "gpu": "train.strategy",
+    "gpus": "train.strategy",
+    "devices": "train.strategy",
+    "mixed_precision": "train.precision",
+    "save_every": "train.checkpoint_every",
+    "size": "image_size",
+    "side": "image_size",
+    "resolution": "image_size",
+    "data": "data.train",
+    "dataset": "data.train",
+    "folder": "data.train",
+    "images": "data.train",
+    "path": "data.train",
+    "train_data": "data.train",
+}
+"""What people call settings that have another name, or that lie elsewhere, than they expect."""
+
+
+class _UnknownKeyError(ConfigError):
+    """A key that its section does not have."""
+
+    def __init__(self, key: str, valid: list[str], where: str, near: typing.Sequence[str] = ()):
+        self.key, self.valid, self.where = key, valid, where
+        near = near or difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        super().__init__(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
+
+    def among(self, tree: dict[str, Any]) -> _UnknownKeyError:
+        """The same, with the nearest keys of the whole tree where the section has none that is near."""
+        if self.key not in _GUESSES and difflib.get_close_matches(self.key, self.valid, n=1, cutoff=0.75):
+            return self
+        ends: dict[str, list[str]] = {}
+        for path in _paths(tree):
+            ends.setdefault(path.rpartition(".")[2], []).append(path)
+        near = [_GUESSES[self.key]] if self.key in _GUESSES else []
+        for end in difflib.get_close_matches(self.key, ends, n=2, cutoff=0.75):
+            near += [path for path in ends[end] if path not in near]
+        return _UnknownKeyError(self.key, self.valid, self.where, near[:3])
+
+
+def _paths(tree: Any, before: str = "") -> typing.Iterator[str]:
+    """The paths of a plain tree's sections and values; of lists of sections those of the first."""
+    for key, value in tree.items():
+        yield before + key
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from _paths(value[0], f"{before}{key}.0.")
+        elif isinstance(value, dict):
+            yield from _paths(value, f"{before}{key}.")
 
 
 def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
@@ -128,14 +181,14 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     if sections is not None:
         system = values.get("system", kind.system)
         if system not in sections:
-            raise _nearest(str(system), sorted(sections), f"{where}.system")
+            raise _UnknownKeyError(str(system), sorted(sections), f"{where}.system")
         hints["model"] = sections[system]
         default = kind(model=sections[system]())
     # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
     default = kind() if default is None else default
     for key in values:
         if key not in hints:
-            raise _nearest(str(key), sorted(hints), where)
+            raise _UnknownKeyError(str(key), sorted(hints), where)
     fields = {
         key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()
     }
@@ -157,7 +210,7 @@ def _check(config: Config, where: str) -> Config:
     for phase in config.train.phases:
         for key in phase.loss:
             if key not in names:
-                raise _nearest(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
+                raise _UnknownKeyError(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
     multiple, smallest = config.model.sides()
     if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(
@@ -178,26 +231,35 @@ def _plain(text: str, old: Any, path: str) -> Any:
         raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
 
 
+def _index(key: str, values: list[Any], path: str) -> int:
+    """Which of a list's values a part of a path means."""
+    if not key.isdigit() or int(key) >= len(values):
+        before = path.split(f".{key}")[0]
+        raise ConfigError(
+            f"--set {path}: expected an index below {len(values)}, found {key!r}; {before} is a list: the first is "
+            f"{before}.0"
+        )
+    return int(key)
+
+
 def _override(tree: dict[str, Any], assignment: str) -> None:
     """Puts one `a.b.c=value` into the plain tree; list elements are addressed by their index."""
     path, sep, text = assignment.partition("=")
+    path = re.sub(r"\[(\d+)\]", r".\1", path)  # lists are also written with brackets
     if not sep or not path:
         raise ConfigError(f"--set: expected key=value such as train.batch_size=4, found {assignment!r}")
     node: Any = tree
     *parents, last = path.split(".")
     for key in parents:
         if isinstance(node, list):
-            if not key.isdigit() or int(key) >= len(node):
-                raise ConfigError(f"--set {path}: expected an index below {len(node)}, found {key!r}")
-            node = node[int(key)]
+            node = node[_index(key, node, path)]
         else:
             node = node.setdefault(key, {})
         if not isinstance(node, (dict, list)):
             raise ConfigError(f"--set {path}: {key!r} is a value, not a section")
     if isinstance(node, list):
-        if not last.isdigit() or int(last) >= len(node):
-            raise ConfigError(f"--set {path}: expected an index below {len(node)}, found {last!r}")
-        node[int(last)] = _plain(text, node[int(last)], path)
+        index = _index(last, node, path)
+        node[index] = _plain(text, node[index], path)
     else:
         node[last] = _plain(text, node.get(last), path)
 
@@ -221,11 +283,19 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}: expected a mapping of keys, found {type(tree).__name__}")
-    if overrides:  # over the effective tree, so that elements of a default list can be addressed too
-        tree = to_dict(_build(Config, tree, where, sections=sections))
-        for assignment in overrides:
-            _override(tree, assignment)
-    return _check(_build(Config, tree, where, sections=sections), where)
+    try:
+        config = _build(Config, tree, where, sections=sections)
+        if overrides:  # over the effective tree, so that elements of a default list can be addressed too
+            tree = to_dict(config)
+            for assignment in overrides:
+                _override(tree, assignment)
+            config = _build(Config, tree, where, sections=sections)
+    except _UnknownKeyError as error:
+        system = str(tree.get("system", Config.system))
+        if system not in sections:
+            raise
+        raise error.among(to_dict(_build(Config, {"system": system}, where, sections=sections))) from error
+    return _check(config, where)
 
 
 def load(path: str | pathlib.Path, sections: Sections, overrides: typing.Sequence[str] = ()) -> Config:

@@ -6,7 +6,9 @@ generators cannot be resumed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import sys
 
 import cv2
@@ -68,7 +70,8 @@ class Moves:
         # `tensorflow.keras`, which on TensorFlow 2.21 is Keras 3 for whoever imported TensorFlow before tfsketch.
         if importlib.util.find_spec("tf_keras") is not None:
             sys.modules["tensorflow.keras"] = importlib.import_module("tf_keras.api._v2.keras")
-        import keras_cv
+        with contextlib.redirect_stdout(io.StringIO()):  # where it names its backend
+            import keras_cv
 
         self.crop = config.stored_size - config.image_size
         self.flip = config.data.flip

@@ -46,6 +46,7 @@ from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import faces, files, paths
 from tfsketch.nn import model_directory
+from tfsketch.nn.features import hed_weights_path
 
 _SHARD = 256
 """Photographs per job: of a shard, and of a stretch to examine."""
@@ -148,6 +149,8 @@ def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels
         raise DataError(f"expected a folder of label pictures, found no folder at {labels}")
     if prepare.align == "ffhq":
         faces.require()
+    if "hed" in examples.styles(config):
+        hed_weights_path()
     for path in map(os.path.abspath, inputs):
         if os.path.isdir(path) and os.path.commonpath([path, os.path.abspath(output)]) == path:
             raise DataError(f"expected an output outside of the photographs, found {output} below {path}")

@@ -40,9 +40,11 @@ def finite(output: Any) -> np.ndarray:
     return output
 
 
-def _check_feather(feather: float | None) -> None:
+def _check_finish(feather: float | None, texture: float) -> None:
     if feather is not None and not 0 <= feather < math.inf:
         raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
+    if not 0 <= texture <= 1:
+        raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
 
 
 class Canvas:
@@ -73,9 +75,7 @@ class Canvas:
             raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
         if context is not None and not context >= 1:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
-        _check_feather(feather)
-        if not 0 <= texture <= 1:
-            raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
+        _check_finish(feather, texture)
         self.seam, self.texture = seam, texture
         self.model = network
         self.side, self.context, self.feather = int(side), context, feather
@@ -85,11 +85,11 @@ class Canvas:
         self._find_faces = find_faces
         self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
 
-    def feathered(self, feather: float | None) -> Canvas:
-        """`Editor.feathered`."""
-        _check_feather(feather)
+    def with_finish(self, feather: float | None, seam: bool, texture: float) -> Canvas:
+        """`Editor.with_finish`."""
+        _check_finish(feather, texture)
         canvas = copy.copy(self)
-        canvas.feather = feather
+        canvas.feather, canvas.seam, canvas.texture = feather, seam, texture
         return canvas
 
     def batch(self, layers: Mapping[str, np.ndarray]) -> Mapping[str, Any]:

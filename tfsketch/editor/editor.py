@@ -79,14 +79,14 @@ class Editor:
         model = in_precision(model, precision)
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
-    def feathered(self, feather: float | None) -> Editor:
-        """The same model with another `feather`, without loading or tracing anything again.
+    def with_finish(self, feather: float | None, seam: bool = True, texture: float = 1.0) -> Editor:
+        """The same model with other last stages, without loading or tracing anything again; arguments as of `Editor`.
 
         Raises:
           TfsketchError: see `Editor`.
         """
         editor = copy.copy(self)
-        editor._canvas = self._canvas.feathered(feather)
+        editor._canvas = self._canvas.with_finish(feather, seam, texture)
         return editor
 
     @property

@@ -44,16 +44,18 @@ def median(levels: tf.Tensor, counted: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
-    """[H,W,...] with its outermost pixels repeated `reach` times to every side."""
+    """[H,W,...] with its outermost pixels repeated `reach` times to every side; two numbers are one an axis."""
+    reaches = tf.broadcast_to(reach, [2])
     for axis in range(2):
+        reach = reaches[axis]
         first, last = (levels[:1], levels[-1:]) if axis == 0 else (levels[:, :1], levels[:, -1:])
         levels = tf.concat([tf.repeat(first, reach, axis=axis), levels, tf.repeat(last, reach, axis=axis)], axis=axis)
     return levels
 
 
 def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tensor:
-    """`ink.extreme` of [H,W] or [H,W,C] integers."""
-    shape = levels.shape
+    """`ink.extreme` of [H,W] or [H,W,C] integers; two numbers are one an axis."""
+    shape, reach = levels.shape, tf.broadcast_to(reach, [2])
     channels = tf.cast(levels if shape.rank == 3 else levels[..., None], tf.uint8)
     # The smallest is what is left to 255 of the largest of what is left.
     extremes = _largest(channels, reach) if largest else 255 - _largest(255 - channels, reach)
@@ -62,25 +64,25 @@ def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tens
 
 @functools.partial(
     tf.function,
-    input_signature=[tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([], tf.int32)],
+    input_signature=[tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([2], tf.int32)],
     autograph=False,
 )
 def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
-    """The largest value at most `reach` pixels away, sideways and up or down, by windows that double.
+    """The largest value at most `reach` pixels away, up or down and sideways, by windows that double.
 
     A function of its own: a sheet's meaning takes two dozen of them, and a graph holds it once."""
-    size, side, shape = tf.shape(levels)[:2], 2 * reach + 1, levels.shape
+    size, sides, shape = tf.shape(levels)[:2], 2 * reach + 1, levels.shape
     levels = _bordered(levels, reach)
     for axis in range(2):
 
         def advance(covered: tf.Tensor, window: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
-            step = tf.minimum(covered, side - covered)
+            step = tf.minimum(covered, sides[axis] - covered)
             length = tf.shape(window)[axis] - step
             both = (window[:length], window[step:]) if axis == 0 else (window[:, :length], window[:, step:])
             return covered + step, tf.ensure_shape(tf.maximum(*both), shape)
 
         _, levels = tf.while_loop(
-            lambda covered, _: covered < side,
+            lambda covered, _, axis=axis: covered < sides[axis],
             advance,
             (tf.constant(1), levels),
             shape_invariants=(tf.TensorShape([]), shape),
@@ -212,8 +214,16 @@ def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor, da
     mean, paper = median(paper) + 8, paper + 8
     own, usual = tf.reduce_sum(paper, axis=-1, keepdims=True), tf.reduce_sum(mean)
     hues = count_of(tf.reduce_any(25 * tf.abs(paper * usual - mean * own) > own * usual, axis=-1))
+    edge = there & (extreme(to_ints(there), 1, False) == 0)
+    peak, reach = extreme(contrast, 1, True), tf.maximum(reach_of(tf.shape(contrast)) // 7, ink.BESIDE)
+    ends, sharp = (
+        count_of(part & (4 * extreme(contrast, away, False) <= peak))
+        for part, away in ((there, reach), (edge, ink.BESIDE))
+    )
+    fades = (2 * ends < count_of(there)) & (20 * sharp < 17 * count_of(edge))
     return (
         (250 * steps * between > size * size)
+        | ((50 * between > size) & fades)
         | (40 * steps * wide > size * count_of(there))
         | (10 * steps > 3 * size)
         | ((10 * hues > size) & (20 * small > size))
@@ -237,7 +247,21 @@ def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
     after = ~tf.sequence_mask(valley + 1, 16)
     sums = (tf.reduce_sum(tf.where(part, count, 0)) for part in (before, after))
     few = next(sums) <= ink.FAINTER * next(sums)
-    return tf.where(tf.reduce_any(apart) & few, valley * 16, 0)
+    left_out = few | _are_ruled(contrast, floor, valley * 16)
+    return tf.where(tf.reduce_any(apart) & left_out, valley * 16, 0)
+
+
+def _are_ruled(contrast: tf.Tensor, floor: tf.Tensor, valley: tf.Tensor) -> tf.Tensor:
+    """`ink._are_ruled`."""
+    lines = to_ints(contrast >= floor)
+    fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
+    near, size = extreme(lines, 1, True), tf.shape(lines)
+    half = tf.maximum(tf.reduce_min(size) // ink.RULED, 4)
+    padded, along = _bordered(near, 2 * half), []
+    for reach in (tf.stack([half, 0]), tf.stack([0, half])):
+        opened = extreme(extreme(padded, reach, False), reach, True)
+        along.append(opened[2 * half : 2 * half + size[0], 2 * half : 2 * half + size[1]] > 0)
+    return 10 * count_of(fainter & (along[0] | along[1])) >= 8 * count_of(fainter)
 
 
 def on_layer(alpha: tf.Tensor) -> tf.Tensor:

@@ -56,6 +56,8 @@ FAINTER = 2
 in ink would lose the drawing."""
 VALLEY = 6
 """Times as rare as lines of either strength are those between, where there are two."""
+RULED = 16
+"""Of the sheet's shorter side, half of the length that a ruling runs straight."""
 HALO = 8
 """Pixels round a stroke in which a lossy file rings: the side of a block of JPEG."""
 NO_STROKES = "no strokes were found: a sheet without lines"
@@ -237,7 +239,8 @@ def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     """Whether what should be a drawing is something else.
 
     On a drawing nearly all is ink or paper, lines are thin, and the paper changes its level at the edges of shadows
-    alone, its hue nowhere. In a photograph there is much between, large areas, steps everywhere, and hues.
+    alone, its hue nowhere. In a photograph there is much between, large areas, steps everywhere, and hues; and what is
+    dark, as the hair of a studio portrait before its grey wall, fades out where a pen's line ends.
     """
     size = sheet.shade.size
     ink = sheet.contrast >= floor
@@ -250,8 +253,16 @@ def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     mean, paper = median(sheet.paper) + 8, sheet.paper.astype(np.int32) + 8
     own, usual = paper.sum(axis=-1, keepdims=True), int(mean.sum())
     hues = int(largest(25 * np.abs(paper * usual - mean * own) > own * usual).sum())  # 0.04 of a share of a channel
+    edge = ink & (extreme(ink.astype(np.uint8), 1, False) == 0)
+    peak, reach = extreme(sheet.contrast, 1, True), max(BESIDE, reach_of(size_of(ink)) // 7)
+    ends, sharp = (
+        int((part & (4 * extreme(sheet.contrast, away, False).astype(np.int32) <= peak)).sum())
+        for part, away in ((ink, reach), (edge, BESIDE))
+    )
+    fades = 2 * ends < int(ink.sum()) and 20 * sharp < 17 * int(edge.sum())
     return (
         250 * steps * int(between.sum()) > size * size
+        or (50 * int(between.sum()) > size and fades)
         or 40 * steps * int(wide.sum(dtype=np.int64)) > size * int(ink.sum())
         or 10 * steps > 3 * size
         or (10 * hues > size and 20 * small > size)
@@ -261,7 +272,9 @@ def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
 def _fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
     """(contrast below which lines are left out, 0 where none are, whether lines are of two strengths).
 
-    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast."""
+    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast. Who draws in pencil and dots
+    the eyes in ink has more of the fainter lines, and so has a strongly ruled sheet; but rulings run straight along it.
+    """
     middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
     count = np.bincount(contrast[middles] >> 4, minlength=16)
     fainter, stronger = (np.maximum.accumulate(part)[:-2] for part in (count, count[::-1]))
@@ -271,7 +284,26 @@ def _fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
         return 0, False
     valley = int(np.argmin(np.where(apart, count[1:-1], count.sum() + 1))) + 1
     few = count[:valley].sum() <= FAINTER * count[valley + 1 :].sum()
-    return (valley << 4) if few else 0, True
+    return (valley << 4) if few or _are_ruled(contrast, floor, valley << 4) else 0, True
+
+
+def _are_ruled(contrast: np.ndarray, floor: np.ndarray, valley: int) -> bool:
+    """Whether nearly all that is fainter than `valley` lies on long lines along the sheet or down it."""
+    lines = (contrast >= floor).astype(np.uint8)
+    fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
+    near = extreme(lines, 1, True)  # a sheet that was photographed lies a little askew
+    half = max(4, min(size_of(lines)) // RULED)
+    along = [_run(near, half, axis) for axis in (0, 1)]
+    straight = int((fainter & ((along[0] > 0) | (along[1] > 0))).sum())
+    return 10 * straight >= 8 * int(fainter.sum())
+
+
+def _run(lines: np.ndarray, half: int, axis: int) -> np.ndarray:
+    """What of lines [H,W] uint8 in {0,1} lies on a run of `2 * half + 1` pixels along an axis: an opening."""
+    kernel = np.ones((2 * half + 1, 1) if axis == 0 else (1, 2 * half + 1), np.uint8)
+    padded = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
+    opened = cv2.dilate(cv2.erode(padded, kernel), kernel)
+    return opened[2 * half : -2 * half, 2 * half : -2 * half]
 
 
 def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:

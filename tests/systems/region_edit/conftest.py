@@ -7,6 +7,7 @@ import pytest
 from tests.systems.region_edit.restyling import Parser
 from tfsketch import zoo
 from tfsketch.conditions import face_parser
+from tfsketch.editor import regions
 
 
 @pytest.fixture(scope="module", name="model")
@@ -18,4 +19,5 @@ def _model(restyling_folder):
 def _parser(monkeypatch):
     parser = Parser()
     monkeypatch.setattr(face_parser, "load", lambda: parser)
+    monkeypatch.setattr(regions, "shows_face", lambda shares: True)
     return parser

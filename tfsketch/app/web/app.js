@@ -46,7 +46,7 @@ function connect() {
   for (const button of document.querySelectorAll("[data-shape]")) button.onclick = () => { S.shape = button.dataset.shape; render(); };
   $("mirror").onclick = () => { S.mirror = !S.mirror; render(); };
   $("count").onchange = render;
-  $("feather").onchange = changed;
+  for (const id of ["feather", "seam", "texture"]) $(id).onchange = changed;
   $("width").oninput = () => { S.shares[share()] = shareOf(Number($("width").value)); render(); };
   $("color").oninput = () => { S.color = $("color").value; choose("color"); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 100000); if (S.live) run(); };

@@ -24,8 +24,8 @@
  *                            keep; `how` is {format, quality, mark}, a format one of `formats` of the state
  *   further(request)         takes that result for a photograph: as `open`
  *
- * A request is {model, picture, strokes: {size, strokes}, seed, count, pick, side, fill, feather, style, region, style_from,
- * amount},
+ * A request is {model, picture, strokes: {size, strokes}, seed, count, pick, side, fill, feather, seam, texture, style,
+ * region, style_from, amount},
  * as `tfsketch/app/requests.py` checks it. Whatever fails throws an Error whose message is for people. */
 
 /* The server keeps a few photographs. Handles are the names that it gave first; one that it has forgotten is sent again,

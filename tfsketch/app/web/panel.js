@@ -84,6 +84,8 @@ function showPanel() {
   $("color-field").hidden = !current.layers.includes("color");
   $("continue").hidden = current.sheet;
   $("side-field").hidden = current.sheet || current.styled || !S.server.sides.length;
+  $("seam-field").hidden = current.sheet || current.styled;
+  $("texture-field").hidden = current.sheet || current.styled || "texture" in S.server.lacks;
   $("fill-field").hidden = $("new-sheet").hidden = !current.sheet;
   for (const field of document.querySelectorAll(".seeded")) field.hidden = !current.seeded;
   $("vary-field").hidden = !current.seeded || current.sheet || $("count").value === "1";

@@ -9,7 +9,7 @@ import { commit } from "./history.js";
 import { forgetStrokes, local, pan, showBrush, showOutline, sketchIn, toPicture, zoom } from "./stage.js";
 import { S, brushWidth, mode, render, viewNow } from "./state.js";
 import { mirrored, shapeOf } from "./shapes.js";
-import { erase, rgbOf, widthAt } from "./strokes.js";
+import { erase, isBeside, rgbOf, widthAt } from "./strokes.js";
 
 const LEAST = 1.5; // pixels of the stage between points of a stroke
 const ERASER = 5; // the button that a pen's other end is
@@ -143,6 +143,12 @@ function cancel() {
 }
 
 function add(strokes) {
+  if (strokes.every((stroke) => isBeside(stroke, S.size))) {
+    forgetStrokes();
+    render();
+    tell("That stroke lies beside the picture.");
+    return;
+  }
   if (mode().styled) S.region = "drawn";
   commit([...S.strokes, ...(S.mirror ? mirrored(strokes, S.size[0]) : strokes)]);
 }

@@ -20,7 +20,7 @@ function requestNow() {
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
     seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: seeded ? Number($("count").value) : 1,
     side: sheet || styled ? null : number("side"), fill: sheet ? number("fill") : null,
-    feather: sheet ? null : number("feather"),
+    feather: sheet ? null : number("feather"), ...(sheet || styled ? {} : { seam: $("seam").checked, texture: $("texture").checked ? 1 : 0 }),
   };
 }
 

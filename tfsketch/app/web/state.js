@@ -53,9 +53,11 @@ export function notes() {
   ];
 }
 
-/* Brush sizes are kept as shares of the picture's shorter side, one for each layer and one for the eraser. */
+/* Brush sizes are kept as shares of the picture's shorter side, one for each layer and one for the eraser; of a strip's
+ * side of an eighth of its length, or no brush would cover a share of it that one sees. */
+const unit = () => Math.max(Math.min(...S.size), Math.max(...S.size) / 8);
 export const share = () => (S.tool === "eraser" ? "eraser" : S.layer);
-export const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * Math.min(...S.size) * 10) / 10);
+export const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * unit() * 10) / 10);
 
 /** Whether what is drawn counts: a photograph is restyled where it is covered only if that is asked for. */
 export const drawn = (current = mode()) => !current.styled || S.region === "drawn";

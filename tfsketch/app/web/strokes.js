@@ -17,6 +17,14 @@ export function countOf(strokes) {
   return strokes.filter((stroke, i) => !goesOn(strokes[i - 1], stroke)).length;
 }
 
+/** Whether nothing of a stroke lies in a picture of [width, height]; its box decides. */
+export function isBeside({ points, width = 0 }, size) {
+  return [0, 1].some((axis) => {
+    const places = points.map((point) => point[axis]);
+    return Math.max(...places) + width / 2 <= 0 || Math.min(...places) - width / 2 >= size[axis];
+  });
+}
+
 function inside(points, [x, y]) {
   let odd = false;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {

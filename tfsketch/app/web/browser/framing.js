@@ -103,9 +103,9 @@ function faded(kept, drawn, mask, box, feather) {
 /** Repaints a mask.
  *
  * picture: a layer, RGB; layers: of its size, as `raster.render` gives them; feather: pixels, or null for half of a
- * working pixel's size where the result was enlarged; network: {side, run}, `run` takes and gives Float32Arrays by the
+ * working pixel's size where the result was enlarged; seam: whether a membrane takes out the border's step; network: {side, run}, `run` takes and gives Float32Arrays by the
  * vocabulary's names. Gives {box, data}: the mask's box, and RGB within it, the picture's own outside of the mask. */
-export async function edit(picture, layers, { seed = 0, feather = null }, { side, run }) {
+export async function edit(picture, layers, { seed = 0, feather = null, seam = true }, { side, run }) {
   const { width, height } = picture, mask = layerOf(layers.mask, width, height, 1), box = boxOf(mask);
   if (!box) throw new Error("mask: expected at least one pixel to repaint, found an empty mask.");
   const { square, work, edge } = viewOf(picture, box, side);
@@ -123,7 +123,7 @@ export async function edit(picture, layers, { seed = 0, feather = null }, { side
     return Math.min(255, Math.max(0, rint(Math.fround(Math.fround(value + 1) * 127.5))));
   });
   const repaint = cut(layerOf(levels, side, side, 3), place.left, place.top, ...work);
-  membrane(seen.data, repaint.data, erased.data, boxOf(erased), ...work);
+  if (seam) membrane(seen.data, repaint.data, erased.data, boxOf(erased), ...work);
   const whole = resize(repaint, square.width, square.height);
   const drawn = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
   recolor(drawn.data, toneOf(picture, mask, colors));

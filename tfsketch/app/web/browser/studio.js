@@ -111,13 +111,13 @@ export async function open(blob) {
 
 /* The edit that a request picks: {picture, seed, box, data}. The last one is remembered. */
 async function made(request, network, number = request.pick || 0) {
-  const seed = (request.seed || 0) + number, { feather = null, strokes } = request;
-  const key = JSON.stringify([request.picture, strokes, seed, feather]);
+  const seed = (request.seed || 0) + number, { feather = null, seam = true, strokes } = request;
+  const key = JSON.stringify([request.picture, strokes, seed, feather, seam]);
   if (last && last.key === key) return last.result;
   last = null;
   const picture = await pictureOf(request.picture);
   checkStrokes(strokes);
-  const result = await edit(picture.layer, render(strokes, picture.size), { seed, feather }, await network());
+  const result = await edit(picture.layer, render(strokes, picture.size), { seed, feather, seam }, await network());
   last = { key, result: { picture, seed, ...result } };
   return last.result;
 }
