@@ -81,7 +81,7 @@ class Studio:
         self.modes: dict[str, str] = {}
         """Mode by model."""
         for name in models:
-            network = resolve.load(name)
+            network: Any = resolve.load(name)
             network = in_precision(network, precision) if network.way == "edit" else network
             if network.way in MODES:
                 self._networks[str(name)], self.modes[str(name)] = network, network.way

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfsketch.conditions import colors, features, hand, masks, regions
 from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
+from tfsketch.vocabulary import size_of
 
 
 def freehand(
@@ -91,7 +92,7 @@ def dabs(
                 flatten=(1.0, 1.0),
             )
             rng.random()  # in the place of `paint`'s chances, so that older examples stay what they were
-            numbers, _, _ = colors.lay_strokes(rng, parts.shape, dab, part * np.uint8(regions.REGIONS.index(label)))
+            numbers, _, _ = colors.lay_strokes(rng, size_of(parts), dab, part * np.uint8(regions.REGIONS.index(label)))
             rng.random(255)
             where = (numbers[window] > 0) & (part[window] > 0)
             result[window][where] = smooth[window][where] if flat is None else flat
