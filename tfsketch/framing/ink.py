@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
 from tfsketch.framing.thinning import drop_short
-from tfsketch.images import ink
+from tfsketch.images import ink, rulings
 
 
 def count_of(condition: tf.Tensor) -> tf.Tensor:
@@ -231,7 +231,7 @@ def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor, da
 
 
 def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
-    """The first of `ink._fainter_lines`, int32."""
+    """The first of `rulings.fainter_lines`, int32."""
     middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
     levels = tf.bitwise.right_shift(tf.boolean_mask(contrast, middles), 4)
     count = tf.cast(tf.math.bincount(levels, minlength=16, maxlength=16), tf.int64)
@@ -241,22 +241,22 @@ def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
         return tf.stack([tf.reduce_max(count[: end + 1]) for end in range(14)])
 
     lower = tf.minimum(peaks(count), peaks(count[::-1])[::-1])
-    apart = (ink.VALLEY * count[1:-1] <= lower) & (lower > 0)
+    apart = (rulings.VALLEY * count[1:-1] <= lower) & (lower > 0)
     valley = to_ints(tf.argmin(tf.where(apart, count[1:-1], tf.reduce_sum(count) + 1))) + 1
     before = tf.sequence_mask(valley, 16)
     after = ~tf.sequence_mask(valley + 1, 16)
     sums = (tf.reduce_sum(tf.where(part, count, 0)) for part in (before, after))
-    few = next(sums) <= ink.FAINTER * next(sums)
+    few = next(sums) <= rulings.FAINTER * next(sums)
     left_out = few | _are_ruled(contrast, floor, valley * 16)
     return tf.where(tf.reduce_any(apart) & left_out, valley * 16, 0)
 
 
 def _are_ruled(contrast: tf.Tensor, floor: tf.Tensor, valley: tf.Tensor) -> tf.Tensor:
-    """`ink._are_ruled`."""
+    """`rulings._are_straight` of what is fainter than `valley`."""
     lines = to_ints(contrast >= floor)
     fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
     near, size = extreme(lines, 1, True), tf.shape(lines)
-    half = tf.maximum(tf.reduce_min(size) // ink.RULED, 4)
+    half = tf.maximum(tf.reduce_min(size) // rulings.RULED, 4)
     padded, along = _bordered(near, 2 * half), []
     for reach in (tf.stack([half, 0]), tf.stack([0, half])):
         opened = extreme(extreme(padded, reach, False), reach, True)

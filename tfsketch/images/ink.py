@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 from tfsketch.errors import ImageError
+from tfsketch.images import rulings
 from tfsketch.vocabulary import size_of
 
 WORK = 1024
@@ -51,13 +52,6 @@ COARSE = 4
 """Times as wide as the widest stroke, a filled area may be."""
 FILLED = 150
 """Contrast from which a wide area that paper surrounds is ink: shade is brighter."""
-FAINTER = 2
-"""Times as many as the strong lines, the fainter ones may be to be left out: else who draws in pencil and dots the eyes
-in ink would lose the drawing."""
-VALLEY = 6
-"""Times as rare as lines of either strength are those between, where there are two."""
-RULED = 16
-"""Of the sheet's shorter side, half of the length that a ruling runs straight."""
 HALO = 8
 """Pixels round a stroke in which a lossy file rings: the side of a block of JPEG."""
 NO_STROKES = "no strokes were found: a sheet without lines"
@@ -269,43 +263,6 @@ def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     )
 
 
-def _fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
-    """(contrast below which lines are left out, 0 where none are, whether lines are of two strengths).
-
-    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast. Who draws in pencil and dots
-    the eyes in ink has more of the fainter lines, and so has a strongly ruled sheet; but rulings run straight along it.
-    """
-    middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
-    count = np.bincount(contrast[middles] >> 4, minlength=16)
-    fainter, stronger = (np.maximum.accumulate(part)[:-2] for part in (count, count[::-1]))
-    apart = VALLEY * count[1:-1] <= np.minimum(fainter, stronger[::-1])
-    apart &= np.minimum(fainter, stronger[::-1]) > 0
-    if not apart.any():
-        return 0, False
-    valley = int(np.argmin(np.where(apart, count[1:-1], count.sum() + 1))) + 1
-    few = count[:valley].sum() <= FAINTER * count[valley + 1 :].sum()
-    return (valley << 4) if few or _are_ruled(contrast, floor, valley << 4) else 0, True
-
-
-def _are_ruled(contrast: np.ndarray, floor: np.ndarray, valley: int) -> bool:
-    """Whether nearly all that is fainter than `valley` lies on long lines along the sheet or down it."""
-    lines = (contrast >= floor).astype(np.uint8)
-    fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
-    near = extreme(lines, 1, True)  # a sheet that was photographed lies a little askew
-    half = max(4, min(size_of(lines)) // RULED)
-    along = [_run(near, half, axis) for axis in (0, 1)]
-    straight = int((fainter & ((along[0] > 0) | (along[1] > 0))).sum())
-    return 10 * straight >= 8 * int(fainter.sum())
-
-
-def _run(lines: np.ndarray, half: int, axis: int) -> np.ndarray:
-    """What of lines [H,W] uint8 in {0,1} lies on a run of `2 * half + 1` pixels along an axis: an opening."""
-    kernel = np.ones((2 * half + 1, 1) if axis == 0 else (1, 2 * half + 1), np.uint8)
-    padded = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
-    opened = cv2.dilate(cv2.erode(padded, kernel), kernel)
-    return opened[2 * half : -2 * half, 2 * half : -2 * half]
-
-
 def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
     return np.clip(np.rint(floor * 4.0**-level), 3, 250).astype(np.int32)
 
@@ -350,7 +307,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
             "a table, crop it to the paper"
         )
     if not sheet.written:
-        split, two = _fainter_lines(contrast, floor)
+        split, two = rulings.fainter_lines(contrast, floor)
         floor = np.maximum(floor, split)
     least, floor = _scaled(least, level), _scaled(floor, level)
     strokes = strong_parts(contrast, floor)

@@ -1,0 +1,62 @@
+"""Lines of a photographed sheet that are fainter than its strokes: rulings, creases, the shadow of a wire.
+
+`framing.ink` repeats this in a graph, to the pixel.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+FAINTER = 2
+"""Times as many as the strong lines, the fainter ones may be to be left out: else who draws in pencil and dots the eyes
+in ink would lose the drawing."""
+VALLEY = 6
+"""Times as rare as lines of either strength are those between, where there are two."""
+RULED = 16
+"""Of the sheet's shorter side, half of the length that a ruling runs straight."""
+
+
+def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
+    """Whether lines are of two strengths, and whether the fainter ones are strokes.
+
+    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast. Who draws in pencil and dots
+    the eyes in ink has more of the fainter lines, and so has a strongly ruled sheet; but rulings run straight along it.
+
+    Args:
+      contrast: [H,W] uint8, see `ink`.
+      floor: [H,W] or a scalar: what is less is no line.
+
+    Returns:
+      The contrast below which lines are left out, 0 where none are, and whether there are two strengths.
+    """
+    near = cv2.dilate(contrast, np.ones((5, 5), np.uint8))
+    middles = (contrast >= floor) & (contrast == near)
+    count = np.bincount(contrast[middles] >> 4, minlength=16)
+    fainter, stronger = (np.maximum.accumulate(part)[:-2] for part in (count, count[::-1]))
+    apart = VALLEY * count[1:-1] <= np.minimum(fainter, stronger[::-1])
+    apart &= np.minimum(fainter, stronger[::-1]) > 0
+    if not apart.any():
+        return 0, False
+    valley = int(np.argmin(np.where(apart, count[1:-1], count.sum() + 1))) + 1
+    few = count[:valley].sum() <= FAINTER * count[valley + 1 :].sum()
+    lines = (contrast >= floor).astype(np.uint8)
+    left_out = few or _are_straight(lines, (lines > 0) & (near < valley << 4))
+    return (valley << 4) if left_out else 0, True
+
+
+def _are_straight(lines: np.ndarray, fainter: np.ndarray) -> bool:
+    """Whether nearly all of the fainter ones, [H,W] bool, of lines [H,W] uint8 in {0,1} runs along the sheet or down
+    it."""
+    near = cv2.dilate(lines, np.ones((3, 3), np.uint8))  # a sheet that was photographed lies a little askew
+    half = max(4, min(lines.shape) // RULED)
+    straight = fainter & ((_run(near, half, 0) > 0) | (_run(near, half, 1) > 0))
+    return bool(10 * straight.sum() >= 8 * fainter.sum())
+
+
+def _run(lines: np.ndarray, half: int, axis: int) -> np.ndarray:
+    """What of lines [H,W] uint8 in {0,1} lies on a run of `2 * half + 1` pixels along an axis: an opening."""
+    kernel = np.ones((2 * half + 1, 1) if axis == 0 else (1, 2 * half + 1), np.uint8)
+    padded = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
+    opened = cv2.dilate(cv2.erode(padded, kernel), kernel)
+    return opened[2 * half : -2 * half, 2 * half : -2 * half]
