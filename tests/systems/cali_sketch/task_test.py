@@ -23,6 +23,7 @@ from tfsketch.images import files
 from tfsketch.nn import model_directory
 from tfsketch.systems import make_task
 from tfsketch.systems.cali_sketch import task as cali_sketch
+from tfsketch.systems.cali_sketch import terms as cali_terms
 from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig, SynthesisConfig
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training import trainer
@@ -109,7 +110,7 @@ def test_totals_are_weighted_sums(tiny):
     loss = _phases(tiny)["joint"]
     terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
     isn = sum(getattr(loss, key) * terms[key] for key in ("pixel", "isn_adversarial", "total_variation"))
-    scn = sum(getattr(loss, key) * terms[key] for key in cali_sketch._SCN_TERMS)
+    scn = sum(getattr(loss, key) * terms[key] for key in cali_terms.SCN_TERMS)
     np.testing.assert_allclose(totals["isn"], isn, rtol=1e-5)
     np.testing.assert_allclose(totals["scn"], scn + isn, rtol=1e-5)
     assert all(np.array_equal(totals[player], terms[player]) for player in totals)

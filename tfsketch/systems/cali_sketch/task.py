@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,113 +30,15 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, efficientnet, feature_losses, line_losses, losses, model_directory, projected
+from tfsketch.nn import adversarial, efficientnet, feature_losses, model_directory, projected
 from tfsketch.nn.discriminators import FeatureDiscriminator
 from tfsketch.nn.features import Vgg16
+from tfsketch.systems.cali_sketch import terms as terms_lib
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
-from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.systems.cali_sketch.palette import palette_of
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
-
-
-class LineInputs:
-    """What SCN's terms look at: its lines, the true ones, and both as D1 sees them."""
-
-    def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
-        self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
-        self.truth = task.lines(batch)
-
-    @functools.cached_property
-    def judged(self) -> dict[str, tf.Tensor]:
-        """D1's maps of SCN's lines."""
-        return self._task.networks["d1"](self.refined)
-
-    def matching(self, key: str) -> tf.Tensor:
-        """Feature matching with the lines `key` of the batch."""
-        return feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
-
-    def local_detail(self) -> tf.Tensor:
-        """Feature matching with the details."""
-        return self.matching(self._task.details)
-
-
-class PhotographInputs:
-    """What ISN's terms look at: its photograph, the true one, and both as D2, the backbone and the trunk see them."""
-
-    def __init__(
-        self,
-        task: CaliSketchTask,
-        batch: Batch,
-        raw: tf.Tensor,
-        views: list[projected.View],
-        loss: CaliSketchLossConfig,
-    ):
-        self._task, self.raw, self.truth, self._views, self.loss = task, raw, batch["image"], views, loss
-        self.everywhere = tf.ones_like(raw[..., :1])
-
-    def adversarial(self) -> tf.Tensor:
-        """What D2 says."""
-        score = self._task.networks["d2"](self.raw)["score"]
-        return adversarial.generator_least_squares(score, self.loss.wanted_label)
-
-    def total_variation(self) -> tf.Tensor:
-        """Of all pixels; see `CaliSketchLossConfig.total_variation_printed`."""
-        if self.loss.total_variation_printed:
-            return total_variation_printed(self.raw)
-        return losses.total_variation(self.raw, self.everywhere)
-
-    def projected(self) -> tf.Tensor:
-        """What the projected discriminator says."""
-        return projected.generator_term(self._task.networks["projected"], self._views[1])
-
-    def trunk(self) -> tf.Tensor:
-        """The distance on the trunk's features."""
-        return projected.trunk_distance(self._views[1], self._views[0])
-
-    def on_features(self, name: str) -> tf.Tensor:
-        """A term on the backbone's features, one of `_FEATURE_TERMS`."""
-        term, setting = _FEATURE_TERMS[name]
-        features, target = self._features
-        return term(features, {layer: target[layer] for layer in getattr(self.loss, setting)})
-
-    @functools.cached_property
-    def _features(self) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """The backbone's layers of either photograph that any term of weight looks at."""
-        settings = [setting for name, (_, setting) in _FEATURE_TERMS.items() if getattr(self.loss, name)]
-        names = tuple(dict.fromkeys(layer for setting in settings for layer in getattr(self.loss, setting)))
-        return self._task.features(self.raw, names, self.loss), self._task.features(self.truth, names, self.loss)
-
-
-_SCN_TERMS: dict[str, Callable[[LineInputs], tf.Tensor]] = {
-    "scn_adversarial": lambda s: adversarial.generator_least_squares(s.judged["score"], s.loss.wanted_label),
-    "global_contour": lambda s: s.matching("refined"),
-    "local_detail": LineInputs.local_detail,
-    "line_cross_entropy": lambda s: line_losses.line_cross_entropy(s.refined, s.truth, s.loss.line_weight),
-    "chamfer": lambda s: line_losses.soft_chamfer(s.refined, s.truth),
-    "stroke_density": lambda s: line_losses.stroke_density(s.refined, s.truth),
-}
-"""Weight -> SCN's term [B], unweighted."""
-_FEATURE_TERMS: dict[str, tuple[Callable[..., tf.Tensor], str]] = {
-    "perceptual": (feature_losses.perceptual, "perceptual_layers"),
-    "normalized_perceptual": (feature_losses.normalized_perceptual, "perceptual_layers"),
-    "style": (feature_losses.style, "style_layers"),
-}
-"""Weight of a term on the backbone's features -> the term, and the setting that names its layers."""
-_ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {
-    "pixel": lambda s: losses.pixel(s.raw, s.truth, tf.zeros_like(s.raw[..., :1]), 1.0),
-    "isn_adversarial": PhotographInputs.adversarial,
-    "total_variation": PhotographInputs.total_variation,
-    "perceptual": lambda s: s.on_features("perceptual"),
-    "normalized_perceptual": lambda s: s.on_features("normalized_perceptual"),
-    "style": lambda s: s.on_features("style"),
-    "low_pass": lambda s: losses.low_pass(s.raw, s.truth, s.everywhere),
-    "trunk": PhotographInputs.trunk,
-    "projected": PhotographInputs.projected,
-}
-"""Weight -> ISN's term [B], unweighted."""
-
 
 _ON_TRUNK = ("trunk", "projected")
 
@@ -151,7 +52,7 @@ class CaliSketchTask(Task):
 
     exported = "cali_sketch"
     network = CaliSketch
-    terms = (*_SCN_TERMS, *_ISN_TERMS)
+    terms = (*terms_lib.SCN_TERMS, *terms_lib.ISN_TERMS)
 
     def __init__(self, config: Config):
         """Raises ConfigError where a phase weighs local details and the data has none."""
@@ -170,7 +71,7 @@ class CaliSketchTask(Task):
             )
         # As for SC-FEGAN: float16 cannot hold the features of grey levels; a loss needs no more digits than bfloat16.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        needed = any(_moves(loss, _FEATURE_TERMS) for loss in phases)
+        needed = any(_moves(loss, terms_lib.FEATURE_TERMS) for loss in phases)
         self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
         needed = any(_moves(loss, _ON_TRUNK) for loss in phases)
         self._trunk = efficientnet.EfficientNetLite1(dtype) if needed else None
@@ -233,9 +134,9 @@ class CaliSketchTask(Task):
 
     def step(self, batch: Batch, loss: CaliSketchLossConfig, minimize: Minimize) -> Terms:
         scn, isn = self.players["scn"], self.players["isn"]
-        synthesizes = _moves(loss, _ISN_TERMS)
+        synthesizes = _moves(loss, terms_lib.ISN_TERMS)
         joint = synthesizes and loss.calibrated > 0 and loss.joint > 0
-        calibrates = _moves(loss, _SCN_TERMS) or joint
+        calibrates = _moves(loss, terms_lib.SCN_TERMS) or joint
         lines = self.lines(batch)
         logged: Terms = {}
         scn_tape, isn_tape = tf.GradientTape(), tf.GradientTape()
@@ -245,11 +146,11 @@ class CaliSketchTask(Task):
             with scn_tape if calibrates else contextlib.nullcontext():
                 refined = scn(batch, training=calibrates)["refined"]
             logged["line_error"] = tf.reduce_mean(tf.abs(refined - lines), axis=[1, 2, 3])
-        if _moves(loss, _SCN_TERMS):
+        if _moves(loss, terms_lib.SCN_TERMS):
             logged |= self._criticize("d1", lines, refined, loss, minimize)
             with scn_tape:
-                line_inputs = LineInputs(self, batch, refined, loss)
-                terms = {name: term(line_inputs) for name, term in _SCN_TERMS.items() if getattr(loss, name)}
+                seen = terms_lib.LineInputs(self, batch, refined, loss)
+                terms = {name: term(seen) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
                 scn_total = weighted(loss, terms)
             logged |= terms
 
@@ -279,8 +180,10 @@ class CaliSketchTask(Task):
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                photograph_inputs = PhotographInputs(self, batch, raw, views, loss)
-                terms = {name: term(photograph_inputs) for name, term in _ISN_TERMS.items() if getattr(loss, name)}
+                photograph_inputs = terms_lib.PhotographInputs(self, batch, raw, views, loss)
+                terms = {
+                    name: term(photograph_inputs) for name, term in terms_lib.ISN_TERMS.items() if getattr(loss, name)
+                }
                 isn_total = weighted(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total

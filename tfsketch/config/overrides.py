@@ -1,0 +1,54 @@
+"""Assignments over a configuration's plain tree: what `--set a.b.c=value` does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from tfsketch.errors import ConfigError
+
+
+def _plain(text: str, old: Any, path: str) -> Any:
+    """The value of an assignment over `old`: YAML, but where a text stood the text as it is, since in YAML `[1]`,
+    `p #2` and `2024` are no names of folders. Quotes around it are taken off."""
+    if isinstance(old, str) and not (len(text) > 1 and text[0] == text[-1] and text[0] in "'\""):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
+
+
+def _index(key: str, values: list[Any], path: str) -> int:
+    """Which of a list's values a part of a path means."""
+    if not key.isdigit() or int(key) >= len(values):
+        before = path.split(f".{key}")[0]
+        raise ConfigError(
+            f"--set {path}: expected an index below {len(values)}, found {key!r}; {before} is a list: the first is "
+            f"{before}.0"
+        )
+    return int(key)
+
+
+def override(tree: dict[str, Any], assignment: str) -> None:
+    """Puts one `a.b.c=value` into the plain tree; list elements are addressed by their index."""
+    path, sep, text = assignment.partition("=")
+    path = re.sub(r"\[(\d+)\]", r".\1", path)  # lists are also written with brackets
+    if not sep or not path:
+        raise ConfigError(f"--set: expected key=value such as train.batch_size=4, found {assignment!r}")
+    node: Any = tree
+    *parents, last = path.split(".")
+    for key in parents:
+        if isinstance(node, list):
+            node = node[_index(key, node, path)]
+        else:
+            node = node.setdefault(key, {})
+        if not isinstance(node, (dict, list)):
+            raise ConfigError(f"--set {path}: {key!r} is a value, not a section")
+    if isinstance(node, list):
+        index = _index(last, node, path)
+        node[index] = _plain(text, node[index], path)
+    else:
+        node[last] = _plain(text, node.get(last), path)

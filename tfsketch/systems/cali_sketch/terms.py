@@ -1,0 +1,114 @@
+"""The terms of Cali-Sketch's losses, and what they look at. Which are the paper's: `config.CaliSketchLossConfig`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from tfsketch.nn import adversarial, feature_losses, line_losses, losses, projected
+from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
+from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
+from tfsketch.training.task import Batch
+
+if TYPE_CHECKING:
+    from tfsketch.systems.cali_sketch.task import CaliSketchTask
+
+
+class LineInputs:
+    """What SCN's terms look at: its lines, the true ones, and both as D1 sees them."""
+
+    def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
+        self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
+        self.truth = task.lines(batch)
+
+    @functools.cached_property
+    def judged(self) -> dict[str, tf.Tensor]:
+        """D1's maps of SCN's lines."""
+        return self._task.networks["d1"](self.refined)
+
+    def matching(self, key: str) -> tf.Tensor:
+        """Feature matching with the lines `key` of the batch."""
+        return feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
+
+    def local_detail(self) -> tf.Tensor:
+        """Feature matching with the details."""
+        return self.matching(self._task.details)
+
+
+class PhotographInputs:
+    """What ISN's terms look at: its photograph, the true one, and both as D2, the backbone and the trunk see them."""
+
+    def __init__(
+        self,
+        task: CaliSketchTask,
+        batch: Batch,
+        raw: tf.Tensor,
+        views: list[projected.View],
+        loss: CaliSketchLossConfig,
+    ):
+        self._task, self.raw, self.truth, self._views, self.loss = task, raw, batch["image"], views, loss
+        self.everywhere = tf.ones_like(raw[..., :1])
+
+    def adversarial(self) -> tf.Tensor:
+        """What D2 says."""
+        score = self._task.networks["d2"](self.raw)["score"]
+        return adversarial.generator_least_squares(score, self.loss.wanted_label)
+
+    def total_variation(self) -> tf.Tensor:
+        """Of all pixels; see `CaliSketchLossConfig.total_variation_printed`."""
+        if self.loss.total_variation_printed:
+            return total_variation_printed(self.raw)
+        return losses.total_variation(self.raw, self.everywhere)
+
+    def projected(self) -> tf.Tensor:
+        """What the projected discriminator says."""
+        return projected.generator_term(self._task.networks["projected"], self._views[1])
+
+    def trunk(self) -> tf.Tensor:
+        """The distance on the trunk's features."""
+        return projected.trunk_distance(self._views[1], self._views[0])
+
+    def on_features(self, name: str) -> tf.Tensor:
+        """A term on the backbone's features, one of `FEATURE_TERMS`."""
+        term, setting = FEATURE_TERMS[name]
+        features, target = self._features
+        return term(features, {layer: target[layer] for layer in getattr(self.loss, setting)})
+
+    @functools.cached_property
+    def _features(self) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """The backbone's layers of either photograph that any term of weight looks at."""
+        settings = [setting for name, (_, setting) in FEATURE_TERMS.items() if getattr(self.loss, name)]
+        names = tuple(dict.fromkeys(layer for setting in settings for layer in getattr(self.loss, setting)))
+        return self._task.features(self.raw, names, self.loss), self._task.features(self.truth, names, self.loss)
+
+
+SCN_TERMS: dict[str, Callable[[LineInputs], tf.Tensor]] = {
+    "scn_adversarial": lambda s: adversarial.generator_least_squares(s.judged["score"], s.loss.wanted_label),
+    "global_contour": lambda s: s.matching("refined"),
+    "local_detail": LineInputs.local_detail,
+    "line_cross_entropy": lambda s: line_losses.line_cross_entropy(s.refined, s.truth, s.loss.line_weight),
+    "chamfer": lambda s: line_losses.soft_chamfer(s.refined, s.truth),
+    "stroke_density": lambda s: line_losses.stroke_density(s.refined, s.truth),
+}
+"""Weight -> SCN's term [B], unweighted."""
+FEATURE_TERMS: dict[str, tuple[Callable[..., tf.Tensor], str]] = {
+    "perceptual": (feature_losses.perceptual, "perceptual_layers"),
+    "normalized_perceptual": (feature_losses.normalized_perceptual, "perceptual_layers"),
+    "style": (feature_losses.style, "style_layers"),
+}
+"""Weight of a term on the backbone's features -> the term, and the setting that names its layers."""
+ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {
+    "pixel": lambda s: losses.pixel(s.raw, s.truth, tf.zeros_like(s.raw[..., :1]), 1.0),
+    "isn_adversarial": PhotographInputs.adversarial,
+    "total_variation": PhotographInputs.total_variation,
+    "perceptual": lambda s: s.on_features("perceptual"),
+    "normalized_perceptual": lambda s: s.on_features("normalized_perceptual"),
+    "style": lambda s: s.on_features("style"),
+    "low_pass": lambda s: losses.low_pass(s.raw, s.truth, s.everywhere),
+    "trunk": PhotographInputs.trunk,
+    "projected": PhotographInputs.projected,
+}
+"""Weight -> ISN's term [B], unweighted."""
