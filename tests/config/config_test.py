@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from tfsketch import config, systems
-from tfsketch.config import experiment
+from tfsketch.config import experiment, keys
 from tfsketch.errors import ConfigError
 from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
@@ -113,7 +113,7 @@ def test_lists_are_addressed_with_brackets_too():
 
 def test_near_keys_that_are_named_are_settings():
     tree = experiment.to_dict(systems.parse("", overrides=["train.optimizers.generator.warmup_steps=1"]))
-    assert set(experiment._GUESSES.values()) <= set(experiment._paths(tree))
+    assert set(keys.GUESSES.values()) <= set(keys.paths_of(tree))
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -48,30 +48,9 @@ _TYPES = {
     "svg": "image/svg+xml",
 }
 MODULES = (
-    "app",
-    "backend",
-    "controls",
-    "detail",
-    "drawing",
-    "feedback",
-    "files",
-    "furniture",
-    "gallery",
-    "history",
-    "keep",
-    "keys",
-    "masks",
-    "opening",
-    "panel",
-    "pointer",
-    "results",
-    "saving",
-    "shapes",
-    "stage",
-    "state",
-    "strokes",
-    "variation",
-)
+    "app backend controls detail drawing feedback files furniture gallery history keep keys masks opening "
+    "panel pointer results saving shapes stage state strokes variation"
+).split()
 """The page's ES modules, files of `web/`."""
 PAGE = ("index.html", "app.css", "icon.svg", "vendor/konva.min.js", *(f"{name}.js" for name in MODULES))
 """The page's files in `web/`, each answered under its own path there; the first one under `/` too."""

@@ -9,7 +9,6 @@ to all systems. A section that has rules of its own has a method `problems`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import pathlib
 import types
 import typing
@@ -21,6 +20,7 @@ from tfsketch.config import overrides as overrides_lib
 from tfsketch.config import shipped
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig
 from tfsketch.config.data import DataConfig, PrepareConfig
+from tfsketch.config.keys import UnknownKeyError
 from tfsketch.config.sketches import SketchConfig
 from tfsketch.config.training import LossConfig, TrainConfig
 from tfsketch.errors import ConfigError
@@ -83,64 +83,6 @@ class Config:
         return self.data.stored_size or self.image_size
 
 
-_GUESSES = {
-    "steps": "train.phases.0.steps",
-    "epochs": "train.phases.0.steps",
-    "iterations": "train.phases.0.steps",
-    "max_steps": "train.phases.0.steps",
-    "lr": "train.optimizers.generator.learning_rate",
-    "learning_rate": "train.optimizers.generator.learning_rate",
-    "batch": "train.batch_size",
-    "gpu": "train.strategy",
-    "gpus": "train.strategy",
-    "devices": "train.strategy",
-    "mixed_precision": "train.precision",
-    "save_every": "train.checkpoint_every",
-    "size": "image_size",
-    "side": "image_size",
-    "resolution": "image_size",
-    "data": "data.train",
-    "dataset": "data.train",
-    "folder": "data.train",
-    "images": "data.train",
-    "path": "data.train",
-    "train_data": "data.train",
-}
-"""What people call settings that have another name, or that lie elsewhere, than they expect."""
-
-
-class _UnknownKeyError(ConfigError):
-    """A key that its section does not have."""
-
-    def __init__(self, key: str, valid: list[str], where: str, near: typing.Sequence[str] = ()):
-        self.key, self.valid, self.where = key, valid, where
-        near = near or difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        super().__init__(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
-
-    def among(self, tree: dict[str, Any]) -> _UnknownKeyError:
-        """The same, with the nearest keys of the whole tree where the section has none that is near."""
-        if self.key not in _GUESSES and difflib.get_close_matches(self.key, self.valid, n=1, cutoff=0.75):
-            return self
-        ends: dict[str, list[str]] = {}
-        for path in _paths(tree):
-            ends.setdefault(path.rpartition(".")[2], []).append(path)
-        near = [_GUESSES[self.key]] if self.key in _GUESSES else []
-        for end in difflib.get_close_matches(self.key, ends, n=2, cutoff=0.75):
-            near += [path for path in ends[end] if path not in near]
-        return _UnknownKeyError(self.key, self.valid, self.where, near[:3])
-
-
-def _paths(tree: Any, before: str = "") -> typing.Iterator[str]:
-    """The paths of a plain tree's sections and values; of lists of sections those of the first."""
-    for key, value in tree.items():
-        yield before + key
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            yield from _paths(value[0], f"{before}{key}.0.")
-        elif isinstance(value, dict):
-            yield from _paths(value, f"{before}{key}.")
-
-
 def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -181,14 +123,14 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     if sections is not None:
         system = values.get("system", kind.system)
         if system not in sections:
-            raise _UnknownKeyError(str(system), sorted(sections), f"{where}.system")
+            raise UnknownKeyError(str(system), sorted(sections), f"{where}.system")
         hints["model"] = sections[system]
         default = kind(model=sections[system]())
     # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
     default = kind() if default is None else default
     for key in values:
         if key not in hints:
-            raise _UnknownKeyError(str(key), sorted(hints), where)
+            raise UnknownKeyError(str(key), sorted(hints), where)
     fields = {
         key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()
     }
@@ -210,7 +152,7 @@ def _check(config: Config, where: str) -> Config:
     for phase in config.train.phases:
         for key in phase.loss:
             if key not in names:
-                raise _UnknownKeyError(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
+                raise UnknownKeyError(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
     multiple, smallest = config.model.sides()
     if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(
@@ -246,7 +188,7 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
             for assignment in overrides:
                 overrides_lib.override(tree, assignment)
             config = _build(Config, tree, where, sections=sections)
-    except _UnknownKeyError as error:
+    except UnknownKeyError as error:
         system = str(tree.get("system", Config.system))
         if system not in sections:
             raise
