@@ -66,7 +66,7 @@ start programs and open pages."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files come first, so that of two processes none is left with one at the end."""
+    """The slow files come first, so that no process is left with one at the end."""
     ranks = {pathlib.Path(__file__).parent / name: rank for rank, name in enumerate(SLOW)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
