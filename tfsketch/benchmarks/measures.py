@@ -9,11 +9,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import dataclasses
-import gc
-import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -108,29 +104,6 @@ def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: 
         )
         for name, times in rates.items()
     }
-
-
-def peak_memory(work: Callable[[], object]) -> int:
-    """Bytes by which the process grows in a piece of work, at its peak; 0 where that is not known: Linux alone says.
-
-    What is free is given back first, else the work would live on what an earlier one left. What the work keeps from
-    call to call, such as a graph, is not in it from its second call on."""
-    process = pathlib.Path("/proc/self")
-
-    def kilobytes(key: str) -> int:
-        lines = (process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(key))
-
-    try:
-        gc.collect()
-        with contextlib.suppress(AttributeError):  # another C library than glibc
-            ctypes.CDLL(None).malloc_trim(0)
-        (process / "clear_refs").write_text("5")  # the peak begins anew
-        before = kilobytes("VmRSS")
-        work()
-        return 1024 * max(0, kilobytes("VmHWM") - before)
-    except OSError:
-        return 0
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -4,7 +4,7 @@ Both steps run in one process, in turns, each on a batch that it has in memory: 
 The reference is the plain composition of TensorFlow's operations where our layers have kernels of their own
 (`plainly`), and for SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels`
 is at equal mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
-of a friendly shape reaches in the experiment's precision. Memory is what the process grows by in a step, at its peak.
+of a friendly shape reaches in the experiment's precision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.benchmarks.measures import Spent, Spread, peak_memory, table
+from tfsketch.benchmarks.measures import Spent, Spread, table
 from tfsketch.benchmarks.pipeline import own_shards
 from tfsketch.config import Config
 from tfsketch.nn import gated
@@ -114,7 +114,6 @@ def training(config: Config, folder: str, seconds: float) -> str:
             with plainly() if name == "reference" else contextlib.nullcontext():
                 steps[name], work[name] = _step_of(experiment, root / name)
             steps[name]()
-        peaks = {name: peak_memory(run) for name, run in steps.items()}
         spent: dict[str, list[Spent]] = {name: [] for name in steps}
         begun = time.perf_counter()
         while len(spent["reference"]) < _LEAST or time.perf_counter() - begun < seconds * len(steps):
@@ -136,7 +135,6 @@ def training(config: Config, folder: str, seconds: float) -> str:
                 f"{work[name]:.0f}",
                 f"{rate:.0f}",
                 f"{100 * rate / most:.0f} %",
-                f"{peaks[name] / 1e6:.0f}" if peaks[name] else "-",
             ]
         )
     lines = [
@@ -155,7 +153,6 @@ def training(config: Config, folder: str, seconds: float) -> str:
                 "GFLOP",
                 "GFLOP/s",
                 "of the convolution's",
-                "memory, MB",
             ],
             rows,
         ),
