@@ -95,7 +95,7 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
     command = [sys.executable, "-c", code, "pipeline", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("status 2\n") and done.stdout.endswith("status 0\n"), done.stderr
-    known = "pipeline, projection, region, latency, training, runtimes"
+    known = "pipeline, projection, region, edits, latency, training, runtimes"
     assert f"expected one of {known} first, found 'nonsense'" in done.stderr
     written = results.read_text()
     assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")

@@ -76,15 +76,13 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
     if model.takes == ("image",):
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawings = sketches.Sketcher(config.sketch)(pictures)
+    # Where its batches have regions, they are for its training: here nothing is known of them.
+    unknown = np.full(pictures.shape[1:3], IGNORED, np.uint8)
+    regions = {"regions": unknown} if "regions" in experiment.model.conditions else {}
     prepared = {
         n: Picture(
             str(n),
-            {
-                "image": picture,
-                "sketch/canny": lines,
-                "color": colors.color_map(picture, config.color),
-                "regions": np.full(lines.shape, IGNORED, np.uint8),
-            },
+            {"image": picture, "sketch/canny": lines, "color": colors.color_map(picture, config.color)} | regions,
         )
         for n, (picture, lines) in enumerate(zip(pictures, drawings))
     }
