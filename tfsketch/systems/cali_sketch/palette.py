@@ -30,7 +30,7 @@ _WIDTH = 64
 _OTHERWISE = {"skin": "skin", "hair": "skin", "eyes": "skin", "lips": "skin"}
 """Stands in for a part that is not in the picture; the mean of the whole picture for the others."""
 _STEP = 39
-"""From one seed to the next in the order of the palettes: about the golden section of `REMEMBERED`, and coprime to it."""
+"""From a seed to the next in the order of the palettes: about their golden section, and coprime to `REMEMBERED`."""
 
 
 def palette_of(image: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
