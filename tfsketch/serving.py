@@ -58,7 +58,8 @@ class Client(wire.Caller):
         return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
-        """`Editor.draw` on the server; arguments, result and errors as there, and `ServingError`."""
+        """`Editor.draw` with its default seed, on the server; arguments, result and errors as there, and
+        `ServingError`."""
         sketch = checked_sketch(sketch, fill)
         answer = self.predict([{"sketch_bytes": _sheet(sketch), "fill": 0.0 if fill is None else fill}])[0]
         refined = files.read_rgb("the server's lines", answer["refined_bytes"])[..., 0] < 128

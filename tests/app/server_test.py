@@ -179,6 +179,12 @@ def test_drawing_from_a_sheet(port, model_dirs):
     assert result["box"] == [0, 0, 40, 50]
     assert files.read_rgb("p", base64.b64decode(result["png"])).shape == (50, 40, 3)
     assert files.read_rgb("l", base64.b64decode(result["lines"])).shape == (50, 40, 3)
+    assert result["notes"] == []
+    # Without palettes seeds make no difference, which is said.
+    several = {"model": model_dirs[1], "strokes": sheet, "fill": 1.0, "count": 3}
+    (one,) = json.loads(ask(port, "/api/run", several)[1])["results"]
+    assert one["png"] == result["png"] and "whatever the seed" in one["notes"][0]
+    assert "pick: expected a whole number of 0 to 0" in error_of(ask(port, "/api/file", several | {"pick": 2}))
     huge = sheet | {"size": [4000, 5000]}
     assert "at most 2048 pixels" in error_of(ask(port, "/api/run", {"model": model_dirs[1], "strokes": huge}))
 

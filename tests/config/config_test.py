@@ -94,6 +94,12 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
             ["learning_rate=1e-4"],
             "did you mean 'train.optimizers.generator.learning_rate' or 'train.phases.0.learn",
         ),
+        (
+            "{system: cali_sketch, train: {optimizers: {scn: {}, isn: {}}}}",
+            ["train.lr=1e-4"],
+            "did you mean 'train.optimizers.scn.learning_rate' or 'train.optimizers.isn.learning_rate'",
+        ),
+        ("{system: cali_sketch, train: {optimizers: 3, lr: 4}}", [], "unknown key 'lr'"),
         ("", ["train.data=x"], "did you mean 'data.train'"),
         ("", ["data.path=x"], "did you mean 'data.train'"),
         ("", ["train.save_every=9"], "did you mean 'train.checkpoint_every'"),

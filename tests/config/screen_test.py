@@ -25,6 +25,7 @@ NOISE = [
     " * Non-Converted Ops: 48, Total Ops 119, % non-converted = 40.34 %\n * 48 ARITH ops\n\n",
     "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
     "- arith.constant:   48 occurrences  (f16: 44, i32: 4)\n\n\n  (f32: 5)",
+    "  (f32: 107, i32: 1)",
 ]
 SAID = [
     "python -m tools.edit: photo.jpg: expected a readable picture",

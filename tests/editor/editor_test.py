@@ -308,6 +308,8 @@ def test_bad_settings_are_refused(model):
     for side in (0, -4, 33, 2.5, 4 * files.MAX_PIXELS):
         with pytest.raises(TfsketchError, match="side: expected a positive multiple of 4"):
             Editor(model, side=side)
+    with pytest.raises(TfsketchError, match="side: expected a positive multiple of 4, found '64'"):
+        Editor(model, side="64")
     for context in (0.5, math.nan):
         with pytest.raises(TfsketchError, match="context: expected a factor of at least 1"):
             Editor(model, context=context)

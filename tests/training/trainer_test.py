@@ -52,6 +52,14 @@ def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, 
         assert told == (precision != "float32")
 
 
+def test_an_optimizer_without_a_player_is_told(dummy, tmp_path, capsys):
+    for name in ("net", "generator"):
+        config = training(dummy, optimizers={name: config_lib.OptimizerConfig()})
+        trainer.Trainer(config, tmp_path / name, Dummy).run(until=1)
+        told = "train.optimizers: generator: no player of this run, and without effect; its players: net"
+        assert (told in capsys.readouterr().out) == (name == "generator")
+
+
 def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
     run = trainer.Trainer(training(dummy, ema=0.0), tmp_path, Dummy)
     net = run._task.networks["net"]

@@ -111,10 +111,13 @@ def _restyle(editor: Editor, request: Request) -> list[Result]:
 
 def _draw(editor: Editor, request: Request) -> list[Result]:
     results = []
-    for number, seed in enumerate(request.seeds if editor.varies else request.seeds[:1]):
-        request.watch(number / len(request.seeds))
+    seeds = request.seeds if editor.varies else request.seeds[:1]
+    without_use = not editor.varies and request.seeds != (0,)
+    notes = ("this model makes one photograph of a drawing, whatever the seed",) if without_use else ()
+    for number, seed in enumerate(seeds):
+        request.watch(number / len(seeds))
         drawing = editor.draw(request.layers.sketch, request.fill, seed)
-        results.append(Result(drawing.image, seed, drawing.refined))
+        results.append(Result(drawing.image, seed, drawing.refined, notes=notes))
     return results
 
 

@@ -29,7 +29,7 @@ from tfsketch.app import downloads, examples, masks
 from tfsketch.app.examples import EXAMPLES
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture, cut, made_of
-from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number
+from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number, whole
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.config.shipped import PRECISIONS
@@ -246,7 +246,9 @@ class Studio:
         key = _made_by(tree)
         if self._last is None or self._last[0] != key:
             self._last = None  # first, or two large pictures are in memory
-            self._last = key, self.results(request)[request.pick]
+            results = self.results(request)
+            # Fewer than were asked for, where seeds make no difference.
+            self._last = key, results[whole(request.pick, 0, len(results) - 1, "pick")]
         return request, self._last[1]
 
     def results(self, request: Request) -> list[Result]:

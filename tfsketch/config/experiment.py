@@ -192,7 +192,11 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
         system = str(tree.get("system", Config.system))
         if system not in sections:
             raise
-        raise error.among(to_dict(_build(Config, {"system": system}, where, sections=sections))) from error
+        default = to_dict(_build(Config, {"system": system}, where, sections=sections))
+        train = tree.get("train")
+        players = train.get("optimizers") if isinstance(train, dict) else None
+        default["train"]["optimizers"] = players if isinstance(players, dict) else {}
+        raise error.among(default) from error
     return _check(config, where)
 
 

@@ -50,10 +50,19 @@ class UnknownKeyError(ConfigError):
         ends: dict[str, list[str]] = {}
         for path in paths_of(tree):
             ends.setdefault(path.rpartition(".")[2], []).append(path)
-        near = [GUESSES[self.key]] if self.key in GUESSES else []
+        near = _meant(self.key, tree) if self.key in GUESSES else []
         for end in difflib.get_close_matches(self.key, ends, n=2, cutoff=0.75):
             near += [path for path in ends[end] if path not in near]
         return UnknownKeyError(self.key, self.valid, self.where, near[:3])
+
+
+def _meant(key: str, tree: dict[str, Any]) -> list[str]:
+    """The settings that a key of `GUESSES` stands for; an optimizer's is that of the players that the tree names."""
+    before, player, end = GUESSES[key].partition(".generator.")
+    players = list(tree["train"]["optimizers"])
+    if not player or not players or "generator" in players:
+        return [GUESSES[key]]
+    return [f"{before}.{name}.{end}" for name in players]
 
 
 def paths_of(tree: Any, before: str = "") -> typing.Iterator[str]:

@@ -22,7 +22,7 @@ _NOISE = re.compile(
     rb"|.*(Unable to register cu\w+ factory|computation placer already registered|failed call to cuInit)"
     rb"|Summary on the non-converted ops| \* (Accepted dialects|Non-Converted Ops|\d+ \w+ ops)"  # its converter's
     rb"|INFO: (Created|Initialized) TensorFlow Lite "
-    rb"|-{20,}$|- \w+\.\w+: +\d+ occurrences|  \(\w+: \d+\)$"
+    rb"|-{20,}$|- \w+\.\w+: +\d+ occurrences|  \(\w+: \d+(, \w+: \d+)*\)$"
 )
 _WAIT = 0.2
 """Seconds after which what is no whole line yet is shown: a question, or a progress bar of another process of ours."""

@@ -72,7 +72,7 @@ class Canvas:
             raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
         if side != int(side) or side < smallest or side % stride or side * side > files.MAX_PIXELS:
             least = f" of at least {smallest}" if smallest > stride else ""
-            raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side}")
+            raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side!r}")
         if context is not None and not context >= 1:
             raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
         _check_finish(feather, texture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +36,16 @@ def warn_of_precision(precision: str) -> None:
         print(
             f"train.precision={precision}: this processor has no {half} of its own. TensorFlow's is several times "
             "slower than float32, its gradients inexact: better --set train.precision=float32",
+            flush=True,
+        )
+
+
+def warn_of_optimizers(names: Iterable[str], players: Iterable[str]) -> None:
+    """Says so where a name of `train.optimizers` is that of no player, so that what it sets has no effect."""
+    if unknown := sorted(set(names) - set(players)):
+        print(
+            f"train.optimizers: {', '.join(unknown)}: no player of this run, and without effect; its players: "
+            f"{', '.join(players)}",
             flush=True,
         )
 

@@ -275,6 +275,7 @@ class Trainer:
             if self.step:
                 print(f"resumed at step {self.step} of {self.total_steps}", flush=True)
             logs.warn_of_precision(train.precision)
+            logs.warn_of_optimizers(train.optimizers, self._task.players)
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief
