@@ -155,6 +155,8 @@ def _main(argv: list[str]) -> int:
     if model.restyles and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
     results = _STEPS.value if _STYLE.value else 0
+    if _RESULTS.value and not (model.completes or model.draws):
+        raise TfsketchError("--results: expected a model that draws or completes; of an edit, each --seed is a result")
     if model.completes or model.draws:
         results = _RESULTS.value or (4 if model.completes else 1)
     suffix = f".{_FORMAT.value.lower().lstrip('.')}"

@@ -246,8 +246,7 @@ class Studio:
         key = _made_by(tree)
         if self._last is None or self._last[0] != key:
             self._last = None  # first, or two large pictures are in memory
-            results = self.results(request)
-            # Fewer than were asked for, where seeds make no difference.
+            results = self.results(request)  # fewer than were asked for, where seeds make no difference
             self._last = key, results[whole(request.pick, 0, len(results) - 1, "pick")]
         return request, self._last[1]
 

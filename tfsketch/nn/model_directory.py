@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -63,13 +63,13 @@ def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
     return named
 
 
-def load_weights(model: tf.keras.Model, path: str | os.PathLike, parts: Sequence[str] = ()) -> None:
+def load_weights(model: tf.keras.Model, path: str | os.PathLike, only: Collection[tf.Variable] | None = None) -> None:
     """Reads a `weights.npz` into a built model.
 
     Args:
       model: what it is of.
       path: of the file.
-      parts: names of networks inside the model: those alone, from a file whose other networks may be anything.
+      only: variables of the model: those alone, from a file whose others may be anything.
 
     Raises:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
@@ -85,9 +85,10 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike, parts: Sequence
     except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
         raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
     named = variable_names(model)
-    if parts:
-        named = {name: value for name, value in named.items() if set(parts) & set(name.split("/")[:-1])}
-        arrays = {name: value for name, value in arrays.items() if set(parts) & set(name.split("/")[:-1])}
+    if only is not None:
+        chosen = {id(variable) for variable in only}
+        named = {name: value for name, value in named.items() if id(value) in chosen}
+        arrays = {name: value for name, value in arrays.items() if name in named}
     missing, extra = sorted(set(named) - set(arrays)), sorted(set(arrays) - set(named))
     if missing or extra:
         raise WeightsError(

@@ -93,8 +93,12 @@ def check_terms(config: Config, task: Task) -> None:
         )
 
 
-def check_init_players(names: Collection[str], task: Task) -> None:
-    """Raises `ConfigError` where a name of `train.init_players` is none of a player in the exported network."""
+def initial_variables(names: Collection[str], task: Task) -> list[tf.Variable] | None:
+    """What takes its weights from `train.init`: the variables of the players of `train.init_players`, None for all.
+
+    Raises:
+      ConfigError: a name is none of a player in the exported network.
+    """
     network = task.networks[task.exported]
     players = [name for name, player in task.players.items() if player in network.submodules or player is network]
     if unknown := sorted(set(names) - set(players)):
@@ -102,3 +106,4 @@ def check_init_players(names: Collection[str], task: Task) -> None:
             f"train.init_players: expected players of the exported network ({', '.join(players)}), found "
             f"{', '.join(unknown)}"
         )
+    return [variable for name in names for variable in task.players[name].variables] if names else None

@@ -36,7 +36,7 @@ from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import explained, make_strategy
-from tfsketch.training.task import Batch, Task, check_init_players, check_terms
+from tfsketch.training.task import Batch, Task, check_terms, initial_variables
 
 
 class Trainer:
@@ -111,9 +111,8 @@ class Trainer:
     def _start_from(self, source: str) -> None:
         """Weights of a model directory into the exported network and its average."""
         network = self._task.networks[self._task.exported]
-        players = self._config.train.init_players
-        check_init_players(players, self._task)
-        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", players)
+        only = initial_variables(self._config.train.init_players, self._task)
+        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", only)
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 

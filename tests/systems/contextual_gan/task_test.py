@@ -215,6 +215,21 @@ def test_fine_tuning_starts_from_both_networks(shards, tmp_path):
     np.testing.assert_array_equal(run.averaged_weights()["generator/fc/kernel"], stored["generator/fc/kernel"])
 
 
+@pytest.mark.usefixtures("eagerly")
+def test_fine_tuning_may_start_from_the_generator_alone(shards, tmp_path):
+    """Whatever its variables are called: the last layer's bias has no prefix."""
+    config = _config(shards)
+    trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)
+    train = dataclasses.replace(config.train, init=str(tmp_path / "first"), init_players=("generator",))
+    run = trainer.Trainer(dataclasses.replace(config, train=train), tmp_path / "second", make_task)
+    stored = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
+    both = run._task.networks["contextual_gan"]
+    names = {id(value): name for name, value in model_directory.variable_names(both).items()}
+    for variable in both.generator.variables:
+        np.testing.assert_array_equal(variable, stored[names[id(variable)]])
+    assert any(not np.array_equal(value, stored[names[id(value)]]) for value in both.discriminator.trainable_variables)
+
+
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     """Batch norm too: its statistics are of the global batch."""
     config = _config(shards, TINY, "train.phases.0.steps=2", "train.image_every=0")
