@@ -153,6 +153,15 @@ class ProjectedDiscriminator(tf.keras.Model):
         return scores
 
 
+def built(
+    config: ProjectedDiscriminatorConfig, trunk: efficientnet.EfficientNetLite1, height: int, width: int
+) -> ProjectedDiscriminator:
+    """A projected discriminator with its variables made, for pictures of a size."""
+    network, blank = ProjectedDiscriminator(config), tf.zeros([1, height, width, 3])
+    network(trunk(blank), {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank})
+    return network
+
+
 def view(
     trunk: efficientnet.EfficientNetLite1, image: tf.Tensor, inputs: Mapping[str, tf.Tensor], share: float
 ) -> View:

@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Part -> the face regions that it is the mean of."""
 REMEMBERED = 64
 _WIDTH = 64
-_OTHERWISE = {"skin": "skin", "hair": "skin", "eyes": "skin", "lips": "skin"}
+_OTHERWISE = {"hair": "skin", "eyes": "skin", "lips": "skin"}
 """Stands in for a part that is not in the picture; the mean of the whole picture for the others."""
 _STEP = 39
 """From a seed to the next in the order of the palettes: about their golden section, and coprime to `REMEMBERED`."""

@@ -78,10 +78,7 @@ class CaliSketchTask(Task):
         self._augment = settings.projected.augment
         if any(loss.projected for loss in phases):
             assert self._trunk is not None
-            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
-            blank = tf.zeros([1, side, side, 3])
-            conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
-            self.networks["projected"](self._trunk(blank), conditions)
+            self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:
@@ -163,13 +160,14 @@ class CaliSketchTask(Task):
                 with scn_tape if joint else contextlib.nullcontext():
                     served = refined if joint else tf.stop_gradient(refined)
                     isn_lines = tf.where(chance < loss.calibrated, served, isn_lines)
+            palette = self._palette(batch)
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
-                raw = isn({"refined": isn_lines} | self._palette(batch), training=True)["raw"]
+                raw = isn({"refined": isn_lines} | palette, training=True)["raw"]
                 views = self._views(batch, isn_lines, raw, loss.window) if _moves(loss, _ON_TRUNK) else []
             if isn.palette is not None:
-                isn.palette.remember(self._palette(batch)["palette"])
+                isn.palette.remember(palette["palette"])
             if loss.isn_adversarial:
                 logged |= self._criticize("d2", batch["image"], raw, loss, minimize)
             if loss.projected:

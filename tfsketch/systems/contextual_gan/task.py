@@ -81,9 +81,8 @@ class ContextualGanTask(Task):
         if any(dataclasses.replace(weights, **phase.loss).projected for phase in config.train.phases):
             dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
             self._trunk = efficientnet.EfficientNetLite1(dtype)
-            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
-            view = self._view(tf.zeros([1, settings.side, 2 * settings.side, 3]))
-            self.networks["projected"](view.features, view.conditions)
+            size = settings.side, 2 * settings.side
+            self.networks["projected"] = projected.built(settings.projected, self._trunk, *size)
 
     @property
     def players(self) -> dict[str, tf.keras.Model]:

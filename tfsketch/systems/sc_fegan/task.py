@@ -148,10 +148,7 @@ class ScFeganTask(Task):
         self._augment = settings.projected.augment
         if _weighted(phases, ["projected"]):
             assert self._trunk is not None
-            self.networks["projected"] = projected.ProjectedDiscriminator(settings.projected)
-            blank = tf.zeros([1, side, side, 3])
-            conditions = {"mask": blank[..., :1], "sketch": blank[..., :1], "color": blank}
-            self.networks["projected"](self._trunk(blank), conditions)
+            self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
 
     def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
         """The backbone's features of pictures, as the perceptual and style terms take them."""
