@@ -26,6 +26,19 @@ class JointGeneratorConfig:
     three doublings further speaks, so that what is decided early is seen late."""
 
 
+GUESSED = ("trunk", "contextual", "low_pass", "inversion", "prior")
+"""The loss weights that need an encoder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class JointEncoderConfig:
+    """Ours: a network that guesses z from either half of a joint picture (see `network.JointEncoder`). It is trained
+    with the generator, as the generator's player, and the search starts at its guess."""
+
+    widths: tuple[int, ...] = ()
+    """Channels after every halving; as many as the generator's. None is no encoder (published)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class JointDiscriminatorConfig:
     """Contextual GAN's discriminator; the defaults are the published network."""
@@ -56,6 +69,20 @@ class ContextualGanLossConfig(LossConfig):
     projected: float = 0.0
     """Weight of a second discriminator, which sees joint pictures through a pretrained trunk (see `nn.projected`), in
     the generator's loss; not the paper's."""
+    trunk: float = 0.0
+    """Of half the examples, drawn by lot, z is the encoder's guess from their own sketch, or one in four times from
+    their photograph; what the generator draws of it is held to the pair by this and the next two. They need an encoder,
+    and none is the paper's. This one: weight of the distance on a pretrained trunk's features
+    (`projected.trunk_distance`)."""
+    contextual: float = 0.0
+    """Weight of the divergence of the sketch, the search's own loss (`line_losses.kl_divergence`)."""
+    low_pass: float = 0.0
+    """Weight of the mean colours of the photograph, where it is the half that the encoder saw (`losses.low_pass`)."""
+    inversion: float = 0.0
+    """Of the other half of the examples: weight of the encoder's mean squared error at the z of generated halves."""
+    prior: float = 0.0
+    """Weight of how far the mean and the mean square of a guess's numbers are from those of the uniform
+    distribution that z comes from, squared."""
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
@@ -77,6 +104,7 @@ class ContextualGanConfig:
     """Sigma of a Gaussian, in pixels, that sketches go through before the networks meet them, in training and in the
     search; 0 is none. XDoG's own ink has soft edges, which the sketches of shards have lost."""
     generator: JointGeneratorConfig = JointGeneratorConfig()
+    encoder: JointEncoderConfig = JointEncoderConfig()
     discriminator: JointDiscriminatorConfig = JointDiscriminatorConfig()
     projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: ContextualGanLossConfig = ContextualGanLossConfig()
@@ -99,6 +127,10 @@ class ContextualGanConfig:
         yield from as_many(
             "discriminator.widths", self.discriminator.widths, "generator.widths", len(self.generator.widths)
         )
+        if self.encoder.widths:
+            yield from as_many("encoder.widths", self.encoder.widths, "generator.widths", len(self.generator.widths))
+        elif any(getattr(self.loss, name) for name in GUESSED):
+            yield "encoder.widths", "an encoder for the weights of " + ", ".join(GUESSED), list(self.encoder.widths)
         yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral", "none"))
         yield from one_of("generator.upsampling", self.generator.upsampling, ("transposed", "nearest"))
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))

@@ -14,6 +14,10 @@ Discriminator: halvings by 5x5 convolutions, leaky ReLU of slope 0.2, batch norm
 fully connected. At 64 px that makes 5.95 and 4.32 million parameters. Both are DCGAN's (Radford et al. 2016). Where a
 batch norm follows, the public code's layers have biases, which it takes out again: ours have none.
 
+Encoder (ours; none in the published network): halvings by 3x3 convolutions, then fully connected -> a guess at z from
+one half alone, sketch or photograph, where the search then starts. It belongs to the generator, since both learn from
+one loss.
+
 Outside of training steps, batch norm uses its moving statistics: what comes of a z does not depend on its batch-mates.
 The discriminator is a part of the exported network, because the search listens to it.
 """
@@ -33,7 +37,12 @@ from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.nn.sums import modulate
 from tfsketch.systems.contextual_gan import projection
-from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointDiscriminatorConfig, JointGeneratorConfig
+from tfsketch.systems.contextual_gan.config import (
+    ContextualGanConfig,
+    JointDiscriminatorConfig,
+    JointEncoderConfig,
+    JointGeneratorConfig,
+)
 from tfsketch.systems.contextual_gan.joint import split
 
 
@@ -60,11 +69,41 @@ class _Excitation(tf.keras.layers.Layer):
         return modulate(x, tf.cast(shares, x.dtype)[:, None, None])
 
 
+class JointEncoder(tf.keras.Model):
+    """One half of a joint picture -> a guess at its z. Layers with norms of each example alone would do no better here;
+    there are none, so that a guess depends on nothing else in a batch."""
+
+    def __init__(self, config: JointEncoderConfig, latent: int, **kwargs: Any):
+        super().__init__(name=kwargs.pop("name", "encoder"), autocast=False, **kwargs)
+        self.convs = [Conv2D(width, 3, 2, "same", name=f"conv{i + 1}") for i, width in enumerate(config.widths)]
+        self.z = tf.keras.layers.Dense(latent, dtype="float32", name="z")
+
+    def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Guesses z.
+
+        Args:
+          inputs: `sketch` [B,H,W,1] in [0,1], with soft edges where the network's sketches have them, and `image`
+            [B,H,W,3] in [-1,1]; `knows_image` [B], 1 where the photograph is the known half and 0 where the sketch is.
+            The other half is not looked at.
+
+        Returns:
+          [B,Z] float32 in [-1,1].
+        """
+        knows_image = inputs["knows_image"][:, None, None, None]
+        x = tf.concat([inputs["sketch"] * (1.0 - knows_image), inputs["image"] * knows_image], axis=-1)
+        x = tf.concat([x, tf.ones_like(x[..., :1]) * knows_image], axis=-1)
+        x = tf.cast(x, self.compute_dtype)
+        for conv in self.convs:
+            x = tf.nn.leaky_relu(conv(x), LEAK)
+        return tf.tanh(self.z(tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])))
+
+
 class JointGenerator(tf.keras.Model):
     """z [B,Z] -> joint picture [B,H,2H,3] float32 in [-1,1], H = 4 * 2 ** (number of widths)."""
 
-    def __init__(self, config: JointGeneratorConfig, **kwargs: Any):
+    def __init__(self, config: JointGeneratorConfig, encoder: JointEncoder | None = None, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "generator"), autocast=False, **kwargs)
+        self.encoder = encoder  # not run here; it is trained, averaged and saved with the rest
         self.width = config.widths[0]
         self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
         self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
@@ -161,14 +200,23 @@ class ContextualGan(ExportedNetwork):
         self.side = config.side
         self.adversarial_loss = config.loss.adversarial_loss
         self.blur = config.blur
-        self.generator = JointGenerator(config.generator)
+        encoder = JointEncoder(config.encoder, self.latent) if config.encoder.widths else None
+        self.generator = JointGenerator(config.generator, encoder)
         self.discriminator = JointDiscriminator(config.discriminator)
-        # Now, because `call` leaves the discriminator out.
-        self.discriminator(self.generator(tf.zeros([1, self.latent])))
+        # Now, because `call` leaves the discriminator and the encoder out.
+        joint = self.generator(tf.zeros([1, self.latent]))
+        self.discriminator(joint)
+        if encoder is not None:
+            encoder(split(joint) | {"knows_image": tf.zeros([1])})
 
     def project(self, **arguments: Any) -> projection.Projection:
         """`projection.project` with this network."""
         return projection.project(self, **arguments)
+
+    @property
+    def encoder(self) -> JointEncoder | None:
+        """What guesses z, if the configuration has one."""
+        return self.generator.encoder
 
     def soften(self, sketch: tf.Tensor) -> tf.Tensor:
         """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""

@@ -11,7 +11,8 @@ direction for the choice of the start and for the search (`line_losses.kl_diverg
 mean absolute difference of its values, because a photograph's brightness is no mass (ours; the paper says only that the
 halves can be exchanged). Perceptual: the generator's GAN loss, by default with the weight 0.01.
 
-Stages: N candidates -> the contextual loss of each -> the best few start the search (`initialization: kl`; `random`
+Stages: N candidates, drawn from the prior, or the encoder's guess and N - 1 round it where the network has one (ours)
+-> the contextual loss of each -> the best few start the search (`initialization: kl`; `random`
 takes them as they were drawn, for comparison) -> Nesterov's momentum as in the public code, or Adam; z is clipped to
 [-1,1] at every step -> the best z that was met. The whole search of all sketches and starts is one tf.while_loop in one
 tf.function; who watches it gets it in stretches.
@@ -37,6 +38,7 @@ import tensorflow as tf
 from tfsketch.config.problems import one_of
 from tfsketch.errors import ConfigError, ImageError
 from tfsketch.systems.contextual_gan.search import RATES, beginning, descend, judge, rate
+from tfsketch.systems.contextual_gan.search import candidates as candidates_of
 
 if TYPE_CHECKING:
     from tfsketch.systems.contextual_gan.network import ContextualGan
@@ -134,7 +136,8 @@ def project(
       candidates: N, drawn for each.
       restarts: K, how many of them start a search; with several, as many answers, the best first.
       steps: most steps of a search.
-      initialization: `kl` (the candidates of least contextual loss) or `random` (those drawn first).
+      initialization: `kl` (the candidates of least contextual loss) or `random` (the draws from the prior as they
+        come, whether the network has an encoder or not).
       optimizer: `momentum` (Nesterov's, as in the public code) or `adam`.
       learning_rate: that of `RATES` where not given.
       momentum: of `momentum`, and Adam's beta 1.
@@ -170,6 +173,9 @@ def project(
         target = model.soften(tf.constant(target)).numpy()
     count = len(target)
     draws = first_candidates(target, seed, candidates, model.latent)
+    if initialization == "kl":
+        parts_of = _stretches(count, chunk)
+        draws = np.concatenate([candidates_of(searched, half, target[part], draws[part]).numpy() for part in parts_of])
     flat, owner = draws.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
     judged = [
         rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()

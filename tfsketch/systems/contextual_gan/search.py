@@ -42,6 +42,24 @@ def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: 
     return _contextual(half, target, model.generator(z), epsilon)
 
 
+SPREAD = 0.6
+"""How far from the encoder's guess the candidates lie, as a share of the prior's own half width; ours."""
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def candidates(model: ContextualGan, half: str, target: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """What a search chooses its start from, [B,N,Z] in [-1,1]: draws [B,N,Z] from the prior as they are, or with an
+    encoder its guess from the targets and that, but for the first, moved by the draws."""
+    if model.encoder is None:
+        return draws
+    blank = tf.zeros_like(target[..., :1])
+    halves = {"sketch": blank, "image": tf.repeat(blank, 3, axis=-1)} | {half: target}
+    knows_image = tf.fill(tf.shape(target)[:1], float(half == "image"))
+    guess = model.encoder(halves | {"knows_image": knows_image})[:, None]
+    first = tf.cast(tf.range(tf.shape(draws)[1]) == 0, draws.dtype)[None, :, None]
+    return tf.clip_by_value(guess + (1.0 - first) * SPREAD * draws, -1.0, 1.0)
+
+
 def beginning(z: tf.Tensor) -> dict[str, tf.Tensor]:
     """The state of a search of B vectors that starts at z [B,Z]."""
     infinite = tf.fill(tf.shape(z)[:1], np.float32(np.inf))
@@ -152,7 +170,7 @@ def search(
       model: the trained networks.
       half: the known half, `sketch` or `image`.
       target: [B,H,W,1 or 3], its pictures.
-      z: [B,N,Z] in [-1,1], the candidates of each.
+      z: [B,N,Z] in [-1,1], draws from the prior for each; see `candidates`.
       steps: of every search.
       perceptual, epsilon: see `project`.
 
@@ -160,6 +178,7 @@ def search(
       `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
     """
     target = model.soften(target) if half == "sketch" else target
+    z = candidates(model, half, target, z)
     count, tries = tf.shape(z)[0], tf.shape(z)[1]
     first = rate(model, half, epsilon, tf.reshape(z, [-1, model.latent]), tf.repeat(target, tries, axis=0))
     best = tf.argmin(tf.reshape(first, [count, tries]), axis=1)

@@ -1,10 +1,14 @@
 """What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `network`).
 
     discriminator, once:              -log D(joint) - log(1 - D(G(z)))
-    generator, `generator_steps`:     -log D(G(z)), each time with another z
+    generator, `generator_steps`:     -log D(G(z)), each time with another z + the terms of guesses
 
 With `projected` a weight, a second discriminator judges the same pictures through a pretrained trunk, by the hinge loss
 (Sauer et al., NeurIPS 2021; ours here).
+
+With an encoder (ours), z is its guess E(half) for half of the examples, drawn by lot, and what the generator draws of a
+guess is held to the example's pair; so the generator draws the pairs that there are, and a sketch has a z that a search
+can start from. For the other examples the encoder learns to find the z that a half was drawn from.
 
 D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
 the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
@@ -28,12 +32,15 @@ import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, efficientnet, model_directory, projected
-from tfsketch.systems.contextual_gan.config import ContextualGanConfig, ContextualGanLossConfig
-from tfsketch.systems.contextual_gan.joint import join
+from tfsketch.nn import adversarial, efficientnet, line_losses, losses, model_directory, projected
+from tfsketch.systems.contextual_gan.config import GUESSED, ContextualGanConfig, ContextualGanLossConfig
+from tfsketch.systems.contextual_gan.joint import join, split
 from tfsketch.systems.contextual_gan.network import ContextualGan
-from tfsketch.training.task import Batch, Minimize, Task, Terms
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
+
+_FROM_PHOTOGRAPH = 0.25
+"""Share of the guesses that the encoder makes from photographs; of people's requests those are the rarer ones."""
 
 
 def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
@@ -72,15 +79,17 @@ class ContextualGanTask(Task):
 
     exported = "contextual_gan"
     network = ContextualGan
-    terms = ("gradient_penalty", "r1", "projected")
+    terms = ("gradient_penalty", "r1", "projected", *GUESSED)
 
     def __init__(self, config: Config):
         self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}
         settings = config.section(ContextualGanConfig)
         weights: Any = settings.loss  # whose numbers a phase names
-        if any(dataclasses.replace(weights, **phase.loss).projected for phase in config.train.phases):
+        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
+        if any(phase.projected or phase.trunk for phase in phases):
             dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
             self._trunk = efficientnet.EfficientNetLite1(dtype)
+        if any(phase.projected for phase in phases):
             size = settings.side, 2 * settings.side
             self.networks["projected"] = projected.built(settings.projected, self._trunk, *size)
 
@@ -129,43 +138,95 @@ class ContextualGanTask(Task):
             total += loss.gradient_penalty * terms["gradient_penalty"]
         return total, terms | {"discriminator": total}
 
+    def _guesses(self, batch: Batch) -> Batch:
+        """What the encoder makes of the examples: `z` [B,Z], where it `counts` [B] (0 or 1), where it `knows_image`
+        [B], and the `sketch` that it saw, softened."""
+        both = self.networks["contextual_gan"]
+        chances = adversarial.per_example_uniform(batch["seed"], 20, [2])
+        counts, knows_image = (
+            tf.cast(chances[:, n] < share, tf.float32) for n, share in ((0, 0.5), (1, _FROM_PHOTOGRAPH))
+        )
+        known = {"sketch": both.soften(batch["sketch"]), "image": batch["image"], "knows_image": knows_image}
+        return known | {"counts": counts, "z": both.encoder(known)}
+
+    def _guess_terms(self, guesses: Batch, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig) -> Terms:
+        """The terms [B] of guesses but for the trunk's, of the joint pictures `fake` that were drawn of `z`."""
+        halves, counts, knows_image = split(fake), guesses["counts"], guesses["knows_image"]
+        terms: Terms = {}
+        if loss.contextual:
+            terms["contextual"] = counts * line_losses.kl_divergence(guesses["sketch"], halves["sketch"])
+        if loss.low_pass:
+            everywhere = tf.ones_like(halves["sketch"])
+            terms["low_pass"] = counts * knows_image * losses.low_pass(halves["image"], guesses["image"], everywhere)
+        if loss.inversion:
+            seen = {key: tf.stop_gradient(half) for key, half in halves.items()} | {"knows_image": knows_image}
+            error = self.networks["contextual_gan"].encoder(seen) - tf.stop_gradient(z)
+            terms["inversion"] = (1.0 - counts) * tf.reduce_mean(tf.square(error), axis=-1)
+        if loss.prior:
+            guess = guesses["z"]
+            moments = tf.reduce_mean(guess, axis=-1), tf.reduce_mean(tf.square(guess), axis=-1) - 1.0 / 3.0
+            terms["prior"] = counts * tf.add_n([tf.square(moment) for moment in moments])
+        return terms
+
     def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
         generator, discriminator = self.players["generator"], self.players["discriminator"]
+        guessing, viewing = any(getattr(loss, name) for name in GUESSED), bool(loss.projected or loss.trunk)
         logged: Terms = {}
         for turn in range(int(loss.generator_steps)):
             z = batch["z"]
             if turn:
                 z = 2.0 * adversarial.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
             with tf.GradientTape() as tape:
+                if guessing:
+                    guesses = self._guesses(batch)
+                    z = tf.where(guesses["counts"][:, None] > 0.0, guesses["z"], z)
                 fake = generator(z, training=True)
+                # As its pair was, where the two are compared.
+                shown = augment(fake, batch["seed"], 8 if guessing else 10 + turn) if loss.augment else fake
+                seen = self._view(shown) if viewing else None
             if not turn:
                 real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
-                cut_off = tf.stop_gradient(fake)
-                if loss.augment:
-                    real, cut_off = augment(real, batch["seed"], 8), augment(cut_off, batch["seed"], 9)
+                real = augment(real, batch["seed"], 8) if loss.augment else real
+                truth = self._view(real) if viewing else None
                 with tf.GradientTape() as critic_tape:
-                    total, logged = self._discriminator_terms(batch, real, cut_off, loss)
+                    total, logged = self._discriminator_terms(batch, real, tf.stop_gradient(shown), loss)
                 minimize("discriminator", critic_tape, total)
-                if loss.projected:
-                    views = self._view(real), self._view(cut_off)
+                if loss.projected and truth and seen:
                     with tf.GradientTape() as critic_tape:
-                        total, parts = projected.critic_terms(self.networks["projected"], *views)
+                        total, parts = projected.critic_terms(self.networks["projected"], truth, seen)
                     minimize("projected", critic_tape, total)
                     logged |= parts | {"projected_critic": total}
             with tape:  # goes on recording what the generator's output is judged by
-                shown = augment(fake, batch["seed"], 10 + turn) if loss.augment else fake
                 judged = discriminator(shown, training=True, update=False)
                 total = adversarial.GENERATORS[loss.adversarial_loss](judged)
-                if loss.projected:
-                    term = projected.generator_term(self.networks["projected"], self._view(shown))
-                    logged["projected"] = term
-                    total += loss.projected * term
+                terms = self._guess_terms(guesses, z, fake, loss) if guessing else {}
+                if loss.trunk and truth and seen:
+                    terms["trunk"] = guesses["counts"] * projected.trunk_distance(seen, truth)
+                if loss.projected and seen:
+                    terms["projected"] = projected.generator_term(self.networks["projected"], seen)
+                if terms:
+                    total += weighted(loss, terms)
+                logged |= terms
             minimize("generator", tape, total)
         return logged | {"generator": total}
 
+    def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
+        """What the vectors give; with an encoder also what its guesses from the examples' sketches give, `guess_image`
+        and `guess_sketch`."""
+        outputs = dict(network(batch))
+        if network.encoder is not None:
+            known = {"sketch": network.soften(batch["sketch"]), "image": batch["image"]}
+            guess = network.encoder(known | {"knows_image": tf.zeros_like(batch["z"][:, 0])})
+            outputs |= {f"guess_{key}": half for key, half in network({"z": guess}).items()}
+        return outputs
+
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        """What the same vectors give every time, halves side by side, and for comparison a real pair."""
+        """What the same vectors give every time, halves side by side, and for comparison a real pair; with an encoder
+        also the pair that it guesses from the real one's sketch."""
+        pairs = {("sketch", "photo"): outputs, ("true s.", "true p."): batch}
+        if "guess_image" in outputs:
+            pairs["guess s.", "guess p."] = {key: outputs[f"guess_{key}"] for key in ("sketch", "image")}
         columns = []
-        for pair in (outputs, batch):
+        for pair in pairs.values():
             columns += [np.repeat(sheets.ink(pair["sketch"]), 3, axis=-1), to_uint8(pair["image"])]
-        return [list(row) for row in zip(*columns)], ["sketch", "photo", "true s.", "true p."]
+        return [list(row) for row in zip(*columns)], [title for titles in pairs for title in titles]
