@@ -1,0 +1,144 @@
+"""Contextual GAN's encoder: what it sees, what it learns from, and where the search starts with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.pictures import crops
+from tests.tiny import CONTEXTUAL_GAN, save_model, z_of
+from tfsketch import systems, zoo
+from tfsketch.errors import ConfigError
+from tfsketch.nn import line_losses, losses
+from tfsketch.systems.contextual_gan import projection, search
+from tfsketch.systems.contextual_gan import task as contextual_gan
+from tfsketch.systems.contextual_gan.joint import split
+
+TINY = CONTEXTUAL_GAN + "  encoder: {widths: [4, 8]}\n  blur: 0.6\n"
+_WEIGHTS = "model.loss={generator_steps: 1, contextual: 0.3, low_pass: 2.0, inversion: 1.0, prior: 0.5}"
+
+
+def _model() -> tf.keras.Model:
+    tf.keras.utils.set_random_seed(1)
+    return systems.build(systems.parse(TINY))
+
+
+def _batch(count: int = 8) -> dict[str, tf.Tensor]:
+    rng = np.random.default_rng(0)
+    photographs = np.stack(crops(count, 16)).astype(np.float32) / 127.5 - 1.0
+    return {
+        "image": tf.constant(photographs),
+        "sketch": tf.constant(rng.random((count, 16, 16, 1)) < 0.2, tf.float32),
+        "z": z_of(count),
+        "seed": tf.constant(rng.integers(0, 2**31 - 1, (count, 2)), tf.int32),
+    }
+
+
+def test_a_guess_is_in_range_and_of_the_known_half_alone():
+    encoder, batch = _model().encoder, _batch()
+    for knows_image, known, other in ((0.0, "sketch", "image"), (1.0, "image", "sketch")):
+        known_image = tf.fill([8], knows_image)
+        guess = encoder({**batch, "knows_image": known_image})
+        assert guess.shape == (8, 6) and guess.dtype == tf.float32 and np.abs(guess).max() < 1
+        blind = encoder({**batch, other: tf.zeros_like(batch[other]), "knows_image": known_image})
+        np.testing.assert_array_equal(guess, blind)
+        assert np.abs(guess - encoder({**batch, known: -batch[known], "knows_image": known_image})).max() > 1e-4
+        np.testing.assert_allclose(
+            guess[2:3],
+            encoder({key: value[2:3] for key, value in {**batch, "knows_image": known_image}.items()}),
+            atol=1e-6,
+        )
+
+
+def test_the_published_network_has_none():
+    assert systems.build(systems.parse(CONTEXTUAL_GAN)).encoder is None
+    with pytest.raises(ConfigError, match="encoder.widths: expected an encoder for the weights of trunk"):
+        systems.parse(CONTEXTUAL_GAN + "  loss: {inversion: 1.0}\n")
+    with pytest.raises(ConfigError, match="encoder.widths: expected 2 values"):
+        systems.parse(TINY.replace("[4, 8]}", "[4, 8, 16]}"))
+
+
+def test_half_the_examples_are_held_to_their_pairs():
+    config = systems.parse(TINY, "tiny", [_WEIGHTS])
+    task, batch, slopes = contextual_gan.ContextualGanTask(config), _batch(16), {}
+    both = task.networks["contextual_gan"]
+
+    def minimize(player, tape, value):
+        slopes[player] = tape.gradient(value, task.players[player].trainable_variables)
+
+    terms = task.step(batch, config.model.loss, minimize)
+    assert set(task.players) == {"generator", "discriminator"}
+    assert all(slope is not None for own in slopes.values() for slope in own)
+    trained = {id(variable) for variable in task.players["generator"].trainable_variables}
+    assert all(id(variable) in trained for variable in both.encoder.trainable_variables)
+
+    guesses = task._guesses(batch)
+    counts, knows_image = guesses["counts"].numpy(), guesses["knows_image"].numpy()
+    assert 4 <= counts.sum() <= 12 and set(counts) == {0.0, 1.0} and 0 < knows_image.sum() < 10
+    z = tf.where(counts[:, None] > 0, guesses["z"], batch["z"])
+    # In training, so by the batch's statistics.
+    halves = split(both.generator(z, training=True))
+    softened = both.soften(batch["sketch"])
+    expected = counts * line_losses.kl_divergence(softened, halves["sketch"])
+    np.testing.assert_allclose(terms["contextual"], expected, rtol=1e-4, atol=1e-5)
+    colors = losses.low_pass(halves["image"], batch["image"], tf.ones([16, 16, 16, 1]))
+    np.testing.assert_allclose(terms["low_pass"], counts * knows_image * colors, rtol=1e-4, atol=1e-5)
+    found = both.encoder({**halves, "knows_image": guesses["knows_image"]})
+    error = np.mean(np.square(found - batch["z"]), axis=-1)
+    np.testing.assert_allclose(terms["inversion"], (1 - counts) * error, rtol=1e-3, atol=1e-5)
+    guess = guesses["z"].numpy()
+    moments = guess.mean(axis=-1) ** 2 + (np.square(guess).mean(axis=-1) - 1 / 3) ** 2
+    np.testing.assert_allclose(terms["prior"], counts * moments, rtol=1e-3, atol=1e-6)
+    rest = terms["generator"] - tf.add_n(
+        [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "low_pass", "inversion", "prior")]
+    )
+    assert np.isfinite(rest).all() and np.min(rest) > 0  # what the discriminator says, -log D
+
+
+def test_the_trunk_compares_a_picture_with_its_pair():
+    """Augmented alike: a generator that drew the pair itself would pay nothing."""
+    weights = "model.loss={generator_steps: 1, trunk: 1.0, augment: true}"
+    config = systems.parse(TINY.replace("blur: 0.6", "blur: 0.0"), "tiny", [weights])
+    task, batch = contextual_gan.ContextualGanTask(config), _batch(16)
+    counts = task._guesses(batch)["counts"].numpy()
+    terms = task.step(batch, config.model.loss, lambda *_: None)
+    assert (terms["trunk"].numpy() > 0.01).tolist() == (counts > 0).tolist() and "projected" not in terms
+    generator = task.players["generator"]
+    pair = tf.concat([tf.repeat(1.0 - 2.0 * batch["sketch"], 3, axis=-1), batch["image"]], axis=2)
+    generator.call = lambda z, training=False: pair  # what Keras calls
+    np.testing.assert_allclose(task.step(batch, config.model.loss, lambda *_: None)["trunk"], 0.0, atol=1e-5)
+
+
+def test_a_search_starts_at_the_guess_and_round_it():
+    model, batch = _model(), _batch(3)
+    for half in ("sketch", "image"):
+        target = batch[half].numpy()
+        draws = projection.first_candidates(target, 0, 5, 6)
+        seen = model.soften(batch["sketch"]) if half == "sketch" else batch["image"]
+        starts = search.candidates(model, half, seen, tf.constant(draws)).numpy()
+        blank = {"sketch": tf.zeros([3, 16, 16, 1]), "image": tf.zeros([3, 16, 16, 3])}
+        guess = model.encoder(blank | {half: seen, "knows_image": tf.fill([3], float(half == "image"))})
+        np.testing.assert_allclose(starts[:, 0], guess, atol=1e-6)
+        moved = np.clip(guess[:, None] + search.SPREAD * draws, -1, 1)
+        np.testing.assert_allclose(starts[:, 1:], moved[:, 1:], atol=1e-6)
+    sketch = batch["sketch"].numpy()
+    result = projection.project(model, sketch, candidates=1, steps=0)
+    np.testing.assert_allclose(
+        result.z[:, 0],
+        search.candidates(model, "sketch", model.soften(batch["sketch"]), z_of(3)[:, None])[:, 0],
+        atol=1e-6,
+    )
+    draws = projection.first_candidates(model.soften(batch["sketch"]).numpy(), 0, 5, 6)
+    at_random = projection.project(model, sketch, candidates=5, steps=0, initialization="random")
+    np.testing.assert_array_equal(at_random.z[:, 0], draws[:, 0])
+    served = search.search(model, "sketch", batch["sketch"], z_of(15).numpy().reshape(3, 5, 6), steps=3)
+    assert served["z"].shape == (3, 6) and np.isfinite(served["loss"]).all()
+
+
+def test_a_folder_keeps_the_encoder(tmp_path):
+    model, batch = _model(), _batch(2)
+    save_model(tmp_path, model)
+    again = zoo.load_model(tmp_path)
+    inputs = {**batch, "knows_image": tf.zeros([2])}
+    np.testing.assert_allclose(again.encoder(inputs), model.encoder(inputs), atol=2e-3)
