@@ -31,7 +31,7 @@ import tensorflow as tf
 
 from tfsketch.nn import addons
 from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.nn.norms import BatchNorm
+from tfsketch.nn.norms import BatchNorm, InstanceNorm
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
@@ -70,12 +70,18 @@ class _Excitation(tf.keras.layers.Layer):
 
 
 class JointEncoder(tf.keras.Model):
-    """One half of a joint picture -> a guess at its z. Layers with norms of each example alone would do no better here;
-    there are none, so that a guess depends on nothing else in a batch."""
+    """One half of a joint picture -> a guess at its z.
+
+    The norms are of each example alone, so that a guess depends on nothing else in a batch. Without them it learnt to
+    guess the same for all sketches, which differ in few pixels, and stayed there.
+    """
 
     def __init__(self, config: JointEncoderConfig, latent: int, **kwargs: Any):
         super().__init__(name=kwargs.pop("name", "encoder"), autocast=False, **kwargs)
-        self.convs = [Conv2D(width, 3, 2, "same", name=f"conv{i + 1}") for i, width in enumerate(config.widths)]
+        self.convs = [
+            Conv2D(width, 3, 2, "same", use_bias=False, name=f"conv{i + 1}") for i, width in enumerate(config.widths)
+        ]
+        self.norms = [InstanceNorm(name=f"norm{i + 1}") for i in range(len(config.widths))]
         self.z = tf.keras.layers.Dense(latent, dtype="float32", name="z")
 
     def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -93,8 +99,8 @@ class JointEncoder(tf.keras.Model):
         x = tf.concat([inputs["sketch"] * (1.0 - knows_image), inputs["image"] * knows_image], axis=-1)
         x = tf.concat([x, tf.ones_like(x[..., :1]) * knows_image], axis=-1)
         x = tf.cast(x, self.compute_dtype)
-        for conv in self.convs:
-            x = tf.nn.leaky_relu(conv(x), LEAK)
+        for conv, norm in zip(self.convs, self.norms):
+            x = tf.nn.leaky_relu(norm(conv(x)), LEAK)
         return tf.tanh(self.z(tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])))
 
 
