@@ -24,6 +24,7 @@ from tfsketch.nn.feature_losses import hole_perceptual
 from tfsketch.nn.operations import LEAK
 from tfsketch.nn.spectral import SpectralConv2D
 
+_CONDITIONS = ("mask", "sketch", "color", "lines")
 _MAPS = ("stride2", *efficientnet.SCALES)
 _STRIDES = {name: 4 << number for number, name in enumerate(efficientnet.SCALES)}
 
@@ -32,7 +33,8 @@ class View(NamedTuple):
     """Pictures as the trunk sees them."""
 
     conditions: dict[str, tf.Tensor]
-    """What they had to obey, the vocabulary's `mask`, `sketch` and `color`, augmented as they are."""
+    """What they had to obey, the vocabulary's `mask`, `sketch` and `color`, and further `lines` where there are such,
+    augmented as they are."""
     features: dict[str, tf.Tensor]
     """The trunk's maps of the augmented pictures: its scales, and `stride2` before them."""
 
@@ -55,8 +57,8 @@ def augmented(
 
     Args:
       image: [B,H,W,3] in [-1,1].
-      inputs: the vocabulary's `mask`, `sketch` and `color`, moved along; the colours' own values stay, since colour
-        strokes must not tell which picture was changed how.
+      inputs: the vocabulary's `mask`, `sketch` and `color`, and `lines` [B,H,W,1] if there are, moved along; the
+        colours' own values stay, since colour strokes must not tell which picture was changed how.
       seed: [B,2] int32: each example's own.
       salt: tells apart the uses of one seed.
       share: how much of all this, 0 to 1.
@@ -82,7 +84,7 @@ def augmented(
     def moved(layer: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
-    return moved(image), {key: moved(inputs[key]) for key in ("mask", "sketch", "color")}
+    return moved(image), {key: moved(inputs[key]) for key in _CONDITIONS if key in inputs}
 
 
 class ProjectedDiscriminator(tf.keras.Model):
@@ -170,10 +172,10 @@ def view(
     Args:
       trunk: the pretrained network.
       image: [B,H,W,3] in [-1,1].
-      inputs: the vocabulary's `mask`, `sketch`, `color` and `seed`.
+      inputs: the vocabulary's `mask`, `sketch`, `color` and `seed`; `lines` if there are.
       share: of the augmentation; see `augmented`.
     """
-    conditions = {key: inputs[key] for key in ("mask", "sketch", "color")}
+    conditions = {key: inputs[key] for key in _CONDITIONS if key in inputs}
     if share:
         image, conditions = augmented(image, inputs, inputs["seed"], salt=2, share=share)
     return View(conditions, trunk(image, _MAPS))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -44,6 +45,8 @@ class Checkpoints:
     Args:
       run: the run folder.
       state: what is saved, by name: variables, networks, optimisers.
+      addable: names of what a run may gain later, such as a further discriminator when a weight is first set: where a
+        checkpoint has nothing of one at all, it starts as it was made, and that is said.
       keep: how many of the newest stay.
       chief: whether this process's are those that count. The others must take part in saving, and do so into a folder
         of their own that nobody reads.
@@ -53,7 +56,9 @@ class Checkpoints:
         overwrite them.
     """
 
-    def __init__(self, run: pathlib.Path, state: dict[str, Any], keep: int, chief: bool = True):
+    def __init__(
+        self, run: pathlib.Path, state: dict[str, Any], keep: int, chief: bool = True, addable: Collection[str] = ()
+    ):
         self._folder = run / "checkpoints"
         self._names = self._saved()
         remains = _remains(run)
@@ -66,6 +71,7 @@ class Checkpoints:
         self._current = next(iter(self._names), "")
         self._own = self._folder if chief else run / "workers" / str(os.getpid())
         self._own.mkdir(parents=True, exist_ok=True)  # TensorFlow makes no folder at the end of a link
+        self._state, self._addable = state, addable
         self._checkpoint = tf.train.Checkpoint(**state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, paths.literal(self._own), max_to_keep=keep)
 
@@ -100,7 +106,11 @@ class Checkpoints:
         for name in self._names:
             path = os.path.join(paths.literal(self._folder), name)
             try:
-                self._checkpoint.restore(path).assert_existing_objects_matched()
+                stored = {key.split("/")[0] for key, _ in tf.train.list_variables(path)}
+                new = [key for key in self._state if key in self._addable and key not in stored]
+                rest = {key: value for key, value in self._state.items() if key not in new}
+                checkpoint = tf.train.Checkpoint(**rest) if new else self._checkpoint
+                checkpoint.restore(path).assert_existing_objects_matched()
             except (tf.errors.OpError, ValueError, AssertionError) as error:
                 damaged.append(
                     f"{self._folder / name}: expected a readable checkpoint of this experiment, found "
@@ -109,6 +119,10 @@ class Checkpoints:
                 continue
             if damaged:
                 print(f"{'; '.join(damaged)}. Going on from the one before, {self._folder / name}", flush=True)
+            if new:
+                print(
+                    f"{self._folder / name}: nothing of {', '.join(new)}, which is new here and starts as it was made"
+                )
             self._current = name
             return True
         if damaged:

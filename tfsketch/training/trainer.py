@@ -95,7 +95,9 @@ class Trainer:
         state = {"step": self._step, "seconds": self._seconds, "ema": self._ema}
         state |= {f"network_{k}": v for k, v in self._task.networks.items()}
         state |= {f"optimizer_{k}": v for k, v in self._optimizers.items()}
-        self._checkpoints = Checkpoints(self._folder, state, train.keep_checkpoints, self._is_chief)
+        others = [name for name in self._task.networks if name != self._task.exported]
+        addable = [f"{kind}_{name}" for name in others for kind in ("network", "optimizer")]
+        self._checkpoints = Checkpoints(self._folder, state, train.keep_checkpoints, self._is_chief, addable)
         self._export = model_directory.build(self._task.network, config) if self._task.network else None
         self._signal: int | None = None
         if not self._checkpoints.restore() and train.init:

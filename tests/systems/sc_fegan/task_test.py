@@ -17,6 +17,7 @@ from tfsketch import config as config_lib
 from tfsketch import zoo
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Shards
+from tfsketch.errors import ConfigError
 from tfsketch.nn import losses, model_directory
 from tfsketch.systems import make_task
 from tfsketch.systems.sc_fegan import task as sc_fegan
@@ -67,7 +68,7 @@ def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_ro
 
 
 _RECIPE = {"known", "rim", "low_pass", "stroke_color", "trunk", "feature_matching", "projected", "adversarial"}
-_RECIPE |= {"total_variation"}
+_RECIPE |= {"total_variation", "lines"}
 
 
 def _recipe(config):
@@ -76,6 +77,7 @@ def _recipe(config):
     small = config_lib.ProjectedDiscriminatorConfig(width=2, head_width=4)
     config = _with_loss(config, **weights, drift=0.1, gradient_penalty=2.0)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, projected=small))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, maps=(config.sketch.style,)))
     return dataclasses.replace(
         config, train=dataclasses.replace(config.train, phases=(config_lib.PhaseConfig("main", 6),))
     )
@@ -104,7 +106,7 @@ def test_the_terms_in_the_hole_are_logged_and_add_up_and_two_replicas_take_the_s
 def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
     config = _recipe(tiny)
     task = sc_fegan.ScFeganTask(config)
-    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
+    batch = fixed_batch(Shards(tiny.data.train, 32), config, [0, 1])
     owners = {}
 
     def minimize(player, tape, loss):
@@ -116,7 +118,31 @@ def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
         owners[player] = all(g is not None for g in gradients[player])
 
     task.step(batch, config.model.loss, minimize)
-    assert owners == {"discriminator": True, "projected": True, "generator": True}
+    assert owners == {"discriminator": True, "projected": True, "line_reader": True, "generator": True}
+    with pytest.raises(ConfigError, match="data.maps: expected hed, the photographs' own lines"):
+        sc_fegan.ScFeganTask(dataclasses.replace(config, data=tiny.data))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_may_gain_a_player(tiny, tmp_path, capsys):
+    """When a weight that needs one is first set, and what was there goes on."""
+    config = _recipe(tiny)
+    config = _with_loss(config, window=0)
+    before = _with_loss(config, lines=0.0)
+    first = trainer.Trainer(before, tmp_path, make_task)
+    first.run(until=1)
+    run = trainer.Trainer(config, tmp_path, make_task)
+    assert run.step == 1 and "network_line_reader, optimizer_line_reader, which is new" in capsys.readouterr().out
+    for name, network in first._task.networks.items():
+        for variable, same in zip(network.variables, run._task.networks[name].variables):
+            np.testing.assert_array_equal(variable, same)
+    run.run(until=2)
+    again = trainer.Trainer(config, tmp_path, make_task)
+    assert again.step == 2 and "new" not in capsys.readouterr().out.replace("newest", "")
+    for variable, same in zip(
+        run._task.networks["line_reader"].variables, again._task.networks["line_reader"].variables
+    ):
+        np.testing.assert_array_equal(variable, same)
 
 
 def test_the_discriminators_see_the_window_on_the_hole(tiny):

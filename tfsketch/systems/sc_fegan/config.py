@@ -49,7 +49,7 @@ class ScFeganLossConfig(LossConfig):
     total_variation: float = 0.1
     """upsilon"""
     known: float = 0.0
-    """Not in the paper, nor are the next six: L1 over the kept pixels (see `losses.known`)."""
+    """Not in the paper, nor are the next seven: L1 over the kept pixels (see `losses.known`)."""
     rim: float = 0.0
     """L1 in the hole beside its border (see `losses.rim`)."""
     low_pass: float = 0.0
@@ -62,6 +62,9 @@ class ScFeganLossConfig(LossConfig):
     """Distance on the discriminator's own hidden layers (Wang et al., CVPR 2018), in the hole."""
     projected: float = 0.0
     """The projected discriminator's hinge loss (see `nn.projected`)."""
+    lines: float = 0.0
+    """Lines that were asked for and cannot be read in the hole, and such as nobody asked for (see `nn.line_reader`).
+    Needs the photographs' own lines: `sketch.style` in `data.maps`."""
     adversarial: float = 0.001
     """beta"""
     drift: float = 0.001

@@ -7,7 +7,8 @@ Published (Jo & Park 2019, section 3.3):
 
 Beside it, for sharp pictures from few hours (ours, after LaMa and Projected GAN): no pixelwise term deep in the hole
 but one on its means (`known`, `rim`, `low_pass`), a second discriminator that sees through a pretrained trunk
-(`projected`), and perceptual terms on that trunk (`trunk`) and on the first discriminator (`feature_matching`).
+(`projected`), a head on that trunk that reads the lines (`lines`), and perceptual terms on that trunk (`trunk`) and on
+the first discriminator (`feature_matching`).
 
 A term of weight 0 is not computed. The generator runs once a step: the discriminators learn on its output first, then
 judge it for the generator. The trunk sees each picture once a step, for both purposes.
@@ -23,7 +24,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, efficientnet, feature_losses, losses, model_directory, projected
+from tfsketch.errors import ConfigError
+from tfsketch.nn import adversarial, efficientnet, feature_losses, line_reader, losses, model_directory, projected
 from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
@@ -91,6 +93,10 @@ class GeneratorInputs:
         """What the projected discriminator says."""
         return projected.generator_term(self._task.networks["projected"], self._views[1])
 
+    def lines(self) -> tf.Tensor:
+        """What cannot be read of the lines."""
+        return line_reader.generator_term(self._task.networks["line_reader"], self._views[1])
+
     def trunk(self) -> tf.Tensor:
         """The distance on the trunk's features."""
         return projected.trunk_distance(self._views[1], self._views[0])
@@ -109,6 +115,7 @@ TERMS: dict[str, Callable[[GeneratorInputs], tf.Tensor]] = {
     "adversarial": GeneratorInputs.adversarial,
     "feature_matching": GeneratorInputs.feature_matching,
     "projected": GeneratorInputs.projected,
+    "lines": GeneratorInputs.lines,
     "trunk": GeneratorInputs.trunk,
 }
 """Weight -> the generator's term [B], unweighted."""
@@ -116,7 +123,7 @@ CRITIC_TERMS = ("drift", "gradient_penalty")
 """Weights of what the first discriminator's loss has beside the critic."""
 ON_BACKBONE = ("perceptual", "normalized_perceptual", "style")
 ON_DISCRIMINATOR = ("adversarial", "feature_matching")
-ON_TRUNK = ("trunk", "projected")
+ON_TRUNK = ("trunk", "projected", "lines")
 """Which terms need what; it is neither made nor run where none of them has a weight."""
 
 
@@ -126,7 +133,8 @@ def _weighted(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool
 
 
 class ScFeganTask(Task):
-    """Networks `generator`, `discriminator`, and `projected` where a phase has weight on it: each its own player."""
+    """Networks `generator`, `discriminator`, and `projected` and `line_reader` where a phase has weight on them: each
+    its own player."""
 
     exported = "generator"
     network = Generator
@@ -149,6 +157,15 @@ class ScFeganTask(Task):
         if _weighted(phases, ["projected"]):
             assert self._trunk is not None
             self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
+        self._lines = f"sketch_{config.sketch.style}"
+        if _weighted(phases, ["lines"]):
+            assert self._trunk is not None
+            if config.sketch.style not in config.data.maps:
+                raise ConfigError(
+                    f"data.maps: expected {config.sketch.style}, the photographs' own lines, for the weight of lines; "
+                    f"found {list(config.data.maps)}"
+                )
+            self.networks["line_reader"] = line_reader.built(self._trunk)
 
     def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
         """The backbone's features of pictures, as the perceptual and style terms take them."""
@@ -191,11 +208,15 @@ class ScFeganTask(Task):
         }
 
     def _near(self, batch: Batch, image: tf.Tensor, side: int) -> tuple[Batch, tf.Tensor]:
-        """The examples and a picture of each, cut to the window on the hole."""
+        """The examples and a picture of each, cut to the window on the hole. The photographs' own lines, where they are
+        there, are then `lines`."""
+        if self._lines in batch:
+            batch = batch | {"lines": batch[self._lines]}
         if side in (0, self._side):
             return batch, image
         chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
-        layers = {key: batch[key] for key in ("image", "mask", "sketch", "color")} | {"other": image}
+        keys = [key for key in ("image", "mask", "sketch", "color", "lines") if key in batch]
+        layers = {key: batch[key] for key in keys} | {"other": image}
         near = feature_losses.near_hole(layers, side, chance) | {"seed": batch["seed"]}
         return near, near.pop("other")
 
@@ -218,6 +239,11 @@ class ScFeganTask(Task):
                 total, parts = projected.critic_terms(self.networks["projected"], *views)
             minimize("projected", critic_tape, total)
             logged |= parts | {"projected_critic": total}
+        if loss.lines:
+            with tf.GradientTape() as reader_tape:
+                total = line_reader.learning_term(self.networks["line_reader"], views[0])
+            minimize("line_reader", reader_tape, total)
+            logged["line_reader"] = total
         with tape:  # goes on recording what the generator's output is judged by
             inputs = GeneratorInputs(self, batch, outputs, (near, image), views, loss)
             terms = {name: term(inputs) for name, term in TERMS.items() if getattr(loss, name)}

@@ -1,0 +1,81 @@
+"""An auxiliary head that reads lines off a pretrained trunk's features, after AC-GAN (Odena et al., ICML 2017).
+
+It learns on photographs alone, whose lines are known, and then reads what a generator made: lines that were asked for
+and cannot be read there cost the generator, and so do lines where neither the drawing nor the photograph has any. A
+discriminator asks whether a picture is likely; this asks whether it is the picture that was drawn. SC-FEGAN has no such
+term; it is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfsketch.nn import efficientnet
+from tfsketch.nn.losses import per_pixel
+from tfsketch.nn.operations import LEAK
+from tfsketch.nn.plain import Conv2D
+from tfsketch.nn.projected import View
+
+_MAPS = ("stride2", "stride4", "stride8")
+_WIDTH = 32
+_LINE_WEIGHT = 4.0
+"""How much more a cell with a line counts in learning: such cells are few."""
+
+
+class LineReader(tf.keras.Model):
+    """The trunk's finest maps -> logits of lines at half the pictures' size, [B,H/2,W/2,1] float32."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(name=kwargs.pop("name", "line_reader"), **kwargs)
+        self.first = Conv2D(_WIDTH, 3, 1, "same", name="first")
+        self.last = Conv2D(1, 3, 1, "same", dtype="float32", name="last")
+
+    def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Reads the lines of pictures whose sides are multiples of 8."""
+        maps = [tf.cast(features[name], self.compute_dtype) for name in _MAPS]
+        maps = [maps[0], *(_repeated(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
+        x = tf.nn.leaky_relu(self.first(tf.concat(maps, axis=-1)), LEAK)
+        return self.last(tf.cast(x, tf.float32))
+
+
+def built(trunk: efficientnet.EfficientNetLite1) -> LineReader:
+    """A reader with its variables made."""
+    reader = LineReader()
+    reader(trunk(tf.zeros([1, 32, 32, 3]), _MAPS))
+    return reader
+
+
+def _repeated(x: tf.Tensor, times: int) -> tf.Tensor:
+    return tf.repeat(tf.repeat(x, times, axis=1), times, axis=2)
+
+
+def _cells(lines: tf.Tensor) -> tf.Tensor:
+    """[B,H,W,1] -> [B,H/2,W/2,1]: which cells hold a part of a line."""
+    return tf.nn.max_pool2d(lines, 2, 2, "SAME")
+
+
+def _near(cells: tf.Tensor) -> tf.Tensor:
+    return tf.nn.max_pool2d(cells, 3, 1, "SAME")
+
+
+def learning_term(reader: LineReader, truth: View) -> tf.Tensor:
+    """What a reader pays on photographs, [B]: the cross-entropy to their `lines`, over all cells."""
+    logits, true = reader(truth.features), _cells(truth.conditions["lines"])
+    weight = 1.0 + (_LINE_WEIGHT - 1.0) * true
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits)
+    return per_pixel(entropy, weight)
+
+
+def generator_term(reader: LineReader, fake: View) -> tf.Tensor:
+    """What a generator pays, [B]: in the hole, the mean of -log p over cells of lines that were asked for, p the best
+    of a cell and its neighbours (a line may lie 2 pixels off), and the mean of -log(1 - p) over cells that are further
+    than that from lines of the drawing and of the photograph. Where nothing was drawn, the first is 0."""
+    logits = reader(fake.features)
+    mask = _cells(fake.conditions["mask"])
+    asked, true = _cells(fake.conditions["sketch"] * fake.conditions["mask"]), _cells(fake.conditions["lines"])
+    elsewhere = mask * (1.0 - _near(tf.maximum(asked, true)))
+    missing = per_pixel(tf.nn.softplus(-_near(logits)), asked)
+    return missing + per_pixel(tf.nn.softplus(logits), elsewhere)
