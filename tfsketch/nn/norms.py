@@ -72,14 +72,21 @@ class BatchNorm(tf.keras.layers.Layer):
 
     The batch's statistics are averaged over the replicas, so one and many replicas take the same step, and every
     replica's moving statistics are the same. Epsilon 1e-5, momentum 0.9 and gamma from N(1, 0.02) are DCGAN's (Radford
-    et al. 2016) and the public Contextual GAN code's."""
+    et al. 2016) and the public Contextual GAN code's. Without `affine`, the deviation stays 1 and the mean 0."""
+
+    def __init__(self, affine: bool = True, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.affine = affine
 
     def build(self, shape: tf.TensorShape) -> None:
         channels = (int(shape[-1]),)
-        self.gamma = self.add_weight(
-            name="gamma", shape=channels, initializer=tf.keras.initializers.RandomNormal(1.0, 0.02)
-        )
-        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        if self.affine:
+            self.gamma = self.add_weight(
+                name="gamma", shape=channels, initializer=tf.keras.initializers.RandomNormal(1.0, 0.02)
+            )
+            self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        else:
+            self.gamma, self.beta = np.ones(channels, np.float32), np.zeros(channels, np.float32)
         self.moving_mean, self.moving_variance = (
             self.add_weight(
                 name=name,

@@ -26,7 +26,7 @@ class JointGeneratorConfig:
     three doublings further speaks, so that what is decided early is seen late."""
 
 
-GUESSED = ("trunk", "contextual", "low_pass", "inversion", "prior")
+GUESSED = ("trunk", "contextual", "low_pass", "inversion")
 """The loss weights that need an encoder."""
 
 
@@ -80,9 +80,6 @@ class ContextualGanLossConfig(LossConfig):
     """Weight of the mean colours of the photograph, where it is the half that the encoder saw (`losses.low_pass`)."""
     inversion: float = 0.0
     """Of the other half of the examples: weight of the encoder's mean squared error at the z of generated halves."""
-    prior: float = 0.0
-    """Weight of how far the mean and the mean square of a guess's numbers are from those of the uniform
-    distribution that z comes from, squared."""
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""

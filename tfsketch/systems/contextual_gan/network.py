@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfsketch.nn import addons
@@ -72,8 +73,9 @@ class _Excitation(tf.keras.layers.Layer):
 class JointEncoder(tf.keras.Model):
     """One half of a joint picture -> a guess at its z.
 
-    The norms are of each example alone, so that a guess depends on nothing else in a batch. Without them it learnt to
-    guess the same for all sketches, which differ in few pixels, and stayed there.
+    The last layer's numbers are normalised over the batch and then pass the normal distribution's own cumulative one,
+    which makes them about uniform in [-1,1], as z is: to guess the same for all sketches, which is what it learnt
+    without (they differ in few pixels), is not possible. Outside of training steps the norm uses its moving statistics.
     """
 
     def __init__(self, config: JointEncoderConfig, latent: int, **kwargs: Any):
@@ -82,15 +84,17 @@ class JointEncoder(tf.keras.Model):
             Conv2D(width, 3, 2, "same", use_bias=False, name=f"conv{i + 1}") for i, width in enumerate(config.widths)
         ]
         self.norms = [InstanceNorm(name=f"norm{i + 1}") for i in range(len(config.widths))]
-        self.z = tf.keras.layers.Dense(latent, dtype="float32", name="z")
+        self.z = tf.keras.layers.Dense(latent, use_bias=False, dtype="float32", name="z")
+        self.z_norm = BatchNorm(affine=False, dtype="float32", name="z_norm")
 
-    def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False, update: bool | None = None) -> tf.Tensor:
         """Guesses z.
 
         Args:
           inputs: `sketch` [B,H,W,1] in [0,1], with soft edges where the network's sketches have them, and `image`
             [B,H,W,3] in [-1,1]; `knows_image` [B], 1 where the photograph is the known half and 0 where the sketch is.
             The other half is not looked at.
+          training, update: of the last norm; see `norms.BatchNorm`.
 
         Returns:
           [B,Z] float32 in [-1,1].
@@ -101,7 +105,9 @@ class JointEncoder(tf.keras.Model):
         x = tf.cast(x, self.compute_dtype)
         for conv, norm in zip(self.convs, self.norms):
             x = tf.nn.leaky_relu(norm(conv(x)), LEAK)
-        return tf.tanh(self.z(tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])))
+        flat = tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
+        normal = self.z_norm(self.z(flat)[:, None, None], training=training, update=update)[:, 0, 0]
+        return tf.math.erf(normal / np.float32(np.sqrt(2.0)))
 
 
 class JointGenerator(tf.keras.Model):

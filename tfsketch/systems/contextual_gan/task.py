@@ -147,7 +147,7 @@ class ContextualGanTask(Task):
             tf.cast(chances[:, n] < share, tf.float32) for n, share in ((0, 0.5), (1, _FROM_PHOTOGRAPH))
         )
         known = {"sketch": both.soften(batch["sketch"]), "image": batch["image"], "knows_image": knows_image}
-        return known | {"counts": counts, "z": both.encoder(known)}
+        return known | {"counts": counts, "z": both.encoder(known, training=True)}
 
     def _guess_terms(self, guesses: Batch, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig) -> Terms:
         """The terms [B] of guesses but for the trunk's, of the joint pictures `fake` that were drawn of `z`."""
@@ -160,12 +160,9 @@ class ContextualGanTask(Task):
             terms["low_pass"] = counts * knows_image * losses.low_pass(halves["image"], guesses["image"], everywhere)
         if loss.inversion:
             seen = {key: tf.stop_gradient(half) for key, half in halves.items()} | {"knows_image": knows_image}
-            error = self.networks["contextual_gan"].encoder(seen) - tf.stop_gradient(z)
+            encoder = self.networks["contextual_gan"].encoder
+            error = encoder(seen, training=True, update=False) - tf.stop_gradient(z)
             terms["inversion"] = (1.0 - counts) * tf.reduce_mean(tf.square(error), axis=-1)
-        if loss.prior:
-            guess = guesses["z"]
-            moments = tf.reduce_mean(guess, axis=-1), tf.reduce_mean(tf.square(guess), axis=-1) - 1.0 / 3.0
-            terms["prior"] = counts * tf.add_n([tf.square(moment) for moment in moments])
         return terms
 
     def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
