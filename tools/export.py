@@ -37,7 +37,12 @@ _OUTPUT = flags.DEFINE_string(
     required=True,
 )
 _VERSION = flags.DEFINE_integer("version", None, "Of a SavedModel; by default the next one.", lower_bound=1)
-_VARIANT = flags.DEFINE_enum("variant", "float16", [*VARIANTS, "all"], "Of a TensorFlow Lite file.")
+_VARIANT = flags.DEFINE_enum(
+    "variant",
+    None,
+    [*VARIANTS, "all"],
+    "Of a TensorFlow Lite file: by default float16, or for --format=web of a large model weight_only.",
+)
 _LITERT = flags.DEFINE_string(
     "litert", "", "Folder of LiteRT.js's archives for --format=web; by default npm fetches them."
 )
@@ -73,10 +78,10 @@ def _main(argv: list[str]) -> int:
         if _VARIANT.value == "all":
             raise ExportError("variant: expected one for --format=web, found all")
         name, path = pathlib.Path(_MODEL.value).name, _OUTPUT.value
-        content = static.export(model, name, path, _VARIANT.value, _DATA.value, _LITERT.value)
+        content = static.export(model, name, path, _VARIANT.value or "", _DATA.value, _LITERT.value)
         text = f"A first visit loads {static.first_load(content) / 1e6:.1f} MB as a server sends them, compressed."
     else:
-        variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value,)
+        variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value or "float16",)
         written = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
         text, path = measure.table(written), _OUTPUT.value
         failed = any(one.problem() for measured in written.values() for one in measured)

@@ -73,23 +73,37 @@ def archives():
     return litert.cache_folder()
 
 
-@pytest.fixture(scope="session")
-def site(archives, tmp_path_factory):
-    """The shipped model's folder, by the binary."""
+def _site(model: str, archives, factory):
+    """A shipped model's folder, by the binary."""
 
     def make(root) -> None:
-        command = [sys.executable, "-m", "tools.export", "--model=sc_fegan_mobile", "--format=web"]
+        command = [sys.executable, "-m", "tools.export", f"--model={model}", "--format=web"]
         done = subprocess.run(
-            [*command, f"--output={root / 'mobile'}", f"--litert={archives}"],
+            [*command, f"--output={root / model}", f"--litert={archives}"],
             cwd=build_files.ROOT,
             capture_output=True,
             text=True,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         megabytes = float(re.search(r"loads ([\d.]+) MB", done.stdout)[1])
-        assert 8 < megabytes < 14
+        assert 4 < megabytes < 14
 
-    return once(tmp_path_factory, "site", make) / "mobile"
+    return once(factory, f"site-{model}", make) / model
+
+
+@pytest.fixture(scope="session")
+def site(archives, tmp_path_factory):
+    return _site("sc_fegan_mobile", archives, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def drawing_site(archives, tmp_path_factory):
+    return _site("cali_sketch", archives, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def restyling_site(archives, tmp_path_factory):
+    return _site("region_edit", archives, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

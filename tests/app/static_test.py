@@ -67,9 +67,36 @@ def test_the_policy_allows_no_other_origin(content):
         assert all("w3.org" in one or "adobe.com" in one or "iptc.org" in one for one in addresses), (path, addresses)
 
 
-def test_what_is_refused(editing_folder, restyling_folder, archives, tmp_path):
-    with pytest.raises(ExportError, match="expected a model that edits photographs.*found one of region_edit"):
-        static.export(zoo.load_model(restyling_folder), "x", tmp_path / "a", runtime=archives)
+def _written(way, folder, archives, where):
+    """(state.json, files by path) of a model's folder, which offers its way and all that it needs for it."""
+    written = static.export(zoo.load_model(folder), "tiny", where, "float32", runtime=archives)
+    state = json.loads(written["state.json"])
+    assert list(state["modes"]) == [way] and state["engine"]["way"] == way and state["lacks"] == static.LACKS[way]
+    for one in state["examples"]:
+        about = json.loads(written[f"examples/{one['name']}.json"])
+        assert one["mode"] == about["mode"] == way
+        assert all(f"examples/{about[key]}" in written for key in ("photograph", "style") if about[key])
+        assert bool(about["style"]) == (way == "restyle") and bool(about["photograph"]) == (way != "draw")
+    assert state["examples"]
+    return state, written
+
+
+def test_a_folder_that_draws(model_dirs, archives, tmp_path):
+    state, _ = _written("draw", model_dirs[1], archives, tmp_path / "site")
+    assert state["engine"]["takes"] == {"sketch": [1, 32, 32, 1]} and state["modes"]["draw"]["sheet"]
+
+
+def test_a_folder_that_restyles(restyling_folder, archives, tmp_path):
+    state, _ = _written("restyle", restyling_folder, archives, tmp_path / "site")
+    sides = {"image": 3, "style": 3, "mask": 1}
+    assert state["engine"]["takes"] == {key: [1, 16, 16, n] for key, n in sides.items()} | {"amount": [1, 1]}
+    assert state["places"] == ["everywhere", "drawn"] and state["modes"]["restyle"]["styled"]
+
+
+def test_what_is_refused(editing_folder, archives, tmp_path):
+    parser = zoo.load_model("face_parser")
+    with pytest.raises(ExportError, match="expected a model that edits, draws or restyles.*found one of face_parser"):
+        static.export(parser, "x", tmp_path / "a", runtime=archives)
     (tmp_path / "b").mkdir()
     (tmp_path / "b/mine.txt").write_text("mine")
     with pytest.raises(ExportError, match="expected a new or an empty folder, found something"):

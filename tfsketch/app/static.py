@@ -2,9 +2,9 @@
 
 The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in place of `backend.js`, the one
 module that talks to a server; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js
-and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor.edit` do. `state.json` says what
-there is, as `Studio.state` does, and which files the model is made of; a service worker keeps everything for when there
-is no connection. Every file that is kept is named with its hash.
+and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor` do. A folder has one model and
+works in its way. `state.json` says what there is, as `Studio.state` does, and which files the model is made of; a
+service worker keeps everything for when there is no connection. Every file that is kept is named with its hash.
 
 The page's policy lets it load and reach its own origin and nothing else, so that no photograph can leave the device.
 """
@@ -29,7 +29,7 @@ from tfsketch.app.studio import MAX_PIXELS
 from tfsketch.errors import ExportError
 from tfsketch.export import mobile, saved_model
 from tfsketch.images import files
-from tfsketch.nn.exported import ExportedNetwork
+from tfsketch.nn.exported import ExportedNetwork, shapes
 
 BROWSER = (
     "backend",
@@ -38,8 +38,11 @@ BROWSER = (
     "membrane",
     "noise",
     "outlines",
+    "parts",
     "raster",
     "resizing",
+    "restyling",
+    "sheets",
     "studio",
     "thinning",
     "tone",
@@ -47,13 +50,17 @@ BROWSER = (
 )
 """Scripts of `web/browser`; `sw.js` is a template."""
 _MAP = json.dumps({"imports": {"./backend.js": "./browser/backend.js"}})
+_DRAWINGS = {"drawings": "reading a scan or a photograph of a drawing as strokes"}
+_REGIONS = {"regions": "masks of a region of the face"}
 LACKS = {
-    "drawings": "reading a scan or a photograph of a drawing as strokes",
-    "regions": "masks of a region of the face",
-    "texture": "the photograph's fine detail in the repaint",
+    "edit": {**_DRAWINGS, **_REGIONS, "texture": "the photograph's fine detail in the repaint"},
+    "draw": {**_DRAWINGS, "framing": "the framing of a drawing by the face that it gives"},
+    "restyle": _REGIONS,
 }
-"""What the page does not offer, in words."""
+"""Way of working -> what the page does not offer, in words; it offers these ways alone."""
 _FORMATS = ("png", "jpeg")
+_MOST_WEIGHTS = 5_000_000
+"""Weights that a page loads in 16 bits: with as many, a first visit stays below 14 MB."""
 _LARGE = (".wasm", ".tflite")
 """What the worker loads and keeps, and not the service worker."""
 _MODEL = "model/model.tflite"
@@ -99,21 +106,30 @@ def _manifest() -> bytes:
     return json.dumps(about, indent=2).encode()
 
 
-def _examples() -> tuple[list[dict[str, str]], dict[str, bytes]]:
-    """(what the page is told of the examples that are edits, their files by path)."""
-    told, content = [], {}
+def _photograph(name: str, content: dict[str, bytes]) -> str:
+    """Puts a photograph of the examples into a folder's `content`; gives its name there, empty for none."""
+    if not name:
+        return ""
+    shipped = "." in name  # as a file of the page's; scikit-image's is none
+    file = name if shipped else f"{name}.png"
+    path = f"examples/{file}"
+    content[path] = examples.web_file(path) if shipped else files.encode_png(examples.photograph(name).image)
+    return file
+
+
+def _examples(way: str) -> tuple[list[dict[str, str]], dict[str, bytes]]:
+    """(what the page is told of the examples of a way of working, their files by path)."""
+    told: list[dict[str, str]] = []
+    content: dict[str, bytes] = {}
     for name, one in examples.EXAMPLES.items():
-        strokes, picture = examples.contents(one)
-        if one.mode != "edit" or picture is None:
+        if one.mode != way:
             continue
-        shipped = "." in one.picture  # as a file of the page's; scikit-image's is none
-        photograph = one.picture if shipped else f"{name}.png"
-        data = examples.web_file(f"examples/{one.picture}") if shipped else files.encode_png(picture.image)
-        content[f"examples/{photograph}"] = data
+        photograph, style = (_photograph(picture, content) for picture in (one.picture, one.style))
         content[f"examples/{name}.thumbnail.jpg"] = examples.thumbnail(name)
-        about = {"strokes": strokes, "mode": one.mode, "side": None, "region": one.region, "photograph": photograph}
+        about = {"strokes": examples.contents(one)[0], "mode": way, "side": None, "region": one.region}
+        about |= {"photograph": photograph, "style": style}
         content[f"examples/{name}.json"] = json.dumps(about).encode()
-        told.append({"name": name, "title": one.title, "credit": one.credit, "mode": one.mode})
+        told.append({"name": name, "title": one.title, "credit": one.credit, "mode": way})
     return told, content
 
 
@@ -122,30 +138,31 @@ def _entry(path: str, content: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _state(model: ExportedNetwork, name: str, told: list[dict[str, str]], content: dict[str, bytes]) -> dict[str, Any]:
-    mode = MODES["edit"]
+    mode = MODES[model.way]
     runtimes = {}
     for variant, stem in litert.VARIANTS.items():
         script = f"litert/wasm/{stem}_internal.js"
         runtimes[variant] = _entry(script.removesuffix("js") + "wasm", content) | {"script": script}
     shown = {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
     return {
-        "modes": {"edit": {"title": mode.title, "hint": mode.hint} | shown},
-        "models": [{"name": name, "mode": "edit"}],
+        "modes": {model.way: {"title": mode.title, "hint": mode.hint} | shown},
+        "models": [{"name": name, "mode": model.way}],
         "examples": told,
         "sides": [],
-        "places": [],
+        "places": ["everywhere", "drawn"] if mode.way.styled else [],
         "regions": [],
         "formats": _FORMATS,
         "limits": {"pixels": MAX_PIXELS, "sheet": MAX_SHEET, "results": MAX_RESULTS, "bytes": MAX_UPLOAD},
-        "lacks": LACKS,
+        "lacks": LACKS[model.way],
         "engine": {
             "version": hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in content.values())).hexdigest()[
                 :16
             ],
             "model": _entry(_MODEL, content),
             "runtimes": runtimes,
+            "way": model.way,
             "side": model.image_size,
-            "takes": list(model.takes),
+            "takes": shapes(model, model.image_size),
         },
     }
 
@@ -154,7 +171,7 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     """The folder's files, by path.
 
     Args:
-      model: one that edits, as `zoo.load_model` gives it.
+      model: one whose way is in `LACKS`, as `zoo.load_model` gives it.
       name: what the page calls it.
       graph: its TensorFlow Lite file.
       runtime: see `litert.runtime`.
@@ -167,7 +184,7 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     content["vendor/konva.LICENSE"] = examples.web_file("vendor/konva.LICENSE")
     content[_MODEL] = graph
     content |= {f"model/{path}": text.encode() for path, text in saved_model.card(model).items()}
-    told, more = _examples()
+    told, more = _examples(model.way)
     content |= more
     state = _state(model, name, told, content)
     content["state.json"] = json.dumps(state, indent=1).encode()
@@ -184,34 +201,38 @@ def export(
     model: ExportedNetwork,
     name: str,
     output: str | os.PathLike,
-    variant: str = "float16",
+    variant: str = "",
     folder: str | os.PathLike = "",
     runtime: str | os.PathLike = "",
 ) -> dict[str, bytes]:
     """Writes the folder, whole or not at all.
 
     Args:
-      model: one that edits, as `zoo.load_model` gives it.
+      model: one whose way is in `LACKS`, as `zoo.load_model` gives it.
       name: what the page calls it.
       output: a folder that does not exist, or is empty.
-      variant, folder: see `mobile.export`.
+      variant, folder: see `mobile.export`; by default `float16`, or `weight_only` for a model of more than
+        `_MOST_WEIGHTS` weights.
       runtime: see `litert.archives`.
 
     Returns:
       What was written, by path in the folder.
 
     Raises:
-      ExportError: the model does not edit, the folder holds something, the runtime is not available, or what
-        `mobile.export` raises.
+      ExportError: the page does not offer the model's way, the folder holds something, the runtime is not available,
+        or what `mobile.export` raises.
     """
     output = pathlib.Path(output)
-    if model.way != "edit":
+    if model.way not in LACKS:
         raise ExportError(
-            f"expected a model that edits photographs, such as sc_fegan_mobile, for --format=web, found one of "
-            f"{model.experiment.system}"
+            f"expected a model that edits, draws or restyles in one call, such as sc_fegan_mobile, cali_sketch or "
+            f"region_edit, for --format=web, found one of {model.experiment.system}"
         )
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ExportError(f"{output}: expected a new or an empty folder, found something in it; nothing is overwritten")
+    model = model.in_one_call()
+    count = sum(variable.shape.num_elements() for variable in model.variables)
+    variant = variant or ("float16" if count <= _MOST_WEIGHTS else "weight_only")
     library = litert.runtime(runtime)  # first: it fails sooner than the model converts
     output.parent.mkdir(parents=True, exist_ok=True)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))

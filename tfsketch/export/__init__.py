@@ -1,4 +1,4 @@
 """Models for TensorFlow Serving and for phones: see `signatures`, `saved_model` and `mobile`."""
 
-VARIANTS = ("float32", "float16", "dynamic", "int8")
+VARIANTS = ("float32", "float16", "weight_only", "dynamic", "int8")
 """Kinds of TensorFlow Lite files; see `mobile`."""

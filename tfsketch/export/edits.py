@@ -89,4 +89,5 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
     batch = fixed_batch(prepared, config, range(len(pictures)))
     batch["seed"] = tf.cast(batch["seed"] % 1000, tf.float32)  # exports take float32, which has few whole numbers
     batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it
+    batch["amount"] = tf.ones([len(pictures), 1])
     return {key: batch[key].numpy() for key in model.takes}

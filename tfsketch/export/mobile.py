@@ -6,8 +6,9 @@ carries `metadata.json`, which says shapes, ranges, meanings and order, and the 
 metadata.json`). With it and an interpreter, nothing else is needed to make an edit.
 
 Variants (`VARIANTS`): `float32`; `float16`, the default: weights of half the size, arithmetic in float32 or, on a GPU,
-float16; `dynamic`: 8-bit weights, activations quantised as they come; `int8`: weights and activations, calibrated on
-real edits. In `int8` too inputs and outputs are float32.
+float16; `weight_only`: 8-bit kernels, arithmetic in float32 (see `weights`); `dynamic`: 8-bit weights, activations
+quantised as they come; `int8`: weights and activations, calibrated on real edits. In `int8` too inputs and outputs are
+float32.
 
 A GPU delegate has no local response norm; `norms.local_response_norm` becomes a 1x1 convolution with a band of ones
 (`delegate.gpu`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
@@ -34,7 +35,7 @@ import tensorflow as tf
 
 from tfsketch.backends.base import METADATA, SIGNATURE
 from tfsketch.errors import ExportError
-from tfsketch.export import VARIANTS, edits, saved_model
+from tfsketch.export import VARIANTS, edits, saved_model, weights
 from tfsketch.export.measure import Measured, measure
 from tfsketch.images import files
 from tfsketch.nn import delegate
@@ -88,6 +89,8 @@ def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.n
     """
     if variant not in VARIANTS:
         raise ExportError(f"variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
+    if variant == "weight_only":
+        return weights.in_8_bits(convert(model, "float32"))
     edit = Edit(model)
     with tempfile.TemporaryDirectory(prefix="tfsketch-edit-") as scratch, _quiet():
         tf.saved_model.save(edit, scratch, signatures={SIGNATURE: edit.graph})
@@ -164,7 +167,10 @@ def export(
     written = {}
     plain = convert(model, "float32")
     for variant in variants:
-        content = plain if variant == "float32" else convert(model, variant, calibration)
+        if variant == "weight_only":
+            content = weights.in_8_bits(plain)
+        else:
+            content = plain if variant == "float32" else convert(model, variant, calibration)
         measurements = measure(model, variant, content, plain, measured)
         path = output if single else output / f"{described['model']}_{variant}.tflite"
         written[path] = measurements

@@ -42,6 +42,8 @@ MEANINGS = {
     "noise": "drawn from N(0,1)",
     "z": "in [-1,1]",
     "seed": "two whole numbers from 0; the first says which of the answers that there could be is given",
+    "amount": "0 to 1, how far the style goes from the photograph's own to the other's",
+    "change": "what the network draws in that style less what it draws in the photograph's own, in units of [-1,1]",
     "raw": "what the network drew, RGB in [-1,1], before it is put into the mask",
     "refined": "0 to 1, the lines as the model redrew them",
     "joint": "sketch (left, paper 1, stroke -1) and photograph (right) as one picture, in [-1,1]",

@@ -61,6 +61,11 @@ class ExportedNetwork(tf.keras.Model):
         default the network itself."""
         return self
 
+    def in_one_call(self) -> ExportedNetwork:
+        """What the editor does by several calls of this network, as a network of one: what a page without a server
+        runs. By default the network itself."""
+        return self
+
 
 NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
 
@@ -85,6 +90,7 @@ def in_bfloat16(network: NetworkT) -> NetworkT:
 
 
 def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything that an exported network takes: pictures of a side, vectors `z`, a `seed`."""
-    vectors = {"z": getattr(model, "latent", 0), "seed": 2}
+    """Shapes of one example of everything that an exported network takes: pictures of a side, vectors `z`, a `seed`,
+    an `amount`."""
+    vectors = {"z": getattr(model, "latent", 0), "seed": 2, "amount": 1}
     return {key: [1, vectors[key]] if key in vectors else [1, side, side, CHANNELS[key]] for key in model.takes}

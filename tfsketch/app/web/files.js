@@ -3,8 +3,8 @@
 import { openDrawing } from "./drawing.js";
 import { $, guarded } from "./feedback.js";
 import { claim } from "./keep.js";
-import { openPicture, openStyle, takeStrokes } from "./opening.js";
-import { mode } from "./state.js";
+import { blankSheet, openPicture, openStyle, takeStrokes } from "./opening.js";
+import { S, mode } from "./state.js";
 
 async function openFiles(files) {
   const list = [...files].sort((a, b) => a.name.endsWith(".json") - b.name.endsWith(".json"));
@@ -14,7 +14,10 @@ async function openFiles(files) {
         let tree;
         try { tree = JSON.parse(await file.text()); } catch { throw new Error(`${file.name}: expected strokes saved by tfsketch.`); }
         takeStrokes(tree, file.name);
-      } else if (mode().sheet) await openDrawing(file);
+      } else if (mode().sheet) {
+        if ("drawings" in S.server.lacks) throw new Error(`${file.name}: expected strokes saved by tfsketch. Not on this page, but in tfsketch's program: ${S.server.lacks.drawings}.`);
+        await openDrawing(file);
+      }
       else {
         await openPicture(file);
         claim();
@@ -32,7 +35,8 @@ function mark(event) {
 }
 
 export function startFiles() {
-  $("open").onclick = $("start-open").onclick = () => $("file").click();
+  $("open").onclick = () => $("file").click();
+  $("start-open").onclick = () => (mode().sheet ? blankSheet() : $("file").click());
   $("file").onchange = () => { openFiles($("file").files); $("file").value = ""; };
   $("style").onclick = () => $("style-file").click();
   $("style-file").onchange = () => { if ($("style-file").files.length) openStyle($("style-file").files[0]); $("style-file").value = ""; };

@@ -67,6 +67,9 @@ function showPanel() {
   $("start").hidden = open;
   $("start-title").textContent = current.sheet ? "Draw, and get a photograph"
     : current.styled ? "Give a photograph the style of another" : "Edit a photograph by drawing on it";
+  $("start-how").textContent = !current.sheet ? "Drop a photograph or saved strokes here, paste one, or"
+    : "drawings" in S.server.lacks ? "Drop saved strokes here, or" : "Drop a drawing or saved strokes here, paste one, or";
+  $("start-open").textContent = current.sheet ? "Start with a blank sheet" : "Choose a photograph";
   $("zoom").hidden = !open || view === "grid";
   showViews(entry, view);
   showTools(current);

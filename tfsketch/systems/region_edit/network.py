@@ -42,6 +42,7 @@ from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import instance_norm
 from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense
 from tfsketch.systems.region_edit.blocks import Down, unit
+from tfsketch.systems.region_edit.change import StyleChange
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEncoderConfig
 from tfsketch.systems.region_edit.generator import Generator, Styles, resized
 from tfsketch.vocabulary import check_sides
@@ -108,6 +109,10 @@ class RegionEdit(ExportedNetwork):
         self.blend = config.blend
         self.encoder = Encoder(config.encoder)
         self.generator = Generator(config.generator, config.encoder.structure)
+
+    def in_one_call(self) -> StyleChange:
+        """See `change`."""
+        return StyleChange(self)
 
     def encode(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Photograph [B,H,W,3] in [-1,1] -> (structure code [B,h,w,c], style code [B,S]), float32, of unit length.

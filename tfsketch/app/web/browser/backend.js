@@ -59,8 +59,9 @@ export const address = (picture) => addresses.get(picture) || "data:,";
 export const has = async (picture) => addresses.has(picture);
 export const thumbnail = (name) => `${base}examples/${name}.thumbnail.jpg`;
 export async function example(name) {
-  const { photograph, ...about } = await (await fetch(`${base}examples/${name}.json`)).json();
-  return { ...about, ...(await open(await (await fetch(`${base}examples/${photograph}`)).blob())) };
+  const { photograph, style, ...about } = await (await fetch(`${base}examples/${name}.json`)).json();
+  const file = async (path) => open(await (await fetch(`${base}examples/${path}`)).blob());
+  return { ...about, ...(photograph ? await file(photograph) : {}), ...(style ? { style: await file(style) } : {}) };
 }
 
 /* Work that may be given up: the worker ends it, and nobody listens. */
@@ -82,19 +83,20 @@ async function follow(progress, signal) {
     await new Promise((resolve) => setTimeout(resolve, ASK));
   }
 }
-async function edited(request, progress, signal) {
+async function made(request, progress, signal) {
   const ready = load();
   if (!loaded && progress) follow(progress, signal);
   await ready;
   return ask("run", request);
 }
 export async function run(request, { signal, progress } = {}) {
-  const { results } = await abortable(edited(request, progress, signal), signal);
-  return { results: results.map((result) => {
-    const png = URL.createObjectURL(new Blob([result.png], { type: "image/png" }));
+  const { results } = await abortable(made(request, progress, signal), signal);
+  const shown = (data) => {
+    const png = URL.createObjectURL(new Blob([data], { type: "image/png" }));
     setTimeout(() => URL.revokeObjectURL(png), SHOWN);
-    return { ...result, png };
-  }) };
+    return png;
+  };
+  return { results: results.map((result) => ({ ...result, png: shown(result.png), ...(result.lines ? { lines: shown(result.lines) } : {}) })) };
 }
 export const tile = async (source, box) => new Blob([await ask("tile", source, box)], { type: "image/jpeg" });
 export async function save(request, how) {

@@ -5,7 +5,7 @@
 
 const text = (value) => new TextEncoder().encode(value);
 const XMP = "http://ns.adobe.com/xap/1.0/\0";
-const MARK = `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>`;
+const markOf = (source) => `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/${source}"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>`;
 const PROFILE = "ICC_PROFILE\0", MOST = 65519; // bytes of a profile in one segment of a JPEG
 
 async function through(bytes, stream) {
@@ -65,7 +65,10 @@ export async function read(bytes) {
   return { icc: starts(icc, 16, "RGB ") ? icc : new Uint8Array(), notes };
 }
 
-/** A picture as PNG: `data` of 3 or 4 channels, row by row. Gives its bytes. */
+/** The IPTC's digital source types of a picture of which a network made a part, or all: the marks of a file. */
+export const EDITED = "compositeWithTrainedAlgorithmicMedia", MADE = "trainedAlgorithmicMedia";
+
+/** A picture as PNG: `data` of 3 or 4 channels, row by row; `mark` is empty where it gets none. Gives its bytes. */
 export async function png({ data, width, height, channels }, icc, mark) {
   const wide = width * channels, rows = new Uint8Array((wide + 1) * height);
   for (let y = 0; y < height; y++) {
@@ -78,7 +81,7 @@ export async function png({ data, width, height, channels }, icc, mark) {
   }
   const chunks = [chunk("IHDR", joined(word(width), word(height), new Uint8Array([8, channels === 4 ? 6 : 2, 0, 0, 0])))];
   if (icc.length) chunks.push(chunk("iCCP", joined(text("ICC\0\0"), await through(icc, new CompressionStream("deflate")))));
-  if (mark) chunks.push(chunk("iTXt", joined(text("XML:com.adobe.xmp\0\0\0\0\0"), text(MARK))));
+  if (mark) chunks.push(chunk("iTXt", joined(text("XML:com.adobe.xmp\0\0\0\0\0"), text(markOf(mark)))));
   chunks.push(chunk("IDAT", await through(rows, new CompressionStream("deflate"))), chunk("IEND", new Uint8Array()));
   return joined(new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), ...chunks);
 }
@@ -86,7 +89,7 @@ export async function png({ data, width, height, channels }, icc, mark) {
 /** Puts a colour profile and, if asked for, the mark into a JPEG's bytes. */
 export function withSegments(jpeg, icc, mark) {
   const segment = (kind, content) => joined(new Uint8Array([0xff, kind, (content.length + 2) >> 8, (content.length + 2) & 255]), content), parts = [];
-  if (mark) parts.push(segment(0xe1, joined(text(XMP), text(MARK))));
+  if (mark) parts.push(segment(0xe1, joined(text(XMP), text(markOf(mark)))));
   const count = Math.ceil(icc.length / MOST);
   for (let n = 0; n < count; n++) parts.push(segment(0xe2, joined(text(PROFILE), new Uint8Array([n + 1, count]), icc.subarray(n * MOST, (n + 1) * MOST))));
   // After the JFIF segment, which must be the first.

@@ -67,10 +67,22 @@ export function distances({ data, width, height }) {
   return result;
 }
 
+/** A value of [-1,1] for a level, as the model is handed it. */
+export const unit = (level) => Math.fround(Math.fround(level / 127.5) - 1);
+/** The levels of a picture that a model gave, in [-1,1]. */
+export function levelsOf(image) {
+  return Uint8Array.from(image, (value) => Math.min(255, Math.max(0, rint(Math.fround(Math.fround(finite(value) + 1) * 127.5)))));
+}
+/** A value that a model gave. */
+export function finite(value) {
+  if (!Number.isFinite(value)) throw new Error("The model gave values that are not finite.");
+  return value;
+}
+
 /* What the model is handed, by the vocabulary's names, as Float32Arrays. */
 function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
   const [seen, erased, lines, paint, where] = [image, mask, sketch, color, painted].map((layer) => padded(layer, side));
-  const unit = (level) => Math.fround(Math.fround(level / 127.5) - 1), noise = standardNormal(seed, side * side);
+  const noise = standardNormal(seed, side * side);
   const hole = erased.layer.data, on = where.layer.data, levels = paint.layer.data;
   return {
     place: seen,
@@ -84,20 +96,33 @@ function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
   };
 }
 
-/* What is pasted, fading to the picture towards the mask's edge. */
-function faded(kept, drawn, mask, box, feather) {
-  if (feather === 0) return drawn.data;
+/* What is pasted, fading to the picture towards the mask's edge; `soft` is as of `pasted`. */
+function faded(kept, drawn, mask, box, feather, soft) {
+  if (feather === 0 && !soft) return drawn.data;
   // One kept pixel around the box, where the picture has one: the picture's border is no edge.
   const [left, top] = [Math.min(box.left, 1), Math.min(box.top, 1)], outer = { left: box.left - left, top: box.top - top };
   const around = cut(mask, outer.left, outer.top, Math.min(mask.width, box.left + box.width + 1) - outer.left, Math.min(mask.height, box.top + box.height + 1) - outer.top);
   const distance = distances(around), result = new Uint8Array(drawn.data.length);
   for (let y = 0; y < box.height; y++) {
     for (let x = 0; x < box.width; x++) {
-      const weight = Math.fround(Math.min(distance[(y + top) * around.width + x + left] / (feather + 1), 1)), at = 3 * (y * box.width + x);
+      const place = y * box.width + x, at = 3 * place;
+      let weight = Math.fround(Math.min(distance[(y + top) * around.width + x + left] / (feather + 1), 1));
+      if (soft) weight = Math.fround(Math.max(weight * soft.middle[place], soft.weight[place]));
       for (let n = at; n < at + 3; n++) result[n] = rint(Math.fround(Math.fround(kept.data[n] * Math.fround(1 - weight)) + Math.fround(drawn.data[n] * weight)));
     }
   }
   return result;
+}
+
+/** RGB within a mask's box: the picture, and in the mask what was painted, a layer of the box's size.
+ *
+ * scale: pixels of the picture to one of the working side; feather: as of `edit`; soft: {weight, middle}, shares for each
+ * pixel of the box, as `restyle.softened` of the program gives them, or null. */
+export function pasted(picture, painted, mask, box, scale, feather, soft = null) {
+  const kept = cut(picture, box.left, box.top, box.width, box.height), hole = cut(mask, box.left, box.top, box.width, box.height);
+  const data = faded(kept, painted, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather, soft);
+  for (let n = 0; n < hole.data.length; n++) if (hole.data[n]) kept.data.set(data.subarray(3 * n, 3 * n + 3), 3 * n);
+  return kept.data;
 }
 
 /** Repaints a mask.
@@ -118,17 +143,10 @@ export async function edit(picture, layers, { seed = 0, feather = null, seam = t
     layerOf(thin(Uint8Array.from(lines, (value) => (value > 0 ? 1 : 0)), ...work), ...work, 1), resizeColor(of(colors), ...work), seed, side,
   );
   const { image } = await run(tensors);
-  const levels = Uint8Array.from(image, (value) => {
-    if (!Number.isFinite(value)) throw new Error("The model gave values that are not finite.");
-    return Math.min(255, Math.max(0, rint(Math.fround(Math.fround(value + 1) * 127.5))));
-  });
-  const repaint = cut(layerOf(levels, side, side, 3), place.left, place.top, ...work);
+  const repaint = cut(layerOf(levelsOf(image), side, side, 3), place.left, place.top, ...work);
   if (seam) membrane(seen.data, repaint.data, erased.data, boxOf(erased), ...work);
   const whole = resize(repaint, square.width, square.height);
   const drawn = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
   recolor(drawn.data, toneOf(picture, mask, colors));
-  const kept = cut(picture, box.left, box.top, box.width, box.height), scale = edge / side;
-  const data = faded(kept, drawn, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather), hole = cut(mask, box.left, box.top, box.width, box.height);
-  for (let n = 0; n < hole.data.length; n++) if (hole.data[n]) kept.data.set(data.subarray(3 * n, 3 * n + 3), 3 * n);
-  return { box, data: kept.data };
+  return { box, data: pasted(picture, drawn, mask, box, edge / side, feather) };
 }

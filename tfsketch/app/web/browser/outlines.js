@@ -5,6 +5,7 @@
  * 1973). */
 
 import { distances } from "./framing.js";
+import { partsOf } from "./parts.js";
 
 const SPECK = 6; // pixels; smaller parts of a mask are left out
 const ERROR = 0.6;
@@ -21,26 +22,18 @@ export function changed({ data, width, height }, grow, invert) {
   return { data: invert ? mask.map((value) => 1 - value) : mask, width, height, channels: 1 };
 }
 
-/* The parts of a mask, neighbours at corners included, as numbers from 2 on in a grid with a border of 0. */
-function partsOf({ data, width, height }) {
-  const wide = width + 2, grid = new Int32Array(wide * (height + 2)), offsets = AROUND.map(([x, y]) => y * wide + x), sizes = [];
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) grid[(y + 1) * wide + x + 1] = data[y * width + x] ? 1 : 0;
-  for (let start = 0; start < grid.length; start++) {
-    if (grid[start] !== 1) continue;
-    const part = sizes.length + 2, found = [start];
-    grid[start] = part;
-    for (let n = 0; n < found.length; n++) {
-      for (const offset of offsets) if (grid[found[n] + offset] === 1) { grid[found[n] + offset] = part; found.push(found[n] + offset); }
-    }
-    sizes.push(found.length);
-    if (found.length < SPECK) for (const at of found) grid[at] = 0;
+/* The parts of a mask, as numbers from 2 on in a grid with a border of 0. */
+function gridOf(mask) {
+  const { width, height } = mask, wide = width + 2, grid = new Int32Array(wide * (height + 2)), offsets = AROUND.map(([x, y]) => y * wide + x);
+  for (const [number, part] of partsOf(mask).entries()) {
+    if (part.length >= SPECK) for (const at of part) grid[(Math.floor(at / width) + 1) * wide + (at % width) + 1] = number + 2;
   }
   return { grid, wide, offsets };
 }
 
 /* The borders of a mask's parts: {part, hole, points}, places [x, y] of pixels. */
 function bordersOf(mask) {
-  const { grid, wide, offsets } = partsOf(mask), state = Int8Array.from(grid, (part) => (part ? 1 : 0)), borders = [];
+  const { grid, wide, offsets } = gridOf(mask), state = Int8Array.from(grid, (part) => (part ? 1 : 0)), borders = [];
   const point = (at) => [(at % wide) - 1, Math.floor(at / wide) - 1];
   const follow = (start, from) => { // state: 1 not seen yet, 2 seen, -2 seen with nothing to its right
     let first = -1;

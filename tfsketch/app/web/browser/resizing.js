@@ -81,12 +81,17 @@ export function resize(layer, width, height) {
   return layerOf(data, width, height, layer.channels);
 }
 
+/** A layer of fractions at another size, by the filter of pictures, not rounded. Float64Array. */
+export function resampled(layer, width, height) {
+  if (layer.width === width && layer.height === height) return Float64Array.from(layer.data);
+  const by = shrinks(layer, width, height) ? areas : cubic;
+  return weighted(layer, by(layer.width, width), by(layer.height, height));
+}
+
 /** A mask of 0 and 1: 1 where an erased pixel has any share. */
 export function resizeMask(mask, width, height) {
   if (mask.width === width && mask.height === height) return mask;
-  const by = shrinks(mask, width, height) ? areas : cubic;
-  const values = weighted(mask, by(mask.width, width), by(mask.height, height));
-  return layerOf(Uint8Array.from(values, (value) => (Math.abs(value) > SHARE ? 1 : 0)), width, height, 1);
+  return layerOf(Uint8Array.from(resampled(mask, width, height), (value) => (Math.abs(value) > SHARE ? 1 : 0)), width, height, 1);
 }
 
 /** Means over the pixels' areas where a layer shrinks, the nearest pixel where it grows. */

@@ -8,10 +8,13 @@ import { edit } from "./framing.js";
 import { changed, strokesOf } from "./outlines.js";
 import { checkStrokes, render } from "./raster.js";
 import { cut, layerOf } from "./resizing.js";
+import { restyle } from "./restyling.js";
+import { draw } from "./sheets.js";
 
 const PREVIEW = 1600; // pixels of the longer side of what the page draws on
 const MAX_PIXELS = 50e6, KEPT_PIXELS = 60e6; // of one photograph; of all that are decoded at a time
-const QUALITY = 0.95;
+const MAX_SHEET = 2048; // pixels of a blank sheet's longer side
+const QUALITY = 0.95, NONE = new Uint8Array();
 const pictures = new Map(); // handle -> {blob, size, preview, icc, notes, layer}; the one used last is the last
 let count = 0, last = null;
 
@@ -29,7 +32,7 @@ function toCanvas({ data, width, height, channels }) {
   context.putImageData(image, 0, 0);
   return canvas;
 }
-const jpegOf = async (canvas, icc, quality = QUALITY, mark = false) => {
+const jpegOf = async (canvas, icc, quality = QUALITY, mark = "") => {
   const blob = await canvas.convertToBlob({ type: "image/jpeg", quality });
   return files.withSegments(new Uint8Array(await blob.arrayBuffer()), icc, mark);
 };
@@ -99,6 +102,10 @@ async function pictureOf(handle) {
   if (!picture) throw new Error("The photograph is no longer in memory: open it again.");
   pictures.delete(handle);
   pictures.set(handle, picture);
+  return withLayer(picture);
+}
+/* A photograph, decoded again where it was given up for others. */
+async function withLayer(picture) {
   if (!picture.layer) picture.layer = (await decoded(picture.blob)).layer;
   return picture;
 }
@@ -109,55 +116,93 @@ export async function open(blob) {
   return keep(blob, picture, await files.read(new Uint8Array(await blob.arrayBuffer())));
 }
 
-/* The edit that a request picks: {picture, seed, box, data}. The last one is remembered. */
-async function made(request, network, number = request.pick || 0) {
-  const seed = (request.seed || 0) + number, { feather = null, seam = true, strokes } = request;
-  const key = JSON.stringify([request.picture, strokes, seed, feather, seam]);
-  if (last && last.key === key) return last.result;
+/* The ways of working: each makes of a checked request and a seed {picture, box, data}, a photograph, the box in which the
+ * result differs from it, and RGB within that box; of a drawing there is no photograph, and `lines` are the redrawn ones. */
+const WAYS = {
+  async edit({ picture: handle, strokes, feather = null, seam = true }, seed, network) {
+    const picture = await pictureOf(handle);
+    return { picture, ...(await edit(picture.layer, render(strokes, picture.size), { seed, feather, seam }, network)) };
+  },
+  async draw({ strokes, fill = null, count = 1 }, seed, network) {
+    const [width, height] = strokes.size;
+    if (Math.max(width, height) > MAX_SHEET) throw new Error(`strokes: size: expected a sheet of at most ${MAX_SHEET} pixels a side, found ${width} x ${height}.`);
+    const made = await draw(layerOf(render(strokes, strokes.size).sketch, width, height, 1), { seed, fill }, network), notes = [];
+    if (fill === null) notes.push(`framed by the size of what is drawn: the paper has ${Math.round(100 * made.fill)} % of the picture; choose another framing where the face comes out too large or too small`);
+    if (!varies(network) && (seed || count > 1)) notes.push("this model makes one photograph of a drawing, whatever the seed");
+    return { picture: null, box: { left: 0, top: 0, width, height }, data: made.image.data, lines: made.lines, notes };
+  },
+  async restyle({ picture: handle, style, strokes, region = "everywhere", amount = 1, feather = null }, seed, network) {
+    if (!style) throw new Error("style: expected a second photograph, whose style is taken, found none.");
+    if (!["everywhere", "drawn"].includes(region)) throw new Error(`region: expected everywhere or drawn, found ${region}.`);
+    const picture = await pictureOf(handle), [width, height] = picture.size, other = await pictureOf(style);
+    const mask = region === "drawn" ? layerOf(render(strokes, picture.size).mask, width, height, 1) : null;
+    return { picture, ...(await restyle(picture.layer, other.layer, mask, { amount, feather }, network)) };
+  },
+};
+const varies = ({ way, takes }) => way !== "draw" || "seed" in takes;
+const MADE_BY = ["picture", "style", "region", "style_from", "amount", "fill", "feather", "seam", "strokes"];
+
+/* The result that a request picks: {seed, notes, picture, box, data, lines}. The last one is remembered. */
+async function made(request, ready, number = request.pick || 0) {
+  const network = await ready(), seed = (request.seed || 0) + (varies(network) ? number : 0);
+  const key = JSON.stringify([seed, ...MADE_BY.map((name) => request[name])]);
+  if (last && last.key === key) {
+    if (last.result.picture) await withLayer(last.result.picture);
+    return last.result;
+  }
   last = null;
-  const picture = await pictureOf(request.picture);
-  checkStrokes(strokes);
-  const result = await edit(picture.layer, render(strokes, picture.size), { seed, feather, seam }, await network());
-  last = { key, result: { picture, seed, ...result } };
+  checkStrokes(request.strokes);
+  last = { key, result: { seed, notes: [], ...(await WAYS[network.way](request, seed, network)) } };
   return last.result;
 }
-/* All of an edit's picture. */
-function whole({ picture: { layer }, box, data }) {
-  const result = layerOf(layer.data.slice(), layer.width, layer.height, 3);
+/* All of a result's picture. */
+function whole({ picture, box, data }) {
+  if (!picture) return layerOf(data, box.width, box.height, 3);
+  const { layer } = picture, result = layerOf(layer.data.slice(), layer.width, layer.height, 3);
   for (let y = 0; y < box.height; y++) result.data.set(data.subarray(3 * y * box.width, 3 * (y + 1) * box.width), 3 * ((box.top + y) * layer.width + box.left));
   return result;
 }
+const iccOf = ({ picture }) => (picture ? picture.icc : NONE);
+const markOf = ({ picture }, asked) => (asked ? (picture ? files.EDITED : files.MADE) : "");
 
-/** Makes pictures: as `run` of the backend, `png` bytes. */
-export async function run(request, network) {
-  const results = [];
-  for (let n = 0; n < (request.count || 1); n++) {
-    const result = await made(request, network, n), { picture, box, data, seed } = result, { size, preview, icc } = picture;
-    const scale = [0, 1].map((axis) => preview[axis] / size[axis]);
-    const [left, top] = [Math.floor(box.left * scale[0]), Math.floor(box.top * scale[1])];
-    const [right, bottom] = [Math.ceil((box.left + box.width) * scale[0]), Math.ceil((box.top + box.height) * scale[1])], shown = [right - left, bottom - top];
-    let layer = layerOf(data, box.width, box.height, 3);
-    if (scale[0] < 1) {
-      const [w, h] = shown, canvas = scaled(toCanvas(whole(result)), [left / scale[0], top / scale[1], w / scale[0], h / scale[1]], shown);
-      layer = layerOf(canvas.getContext("2d").getImageData(0, 0, w, h).data, w, h, 4);
-    }
-    results.push({ seed, box: [left, top, ...shown], png: await files.png(layer, icc, false) });
+/* A result as the page shows it. */
+async function shownOf(result) {
+  const { box, data, seed, notes, lines, picture } = result;
+  const scale = picture ? [0, 1].map((axis) => picture.preview[axis] / picture.size[axis]) : [1, 1];
+  const [left, top] = [Math.floor(box.left * scale[0]), Math.floor(box.top * scale[1])];
+  const [right, bottom] = [Math.ceil((box.left + box.width) * scale[0]), Math.ceil((box.top + box.height) * scale[1])], shown = [right - left, bottom - top];
+  let layer = layerOf(data, box.width, box.height, 3);
+  if (scale[0] < 1) {
+    const [w, h] = shown, canvas = scaled(toCanvas(whole(result)), [left / scale[0], top / scale[1], w / scale[0], h / scale[1]], shown);
+    layer = layerOf(canvas.getContext("2d").getImageData(0, 0, w, h).data, w, h, 4);
   }
+  const answer = { seed, notes, box: [left, top, ...shown], png: await files.png(layer, iccOf(result), "") };
+  if (!lines) return answer;
+  const ink = layerOf(new Uint8Array(3 * lines.data.length), lines.width, lines.height, 3);
+  for (let n = 0; n < ink.data.length; n++) ink.data[n] = lines.data[Math.floor(n / 3)] ? 0 : 255;
+  return { ...answer, lines: await files.png(ink, NONE, "") };
+}
+
+/** Makes pictures: as `run` of the backend, `png` and `lines` bytes. */
+export async function run(request, ready) {
+  const count = varies(await ready()) ? request.count || 1 : 1, results = [];
+  for (let n = 0; n < count; n++) results.push(await shownOf(await made(request, ready, n)));
   return { results };
 }
 
 /** A part of a photograph, or of the result that a request picks: a JPEG's bytes. */
-export async function tile(source, box, network) {
-  const { layer, icc } = typeof source === "string" ? await pictureOf(source) : await made(source, network).then((result) => ({ layer: whole(result), icc: result.picture.icc }));
-  return jpegOf(toCanvas(cut(layer, ...box)), icc);
+export async function tile(source, box, ready) {
+  if (typeof source === "string") return pictureOf(source).then(({ layer, icc }) => jpegOf(toCanvas(cut(layer, ...box)), icc));
+  const result = await made(source, ready);
+  return jpegOf(toCanvas(cut(whole(result), ...box)), iccOf(result));
 }
 
 /** The result that a request picks as a file: {data, type, notes}. */
-export async function save(request, { format, quality, mark }, network) {
-  const result = await made(request, network), { icc, notes } = result.picture, layer = whole(result);
+export async function save(request, { format, quality, mark: asked }, ready) {
+  const result = await made(request, ready), icc = iccOf(result), notes = result.picture ? result.picture.notes : [], mark = markOf(result, asked), layer = whole(result);
   if (format === "png") return { data: await files.png(layer, icc, mark), type: "image/png", notes };
-  const data = await jpegOf(toCanvas(layer), icc, quality / 100, mark);
-  return { data, type: "image/jpeg", notes: [...notes, "JPEG is written anew, outside of the mask too: PNG keeps every pixel there"] };
+  const data = await jpegOf(toCanvas(layer), icc, quality / 100, mark), anew = "JPEG is written anew, outside of the mask too: PNG keeps every pixel there";
+  return { data, type: "image/jpeg", notes: result.picture ? [...notes, anew] : notes };
 }
 
 /** Changes a mask: as `mask` of the backend, but for regions of a face. */
@@ -169,8 +214,8 @@ export async function mask({ picture, strokes, grow = 0, invert = false }) {
 }
 
 /** Takes that result for a photograph: as `open`. */
-export async function further(request, network) {
-  const result = await made(request, network), layer = whole(result), { icc, notes } = result.picture;
-  const blob = new Blob([await files.png(layer, icc, false)], { type: "image/png" });
+export async function further(request, ready) {
+  const result = await made(request, ready), layer = whole(result), { icc, notes } = result.picture;
+  const blob = new Blob([await files.png(layer, icc, "")], { type: "image/png" });
   return keep(blob, { layer, canvas: toCanvas(layer) }, { icc, notes });
 }

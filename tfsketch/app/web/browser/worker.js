@@ -34,7 +34,7 @@ async function relaxed() { // relaxed SIMD: what the fast variants are built for
   return WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11]));
 }
 
-async function load({ version, model, runtimes, side, takes }) {
+async function load({ version, model, runtimes, way, side, takes }) {
   const cache = self.caches ? await caches.open(`tfsketch ${base} ${version}`).catch(() => null) : null;
   // Threads need a page that its server isolates (docs/export.md).
   const threads = !!self.crossOriginIsolated && (await relaxed());
@@ -51,15 +51,17 @@ async function load({ version, model, runtimes, side, takes }) {
   const compiled = await started.loadAndCompile(weights, { accelerator: "wasm" });
   const inputs = compiled.getInputDetails();
   return {
+    way,
     side,
+    takes,
     async run(tensors) {
-      const given = {}, shapes = { image: 3, color: 3 };
-      for (const key of takes) given[key] = litert.Tensor.fromTypedArray(tensors[key], [1, side, side, shapes[key] || 1]);
+      const given = {}, results = {};
+      for (const [key, shape] of Object.entries(takes)) given[key] = litert.Tensor.fromTypedArray(tensors[key], shape);
       // The file's names are the vocabulary's; LiteRT's order is its own.
       const made = await compiled.run(Object.fromEntries(inputs.map(({ name }) => [name, given[name]])));
-      const image = made.image.toTypedArray().slice();
+      for (const [key, tensor] of Object.entries(made)) results[key] = tensor.toTypedArray().slice();
       for (const tensor of [...Object.values(given), ...Object.values(made)]) tensor.delete();
-      return { image };
+      return results;
     },
   };
 }
