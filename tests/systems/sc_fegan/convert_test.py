@@ -20,6 +20,8 @@ from tfsketch.systems.sc_fegan import convert
 from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
 FULL = {"widths": (64, 128, 256, 512, 512, 512, 512), "kernels": (7, 5, 5, 3, 3, 3, 3), "dilations": (2, 4, 8, 16)}
+NARROW = FULL | {"widths": (16, 32, 64, 128, 128, 128, 128)}
+NARROW_GENERATOR = GeneratorConfig(width=16, max_width=128)
 TINY = {"widths": (4, 8), "kernels": (7, 5), "dilations": (2,)}
 _DECONV_GAIN = 8.0
 TINY_GENERATOR = GeneratorConfig(width=4, max_width=8, stages=2, kernels=(7, 5), dilations=(2,))
@@ -169,14 +171,30 @@ def _released_input(inputs: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([bgr * (1 - mask), inputs["sketch"] * mask, color * mask, mask, inputs["noise"] * mask], 3)
 
 
-def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
-    shapes = _published_shapes(**FULL)
+def test_the_released_networks_checkpoint_is_asked_for(tiny, tmp_path, monkeypatch):
+    """Every name and shape at full size, which is the default's."""
+    shapes, asked = _published_shapes(**FULL), {}
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 92_886_100  # the published table's
+
+    def read(prefix, needed, last):
+        asked.update({convert.published_name(name): shape for name, shape in needed.items()}, last=last)
+        raise WeightsError("far enough")
+
+    monkeypatch.setattr(convert, "read_sc_fegan", read)
+    with pytest.raises(WeightsError, match="far enough"):
+        convert.convert_sc_fegan(_write(tmp_path / "a.ckpt", tiny), tmp_path / "model")
+    assert asked == {**shapes, "last": "gconv14"}
+
+
+def test_a_checkpoint_draws_the_published_graphs_picture(tmp_path):
+    """All of the published layers, at 512 px, with a quarter of their channels."""
+    shapes = _published_shapes(**NARROW)
+    parameters = sum(int(np.prod(shape)) for shape in shapes.values())
     values = _random_values(shapes)
     try:
         prefix = _write(tmp_path / "ckpt" / "SC-FEGAN.ckpt", values)
-        report = convert.convert_sc_fegan(prefix, tmp_path / "model")
-        assert (report.converted, report.parameters, report.ignored) == (len(shapes), 92_886_100, 0)
+        report = convert.convert_sc_fegan(prefix, tmp_path / "model", NARROW_GENERATOR)
+        assert (report.converted, report.parameters, report.ignored) == (len(shapes), parameters, 0)
         inputs = _inputs(np.random.default_rng(5))
         packed = _released_input(inputs)
         published = _render(prefix, packed)[..., ::-1]
@@ -184,7 +202,7 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
         expected = published * inputs["mask"] + inputs["image"] * (1 - inputs["mask"])
         model = tfsketch.load_model(tmp_path / "model")
         outputs = model({key: tf.constant(value) for key, value in inputs.items()})
-    finally:  # 1 GB between them; pytest keeps its last three folders
+    finally:  # pytest keeps its last three folders
         shutil.rmtree(tmp_path)
 
     # A picture that hangs on little would agree with much: this one is not flat, saturated or grey, and the first layer
@@ -198,7 +216,7 @@ def test_full_size_checkpoint_draws_the_published_graphs_picture(tmp_path):
     }
     print("largest differences", differences, "deviation", published.std())
     assert max(differences.values()) <= 1e-4
-    assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == GeneratorConfig()
+    assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == NARROW_GENERATOR
     ours = model_directory.variable_names(model)
     assert len(ours) == len(shapes)
     for i in range(1, 8):
