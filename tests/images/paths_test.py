@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.pictures import crops
+from tests.tiny import SYSTEMS
 from tfsketch import systems
 from tfsketch.config import cli
 from tfsketch.data import folders, shards, sources
@@ -73,14 +74,15 @@ def test_settings_take_any_folder_for_what_it_is():
     assert systems.load("configs/sc_fegan_smoke_64.yaml", ["train.batch_size=3"]).train.batch_size == 3
 
 
-def test_shards_and_photographs_are_found_under_any_name(tmp_path, tiny):
+def test_shards_and_photographs_are_found_under_any_name(tmp_path):
+    settings = systems.parse(SYSTEMS["sc_fegan"])  # whose photographs are prepared without a network
     for name in NAMES:
         for number, picture in enumerate(crops(2, 64)):
             files.write_png(tmp_path / name / f"{number}.png", picture)
         folder = str(tmp_path / name)
         assert len(sources.find(paths.split(folder, "--input")).items) == 2
-        assert len(folders.open_pictures(folder, tiny, tmp_path / f"{name} shards, [x]")) == 2
-        assert len(shards.Shards(str(tmp_path / f"{name} shards, [x]"), tiny.stored_size)) == 2
+        assert len(folders.open_pictures(folder, settings, tmp_path / f"{name} shards, [x]")) == 2
+        assert len(shards.Shards(str(tmp_path / f"{name} shards, [x]"), settings.stored_size)) == 2
 
 
 def test_files_whose_names_begin_with_a_dash_are_no_flags(tmp_path, monkeypatch):
