@@ -196,7 +196,9 @@ def test_a_batch_and_another_size(network):
 def test_one_graph_for_any_mask_size_and_batch(network):
     """What an export holds: shapes are unknown, and the box is found inside."""
     specs = {key: tf.TensorSpec([None, None, None, value.shape[-1]]) for key, value in _inputs((0, 1, 0, 1)).items()}
-    graph = tf.function(lambda inputs: edited(network, inputs, worthwhile=1.0), input_signature=[specs])
+    graph = tf.function(
+        lambda inputs: edited(network, inputs, worthwhile=1.0), input_signature=[specs], autograph=False
+    )
     other = _inputs((20, 30, 40, 50), seed=50)
     for seed, hole in enumerate(HOLES):
         inputs = _inputs(hole, seed)
@@ -214,7 +216,7 @@ def test_the_graph_computes_the_box_or_all(monkeypatch):
         way = getattr(where, name)
         with monkeypatch.context() as patched:
             patched.setattr(where, name, lambda *arguments, way=way: way(*arguments) * np.nan)
-            image = tf.function(lambda inputs: edited(model, inputs))(_inputs(hole))
+            image = tf.function(lambda inputs: edited(model, inputs), autograph=False)(_inputs(hole))
         assert np.abs(image - model(_inputs(hole))["image"]).max() < 1e-5
 
 
