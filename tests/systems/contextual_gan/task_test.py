@@ -230,6 +230,7 @@ def test_fine_tuning_may_start_from_the_generator_alone(shards, tmp_path):
     assert any(not np.array_equal(value, stored[names[id(value)]]) for value in both.discriminator.trainable_variables)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     """Batch norm too: its statistics are of the global batch. And the lot of who is guessed is the example's own."""
     guessing = "model.loss={contextual: 0.3, low_pass: 2.0, inversion: 1.0}"
