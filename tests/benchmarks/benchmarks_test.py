@@ -142,7 +142,7 @@ def test_the_regions_table():
 
 
 def test_the_latencys_table():
-    rows = _rows(latency(_own("latency"), "", 0.0, sides=(128,), factor=4))
+    rows = _rows(latency(_own("latency"), "", 0.0, sides=(128,), factor=2))
     small, large = (cells for name, cells in rows.items() if name[0].isdigit())
     for cells in (small, large):
         whole, parts = float(cells[0]), [float(cell) for cell in cells[2:]]
