@@ -7,6 +7,7 @@ import tfsketch  # noqa: F401  (chooses what TensorFlow reads at its first impor
 # isort: split
 import concurrent.futures
 import fcntl
+import gc
 import json
 import os
 import pathlib
@@ -32,6 +33,9 @@ tf.config.set_logical_device_configuration(
 # A test runs most of its graphs once: TensorFlow's graph optimiser, Grappler, takes longer than it saves. Where it may
 # change a number there is the fixture `grappler`, and programs that tests start have it.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+# Every graph that is traced makes so many objects that Python's garbage collector walks all that there are again and
+# again: an eighth of the tracing's time. It comes more seldom here, and what was imported is never walked.
+gc.set_threshold(50_000, 20, 50)
 
 SLOW = (
     "export/saved_model_test.py",
@@ -69,6 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow files come first, so that no process is left with one at the end."""
     ranks = {pathlib.Path(__file__).parent / name: rank for rank, name in enumerate(SLOW)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 def logged(folder: pathlib.Path) -> list[dict]:
