@@ -10,13 +10,13 @@ from tests.pictures import crops
 from tests.tiny import CONTEXTUAL_GAN, save_model, z_of
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError
-from tfsketch.nn import line_losses, losses
+from tfsketch.nn import line_losses
 from tfsketch.systems.contextual_gan import projection, search
 from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.joint import split
 
 TINY = CONTEXTUAL_GAN + "  encoder: {widths: [4, 8]}\n  blur: 0.6\n"
-_WEIGHTS = "model.loss={generator_steps: 1, contextual: 0.3, low_pass: 2.0, inversion: 1.0}"
+_WEIGHTS = "model.loss={generator_steps: 1, contextual: 0.3, inversion: 1.0}"
 
 
 def _model() -> tf.keras.Model:
@@ -35,26 +35,18 @@ def _batch(count: int = 8) -> dict[str, tf.Tensor]:
     }
 
 
-def test_a_guess_is_in_range_and_of_the_known_half_alone():
+def test_a_guess_is_in_range_and_of_its_sketch_alone():
     encoder, batch = _model().encoder, _batch()
-    for knows_image, known, other in ((0.0, "sketch", "image"), (1.0, "image", "sketch")):
-        known_image = tf.fill([8], knows_image)
-        guess = encoder({**batch, "knows_image": known_image})
-        assert guess.shape == (8, 6) and guess.dtype == tf.float32 and np.abs(guess).max() < 1
-        blind = encoder({**batch, other: tf.zeros_like(batch[other]), "knows_image": known_image})
-        np.testing.assert_array_equal(guess, blind)
-        assert np.abs(guess - encoder({**batch, known: -batch[known], "knows_image": known_image})).max() > 1e-4
-        np.testing.assert_allclose(
-            guess[2:3],
-            encoder({key: value[2:3] for key, value in {**batch, "knows_image": known_image}.items()}),
-            atol=1e-6,
-        )
+    guess = encoder(batch["sketch"])
+    assert guess.shape == (8, 6) and guess.dtype == tf.float32 and np.abs(guess).max() < 1
+    assert np.abs(guess - encoder(1.0 - batch["sketch"])).max() > 1e-4
+    np.testing.assert_allclose(guess[2:3], encoder(batch["sketch"][2:3]), atol=1e-6)
 
 
 def test_in_training_guesses_are_spread_as_the_prior_is():
     """However alike the sketches are."""
     encoder, batch = _model().encoder, _batch(32)
-    alike = {**batch, "sketch": 0.5 + 0.01 * batch["sketch"], "knows_image": tf.zeros([32])}
+    alike = 0.5 + 0.01 * batch["sketch"]
     guess = encoder(alike, training=True).numpy()
     np.testing.assert_allclose(guess.mean(axis=0), 0.0, atol=0.2)
     np.testing.assert_allclose(guess.std(axis=0), 3**-0.5, atol=0.12)
@@ -86,21 +78,19 @@ def test_half_the_examples_are_held_to_their_pairs():
     assert all(id(variable) in trained for variable in both.encoder.trainable_variables)
 
     guesses = task._guesses(batch)
-    counts, knows_image = guesses["counts"].numpy(), guesses["knows_image"].numpy()
-    assert 4 <= counts.sum() <= 12 and set(counts) == {0.0, 1.0} and 0 < knows_image.sum() < 10
+    counts = guesses["counts"].numpy()
+    assert 4 <= counts.sum() <= 12 and set(counts) == {0.0, 1.0}
     z = tf.where(counts[:, None] > 0, guesses["z"], batch["z"])
     # In training, so by the batch's statistics.
     halves = split(both.generator(z, training=True))
     softened = both.soften(batch["sketch"])
     expected = counts * line_losses.kl_divergence(softened, halves["sketch"])
     np.testing.assert_allclose(terms["contextual"], expected, rtol=1e-4, atol=1e-5)
-    colors = losses.low_pass(halves["image"], batch["image"], tf.ones([16, 16, 16, 1]))
-    np.testing.assert_allclose(terms["low_pass"], counts * knows_image * colors, rtol=1e-4, atol=1e-5)
-    found = both.encoder({**halves, "knows_image": guesses["knows_image"]}, training=True, update=False)
+    found = both.encoder(halves["sketch"], training=True, update=False)
     error = np.mean(np.square(found - batch["z"]), axis=-1)
     np.testing.assert_allclose(terms["inversion"], (1 - counts) * error, rtol=1e-3, atol=1e-5)
     rest = terms["generator"] - tf.add_n(
-        [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "low_pass", "inversion")]
+        [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "inversion")]
     )
     assert np.isfinite(rest).all() and np.min(rest) > 0  # what the discriminator says, -log D
 
@@ -121,16 +111,14 @@ def test_the_trunk_compares_a_picture_with_its_pair():
 
 def test_a_search_starts_at_the_guess_and_round_it():
     model, batch = _model(), _batch(3)
-    for half in ("sketch", "image"):
-        target = batch[half].numpy()
-        draws = projection.first_candidates(target, 0, 5, 6)
-        seen = model.soften(batch["sketch"]) if half == "sketch" else batch["image"]
-        starts = search.candidates(model, half, seen, tf.constant(draws)).numpy()
-        blank = {"sketch": tf.zeros([3, 16, 16, 1]), "image": tf.zeros([3, 16, 16, 3])}
-        guess = model.encoder(blank | {half: seen, "knows_image": tf.fill([3], float(half == "image"))})
-        np.testing.assert_allclose(starts[:, 0], guess, atol=1e-6)
-        moved = np.clip(guess[:, None] + search.SPREAD * draws, -1, 1)
-        np.testing.assert_allclose(starts[:, 1:], moved[:, 1:], atol=1e-6)
+    draws = projection.first_candidates(batch["image"].numpy(), 0, 5, 6)
+    seen = model.soften(batch["sketch"])
+    starts = search.candidates(model, "sketch", seen, tf.constant(draws)).numpy()
+    guess = model.encoder(seen)
+    np.testing.assert_allclose(starts[:, 0], guess, atol=1e-6)
+    moved = np.clip(guess[:, None] + search.SPREAD * draws, -1, 1)
+    np.testing.assert_allclose(starts[:, 1:], moved[:, 1:], atol=1e-6)
+    np.testing.assert_array_equal(search.candidates(model, "image", batch["image"], tf.constant(draws)), draws)
     sketch = batch["sketch"].numpy()
     result = projection.project(model, sketch, candidates=1, steps=0)
     np.testing.assert_allclose(
@@ -149,5 +137,4 @@ def test_a_folder_keeps_the_encoder(tmp_path):
     model, batch = _model(), _batch(2)
     save_model(tmp_path, model)
     again = zoo.load_model(tmp_path)
-    inputs = {**batch, "knows_image": tf.zeros([2])}
-    np.testing.assert_allclose(again.encoder(inputs), model.encoder(inputs), atol=2e-3)
+    np.testing.assert_allclose(again.encoder(batch["sketch"]), model.encoder(batch["sketch"]), atol=2e-3)

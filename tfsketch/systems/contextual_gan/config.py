@@ -26,13 +26,13 @@ class JointGeneratorConfig:
     three doublings further speaks, so that what is decided early is seen late."""
 
 
-GUESSED = ("trunk", "contextual", "low_pass", "inversion")
+GUESSED = ("trunk", "contextual", "inversion")
 """The loss weights that need an encoder."""
 
 
 @dataclasses.dataclass(frozen=True)
 class JointEncoderConfig:
-    """Ours: a network that guesses z from either half of a joint picture (see `network.JointEncoder`). It is trained
+    """Ours: a network that guesses z from the sketch of a joint picture (see `network.JointEncoder`). It is trained
     with the generator, as the generator's player, and the search starts at its guess."""
 
     widths: tuple[int, ...] = ()
@@ -70,16 +70,13 @@ class ContextualGanLossConfig(LossConfig):
     """Weight of a second discriminator, which sees joint pictures through a pretrained trunk (see `nn.projected`), in
     the generator's loss; not the paper's."""
     trunk: float = 0.0
-    """Of half the examples, drawn by lot, z is the encoder's guess from their own sketch, or one in four times from
-    their photograph; what the generator draws of it is held to the pair by this and the next two. They need an encoder,
-    and none is the paper's. This one: weight of the distance on a pretrained trunk's features
-    (`projected.trunk_distance`)."""
+    """Of half the examples, drawn by lot, z is the encoder's guess from their own sketch; what the generator draws of
+    it is held to the pair by this and the next. They need an encoder, and none is the paper's. This one: weight of the
+    distance on a pretrained trunk's features (`projected.trunk_distance`)."""
     contextual: float = 0.0
     """Weight of the divergence of the sketch, the search's own loss (`line_losses.kl_divergence`)."""
-    low_pass: float = 0.0
-    """Weight of the mean colours of the photograph, where it is the half that the encoder saw (`losses.low_pass`)."""
     inversion: float = 0.0
-    """Of the other half of the examples: weight of the encoder's mean squared error at the z of generated halves."""
+    """Of the other half of the examples: weight of the encoder's mean squared error at the z of generated sketches."""
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""

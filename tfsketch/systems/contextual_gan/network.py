@@ -15,8 +15,7 @@ fully connected. At 64 px that makes 5.95 and 4.32 million parameters. Both are 
 batch norm follows, the public code's layers have biases, which it takes out again: ours have none.
 
 Encoder (ours; none in the published network): halvings by 3x3 convolutions, then fully connected -> a guess at z from
-one half alone, sketch or photograph, where the search then starts. It belongs to the generator, since both learn from
-one loss.
+the sketch alone, where the search for it then starts. It belongs to the generator, since both learn from one loss.
 
 Outside of training steps, batch norm uses its moving statistics: what comes of a z does not depend on its batch-mates.
 The discriminator is a part of the exported network, because the search listens to it.
@@ -71,11 +70,12 @@ class _Excitation(tf.keras.layers.Layer):
 
 
 class JointEncoder(tf.keras.Model):
-    """One half of a joint picture -> a guess at its z.
+    """The sketch of a joint picture -> a guess at its z.
 
     The last layer's numbers are normalised over the batch and then pass the normal distribution's own cumulative one,
     which makes them about uniform in [-1,1], as z is: to guess the same for all sketches, which is what it learnt
     without (they differ in few pixels), is not possible. Outside of training steps the norm uses its moving statistics.
+    It guesses from sketches alone: with photographs in the same batches, all that the norm leaves is which is which.
     """
 
     def __init__(self, config: JointEncoderConfig, latent: int, **kwargs: Any):
@@ -87,22 +87,17 @@ class JointEncoder(tf.keras.Model):
         self.z = tf.keras.layers.Dense(latent, use_bias=False, dtype="float32", name="z")
         self.z_norm = BatchNorm(affine=False, dtype="float32", name="z_norm")
 
-    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False, update: bool | None = None) -> tf.Tensor:
+    def call(self, sketch: tf.Tensor, training: bool = False, update: bool | None = None) -> tf.Tensor:
         """Guesses z.
 
         Args:
-          inputs: `sketch` [B,H,W,1] in [0,1], with soft edges where the network's sketches have them, and `image`
-            [B,H,W,3] in [-1,1]; `knows_image` [B], 1 where the photograph is the known half and 0 where the sketch is.
-            The other half is not looked at.
+          sketch: [B,H,W,1] in [0,1], with soft edges where the network's sketches have them.
           training, update: of the last norm; see `norms.BatchNorm`.
 
         Returns:
           [B,Z] float32 in [-1,1].
         """
-        knows_image = inputs["knows_image"][:, None, None, None]
-        x = tf.concat([inputs["sketch"] * (1.0 - knows_image), inputs["image"] * knows_image], axis=-1)
-        x = tf.concat([x, tf.ones_like(x[..., :1]) * knows_image], axis=-1)
-        x = tf.cast(x, self.compute_dtype)
+        x = tf.cast(sketch, self.compute_dtype)
         for conv, norm in zip(self.convs, self.norms):
             x = tf.nn.leaky_relu(norm(conv(x)), LEAK)
         flat = tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
@@ -219,7 +214,7 @@ class ContextualGan(ExportedNetwork):
         joint = self.generator(tf.zeros([1, self.latent]))
         self.discriminator(joint)
         if encoder is not None:
-            encoder(split(joint) | {"knows_image": tf.zeros([1])})
+            encoder(split(joint)["sketch"])
 
     def project(self, **arguments: Any) -> projection.Projection:
         """`projection.project` with this network."""

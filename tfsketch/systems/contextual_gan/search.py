@@ -48,14 +48,11 @@ SPREAD = 0.6
 
 @tf.function(autograph=False, reduce_retracing=True)
 def candidates(model: ContextualGan, half: str, target: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """What a search chooses its start from, [B,N,Z] in [-1,1]: draws [B,N,Z] from the prior as they are, or with an
-    encoder its guess from the targets and that, but for the first, moved by the draws."""
-    if model.encoder is None:
+    """What a search chooses its start from, [B,N,Z] in [-1,1]: draws [B,N,Z] from the prior as they are, or for
+    sketches, where there is an encoder, its guess, for all but the first moved by the draws."""
+    if model.encoder is None or half != "sketch":
         return draws
-    blank = tf.zeros_like(target[..., :1])
-    halves = {"sketch": blank, "image": tf.repeat(blank, 3, axis=-1)} | {half: target}
-    knows_image = tf.fill(tf.shape(target)[:1], float(half == "image"))
-    guess = model.encoder(halves | {"knows_image": knows_image})[:, None]
+    guess = model.encoder(target)[:, None]
     first = tf.cast(tf.range(tf.shape(draws)[1]) == 0, draws.dtype)[None, :, None]
     return tf.clip_by_value(guess + (1.0 - first) * SPREAD * draws, -1.0, 1.0)
 

@@ -6,9 +6,9 @@
 With `projected` a weight, a second discriminator judges the same pictures through a pretrained trunk, by the hinge loss
 (Sauer et al., NeurIPS 2021; ours here).
 
-With an encoder (ours), z is its guess E(half) for half of the examples, drawn by lot, and what the generator draws of a
-guess is held to the example's pair; so the generator draws the pairs that there are, and a sketch has a z that a search
-can start from. For the other examples the encoder learns to find the z that a half was drawn from.
+With an encoder (ours), z is its guess E(sketch) for half of the examples, drawn by lot, and what the generator draws of
+a guess is held to the example's pair; so the generator draws the pairs that there are, and a sketch has a z that a
+search can start from. For the other examples the encoder learns to find the z that a sketch was drawn from.
 
 D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
 the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
@@ -32,15 +32,12 @@ import tensorflow as tf
 
 from tfsketch.config import Config
 from tfsketch.images import sheets
-from tfsketch.nn import adversarial, efficientnet, line_losses, losses, model_directory, projected
+from tfsketch.nn import adversarial, efficientnet, line_losses, model_directory, projected
 from tfsketch.systems.contextual_gan.config import GUESSED, ContextualGanConfig, ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.joint import join, split
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
 from tfsketch.vocabulary import to_uint8
-
-_FROM_PHOTOGRAPH = 0.25
-"""Share of the guesses that the encoder makes from photographs; of people's requests those are the rarer ones."""
 
 
 def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
@@ -139,29 +136,22 @@ class ContextualGanTask(Task):
         return total, terms | {"discriminator": total}
 
     def _guesses(self, batch: Batch) -> Batch:
-        """What the encoder makes of the examples: `z` [B,Z], where it `counts` [B] (0 or 1), where it `knows_image`
-        [B], and the `sketch` that it saw, softened."""
+        """What the encoder makes of the examples' sketches: `z` [B,Z], where it `counts` [B] (0 or 1), and the `sketch`
+        that it saw, softened."""
         both = self.networks["contextual_gan"]
-        chances = adversarial.per_example_uniform(batch["seed"], 20, [2])
-        counts, knows_image = (
-            tf.cast(chances[:, n] < share, tf.float32) for n, share in ((0, 0.5), (1, _FROM_PHOTOGRAPH))
-        )
-        known = {"sketch": both.soften(batch["sketch"]), "image": batch["image"], "knows_image": knows_image}
-        return known | {"counts": counts, "z": both.encoder(known, training=True)}
+        counts = tf.cast(adversarial.per_example_uniform(batch["seed"], 20) < 0.5, tf.float32)
+        sketch = both.soften(batch["sketch"])
+        return {"sketch": sketch, "counts": counts, "z": both.encoder(sketch, training=True)}
 
     def _guess_terms(self, guesses: Batch, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig) -> Terms:
         """The terms [B] of guesses but for the trunk's, of the joint pictures `fake` that were drawn of `z`."""
-        halves, counts, knows_image = split(fake), guesses["counts"], guesses["knows_image"]
+        sketch, counts = split(fake)["sketch"], guesses["counts"]
         terms: Terms = {}
         if loss.contextual:
-            terms["contextual"] = counts * line_losses.kl_divergence(guesses["sketch"], halves["sketch"])
-        if loss.low_pass:
-            everywhere = tf.ones_like(halves["sketch"])
-            terms["low_pass"] = counts * knows_image * losses.low_pass(halves["image"], guesses["image"], everywhere)
+            terms["contextual"] = counts * line_losses.kl_divergence(guesses["sketch"], sketch)
         if loss.inversion:
-            seen = {key: tf.stop_gradient(half) for key, half in halves.items()} | {"knows_image": knows_image}
             encoder = self.networks["contextual_gan"].encoder
-            error = encoder(seen, training=True, update=False) - tf.stop_gradient(z)
+            error = encoder(tf.stop_gradient(sketch), training=True, update=False) - tf.stop_gradient(z)
             terms["inversion"] = (1.0 - counts) * tf.reduce_mean(tf.square(error), axis=-1)
         return terms
 
@@ -212,8 +202,7 @@ class ContextualGanTask(Task):
         and `guess_sketch`."""
         outputs = dict(network(batch))
         if network.encoder is not None:
-            known = {"sketch": network.soften(batch["sketch"]), "image": batch["image"]}
-            guess = network.encoder(known | {"knows_image": tf.zeros_like(batch["z"][:, 0])})
+            guess = network.encoder(network.soften(batch["sketch"]))
             outputs |= {f"guess_{key}": half for key, half in network({"z": guess}).items()}
         return outputs
 
