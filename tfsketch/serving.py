@@ -16,9 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfsketch.backends import wire
-from tfsketch.errors import ImageError
 from tfsketch.images import files
-from tfsketch.images.layers import Drawing, checked_layers, checked_restyling, checked_sketch
+from tfsketch.images.layers import Drawing, checked, checked_layers, checked_restyling, checked_sketch
 
 
 class Client(wire.Caller):
@@ -67,8 +66,7 @@ class Client(wire.Caller):
 
     def parse(self, image: np.ndarray) -> np.ndarray:
         """`conditions.face_parser.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ImageError(f"image: expected uint8 [H,W,3] RGB, found {image.dtype} {list(image.shape)}")
+        image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
         regions = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]
         return files.read_rgb("the server's regions", regions)[..., 0]
 

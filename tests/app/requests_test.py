@@ -215,6 +215,7 @@ def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):
         ({"format": ["png"]}, "format: expected one of"),
         ({"quality": 0}, "quality: expected a whole number of 1 to 100"),
         ({"quality": 92.5}, "quality: expected a whole number"),
+        ({"mark": "no"}, "mark: expected true or false, found 'no'"),
     ):
         assert message in error_of(ask(port, "/api/file", request | changes)), changes
 

@@ -256,7 +256,7 @@ def test_what_is_refused_of_restyling(port, restyling):
         ({"region": ["hair"]}, "region: expected one of"),
         ({"region": "lips"}, "region: expected a face, to find its lips, found none"),
         ({"region": "drawn"}, "mask: expected at least one pixel to restyle"),
-        ({"amount": 1.5}, "amount: expected a share of 0 to 1, found '1.5'"),
+        ({"amount": 1.5}, "amount: expected a share of 0 to 1, found 1.5"),
         ({"amount": True}, "amount: expected a share of 0 to 1"),
         ({"amount": 10**400}, "amount: expected a share of 0 to 1"),
         ({"fill": 10**400}, "fill: expected a share of 0 to 1"),

@@ -239,7 +239,7 @@ IMAGE, MASK = _photo(40, 30), _mask(40, 30, 5, 5, 20, 20)
         ({"image": IMAGE[..., 0]}, r"image: expected .* found uint8 \[40, 30\]"),
         ({"image": np.dstack([IMAGE, IMAGE[..., 0]])}, r"image: expected .* found uint8 \[40, 30, 4\]"),
         ({"image": IMAGE[:0]}, "image: expected at least one pixel"),
-        ({"image": None}, "image: expected .* found object"),
+        ({"image": None}, "image: expected .* found None"),
         ({"image": [[1, 2], [3]]}, "image: expected .* found list"),
         ({"image": np.broadcast_to(np.uint8(0), (20_000, 20_000, 3))}, "image: expected at most 100,000,000 pixels"),
         ({"mask": MASK[:-1]}, "mask: expected the picture's size, 30 x 40, found 30 x 39"),

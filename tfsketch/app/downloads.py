@@ -17,9 +17,9 @@ from PIL import Image
 
 from tfsketch.app.modes import Request, Result
 from tfsketch.app.pictures import made_of
-from tfsketch.app.requests import whole
 from tfsketch.errors import TfsketchError
 from tfsketch.images import encoding, files
+from tfsketch.images.layers import shown, truth, whole
 from tfsketch.images.metadata import EDITED, MADE, Metadata, png_chunks
 
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": "image/openraster"}
@@ -43,10 +43,10 @@ def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, li
     """
     kind = tree.get("format", "png")
     if not isinstance(kind, str) or kind not in TYPES:
-        raise TfsketchError(f"format: expected one of {', '.join(TYPES)}, found {str(kind)[:40]!r}")
-    quality = whole(tree.get("quality", QUALITY), 1, 100, "quality")
+        raise TfsketchError(f"format: expected one of {', '.join(TYPES)}, found {shown(kind)}")
+    quality = whole(tree.get("quality", QUALITY), "quality", 1, 100)
     made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
-    metadata = made.metadata.marked(source) if tree.get("mark", True) else made.metadata
+    metadata = made.metadata.marked(source) if truth(tree.get("mark", True), "mark") else made.metadata
     if kind == "ora":
         return layers(request, result, metadata), TYPES[kind], []
     data, notes = encoding.encode(f"result.{kind}", made, metadata, None if kind == "png" else quality)

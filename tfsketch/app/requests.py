@@ -17,6 +17,7 @@ from tfsketch.app.modes import MODES, PLACES, Request
 from tfsketch.app.pictures import Picture
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.images.layers import number, shown, truth, whole
 
 MAX_SHEET = 2048
 """Longest side of a blank sheet."""
@@ -47,33 +48,8 @@ MADE_BY = (
 BESIDES = ("mark", "format", "quality", "box")
 
 
-def whole(value: Any, low: int, high: int, what: str) -> int:
-    """A whole number of a request.
-
-    Raises:
-      TfsketchError: anything else, or one out of its range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        shown = repr(value)[:40]
-        raise TfsketchError(f"{what}: expected a whole number of {low} to {high}, found {shown}")
-    return value
-
-
-def number(value: Any, low: float, high: float, what: str) -> float:
-    """A number of a request.
-
-    Raises:
-      TfsketchError: anything else, or one out of its range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise TfsketchError(f"{what}: expected a number of {low:g} to {high:g}, found {str(value)[:40]!r}")
-    return float(value)
-
-
 def _share(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise TfsketchError(f"{what}: expected a share of 0 to 1, found {str(value)[:40]!r}")
-    return float(value)
+    return number(value, what, 0, 1, "a share of 0 to 1")
 
 
 def checked(
@@ -98,7 +74,7 @@ def checked(
         raise TfsketchError(f"expected a mapping of {', '.join(keys)}, found something else")
     model = tree.get("model")
     if not isinstance(model, str) or model not in modes:
-        raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {str(model)[:40]!r}")
+        raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {shown(model)}")
     strokes = strokes_lib.parse(tree.get("strokes"))
     picture, style, mode = None, None, MODES[modes[model]]
     if mode.way.styled:
@@ -107,10 +83,10 @@ def checked(
         style = picture_of(tree["style"], "style")
     region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
     if region not in PLACES:
-        raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {str(region)[:40]!r}")
+        raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {shown(region)}")
     style_from = tree.get("style_from", "region")
     if style_from not in ("region", "whole"):
-        raise TfsketchError(f"style_from: expected region or whole, found {str(style_from)[:40]!r}")
+        raise TfsketchError(f"style_from: expected region or whole, found {shown(style_from)}")
     if not mode.way.sheet:
         picture = picture_of(tree.get("picture"))
     elif max(strokes.size) > MAX_SHEET:
@@ -118,18 +94,16 @@ def checked(
             f"strokes: size: expected a sheet of at most {MAX_SHEET} pixels a side, found "
             f"{strokes.size[0]} x {strokes.size[1]}"
         )
-    seed = whole(tree.get("seed", 0), 0, 2**31 - 1, "seed")
-    count = whole(tree.get("count", 1), 1, MAX_RESULTS, "count")
-    pick = whole(tree.get("pick", 0), 0, count - 1, "pick")
+    seed = whole(tree.get("seed", 0), "seed", 0, 2**31 - 1)
+    count = whole(tree.get("count", 1), "count", 1, MAX_RESULTS)
+    pick = whole(tree.get("pick", 0), "pick", 0, count - 1)
     side, fill = tree.get("side"), tree.get("fill")
     if side is not None and (isinstance(side, bool) or side not in SIDES):
-        raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {str(side)[:40]!r}")
+        raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {shown(side)}")
     fill = None if fill is None else _share(fill, "fill")
     feather = tree.get("feather")
-    feather = None if feather is None else number(feather, 0, MAX_FEATHER, "feather")
-    seam, texture = tree.get("seam", True), _share(tree.get("texture", 1.0), "texture")
-    if not isinstance(seam, bool):
-        raise TfsketchError(f"seam: expected true or false, found {str(seam)[:40]!r}")
+    feather = None if feather is None else number(feather, "feather", 0, MAX_FEATHER)
+    seam, texture = truth(tree.get("seam", True), "seam"), _share(tree.get("texture", 1.0), "texture")
     return Request(
         model=model,
         picture=picture,

@@ -29,13 +29,14 @@ from tfsketch.app import downloads, examples, masks
 from tfsketch.app.examples import EXAMPLES
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
 from tfsketch.app.pictures import Picture, cut, made_of
-from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked, number, whole
+from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.config.shipped import PRECISIONS
 from tfsketch.editor.editor import Editor, in_precision
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, meaning, photographs
+from tfsketch.images.layers import number, shown, truth, whole
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
@@ -247,7 +248,7 @@ class Studio:
         if self._last is None or self._last[0] != key:
             self._last = None  # first, or two large pictures are in memory
             results = self.results(request)  # fewer than were asked for, where seeds make no difference
-            self._last = key, results[whole(request.pick, 0, len(results) - 1, "pick")]
+            self._last = key, results[whole(request.pick, "pick", 0, len(results) - 1)]
         return request, self._last[1]
 
     def results(self, request: Request) -> list[Result]:
@@ -315,12 +316,10 @@ class Studio:
         if not isinstance(tree, Mapping) or not set(tree) <= set(known):
             raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
         picture, strokes = self.picture(tree.get("picture")), strokes_lib.parse(tree.get("strokes"))
-        region, invert = tree.get("region"), tree.get("invert", False)
+        region, invert = tree.get("region"), truth(tree.get("invert", False), "invert")
         if region is not None and region not in PLACES[2:]:
-            raise TfsketchError(f"region: expected one of {', '.join(PLACES[2:])}, found {str(region)[:40]!r}")
-        if not isinstance(invert, bool):
-            raise TfsketchError(f"invert: expected true or false, found {str(invert)[:40]!r}")
-        grow = number(tree.get("grow", 0), -MAX_GROWTH, MAX_GROWTH, "grow")
+            raise TfsketchError(f"region: expected one of {', '.join(PLACES[2:])}, found {shown(region)}")
+        grow = number(tree.get("grow", 0), "grow", -MAX_GROWTH, MAX_GROWTH)
         mask = strokes_lib.render(strokes, picture.preview_size).mask
         if region is not None:
             # Any model's editor has the one face parser.

@@ -18,6 +18,7 @@ import http.client
 import json
 import random
 import re
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -28,6 +29,7 @@ from typing import Any, Union
 import numpy as np
 
 from tfsketch.errors import ServingError, install_command
+from tfsketch.images.layers import number, shown, whole
 
 _AGAIN_HTTP = {400, 429, 503, 504}
 _AGAIN_GRPC = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
@@ -58,15 +60,22 @@ class Caller:
       retries: how often a request that was refused for no fault of its own is sent again.
 
     Raises:
-      ServingError: an address of another kind, or gRPC without the extra.
+      ServingError: an address of another kind, a model or a version that is none, or gRPC without the extra.
+      TfsketchError: a timeout or a number of retries out of its range.
     """
 
     def __init__(
         self, address: str, model: str = "sc_fegan", version: int | str = "", timeout: float = 60.0, retries: int = 4
     ):
-        parts = urllib.parse.urlsplit(address)
+        parts = urllib.parse.urlsplit(address if isinstance(address, str) else "")
         if parts.scheme not in ("http", "https", "grpc") or not parts.netloc:
-            raise ServingError(f"address: expected http://HOST:PORT or grpc://HOST:PORT, found {address!r}")
+            raise ServingError(f"address: expected http://HOST:PORT or grpc://HOST:PORT, found {shown(address)}")
+        if not isinstance(model, str) or not model:
+            raise ServingError(f"model: expected the name under which it is served, found {shown(model)}")
+        if isinstance(version, bool) or not isinstance(version, (int, str)):
+            raise ServingError(f"version: expected a whole number or a label, found {shown(version)}")
+        timeout = number(timeout, "timeout", sys.float_info.min, expected="a number of seconds above 0")
+        retries = whole(retries, "retries", 0)
         self._base, self._model, self._version = address.rstrip("/"), model, version
         self._timeout, self._retries = timeout, retries
         self._outputs: dict[str, str] = {}

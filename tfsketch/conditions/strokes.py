@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from tfsketch.errors import ImageError
+from tfsketch.images.layers import shown
 
 LAYERS = ("mask", "sketch", "color")
 MAX_POINTS = 100_000
@@ -76,12 +77,6 @@ class Layers:
     """[H,W,4] uint8 RGBA, alpha 255 where painted and all zero elsewhere"""
 
 
-def _show(value: Any) -> str:
-    """A value in an error message, cut: hostile files hold long ones."""
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a huge number"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _number(value: Any, low: float, high: float) -> bool:
     """Whether a JSON value is a number in [low, high]; NaN and infinity are in no such range."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
@@ -93,21 +88,21 @@ def _whole(value: Any, low: int, high: int) -> bool:
 
 def _parse_stroke(entry: Any, where: str) -> Stroke:
     if not isinstance(entry, Mapping):
-        raise ImageError(f"{where}: expected a mapping of {', '.join(_FIELDS)}, found {_show(entry)}")
+        raise ImageError(f"{where}: expected a mapping of {', '.join(_FIELDS)}, found {shown(entry)}")
     for key in entry:
         if key not in _FIELDS:
-            raise ImageError(f"{where}: unknown field {_show(key)} (valid here: {', '.join(_FIELDS)})")
+            raise ImageError(f"{where}: unknown field {shown(key)} (valid here: {', '.join(_FIELDS)})")
     for key in ("layer", "points"):
         if key not in entry:
             raise ImageError(f"{where}.{key}: missing")
     layer, points, fill = entry["layer"], entry["points"], entry.get("fill", False)
     if layer not in LAYERS:
-        raise ImageError(f"{where}.layer: expected one of {', '.join(LAYERS)}, found {_show(layer)}")
+        raise ImageError(f"{where}.layer: expected one of {', '.join(LAYERS)}, found {shown(layer)}")
     if not isinstance(fill, bool):
-        raise ImageError(f"{where}.fill: expected true or false, found {_show(fill)}")
+        raise ImageError(f"{where}.fill: expected true or false, found {shown(fill)}")
     least = 3 if fill else 1
     if not isinstance(points, (list, tuple)) or len(points) < least:
-        actual = f"{len(points)} points" if isinstance(points, (list, tuple)) else _show(points)
+        actual = f"{len(points)} points" if isinstance(points, (list, tuple)) else shown(points)
         raise ImageError(f"{where}.points: expected a list of at least {least} [x, y], found {actual}")
     for number, point in enumerate(points):
         if (
@@ -117,21 +112,21 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
         ):
             raise ImageError(
                 f"{where}.points[{number}]: expected finite numbers [x, y] of at most {MAX_COORDINATE:,}, "
-                f"found {_show(point)}"
+                f"found {shown(point)}"
             )
     if "width" not in entry and not fill:
         raise ImageError(f"{where}.width: missing")
     width = entry.get("width", 0.0)
     if not _number(width, 0, MAX_COORDINATE) or (width == 0 and not fill):
-        raise ImageError(f"{where}.width: expected a finite number above 0, found {_show(width)}")
+        raise ImageError(f"{where}.width: expected a finite number above 0, found {shown(width)}")
     color = entry.get("color")
     if layer != "color" and color is not None:
-        raise ImageError(f"{where}.color: expected none on the layer {layer}, found {_show(color)}")
+        raise ImageError(f"{where}.color: expected none on the layer {layer}, found {shown(color)}")
     if layer == "color":
         if "color" not in entry:
             raise ImageError(f"{where}.color: missing")
         if not isinstance(color, (list, tuple)) or len(color) != 3 or not all(_whole(v, 0, 255) for v in color):
-            raise ImageError(f"{where}.color: expected three whole numbers 0 to 255, found {_show(color)}")
+            raise ImageError(f"{where}.color: expected three whole numbers 0 to 255, found {shown(color)}")
         color = tuple(color)
     return Stroke(layer, np.asarray(points, np.float64), float(width), color, fill)
 
@@ -147,15 +142,15 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
       ImageError: anything but such a tree; the message names the stroke's index and the field.
     """
     if not isinstance(tree, Mapping) or set(tree) != {"size", "strokes"}:
-        actual = f"the keys {_show(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else _show(tree)
+        actual = f"the keys {shown(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else shown(tree)
         raise ImageError(f"{where}: expected a mapping of size and strokes, found {actual}")
     size, entries = tree["size"], tree["strokes"]
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(_whole(v, 1, MAX_COORDINATE) for v in size):
         raise ImageError(
-            f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, found {_show(size)}"
+            f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, found {shown(size)}"
         )
     if not isinstance(entries, (list, tuple)):
-        raise ImageError(f"{where}: strokes: expected a list, found {_show(entries)}")
+        raise ImageError(f"{where}: strokes: expected a list, found {shown(entries)}")
     strokes: list[Stroke] = []
     total = 0
     for index, entry in enumerate(entries):

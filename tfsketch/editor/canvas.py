@@ -21,6 +21,7 @@ from tfsketch.editor.ways import Function, Network
 from tfsketch.errors import TfsketchError, WeightsError, require_tensorflow
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files
+from tfsketch.images.layers import number, shown, truth
 from tfsketch.vocabulary import to_tensors
 
 if TYPE_CHECKING:
@@ -40,11 +41,11 @@ def finite(output: Any) -> np.ndarray:
     return output
 
 
-def _check_finish(feather: float | None, texture: float) -> None:
-    if feather is not None and not 0 <= feather < math.inf:
-        raise TfsketchError(f"feather: expected a number of pixels from 0, found {feather}")
-    if not 0 <= texture <= 1:
-        raise TfsketchError(f"texture: expected a strength from 0 to 1, found {texture}")
+def _check_finish(feather: float | None, seam: bool, texture: float) -> None:
+    if feather is not None:
+        number(feather, "feather", 0, expected="a number of pixels from 0")
+    truth(seam, "seam")
+    number(texture, "texture", 0, 1, "a strength from 0 to 1")
 
 
 class Canvas:
@@ -61,7 +62,8 @@ class Canvas:
         texture: float = 1.0,
     ):
         if not callable(model):
-            raise TfsketchError(f"model: expected a network, found {model!r}; names are taken by tfsketch.Editor")
+            taken = "names are taken by tfsketch.Editor"
+            raise TfsketchError(f"model: expected a network, found {shown(model)}; {taken}")
         network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
         stride, smallest, trained = network.stride, network.smallest, network.image_size
         if side is None:
@@ -70,12 +72,15 @@ class Canvas:
             side = trained
         if network.fixed and side != trained:
             raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
-        if side != int(side) or side < smallest or side % stride or side * side > files.MAX_PIXELS:
-            least = f" of at least {smallest}" if smallest > stride else ""
-            raise TfsketchError(f"side: expected a positive multiple of {stride}{least}, found {side!r}")
-        if context is not None and not context >= 1:
-            raise TfsketchError(f"context: expected a factor of at least 1, found {context}")
-        _check_finish(feather, texture)
+        least = f" of at least {smallest}" if smallest > stride else ""
+        multiple = f"a positive multiple of {stride}{least}"
+        side = number(side, "side", smallest, math.sqrt(files.MAX_PIXELS), multiple)
+        if side % stride:
+            raise TfsketchError(f"side: expected {multiple}, found {side:g}")
+        if context is not None:
+            number(context, "context", 1, math.inf, "a factor of at least 1")
+        truth(find_faces, "find_faces")
+        _check_finish(feather, seam, texture)
         self.seam, self.texture = seam, texture
         self.model = network
         self.side, self.context, self.feather = int(side), context, feather
@@ -87,7 +92,7 @@ class Canvas:
 
     def with_finish(self, feather: float | None, seam: bool, texture: float) -> Canvas:
         """`Editor.with_finish`."""
-        _check_finish(feather, texture)
+        _check_finish(feather, seam, texture)
         canvas = copy.copy(self)
         canvas.feather, canvas.seam, canvas.texture = feather, seam, texture
         return canvas

@@ -17,12 +17,7 @@ from tfsketch.editor.ways import expect
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
-from tfsketch.images.layers import (
-    Drawing,
-    check_seed,
-    checked,
-    checked_sketch,
-)
+from tfsketch.images.layers import Drawing, check_fill, checked, checked_sketch, shown, whole
 from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 
@@ -40,9 +35,12 @@ def complete(
     expect("complete", canvas.model)
     if (sketch is None) == (image is None):
         raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
-    check_seed(seed)
-    if isinstance(results, bool) or not isinstance(results, int) or not 1 <= results <= canvas.model.candidates:
-        raise TfsketchError(f"results: expected 1 to {canvas.model.candidates}, found {results!r}")
+    whole(seed, "seed", 0)
+    whole(results, "results", 1, canvas.model.candidates)
+    whole(steps, "steps", 0)
+    check_fill(fill)
+    if watch is not None and not callable(watch):
+        raise TfsketchError(f"watch: expected a function, found {shown(watch)}")
     side = canvas.side
     sheet = slice(0, side), slice(0, side)
     half: dict[str, Any] = {}

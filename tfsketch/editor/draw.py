@@ -12,11 +12,7 @@ from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.regions import surest_face
 from tfsketch.editor.ways import Network, expect
 from tfsketch.framing import arrays
-from tfsketch.images.layers import (
-    Drawing,
-    check_seed,
-    checked_sketch,
-)
+from tfsketch.images.layers import Drawing, checked_sketch, whole
 from tfsketch.vocabulary import resize, size_of, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
@@ -35,7 +31,7 @@ def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None, seed: int) -> D
     """`Editor.draw`."""
     expect("draw", canvas.model)
     sketch = checked_sketch(sketch, fill)
-    check_seed(seed)
+    whole(seed, "seed", 0)
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)
     parser = canvas.face_parser() if len(fills) > 1 else None

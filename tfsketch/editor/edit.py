@@ -12,10 +12,7 @@ import numpy as np
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays, membrane, residuals, tone
-from tfsketch.images.layers import (
-    check_seed,
-    checked_layers,
-)
+from tfsketch.images.layers import checked_layers, whole
 from tfsketch.vocabulary import resize, to_uint8
 
 
@@ -29,7 +26,7 @@ def edit(
 ) -> np.ndarray:
     """`Editor.edit`."""
     expect("edit", canvas.model)
-    check_seed(seed)
+    whole(seed, "seed", 0)
     image, mask, sketch, color = checked_layers(image, mask, sketch, color)
     size = image.shape[:2]
     sketch = np.zeros(size, np.uint8) if sketch is None else sketch

@@ -7,7 +7,7 @@ they do; `canvas` is what they share, `regions` where a face is.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ from tfsketch.editor.regions import find_region, region_style
 from tfsketch.editor.restyle import restyle
 from tfsketch.editor.ways import WAYS, Network
 from tfsketch.errors import TfsketchError, require_tensorflow
-from tfsketch.images.layers import Drawing
+from tfsketch.images.layers import Drawing, number, shown, whole
 
 if TYPE_CHECKING:
     from tfsketch.nn.exported import Call
@@ -222,14 +222,13 @@ class Editor:
           TfsketchError: `amount` is not from 0 to 1, or the model restyles nothing.
           WeightsError: the model gave values that are not finite.
         """
-        if not 0 <= amount <= 1:
-            raise TfsketchError(f"amount: expected a share from 0 to 1, found {amount}")
+        number(amount, "amount", 0, 1, "a share from 0 to 1")
         return restyle(self._canvas, image, [style], [amount], mask, detail)[0]
 
     def interpolate(
         self,
         image: np.ndarray,
-        styles: Sequence[np.ndarray],
+        styles: Iterable[np.ndarray],
         steps: int = 8,
         mask: np.ndarray | None = None,
         detail: bool = True,
@@ -249,9 +248,11 @@ class Editor:
         Raises:
           As `restyle`, and TfsketchError: fewer than 2 steps, or no style.
         """
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-            raise TfsketchError(f"steps: expected a whole number from 2, found {steps!r}")
-        if not len(styles):
+        whole(steps, "steps", 2)
+        if isinstance(styles, (str, bytes, Mapping)) or not isinstance(styles, Iterable):
+            raise TfsketchError(f"styles: expected photographs, found {shown(styles)}")
+        styles = list(styles)
+        if not styles:
             raise TfsketchError("styles: expected at least one photograph, found none")
         return restyle(self._canvas, image, styles, np.linspace(0.0, 1.0, steps).tolist(), mask, detail)
 

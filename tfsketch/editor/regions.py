@@ -11,9 +11,7 @@ import numpy as np
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError
 from tfsketch.framing import arrays
-from tfsketch.images.layers import (
-    checked,
-)
+from tfsketch.images.layers import checked, shown
 from tfsketch.vocabulary import resize
 
 if TYPE_CHECKING:
@@ -75,7 +73,10 @@ def shows_face(shares: np.ndarray) -> bool:
 
 def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
     """`Editor.region`; the face parser is asked for once the arguments are right."""
-    names = [names] if isinstance(names, str) else list(names)
+    several = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    if not all(isinstance(name, str) for name in several):
+        raise DataError(f"region: expected a name or several, found {shown(names)}")
+    names = several
     if not names:
         raise DataError("region: expected at least one name, found none")
     in_region = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0

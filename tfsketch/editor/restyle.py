@@ -21,9 +21,7 @@ from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
-from tfsketch.images.layers import (
-    checked_restyling,
-)
+from tfsketch.images.layers import checked_restyling, truth
 from tfsketch.vocabulary import resize, to_tensors, to_uint8
 
 
@@ -37,6 +35,7 @@ def restyle(
 ) -> list[np.ndarray]:
     """`image` at shares of the way along styles, from its own where there is only one; see `Editor.interpolate`."""
     expect("restyle", canvas.model)
+    truth(detail, "detail")
     import tensorflow as tf  # here, because what restyles is TensorFlow's, and what edits may be not
 
     image, styles, mask = checked_restyling(image, styles, mask)

@@ -1,12 +1,18 @@
-"""Layers as people hand them in, and drawings as they get them: arrays of uint8, checked.
+"""Requests as people hand them in: layers, which are arrays of uint8, and numbers, checked; and drawings as they get
+them.
 
-What is wrong is told here, by the editor and by a client of a server alike, before anything is computed or sent.
+What is wrong is told here, by the editor, the page's server and a client of a server alike, before anything is computed
+or sent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import math
+import os
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,12 +21,69 @@ from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files
 
 
+def shown(value: Any) -> str:
+    """A value in an error message, cut: hostile files hold long ones."""
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a huge number"  # Python refuses to write one of thousands of digits
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def number(value: Any, what: str, low: float, high: float = sys.float_info.max, expected: str = "") -> float:
+    """A number of a request: Python's or NumPy's, no text, no truth value, no NaN.
+
+    Args:
+      value: what came.
+      what: its name, for the message.
+      low, high: the range, its ends included.
+      expected: the range in words, by default in numbers.
+
+    Raises:
+      TfsketchError: anything else, or one out of its range.
+    """
+    amount = math.nan
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # a whole number of hundreds of digits
+            amount = float(value)
+    if not low <= amount <= high:
+        raise TfsketchError(f"{what}: expected {expected or f'a number of {low:g} to {high:g}'}, found {shown(value)}")
+    return amount
+
+
+def whole(value: Any, what: str, low: int, high: int | None = None) -> int:
+    """A whole number of a request; see `number`."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, np.integer))
+        or value < low
+        or (high is not None and value > high)
+    ):
+        ends = f"from {low}" if high is None else f"of {low} to {high}"
+        raise TfsketchError(f"{what}: expected a whole number {ends}, found {shown(value)}")
+    return int(value)
+
+
+def truth(value: Any, what: str) -> bool:
+    """A switch of a request: true or false, and no number or text that stands for it.
+
+    Raises:
+      TfsketchError: anything else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TfsketchError(f"{what}: expected true or false, found {shown(value)}")
+    return bool(value)
+
+
 def checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
     """An array of [H,W] (channels 0) or [H,W,C], uint8 (or bool), within the limits of size."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ImageError(f"{what}: expected {expected}, found {type(value).__name__} ({error})") from error
+    if isinstance(value, (str, bytes, os.PathLike)):
+        raise ImageError(f"{what}: expected {expected}, found {shown(value)}: read the file first")
+    if array.dtype.kind not in "biufc":
+        raise ImageError(f"{what}: expected {expected}, found {shown(value)}")
     actual = f"{array.dtype} {list(array.shape)}"
     if array.dtype.kind == "f" and np.isnan(array).any():
         actual += " with NaN"
@@ -45,11 +108,6 @@ def _binary(value: Any, what: str) -> np.ndarray:
     array = array.reshape(array.shape[:2])
     # {0,1} and {0,255} are both common; with larger values present, 1 is the darkest grey, not white.
     return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
-
-
-def check_seed(seed: Any) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise TfsketchError(f"seed: expected a whole number from 0, found {seed!r}")
 
 
 def _rgba(value: Any) -> np.ndarray:
@@ -90,7 +148,7 @@ def without_effect(mask: np.ndarray, sketch: np.ndarray, color: np.ndarray) -> l
 
 
 def checked_restyling(
-    image: Any, styles: Sequence[Any], mask: Any = None
+    image: Any, styles: Iterable[Any], mask: Any = None
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
     """What `Editor.restyle` takes, checked: image and styles, and the mask [H,W] uint8 in {0,1} or None.
 
@@ -110,6 +168,16 @@ def checked_restyling(
     return image, styles, mask
 
 
+def check_fill(fill: Any) -> None:
+    """Checks a `fill`, see `Editor.draw`; None is one to be chosen.
+
+    Raises:
+      TfsketchError: anything but a share.
+    """
+    if fill is not None:
+        number(fill, "fill", sys.float_info.min, 1.0, "a share above 0 and at most 1")
+
+
 def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
 
@@ -119,8 +187,7 @@ def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     sketch = _binary(sketch, "sketch")
     if not sketch.any():
         raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-    if fill is not None and not 0 < fill <= 1:
-        raise TfsketchError(f"fill: expected a share above 0 and at most 1, found {fill}")
+    check_fill(fill)
     return sketch
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tfsketch.errors import ImageError
 from tfsketch.images import files, ink
+from tfsketch.images.layers import number
 from tfsketch.vocabulary import size_of
 
 CLEAR = 128
@@ -51,10 +52,10 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
       1 = stroke. A sheet without any is told by a note: it has no effect on an edit, and who needs a stroke refuses.
 
     Raises:
-      ImageError: a photograph in a sketch's place, or a level outside of its range.
+      ImageError: a photograph in a sketch's place.
+      TfsketchError: a level outside of its range.
     """
-    if not -1 <= level <= 1:
-        raise ImageError(f"level: expected a number from -1 to 1, found {level}")
+    number(level, "level", -1, 1, "a number from -1 to 1")
     levels, alpha = rgba[..., :3], rgba[..., 3]
     if levels.max() == 1:  # a program's 0 and 1
         levels = levels * np.uint8(255)

@@ -19,6 +19,7 @@ from tfsketch import config as config_lib
 from tfsketch.config.shipped import MODELS, MODELS_FOLDER
 from tfsketch.errors import WeightsError
 from tfsketch.images import files
+from tfsketch.images.layers import shown
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
 NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
@@ -30,6 +31,8 @@ def path_of(name_or_dir: str | os.PathLike) -> pathlib.Path:
     Raises:
       WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
     """
+    if not isinstance(name_or_dir, (str, os.PathLike)):
+        raise WeightsError(f"expected a model's name or a model directory, found {shown(name_or_dir)}")
     if str(name_or_dir) in MODELS:
         return MODELS_FOLDER / str(name_or_dir)
     path = pathlib.Path(name_or_dir)

@@ -16,6 +16,7 @@ from tfsketch.backends.base import Backend
 from tfsketch.editor import editor
 from tfsketch.editor.ways import Network
 from tfsketch.errors import WeightsError, require_tensorflow
+from tfsketch.images.layers import shown
 
 if TYPE_CHECKING:
     from tfsketch.nn.exported import Call, ExportedNetwork
@@ -31,6 +32,8 @@ def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
       WeightsError, ConfigError, ExportError, ServingError: it cannot be used; the message says why.
       TfsketchError: it needs TensorFlow, which is not installed.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise WeightsError(f"model: expected a name, a folder, a file or an address, found {shown(name)}")
     if "://" in str(name):
         from tfsketch.backends.served import Served
 
