@@ -226,3 +226,69 @@ def test_noise_alone_is_there_for_who_wants_it(browser, port, photo, viewport):
         assert labels == ["seed 0", "seed 1"]
         page.click("#history button:last-child")
         assert stroke_counts(page) == ["1 stroke", "empty", "empty"]  # nothing was added to what was drawn
+
+
+def _set(page, **values) -> None:
+    """Sets fields of the panel, hidden ones too: what is asked of the page is what becomes of them."""
+    page.evaluate(
+        """(values) => { for (const [id, value] of Object.entries(values)) {
+          const field = document.getElementById(id);
+          field[typeof value === "boolean" ? "checked" : "value"] = value;
+          field.dispatchEvent(new Event("input", { bubbles: true }));
+          field.dispatchEvent(new Event("change", { bubbles: true }));
+        } }""",
+        values,
+    )
+
+
+def _settings(page) -> dict[str, str | bool]:
+    """What all fields of the panel say."""
+    names = ("seed", "count", "vary", "side", "fill", "feather", "seam", "texture", "region", "style-from", "amount")
+    return page.evaluate(
+        "(names) => Object.fromEntries(names.map((id) => [id, document.getElementById(id)]).map(([id, field]) => "
+        "[id, field.type === 'checkbox' ? field.checked : field.value]))",
+        list(names),
+    )
+
+
+EDIT = (
+    {"seed": "5", "side": "128", "feather": "3", "seam": False, "texture": False, "count": "1", "vary": "noise"},
+    {"seed": "6", "side": "", "feather": "", "seam": True, "texture": True, "count": "2", "vary": "drawing"},
+)
+DRAW = ({"seed": "5", "fill": "0.75", "count": "1"}, {"seed": "9", "fill": "1", "count": "2"})
+RESTYLE = (
+    {"region": "drawn", "amount": "40", "feather": "7"},
+    {"region": "everywhere", "amount": "100", "feather": ""},
+)
+
+
+@on_the_phone
+@pytest.mark.parametrize(("model", "settings"), [(0, EDIT), (1, DRAW), (2, RESTYLE)], ids=["edit", "draw", "restyle"])
+def test_a_result_comes_back_with_all_its_settings(browser, port, model_dirs, photo, viewport, model, settings):
+    one, two = settings
+    with page_of(browser, port, viewport=viewport) as page:
+        page.select_option("#model", model_dirs[model])
+        if settings is not DRAW:
+            open_photo(page, photo)
+            page.click("[data-tool=mask]")
+        if settings is RESTYLE:
+            page.set_input_files("#style-file", photo)
+            page.wait_for_selector("#style-image:not([hidden])")
+        draw(page, Hand(page), (0.4, 0.4), (0.6, 0.6))
+        pictures = []
+        for values in (one, two):
+            _set(page, **values)
+            press_run(page)
+            pictures.append(download_of(page, "#download"))
+        assert pictures[0] != pictures[1]
+        page.click("#history button:first-child")
+        assert _settings(page).items() >= one.items()
+        press_run(page)
+        assert download_of(page, "#download") == pictures[0]
+        page.click("#history button:nth-child(2)")
+        assert _settings(page).items() >= two.items()
+        # Of another way of working nothing is changed: what made no difference is not a result's.
+        untouched = {name: value for name, value in _settings(page).items() if name not in one}
+        _set(page, **one)
+        page.click("#history button:nth-child(2)")
+        assert _settings(page).items() >= {**untouched, **two}.items()

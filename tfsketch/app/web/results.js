@@ -11,6 +11,14 @@ import { paintedIn, varied } from "./variation.js";
 const KEPT = 24;
 const THUMBNAIL = 136;
 
+/* The panel's fields that make a difference in a mode. */
+function fieldsOf({ sheet, styled, seeded }) {
+  const edits = !sheet && !styled;
+  return [...(seeded ? ["seed", "count"] : []), ...(seeded && !sheet ? ["vary"] : []), ...(sheet ? ["fill"] : ["feather"]), ...(edits ? ["side", "seam", "texture"] : [])];
+}
+const part = (id) => ($(id).type === "checkbox" ? "checked" : "value");
+const settingsNow = () => Object.fromEntries(fieldsOf(mode()).map((id) => [id, $(id)[part(id)]]));
+
 function requestNow() {
   const number = (id) => ($(id).value === "" ? null : Number($(id).value));
   const { sheet, styled, seeded } = mode();
@@ -61,7 +69,7 @@ export async function run() {
   if (!runnable()) return;
   if (S.running) { S.again = true; return; }
   S.running = true;
-  const request = requestNow();
+  const request = requestNow(), settings = settingsNow();
   const { image, size, shown, name, credit, style, said } = S;
   const group = [], requests = requestsOf(request, group), own = request.strokes.strokes;
   const started = performance.now();
@@ -73,7 +81,7 @@ export async function run() {
       if (number) share(0);
       const answer = await backend.run(one, { signal, progress: share });
       for (const [pick, result] of answer.results.entries()) {
-        const entry = await entryOf(result, one, pick, { image, size, shown, name, credit, style, said });
+        const entry = await entryOf(result, one, pick, { image, size, shown, name, credit, style, said, settings });
         group.push(Object.assign(entry, { group, label: labelOf(entry, group.length, own) }));
       }
     }
@@ -115,14 +123,14 @@ function remember(entry) {
   $("history").scrollLeft = $("history").scrollWidth;
 }
 
-/* Shows a result again, with the strokes and settings that made it. */
+/* Shows a result again, with the strokes and settings that made it: run again, it comes first. */
 export function recall(entry) {
   if (S.model !== entry.request.model) setModel(entry.request.model);
   const other = S.image !== entry.image || S.size !== entry.size;
   Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, said: entry.said, current: entry });
   if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
   else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
-  $("seed").value = entry.request.seed;
+  for (const [id, value] of Object.entries({ ...entry.settings, seed: entry.request.seed })) $(id)[part(id)] = value;
   const { region, style_from: styleFrom = "region", amount } = entry.request;
   if (region) Object.assign(S, { style: entry.style, region, styleFrom, amount });
   if (S.view === "draw") S.view = "compare";
