@@ -21,9 +21,9 @@ import sys
 
 from absl import app, flags
 
-from tfsketch.benchmarks.suite import BENCHMARKS, configurations
+from tfsketch.benchmarks.experiments import NAMES, configurations
 from tfsketch.config import cli
-from tfsketch.evaluation.report import write_section
+from tfsketch.images import paths
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
@@ -34,10 +34,15 @@ _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on 
 
 def _main(name: str, argv: list[str]) -> None:
     del argv
-    if name not in BENCHMARKS:
-        raise app.UsageError(f"expected one of {', '.join(BENCHMARKS)} first, found {name!r}")
-    parts = []
-    for settings in configurations(name, _CONFIG.value, _SET.value):
+    if name not in NAMES:
+        raise app.UsageError(f"expected one of {', '.join(NAMES)} first, found {name!r}")
+    experiments, parts = configurations(name, _CONFIG.value, _SET.value), []
+    if _DATA.value or name == "runtimes":
+        paths.check_there(_DATA.value, "--data")
+    from tfsketch.benchmarks.suite import BENCHMARKS
+    from tfsketch.evaluation.report import write_section
+
+    for settings in experiments:
         parts.append(BENCHMARKS[name](settings, _DATA.value, _SECONDS.value))
         print(parts[-1], end="\n\n", flush=True)
     if _MARKDOWN.value:

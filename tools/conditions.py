@@ -7,6 +7,7 @@ OUTPUT gets styles.png (every sketch style), hand.png (drawn worse and worse), m
 mask_shares.png. Without --image the face is scikit-image's portrait. --data, shards with regions, adds the measures.
 """
 
+import os
 import pathlib
 
 import numpy as np
@@ -14,11 +15,11 @@ import skimage.data
 from absl import flags
 
 from tfsketch import systems
-from tfsketch.conditions import face_parser, masks
-from tfsketch.config import cli
-from tfsketch.data.shards import Shards
-from tfsketch.evaluation import conditions, report
-from tfsketch.images import files, sheets, sizes
+from tfsketch.conditions import masks
+from tfsketch.config import cli, shipped
+from tfsketch.errors import ImageError
+from tfsketch.evaluation import report
+from tfsketch.images import files, paths, sheets, sizes
 from tfsketch.vocabulary import size_of
 
 _IMAGE = flags.DEFINE_string("image", "", "A photograph of a face; its central square is taken.")
@@ -40,8 +41,16 @@ def portrait(side: int) -> np.ndarray:
 
 def _main(argv: list[str]) -> None:
     del argv
-    tree = pathlib.Path(_CONFIG.value).read_text(encoding="utf-8") if _CONFIG.value else ""
-    settings = systems.parse(tree, _CONFIG.value or "defaults", _SET.value)
+    settings = systems.load(_CONFIG.value, _SET.value) if _CONFIG.value else systems.parse("", "defaults", _SET.value)
+    shipped.model_folder(_PARSER.value)
+    if _DATA.value:
+        paths.check_there(_DATA.value, "--data")
+    if _IMAGE.value and not os.path.isfile(_IMAGE.value):
+        raise ImageError(f"--image: expected a photograph, found no file at {_IMAGE.value}")
+    from tfsketch.conditions import face_parser
+    from tfsketch.data.shards import Shards
+    from tfsketch.evaluation import conditions
+
     image = sizes.center_square(files.read_rgb(_IMAGE.value), _SIDE.value) if _IMAGE.value else portrait(_SIDE.value)
     regions = face_parser.parse(face_parser.load(_PARSER.value), image[None])[0]
     output = pathlib.Path(_OUTPUT.value)

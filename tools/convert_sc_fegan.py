@@ -9,7 +9,8 @@ alone.
 from absl import flags
 
 from tfsketch.config import cli
-from tfsketch.systems.sc_fegan import convert
+from tfsketch.config.shipped import check_free
+from tfsketch.systems.sc_fegan.published import find_prefix
 
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
@@ -22,6 +23,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for the model; made where 
 
 def _main(argv: list[str]) -> None:
     del argv
+    check_free(_OUTPUT.value)
+    find_prefix(_CHECKPOINT.value)
+    from tfsketch.systems.sc_fegan import convert
+
     report = convert.convert_sc_fegan(_CHECKPOINT.value, _OUTPUT.value)
     print(
         f"{report.output}: {report.converted} variables, {report.parameters:,} parameters from {report.checkpoint}; "

@@ -16,11 +16,9 @@ from absl import flags
 
 from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.data import service
-from tfsketch.data.batches import stages
-from tfsketch.data.shards import Shards
+from tfsketch.images import paths
 
-_CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment.", required=True)
+_CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment, or a shipped one's name.", required=True)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128.")
 _PORT = flags.DEFINE_integer("port", 5000, "Port that trainers connect to; 0 chooses one.", lower_bound=0)
 _HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by which trainers reach this machine.")
@@ -29,6 +27,11 @@ _HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by wh
 def _main(argv: list[str]) -> None:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
+    paths.check_there(settings.data.train, "data.train")
+    from tfsketch.data import service
+    from tfsketch.data.batches import stages
+    from tfsketch.data.shards import Shards
+
     shards = Shards(settings.data.train, settings.stored_size, settings.data.cache)
     identity = service.identity(shards.lengths, settings)
     server = service.Server(stages(shards, settings), identity, _PORT.value, _HOST.value)

@@ -18,17 +18,28 @@ the photograph's own style to the other's, or between several; --grid shows ever
 keep the photograph's metadata, and say that they were edited.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import app, flags
 
+from tfsketch.conditions import regions
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS, PRECISIONS, check_model
-from tfsketch.editor.batch.jobs import default_output, find_jobs, left_out, sort_files
+from tfsketch.editor.batch.jobs import Job, default_output, find_jobs, left_out, sort_files
+from tfsketch.editor.ways import WAYS
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import paths
+from tfsketch.images.layers import check_fill
+from tfsketch.systems import way_of
+
+if TYPE_CHECKING:
+    from tfsketch.zoo.resolve import Editor
 
 _IMAGE = flags.DEFINE_string("image", None, "Photograph, or a folder of them.")
 _MASK = flags.DEFINE_string("mask", None, "Mask, white = repaint, or the photograph with that part clear; or a folder.")
@@ -114,6 +125,34 @@ _MARK = flags.DEFINE_bool(
 )
 
 
+def _editor() -> Editor:
+    from tfsketch.zoo import resolve
+
+    looks = {"seam": _SEAM.value, "texture": _TEXTURE.value}
+    return resolve.Editor(_MODEL.value, _SIDE.value, precision=_PRECISION.value, **looks)
+
+
+def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) -> tuple[list[Job], list[str]]:
+    """`find_jobs` of the flags, for a model of a way of working."""
+    makes = way in ("complete", "draw")
+    if way in ("edit", "restyle") and not _IMAGE.value:
+        raise TfsketchError(f"--image: expected a photograph, which this model {WAYS[way].verb}, found none")
+    if way == "draw" and _IMAGE.value:
+        raise TfsketchError("--image: expected none, but --sketch alone, of which this model draws")
+    if way != "restyle" and (_STYLE.value or _REGION.value):
+        flag = "style_image" if _STYLE.value else "region"
+        raise TfsketchError(f"--{flag}: expected a model that restyles, such as {WAYS['restyle'].example}")
+    if way == "restyle" and not _STYLE.value:
+        raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
+    if _RESULTS.value and not makes:
+        raise TfsketchError("--results: expected a model that draws or completes; of an edit, each --seed is a result")
+    results = _STEPS.value if _STYLE.value else 0
+    if makes:
+        results = _RESULTS.value or (4 if way == "complete" else 1)
+    suffix = f".{_FORMAT.value.lower().lstrip('.')}"
+    return find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)
+
+
 def _main(argv: list[str]) -> int:
     for name, path in sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
         flags.FLAGS[name].value = path
@@ -130,21 +169,27 @@ def _main(argv: list[str]) -> int:
         if not os.path.exists(paths.on_disk(path)):
             raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")
     check_model(_MODEL.value)
+    if _STEPS.value and (_GRID.value or not _STYLE.value):
+        raise TfsketchError("--steps: expected --style_image and no --grid beside it")
+    if _GRID.value and any(partners.values()):
+        raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
+    regions.mask_of(np.zeros((1, 1), np.uint8), _REGION.value)
+    check_fill(_FILL.value)
+    # An export says only when it is loaded what it does.
+    way, model = way_of(_MODEL.value), None
+    if way is None:
+        model = _editor()
+        way = model.way
+    jobs, skipped = ([], []) if _DEMO.value or _GRID.value else _jobs(way, output, partners)
     from tfsketch.editor.batch.demo import edit_demo
     from tfsketch.editor.batch.grid import mixing_grid
     from tfsketch.editor.batch.run import run
-    from tfsketch.zoo.resolve import Editor
 
-    looks = {"seam": _SEAM.value, "texture": _TEXTURE.value}
-    model = Editor(_MODEL.value, _SIDE.value, precision=_PRECISION.value, **looks)
+    model = model or _editor()
     if _DEMO.value:
         print(*edit_demo(model, output, _SEED.value), sep="\n")
         return 0
-    if _STEPS.value and (_GRID.value or not _STYLE.value):
-        raise TfsketchError("--steps: expected --style_image and no --grid beside it")
     if _GRID.value:
-        if any(partners.values()):
-            raise TfsketchError("--grid: expected photographs and styles alone, found --mask or another layer")
         print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
         marks = (_MARK.value, _QUALITY.value, _STYLE_FROM.value == "whole")
         rows, columns, notes = mixing_grid(
@@ -152,15 +197,6 @@ def _main(argv: list[str]) -> int:
         )
         print(*notes, f"{rows} photographs in {columns} styles: {output}", sep="\n")
         return 0
-    if model.restyles and not _STYLE.value:
-        raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
-    results = _STEPS.value if _STYLE.value else 0
-    if _RESULTS.value and not (model.completes or model.draws):
-        raise TfsketchError("--results: expected a model that draws or completes; of an edit, each --seed is a result")
-    if model.completes or model.draws:
-        results = _RESULTS.value or (4 if model.completes else 1)
-    suffix = f".{_FORMAT.value.lower().lstrip('.')}"
-    jobs, skipped = find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)
     single = not pathlib.Path(source).is_dir()
     others = left_out(folders, output, None if single else jobs)
     print("".join(f"{line}\n" for line in others), end="", file=sys.stderr)

@@ -3,18 +3,16 @@
     python -m tools.evaluate --model=sc_fegan --data=data/holdout --output=out/evaluation
 
 --data is a folder of shards (tools.prepare_data) or of photographs. OUTPUT gets metrics.jsonl (appended), results.md
-and the contact sheet sheet.png. The protocols are fixed: each is told in
-its system's room, tfsketch/systems/SYSTEM/protocol.py. For SC-FEGAN there are two more: --protocol=transplant_edits, on
-shards of 512 px with labels, and --protocol=last_stages, on photographs of 512 px or, by --image_size, larger ones.
+and the contact sheet sheet.png. The protocols are fixed: each is told in the module of its name in the system's room,
+tfsketch.systems.SYSTEM. For SC-FEGAN there are two more: --protocol=transplant_edits, on shards of 512 px with labels,
+and --protocol=last_stages, on photographs of 512 px or, by --image_size, larger ones.
 """
-
-import pathlib
 
 from absl import flags
 
+from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.config.shipped import check_model
-from tfsketch.errors import DataError
+from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "Name of a shipped model, or a model directory.")
 _DATA = flags.DEFINE_string(
@@ -34,9 +32,9 @@ _PROTOCOL = flags.DEFINE_string(
 
 def _main(argv: list[str]) -> None:
     del argv
-    check_model(_MODEL.value)
-    if not pathlib.Path(_DATA.value).exists():
-        raise DataError(f"--data: expected a folder of shards or of photographs, found nothing at {_DATA.value}")
+    system = systems.experiment_of(_MODEL.value).system
+    systems.check_protocol(system, _PROTOCOL.value)
+    paths.check_there(_DATA.value, "--data")
     from tfsketch.systems import protocols
 
     results = protocols.evaluate(

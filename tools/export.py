@@ -17,8 +17,9 @@ import pathlib
 
 from absl import flags
 
+from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.config.shipped import MODELS, check_model
+from tfsketch.config.shipped import MODELS
 from tfsketch.errors import ExportError
 from tfsketch.export import VARIANTS
 from tfsketch.images import paths
@@ -50,10 +51,29 @@ _DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to cali
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
 
 
+def _versioned() -> pathlib.Path:
+    return pathlib.Path(_OUTPUT.value) / str(_VERSION.value)
+
+
 def _main(argv: list[str]) -> int:
     del argv
-    check_model(_MODEL.value)
-    from tfsketch import systems, zoo
+    system = systems.experiment_of(_MODEL.value).system
+    if _FORMAT.value == "web" and _VARIANT.value == "all":
+        raise ExportError("variant: expected one for --format=web, found all")
+    if _FORMAT.value == "web" and systems.SYSTEMS[system].way != "edit":
+        raise ExportError(
+            "expected a model that edits photographs, such as sc_fegan_mobile, for --format=web, found one of " + system
+        )
+    if _FORMAT.value in ("tflite", "onnx") and pathlib.Path(_OUTPUT.value).is_dir():
+        if _FORMAT.value == "onnx" or _OUTPUT.value.endswith(".tflite"):
+            raise ExportError(f"--output: expected a .{_FORMAT.value} file, found a folder at {_OUTPUT.value}")
+    if _FORMAT.value == "saved_model" and _VERSION.value and (final := _versioned()).exists():
+        raise ExportError(f"expected a version that is not there yet, found {final}")
+    if _DATA.value:
+        paths.check_there(_DATA.value, "--data")
+    if _LITERT.value and not pathlib.Path(_LITERT.value).is_dir():
+        raise ExportError(f"--litert: expected a folder of LiteRT.js's archives, found none at {_LITERT.value}")
+    from tfsketch import zoo
     from tfsketch.evaluation import report
     from tfsketch.export import measure, mobile, onnx, saved_model
 
@@ -75,8 +95,6 @@ def _main(argv: list[str]) -> int:
     elif _FORMAT.value == "web":
         from tfsketch.app import static
 
-        if _VARIANT.value == "all":
-            raise ExportError("variant: expected one for --format=web, found all")
         name, path = pathlib.Path(_MODEL.value).name, _OUTPUT.value
         content = static.export(model, name, path, _VARIANT.value or "", _DATA.value, _LITERT.value)
         text = f"A first visit loads {static.first_load(content) / 1e6:.1f} MB as a server sends them, compressed."

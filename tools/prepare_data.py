@@ -8,8 +8,7 @@ kill, it goes on. Bad pictures and duplicates are named in OUTPUT/report.txt and
 is 1. With --runner an Apache Beam pipeline does the work (extra `beam`), here or on other machines that share the
 folders, and makes the same files; its own flags are passed on with --beam:
 
-    python -m tools.prepare_data --runner=DirectRunner --beam=--direct_num_workers=4 \
-        --beam=--direct_running_mode=multi_processing ...
+    python -m tools.prepare_data --runner=DirectRunner --beam=--direct_num_workers=4 ...
 """
 
 import os
@@ -19,8 +18,8 @@ from typing import Any
 
 from absl import flags
 
+from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.config.shipped import configuration
 from tfsketch.errors import DataError
 from tfsketch.images import paths
 
@@ -28,7 +27,12 @@ _INPUT = flags.DEFINE_multi_string(
     "input", None, "Folder, zip archive or list; several of them repeated, or separated by commas.", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
-_CONFIG = flags.DEFINE_string("config", None, "Experiment whose sizes, prepare, sketch and color count.", required=True)
+_CONFIG = flags.DEFINE_string(
+    "config",
+    None,
+    "YAML file, or the name of a shipped experiment, whose sizes, prepare, sketch and color count.",
+    required=True,
+)
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
 _ONLY = flags.DEFINE_string("only", "", "File listing the only pictures to take, one folder/name a line.")
 _EXCLUDE = flags.DEFINE_string("exclude", "", "File listing pictures to leave out, such as a hold-out.")
@@ -51,17 +55,21 @@ def _execute() -> Callable[..., Any]:
 
 def _main(argv: list[str]) -> int:
     del argv
-    configuration(_CONFIG.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     # Given once it may be a list, whose names may hold commas; given several times each is one path.
     inputs = paths.split(_INPUT.value[0], "--input") if len(_INPUT.value) == 1 else _INPUT.value
     for path in inputs:
         if not os.path.exists(paths.on_disk(path)):
             raise DataError(f"--input: expected a folder, a zip archive or a list, found nothing at {path}")
-    from tfsketch import systems
+    for flag, path in (("only", _ONLY.value), ("exclude", _EXCLUDE.value), ("labels", _LABELS.value)):
+        if path and not os.path.exists(path):
+            kind = "a folder" if flag == "labels" else "a file"
+            raise DataError(f"--{flag}: expected {kind}, found nothing at {path}")
+    if _BEAM.value and not _RUNNER.value:
+        raise DataError(f"--beam: expected --runner beside it, whose flags these are, found {_BEAM.value[0]} alone")
     from tfsketch.data import prepare
     from tfsketch.data.folders import sheet_of_shards
 
-    settings = systems.load(_CONFIG.value, _SET.value)
     folder = _OUTPUT.value
     report = prepare.prepare(inputs, folder, settings, _ONLY.value, _EXCLUDE.value, _LABELS.value, execute=_execute())
     for part in [folder, os.path.join(folder, "validation")]:

@@ -10,10 +10,13 @@ from absl import flags
 
 from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.systems.sc_fegan import slim
+from tfsketch.config.shipped import check_free, check_model
+from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")
-_CONFIG = flags.DEFINE_string("config", None, "YAML file of the narrow model's experiment.", required=True)
+_CONFIG = flags.DEFINE_string(
+    "config", None, "YAML file of the narrow model's experiment, or a shipped one's name.", required=True
+)
 _DATA = flags.DEFINE_string("data", None, "Shards or photographs to fit on.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the narrow model; made where it is missing.", required=True)
 _PICTURES = flags.DEFINE_integer("pictures", 128, "How many examples to look at.", lower_bound=1)
@@ -23,6 +26,11 @@ _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; r
 def _main(argv: list[str]) -> None:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
+    check_free(_OUTPUT.value)
+    check_model(_MODEL.value)
+    paths.check_there(_DATA.value, "--data")
+    from tfsketch.systems.sc_fegan import slim
+
     layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
     print(f"{'layer':12} channels  energy kept  error left")
     for layer in layers:

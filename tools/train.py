@@ -9,8 +9,9 @@ error.
 
 from absl import app, flags
 
+from tfsketch import systems
 from tfsketch.config import cli
-from tfsketch.config.shipped import configuration
+from tfsketch.images import paths
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -25,14 +26,17 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuratio
 
 def _main(argv: list[str]) -> int:
     del argv
-    configuration(_CONFIG.value)
+    settings = systems.load(_CONFIG.value, _SET.value)
     if not (_DRY_RUN.value or _MODEL_DIR.value):
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
-    from tfsketch import systems
+    if not (_DRY_RUN.value or settings.data.service):
+        paths.check_there(settings.data.train, "data.train", "; give yours with --set data.train=FOLDER")
+        if settings.data.validation:
+            hint = " (with --set data.validation= the grids show pictures of data.train)"
+            paths.check_there(settings.data.validation, "data.validation", hint)
     from tfsketch.training import trainer
     from tfsketch.training.describe import describe
 
-    settings = systems.load(_CONFIG.value, _SET.value)
     if _DRY_RUN.value:
         print(describe(settings, systems.make_task(settings)))
         return 0

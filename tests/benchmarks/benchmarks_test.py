@@ -16,12 +16,12 @@ from tfsketch import zoo
 from tfsketch.backends import tflite
 from tfsketch.benchmarks import edits as edits_lib
 from tfsketch.benchmarks.edits import edits
+from tfsketch.benchmarks.experiments import configurations
 from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.measures import cost, throughput
 from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
-from tfsketch.benchmarks.suite import configurations
 from tfsketch.benchmarks.training import _windowless, plainly, training
 from tfsketch.conditions import sketches
 from tfsketch.config import Config

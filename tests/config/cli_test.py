@@ -1,5 +1,6 @@
 """What every binary does around its call: installed commands explain themselves, and mistakes cost no time."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -31,33 +32,114 @@ def test_an_installed_command_explains_itself(tmp_path):
     assert "usage: tfsketch-edit --image=" in wrong.stderr and len(wrong.stderr.splitlines()) <= 4
 
 
-@pytest.mark.parametrize(
-    "call, message",
-    [
-        ("edit --image=nowhere.jpg --mask=m.png", "--image: expected a file or a folder, found nothing at nowhere.jpg"),
-        ("edit --image=README.md --model=sc_fegam", "did you mean 'sc_fegan'?"),
-        ("edit", "--image: expected a photograph"),
-        ("edit --mask=m.png", "usage: python -m tools.edit --image=photo.jpg"),
-        ("edit a b c", "expected at most 2 files beside flags"),
-        ("train --config=sc_fegan_smoke_65 --model_dir=x", "did you mean 'sc_fegan_smoke_64'?"),
-        ("train --config=sc_fegan_smoke_64", "expected --model_dir=FOLDER"),
-        ("export --model=nothing --output=x", "found nothing at nothing"),
-        ("evaluate --data=nothing --output=x", "--data: expected a folder of shards or of photographs"),
-        ("prepare_data --input=nothing --output=x --config=sc_fegan_smoke_64", "found nothing at nothing"),
-        ("app --model=nothing", "found nothing at nothing"),
-    ],
-)
-def test_a_mistake_is_told_before_tensorflow_is_imported(call, message, tmp_path):
-    name, *flags = call.split()
-    code = f"""
-        import sys
+SMOKE = "--config=sc_fegan_smoke_64"
+MISTAKES = {
+    "edit --image=nowhere.jpg --mask=m.png": "--image: expected a file or a folder, found nothing at nowhere.jpg",
+    "edit --image=README.md --model=sc_fegam": "did you mean 'sc_fegan'?",
+    "edit": "--image: expected a photograph",
+    "edit --mask=m.png": "usage: python -m tools.edit --image=photo.jpg",
+    "edit a b c": "expected at most 2 files beside flags",
+    "edit --image=README.md": "expected a mask or strokes, found neither",
+    "edit --image=README.md --mask=README.md --output=x.gif": "expected a file of .avif",
+    "edit --image=README.md --mask=README.md --format=gif": "expected a file of .avif",
+    "edit --image=README.md --mask=README.md --results=3": "--results: expected a model that draws or completes",
+    "edit --image=README.md --mask=README.md --output=README.md": "expected a folder, or a file with a suffix of",
+    "edit --sketch=README.md --model=cali_sketch --fill=2": "fill: expected a share above 0 and at most 1, found 2.0",
+    "edit --sketch=README.md": "--image: expected a photograph, which this model edits, found none",
+    "edit --image=README.md --model=cali_sketch": "--image: expected none, but --sketch alone, of which this model",
+    "edit --image=README.md --mask=README.md --style_image=README.md": "--style_image: expected a model that restyles",
+    "edit --image=README.md --region=hair": "--region: expected a model that restyles, such as region_edit",
+    "edit --image=README.md --model=region_edit": "--style_image: expected a photograph whose style is taken",
+    "edit --image=README.md --model=region_edit --style_image=README.md --region=hare": "region: expected face or one",
+    "edit --image=README.md --model=region_edit --style_image=README.md --steps=1": "steps: expected 2 to 100, found 1",
+    "edit --image=README.md --grid --mask=README.md": "--grid: expected photographs and styles alone",
+    "train --config=sc_fegan_smoke_65 --model_dir=x": "did you mean 'sc_fegan_smoke_64'?",
+    "train --config=sc_fegan_smoke_64": "expected --model_dir=FOLDER",
+    f"train {SMOKE} --model_dir=x --set train.stepz=3": "unknown key 'stepz'; did you mean 'train.phases.0.steps'?",
+    f"train {SMOKE} --model_dir=x --set train.batch_size=many": "train.batch_size: expected int, found 'many' (str)",
+    f"train {SMOKE} --model_dir=x --set train.batch_size": "expected key=value",
+    f"train {SMOKE} --model_dir=x --set image_size=65": "image_size: expected a multiple of",
+    f"train {SMOKE} --model_dir=x --set data.train=nothing": "data.train: expected a folder of shards or of photogr",
+    f"train {SMOKE} --model_dir=x --set data.train=docs --set data.validation=nothing": "with --set data.validation=",
+    "train --config=README.md --dry_run": "README.md: expected",
+    "export --model=nothing --output=x": "in nothing",
+    "export --model=docs --output=x": "found no config.yaml and no weights.npz in docs",
+    "export --model=sc_fegan --output=x --data=nothing": "--data: expected a folder of shards or of photographs, found",
+    "export --model=cali_sketch --format=web --output=x": "expected a model that edits photographs",
+    "export --model=sc_fegan --format=web --variant=all --output=x": "variant: expected one for --format=web",
+    "evaluate --data=nothing --output=x": "--data: expected a folder of shards or of photographs",
+    "evaluate --data=docs --output=x --model=cali_sktech": "in cali_sktech",
+    "evaluate --data=docs --output=x --protocol=regions": "protocol: expected one for a model of sc_fegan (free_form",
+    f"prepare_data --input=nothing --output=x {SMOKE}": "found nothing at nothing",
+    f"prepare_data --input=docs --output=x {SMOKE} --set prepare.regoins=none": "did you mean 'regions'?",
+    f"prepare_data --input=docs --output=x {SMOKE} --set prepare.workers": "expected key=value",
+    f"prepare_data --input=docs --output=x {SMOKE} --exclude=nothing": "--exclude: expected a file, found nothing at",
+    f"prepare_data --input=docs --output=x {SMOKE} --beam=--x=1": "--beam: expected --runner beside it",
+    "app --model=nothing": "found nothing at nothing",
+    "benchmark": "expected one of pipeline, projection",
+    "benchmark pipelien": "expected one of pipeline, projection",
+    "benchmark pipeline --set train.stepz=3": "unknown key 'stepz'",
+    "benchmark runtimes": "--data: expected a folder",
+    "conditions --output=x --set sketch.stlye=xdog": "unknown key 'stlye'; did you mean 'style'?",
+    "conditions --output=x --image=nothing": "--image: expected a photograph, found no file at nothing",
+    "convert_sc_fegan --checkpoint=nothing --output=x": "nothing: expected a checkpoint's prefix",
+    f"data_worker {SMOKE} --set data.train=nothing": "data.train: expected a folder of shards or of photographs",
+    f"data_worker {SMOKE} --set data.tarin=nothing": "unknown key 'tarin'; did you mean 'train'?",
+    f"slim {SMOKE} --data=nothing --output=x": "--data: expected a folder of shards or of photographs",
+    f"slim {SMOKE} --data=docs --output=x --set model.genrator=1": "did you mean 'generator'?",
+}
+"""Wrong call -> what it is told."""
+TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("[a-z]*.py"))
+
+
+@pytest.fixture(name="told", scope="module")
+def _told() -> dict[str, tuple[int, str]]:
+    """(exit status, all that was said) of every wrong call and of every --help, where TensorFlow cannot be imported: by
+    forks of one process, which imports once what every binary needs."""
+    code = """
+        import io, json, os, sys
+        import absl.app, cv2, numpy, PIL.Image, yaml
         sys.modules["tensorflow"] = None  # importing it is then an error
-        sys.argv = ["tools/{name}.py", *{flags!r}]
-        from tools.{name} import main
-        main()
+        for call in json.load(sys.stdin):
+            name, *arguments = call.split()
+            reading, writing = os.pipe()
+            if not os.fork():
+                os.dup2(writing, 1), os.dup2(writing, 2)
+                sys.argv = [f"tools/{name}.py", *arguments]
+                try:
+                    __import__(f"tools.{name}", fromlist=["main"]).main()
+                except SystemExit as error:
+                    os.write(writing, f"\\n{error.code}".encode())
+                except BaseException as error:
+                    os.write(writing, f"Traceback: {error!r}\\n1".encode())
+                os._exit(0)
+            os.close(writing)
+            said = os.fdopen(reading, errors="replace").read()
+            os.wait()
+            print(json.dumps([call, said]), flush=True)
     """
-    done = _run([sys.executable, "-c", textwrap.dedent(code)])
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr, done.stderr
+    calls = [*MISTAKES, *(f"{name} --help" for name in TOOLS)]
+    done = _run([sys.executable, "-c", textwrap.dedent(code)], input=json.dumps(calls))
+    assert done.returncode == 0, done.stderr
+    answers = {}
+    for call, said in map(json.loads, done.stdout.splitlines()):
+        text, _, status = said.rpartition("\n")
+        answers[call] = (int(status), text)
+    return answers
+
+
+@pytest.mark.parametrize("call", MISTAKES)
+def test_a_mistake_is_told_before_tensorflow_is_imported(told, call):
+    status, said = told[call]
+    assert status == 2 and MISTAKES[call] in said and "Traceback" not in said, said
+    assert len(said.splitlines()) <= 4
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_help_is_told_before_tensorflow_is_imported(told, name):
+    status, said = told[f"{name} --help"]
+    assert status == 1 and "Traceback" not in said  # absl's
+    assert f"python -m tools.{name} " in said and "--[no]" in said or "--" in said
 
 
 def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_imported():

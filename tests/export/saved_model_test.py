@@ -271,7 +271,7 @@ def test_a_drawing_is_the_editors():
     model = systems.build(systems.parse(DRAWING))
     model.experiment = systems.parse(DRAWING)
     run, sheets = (
-        systems.SYSTEMS["cali_sketch"].signatures(model)["serving_default"].run,
+        systems.SYSTEMS["cali_sketch"].parts().signatures(model)["serving_default"].run,
         [_drawing((40, 56)), _drawing((30, 20))],
     )
     encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
@@ -292,7 +292,7 @@ def test_a_drawing_is_the_editors():
 
 def test_regions_are_the_parsers():
     model = zoo.load_model("face_parser")
-    run = systems.SYSTEMS["face_parser"].signatures(model)["serving_default"].run
+    run = systems.SYSTEMS["face_parser"].parts().signatures(model)["serving_default"].run
     faces = [crops(1, 96)[0], crops(2, 240)[1]]
     pngs = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
     for face, png in zip(faces, pngs.numpy()):
@@ -306,7 +306,7 @@ def test_a_search_is_the_projections(monkeypatch):
     model = systems.build(config)
     model.experiment = config
     monkeypatch.setattr(contextual_gan, "SEARCH_STEPS", 5)
-    table = systems.SYSTEMS["contextual_gan"].signatures(model)
+    table = systems.SYSTEMS["contextual_gan"].parts().signatures(model)
     sketch = np.zeros((2, model.side, model.side, 1), np.float32)
     sketch[0, 3:9, 4] = sketch[1, 6, 2:12] = 1.0
     z = projection.first_candidates(sketch, 0, 8, model.latent)

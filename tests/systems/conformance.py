@@ -75,7 +75,9 @@ class Conformance:
 
     def test_its_network_says_what_it_is(self, model, settings):
         record = systems.SYSTEMS[settings.system]
-        assert isinstance(model, record.network) and isinstance(settings.model, record.network.section)
+        assert isinstance(model, record.parts().network) and isinstance(settings.model, record.section)
+        assert (record.parts().network.section, model.way) == (record.section, record.way)
+        assert tuple(record.parts().protocols) == record.protocols
         assert set(model.takes) <= {*CHANNELS, "z"} and (model.way in WAYS or not model.way)
         assert (model.stride, model.image_size) == (settings.model.sides()[0], settings.image_size)
         made = model({key: tf.zeros(shape) for key, shape in shapes(model, model.image_size).items()})

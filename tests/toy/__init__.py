@@ -17,7 +17,7 @@ from tfsketch.config import Config, LossConfig
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, network_signature
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.systems.record import System
+from tfsketch.systems.record import Parts, System
 from tfsketch.training.task import Batch, Minimize, Task, Terms
 from tfsketch.vocabulary import check_sides, composite
 
@@ -91,4 +91,4 @@ def signatures(model: Toy) -> dict[str, Signature]:
     return {"serving_default": Signature(serve, {"image_bytes": PICTURE}), base.TENSORS: network_signature(model)}
 
 
-TOY = System(Toy, ToyTask, signatures)
+TOY = System(ToyConfig, lambda: Parts(Toy, ToyTask, signatures), "edit")

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests.tiny import save_model
 from tfsketch import systems, zoo
+from tfsketch.config import shipped
 from tfsketch.errors import ConfigError, WeightsError
 from tfsketch.nn import model_directory
 
@@ -53,7 +54,7 @@ def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, t
 
 def test_the_shipped_model_loads_is_small_and_repaints():
     for name in zoo.SHIPPED:
-        folder = model_directory.path_of(name)
+        folder = shipped.model_folder(name)
         assert (folder / "weights.npz").stat().st_size <= 16 * 2**20
         assert "licence" in (folder / "README.md").read_text().lower()
     model = zoo.load_model()

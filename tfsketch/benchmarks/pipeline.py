@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfsketch.benchmarks.measures import cost, table, throughput
 from tfsketch.conditions import colors, face_parser, hand, masks, sketches
 from tfsketch.conditions.trace import trace
-from tfsketch.config import Config
+from tfsketch.config import Config, shipped
 from tfsketch.data import prepare
 from tfsketch.data.augmentation import Moves
 from tfsketch.data.batches import batches, stages
@@ -29,11 +29,8 @@ from tfsketch.data.fixed import centered
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.images import files, sizes
-from tfsketch.nn import model_directory
 from tfsketch.vocabulary import to_tensors
 
-ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
-"""What is measured where no configuration is given: every condition, and a hand that draws badly."""
 _SLOW = 4.0
 """Milliseconds a picture above which a part should be computed once, if it can be."""
 _OWN_PICTURES = 24
@@ -58,7 +55,7 @@ def own_shards(config: Config, folder: pathlib.Path) -> str:
 
 def _has_parser(config: Config) -> bool:
     source = config.prepare.regions
-    return source not in ("none", "labels") and (model_directory.path_of(source) / "weights.npz").is_file()
+    return source not in ("none", "labels") and (shipped.model_folder(source) / "weights.npz").is_file()
 
 
 def _online(

@@ -25,12 +25,6 @@ from tfsketch.systems.contextual_gan.joint import split
 from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.systems.contextual_gan.search import RATES
 
-LIGHT_JOINT = (
-    "{system: contextual_gan, image_size: 64, model: {generator: {widths: [256, 128, 64, 32]}, "
-    "discriminator: {widths: [32, 64, 128, 256], norm: spectral}}, data: {sketch_probability: 1.0}}"
-)
-"""What `projection` measures where no configuration is given: the networks of the light configuration."""
-
 
 def _plain_loop(model: ContextualGan, sketch: tf.Tensor, candidates: int, compiled: bool) -> Callable[[int], None]:
     """The search of one sketch [1,H,W,1] as public code has it: a candidate a call, then a step a call.

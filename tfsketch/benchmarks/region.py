@@ -18,9 +18,6 @@ from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.systems.sc_fegan import region_inference
 
-PUBLISHED = "{system: sc_fegan, image_size: 512}"
-"""What `region` measures where no configuration is given: the published network."""
-
 
 def strokes_of(side: int, hole: int) -> Iterator[tuple[str, list[Mapping[str, tf.Tensor]]]]:
     """What is done to a picture, with the inputs that take turns so that each call finds the other's maps: two

@@ -12,50 +12,21 @@ for one picture and for a batch, on one device and on many.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.conditions.regions import REGIONS
-from tfsketch.config import LossConfig
+from tfsketch.config.face_parser import FaceParserConfig
 from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm
 from tfsketch.nn.plain import Conv2D
 from tfsketch.vocabulary import check_sides, to_unit
-
-
-@dataclasses.dataclass(frozen=True)
-class FaceParserLossConfig(LossConfig):
-    """Weights of the face parser's loss terms (see `losses`)."""
-
-    cross_entropy: float = 1.0
-    dice: float = 1.0
-    """Soft Dice over the regions of an example: small regions (brows, eyes, lips) count as much as large ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FaceParserConfig:
-    """Section `model` of the system `face_parser` (see the module)."""
-
-    width: int = 24
-    """Channels of the first stage; every stage doubles them up to `max_width`."""
-    max_width: int = 192
-    stages: int = 5
-    """Halvings. The picture's side must be a multiple of 2 ** stages."""
-    loss: FaceParserLossConfig = FaceParserLossConfig()
-
-    conditions: ClassVar[tuple[str, ...]] = ("regions",)
-    changeable: ClassVar[tuple[str, ...]] = ("loss",)
-
-    def sides(self) -> tuple[int, int]:
-        """(multiple, smallest) of a picture's side, in pixels."""
-        return (2**self.stages,) * 2
 
 
 def _conv(filters: int, kernel: int, strides: int, name: str) -> tf.keras.layers.Layer:

@@ -53,3 +53,36 @@ def check_model(name: str | os.PathLike) -> None:
         f"expected a model directory or one of the shipped models {', '.join(MODELS)}, a SavedModel's folder, a "
         f".tflite file or a server's address, found nothing at {name}{hint}"
     )
+
+
+def model_folder(name_or_dir: str | os.PathLike) -> pathlib.Path:
+    """The directory of a shipped model's name, or of a path.
+
+    Raises:
+      WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
+    """
+    if not isinstance(name_or_dir, (str, os.PathLike)):
+        raise WeightsError(f"expected a model's name or a model directory, found {name_or_dir!r:.60}")
+    if str(name_or_dir) in MODELS:
+        return MODELS_FOLDER / str(name_or_dir)
+    path = pathlib.Path(name_or_dir)
+    missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"expected a model directory or one of the shipped models {', '.join(MODELS)}; found no "
+            f"{' and no '.join(missing)} in {path}"
+        )
+    return path
+
+
+def check_free(folder: str | os.PathLike) -> None:
+    """Raises `WeightsError` where a model directory cannot be written without losing something: it is a file, or holds
+    weights."""
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WeightsError(f"{folder}: expected a folder to write the model to, found a file")
+    if (folder / "weights.npz").exists():
+        raise WeightsError(
+            f"{folder}: expected a folder without weights, found {folder / 'weights.npz'}, which is "
+            "never overwritten; give another --output, or delete it"
+        )

@@ -40,12 +40,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfsketch import config as config_lib
+from tfsketch.config import shipped
 from tfsketch.data import examples, lock, sources
 from tfsketch.data.jobs import ExamineJob, Job, Setup, ShardJob, Tick
 from tfsketch.data.plan import Photograph, Report, make_plan, read_report
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import faces, files, paths
-from tfsketch.nn import model_directory
 from tfsketch.nn.features import hed_weights_path
 
 _SHARD = 256
@@ -178,7 +178,7 @@ def _depends(collection: sources.Collection, config: config_lib.Config, labels: 
         "pictures": hashlib.sha256(json.dumps(items).encode()).hexdigest(),
     }
     if config.prepare.regions not in ("none", "labels"):
-        weights = model_directory.path_of(config.prepare.regions) / "weights.npz"
+        weights = shipped.model_folder(config.prepare.regions) / "weights.npz"
         plan["face_parser"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     return json.loads(json.dumps(plan))
 

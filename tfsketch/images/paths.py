@@ -120,3 +120,16 @@ def on_disk(path: str | os.PathLike) -> str:
     except OSError:
         return path
     return os.path.join(folder, same[0]) if len(same) == 1 else path
+
+
+def check_there(text: str, what: str, hint: str = "") -> None:
+    """Raises `DataError` where there is nothing at one of the paths of a list, of folders with shards or photographs.
+
+    Args:
+      text, what: see `split`.
+      hint: what the message ends with.
+    """
+    for path in split(text, what):
+        if not path or not os.path.exists(path):
+            where = f"nothing at {path}" if path else "none named"
+            raise DataError(f"{what}: expected a folder of shards or of photographs, found {where}{hint}")

@@ -1,8 +1,10 @@
-"""Model directories: reading and writing them, and where the shipped ones are.
+"""Model directories: reading and writing them.
 
 A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its
-name, float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too. NumPy's format,
-because it is readable without TensorFlow and the same in both lanes."""
+name, float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too; where one is,
+`config.shipped.model_folder` says. NumPy's format, because it is readable without TensorFlow and the same in both
+lanes.
+"""
 
 from __future__ import annotations
 
@@ -16,46 +18,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch.config.shipped import MODELS, MODELS_FOLDER
+from tfsketch.config.shipped import model_folder
 from tfsketch.errors import WeightsError
 from tfsketch.images import files
-from tfsketch.images.layers import shown
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
 NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
-
-
-def path_of(name_or_dir: str | os.PathLike) -> pathlib.Path:
-    """The directory of a shipped model's name, or of a path.
-
-    Raises:
-      WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
-    """
-    if not isinstance(name_or_dir, (str, os.PathLike)):
-        raise WeightsError(f"expected a model's name or a model directory, found {shown(name_or_dir)}")
-    if str(name_or_dir) in MODELS:
-        return MODELS_FOLDER / str(name_or_dir)
-    path = pathlib.Path(name_or_dir)
-    missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
-    if missing:
-        raise WeightsError(
-            f"expected a model directory or one of the shipped models {', '.join(MODELS)}; found no "
-            f"{' and no '.join(missing)} in {path}"
-        )
-    return path
-
-
-def check_free(folder: str | os.PathLike) -> None:
-    """Raises `WeightsError` where a model directory cannot be written without losing something: it is a file, or holds
-    weights."""
-    folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise WeightsError(f"{folder}: expected a folder to write the model to, found a file")
-    if (folder / "weights.npz").exists():
-        raise WeightsError(
-            f"{folder}: expected a folder without weights, found {folder / 'weights.npz'}, which is "
-            "never overwritten; give another --output, or delete it"
-        )
 
 
 def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
@@ -134,7 +102,7 @@ def load(
     Raises:
       WeightsError, ConfigError: the directory cannot be used; the message says why.
     """
-    folder = path_of(name_or_dir)
+    folder = model_folder(name_or_dir)
     sections = {system: network.section for system, network in networks.items()}
     config = config_lib.load(folder / "config.yaml", sections, overrides)
     model = build(networks[config.system], config)

@@ -15,12 +15,13 @@ import pathlib
 import tempfile
 
 from tfsketch import config as config_lib
+from tfsketch.config import shipped
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Results, describe, write_section
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory
-from tfsketch.systems import SYSTEMS, experiment_of, networks
+from tfsketch.systems import SYSTEMS, check_protocol, experiment_of, networks
 
 
 def evaluate(
@@ -52,17 +53,15 @@ def evaluate(
         system has no protocol.
       WeightsError, ConfigError: the model cannot be read.
     """
-    folder, output = model_directory.path_of(model_name_or_dir), pathlib.Path(output_folder)
+    folder, output = shipped.model_folder(model_name_or_dir), pathlib.Path(output_folder)
     if count is not None and count < 1:
         raise DataError(f"count: expected at least 1 picture, found {count}")
     if output.resolve() == folder.resolve():  # a run folder has a metrics.jsonl of its own
         raise DataError(f"expected an output folder other than the model's, found {output}")
     system = experiment_of(folder).system
-    protocols = SYSTEMS[system].protocols
-    name = protocol or next(iter(protocols), "")
-    if name not in protocols:
-        names = ", ".join(protocols) or "none"
-        raise DataError(f"protocol: expected one for a model of {system} ({names}), found {protocol!r}")
+    check_protocol(system, protocol)
+    protocols = SYSTEMS[system].parts().protocols
+    name = protocol or SYSTEMS[system].protocols[0]
     model = model_directory.load(model_name_or_dir, networks())
     side = image_size or protocols[name].side or model.image_size
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.

@@ -1,16 +1,23 @@
-"""What a system is to the rest of the package: one record, made in its room."""
+"""What a system is to the rest of the package: one record, made in its room.
+
+Its configuration can be read, and refused, without TensorFlow, whose import takes seconds; what the system does comes
+when it is asked for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from tfsketch.config import Config
-from tfsketch.data.shards import Shards
-from tfsketch.evaluation.report import Results
-from tfsketch.export.signatures import Signature
-from tfsketch.nn.exported import ExportedNetwork
-from tfsketch.training.task import Task
+from tfsketch.config import Config, Section
+
+if TYPE_CHECKING:
+    from tfsketch.data.shards import Shards
+    from tfsketch.evaluation.report import Results
+    from tfsketch.export.signatures import Signature
+    from tfsketch.nn.exported import ExportedNetwork
+    from tfsketch.training.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +34,29 @@ class Protocol:
 
 
 @dataclasses.dataclass(frozen=True)
-class System:
-    """A system. What its network takes, gives and is for, the network says itself (`nn.exported`); which conditions its
-    batches hold and what a resumed run may change, its section of the configuration (`config.Section`)."""
+class Parts:
+    """What a system does. What its network takes, gives and is for, the network says itself (`nn.exported`)."""
 
     network: type[ExportedNetwork]
-    """Class of the network that users run; its `section` is the class of the section `model`."""
+    """Class of the network that users run."""
     task: Callable[[Config], Task]
     """What a training step does; called inside the strategy's scope."""
     signatures: Callable[..., dict[str, Signature]]
     """What an export of a model answers to."""
     protocols: Mapping[str, Protocol] = dataclasses.field(default_factory=dict)
     """By name, the usual one first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A system."""
+
+    section: type[Section]
+    """Class of the section `model` of its configurations. It says which conditions its batches hold, and what a resumed
+    run may change."""
+    parts: Callable[[], Parts]
+    """Imports what the system does."""
+    way: str = ""
+    """Its network's way of working."""
+    protocols: tuple[str, ...] = ()
+    """Names of its protocols, the usual one first."""

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch.config import Config, OptimizerConfig
+from tfsketch.config import Config, OptimizerConfig, shipped
 from tfsketch.data import lock
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_held_out, open_pictures
@@ -114,7 +114,7 @@ class Trainer:
         """Weights of a model directory into the exported network and its average."""
         network = self._task.networks[self._task.exported]
         only = initial_variables(self._config.train.init_players, self._task)
-        model_directory.load_weights(network, model_directory.path_of(source) / "weights.npz", only)
+        model_directory.load_weights(network, shipped.model_folder(source) / "weights.npz", only)
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 

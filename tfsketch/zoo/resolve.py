@@ -13,6 +13,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from tfsketch.backends.base import Backend
+from tfsketch.config import shipped
 from tfsketch.editor import editor
 from tfsketch.editor.ways import Network
 from tfsketch.errors import WeightsError, require_tensorflow
@@ -44,11 +45,10 @@ def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
         return TFLite(name)
     require_tensorflow(str(name))
     from tfsketch.backends.saved_model import SavedModel, version_of
-    from tfsketch.nn import model_directory
     from tfsketch.zoo import models
 
     try:
-        model_directory.path_of(name)
+        shipped.model_folder(name)
     except WeightsError as error:
         version = version_of(name)
         if version is None:

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tfsketch
 from tfsketch.errors import WeightsError
 from tfsketch.nn import model_directory
-from tfsketch.systems.sc_fegan import convert
+from tfsketch.systems.sc_fegan import convert, published
 from tfsketch.systems.sc_fegan.config import GeneratorConfig
 
 FULL = {"widths": (64, 128, 256, 512, 512, 512, 512), "kernels": (7, 5, 5, 3, 3, 3, 3), "dilations": (2, 4, 8, 16)}
@@ -268,7 +268,7 @@ def test_the_card_says_what_it_is(tiny, tmp_path):
 @pytest.mark.parametrize("name", ["a.ckpt", "a.ckpt.index", "a.ckpt.data-00000-of-00001", ""])
 def test_what_people_give_for_a_prefix(tiny, tmp_path, name):
     prefix = _write(tmp_path / "ckpt" / "a.ckpt", tiny)
-    assert convert.find_prefix(tmp_path / "ckpt" / name) == prefix
+    assert published.find_prefix(tmp_path / "ckpt" / name) == prefix
 
 
 def test_no_such_prefix_names_the_near_ones(tiny, tmp_path):

@@ -180,6 +180,14 @@ def test_what_is_undefined_is_a_dash():
     assert "sketch_f1 - of sketch_blanked's" in editing.closing(rows)  # and no division by zero
 
 
+def _with_protocols(monkeypatch, name, protocols):
+    """Gives a system other protocols, until the test is over."""
+    system = systems.SYSTEMS[name]
+    parts = dataclasses.replace(system.parts(), protocols=protocols)
+    changed = dataclasses.replace(system, parts=lambda: parts, protocols=tuple(protocols))
+    monkeypatch.setitem(systems.SYSTEMS, name, changed)
+
+
 def test_intervals_are_shown_in_markdown_and_pages_are_cut(model, photographs, tmp_path, monkeypatch):
     rows = [{"method": "a", "x": 1.0, "y": None, "intervals": {"x": (0.51, 2.04)}}, {"method": "b", "x": 2.0, "y": 3.0}]
     picture = np.zeros((8, 8, 3), np.uint8)
@@ -188,8 +196,7 @@ def test_intervals_are_shown_in_markdown_and_pages_are_cut(model, photographs, t
     origin = {"data": "d", "model": "m", "image_size": 8, "step": None, "weights_sha256": "0", "date": "2026-01-01"}
     assert "| a | 1.0 [0.5, 2.0] | - |\n| b | 2.0 | 3.00 |" in results.markdown(origin)
     assert "[" not in results.table()
-    paged = dataclasses.replace(systems.SYSTEMS["sc_fegan"], protocols={"p": record.Protocol(lambda *_: results)})
-    monkeypatch.setitem(systems.SYSTEMS, "sc_fegan", paged)
+    _with_protocols(monkeypatch, "sc_fegan", {"p": record.Protocol(lambda *_: results)})
     protocols.evaluate(model, photographs, tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["sheet_01.png", "sheet_02.png", "sheet_03.png"]
     assert files.read_rgb(tmp_path / "sheet_03.png").shape == (16 + 12, 12, 3)
@@ -211,8 +218,7 @@ def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp
 
 
 def test_a_system_without_a_protocol_is_named(tmp_path, photographs, monkeypatch):
-    without = dataclasses.replace(systems.SYSTEMS["contextual_gan"], protocols={})
-    monkeypatch.setitem(systems.SYSTEMS, "contextual_gan", without)
+    _with_protocols(monkeypatch, "contextual_gan", {})
     config = systems.parse("{system: contextual_gan, image_size: 64}")
     model_directory.save(tmp_path, config, {}, "# none\n")
     with pytest.raises(DataError, match="expected one for a model of contextual_gan .none., found ''"):

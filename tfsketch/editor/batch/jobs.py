@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tfsketch.conditions import regions
 from tfsketch.errors import ImageError
@@ -93,10 +94,15 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
 
 
 def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> pathlib.Path:
-    """Where the result of a single picture goes: to a file, if it has the suffix of a picture, or into a folder."""
-    if output.suffix.lower() in files_lib.SUFFIXES | files_lib.LOCKED and not output.is_dir():
+    """Where the result of a single picture goes: to a file, if it has the suffix of a picture (also of a kind that is
+    refused), or into a folder."""
+    Image.init()
+    pictures = files_lib.SUFFIXES | files_lib.LOCKED | set(Image.registered_extensions())
+    if output.suffix.lower() in pictures and not output.is_dir():
         encoding.kind_of(output)
         return output
+    if output.is_file():
+        raise ImageError(f"output: expected a folder, or a file with a suffix of pictures, found a file at {output}")
     return output / f"{image.stem}{suffix}"
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from tfsketch.systems.cali_sketch import network, protocol, signatures, task
-from tfsketch.systems.record import Protocol, System
+from tfsketch.systems.cali_sketch.config import CaliSketchConfig
+from tfsketch.systems.record import Parts, Protocol, System
 
-CALI_SKETCH = System(
-    network.CaliSketch, task.CaliSketchTask, signatures.signatures, {protocol.PROTOCOL: Protocol(protocol.measure)}
-)
+
+def _parts() -> Parts:
+    from tfsketch.systems.cali_sketch import network, protocol, signatures, task
+
+    protocols = {protocol.PROTOCOL: Protocol(protocol.measure)}
+    return Parts(network.CaliSketch, task.CaliSketchTask, signatures.signatures, protocols)
+
+
+CALI_SKETCH = System(CaliSketchConfig, _parts, "draw", ("poor_sketches",))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from tfsketch.systems.contextual_gan import network, protocol, signatures, task
-from tfsketch.systems.record import Protocol, System
+from tfsketch.systems.contextual_gan.config import ContextualGanConfig
+from tfsketch.systems.record import Parts, Protocol, System
 
-CONTEXTUAL_GAN = System(
-    network.ContextualGan,
-    task.ContextualGanTask,
-    signatures.signatures,
-    {protocol.PROTOCOL: Protocol(protocol.measure)},
-)
+
+def _parts() -> Parts:
+    from tfsketch.systems.contextual_gan import network, protocol, signatures, task
+
+    protocols = {protocol.PROTOCOL: Protocol(protocol.measure)}
+    return Parts(network.ContextualGan, task.ContextualGanTask, signatures.signatures, protocols)
+
+
+CONTEXTUAL_GAN = System(ContextualGanConfig, _parts, "complete", ("sketch_completion",))

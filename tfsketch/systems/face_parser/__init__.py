@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tfsketch.conditions.face_parser import FaceParser
-from tfsketch.systems.face_parser import protocol, signatures, task
-from tfsketch.systems.record import Protocol, System
+from tfsketch.config.face_parser import FaceParserConfig
+from tfsketch.systems.record import Parts, Protocol, System
 
-FACE_PARSER = System(
-    FaceParser, task.FaceParserTask, signatures.signatures, {protocol.PROTOCOL: Protocol(protocol.measure)}
-)
+
+def _parts() -> Parts:
+    from tfsketch.conditions.face_parser import FaceParser
+    from tfsketch.systems.face_parser import protocol, signatures, task
+
+    protocols = {protocol.PROTOCOL: Protocol(protocol.measure)}
+    return Parts(FaceParser, task.FaceParserTask, signatures.signatures, protocols)
+
+
+FACE_PARSER = System(FaceParserConfig, _parts, "", ("regions",))

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.conditions import regions
-from tfsketch.conditions.face_parser import FaceParser, FaceParserLossConfig
+from tfsketch.conditions.face_parser import FaceParser
 from tfsketch.config import Config
+from tfsketch.config.face_parser import FaceParserLossConfig
 from tfsketch.nn import model_directory
 from tfsketch.systems.face_parser import losses
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted

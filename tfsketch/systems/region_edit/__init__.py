@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from tfsketch.systems.record import Protocol, System
-from tfsketch.systems.region_edit import network, protocol, signatures, task
+from tfsketch.systems.record import Parts, Protocol, System
+from tfsketch.systems.region_edit.config import RegionEditConfig
 
-REGION_EDIT = System(
-    network.RegionEdit, task.RegionEditTask, signatures.signatures, {protocol.PROTOCOL: Protocol(protocol.measure)}
-)
+
+def _parts() -> Parts:
+    from tfsketch.systems.region_edit import network, protocol, signatures, task
+
+    protocols = {protocol.PROTOCOL: Protocol(protocol.measure)}
+    return Parts(network.RegionEdit, task.RegionEditTask, signatures.signatures, protocols)
+
+
+REGION_EDIT = System(RegionEditConfig, _parts, "restyle", ("region_swaps",))

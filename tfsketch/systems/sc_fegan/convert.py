@@ -19,7 +19,6 @@ Source: the released graph's names and conventions, as laid down in the project'
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 import pathlib
 import re
@@ -28,11 +27,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
+from tfsketch.config import shipped
 from tfsketch.errors import WeightsError
 from tfsketch.images import paths
 from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
+from tfsketch.systems.sc_fegan.published import find_prefix, listed
 
 _PACKED_RGB = [2, 1, 0, 3, 6, 5, 4, 7, 8]
 """Where channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) is in the released, BGR one."""
@@ -83,45 +84,6 @@ def published_name(name: str) -> str:
     return re.sub(r"/gate_(kernel|bias)$", r"_g/\1", name)
 
 
-def _listed(items: list[str]) -> str:
-    """The first five, and how many more there are."""
-    return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
-
-
-def find_prefix(path: str | os.PathLike) -> str:
-    """The checkpoint's prefix from what people give for it.
-
-    Args:
-      path: the prefix; or one of the files, `PREFIX.index`, `PREFIX.meta`, `PREFIX.data-00000-of-00001`; or a folder
-        that holds exactly one checkpoint.
-
-    Raises:
-      WeightsError: there is no checkpoint, half of one, or more than one; says which prefixes lie there, if any.
-    """
-    path = pathlib.Path(path)
-    folder = path if path.is_dir() else path.parent
-    near = sorted(str(file.with_suffix("")) for file in folder.glob("*.index")) if folder.is_dir() else []
-    if path.is_dir():
-        if len(near) != 1:
-            raise WeightsError(
-                f"{path}: expected a checkpoint's prefix, such as {path / 'SC-FEGAN.ckpt'}; found "
-                f"a folder with {len(near)} checkpoints{': ' + _listed(near) if near else ''}"
-            )
-        prefix = near[0]
-    else:
-        prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", str(path))
-    if not pathlib.Path(prefix + ".index").is_file():
-        hint = f"; did you mean {_listed(near)}?" if near else ""
-        actual = f"a file {prefix}, but no" if pathlib.Path(prefix).is_file() else "no"
-        raise WeightsError(
-            f"{path}: expected a checkpoint's prefix, with PREFIX.index and PREFIX.data-00000-of-00001 "
-            f"beside each other; found {actual} {prefix}.index{hint}"
-        )
-    if not glob.glob(glob.escape(prefix) + ".data-*-of-*"):
-        raise WeightsError(f"{prefix}: expected {prefix}.data-00000-of-00001 beside {prefix}.index, found none")
-    return prefix
-
-
 def _to_rgb(name: str, array: np.ndarray, first: str, last: str) -> np.ndarray:
     """A weight of the BGR network as the RGB network's.
 
@@ -164,10 +126,10 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         expected_shapes = {published_name(name): shape for name, shape in shapes.items()}
         missing = sorted(set(expected_shapes) - set(own_shapes))
         if missing:
-            holds = _listed(sorted(own_shapes)) or "nothing"
+            holds = listed(sorted(own_shapes)) or "nothing"
             raise WeightsError(
                 f"{prefix}: expected the {len(expected_shapes)} variables of SC-FEGAN's generator, found "
-                f"{len(expected_shapes) - len(missing)} of them; missing: {_listed(missing)}"
+                f"{len(expected_shapes) - len(missing)} of them; missing: {listed(missing)}"
                 + (f" (the checkpoint holds {holds})" if len(missing) == len(expected_shapes) else "")
             )
         misshapen = [
@@ -178,7 +140,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         if misshapen:
             raise WeightsError(
                 f"{prefix}: {len(misshapen)} variables of other shapes than SC-FEGAN's generator has; "
-                f"{_listed(misshapen)}"
+                f"{listed(misshapen)}"
             )
         arrays, infinite = {}, []
         for name in shapes:
@@ -194,7 +156,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
             f"{prefix}: expected a whole TensorFlow checkpoint, found {type(error).__name__}: {error}"
         ) from error
     if infinite:
-        raise WeightsError(f"{prefix}: expected finite numbers, found NaN or infinity in {_listed(sorted(infinite))}")
+        raise WeightsError(f"{prefix}: expected finite numbers, found NaN or infinity in {listed(sorted(infinite))}")
     return arrays, len(own_shapes) - len(expected_shapes)
 
 
@@ -216,7 +178,7 @@ def convert_sc_fegan(
         written.
     """
     output = pathlib.Path(output)
-    model_directory.check_free(output)
+    shipped.check_free(output)
     prefix = find_prefix(checkpoint)
     config = config_lib.Config(image_size=512, model=ScFeganConfig(generator=generator, empty_color=-1.0))
     model = model_directory.build(Generator, config)

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
+from tfsketch.config import shipped
 from tfsketch.data import batches as batches_lib
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import ConfigError
@@ -259,7 +260,7 @@ def slim_model(
     Raises:
       ConfigError, DataError, WeightsError: the model, the experiment or the pictures cannot be used.
     """
-    model_directory.check_free(output)
+    shipped.check_free(output)
     wide = model_directory.load(model, {"sc_fegan": Generator})
     if config.system != "sc_fegan":
         raise ConfigError(f"expected a configuration of sc_fegan, found one of {config.system}")
