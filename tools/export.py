@@ -60,9 +60,9 @@ def _main(argv: list[str]) -> int:
     system = systems.experiment_of(_MODEL.value).system
     if _FORMAT.value == "web" and _VARIANT.value == "all":
         raise ExportError("variant: expected one for --format=web, found all")
-    if _FORMAT.value == "web" and systems.SYSTEMS[system].way != "edit":
+    if _FORMAT.value == "web" and systems.SYSTEMS[system].way not in ("edit", "draw", "restyle"):
         raise ExportError(
-            "expected a model that edits photographs, such as sc_fegan_mobile, for --format=web, found one of " + system
+            f"expected a model that edits, draws or restyles, such as sc_fegan_mobile, for --format=web, found {system}"
         )
     if _FORMAT.value in ("tflite", "onnx") and pathlib.Path(_OUTPUT.value).is_dir():
         if _FORMAT.value == "onnx" or _OUTPUT.value.endswith(".tflite"):

@@ -30,7 +30,7 @@ def _main(argv: list[str]) -> int:
     if not (_DRY_RUN.value or _MODEL_DIR.value):
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
     if not (_DRY_RUN.value or settings.data.service):
-        paths.check_there(settings.data.train, "data.train", "; give yours with --set data.train=FOLDER")
+        paths.check_there(settings.data.train, "data.train", "; prepare_data makes it, --set data.train=DIR names it")
         if settings.data.validation:
             hint = " (with --set data.validation= the grids show pictures of data.train)"
             paths.check_there(settings.data.validation, "data.validation", hint)

@@ -65,7 +65,7 @@ MISTAKES = {
     "export --model=nothing --output=x": "in nothing",
     "export --model=docs --output=x": "found no config.yaml and no weights.npz in docs",
     "export --model=sc_fegan --output=x --data=nothing": "--data: expected a folder of shards or of photographs, found",
-    "export --model=cali_sketch --format=web --output=x": "expected a model that edits photographs",
+    "export --model=contextual_gan --format=web --output=x": "expected a model that edits, draws or restyles",
     "export --model=sc_fegan --format=web --variant=all --output=x": "variant: expected one for --format=web",
     "evaluate --data=nothing --output=x": "--data: expected a folder of shards or of photographs",
     "evaluate --data=docs --output=x --model=cali_sktech": "in cali_sktech",

@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 from tests import sheets
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import meaning
 
 DRAWINGS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "handdrawn"
@@ -81,7 +81,7 @@ def test_the_level_takes_fainter_lines_and_leaves_them():
     more, fewer = more.layer, fewer.layer
     assert more.sum() > 1.5 * usual.layer.sum() and not (usual.layer & ~more & 1).any()
     assert not (fewer & ~usual.layer & 1).any()
-    with pytest.raises(ImageError, match="level: expected a number from -1 to 1, found 2"):
+    with pytest.raises(TfsketchError, match="level: expected a number from -1 to 1, found 2"):
         meaning.sketch(sheet, "s", 2)
 
 

@@ -97,9 +97,9 @@ def edits(config: Config, folder: str, seconds: float) -> str:
         raise ConfigError(f"system: expected sc_fegan for this benchmark, found {config.system}")
     tf.keras.utils.set_random_seed(config.seed)
     model, side = systems.build(config), config.image_size
-    name = config.train.init if config.train.init in shipped.MODELS else ""
-    if name:
-        model_directory.load_weights(model, shipped.model_folder(name) / "weights.npz")
+    weights = config.train.init if config.train.init in shipped.MODELS else ""
+    if weights:
+        model_directory.load_weights(model, shipped.model_folder(weights) / "weights.npz")
     runs, notes = _runs(model)
     strokes = list(strokes_of(side, side // 2))[1][1]  # what makes a next stroke; for a whole network, any picture
     hole = np.broadcast_to(strokes[0]["mask"].numpy() > 0, (1, side, side, 3))
@@ -126,7 +126,7 @@ def edits(config: Config, folder: str, seconds: float) -> str:
     lines = [
         f"{os.cpu_count()} processor cores, TensorFlow {tf.__version__}, {datetime.date.today().isoformat()}; "
         f"{model.count_params() / 1e6:.1f} M parameters, {side} px, a hole of {side // 2} px, "
-        f"{f'weights of `{name}`' if name else 'random weights'}; levels of 255. {' '.join([*notes, ''])}Made by "
+        f"{f'weights of `{weights}`' if weights else 'random weights'}; levels of 255. {' '.join([*notes, ''])}Made by "
         "`python -m tools.benchmark edits`.",
         "",
         *table(

@@ -61,7 +61,8 @@ class Canvas:
         seam: bool = True,
         texture: float = 1.0,
     ):
-        if not callable(model):
+        given: Any = model  # whatever a caller hands in
+        if not callable(given):
             taken = "names are taken by tfsketch.Editor"
             raise TfsketchError(f"model: expected a network, found {shown(model)}; {taken}")
         network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
@@ -74,16 +75,16 @@ class Canvas:
             raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
         least = f" of at least {smallest}" if smallest > stride else ""
         multiple = f"a positive multiple of {stride}{least}"
-        side = number(side, "side", smallest, math.sqrt(files.MAX_PIXELS), multiple)
-        if side % stride:
-            raise TfsketchError(f"side: expected {multiple}, found {side:g}")
+        size = number(side, "side", smallest, math.sqrt(files.MAX_PIXELS), multiple)
+        if size % stride:
+            raise TfsketchError(f"side: expected {multiple}, found {size:g}")
         if context is not None:
             number(context, "context", 1, math.inf, "a factor of at least 1")
         truth(find_faces, "find_faces")
         _check_finish(feather, seam, texture)
         self.seam, self.texture = seam, texture
         self.model = network
-        self.side, self.context, self.feather = int(side), context, feather
+        self.side, self.context, self.feather = int(size), context, feather
         # Between strokes most of what the network looks at stays as it was.
         self.network: Call = network.incremental()
         self._parser: FaceParser | None = None

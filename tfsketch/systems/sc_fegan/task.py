@@ -133,8 +133,7 @@ def _weighted(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool
 
 
 class ScFeganTask(Task):
-    """Networks `generator`, `discriminator`, and `projected` and `line_reader` where a phase has weight on them: each
-    its own player."""
+    """Networks `generator`, `discriminator`, and where a phase has weight on them `projected` and `line_reader`."""
 
     exported = "generator"
     network = Generator
@@ -160,11 +159,9 @@ class ScFeganTask(Task):
         self._lines = f"sketch_{config.sketch.style}"
         if _weighted(phases, ["lines"]):
             assert self._trunk is not None
-            if config.sketch.style not in config.data.maps:
-                raise ConfigError(
-                    f"data.maps: expected {config.sketch.style}, the photographs' own lines, for the weight of lines; "
-                    f"found {list(config.data.maps)}"
-                )
+            if (style := config.sketch.style) not in config.data.maps:
+                problem = f"expected {style}, the photographs' own lines, for the weight of lines"
+                raise ConfigError(f"data.maps: {problem}, found {list(config.data.maps)}")
             self.networks["line_reader"] = line_reader.built(self._trunk)
 
     def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
@@ -208,8 +205,7 @@ class ScFeganTask(Task):
         }
 
     def _near(self, batch: Batch, image: tf.Tensor, side: int) -> tuple[Batch, tf.Tensor]:
-        """The examples and a picture of each, cut to the window on the hole. The photographs' own lines, where they are
-        there, are then `lines`."""
+        """The examples and a picture of each, cut to the window on the hole; the photographs' own lines are `lines`."""
         if self._lines in batch:
             batch = batch | {"lines": batch[self._lines]}
         if side in (0, self._side):
