@@ -21,7 +21,7 @@ from tfsketch import systems
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS
 from tfsketch.errors import ExportError
-from tfsketch.export import VARIANTS
+from tfsketch.export import VARIANTS, WEB_WAYS
 from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", MODELS[0], "A shipped model's name, or a model directory.")
@@ -60,7 +60,7 @@ def _main(argv: list[str]) -> int:
     system = systems.experiment_of(_MODEL.value).system
     if _FORMAT.value == "web" and _VARIANT.value == "all":
         raise ExportError("variant: expected one for --format=web, found all")
-    if _FORMAT.value == "web" and systems.SYSTEMS[system].way not in ("edit", "draw", "restyle"):
+    if _FORMAT.value == "web" and systems.SYSTEMS[system].way not in WEB_WAYS:
         raise ExportError(
             f"expected a model that edits, draws or restyles, such as sc_fegan_mobile, for --format=web, found {system}"
         )

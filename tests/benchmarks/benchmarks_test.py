@@ -16,12 +16,13 @@ from tfsketch import zoo
 from tfsketch.backends import tflite
 from tfsketch.benchmarks import edits as edits_lib
 from tfsketch.benchmarks.edits import edits
-from tfsketch.benchmarks.experiments import configurations
+from tfsketch.benchmarks.experiments import NAMES, configurations
 from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.measures import cost, throughput
 from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
+from tfsketch.benchmarks.suite import BENCHMARKS
 from tfsketch.benchmarks.training import _windowless, plainly, training
 from tfsketch.conditions import sketches
 from tfsketch.config import Config
@@ -173,6 +174,10 @@ def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_s
     # The same convolutions, and as many of them; the rate is work by time.
     assert reference[4] == kernels[4] and float(reference[4]) >= 0
     assert all(float(row[0]) > 0 and float(row[1]) >= 0 for row in (reference, kernels))
+
+
+def test_every_benchmark_is_known_before_tensorflow():
+    assert tuple(BENCHMARKS) == NAMES
 
 
 def test_every_system_that_paints_is_trained_by_the_benchmark():

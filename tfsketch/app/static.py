@@ -27,7 +27,7 @@ from tfsketch.app.requests import MAX_RESULTS, MAX_SHEET
 from tfsketch.app.server import MAX_UPLOAD, PAGE
 from tfsketch.app.studio import MAX_PIXELS
 from tfsketch.errors import ExportError
-from tfsketch.export import mobile, saved_model
+from tfsketch.export import WEB_WAYS, mobile, saved_model
 from tfsketch.images import files
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
@@ -57,7 +57,7 @@ LACKS = {
     "draw": {**_DRAWINGS, "framing": "the framing of a drawing by the face that it gives"},
     "restyle": _REGIONS,
 }
-"""Way of working -> what the page does not offer, in words; it offers these ways alone."""
+"""Way of working, one of `WEB_WAYS` -> what the page does not offer, in words."""
 _FORMATS = ("png", "jpeg")
 _MOST_WEIGHTS = 5_000_000
 """Weights that a page loads in 16 bits: with as many, a first visit stays below 14 MB."""
@@ -171,7 +171,7 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     """The folder's files, by path.
 
     Args:
-      model: one whose way is in `LACKS`, as `zoo.load_model` gives it.
+      model: one whose way is in `WEB_WAYS`, as `zoo.load_model` gives it.
       name: what the page calls it.
       graph: its TensorFlow Lite file.
       runtime: see `litert.runtime`.
@@ -208,7 +208,7 @@ def export(
     """Writes the folder, whole or not at all.
 
     Args:
-      model: one whose way is in `LACKS`, as `zoo.load_model` gives it.
+      model: one whose way is in `WEB_WAYS`, as `zoo.load_model` gives it.
       name: what the page calls it.
       output: a folder that does not exist, or is empty.
       variant, folder: see `mobile.export`; by default `float16`, or `weight_only` for a model of more than
@@ -223,7 +223,7 @@ def export(
         or what `mobile.export` raises.
     """
     output = pathlib.Path(output)
-    if model.way not in LACKS:
+    if model.way not in WEB_WAYS:
         raise ExportError(
             f"expected a model that edits, draws or restyles in one call, such as sc_fegan_mobile, cali_sketch or "
             f"region_edit, for --format=web, found one of {model.experiment.system}"

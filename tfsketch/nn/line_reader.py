@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfsketch.nn import efficientnet
 from tfsketch.nn.losses import per_pixel
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn.operations import LEAK, enlarged
 from tfsketch.nn.plain import Conv2D
 from tfsketch.nn.projected import View
 
@@ -36,7 +36,7 @@ class LineReader(tf.keras.Model):
     def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Reads the lines of pictures whose sides are multiples of 8."""
         maps = [tf.cast(features[name], self.compute_dtype) for name in _MAPS]
-        maps = [maps[0], *(_repeated(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
+        maps = [maps[0], *(enlarged(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
         x = tf.nn.leaky_relu(self.first(tf.concat(maps, axis=-1)), LEAK)
         return self.last(tf.cast(x, tf.float32))
 
@@ -46,10 +46,6 @@ def built(trunk: efficientnet.EfficientNetLite1) -> LineReader:
     reader = LineReader()
     reader(trunk(tf.zeros([1, 32, 32, 3]), _MAPS))
     return reader
-
-
-def _repeated(x: tf.Tensor, times: int) -> tf.Tensor:
-    return tf.repeat(tf.repeat(x, times, axis=1), times, axis=2)
 
 
 def _cells(lines: tf.Tensor) -> tf.Tensor:

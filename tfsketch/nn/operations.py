@@ -14,6 +14,11 @@ LEAK = 0.2
 """Slope of the leaky ReLU, in the generator (released code) and the discriminator (DeepFill v2)."""
 
 
+def enlarged(x: tf.Tensor, times: int) -> tf.Tensor:
+    """A map [B,H,W,C] `times` as large along both sides, by nearest neighbours."""
+    return tf.repeat(tf.repeat(x, times, axis=1), times, axis=2)
+
+
 @functools.cache
 def accelerated(dtype: tf.DType) -> bool:
     """Whether convolutions of this type run on the kernels of a GPU or oneDNN, and not on TensorFlow's own for CPUs.

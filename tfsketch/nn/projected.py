@@ -21,7 +21,7 @@ from tfsketch.config import ProjectedDiscriminatorConfig
 from tfsketch.nn import adversarial, efficientnet
 from tfsketch.nn.adversarial import per_example_uniform
 from tfsketch.nn.feature_losses import hole_perceptual
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn.operations import LEAK, enlarged
 from tfsketch.nn.spectral import SpectralConv2D
 
 _CONDITIONS = ("mask", "sketch", "color", "lines")
@@ -209,5 +209,4 @@ def trunk_distance(fake: View, truth: View) -> tf.Tensor:
 
 def _doubled(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """A map at the next finer scale, by nearest neighbours, cut to the size of `like`."""
-    x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
-    return x[:, : like.shape[1], : like.shape[2]]
+    return enlarged(x, 2)[:, : like.shape[1], : like.shape[2]]

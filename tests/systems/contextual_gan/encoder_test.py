@@ -77,7 +77,7 @@ def test_half_the_examples_are_held_to_their_pairs():
     trained = {id(variable) for variable in task.players["generator"].trainable_variables}
     assert all(id(variable) in trained for variable in both.encoder.trainable_variables)
 
-    guesses = task._guesses(batch)
+    guesses = task._guesses(both.soften(batch["sketch"]), batch["seed"])
     counts = guesses["counts"].numpy()
     assert 4 <= counts.sum() <= 12 and set(counts) == {0.0, 1.0}
     z = tf.where(counts[:, None] > 0, guesses["z"], batch["z"])
@@ -100,7 +100,7 @@ def test_the_trunk_compares_a_picture_with_its_pair():
     weights = "model.loss={generator_steps: 1, trunk: 1.0, augment: true}"
     config = systems.parse(TINY.replace("blur: 0.6", "blur: 0.0"), "tiny", [weights])
     task, batch = contextual_gan.ContextualGanTask(config), _batch(16)
-    counts = task._guesses(batch)["counts"].numpy()
+    counts = task._guesses(batch["sketch"], batch["seed"])["counts"].numpy()
     terms = task.step(batch, config.model.loss, lambda *_: None)
     assert (terms["trunk"].numpy() > 0.01).tolist() == (counts > 0).tolist() and "projected" not in terms
     generator = task.players["generator"]

@@ -32,7 +32,7 @@ import tensorflow as tf
 from tfsketch.nn import addons
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import BatchNorm, InstanceNorm
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn.operations import LEAK, enlarged
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.nn.sums import modulate
@@ -137,7 +137,7 @@ class JointGenerator(tf.keras.Model):
                 if number >= _LATER:
                     x = self.excitations[number - _LATER](x, maps[number - _LATER])
             if self.nearest:
-                x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+                x = enlarged(x, 2)
             x = up(x)
         return tf.tanh(tf.cast(x, tf.float32) + self.bias)
 

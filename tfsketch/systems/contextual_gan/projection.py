@@ -11,9 +11,9 @@ direction for the choice of the start and for the search (`line_losses.kl_diverg
 mean absolute difference of its values, because a photograph's brightness is no mass (ours; the paper says only that the
 halves can be exchanged). Perceptual: the generator's GAN loss, by default with the weight 0.01.
 
-Stages: N candidates, drawn from the prior, or the encoder's guess and N - 1 round it where the network has one (ours)
--> the contextual loss of each -> the best few start the search (`initialization: kl`; `random`
-takes them as they were drawn, for comparison) -> Nesterov's momentum as in the public code, or Adam; z is clipped to
+Stages: N candidates, drawn from the prior, or for sketches, where the network has an encoder, its guess and N - 1 round
+it (ours) -> the contextual loss of each -> the best few start the search (`initialization: kl`; `random` takes draws
+from the prior as they come, for comparison) -> Nesterov's momentum as in the public code, or Adam; z is clipped to
 [-1,1] at every step -> the best z that was met. The whole search of all sketches and starts is one tf.while_loop in one
 tf.function; who watches it gets it in stretches.
 
@@ -174,8 +174,8 @@ def project(
     count = len(target)
     draws = first_candidates(target, seed, candidates, model.latent)
     if initialization == "kl":
-        parts_of = _stretches(count, chunk)
-        draws = np.concatenate([candidates_of(searched, half, target[part], draws[part]).numpy() for part in parts_of])
+        around = [candidates_of(searched, half, target[n], draws[n]).numpy() for n in _stretches(count, chunk)]
+        draws = np.concatenate(around)
     flat, owner = draws.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
     judged = [
         rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()

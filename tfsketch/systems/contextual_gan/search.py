@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RATES = {"momentum": 1.0, "adam": 0.03}
 """Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
+SPREAD = 0.6
+"""How far from the encoder's guess the candidates lie, as a share of the prior's own half width; ours."""
 
 
 def _contextual(half: str, target: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
@@ -40,10 +42,6 @@ def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target:
 def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """The contextual loss [B] of each z [B,Z]."""
     return _contextual(half, target, model.generator(z), epsilon)
-
-
-SPREAD = 0.6
-"""How far from the encoder's guess the candidates lie, as a share of the prior's own half width; ours."""
 
 
 @tf.function(autograph=False, reduce_retracing=True)

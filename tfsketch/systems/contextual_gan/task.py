@@ -135,20 +135,20 @@ class ContextualGanTask(Task):
             total += loss.gradient_penalty * terms["gradient_penalty"]
         return total, terms | {"discriminator": total}
 
-    def _guesses(self, batch: Batch) -> Batch:
-        """What the encoder makes of the examples' sketches: `z` [B,Z], where it `counts` [B] (0 or 1), and the `sketch`
-        that it saw, softened."""
-        both = self.networks["contextual_gan"]
-        counts = tf.cast(adversarial.per_example_uniform(batch["seed"], 20) < 0.5, tf.float32)
-        sketch = both.soften(batch["sketch"])
-        return {"sketch": sketch, "counts": counts, "z": both.encoder(sketch, training=True)}
+    def _guesses(self, sketch: tf.Tensor, seed: tf.Tensor) -> Batch:
+        """What the encoder makes of the examples' softened sketches: `z` [B,Z], and where it `counts` [B] (0 or 1)."""
+        counts = tf.cast(adversarial.per_example_uniform(seed, 20) < 0.5, tf.float32)
+        return {"counts": counts, "z": self.networks["contextual_gan"].encoder(sketch, training=True)}
 
-    def _guess_terms(self, guesses: Batch, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig) -> Terms:
-        """The terms [B] of guesses but for the trunk's, of the joint pictures `fake` that were drawn of `z`."""
-        sketch, counts = split(fake)["sketch"], guesses["counts"]
+    def _guess_terms(
+        self, known: tf.Tensor, counts: tf.Tensor, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig
+    ) -> Terms:
+        """The terms [B] of guesses but for the trunk's. `fake` are the joint pictures that were drawn of `z`, `known`
+        the examples' softened sketches; of guesses `counts` [B] is 1."""
+        sketch = split(fake)["sketch"]
         terms: Terms = {}
         if loss.contextual:
-            terms["contextual"] = counts * line_losses.kl_divergence(guesses["sketch"], sketch)
+            terms["contextual"] = counts * line_losses.kl_divergence(known, sketch)
         if loss.inversion:
             encoder = self.networks["contextual_gan"].encoder
             error = encoder(tf.stop_gradient(sketch), training=True, update=False) - tf.stop_gradient(z)
@@ -158,6 +158,7 @@ class ContextualGanTask(Task):
     def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         guessing, viewing = any(getattr(loss, name) for name in GUESSED), bool(loss.projected or loss.trunk)
+        sketch = self.networks["contextual_gan"].soften(batch["sketch"])
         logged: Terms = {}
         for turn in range(int(loss.generator_steps)):
             z = batch["z"]
@@ -165,14 +166,14 @@ class ContextualGanTask(Task):
                 z = 2.0 * adversarial.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0
             with tf.GradientTape() as tape:
                 if guessing:
-                    guesses = self._guesses(batch)
+                    guesses = self._guesses(sketch, batch["seed"])
                     z = tf.where(guesses["counts"][:, None] > 0.0, guesses["z"], z)
                 fake = generator(z, training=True)
                 # As its pair was, where the two are compared.
                 shown = augment(fake, batch["seed"], 8 if guessing else 10 + turn) if loss.augment else fake
                 seen = self._view(shown) if viewing else None
             if not turn:
-                real = join(self.networks["contextual_gan"].soften(batch["sketch"]), batch["image"])
+                real = join(sketch, batch["image"])
                 real = augment(real, batch["seed"], 8) if loss.augment else real
                 truth = self._view(real) if viewing else None
                 with tf.GradientTape() as critic_tape:
@@ -186,7 +187,7 @@ class ContextualGanTask(Task):
             with tape:  # goes on recording what the generator's output is judged by
                 judged = discriminator(shown, training=True, update=False)
                 total = adversarial.GENERATORS[loss.adversarial_loss](judged)
-                terms = self._guess_terms(guesses, z, fake, loss) if guessing else {}
+                terms = self._guess_terms(sketch, guesses["counts"], z, fake, loss) if guessing else {}
                 if loss.trunk and truth and seen:
                     terms["trunk"] = guesses["counts"] * projected.trunk_distance(seen, truth)
                 if loss.projected and seen:
