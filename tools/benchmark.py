@@ -16,7 +16,6 @@ conditions at 256 px, `projection` the light networks, `region` the published on
 on squares from scikit-image's photographs; `runtimes` wants a folder of .tflite files there, and the others need none.
 """
 
-import functools
 import sys
 
 from absl import app, flags
@@ -52,7 +51,7 @@ def _main(name: str, argv: list[str]) -> None:
 def main() -> None:
     # Else `cli.run` would refuse an argument that is no flag.
     name = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else ""
-    cli.run(functools.partial(_main, name))
+    cli.run(lambda argv: _main(name, argv))
 
 
 if __name__ == "__main__":
