@@ -165,3 +165,26 @@ def test_the_gate_in_training_is_the_plain_compositions_and_so_is_its_gradient(d
         # By the norm: in 16 bits a feature within rounding of 0 may fall on either side of the leaky ReLU's corner.
         error = float(tf.norm(compiled - plain) / tf.norm(plain))
         assert error < (1e-5 if dtype == tf.float32 else 3e-2)
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
+def test_leaky_relu_in_16_bits_has_the_values_and_both_gradients_of_tensorflows(traced):
+    x = tf.cast(tf.concat([tf.random.stateless_normal([999], (1, 2)), [0.0]], axis=0), tf.bfloat16)
+    weights = tf.cast(tf.random.stateless_normal([1000], (3, 4)), tf.bfloat16)
+
+    def of(function):
+        with tf.GradientTape() as outer:
+            outer.watch(weights)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            gradient = tape.gradient(y, x, weights)
+            square = tf.reduce_sum(tf.cast(gradient, tf.float32) ** 2)  # as a penalty on gradients has it
+        return y, gradient, outer.gradient(square, weights)
+
+    run = tf.function(of, autograph=False) if traced else of
+    *ours, second = run(operations.leaky_relu)
+    *theirs, true = run(lambda x: tf.nn.leaky_relu(x, operations.LEAK))
+    for value, expected in zip(ours, theirs):
+        np.testing.assert_array_equal(tf.cast(value, tf.float32), tf.cast(expected, tf.float32))
+    np.testing.assert_allclose(tf.cast(second, tf.float32), tf.cast(true, tf.float32), rtol=2**-7)  # it is a sum here

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfsketch.config import DiscriminatorConfig
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn.operations import leaky_relu
 from tfsketch.nn.spectral import SpectralConv2D
 
 
@@ -48,7 +48,7 @@ class PatchDiscriminator(tf.keras.Model):
         for i, conv in enumerate(self.convs):
             x = conv(x, training=training)
             if i + 1 < len(self.convs):
-                x = tf.nn.leaky_relu(x, LEAK)
+                x = leaky_relu(x)
             maps.append(x)
         return maps
 
@@ -75,6 +75,6 @@ class FeatureDiscriminator(tf.keras.Model):
             x = conv(tf.pad(x, [[0, 0], margin, margin, [0, 0]]), training=training)
             last = i + 1 == len(self.convs)
             if not last:
-                x = tf.nn.leaky_relu(x, LEAK)
+                x = leaky_relu(x)
             maps["score" if last else f"conv{i + 1}"] = tf.cast(x, tf.float32)
         return maps

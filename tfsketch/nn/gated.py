@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.nn.norms import instance_norm, local_response_norm
-from tfsketch.nn.operations import LEAK, convolution
+from tfsketch.nn.operations import LEAK, convolution, leaky_relu
 from tfsketch.nn.sums import add_bias
 
 
@@ -101,7 +101,7 @@ class GatedConv2D(tf.keras.layers.Layer):
         feature = self._conv(x, self.kernel, self.bias, padding)
         feature = _NORMS[self.norm](feature)
         if self.activate:
-            feature = tf.nn.leaky_relu(feature, LEAK)
+            feature = leaky_relu(feature)
         return feature * _sigmoid(self._conv(x, self.gate_kernel, self.gate_bias, padding))
 
     def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, padding: str) -> tf.Tensor:
@@ -152,7 +152,7 @@ class GatedDeconv2D(tf.keras.layers.Layer):
             return tf.ensure_shape(tf.nn.conv2d_transpose(x, kernel, target, 2, padding), static)
 
         feature = add_bias(conv(self.w), self.biases1)
-        feature = tf.nn.leaky_relu(feature, LEAK)
+        feature = leaky_relu(feature)
         if self.self_gate:
             return feature * _sigmoid(feature)
         return feature * _sigmoid(add_bias(conv(self.gate_w), self.biases2))

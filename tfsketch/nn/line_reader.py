@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfsketch.nn import efficientnet
 from tfsketch.nn.losses import per_pixel
-from tfsketch.nn.operations import LEAK, enlarged
+from tfsketch.nn.operations import enlarged, leaky_relu
 from tfsketch.nn.plain import Conv2D
 from tfsketch.nn.projected import View
 
@@ -37,7 +37,7 @@ class LineReader(tf.keras.Model):
         """Reads the lines of pictures whose sides are multiples of 8."""
         maps = [tf.cast(features[name], self.compute_dtype) for name in _MAPS]
         maps = [maps[0], *(enlarged(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
-        x = tf.nn.leaky_relu(self.first(tf.concat(maps, axis=-1)), LEAK)
+        x = leaky_relu(self.first(tf.concat(maps, axis=-1)))
         return self.last(tf.cast(x, tf.float32))
 
 

@@ -14,6 +14,24 @@ LEAK = 0.2
 """Slope of the leaky ReLU, in the generator (released code) and the discriminator (DeepFill v2)."""
 
 
+@tf.custom_gradient
+def _leaky_relu16(x: tf.Tensor) -> tf.Tensor:
+    y = tf.nn.leaky_relu(x, LEAK)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        # Not `where`: a select of 16 bits takes as long as what this replaces.
+        positive = tf.raw_ops.ReluGrad(gradients=upstream, features=y)
+        return positive + LEAK * (upstream - positive)
+
+    return y, gradient
+
+
+def leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    """Leaky ReLU of slope `LEAK`. In bfloat16 its gradient comes from a ReLU's: TensorFlow 2.15's own takes four times
+    as long on a CPU there (27 ms against 7 of 4 million values), which was 9 % of a step of Contextual GAN."""
+    return _leaky_relu16(x) if x.dtype == tf.bfloat16 else tf.nn.leaky_relu(x, LEAK)
+
+
 def enlarged(x: tf.Tensor, times: int) -> tf.Tensor:
     """A map [B,H,W,C] `times` as large along both sides, by nearest neighbours."""
     return tf.repeat(tf.repeat(x, times, axis=1), times, axis=2)

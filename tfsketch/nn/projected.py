@@ -21,7 +21,7 @@ from tfsketch.config import ProjectedDiscriminatorConfig
 from tfsketch.nn import adversarial, efficientnet
 from tfsketch.nn.adversarial import per_example_uniform
 from tfsketch.nn.feature_losses import hole_perceptual
-from tfsketch.nn.operations import LEAK, enlarged
+from tfsketch.nn.operations import enlarged, leaky_relu
 from tfsketch.nn.spectral import SpectralConv2D
 
 _CONDITIONS = ("mask", "sketch", "color", "lines")
@@ -149,8 +149,8 @@ class ProjectedDiscriminator(tf.keras.Model):
         for name, x in self.mixed(features).items():
             x = tf.concat([x, tf.cast(conditions_at(inputs, _STRIDES[name]), x.dtype)], axis=-1)
             first, second, last = self.heads[name]
-            x = tf.nn.leaky_relu(first(x, training=training), LEAK)
-            x = tf.nn.leaky_relu(second(x, training=training), LEAK)
+            x = leaky_relu(first(x, training=training))
+            x = leaky_relu(second(x, training=training))
             scores.append(tf.cast(last(x, training=training), tf.float32))
         return scores
 

@@ -8,14 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 from tfsketch.nn import delegate
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn.operations import LEAK, leaky_relu
 from tfsketch.nn.sums import add_bias
 
 
 def leaky(x: tf.Tensor) -> tf.Tensor:
-    """Leaky ReLU of slope `LEAK`, from a ReLU: TensorFlow 2.15's own takes many times as long on a CPU in bfloat16."""
-    if delegate.for_gpu():
-        return tf.nn.leaky_relu(x, LEAK)
+    """Leaky ReLU of slope `LEAK`; in float32 of a ReLU, which TFLite computes in 8 bits, unlike a leaky one."""
+    if delegate.for_gpu() or x.dtype == tf.bfloat16:
+        return leaky_relu(x)
     return LEAK * x + (1.0 - LEAK) * tf.nn.relu(x)
 
 

@@ -32,7 +32,7 @@ import tensorflow as tf
 from tfsketch.nn import addons
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import BatchNorm, InstanceNorm
-from tfsketch.nn.operations import LEAK, enlarged
+from tfsketch.nn.operations import enlarged, leaky_relu
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.nn.sums import modulate
@@ -99,7 +99,7 @@ class JointEncoder(tf.keras.Model):
         """
         x = tf.cast(sketch, self.compute_dtype)
         for conv, norm in zip(self.convs, self.norms):
-            x = tf.nn.leaky_relu(norm(conv(x)), LEAK)
+            x = leaky_relu(norm(conv(x)))
         flat = tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
         normal = self.z_norm(self.z(flat)[:, None, None], training=training, update=update)[:, 0, 0]
         return tf.math.erf(normal / np.float32(np.sqrt(2.0)))
@@ -184,7 +184,7 @@ class JointDiscriminator(tf.keras.Model):
             x = conv(x, training=update) if self.spectral else conv(x)
             if i and self.normed:
                 x = self.norms[i - 1](x, training=training, update=update)
-            x = tf.nn.leaky_relu(x, LEAK)
+            x = leaky_relu(x)
         # A fully connected layer, as a convolution of one position, which is what has a spectral norm here. In float32:
         # with this layer in bfloat16, a training with TensorFlow 2.15 on a CPU died of a damaged heap (why is unknown).
         x = tf.cast(tf.reshape(x, [-1, 1, 1, x.shape[1] * x.shape[2] * x.shape[3]]), tf.float32)
