@@ -16,7 +16,7 @@ from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.joint import split
 
 TINY = CONTEXTUAL_GAN + "  encoder: {widths: [4, 8]}\n  blur: 0.6\n"
-_WEIGHTS = "model.loss={generator_steps: 1, contextual: 0.3, inversion: 1.0}"
+_WEIGHTS = "model.loss={generator_steps: 1, contextual: 0.3, inversion: 1.0, decorrelation: 0.1}"
 
 
 def _model() -> tf.keras.Model:
@@ -55,6 +55,21 @@ def test_in_training_guesses_are_spread_as_the_prior_is():
     np.testing.assert_array_equal(moved, encoder.z_norm.moving_variance)
 
 
+def test_numbers_that_follow_each_other_cost():
+    z = np.random.default_rng(0).uniform(-1, 1, (64, 6)).astype(np.float32)
+    covariance = 3.0 * z.T @ z / 64
+    theory = np.sum(np.square(covariance - np.diag(np.diag(covariance)))) / 6
+    with tf.GradientTape(persistent=True) as tape:
+        guess = tf.Variable(z)
+        cost = tf.reduce_mean(contextual_gan.decorrelation(guess))
+        own = 3.0 * tf.matmul(guess, guess, transpose_a=True) / 64
+        direct = tf.reduce_sum(tf.square(own - tf.linalg.diag(tf.linalg.diag_part(own)))) / 6
+    np.testing.assert_allclose(cost, theory, rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(cost, guess), tape.gradient(direct, guess), rtol=1e-4, atol=1e-7)
+    alike = np.repeat(z[:, :1], 6, axis=1)
+    assert np.mean(contextual_gan.decorrelation(tf.constant(alike))) > 4.0 > 10 * cost
+
+
 def test_the_published_network_has_none():
     assert systems.build(systems.parse(CONTEXTUAL_GAN)).encoder is None
     with pytest.raises(ConfigError, match="encoder.widths: expected an encoder for the weights of trunk"):
@@ -90,7 +105,7 @@ def test_half_the_examples_are_held_to_their_pairs():
     error = np.mean(np.square(found - batch["z"]), axis=-1)
     np.testing.assert_allclose(terms["inversion"], (1 - counts) * error, rtol=1e-3, atol=1e-5)
     rest = terms["generator"] - tf.add_n(
-        [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "inversion")]
+        [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "inversion", "decorrelation")]
     )
     assert np.isfinite(rest).all() and np.min(rest) > 0  # what the discriminator says, -log D
 

@@ -233,7 +233,7 @@ def test_fine_tuning_may_start_from_the_generator_alone(shards, tmp_path):
 @pytest.mark.usefixtures("eagerly")
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     """Batch norm too: its statistics are of the global batch. And the lot of who is guessed is the example's own."""
-    guessing = "model.loss={contextual: 0.3, inversion: 1.0}"
+    guessing = "model.loss={contextual: 0.3, inversion: 1.0, decorrelation: 0.1}"
     config = _config(
         shards, TINY, "model.encoder.widths=[4, 8]", guessing, "train.phases.0.steps=2", "train.image_every=0"
     )

@@ -26,7 +26,7 @@ class JointGeneratorConfig:
     three doublings further speaks, so that what is decided early is seen late."""
 
 
-GUESSED = ("trunk", "contextual", "inversion")
+GUESSED = ("trunk", "contextual", "inversion", "decorrelation")
 """The loss weights that need an encoder."""
 
 
@@ -77,6 +77,9 @@ class ContextualGanLossConfig(LossConfig):
     """Weight of the divergence of the sketch, the search's own loss (`line_losses.kl_divergence`)."""
     inversion: float = 0.0
     """Of the other half of the examples: weight of the encoder's mean squared error at the z of generated sketches."""
+    decorrelation: float = 0.0
+    """Weight of what the numbers of guesses have in common (`task.decorrelation`): without it all hundred soon say the
+    same one thing of a sketch."""
     augment: bool = False
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""

