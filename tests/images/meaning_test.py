@@ -75,9 +75,9 @@ def test_filled_areas_of_a_program_are_strokes():
 def test_the_level_takes_fainter_lines_and_leaves_them():
     sheet = sheets.opaque(sheets.SHEETS["squared paper of a program"])
     usual = meaning.sketch(sheet, "s")
-    assert "rulings" in " ".join(usual.notes)
+    assert "rulings or shadows" in " ".join(usual.notes)
     more, fewer = (meaning.sketch(sheet, "s", level) for level in (0.7, -1))
-    assert "rulings" not in " ".join(more.notes)
+    assert "rulings or shadows" not in " ".join(more.notes) and "if they are its rulings" in " ".join(more.notes)
     more, fewer = more.layer, fewer.layer
     assert more.sum() > 1.5 * usual.layer.sum() and not (usual.layer & ~more & 1).any()
     assert not (fewer & ~usual.layer & 1).any()
@@ -168,6 +168,19 @@ def test_a_pencil_drawing_with_eyes_in_ink_keeps_its_pencil():
     found = meaning.sketch(sheets.opaque(sheets.jpeg(drawing, 85)), "s.jpg")
     assert _overlap(found.layer, lines) >= 0.97
     assert "s.jpg: lines of two strengths count as strokes, the fainter ones too" in found.notes
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("turn", [0.0, 1.0])
+def test_rulings_as_dark_as_the_pencil_are_told_of(columns, turn):
+    told = "lines straight across the sheet count as strokes; if they are its rulings, erase them"
+    lines = sheets.face(480, 4)
+    for paper, expected in ((sheets.ruled(480, (150, 150, 152), columns), True), ((238, 236, 228), False)):
+        levels = sheets.sheet(lines, paper, (150, 150, 152), 2)
+        askew = cv2.getRotationMatrix2D((240, 240), turn, 1.0)
+        levels = cv2.warpAffine(levels, askew, (480, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+        sketch = meaning.sketch(sheets.opaque(sheets.jpeg(levels, 85)), "s.jpg")
+        assert (told in " ".join(sketch.notes)) == expected, sketch.notes
 
 
 def test_a_mask_that_is_mostly_white_says_so():

@@ -335,4 +335,6 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
         notes.append(f"{name}: lines of two strengths count as strokes, the fainter ones too")
     elif two or 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
         notes.append(f"{name}: lines much fainter than the strokes were taken for rulings or shadows and left out")
+    if rulings.run_across(strokes):
+        notes.append(f"{name}: lines straight across the sheet count as strokes; if they are its rulings, erase them")
     return strokes, notes

@@ -16,6 +16,23 @@ VALLEY = 6
 RULED = 16
 """Of the sheet's shorter side, half of the length that a ruling runs straight."""
 
+ACROSS = 0.8
+"""Share of a side that a line runs along which counts as running across the sheet."""
+MANY = 3
+"""So many of these, one way, are told of: a horizon is one, a frame has two."""
+
+
+def run_across(strokes: np.ndarray) -> bool:
+    """Whether at least `MANY` of the strokes [H,W] bool run straight across the sheet, or down it, a little askew
+    perhaps: who sees only lines as dark as a pencil's cannot tell rulings from what was drawn with a ruler."""
+    near = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8))
+    half = max(4, min(strokes.shape) // RULED)
+    for axis, extent in ((0, cv2.CC_STAT_HEIGHT), (1, cv2.CC_STAT_WIDTH)):
+        _, _, stats, _ = cv2.connectedComponentsWithStats(_run(near, half, axis), connectivity=8)
+        if (stats[1:, extent] >= ACROSS * strokes.shape[axis]).sum() >= MANY:
+            return True
+    return False
+
 
 def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
     """Whether lines are of two strengths, and whether the fainter ones are strokes.
