@@ -26,9 +26,11 @@ def run_across(strokes: np.ndarray) -> bool:
     """Whether at least `MANY` of the strokes [H,W] bool run straight across the sheet, or down it, a little askew
     perhaps: who sees only lines as dark as a pencil's cannot tell rulings from what was drawn with a ruler."""
     near = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8))
-    half = max(4, min(strokes.shape) // RULED)
+    half = max(4, min(strokes.shape) // RULED // 2)
     for axis, extent in ((0, cv2.CC_STAT_HEIGHT), (1, cv2.CC_STAT_WIDTH)):
-        _, _, stats, _ = cv2.connectedComponentsWithStats(_run(near, half, axis), connectivity=8)
+        along = np.ones((4 * half + 1, 1) if axis == 0 else (1, 4 * half + 1), np.uint8)
+        runs = cv2.dilate(_run(near, half, axis), along)  # a line that is askew comes and goes with its pixels
+        _, _, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
         if (stats[1:, extent] >= ACROSS * strokes.shape[axis]).sum() >= MANY:
             return True
     return False
