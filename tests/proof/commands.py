@@ -36,6 +36,7 @@ _NAMES = """
 import tfsketch
 from tfsketch.images import files
 image, style = files.read_rgb("photo.jpg"), files.read_rgb("you.jpg")
+first, second = files.read_rgb("a.jpg"), files.read_rgb("b.jpg")
 mask, sketch = files.read_rgb("mask.png")[..., 0], 255 - files.read_rgb("drawing.png")[..., 0]
 color = files.read_rgba("color.png")
 """
