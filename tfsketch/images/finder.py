@@ -46,17 +46,18 @@ def walk(folder: str | os.PathLike) -> Iterator[tuple[str, str]]:
                 yield path, PICTURE if os.path.isfile(path) else BROKEN
 
 
-def find_pictures(folder: str | os.PathLike) -> list[pathlib.Path]:
-    """All picture files below a folder, by name.
+def find_pictures(folder: str | os.PathLike, what: str = "") -> list[pathlib.Path]:
+    """All picture files below a folder, by name; errors begin with `what` they are.
 
     Raises:
       ImageError: no such folder, or no picture in it.
     """
+    prefix = f"{what}: " if what else ""
     if not os.path.isdir(folder):
-        raise ImageError(f"expected a folder of pictures, found no folder at {folder}")
+        raise ImageError(f"{prefix}expected a folder of pictures, found no folder at {folder}")
     pictures = sorted(pathlib.Path(path) for path, kind in walk(folder) if kind == PICTURE)
     if not pictures:
-        raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {folder}, found none")
+        raise ImageError(f"{prefix}expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {folder}, found none")
     return pictures
 
 

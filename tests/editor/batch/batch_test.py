@@ -212,10 +212,10 @@ def test_what_cannot_be_edited_at_all(editing_folder, folders):
     for arguments, message in (
         ({"image": photos / "a.png"}, "expected a mask or strokes, found neither"),
         ({"image": folders / "missing.png", "mask": masks}, "image: expected .* found nothing at .*missing.png"),
-        ({"image": folders / "none", "mask": masks}, "expected pictures .* found none"),
-        ({"image": photos, "mask": folders / "none"}, "expected pictures .* found none"),
+        ({"image": folders / "none", "mask": masks}, "^image: expected pictures .* found none"),
+        ({"image": photos, "mask": folders / "none"}, "^mask: expected pictures .* found none"),
         ({"image": photos, "mask": folders / "missing"}, "mask: expected a file or a folder"),
-        ({"image": photos, "strokes": masks}, "expected strokes .* found none"),
+        ({"image": photos, "strokes": masks}, "^strokes: expected strokes .* found none"),
         ({"image": photos, "mask": masks, "output": photos}, "output: expected a folder that holds no input"),
         ({"image": photos, "mask": masks, "output": masks}, "output: expected a folder that holds no input"),
         ({"image": photos, "mask": masks, "output": masks / "a.png"}, "output: expected a folder .* found a file"),

@@ -84,9 +84,9 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
     if what == "strokes":
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
         if not files:
-            raise ImageError(f"expected strokes (.json) in {folder}, found none")
+            raise ImageError(f"{what}: expected strokes (.json) in {folder}, found none")
     else:
-        files = finder.find_pictures(folder)
+        files = finder.find_pictures(folder, what)
     by_stem: dict[str, list[pathlib.Path]] = {}
     for file in files:
         by_stem.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
