@@ -313,9 +313,10 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
     strokes = strong_parts(contrast, floor)
     if not sheet.written:
         strokes = _drop_specks(strokes)
-        if scale < 1:
-            enlarged = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
-            strokes = enlarged >= 128
+    across = rulings.run_across(strokes)
+    if not sheet.written and scale < 1:
+        enlarged = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
+        strokes = enlarged >= 128
     if not strokes.any():
         return strokes, [f"{name}: {NO_STROKES}"]
     if sheet.dark_ink:
@@ -335,6 +336,6 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
         notes.append(f"{name}: lines of two strengths count as strokes, the fainter ones too")
     elif two or 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
         notes.append(f"{name}: lines much fainter than the strokes were taken for rulings or shadows and left out")
-    if rulings.run_across(strokes):
+    if across:
         notes.append(f"{name}: lines straight across the sheet count as strokes; if they are its rulings, erase them")
     return strokes, notes
