@@ -163,3 +163,66 @@ def test_dabs_are_paints_strokes(name):
     np.testing.assert_array_equal(painted, expected)
     np.testing.assert_array_equal(dabbed, colors.flatten(smooth, whole * index) * expected[..., None])
     assert 0 < expected.sum() < whole.sum() and rng.random() == other.random()
+
+
+def _portrait(level: float, seed: int = 0, **hand: float) -> np.ndarray:
+    config = HandConfig(**{"width": 0.0, "around": 0.0} | hand)
+    lines = FACE.sketches["hed"]
+    return feature_strokes.portrait(np.random.default_rng(seed), FACE.image, FACE.regions, lines, level, config)
+
+
+def test_a_portrait_is_the_contour_and_every_feature_in_lines_of_one_pixel():
+    portrait, contour = _portrait(0.0), features.contour_of(FACE.regions)
+    traced = masks.grow(contour, 2)
+    assert np.mean(portrait[contour > 0]) > 0.5 and not (portrait & ~traced & 1)[:, :20].any()
+    for name in ("eyes", "lips"):
+        near = masks.grow(regions.mask_of(FACE.regions, name), 3)
+        inside = portrait & near & (1 - traced)
+        assert inside.any() and inside.sum() < 0.5 * near.sum(), name
+    assert not cv2.erode(portrait, np.ones((3, 3), np.uint8)).any()  # no blot
+    assert _portrait(0.0, around=1.0)[64, 2:20].all()  # the detector's line, beside the face
+    np.testing.assert_array_equal(portrait, _portrait(0.0))
+
+
+def test_a_portrait_has_one_pen_and_large_eyes_at_a_poor_level():
+    ink = [[_portrait(level, seed, width=width).sum() for seed in range(12)] for level, width in ((0, 0), (0, 0.06))]
+    assert np.mean(ink[1]) > 1.8 * np.mean(ink[0])
+    inside = cv2.erode(regions.mask_of(FACE.regions, "face"), masks.disc(6)) & (np.arange(SIDE) < 72)[:, None]
+    heights = [
+        [np.ptp(np.flatnonzero((_portrait(level, seed) & inside)[50:71].any(axis=1))) for seed in range(12)]
+        for level in (0.0, 1.0)
+    ]
+    assert np.mean(heights[1]) > 1.1 * np.mean(heights[0])
+
+
+def test_no_face_has_no_portrait():
+    nothing = np.zeros_like(FACE.regions)
+    assert not feature_strokes.portrait(
+        np.random.default_rng(0), FACE.image, nothing, FACE.sketches["hed"], 0.5, HandConfig()
+    ).any()
+
+
+def test_brows_and_noses_are_drawn_in_one_stroke():
+    region = np.zeros((32, 32), np.uint8)
+    cv2.ellipse(region, (16, 16), (10, 6), 0, 0, 360, (1,), -1)
+    line = features.midline_of(region)
+    assert line[16, 7:26].all() and line.sum() == line[16].sum()
+    left, right = features.bridge_of(region, False), features.bridge_of(region, True)
+    assert left[:, :16].any() and not left[:, 16:].any() and right[:, 16:].any() and not right[:, :16].any()
+
+
+def test_without_a_mask_all_of_the_face_is_drawn(config):
+    model = dataclasses.make_dataclass("Model", [])()
+    type(model).conditions = ("sketch", "refined", "regions")
+    config = dataclasses.replace(
+        config,
+        model=model,
+        data=dataclasses.replace(config.data, sketch_probability=1.0),
+        hand=HandConfig(features=1.0, around=0.0, abstraction=(0.2, 0.2)),
+    )
+    example = draw(FACE, np.random.default_rng(3), config, training=True)
+    eyes = masks.grow(regions.mask_of(FACE.regions, "eyes"), 8)
+    assert (example["sketch"] & eyes).any() and not example["sketch"][64, :20].any()
+    np.testing.assert_array_equal(example["refined"], FACE.sketches["hed"])  # what it is to become
+    plain = dataclasses.replace(config, hand=dataclasses.replace(config.hand, features=0.0))
+    assert draw(FACE, np.random.default_rng(3), plain, training=True)["sketch"][60:69, 5:60].any()

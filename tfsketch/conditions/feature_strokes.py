@@ -1,4 +1,5 @@
-"""What a person gives for a feature of a face: a freehand drawing of its lines, and a few dabs of one colour.
+"""What a person gives for a feature of a face, a freehand drawing of its lines and a few dabs of one colour; and for a
+whole face, its portrait in lines.
 
 A training asks so for its own pictures' features (`data.sampling`), the protocol `transplant_edits` for another face's
 (`evaluation.edit_requests`). No paper says how people draw; all choices are ours.
@@ -15,6 +16,13 @@ import numpy as np
 from tfsketch.conditions import colors, features, hand, masks, regions
 from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
 from tfsketch.vocabulary import size_of
+
+_NO_HAIR = 0.4
+"""Share of portraits without hair."""
+_LEFT_OUT = 0.1
+"""Share of portraits without the nose, without the glasses, or with the mouth in one line."""
+_LARGER = 0.7
+"""By how much of itself an eye is drawn too large at most, at level 1: people draw what they look at."""
 
 
 def freehand(
@@ -125,3 +133,71 @@ def drawing(
         near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
         sketch |= hand.simulate(rng, strands & (1 - near), level, config, labels)
     return sketch
+
+
+def _large_eyes(image: np.ndarray, labels: np.ndarray, eyes: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
+    """The lines of eyes, each enlarged about its middle, and where they are then: twice [S,S] uint8 in {0,1}."""
+    lines, larger = np.zeros_like(eyes), np.zeros_like(eyes)
+    for eye in masks.parts_of(eyes)[:2]:
+        center = features.center_of(eye)
+        matrix = cv2.getRotationMatrix2D((center.real, center.imag), 0.0, zoom)
+        size = eye.shape[::-1]
+        region = np.asarray(cv2.warpAffine(eye, matrix, size, flags=cv2.INTER_NEAREST), np.uint8)
+        near = np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        lines |= features.lines_of("eyes", near, labels, region, eyes)
+        larger |= region
+    return lines, larger
+
+
+def portrait(
+    rng: np.random.Generator,
+    image: np.ndarray,
+    labels: np.ndarray,
+    strands: np.ndarray,
+    level: float,
+    config: HandConfig,
+) -> np.ndarray:
+    """A whole face as a person draws it on an empty sheet: a contour, the outlines of its features, hair or none,
+    little of what is behind it, and all of it with one pen.
+
+    An edge detector's lines, however badly redrawn, are those of the light: shadows of cheeks, folds, strands and the
+    scene. Who draws a face leaves these out, and draws what no detector sees, the whole of the chin and of the lips.
+
+    Args:
+      rng: source of all randomness.
+      image, labels, strands: as of `features.lines_of`.
+      level, config: as in `hand.draw_badly`; the pen is up to `config.width` of the side wide, whatever the level.
+
+    Returns:
+      [S,S] uint8 in {0,1}; empty where the map shows no face.
+    """
+    side = min(labels.shape)
+    thin = dataclasses.replace(config, width=0.0)
+    contour = features.contour_of(labels)
+    if not contour.any():
+        return contour
+    features_ = features.covered(labels, np.ones_like(labels))
+    if rng.random() < _NO_HAIR:
+        features_.pop("hair", None)
+    if "hair" in features_ or rng.random() < 0.5:  # a hairline once, or a face without a forehead
+        contour &= 1 - masks.grow(regions.mask_of(labels, ("hair", "hat")), max(1, side // 64))
+    sketch = hand.simulate(rng, contour, level, thin, labels)
+    for name, region in features_.items():
+        if name in ("nose", "glasses") and rng.random() < _LEFT_OUT:
+            continue
+        single = name == "brows" and rng.random() < 0.5 or name == "mouth" and rng.random() < _LEFT_OUT
+        if name == "eyes":
+            lines, region = _large_eyes(image, labels, region, 1.0 + _LARGER * level * rng.random())
+        elif single:
+            lines = features.midline_of(region)
+        else:
+            lines = features.lines_of(name, image, labels, region, strands)
+        if name == "nose" and rng.random() < 0.5:
+            lines |= features.bridge_of(region, rng.random() < 0.5)
+        sketch |= freehand(rng, lines, labels, region, level, thin)
+    if rng.random() < config.around:
+        beside = strands & (1 - masks.grow(regions.mask_of(labels, ("face", "hair")), side // 32))
+        sketch |= hand.simulate(rng, beside, level, thin, labels)
+    pen = round(config.width * side * rng.random())
+    tip = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(pen, 1),) * 2)
+    return np.asarray(cv2.dilate(sketch, tip), np.uint8)

@@ -126,6 +126,33 @@ def _between_lips(image: np.ndarray, lips: np.ndarray) -> np.ndarray:
     return line
 
 
+def contour_of(labels: np.ndarray) -> np.ndarray:
+    """The outline of the largest face, from chin to hairline, its ears with it, [S,S] uint8 in {0,1}; empty without a
+    face."""
+    parts = masks.parts_of(regions.mask_of(labels, "face"))
+    return _outline(_without_pinholes(parts[0])) if parts else np.zeros_like(labels)
+
+
+def midline_of(region: np.ndarray) -> np.ndarray:
+    """Every part of a region as one line from its left to its right, through the middle of each column: how a brow or a
+    closed mouth is drawn in one stroke. [S,S] uint8 in {0,1}."""
+    line = np.zeros_like(region)
+    for part in masks.parts_of(region):
+        columns = np.flatnonzero(part.any(axis=0))
+        rows = np.arange(len(part)) @ part[:, columns] / part[:, columns].sum(axis=0)
+        cv2.polylines(line, [np.stack([columns, rows.round()], axis=1).astype(np.int32)], False, (1,))
+    return line
+
+
+def bridge_of(region: np.ndarray, right: bool) -> np.ndarray:
+    """One side of a nose from its root to its wing, as of somebody lit from the other: [S,S] uint8 in {0,1}."""
+    side = _outline(region)
+    left, _, width, _ = cv2.boundingRect(region)
+    middle = left + width // 2
+    side[:, slice(None, middle) if right else slice(middle, None)] = 0
+    return side
+
+
 def lines_of(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray, strands: np.ndarray) -> np.ndarray:
     """The clean lines by which a person draws a feature, [S,S] uint8 in {0,1}.
 

@@ -114,6 +114,8 @@ def draw(
     freehand = (config.color.features or config.hand.features) and (training or level is not None)
     if freehand and picture.regions is not None and "mask" in outputs:
         covered = features.covered(picture.regions, example["mask"])
+    # Where nothing is erased, all of the face is drawn.
+    portrayed = freehand and config.hand.features > 0 and "mask" not in outputs and "regions" in picture.maps
     if "color" in outputs and covered and config.color.features and rng.random() < config.color.features:
         picture, example["color"], example["painted"] = _dabs(rng, picture, covered, example["mask"], config)
         example["image"] = picture.image
@@ -132,6 +134,9 @@ def draw(
             lines = feature_strokes.drawing(
                 rng, picture.image, picture.maps["regions"], lines, covered, steady, config.hand
             )
+        elif portrayed and rng.random() < config.hand.features:
+            steady = rng.uniform(*config.hand.abstraction) if level is None else level
+            lines = feature_strokes.portrait(rng, picture.image, picture.maps["regions"], lines, steady, config.hand)
         elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.simulate(rng, lines, level, config.hand, picture.regions)
