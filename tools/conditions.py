@@ -3,8 +3,8 @@
     python -m tools.conditions --image=face.jpg --output=out/conditions
     python -m tools.conditions --output=docs/conditions --data=data/holdout256 --markdown=docs/conditions.md
 
-OUTPUT gets styles.png (every sketch style), hand.png (drawn worse and worse), masks.png, colors.png and
-mask_shares.png. Without --image the face is scikit-image's portrait. --data, shards with regions, adds the measures.
+OUTPUT gets styles.png (every sketch style), hand.png (drawn worse and worse), portraits.png (so too,
+as people draw a face), masks.png, colors.png and mask_shares.png. Without --image the face is scikit-image's portrait. --data, shards with regions, adds the measures.
 """
 
 import os
@@ -74,7 +74,7 @@ def _main(argv: list[str]) -> None:
         )
     if _MARKDOWN.value:
         report.write_section(_MARKDOWN.value, "conditions", text)
-    print(f"{text}\nstyles.png, hand.png, masks.png, colors.png and mask_shares.png are in {output}")
+    print(f"{text}\nstyles.png, hand.png, portraits.png, masks.png, colors.png and mask_shares.png are in {output}")
 
 
 def main() -> None:

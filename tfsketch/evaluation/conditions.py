@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tfsketch.conditions import colors, hand, masks, regions, sketches
+from tfsketch.conditions import colors, feature_strokes, hand, masks, regions, sketches
 from tfsketch.config import Config, StrokeConfig
 from tfsketch.data.shards import Picture
 from tfsketch.errors import DataError
@@ -46,7 +46,7 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
       config: `seed`, and the sections `sketch`, `hand`, `mask` and `color`.
 
     Returns:
-      Name -> sheet: `styles` (soft map above, sketch below), `hand` (by level, two draws), `masks` (by kind, three
+      Name -> sheet: `styles` (soft map above, sketch below), `hand` and `portraits` (by level, three draws), `masks` (by kind, three
       draws), `colors` (the steps from the photograph to strokes, three draws of the latter).
     """
     size = size_of(image)
@@ -69,6 +69,16 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
             for row in range(3)
         ],
         [f"level {level:g}" for level in LEVELS],
+    )
+    portraits: Sheet = (
+        [
+            [
+                _ink(feature_strokes.portrait(rng(4, row), image, region_map, clean, level, config.hand))
+                for level in LEVELS
+            ]
+            for row in range(3)
+        ],
+        levels[1],
     )
 
     base = dataclasses.replace(
@@ -112,6 +122,7 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
     return {
         "styles": styles,
         "hand": levels,
+        "portraits": portraits,
         "masks": (holes, list(kinds)),
         "colors": (dabs, ["image", "smoothed", "flattened", *brushes]),
     }
