@@ -3,8 +3,9 @@
     python -m tools.conditions --image=face.jpg --output=out/conditions
     python -m tools.conditions --output=docs/conditions --data=data/holdout256 --markdown=docs/conditions.md
 
-OUTPUT gets styles.png (every sketch style), hand.png (drawn worse and worse), portraits.png (so too,
-as people draw a face), masks.png, colors.png and mask_shares.png. Without --image the face is scikit-image's portrait. --data, shards with regions, adds the measures.
+OUTPUT gets styles.png (every sketch style), hand.png (drawn worse and worse), portraits.png (so too, as people draw a
+face), masks.png, colors.png and mask_shares.png. Without --image the face is scikit-image's portrait. --data, shards
+with regions, adds the measures.
 """
 
 import os

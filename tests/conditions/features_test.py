@@ -168,7 +168,7 @@ def test_dabs_are_paints_strokes(name):
 def _portrait(level: float, seed: int = 0, **hand: float) -> np.ndarray:
     config = HandConfig(**{"width": 0.0, "around": 0.0} | hand)
     lines = FACE.sketches["hed"]
-    return feature_strokes.portrait(np.random.default_rng(seed), FACE.image, FACE.regions, lines, level, config)
+    return feature_strokes.drawing(np.random.default_rng(seed), FACE.image, FACE.regions, lines, None, level, config)
 
 
 def test_a_portrait_is_the_contour_and_every_feature_in_lines_of_one_pixel():
@@ -197,8 +197,8 @@ def test_a_portrait_has_one_pen_and_large_eyes_at_a_poor_level():
 
 def test_no_face_has_no_portrait():
     nothing = np.zeros_like(FACE.regions)
-    assert not feature_strokes.portrait(
-        np.random.default_rng(0), FACE.image, nothing, FACE.sketches["hed"], 0.5, HandConfig()
+    assert not feature_strokes.drawing(
+        np.random.default_rng(0), FACE.image, nothing, FACE.sketches["hed"], None, 0.5, HandConfig()
     ).any()
 
 

@@ -108,33 +108,6 @@ def dabs(
     return result, painted
 
 
-def drawing(
-    rng: np.random.Generator,
-    image: np.ndarray,
-    labels: np.ndarray,
-    strands: np.ndarray,
-    regions_: Mapping[str, np.ndarray],
-    level: float,
-    config: HandConfig,
-) -> np.ndarray:
-    """The freehand lines of several features and, by `config.around`, of what is beside them: [S,S] uint8 in {0,1}.
-
-    Args:
-      rng: source of all randomness.
-      image, labels, strands: as of `features.lines_of`.
-      regions_: feature -> where it is (`features.covered`).
-      level, config: as in `hand.draw_badly`.
-    """
-    sketch = np.zeros_like(labels)
-    for name, region in regions_.items():
-        lines = features.lines_of(name, image, labels, region, strands)
-        sketch |= freehand(rng, lines, labels, region, level, config)
-    if rng.random() < config.around:
-        near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
-        sketch |= hand.simulate(rng, strands & (1 - near), level, config, labels)
-    return sketch
-
-
 def _large_eyes(image: np.ndarray, labels: np.ndarray, eyes: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
     """The lines of eyes, each enlarged about its middle, and where they are then: twice [S,S] uint8 in {0,1}."""
     lines, larger = np.zeros_like(eyes), np.zeros_like(eyes)
@@ -149,7 +122,7 @@ def _large_eyes(image: np.ndarray, labels: np.ndarray, eyes: np.ndarray, zoom: f
     return lines, larger
 
 
-def portrait(
+def _portrait(
     rng: np.random.Generator,
     image: np.ndarray,
     labels: np.ndarray,
@@ -157,19 +130,10 @@ def portrait(
     level: float,
     config: HandConfig,
 ) -> np.ndarray:
-    """A whole face as a person draws it on an empty sheet: a contour, the outlines of its features, hair or none,
-    little of what is behind it, and all of it with one pen.
+    """`drawing` of a whole face; empty where the map shows none.
 
     An edge detector's lines, however badly redrawn, are those of the light: shadows of cheeks, folds, strands and the
     scene. Who draws a face leaves these out, and draws what no detector sees, the whole of the chin and of the lips.
-
-    Args:
-      rng: source of all randomness.
-      image, labels, strands: as of `features.lines_of`.
-      level, config: as in `hand.draw_badly`; the pen is up to `config.width` of the side wide, whatever the level.
-
-    Returns:
-      [S,S] uint8 in {0,1}; empty where the map shows no face.
     """
     side = min(labels.shape)
     thin = dataclasses.replace(config, width=0.0)
@@ -201,3 +165,34 @@ def portrait(
     pen = round(config.width * side * rng.random())
     tip = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(pen, 1),) * 2)
     return np.asarray(cv2.dilate(sketch, tip), np.uint8)
+
+
+def drawing(
+    rng: np.random.Generator,
+    image: np.ndarray,
+    labels: np.ndarray,
+    strands: np.ndarray,
+    regions_: Mapping[str, np.ndarray] | None,
+    level: float,
+    config: HandConfig,
+) -> np.ndarray:
+    """The freehand lines of several features and, by `config.around`, of what is beside them: [S,S] uint8 in {0,1}.
+
+    Args:
+      rng: source of all randomness.
+      image, labels, strands: as of `features.lines_of`.
+      regions_: feature -> where it is (`features.covered`). None: the portrait of the whole face as a person draws it
+        on an empty sheet: a contour, the outlines of its features, hair or none, little of what is behind it, and all
+        of it with one pen, up to `config.width` of the side wide, whatever the level.
+      level, config: as in `hand.draw_badly`.
+    """
+    if regions_ is None:
+        return _portrait(rng, image, labels, strands, level, config)
+    sketch = np.zeros_like(labels)
+    for name, region in regions_.items():
+        lines = features.lines_of(name, image, labels, region, strands)
+        sketch |= freehand(rng, lines, labels, region, level, config)
+    if rng.random() < config.around:
+        near = masks.grow(np.maximum.reduce([np.zeros_like(labels), *regions_.values()]), min(labels.shape) // 32)
+        sketch |= hand.simulate(rng, strands & (1 - near), level, config, labels)
+    return sketch

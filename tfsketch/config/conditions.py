@@ -104,7 +104,7 @@ class HandConfig:
     features: float = 0.0
     """Chance that a training example with a region map gets the lines of the features that its mask covers, as a person
     draws them (`conditions.features`), instead of the edge detector's; of a system that erases nothing, the portrait of
-    the whole face (`feature_strokes.portrait`). They are always drawn by the hand."""
+    the whole face (`feature_strokes.drawing`). They are always drawn by the hand."""
     around: float = 0.5
     """Chance that the edge detector's lines of what is beside these features are drawn too."""
     join: float = 0.04

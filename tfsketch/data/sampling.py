@@ -110,12 +110,10 @@ def draw(
     if "mask" in outputs:
         example["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
     # What a person gives is sampled in training, and for a grid of what a system is trained for.
-    covered: Mapping[str, np.ndarray] = {}
+    covered: Mapping[str, np.ndarray] | None = {}
     freehand = (config.color.features or config.hand.features) and (training or level is not None)
-    if freehand and picture.regions is not None and "mask" in outputs:
-        covered = features.covered(picture.regions, example["mask"])
-    # Where nothing is erased, all of the face is drawn.
-    portrayed = freehand and config.hand.features > 0 and "mask" not in outputs and "regions" in picture.maps
+    if freehand and picture.regions is not None:  # where nothing is erased, the whole face
+        covered = features.covered(picture.regions, example["mask"]) if "mask" in outputs else None
     if "color" in outputs and covered and config.color.features and rng.random() < config.color.features:
         picture, example["color"], example["painted"] = _dabs(rng, picture, covered, example["mask"], config)
         example["image"] = picture.image
@@ -129,14 +127,10 @@ def draw(
         example["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
-        elif covered and config.hand.features and rng.random() < config.hand.features:
-            steady = rng.uniform(*config.hand.abstraction) if level is None else level
-            lines = feature_strokes.drawing(
-                rng, picture.image, picture.maps["regions"], lines, covered, steady, config.hand
-            )
-        elif portrayed and rng.random() < config.hand.features:
-            steady = rng.uniform(*config.hand.abstraction) if level is None else level
-            lines = feature_strokes.portrait(rng, picture.image, picture.maps["regions"], lines, steady, config.hand)
+        elif covered != {} and config.hand.features and rng.random() < config.hand.features:
+            level = rng.uniform(*config.hand.abstraction) if level is None else level
+            face = (picture.image, picture.maps["regions"], lines)
+            lines = feature_strokes.drawing(rng, *face, covered, level, config.hand)
         elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.simulate(rng, lines, level, config.hand, picture.regions)

@@ -46,8 +46,8 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
       config: `seed`, and the sections `sketch`, `hand`, `mask` and `color`.
 
     Returns:
-      Name -> sheet: `styles` (soft map above, sketch below), `hand` and `portraits` (by level, three draws), `masks` (by kind, three
-      draws), `colors` (the steps from the photograph to strokes, three draws of the latter).
+      Name -> sheet: `styles` (soft map above, sketch below), `hand` and `portraits` (by level, three draws), `masks`
+      (by kind, three draws), `colors` (the steps from the photograph to strokes, three draws of the latter).
     """
     size = size_of(image)
 
@@ -73,7 +73,7 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
     portraits: Sheet = (
         [
             [
-                _ink(feature_strokes.portrait(rng(4, row), image, region_map, clean, level, config.hand))
+                _ink(feature_strokes.drawing(rng(4, row), image, region_map, clean, None, level, config.hand))
                 for level in LEVELS
             ]
             for row in range(3)
