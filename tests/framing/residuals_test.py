@@ -120,3 +120,47 @@ def test_the_graph_is_the_same(size, work):
         # Enlarging alone may differ by a level; two sources that are all but equal may be told apart otherwise.
         apart = np.abs(result - expected)
         assert (apart > 2).mean() < 0.005
+
+
+def test_a_soft_repaint_gets_the_grain_of_what_is_sharp():
+    """What a network draws is softer than the photograph: its grain is that of the sharp half all the same, and some of
+    the band that the network drew too weakly comes along."""
+    image, sharp, mask = _case()
+    soft = cv2.GaussianBlur(sharp, (0, 0), 1.5)
+    composite = np.where(arrays.resize_mask(mask, (60, 60))[..., None] > 0, soft, sharp)
+    core = cv2.erode(mask, np.ones((5, 5))) > 0
+    base, result = resize(composite, mask.shape), residuals.carry(image, composite, mask)
+    assert 0.5 < _sharpness(result, core) / _sharpness(residuals.carry(image, sharp, mask), core) < 1.5
+    sources = residuals.match(composite, arrays.resize_mask(mask, (60, 60)))
+    inside = sources.weight > 0
+    assert 0.1 < sources.middle[inside].mean() <= residuals.MIDDLE
+    assert residuals.match(sharp, arrays.resize_mask(mask, (60, 60))).middle[inside].mean() < 0.7 * (
+        sources.middle[inside].mean()
+    )
+
+    def octave(picture):
+        return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 3) - cv2.GaussianBlur(
+            picture.astype(np.float32), (0, 0), 8
+        )
+
+    assert octave(base)[core].std() < octave(result)[core].std() < 1.2 * octave(image)[core].std()
+
+
+def test_a_plain_is_not_tiled_with_one_source():
+    """All of it is alike to the comparison, and every patch would take the first source."""
+    image = np.full((256, 256, 3), 120.0) + np.random.default_rng(0).standard_normal((256, 256, 1)) * 12.0
+    image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[80:180, 60:200] = 1
+    small = arrays.resize_mask(mask, (64, 64))
+    composite = np.where(small[..., None] > 0, np.uint8(120), resize(image, (64, 64)))
+    sources = residuals.match(composite, small)
+    places, counts = np.unique(sources.place[sources.weight > 0], axis=0, return_counts=True)
+    assert counts.max() < 0.03 * counts.sum() and len(places) > 0.5 * counts.sum()
+
+
+def test_turns_are_spread_evenly():
+    turns = residuals.turns(512, 512, 4096)
+    assert turns.dtype == np.float32 and 0.0 <= turns.min() and turns.max() < 1.0
+    assert np.histogram(turns, 10)[0].min() > 0.09 * turns.size
+    assert len(np.unique(turns.argmin(axis=1))) > 400  # another source for nearly every target

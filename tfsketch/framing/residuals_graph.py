@@ -11,7 +11,7 @@ import math
 import tensorflow as tf
 
 from tfsketch.framing import graph, residuals
-from tfsketch.framing.residuals import FAR, MIRRORED, NEAR, OPPONENT, PATCH, STEP
+from tfsketch.framing.residuals import FAR, GAIN, MIDDLE, MIRRORED, NEAR, OPPONENT, PATCH, STEP, TOLERANCE
 
 _CHUNK = 512  # patches that are compared at a time
 _BAND = 256  # rows of the hole at a time
@@ -23,7 +23,30 @@ def _patches(layer: tf.Tensor) -> tf.Tensor:
     return tf.image.extract_patches(layer[None], window, [1, 1, 1, 1], [1, 1, 1, 1], "VALID")[0]
 
 
-def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+def _softened(picture: tf.Tensor) -> tf.Tensor:
+    """`residuals.softened`: [h,w,3] float32, whole levels, both."""
+    size = tf.shape(picture)
+    for axis in (0, 1):
+        near = tf.range(size[axis])[:, None] + tf.range(-2, 3)
+        lines = tf.gather(picture, tf.clip_by_value(near, 0, size[axis] - 1), axis=axis)
+        picture = tf.tensordot(lines, tf.constant([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0, [[axis + 1], [0]])
+    return graph.rounded(picture)
+
+
+def _turns(first: tf.Tensor, count: int, places: tf.Tensor) -> tf.Tensor:
+    """`residuals.turns`."""
+    own, other = (
+        tf.math.floormod(tf.cast(index, tf.float64) * golden, 1.0)
+        for index, golden in (
+            (tf.range(first, first + count), 7 * residuals.GOLDEN),
+            (tf.range(places), residuals.GOLDEN),
+        )
+    )
+    both = tf.cast(own, tf.float32)[:, None] + tf.cast(other, tf.float32)
+    return both - tf.floor(both)
+
+
+def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """`residuals.match`.
 
     Args:
@@ -31,8 +54,8 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
       mask: [h,w] bool, not empty.
 
     Returns:
-      (start [2] int32, place [m,n,2] int32, mirror [m,n] bool, weight [m,n] float32); where nothing is known, all
-      weights are 0.
+      (start [2] int32, place [m,n,2] int32, mirror [m,n] bool, weight [m,n] float32, middle [m,n] float32); where
+      nothing is known, all weights are 0.
     """
     size = tf.shape(mask)
     erased = tf.cast(mask, tf.float32)[..., None]
@@ -41,7 +64,9 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
     m = tf.maximum(-(-tf.shape(places)[0] // residuals.SOURCES), 1)
     g = tf.maximum(tf.cast(tf.round(0.382 * tf.cast(m, tf.float64)), tf.int32), 1)
     places = tf.boolean_mask(places, (places[:, 1] + g * places[:, 0]) % m == 0)
-    colors = tf.einsum("hwc,oc->hwo", composite, tf.constant(OPPONENT, tf.float32))
+    soft = _softened(composite)
+    colors = tf.einsum("hwc,oc->hwo", soft, tf.constant(OPPONENT, tf.float32))
+    energy = tf.square(composite - soft)
 
     corner, extent = graph.box_of(mask)
     start = corner - STEP
@@ -63,11 +88,13 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
         turned = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width])
         kinds = [(those, tf.reduce_sum(tf.square(those), axis=-1)) for those in (sources, turned)]
 
-        def nearest(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def nearest(args: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            part, first = args
+            chance = _turns(first, _CHUNK, tf.shape(places)[0]) * (TOLERANCE * PATCH) ** 2
             candidates = []
             for factor, (those, squares) in zip((1.0, MIRRORED), kinds):
                 distance = squares - 2.0 * tf.matmul(part, those, transpose_b=True)
-                at = tf.argmin(distance, axis=1, output_type=tf.int32)
+                at = tf.argmin(distance + chance, axis=1, output_type=tf.int32)
                 least = tf.gather(distance, at, batch_dims=1)
                 candidates.append((at, (least + tf.reduce_sum(tf.square(part), axis=-1)) * factor))
             flip = candidates[1][1] < candidates[0][1]
@@ -82,7 +109,9 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
         kinds_of = (tf.TensorSpec([_CHUNK], kind) for kind in (tf.int32, tf.bool, tf.float32))
         at, flip, squares = (
             tf.reshape(x, [-1])[:count]
-            for x in tf.map_fn(nearest, parts, fn_output_signature=tuple(kinds_of), parallel_iterations=1)
+            for x in tf.map_fn(
+                nearest, (parts, tf.range(chunks) * _CHUNK), fn_output_signature=tuple(kinds_of), parallel_iterations=1
+            )
         )
         weight = (FAR - tf.sqrt(tf.maximum(squares, 0.0)) / PATCH) / (FAR - NEAR)
         return tf.gather(places, at), flip, tf.clip_by_value(weight, 0.0, 1.0)
@@ -94,7 +123,10 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
     at = tf.cast(tf.where(hole), tf.int32)
     place = tf.scatter_nd(at, place, tf.concat([grid, [2]], axis=0))
     mirror = tf.scatter_nd(at, tf.cast(flip, tf.int32), grid) > 0
-    return start, place, mirror, tf.scatter_nd(at, weight, grid)
+    own = tf.reduce_mean(on_grid(energy), axis=-1)
+    theirs = tf.gather_nd(tf.reduce_mean(_patches(energy), axis=-1), place)
+    middle = MIDDLE * tf.sqrt(tf.maximum(1.0 - own / tf.maximum(theirs, 1e-3), 0.0))
+    return start, place, mirror, tf.scatter_nd(at, weight, grid), middle
 
 
 def carry(
@@ -124,7 +156,8 @@ def carry(
     levels = tf.cast(image, tf.float32)
 
     def carried() -> tf.Tensor:
-        start, place, mirror, weight = match(composite, small)
+        start, place, mirror, weight, middle_band = match(composite, small)
+        fine = tf.reshape(base - graph.rounded(graph.resize(_softened(composite), size)), [-1, 3])
         grid, scale = tf.shape(mirror), tf.cast(size, tf.float64) / tf.cast(work, tf.float64)
         corner, extent = graph.box_of(mask)
 
@@ -165,12 +198,14 @@ def carry(
                     x = tf.clip_by_value(columns[None] * cell[..., 2] + cell[..., 1], 0, size[1] - 1)
                     at, window = y * size[1] + x, row_window[:, None] * column_window[None]
                     share = window * share * tf.gather(outside, at)
-                    total += share[..., None] * (tf.gather(flat_levels, at) - tf.gather(flat_base, at))
+                    lift = tf.gather(tf.gather(middle_band, row_index, axis=0), column_index, axis=1)[..., None]
+                    residual = tf.gather(flat_levels, at) - tf.gather(flat_base, at) + lift * tf.gather(fine, at)
+                    total += share[..., None] * residual
                     square += window * window
                     for other, there in layers:
                         square += tf.where(at == there, 2.0 * window * other, 0.0)
                     layers.append((window, at))
-            return total * (strength / tf.sqrt(tf.maximum(square, 1e-6)))[..., None]
+            return total * (GAIN * strength / tf.sqrt(tf.maximum(square, 1e-6)))[..., None]
 
         def grow(begin: tf.Tensor, detail: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return begin + _BAND, tf.concat([detail, band(begin)], axis=0)
