@@ -196,19 +196,19 @@ def test_the_protocol(tmp_path, photographs):
         tmp_path / "model", photographs, tmp_path / "out", markdown=tmp_path / "r.md", section="x"
     )
     rows = {row["method"]: row for row in results.rows}
-    levels = [f"{kind} {level}" for level in drawing.LEVELS for kind in ("input", "refined")]
+    levels = [f"{kind} {level}" for level in (*drawing.LEVELS, "portrait") for kind in ("input", "refined")]
     assert list(rows) == [*levels, "true lines"] and results.protocol == "poor_sketches" and results.pictures == 3
     # A worse drawing is further from the truth; a network of random weights redraws nothing well.
     inputs = [rows[f"input {level}"] for level in drawing.LEVELS]
     assert inputs[0]["chamfer"] < inputs[-1]["chamfer"] and inputs[0]["line_f1"] > inputs[-1]["line_f1"]
     assert rows["refined 0.3"]["line_f1"] < inputs[0]["line_f1"]
     assert all(math.isfinite(row[key]) for row in rows.values() for key in ("st_lpips", "feature_distance"))
-    assert rows["true lines"]["chamfer"] is None
+    assert all(rows[name]["chamfer"] is None for name in ("true lines", "input portrait", "refined portrait"))
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [line["chamfer"] for line in lines] == [row["chamfer"] for row in results.rows]
     text = (tmp_path / "r.md").read_text()
     assert "<!-- x:begin -->" in text and "| refined 0.6 |" in text and "Chamfer distance" in text
-    assert files.read_rgb(tmp_path / "out" / "sheet.png").shape == (16 + 3 * 68, 12 * 68, 3)
+    assert files.read_rgb(tmp_path / "out" / "sheet.png").shape == (16 + 3 * 68, 15 * 68, 3)
     # Fixed: neither the shards' settings nor the run change it.
     again = drawing.measure(zoo.load_model(tmp_path / "model"), _Pictures(photographs), 64, 3)
     assert [row["line_f1"] for row in again.rows] == [row["line_f1"] for row in results.rows]

@@ -6,6 +6,8 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made again with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
 - the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
+- `portrait` is the face as people draw one, at level 0.3 (`conditions.feature_strokes.drawing`): other lines than the
+  true ones, so that only its photographs are compared;
 - lines are what is at least `conditions.specks.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are
   dropped, as they are of the true lines; else dots all over the paper would be near everything. Photographs are rounded
   to uint8. A model with palettes gets the number of the picture as its seed, and never the true colours.
@@ -39,6 +41,7 @@ from tfsketch.vocabulary import to_uint8
 
 PROTOCOL = "poor_sketches"
 LEVELS = (0.3, 0.6, 0.9)
+PORTRAIT = "portrait"
 COLUMNS = {
     "chamfer": Column("lower", 2),
     "line_f1": Column("higher", 3),
@@ -65,6 +68,8 @@ SETTINGS = Config(
     hand=HAND,
 )
 """The protocol's settings."""
+_PORTRAYED = dataclasses.replace(HAND, features=1.0, around=0.0)
+_SKETCHES = (*LEVELS, PORTRAIT)
 
 
 def lines_of(drawing: np.ndarray) -> np.ndarray:
@@ -84,7 +89,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     config = dataclasses.replace(SETTINGS, image_size=side)
     parser = face_parser.load()
     contours, details = sketches.Sketcher(config.sketch), sketches.Sketcher(config.sketch, "canny")
-    names = [f"{kind} {level}" for level in LEVELS for kind in ("input", "refined")] + ["true lines"]
+    portrayed = dataclasses.replace(config, hand=_PORTRAYED)
+    names = [f"{kind} {sketch}" for sketch in _SKETCHES for kind in ("input", "refined")] + ["true lines"]
     values: dict[str, dict[str, list[float]]] = {name: {key: [] for key in COLUMNS} for name in names}
     features: dict[str, list[np.ndarray]] = {name: [] for name in [*names, "truth"]}
     sheet: list[list[np.ndarray]] = []
@@ -99,10 +105,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             for n, image, regions, hed, canny in examples
         }
         drawings: dict[str, np.ndarray] = {}
-        for level in LEVELS:
-            batch = fixed_batch(pictures, config, numbers, level)
-            drawings[f"input {level}"] = batch["sketch"].numpy()[..., 0]
-            drawings[f"refined {level}"] = model.scn(batch)["refined"].numpy()[..., 0]
+        for sketch in _SKETCHES:
+            kind, level = (portrayed, LEVELS[0]) if sketch == PORTRAIT else (config, float(sketch))
+            batch = fixed_batch(pictures, kind, numbers, level)
+            drawings[f"input {sketch}"] = batch["sketch"].numpy()[..., 0]
+            drawings[f"refined {sketch}"] = model.scn(batch)["refined"].numpy()[..., 0]
         true = np.maximum(batch["refined"], batch["sketch_canny"])[..., 0]
         drawings["true lines"] = true
         features["truth"].append(metrics.embed(photographs))
@@ -111,7 +118,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             seeds = tf.constant([[n, 0] for n in numbers])
             made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None]), "seed": seeds})["image"])
             everywhere = np.ones_like(true)
-            if drawing is not true:  # they are what lines are measured against
+            if drawing is not true and PORTRAIT not in name:  # what lines are measured against, and other ones
                 lines = [lines_of(one) for one in drawing]
                 values[name]["chamfer"] += map(metrics.chamfer, lines, true)
                 values[name]["line_f1"] += map(metrics.sketch_f1, true, lines, everywhere)
@@ -119,7 +126,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             features[name].append(metrics.embed(made[name]))
         for i, n in enumerate(numbers):
             if n in shown:
-                parts = [part for level in LEVELS for part in _shown(drawings, made, level, i)]
+                parts = [part for sketch in _SKETCHES for part in _shown(drawings, made, sketch, i)]
                 sheet.append([*parts, sheets.ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
@@ -131,15 +138,17 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         ends["feature_distance"] = intervals.of_set_distance(truth, pictures_made)
         row["intervals"] = {key: interval for key, interval in ends.items() if interval is not None}
         rows.append({"method": name, **row})
-    titles = [f"{kind} {level}" for level in LEVELS for kind in ("sketch", "refined", "output")]
+    titles = [f"{kind} {sketch}" for sketch in _SKETCHES for kind in ("sketch", "refined", "output")]
     return Results(
         PROTOCOL, count, COLUMNS, rows, _closing(rows), sheet, [*titles, "true lines", "from true lines", "truth"]
     )
 
 
-def _shown(drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], level: float, number: int) -> list[np.ndarray]:
-    sketch, refined = (sheets.ink(drawings[f"{kind} {level}"][number]) for kind in ("input", "refined"))
-    return [sketch, refined, made[f"refined {level}"][number]]
+def _shown(
+    drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], sketch: float | str, number: int
+) -> list[np.ndarray]:
+    lines, refined = (sheets.ink(drawings[f"{kind} {sketch}"][number]) for kind in ("input", "refined"))
+    return [lines, refined, made[f"refined {sketch}"][number]]
 
 
 def _closing(rows: list[Row]) -> str:
