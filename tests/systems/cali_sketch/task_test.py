@@ -138,6 +138,11 @@ def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     kinds = (many["sketch"], lines[:1], task.players["scn"](many)["refined"])
     counts = [int(np.sum(np.all(np.isclose(inputs[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
     assert sum(counts) == 64 and 10 <= counts[0] <= 28 and 5 <= counts[1] <= 21 and 22 <= counts[2] <= 42
+    # The photograph of lines that are not its own weighs less.
+    alone = dataclasses.replace(loss, isn_adversarial=0.0, total_variation=0.0)
+    terms = task.step(many, dataclasses.replace(alone, misaligned=0.25), lambda *_: None)
+    true = np.all(np.isclose(inputs[-1], lines[:1], atol=1e-6), axis=(1, 2, 3))
+    np.testing.assert_allclose(terms["isn"], np.where(true, 1.0, 0.25) * alone.pixel * terms["pixel"], rtol=1e-5)
 
 
 def test_features_weigh_in_at_their_scale(tiny):

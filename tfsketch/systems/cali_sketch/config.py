@@ -113,6 +113,10 @@ class CaliSketchLossConfig(LossConfig):
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
     uncalibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from the poor sketch itself: the ablation of SCN."""
+    misaligned: float = 1.0
+    """Factor of the distances to the photograph, `terms.DISTANCES`, of the examples whose lines are not the true ones.
+    Such lines lie some pixels beside the photograph's, and what a network learns from the pair is to blur; below 1 the
+    discriminators and `low_pass` have more of a say there. Not in the paper."""
     joint: float = 0.0
     """Weight of ISN's loss in SCN's: above 0, SCN also learns from the photographs that its lines lead to."""
     perceptual_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -132,6 +136,7 @@ class CaliSketchLossConfig(LossConfig):
         "window",
         "calibrated",
         "uncalibrated",
+        "misaligned",
         "joint",
         "perceptual_layers",
         "style_layers",

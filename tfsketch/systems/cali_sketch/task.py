@@ -152,10 +152,12 @@ class CaliSketchTask(Task):
             logged |= terms
 
         if synthesizes:
-            isn_lines = lines
+            isn_lines, distances = lines, 1.0
             if loss.calibrated > 0 or loss.uncalibrated > 0:
                 chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=2), [-1, 1, 1, 1])
                 isn_lines = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
+                aligned = (chance >= loss.calibrated) & (chance < 1.0 - loss.uncalibrated)
+                distances = tf.where(aligned[:, 0, 0, 0], 1.0, loss.misaligned)
             if loss.calibrated > 0:
                 with scn_tape if joint else contextlib.nullcontext():
                     served = refined if joint else tf.stop_gradient(refined)
@@ -182,11 +184,13 @@ class CaliSketchTask(Task):
                 terms = {
                     name: term(photograph_inputs) for name, term in terms_lib.ISN_TERMS.items() if getattr(loss, name)
                 }
+                logged |= terms
+                terms |= {name: distances * terms[name] for name in terms_lib.DISTANCES if name in terms}
                 isn_total = weighted(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total
             minimize("isn", isn_tape, isn_total)
-            logged |= terms | {"isn": isn_total}
+            logged["isn"] = isn_total
 
         if calibrates:
             minimize("scn", scn_tape, scn_total)

@@ -112,3 +112,5 @@ ISN_TERMS: dict[str, Callable[[PhotographInputs], tf.Tensor]] = {
     "projected": PhotographInputs.projected,
 }
 """Weight -> ISN's term [B], unweighted."""
+DISTANCES = ("pixel", "perceptual", "normalized_perceptual", "trunk")
+"""Those of them that compare with the photograph place by place."""
