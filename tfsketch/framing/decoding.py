@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing.orientation import orientation_of, upright
+from tfsketch.framing.shared import shared
 from tfsketch.images import files
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -75,18 +76,23 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rgb = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE", name=f"{field}_jpeg")
             return tf.concat([rgb, tf.fill([*tf.unstack(tf.shape(rgb)[:2]), 1], np.uint8(255))], axis=-1)
 
-        rgba = upright(tf.cond(png, from_png, from_jpeg), orientation_of(data, png))
-        rgba = tf.ensure_shape(rgba, [None, None, 4])
-        # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
-        # bits as alpha: 1 for black and white.
-        depth = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8, fixed_length=1)[0], tf.int32)
-        filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
-        rgba = tf.cond(
-            png & tf.reduce_all(rgba[..., 3] == filler),
-            lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
-            lambda: rgba,
-        )
+        rgba = _as_shown(tf.cond(png, from_png, from_jpeg), data, png)
         return rgba, png & (tf.strings.substr(data, *files.LAYER_AT) == files.LAYER)
+
+
+@shared(tf.TensorSpec([None, None, 4], tf.uint8), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.bool))
+def _as_shown(rgba: tf.Tensor, data: tf.Tensor, png: tf.Tensor) -> tf.Tensor:
+    """The pixels of an encoded picture upright, and opaque where it says nothing of transparency."""
+    rgba = tf.ensure_shape(upright(rgba, orientation_of(data, png)), [None, None, 4])
+    # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
+    # bits as alpha: 1 for black and white.
+    depth = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8, fixed_length=1)[0], tf.int32)
+    filler = tf.cast(tf.bitwise.left_shift(1, tf.minimum(depth, 8)) - 1, tf.uint8)
+    return tf.cond(
+        png & tf.reduce_all(rgba[..., 3] == filler),
+        lambda: tf.concat([rgba[..., :3], tf.fill(tf.shape(rgba[..., :1]), np.uint8(255))], axis=-1),
+        lambda: rgba,
+    )
 
 
 def packed(layer: tf.Tensor) -> tf.Tensor:

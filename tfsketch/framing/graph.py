@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing import arrays
+from tfsketch.framing.shared import shared
 from tfsketch.framing.thinning import thin
 
 _AREA_TOLERANCE = 1e-3
@@ -61,12 +62,12 @@ def _weights(count: tf.Tensor, length: tf.Tensor, how: str) -> tf.Tensor:
 def _filter(how: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """`_filtered` by one kernel, as a function that a graph holds once, however often it resizes."""
 
+    @shared(tf.TensorSpec([None, None, None]), tf.TensorSpec([2], tf.int32))
     def run(layer: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         rows, columns = (_weights(tf.shape(layer)[axis], size[axis], how) for axis in range(2))
         return tf.einsum("jw,iwc->ijc", columns, tf.einsum("ih,hwc->iwc", rows, layer))
 
-    spec = [tf.TensorSpec([None, None, None]), tf.TensorSpec([2], tf.int32)]
-    return tf.function(run, input_signature=spec, autograph=False)
+    return run
 
 
 def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Tensor:

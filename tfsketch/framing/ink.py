@@ -6,14 +6,17 @@ which is made smaller by another filter's arithmetic.
 
 from __future__ import annotations
 
-import functools
-
+import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
+from tfsketch.framing.shared import shared
 from tfsketch.framing.thinning import drop_short
 from tfsketch.images import ink, rulings
+
+_LEVELS, _LAYER = tf.TensorSpec([None, None, 3], tf.int32), tf.TensorSpec([None, None], tf.int32)
+_NUMBER, _BOOL = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.bool)
 
 
 def count_of(condition: tf.Tensor) -> tf.Tensor:
@@ -28,19 +31,19 @@ def to_ints(levels: tf.Tensor) -> tf.Tensor:
     return tf.cast(levels, tf.int32)
 
 
-def _histogram(values: tf.Tensor) -> tf.Tensor:
-    """[256] int64 of integers of 0 to 255."""
-    return tf.cast(tf.math.bincount(to_ints(tf.reshape(values, [-1])), minlength=256, maxlength=256), tf.int64)
+def histogram(values: tf.Tensor, size: int = 256) -> tf.Tensor:
+    """[size] int64 of int32 values from 0 on; larger ones do not count."""
+    # `tf.math.bincount` looks for the largest value first, which is for those who do not know the size.
+    return tf.cast(tf.raw_ops.Bincount(arr=values, size=size, weights=tf.constant([], tf.int32)), tf.int64)
 
 
 def median(levels: tf.Tensor, counted: tf.Tensor | None = None) -> tf.Tensor:
-    """`ink.median` of [H,W,C]: [C] int32."""
-    levels = tf.reshape(levels, [-1, levels.shape[-1]]) if counted is None else tf.boolean_mask(levels, counted)
-    medians = []
-    for channel in range(levels.shape[-1]):
-        count = tf.cumsum(_histogram(levels[:, channel]))
-        medians.append(to_ints(count_of(2 * count < count[-1])))
-    return tf.minimum(tf.stack(medians), 255)
+    """`ink.median` of [H,W,C] int32, 0 to 255: [C] int32."""
+    channels = levels.shape[-1]
+    levels = levels if counted is None else tf.boolean_mask(levels, counted)
+    codes = levels + 256 * np.arange(channels, dtype=np.int32)  # a range of numbers for each channel
+    count = tf.cumsum(tf.reshape(histogram(codes, 256 * channels), [channels, 256]), axis=1)
+    return tf.minimum(tf.reduce_sum(to_ints(2 * count < count[:, -1:]), axis=1), 255)
 
 
 def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
@@ -55,22 +58,16 @@ def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
 
 def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tensor:
     """`ink.extreme` of [H,W] or [H,W,C] integers; two numbers are one an axis."""
-    shape, reach = levels.shape, tf.broadcast_to(reach, [2])
+    shape, reach = levels.shape, tf.constant([reach] * 2) if isinstance(reach, int) else tf.broadcast_to(reach, [2])
     channels = tf.cast(levels if shape.rank == 3 else levels[..., None], tf.uint8)
     # The smallest is what is left to 255 of the largest of what is left.
     extremes = _largest(channels, reach) if largest else 255 - _largest(255 - channels, reach)
     return tf.ensure_shape(tf.cast(extremes if shape.rank == 3 else extremes[..., 0], levels.dtype), shape)
 
 
-@functools.partial(
-    tf.function,
-    input_signature=[tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([2], tf.int32)],
-    autograph=False,
-)
+@shared(tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([2], tf.int32))
 def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
-    """The largest value at most `reach` pixels away, up or down and sideways, by windows that double.
-
-    A function of its own: a sheet's meaning takes two dozen of them, and a graph holds it once."""
+    """The largest value at most `reach` pixels away, up or down and sideways, by windows that double."""
     size, sides, shape = tf.shape(levels)[:2], 2 * reach + 1, levels.shape
     levels = _bordered(levels, reach)
     for axis in range(2):
@@ -103,6 +100,7 @@ def _blurred(levels: tf.Tensor) -> tf.Tensor:
     return tf.cast(around[4], tf.int32)
 
 
+@shared(_LEVELS, _NUMBER, _BOOL)
 def _paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     """`ink._paper_of`; `levels` [H,W,3] int32. An opening is the closing of what is left to 255."""
     levels = tf.where(dark_ink, levels, 255 - levels)
@@ -130,20 +128,27 @@ def _far_paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> t
     return tf.where(dark_ink, closed, 255 - closed)
 
 
+@shared(_LEVELS, tf.TensorSpec(None, tf.int32), _BOOL)
 def _contrast(levels: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
-    """`ink._contrast`, [H,W] int32."""
+    """`ink._contrast`, [H,W] int32; the paper is [H,W,3] or one colour, [3]."""
     levels, paper = tf.where(dark_ink, levels, 255 - levels), tf.where(dark_ink, paper, 255 - paper)
     return tf.reduce_max(tf.maximum(paper - levels, 0) * 255 // tf.maximum(paper, 48), axis=-1)
 
 
+@shared(_LAYER)
 def _ink_level(contrast: tf.Tensor) -> tf.Tensor:
     """`ink._ink_level`, int32."""
     least = tf.maximum(size_of(contrast) // 2000, 8)
-    return 255 - to_ints(count_of(tf.cumsum(_histogram(contrast)[::-1]) < least))
+    return 255 - to_ints(count_of(tf.cumsum(histogram(contrast)[::-1]) < least))
 
 
 def strong_parts(contrast: tf.Tensor, floor: tf.Tensor | int, share: int = 30) -> tf.Tensor:
     """`ink.strong_parts`."""
+    return _strong_parts(contrast, floor, share)
+
+
+@shared(_LAYER, tf.TensorSpec(None, tf.int32), _NUMBER)
+def _strong_parts(contrast: tf.Tensor, floor: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     near, around = extreme(contrast, 2, True), extreme(contrast, ink.HALO, True)
     return (contrast >= floor) & (2 * contrast >= near) & (100 * contrast >= share * around)
 
@@ -233,8 +238,7 @@ def _is_photographic(contrast: tf.Tensor, paper: tf.Tensor, floor: tf.Tensor, da
 def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
     """The first of `rulings.fainter_lines`, int32."""
     middles = (contrast >= floor) & (contrast == extreme(contrast, 2, True))
-    levels = tf.bitwise.right_shift(tf.boolean_mask(contrast, middles), 4)
-    count = tf.cast(tf.math.bincount(levels, minlength=16, maxlength=16), tf.int64)
+    count = histogram(tf.bitwise.right_shift(tf.boolean_mask(contrast, middles), 4), 16)
 
     def peaks(count: tf.Tensor) -> tf.Tensor:
         """The largest of those before each but the two outermost."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfsketch.framing.decoding import decode, grey_of, require, same_size
-from tfsketch.framing.ink import count_of, extreme, median, on_layer, on_paper, reach_of, size_of, strong_parts, to_ints
+from tfsketch.framing.ink import (
+    count_of,
+    extreme,
+    histogram,
+    median,
+    on_layer,
+    on_paper,
+    reach_of,
+    size_of,
+    strong_parts,
+    to_ints,
+)
 from tfsketch.images import ink, meaning
 
 
@@ -57,17 +68,17 @@ def _chroma(levels: tf.Tensor) -> tf.Tensor:
 
 
 def _is_photograph(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    """`meaning._is_photograph`; the counted pixels are at least one."""
+    """`meaning._is_photograph`, where a pixel is counted."""
     count = count_of(counted)
     code = tf.reduce_sum(tf.bitwise.right_shift(levels, 5) * tf.constant([64, 8, 1]), axis=-1)
-    bins = tf.math.bincount(tf.boolean_mask(code, counted), minlength=512, maxlength=512)
+    bins = histogram(tf.boolean_mask(code, counted), 512)
     grey = grey_of(levels)
     between = counted & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
     bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
     bend = bend[:, : tf.shape(grey)[1]]
     inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
     unrest = 20 * count_of(between & (bend >= 12) & inner) >= count
-    few = 10 * tf.cast(tf.reduce_sum(tf.math.top_k(bins, 4)[0]), tf.int64) >= 9 * count
+    few = 10 * tf.reduce_sum(tf.math.top_k(bins, 4)[0]) >= 9 * count
     colors = 20 * count_of(counted & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
     rough &= 100 * count_of(between & (bend >= 12)) >= 15 * count_of(between)
@@ -81,6 +92,7 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     opaque_pixels, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
     opaque_pixels = tf.where(tf.reduce_any(opaque_pixels) | (most < meaning.DARKEST), opaque_pixels, 2 * alpha >= most)
     opaque = tf.reduce_all(opaque_pixels)
+    any_opaque = tf.reduce_any(opaque_pixels)
 
     def on_black() -> tf.Tensor:
         shown = tf.where(opaque_pixels[..., None], levels, 0)
@@ -98,24 +110,21 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
         shown = require(~colored | (20 * others <= count_of(there)), shown, expected)
         return tf.where(colored, bright, grey_of(shown)) >= 128
 
-    def with_clear_parts() -> tf.Tensor:
-        photograph = tf.reduce_any(opaque_pixels) & _is_photograph(levels, opaque_pixels)
-        flat = ~tf.reduce_any(opaque_pixels) | _is_flat(levels, opaque_pixels)
+    def meant() -> tf.Tensor:
+        photograph = any_opaque & _is_photograph(levels, opaque_pixels)
+        expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found what "
+        expected += "looks like a photograph"
+        shown = require(~(opaque & photograph), opaque_pixels, expected)
+        flat = ~opaque & (~any_opaque | _is_flat(levels, opaque_pixels))
         ambiguous = ~photograph & flat & (2 * count_of(opaque_pixels) > size_of(opaque_pixels))
         expected = f"{field}: expected a mask, white where the picture is repainted, found one colour on most of a "
         expected += "transparent layer, which may be the hole or what is kept"
-        shown = require(~ambiguous, opaque_pixels, expected)
-        return tf.cond(photograph, lambda: ~shown, lambda: tf.cond(flat, lambda: shown, on_black))
-
-    def whole() -> tf.Tensor:
-        expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found what "
-        expected += "looks like a photograph"
-        photograph = _is_photograph(levels, opaque_pixels)
-        with tf.control_dependencies([require(~photograph, photograph, expected)]):
-            return on_black()
+        shown = require(~ambiguous, shown, expected)
+        with tf.control_dependencies([shown]):
+            return tf.cond(photograph | flat, lambda: tf.where(photograph, ~shown, shown), on_black)
 
     white = grey_of(levels) >= 128
-    return tf.cond(exact, lambda: white, lambda: tf.cond(opaque, whole, with_clear_parts))
+    return tf.cond(exact, lambda: white, meant)
 
 
 def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,26 @@
+"""Functions of tensors that a graph holds once, however often it calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def shared(*specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a function one that is traced once in a process and, when a graph runs, is not copied into its callers.
+
+    For what a graph does many times: its tracing, its file and the first call of it, in which TensorFlow prepares every
+    copy of every operation, shrink by as much. A call costs some microseconds.
+
+    Args:
+      specs: of the function's tensors, in order. Numbers among them become tensors.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        return tf.function(
+            function, input_signature=specs, autograph=False, experimental_attributes={"_noinline": True}
+        )
+
+    return decorate
