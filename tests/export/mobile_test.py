@@ -175,10 +175,10 @@ def test_restyling_in_every_variant_and_for_a_gpu(overrides, variants):
     model = systems.build(systems.parse(RESTYLING, "tiny", overrides))
     model.experiment = systems.parse(RESTYLING, "tiny", overrides)
     inputs = edits.conditions(model, edits.photographs("", 16, 12))
-    plain = mobile.convert(model, "float32")
-    for variant in variants:
-        content = plain if variant == "float32" else mobile.convert(model, variant, inputs)
-        for one in measure.measure(model, variant, content, plain, inputs):
+    with mobile.Converter(model) as converter:
+        contents = {variant: converter.convert(variant, inputs) for variant in variants}
+    for variant, content in contents.items():
+        for one in measure.measure(model, variant, content, contents["float32"], inputs):
             # A few random channels are poor ones to round to 8 bits; of weights, `export` asks for 30 dB.
             assert not one.problem() if variant != "int8" else one.psnr > 20
             assert one.not_on_gpu == ()
@@ -187,10 +187,13 @@ def test_restyling_in_every_variant_and_for_a_gpu(overrides, variants):
 def test_the_mobile_setting_keeps_its_budgets():
     config = systems.load(ROOT / "configs" / "sc_fegan_mobile_256.yaml")
     assert config.image_size == 256
-    model, content = _files_of(config)
+    model = systems.build(config)
+    model.experiment = config
     assert model.count_params() <= 6_000_000
-    assert gflops(systems.build(config)) <= 8.0
-    assert len(mobile.convert(model, "float16")) <= 12e6
+    assert gflops(model) <= 8.0
+    with mobile.Converter(model) as converter:
+        content, half = converter.convert("float32"), converter.convert("float16")
+    assert len(half) <= 12e6
     operations, warnings = measure._analysis(content)
     assert warnings == () and set(operations) <= {
         "CONCATENATION", "CONV_2D", "GREATER", "LEAKY_RELU", "LOGISTIC", "MUL", "RESIZE_NEAREST_NEIGHBOR", "SELECT_V2",

@@ -75,6 +75,67 @@ class Edit(tf.Module):
         self.weights = list(self.graph.variables)
 
 
+class Converter:
+    """Makes TensorFlow Lite flatbuffers of a model, which is traced and saved once for all of them.
+
+    A context: what it saves is in a temporary folder that goes with it.
+
+    Attributes:
+      edit: what is converted.
+    """
+
+    def __init__(self, model: ExportedNetwork):
+        self.edit = Edit(model)
+        self._scratch = tempfile.TemporaryDirectory(prefix="tfsketch-edit-")
+
+    def __enter__(self) -> Converter:
+        with _quiet():
+            tf.saved_model.save(self.edit, self._scratch.name, signatures={SIGNATURE: self.edit.graph})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scratch.cleanup()
+
+    def convert(self, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
+        """A flatbuffer in one of `VARIANTS`, without metadata; see the function `convert`."""
+        if variant == "weight_only":
+            return weights.in_8_bits(self.convert("float32"))
+        with _quiet():
+            converter = tf.lite.TFLiteConverter.from_saved_model(self._scratch.name, signature_keys=[SIGNATURE])
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if variant != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if variant == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            try:
+                if variant == "int8":
+                    return self._in_int8(converter, calibration)
+                return converter.convert()
+            except ExportError:
+                raise
+            except Exception as error:  # the converter's errors share no base
+                raise ExportError(
+                    f"{variant}: expected a model that converts, found {type(error).__name__}: {error}"
+                ) from error
+
+    def _in_int8(self, converter: Any, calibration: Mapping[str, np.ndarray] | None) -> bytes:
+        if calibration is None:
+            raise ExportError("int8: expected real conditions to calibrate on, found none")
+
+        def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+            for number in range(len(next(iter(calibration.values())))):
+                yield SIGNATURE, {key: value[number : number + 1] for key, value in calibration.items()}
+
+        converter.representative_dataset = examples
+        norms = any(operation.type == "Rsqrt" for operation in self.edit.graph.graph.get_operations())
+        options = tf.lite.experimental.QuantizationDebugOptions(
+            denylisted_ops=[*_NEVER_INT8, *(_NORM_NEVER_INT8 if norms else ())]
+        )
+        return tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_dataset=examples, debug_options=options
+        ).get_nondebug_quantized_model()
+
+
 def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
     """A model as a TensorFlow Lite flatbuffer, without metadata.
 
@@ -89,40 +150,8 @@ def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.n
     """
     if variant not in VARIANTS:
         raise ExportError(f"variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
-    if variant == "weight_only":
-        return weights.in_8_bits(convert(model, "float32"))
-    edit = Edit(model)
-    with tempfile.TemporaryDirectory(prefix="tfsketch-edit-") as scratch, _quiet():
-        tf.saved_model.save(edit, scratch, signatures={SIGNATURE: edit.graph})
-        converter = tf.lite.TFLiteConverter.from_saved_model(scratch, signature_keys=[SIGNATURE])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if variant != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if variant == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if variant == "int8":
-            if calibration is None:
-                raise ExportError("int8: expected real conditions to calibrate on, found none")
-
-            def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-                for number in range(len(next(iter(calibration.values())))):
-                    yield SIGNATURE, {key: value[number : number + 1] for key, value in calibration.items()}
-
-            converter.representative_dataset = examples
-        try:
-            if variant == "int8":
-                norms = any(operation.type == "Rsqrt" for operation in edit.graph.graph.get_operations())
-                options = tf.lite.experimental.QuantizationDebugOptions(
-                    denylisted_ops=[*_NEVER_INT8, *(_NORM_NEVER_INT8 if norms else ())]
-                )
-                return tf.lite.experimental.QuantizationDebugger(
-                    converter=converter, debug_dataset=examples, debug_options=options
-                ).get_nondebug_quantized_model()
-            return converter.convert()
-        except Exception as error:  # the converter's errors share no base
-            raise ExportError(
-                f"{variant}: expected a model that converts, found {type(error).__name__}: {error}"
-            ) from error
+    with Converter(model) as converter:
+        return converter.convert(variant, calibration)
 
 
 @contextlib.contextmanager
@@ -163,27 +192,28 @@ def export(
     measured, calibration = (
         {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
-    described = saved_model.describe(model, {SIGNATURE: Edit(model).graph})
     written = {}
-    plain = convert(model, "float32")
-    for variant in variants:
-        if variant == "weight_only":
-            content = weights.in_8_bits(plain)
-        else:
-            content = plain if variant == "float32" else convert(model, variant, calibration)
-        measurements = measure(model, variant, content, plain, measured)
-        path = output if single else output / f"{described['model']}_{variant}.tflite"
-        written[path] = measurements
-        problem = "; ".join(
-            f"{one.problem()} ({variant}, run by {one.runtime})" for one in measurements if one.problem()
-        )
-        if problem and len(variants) == 1:
-            raise ExportError(f"{path}: expected {problem}")
-        if problem:
-            continue
-        extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
-        extra |= saved_model.card(model)
-        files.write_bytes(path, _with_files(content, extra))
+    with Converter(model) as converter:
+        described = saved_model.describe(model, {SIGNATURE: converter.edit.graph})
+        plain = converter.convert("float32")
+        for variant in variants:
+            if variant == "weight_only":
+                content = weights.in_8_bits(plain)
+            else:
+                content = plain if variant == "float32" else converter.convert(variant, calibration)
+            measurements = measure(model, variant, content, plain, measured)
+            path = output if single else output / f"{described['model']}_{variant}.tflite"
+            written[path] = measurements
+            problem = "; ".join(
+                f"{one.problem()} ({variant}, run by {one.runtime})" for one in measurements if one.problem()
+            )
+            if problem and len(variants) == 1:
+                raise ExportError(f"{path}: expected {problem}")
+            if problem:
+                continue
+            extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
+            extra |= saved_model.card(model)
+            files.write_bytes(path, _with_files(content, extra))
     return written
 
 
