@@ -7,6 +7,7 @@ A test module has a class below `Conformance` with a fixture `settings`, an expe
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -54,13 +55,20 @@ def work(editor: Editor) -> dict[str, np.ndarray]:
     return made
 
 
+@functools.cache
+def _network(settings: str) -> ExportedNetwork:
+    """A network with random weights, built once for all tests of its system."""
+    tf.keras.utils.set_random_seed(4)
+    return systems.build(systems.parse(settings))
+
+
 class Conformance:
     """The tests; see the module's docstring."""
 
     @pytest.fixture
     def model(self, settings: Config) -> ExportedNetwork:
-        tf.keras.utils.set_random_seed(4)
-        return systems.build(settings)
+        """Nobody may change it."""
+        return _network(config_lib.dump(settings))
 
     @pytest.fixture
     def folder(self, model: ExportedNetwork, tmp_path: pathlib.Path) -> pathlib.Path:
