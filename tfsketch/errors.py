@@ -46,6 +46,13 @@ class ServingError(TfsketchError):
     """A server cannot be reached, or refused a request."""
 
 
+def cause(error: BaseException) -> str:
+    """What another library or the system says went wrong, as a message for people quotes it: without the name of the
+    error's class, its number, or the file, which the message names itself. The class stands where nothing is said."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error) or type(error).__name__
+
+
 def require_tensorflow(what: str) -> None:
     """Raises `TfsketchError` where TensorFlow is not installed: `tfsketch-lite` comes without.
 

@@ -36,7 +36,7 @@ from tfsketch.app.jobs import Ended, Jobs
 from tfsketch.app.studio import BusyError, Studio
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.config.shipped import PRECISIONS
-from tfsketch.errors import ImageError, TfsketchError
+from tfsketch.errors import ImageError, TfsketchError, cause
 
 MAX_UPLOAD = 64 * 2**20
 """Bytes of a photograph's file."""
@@ -105,7 +105,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise TfsketchError(f"expected JSON, found {type(error).__name__}: {error}") from error
+            raise TfsketchError(f"expected JSON, found: {cause(error)}") from error
 
     async def guarded(request: requests.Request, go_on: Callable) -> responses.Response:
         length = request.headers.get("content-length", "0")

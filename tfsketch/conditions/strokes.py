@@ -25,7 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, cause
 from tfsketch.images.layers import shown
 
 LAYERS = ("mask", "sketch", "color")
@@ -178,7 +178,7 @@ def read(path: str | os.PathLike) -> Strokes:
     try:
         tree = json.loads(path.read_bytes().decode("utf-8"))
     except (ValueError, OSError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, and so is JSON's
-        raise ImageError(f"{path}: expected JSON, found {type(error).__name__}: {error}") from error
+        raise ImageError(f"{path}: expected JSON, found: {cause(error)}") from error
     return parse(tree, str(path))
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from tfsketch.errors import DataError, ImageError
+from tfsketch.errors import DataError, ImageError, cause
 from tfsketch.images import files, finder, paths, photographs
 
 
@@ -124,7 +124,7 @@ def _open_archive(path: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path}: expected a whole zip archive, found {type(error).__name__}: {error}") from error
+        raise DataError(f"{path}: expected a whole zip archive, found: {cause(error)}") from error
 
 
 def _of_input(path: str, ignored: list[str]) -> Iterator[_Entry]:
@@ -244,8 +244,7 @@ class Reader:
         except ImageError:
             raise
         except Exception as error:  # BadZipFile, zlib.error, EOFError, RuntimeError for a password: no common base
-            reason = f"{type(error).__name__}: {error}"
-            raise ImageError(f"{item.where}: expected a whole member of the archive, found {reason}") from error
+            raise ImageError(f"{item.where}: expected a whole member of the archive, found: {cause(error)}") from error
         return self._rgb(item.where, data)
 
     def _rgb(self, path: str, data: bytes | None) -> np.ndarray:

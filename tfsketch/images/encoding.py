@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, cause
 from tfsketch.images import blocks, files
 from tfsketch.images import metadata as metadata_lib
 from tfsketch.images.metadata import Metadata
@@ -108,9 +108,7 @@ def encode(
     except ImageError:
         raise
     except Exception as error:  # a picture that is too large for the format, an encoder that is not there
-        raise ImageError(
-            f"{path}: expected a picture that fits into {kind}, found {type(error).__name__}: {error}"
-        ) from error
+        raise ImageError(f"{path}: expected a picture that fits into {kind}, found: {cause(error)}") from error
     return data, notes
 
 

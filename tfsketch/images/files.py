@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfsketch.errors import ImageError, install_command
+from tfsketch.errors import ImageError, cause, install_command
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (a 24-megapixel photograph has 24 million)."""
@@ -102,7 +102,7 @@ def decode(
         reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
     except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
-        raise ImageError(f"{path}: expected a readable picture, found {type(error).__name__}: {error}") from error
+        raise ImageError(f"{path}: expected a readable picture, found: {cause(error)}") from error
 
 
 def eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:

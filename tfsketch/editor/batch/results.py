@@ -11,7 +11,7 @@ import numpy as np
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.editor.batch.jobs import Job
 from tfsketch.editor.editor import Editor
-from tfsketch.errors import ImageError
+from tfsketch.errors import ImageError, cause
 from tfsketch.framing import arrays
 from tfsketch.images import encoding, meaning, photographs, sizes
 from tfsketch.images import files as files_lib
@@ -169,5 +169,5 @@ def write(
     try:
         files_lib.write_bytes(path, data)
     except OSError as error:  # no space, no permission, a file where a folder should be
-        raise ImageError(f"{path}: expected to write a picture here, found {type(error).__name__}: {error}") from error
+        raise ImageError(f"{path}: expected to write a picture here, found: {cause(error)}") from error
     return [f"{path}: {note}" for note in (*notes, *remarks)]
