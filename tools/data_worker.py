@@ -36,8 +36,9 @@ def _main(argv: list[str]) -> None:
     identity = service.identity(shards.lengths, settings)
     server = service.Server(stages(shards, settings), identity, _PORT.value, _HOST.value)
     print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)
-    # Ctrl-C ends the process at once, as SIGTERM does: nothing is to be saved, and the servers would wait for trainers.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Signals end the process at once: nothing is to be saved, and the servers would wait for trainers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     server.join()
 
 

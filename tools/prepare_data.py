@@ -80,7 +80,7 @@ def _main(argv: list[str]) -> int:
 
 
 def main() -> None:
-    cli.run(_main)
+    cli.run(_main, again="run again with the same --output, it goes on")
 
 
 if __name__ == "__main__":

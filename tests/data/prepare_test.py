@@ -10,8 +10,11 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import textwrap
+import time
 import zipfile
 
 import numpy as np
@@ -202,6 +205,49 @@ def test_processes_make_the_same_files(tmp_path, monkeypatch):
         prepare.prepare([str(photos)], str(tmp_path / name), CONFIG, execute=execute)
     assert files_of(tmp_path / "two") == files_of(tmp_path / "here")
     assert len(files_of(tmp_path / "two")) == 8
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_processes_and_is_one_line(tmp_path, number):
+    """Ctrl-C, which a terminal sends to all processes, while one of them imports; and SIGTERM to the first one alone,
+    while another is in the middle of a job of minutes."""
+    script, begun = tmp_path / "binary.py", tmp_path / "begun"
+    code = f"""
+        import pathlib, time
+        from tfsketch.config import cli
+
+        class Job:
+            def run(self, worker, tick):
+                pathlib.Path({str(begun)!r}).touch()
+                time.sleep(600)
+
+        def work(argv):
+            from tests.data.photos import CONFIG
+            from tfsketch.data import jobs, prepare
+            with prepare.processes(1)(jobs.Setup(CONFIG)) as run:
+                run([Job()], print)
+
+        if __name__ == "__main__":
+            cli.run(work, again="it goes on")
+    """
+    script.write_text(textwrap.dedent(code))
+    process = subprocess.Popen(
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": "."}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    importing = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def ready() -> bool:
+        commands = [pathlib.Path(f"/proc/{child}/cmdline").read_bytes() for child in importing.read_text().split()]
+        return begun.exists() if number == signal.SIGTERM else any(b"spawn_main" in command for command in commands)
+
+    while not ready():
+        assert process.poll() is None
+        time.sleep(0.02)
+    (os.kill if number == signal.SIGTERM else os.killpg)(process.pid, number)
+    said = process.communicate(timeout=300)[1]  # ends when the last process has closed the screen
+    assert said == f"python -m tools.binary: stopped by {number.name}; it goes on\n"
+    assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
 
 
 def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):

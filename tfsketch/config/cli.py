@@ -8,8 +8,10 @@ import logging
 import os
 import pathlib
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -75,24 +77,45 @@ def _parsed(argv: Sequence[str]) -> list[str]:
         raise app.UsageError(str(error)) from error
 
 
-def run(main: Callable[[list[str]], int | None], arguments: int = 0) -> None:
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Makes SIGTERM what Ctrl-C is, so that processes of ours are ended and what is half written is removed."""
+    raise KeyboardInterrupt(number)
+
+
+def _stopped(interrupt: KeyboardInterrupt, again: str) -> int:
+    """Says what stopped a binary; returns the exit status for SIGTERM, and raises again for Ctrl-C."""
+    number = interrupt.args[0] if interrupt.args else signal.SIGINT
+    print(f"{_name()}: stopped by {signal.Signals(number).name}{again and '; '}{again}", file=sys.stderr)
+    if number != signal.SIGINT:
+        return 128 + number
+    # Python then ends by the signal itself, without which a loop of the shell would go on with the next command.
+    sys.excepthook = lambda *_: None
+    raise interrupt
+
+
+def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str = "") -> None:
     """Runs a binary: a `TfsketchError` becomes one line on stderr and exit status 2, and so does a wrong call, with a
-    second that shows a right one. `main` imports what needs TensorFlow, after its checks: an error then takes no time.
+    second that shows a right one. Ctrl-C and SIGTERM are a line too. `main` imports what needs TensorFlow, after its
+    checks: an error then takes no time.
 
     Args:
       main: gets the name of the binary and the arguments that are no flags.
       arguments: how many of those it takes at most.
+      again: what the same command does after it was stopped.
     """
 
     def guarded(argv: list[str]) -> int | None:
         if not flags.FLAGS["verbosity"].present:
             absl_logging.set_verbosity(absl_logging.ERROR)
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             if len(argv) > 1 and not arguments:
                 raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])!r}")
             if len(argv) > 1 + arguments:
                 raise app.UsageError(f"expected at most {arguments} files beside flags, found {' '.join(argv[1:])!r}")
             return main(argv)
+        except KeyboardInterrupt as interrupt:
+            return _stopped(interrupt, again)
         except app.UsageError as error:
             return _misuse(main, error)
         except TfsketchError as error:

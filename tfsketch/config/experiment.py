@@ -98,7 +98,7 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise ConfigError(f"{where}: expected a mapping, found {value!r}")
-        return {str(k): _convert(v, arguments[1], f"{where}.{k}") for k, v in value.items()}
+        return {str(k): _convert(v, arguments[1], _at(where, k)) for k, v in value.items()}
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string
         try:
             return float(value)
@@ -109,6 +109,15 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
+
+
+_SET = "--set "
+"""Where a value of the command line stands."""
+
+
+def _at(where: str, key: str) -> str:
+    """Where a key stands: `FILE.train`, or `--set train`."""
+    return f"{where}{key}" if where == _SET else f"{where}.{key}"
 
 
 def _build(kind: type[Any], values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
@@ -123,7 +132,7 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     if sections is not None:
         system = values.get("system", kind.system)
         if system not in sections:
-            raise UnknownKeyError(str(system), sorted(sections), f"{where}.system")
+            raise UnknownKeyError(str(system), sorted(sections), _at(where, "system"))
         hints["model"] = sections[system]
         default = kind(model=sections[system]())
     # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
@@ -131,9 +140,7 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     for key in values:
         if key not in hints:
             raise UnknownKeyError(str(key), sorted(hints), where)
-    fields = {
-        key: _convert(value, hints[key], f"{where}.{key}", getattr(default, key)) for key, value in values.items()
-    }
+    fields = {key: _convert(value, hints[key], _at(where, key), getattr(default, key)) for key, value in values.items()}
     return dataclasses.replace(default, **fields)
 
 
@@ -187,7 +194,7 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
             tree = to_dict(config)
             for assignment in overrides:
                 overrides_lib.override(tree, assignment)
-            config = _build(Config, tree, where, sections=sections)
+            config = _build(Config, tree, _SET, sections=sections)  # the file alone has passed
     except UnknownKeyError as error:
         system = str(tree.get("system", Config.system))
         if system not in sections:

@@ -41,7 +41,7 @@ class UnknownKeyError(ConfigError):
         self.key, self.valid, self.where = key, valid, where
         near = near or difflib.get_close_matches(key, valid, n=1, cutoff=0.0)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        super().__init__(f"{where}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
+        super().__init__(f"{where.strip()}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
 
     def among(self, tree: dict[str, Any]) -> UnknownKeyError:
         """The same, with the nearest keys of the whole tree where the section has none that is near."""

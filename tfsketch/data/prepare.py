@@ -69,6 +69,26 @@ def here(setup: Setup) -> Iterator[Run]:
     yield run
 
 
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """Within it, processes begin that a terminal's Ctrl-C does not reach, since they keep the mask: it is for this one
+    to answer, which does when all of them have what they need."""
+    came: list[int] = []
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere nothing is raised by a signal
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for number in came:
+            signal.raise_signal(number)
+
+
 def processes(count: int) -> Execute:
     """Runs jobs in `count` new processes of one thread each; the files are the same for every count.
 
@@ -81,12 +101,13 @@ def processes(count: int) -> Execute:
 
     @contextlib.contextmanager
     def execute(setup: Setup) -> Iterator[Run]:
-        context = multiprocessing.get_context("spawn")
+        context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
         ticks = context.SimpleQueue()
         pool = concurrent.futures.ProcessPoolExecutor(count, context, initializer=_begin, initargs=(setup, ticks))
 
         def run(jobs: Sequence[Job], tick: Tick) -> None:
-            pending = {pool.submit(_run, job) for job in jobs}
+            with _starting():
+                pending = {pool.submit(_run, job) for job in jobs}
             while pending:
                 done, pending = concurrent.futures.wait(pending, 0.2, concurrent.futures.FIRST_EXCEPTION)
                 while not ticks.empty():
@@ -101,6 +122,11 @@ def processes(count: int) -> Execute:
                 "a worker process died, perhaps for want of memory; run again with the same output and fewer workers, "
                 "and it goes on where it stopped"
             ) from error
+        except BaseException:
+            # Their jobs may take minutes yet; what is half written is begun anew by the next run.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -114,8 +140,6 @@ _state: tuple[examples.Worker, Tick]
 def _begin(setup: Setup, ticks: multiprocessing.SimpleQueue) -> None:
     """Starts a process of `processes`."""
     global _state
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
-
     parent = multiprocessing.parent_process()
     assert parent is not None  # this is no main process
 
