@@ -37,7 +37,7 @@ def _flags(tool: str) -> set[str]:
 def _commands(text: str) -> list[tuple[str, list[str]]]:
     """(tool, flags) of every command in a document. `tfsketch-lite` is a distribution."""
     joined = re.sub(r"\\\n\s*", " ", text)  # a line of the shell may go on in the next one
-    parts = re.findall(r"(?:python -m tools\.|tfsketch-(?!lite\b))([\w-]+)((?: [^\n`#;]*)?)", joined)
+    parts = re.findall(r"(?:python -m tools\.|tfsketch-(?!lite\b|\d))([\w-]+)((?: [^\n`#;]*)?)", joined)
     return [(tool.replace("-", "_"), re.findall(r"(?<=\s)--(\w+)", rest)) for tool, rest in parts]
 
 

@@ -5,8 +5,8 @@ there for the next ones. A block is a script of the shell, which ends at its fir
 shell and the binaries: shipped models and experiments, but two steps, four pictures. `pip install` is tried without
 installing (`--dry-run`). Blocks with a mark are not run (`tests/documents.py`); `docs_test` holds that every other is.
 
-`--fresh` runs one block alone, the README's from a folder of photographs to a served model, in a clone and an empty
-virtual environment, which its first line installs the wheel into: minutes, and 3 GB for as long.
+`--fresh` runs one block alone, the README's from a folder of photographs to a served model, in a folder that holds the
+wheel and those photographs, and an empty virtual environment: minutes, and 3 GB for as long.
 """
 
 from __future__ import annotations
@@ -100,8 +100,17 @@ def _commands(folder: pathlib.Path, python: str, fresh: bool) -> pathlib.Path:
         through = f'if [[ "$1" == -m && "$2" == tools.* ]]; then shift; exec "{python}" "{SHORT}" "$@"; fi'
         _executable(folder / "python", f'{through}\nexec "{python}" "$@"')
         quiet = "--quiet --disable-pip-version-check"
-        _executable(folder / "pip", f'[ "$1" = install ]\nexec "{python}" -m pip install {quiet} --dry-run "${{@:2}}"')
+        tries = f'[ "$1" = install ] && exec "{python}" -m pip install {quiet} --dry-run "${{@:2}}"'
+        _executable(folder / "pip", f'{tries}\n[ "$1" = wheel ] && exec "{python}" -m pip "$@" {quiet}')
     return folder
+
+
+def _wheel(folder: pathlib.Path) -> None:
+    """Makes the wheel in a folder, as the README says, of a clone that is gone then."""
+    with tempfile.TemporaryDirectory(prefix="clone-") as clone:
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), clone], check=True)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", clone]
+        subprocess.run(command, check=True)
 
 
 def _checkout(folder: pathlib.Path) -> None:
@@ -138,6 +147,8 @@ def run(
     if any(not block.reason for block in blocks):
         _checkout(folder)
         small_data(folder, document.read_text(encoding="utf-8"))
+        if any(".whl" in block.text and not block.reason for block in blocks):
+            _wheel(folder)
     for block in blocks:
         if block.reason or not first <= block.line <= last:
             continue
@@ -150,11 +161,11 @@ def run(
 
 
 def fresh(scratch: pathlib.Path) -> bool:
-    """Runs the README's block that installs and trains in a clone and an environment of its own, a line at a time;
-    whether all went well."""
+    """Runs the README's block that installs and trains, a line at a time, in a folder without a clone and an
+    environment of its own; whether all went well."""
     block = next(b for b in documents.blocks(ROOT / "README.md") if "pip install" in b.text and "-train " in b.text)
-    folder, environment = scratch / "clone", scratch / "environment"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    folder, environment = scratch / "folder", scratch / "environment"
+    _wheel(folder)
     small_data(folder, block.text)
     venv.create(environment, with_pip=True)
     commands = _commands(scratch / "bin", str(environment / "bin" / "python"), True)

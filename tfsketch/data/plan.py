@@ -70,10 +70,11 @@ class Report:
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
             *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
             *([f"{len(self.converted)} of those written are not as in their files"] if self.converted else []),
-            f"{self.left_out} photographs left out by the lists",
-            f"{sum(self.ignored.values())} other files ignored"
-            + "".join(f", {number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items()),
+            *([f"{self.left_out} photographs left out by the lists"] if self.left_out else []),
         ]
+        if count := sum(self.ignored.values()):
+            kinds = (f"{number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items())
+            lines.append(f"{count} other {'file' if count == 1 else 'files'} ignored: {', '.join(kinds)}")
         for title, entries in (
             ("Refused:", self.refused),
             ("Duplicates:", self.duplicates),
