@@ -156,6 +156,13 @@ def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_im
     assert "pip install -c constraints.txt -e '.[app]'" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+def test_shipped_weights_that_were_not_installed_are_told_as_such(tmp_path, monkeypatch):
+    assert (shipped.model_folder("sc_fegan") / "weights.npz").is_file()
+    monkeypatch.setattr(shipped, "MODELS_FOLDER", tmp_path)  # as in tfsketch-lite
+    with pytest.raises(WeightsError, match="sc_fegan: expected its weights .*tfsketch-lite .*--model=FILE.tflite"):
+        shipped.model_folder("sc_fegan")
+
+
 def test_shipped_configurations_have_names(tmp_path):
     path = shipped.configs_folder() / "sc_fegan_smoke_64.yaml"
     assert shipped.configuration("sc_fegan_smoke_64") == shipped.configuration(path) == path

@@ -59,12 +59,19 @@ def model_folder(name_or_dir: str | os.PathLike) -> pathlib.Path:
     """The directory of a shipped model's name, or of a path.
 
     Raises:
-      WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`.
+      WeightsError: neither a shipped name nor a directory with a `config.yaml` and a `weights.npz`; or a shipped name
+        in `tfsketch-lite`, which comes without weights.
     """
     if not isinstance(name_or_dir, (str, os.PathLike)):
         raise WeightsError(f"expected a model's name or a model directory, found {name_or_dir!r:.60}")
     if str(name_or_dir) in MODELS:
-        return MODELS_FOLDER / str(name_or_dir)
+        folder = MODELS_FOLDER / str(name_or_dir)
+        if not (folder / "weights.npz").is_file():
+            raise WeightsError(
+                f"{name_or_dir}: expected its weights in {folder}, found none: tfsketch-lite comes without, and edits "
+                "with --model=FILE.tflite, which tfsketch-export --format=tflite makes where tfsketch is installed"
+            )
+        return folder
     path = pathlib.Path(name_or_dir)
     missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
     if missing:
