@@ -233,7 +233,7 @@ def test_a_signal_ends_the_processes_and_is_one_line(tmp_path, number):
     script.write_text(textwrap.dedent(code))
     process = subprocess.Popen(
         [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": "."}, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     importing = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
 
