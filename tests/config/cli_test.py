@@ -76,6 +76,8 @@ MISTAKES = {
     f"prepare_data --input=docs --output=x {SMOKE} --exclude=nothing": "--exclude: expected a file, found nothing at",
     f"prepare_data --input=docs --output=x {SMOKE} --beam=--x=1": "--beam: expected --runner beside it",
     "app --model=nothing": "found nothing at nothing",
+    "app --port=many": "flag --port=many: expected a whole number, found 'many'",
+    "edit --image=README.md --mask=README.md --level=much": "flag --level=much: expected a number, found 'much'",
     "benchmark": "expected one of pipeline, projection",
     "benchmark pipelien": "expected one of pipeline, projection",
     "benchmark pipeline --set train.stepz=3": "unknown key 'stepz'",

@@ -70,11 +70,13 @@ def _introduce(main: Callable[[list[str]], int | None]) -> None:
 
 
 def _parsed(argv: Sequence[str]) -> list[str]:
-    """absl's flags, with its errors as `app.UsageError`."""
+    """absl's flags, with its errors as `app.UsageError`, which say nothing of Python's functions."""
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        raise app.UsageError(str(error)) from error
+        said = str(error).replace("invalid literal for int() with base 10:", "expected a whole number, found")
+        said = said.replace("could not convert string to float:", "expected a number, found")
+        raise app.UsageError(said) from error
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
