@@ -164,3 +164,18 @@ def test_turns_are_spread_evenly():
     assert turns.dtype == np.float32 and 0.0 <= turns.min() and turns.max() < 1.0
     assert np.histogram(turns, 10)[0].min() > 0.09 * turns.size
     assert len(np.unique(turns.argmin(axis=1))) > 400  # another source for nearly every target
+
+
+def test_straw_does_not_come_into_smooth_skin():
+    """Of the same mean, and much rougher at the working side than what the network drew: a plain gets little of it."""
+    image = np.full((256, 256, 3), 120.0) + 40.0 * np.sign(np.sin(np.arange(256) / 2.5))[None, :, None]
+    image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[80:180, 60:200] = 1
+    small = arrays.resize_mask(mask, (64, 64))
+    around = resize(image, (64, 64))
+    drawings = np.full_like(around, 120), around
+    smooth, rough = (
+        residuals.match(np.where(small[..., None] > 0, drawing, around), small).weight for drawing in drawings
+    )
+    assert rough[5:-5, 5:-5].mean() > 0.9 and smooth[5:-5, 5:-5].mean() < 0.15

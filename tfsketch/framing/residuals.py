@@ -14,7 +14,8 @@ of residuals over one grid of patches, which averages texture away (all constant
 - Both sides are softened before they are compared. What a network draws is softer than a photograph, and would match
   what is soft there: skin out of focus, a blurred background.
 - For the same reason some of the band below comes along, the source's own less its softened self, as far as the drawn
-  patch has less of it (`MIDDLE`). All of it would be nearer to the truth by ST-LPIPS, but shows as grain on lids.
+  patch has less of it (`MIDDLE`). All of it would be nearer to the truth by ST-LPIPS, but shows as grain on lids; and
+  little is carried from sources that are much rougher than what the network drew (`ROUGHER`).
 - Sources that are about equally near are taken in turn (`TOLERANCE`): where all of a forehead matches one pore best, it
   would be tiled with it.
 - Patches are small and each takes its own best match. Larger ones, and neighbours made to continue each other's source
@@ -50,8 +51,10 @@ TOLERANCE = 12.0
 """Levels by which a source may be farther than the nearest and be taken all the same; by how many, is drawn."""
 MIDDLE = 0.5
 """How much of what the drawn patch lacks of the band between a working pixel and two is carried at most."""
-GAIN = 0.9
-"""Of all that is carried, by eye and by sharpness beside the truth's."""
+ROUGHER, GRAIN = 1.5, 3.0
+"""How many times as rough as what the network drew a source may be, by that band's deviation in levels, to which that
+of a photograph's grain is added, which a network does not draw. Of a rougher source the less is carried: straw is no
+lip, however alike their colours."""
 MIRRORED = 1.1
 """Factor of a mirrored source's squared distance: between equals, the one as it is."""
 OPPONENT = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
@@ -182,6 +185,7 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
         patches_of(band).mean(axis=(2, 3, 4))[place[..., 0], place[..., 1]],
     )
     middle = MIDDLE * np.sqrt(np.maximum(1.0 - own / np.maximum(theirs, 1e-3), 0.0))
+    weight *= np.minimum(ROUGHER * (np.sqrt(own) + GRAIN) / np.sqrt(np.maximum(theirs, 1e-3)), 1.0) ** 2
     return Sources(start, place, mirror, np.where(hole, weight, 0.0).astype(np.float32), middle.astype(np.float32))
 
 
@@ -260,7 +264,7 @@ def carry(
             square += window * window
             for other, _, y2, x2 in layers[:number]:
                 square += np.where((y == y2) & (x == x2), 2.0 * window * other, 0.0).astype(np.float32)
-        total *= GAIN * strength / np.sqrt(np.maximum(square, 1e-6))[..., None]
+        total *= strength / np.sqrt(np.maximum(square, 1e-6))[..., None]
         part = slice(begin, end), slice(left, left + width)
         levels = np.clip(np.rint(base[part] + total), 0, 255).astype(np.uint8)
         result[part] = np.where(mask[part][..., None] > 0, levels, base[part])

@@ -11,7 +11,7 @@ import math
 import tensorflow as tf
 
 from tfsketch.framing import graph, residuals
-from tfsketch.framing.residuals import FAR, GAIN, MIDDLE, MIRRORED, NEAR, OPPONENT, PATCH, STEP, TOLERANCE
+from tfsketch.framing.residuals import FAR, GRAIN, MIDDLE, MIRRORED, NEAR, OPPONENT, PATCH, ROUGHER, STEP, TOLERANCE
 
 _CHUNK = 512  # patches that are compared at a time
 _BAND = 256  # rows of the hole at a time
@@ -126,7 +126,8 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     own = tf.reduce_mean(on_grid(energy), axis=-1)
     theirs = tf.gather_nd(tf.reduce_mean(_patches(energy), axis=-1), place)
     middle = MIDDLE * tf.sqrt(tf.maximum(1.0 - own / tf.maximum(theirs, 1e-3), 0.0))
-    return start, place, mirror, tf.scatter_nd(at, weight, grid), middle
+    smooth = tf.minimum(ROUGHER * (tf.sqrt(own) + GRAIN) / tf.sqrt(tf.maximum(theirs, 1e-3)), 1.0)
+    return start, place, mirror, tf.scatter_nd(at, weight, grid) * tf.square(smooth), middle
 
 
 def carry(
@@ -205,7 +206,7 @@ def carry(
                     for other, there in layers:
                         square += tf.where(at == there, 2.0 * window * other, 0.0)
                     layers.append((window, at))
-            return total * (GAIN * strength / tf.sqrt(tf.maximum(square, 1e-6)))[..., None]
+            return total * (strength / tf.sqrt(tf.maximum(square, 1e-6)))[..., None]
 
         def grow(begin: tf.Tensor, detail: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return begin + _BAND, tf.concat([detail, band(begin)], axis=0)
