@@ -49,7 +49,7 @@ SOURCES = 16384
 """Known patches that those of the hole are compared with, at most about; more are thinned out evenly."""
 TOLERANCE = 12.0
 """Levels by which a source may be farther than the nearest and be taken all the same; by how many, is drawn."""
-MIDDLE = 0.5
+MIDDLE = 0.75
 """How much of what the drawn patch lacks of the band between a working pixel and two is carried at most."""
 ROUGHER, GRAIN = 1.5, 3.0
 """How many times as rough as what the network drew a source may be, by that band's deviation in levels, to which that
