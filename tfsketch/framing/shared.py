@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +21,18 @@ def shared(*specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[...
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return tf.function(
-            function, input_signature=specs, autograph=False, experimental_attributes={"_noinline": True}
-        )
+        @functools.wraps(function)
+        def call(*tensors: Any) -> Any:
+            if function not in _traced:
+                _traced[function] = tf.function(
+                    function, input_signature=specs, autograph=False, experimental_attributes={"_noinline": True}
+                )
+            return _traced[function](*tensors)
+
+        return call
 
     return decorate
+
+
+_traced: dict[Callable[..., Any], Any] = {}
+atexit.register(_traced.clear)  # what is left until TensorFlow's modules are gone complains in its end
