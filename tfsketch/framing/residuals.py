@@ -180,10 +180,8 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     rms = np.zeros(grid, np.float32)
     rms[hole] = np.sqrt(np.maximum(best, 0.0)) / PATCH
     weight = np.clip((FAR - rms) / (FAR - NEAR), 0.0, 1.0)
-    own, theirs = (
-        on_grid(band).mean(axis=(2, 3, 4)),
-        patches_of(band).mean(axis=(2, 3, 4))[place[..., 0], place[..., 1]],
-    )
+    own = on_grid(band).mean(axis=(2, 3, 4))
+    theirs = patches_of(band)[place[..., 0], place[..., 1]].mean(axis=(2, 3, 4))  # of the sources alone
     middle = MIDDLE * np.sqrt(np.maximum(1.0 - own / np.maximum(theirs, 1e-3), 0.0))
     weight *= np.minimum(ROUGHER * (np.sqrt(own) + GRAIN) / np.sqrt(np.maximum(theirs, 1e-3)), 1.0) ** 2
     return Sources(start, place, mirror, np.where(hole, weight, 0.0).astype(np.float32), middle.astype(np.float32))
