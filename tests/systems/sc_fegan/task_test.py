@@ -235,7 +235,7 @@ def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, t
     longer = dataclasses.replace(longer, model=dataclasses.replace(longer.model, generator=EDITING.model.generator))
     tiny_file.write_text(config_lib.dump(longer))
     command = [sys.executable, "-m", "tools.train", f"--config={tiny_file}", f"--model_dir={tmp_path / 'killed'}"]
-    target, log = random.randint(5, 25), tmp_path / "killed/metrics.jsonl"
+    target, log = random.SystemRandom().randint(5, 25), tmp_path / "killed/metrics.jsonl"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 600  # of which a quiet machine needs ten
     while process.poll() is None and time.monotonic() < deadline:
