@@ -3,6 +3,7 @@ reimplementations."""
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tensorflow as tf
 
 from tfsketch.nn import adversarial, feature_losses, line_losses, losses
@@ -68,6 +69,31 @@ def test_total_variation_counts_neighbours_of_the_hole_only():
     assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == 0.0
     mask[:, 1, 2] = 1.0  # touches the jump in its own row only
     assert float(losses.total_variation(tf.constant(picture), tf.constant(mask))[0]) == pytest.approx(3 / 48)
+
+
+def test_the_rim_fades_with_the_distance_from_what_is_kept():
+    rng = np.random.default_rng(1)
+    mask = np.ones((2, 48, 40, 1), np.float32)
+    mask[0, 5, 7], mask[0, 30:, 30:] = 0, 0
+    mask[1] = rng.random((48, 40, 1)) < 0.99
+    distance = np.stack([scipy.ndimage.distance_transform_cdt(m[..., 0], "chessboard") for m in mask])
+    weight = sum(0.25 * ((distance > 0) & (distance <= radius)) for radius in (1, 2, 4, 8))
+    error = rng.random((2, 48, 40, 3)).astype(np.float32)
+    expected = (error * weight[..., None]).sum(axis=(1, 2, 3)) / (3 * weight.sum(axis=(1, 2)))
+    np.testing.assert_allclose(losses.rim(error, np.zeros_like(error), tf.constant(mask)), expected, rtol=1e-5)
+
+
+def test_the_low_pass_compares_means_over_windows_that_overlap_by_half():
+    rng = np.random.default_rng(2)
+    difference = rng.uniform(-1, 1, (2, 64, 96, 3)).astype(np.float32)
+    mask = np.zeros((2, 64, 96, 1), np.float32)
+    mask[0, 3:30, 40:90], mask[1, 50:, :20] = 1, 1
+    expected = 0.0
+    for size in (8, 32):
+        share, means = (tf.nn.avg_pool2d(x, size, size // 2, "SAME").numpy() for x in (mask, difference * mask))
+        means = np.abs(means / np.maximum(share, 1 / size**2))
+        expected += 0.5 * (means * share).sum(axis=(1, 2, 3)) / (3 * share.sum(axis=(1, 2, 3)))
+    np.testing.assert_allclose(losses.low_pass(difference, np.zeros_like(difference), mask), expected, rtol=1e-5)
 
 
 def test_a_stroke_asks_for_its_own_colour_and_nothing_else():

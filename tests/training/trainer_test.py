@@ -14,6 +14,7 @@ from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.errors import TrainingError
 from tfsketch.training import feed, logs, trainer
+from tfsketch.training.adam import Adam
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.strategy import mirrored
 
@@ -223,3 +224,26 @@ def test_schedules():
     assert [learning_rate(step, s, 100, 1.0) for s in (69, 70)] == [1.0, 0.1]
     warm = dataclasses.replace(constant, warmup_steps=4)
     assert [learning_rate(warm, s, 100, 1.0) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["traced", "by XLA"])
+def test_the_fused_adam_is_keras_adam(compiled):
+    values = [tf.random.stateless_normal(shape, (1, 2)) for shape in ((3, 3, 4, 5), (7,))]
+    results = []
+    for make in (tf.keras.optimizers.Adam, Adam):
+        variables = [tf.Variable(value) for value in values]
+        optimizer = make(1e-2, 0.5, 0.99)
+        optimizer.build(variables)
+
+        @tf.function(jit_compile=compiled)
+        def step(seed, optimizer=optimizer, variables=variables):
+            gradients = [tf.random.stateless_normal(v.shape, [seed, 3]) for v in variables]
+            optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+
+        for number in range(5):
+            step(tf.constant(number))
+        results.append([*variables, *optimizer.variables])
+    assert [v.shape for v in results[0]] == [v.shape for v in results[1]]
+    for theirs, ours in zip(*results):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)
+    assert not np.allclose(results[1][0], values[0])

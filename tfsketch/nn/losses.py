@@ -45,21 +45,29 @@ def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 a pixel; these fall in
     the steps 1, 3/4, 1/2, 1/4 after 1, 2, 4 and 8 pixels, by erosions, which are cheap.
     """
+    # A pooling of one channel is ten times slower than one whose channels are a row's pixels: so columns, then rows.
+    near = tf.transpose(1.0 - mask, [0, 1, 3, 2])
     weight = tf.zeros_like(mask)
-    for radius in (1, 2, 4, 8):
-        size = 2 * radius + 1  # rows and columns apart: a square window of 17 takes ten times as long
-        near = tf.nn.max_pool2d(tf.nn.max_pool2d(1.0 - mask, (size, 1), 1, "SAME"), (1, size), 1, "SAME")
-        weight += 0.25 * (mask - (1.0 - near))
+    for step in (1, 1, 2, 4):  # wider and wider: 1, 2, 4 and 8 pixels
+        columns = tf.nn.max_pool2d(near, (2 * step + 1, 1), 1, "SAME")
+        rows = tf.transpose(columns, [0, 3, 2, 1])
+        near = tf.transpose(tf.nn.max_pool2d(rows, (2 * step + 1, 1), 1, "SAME"), [0, 3, 2, 1])
+        weight += 0.25 * (mask - (1.0 - tf.transpose(near, [0, 1, 3, 2])))
     return per_pixel(tf.abs(raw - truth), weight)
 
 
 def _of_means(difference: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     """Mean absolute value of a difference's means over 8 and over 32 pixels, of what a weight [B,H,W,1] counts alone,
     so that a small hole or stroke is not lost in its surroundings."""
+
+    def means(x: tf.Tensor, size: int) -> tf.Tensor:
+        # Over windows that overlap by half, as means of quarters' means: the gradient of a wide pooling is slow.
+        return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, size // 4, size // 4, "SAME"), 4, 2, "SAME")
+
     distances = []
     for size in (8, 32):
-        share = tf.nn.avg_pool2d(weight, size, size // 2, "SAME")
-        mean = tf.nn.avg_pool2d(difference * weight, size, size // 2, "SAME") / tf.maximum(share, 1.0 / size**2)
+        share = means(weight, size)
+        mean = means(difference * weight, size) / tf.maximum(share, 1.0 / size**2)
         distances.append(per_pixel(tf.abs(mean), share))
     return tf.add_n(distances) / len(distances)
 

@@ -32,6 +32,7 @@ from tfsketch.errors import TrainingError
 from tfsketch.images import files, sheets
 from tfsketch.nn import model_directory
 from tfsketch.training import logs, run_folder
+from tfsketch.training.adam import Adam
 from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
@@ -105,7 +106,7 @@ class Trainer:
 
     def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
         settings = self._config.train.optimizers.get(player, OptimizerConfig())
-        optimizer = tf.keras.optimizers.Adam(settings.learning_rate, settings.beta_1, settings.beta_2)
+        optimizer = Adam(settings.learning_rate, settings.beta_1, settings.beta_2)
         if self._config.train.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         return optimizer
@@ -195,7 +196,7 @@ class Trainer:
                 done = tf.cast(self._step, tf.float32)
                 decay = tf.minimum(train.ema, (1.0 + done) / (10.0 + done))
                 for average, variable in zip(self._ema, self._averaged):
-                    average.assign(average * decay + tf.cast(variable, tf.float32) * (1.0 - decay))
+                    average.assign_sub((average - tf.cast(variable, tf.float32)) * (1.0 - decay))
             return reduced
 
         return step
