@@ -28,7 +28,8 @@ from tfsketch.conditions import sketches
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.export import mobile
-from tfsketch.nn import gated
+from tfsketch.nn import efficientnet, gated, losses, operations
+from tfsketch.training import trainer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -203,10 +204,23 @@ def test_the_edits_table(monkeypatch):
         edits(_own("projection"), "", 0.0)
 
 
-def test_the_plain_gate_is_the_same_function():
-    both = tf.random.stateless_normal((2, 5, 5, 8), (1, 2))
-    ours = gated.gate
+@pytest.mark.parametrize(
+    "module, name, shape, more",
+    [
+        (gated, "gate", (2, 5, 5, 8), ()),
+        (operations, "leaky_relu16", (2, 5, 5, 8), ()),
+        (efficientnet, "depthwise", (2, 8, 6, 4), (tf.ones((3, 3, 4, 1)), 2)),
+        (losses, "nearness", (2, 24, 16, 1), ()),
+        (losses, "window_means", (2, 32, 16, 3), (8,)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_plain_form_is_the_same_function(module, name, shape, more):
+    x = tf.random.stateless_normal(shape, (1, 2))
+    if name == "nearness":
+        x = tf.cast(x > -1.0, tf.float32)
+    ours = getattr(module, name)
     with plainly():
-        assert gated.gate is not ours
-        np.testing.assert_allclose(gated.gate(both), ours(both), atol=1e-6)
-    assert gated.gate is ours
+        assert getattr(module, name) is not ours and trainer.Adam is tf.keras.optimizers.Adam
+        np.testing.assert_allclose(getattr(module, name)(x, *more), ours(x, *more), atol=1e-6)
+    assert getattr(module, name) is ours and trainer.Adam is not tf.keras.optimizers.Adam

@@ -1,9 +1,9 @@
 """How fast a training step is, beside the same step written plainly, and beside what the processor can do.
 
 Both steps run in one process, in turns, each on a batch that it has in memory: the pipeline is measured by `pipeline`.
-The reference is the plain composition of TensorFlow's operations where our layers have kernels of their own
-(`plainly`), and for SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels`
-is at equal mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
+The reference is the plain composition of TensorFlow's operations where ours has forms of its own (`plainly`), and for
+SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels` is at equal
+mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
 of a friendly shape reaches in the experiment's precision.
 """
 
@@ -27,10 +27,9 @@ from tfsketch import systems
 from tfsketch.benchmarks.measures import Spent, Spread, table
 from tfsketch.benchmarks.pipeline import own_shards
 from tfsketch.config import Config
-from tfsketch.nn import gated
-from tfsketch.nn.operations import LEAK
+from tfsketch.nn import efficientnet, gated, losses, operations
+from tfsketch.training import trainer
 from tfsketch.training.describe import graph_gflops
-from tfsketch.training.trainer import Trainer
 
 _CEILING = (8, 64, 64, 128)
 """[B,H,W,C] of the convolution, 3 x 3, that stands for the ceiling."""
@@ -38,21 +37,46 @@ _LEAST = 5
 """Turns of each step, at least."""
 
 
-def _composed_gate(both: tf.Tensor) -> tf.Tensor:
-    """`gated.gate` as TensorFlow's own operations."""
+def _gate(both: tf.Tensor) -> tf.Tensor:
     feature, logit = tf.split(both, 2, axis=-1)
-    return tf.nn.leaky_relu(feature, LEAK) * tf.sigmoid(logit)
+    return tf.nn.leaky_relu(feature, operations.LEAK) * tf.sigmoid(logit)
+
+
+def _depthwise(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    return tf.nn.depthwise_conv2d(x, tf.stop_gradient(kernel), [1, stride, stride, 1], "SAME")
+
+
+def _nearness(mask: tf.Tensor) -> tf.Tensor:
+    weight = tf.zeros_like(mask)
+    for radius in (1, 2, 4, 8):
+        size = 2 * radius + 1
+        near = tf.nn.max_pool2d(tf.nn.max_pool2d(1.0 - mask, (size, 1), 1, "SAME"), (1, size), 1, "SAME")
+        weight += 0.25 * (mask - (1.0 - near))
+    return weight
+
+
+_PLAIN: tuple[tuple[Any, str, Any], ...] = (
+    (gated, "gate", _gate),
+    (operations, "leaky_relu16", lambda x: tf.nn.leaky_relu(x, operations.LEAK)),
+    (efficientnet, "depthwise", _depthwise),
+    (losses, "nearness", _nearness),
+    (losses, "window_means", lambda x, size: tf.nn.avg_pool2d(x, size, size // 2, "SAME")),
+    (trainer, "Adam", tf.keras.optimizers.Adam),
+)
+"""What has a form of its own here -> the same of TensorFlow's and Keras' own operations."""
 
 
 @contextlib.contextmanager
 def plainly() -> Iterator[None]:
-    """What is traced within computes gates by TensorFlow's own operations. For one thread at a time."""
-    ours = gated.gate
-    gated.gate = _composed_gate
+    """What is made and traced within takes TensorFlow's own operations throughout. For one thread at a time."""
+    ours = [getattr(module, name) for module, name, _ in _PLAIN]
+    for module, name, plain in _PLAIN:
+        setattr(module, name, plain)
     try:
         yield
     finally:
-        gated.gate = ours
+        for (module, name, _), own in zip(_PLAIN, ours):
+            setattr(module, name, own)
 
 
 def _windowless(config: Config) -> Config:
@@ -66,7 +90,7 @@ def _windowless(config: Config) -> Config:
 
 def _step_of(config: Config, folder: pathlib.Path) -> tuple[Callable[[], object], float]:
     """An experiment's step as a function that runs it once and waits for it, traced now; and its GFLOP."""
-    step, batch = Trainer(config, folder, systems.make_task).repeated_step()
+    step, batch = trainer.Trainer(config, folder, systems.make_task).repeated_step()
     work = graph_gflops(step.get_concrete_function(batch).graph)
 
     def run() -> None:

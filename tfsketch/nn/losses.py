@@ -39,12 +39,17 @@ def known(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean L1 over the erased pixels, weighted by how near the kept ones are: 1 beside them, 0 from 9 pixels on.
+    """Mean L1 over the erased pixels, weighted by how near the kept ones are: `nearness`.
 
     At the border the surroundings say what must come, and a mean is right; deeper in, it would be blur. DeepFill's
-    spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 a pixel; these fall in
-    the steps 1, 3/4, 1/2, 1/4 after 1, 2, 4 and 8 pixels, by erosions, which are cheap.
+    spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 a pixel.
     """
+    return per_pixel(tf.abs(raw - truth), nearness(mask))
+
+
+def nearness(mask: tf.Tensor) -> tf.Tensor:
+    """How near an erased pixel is to the kept ones, [B,H,W,1]: 1, 3/4, 1/2, 1/4 up to 1, 2, 4 and 8 pixels from them, 0
+    beyond and where nothing is erased. By erosions, which are cheap."""
     # A pooling of one channel is ten times slower than one whose channels are a row's pixels: so columns, then rows.
     near = tf.transpose(1.0 - mask, [0, 1, 3, 2])
     weight = tf.zeros_like(mask)
@@ -53,21 +58,23 @@ def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         rows = tf.transpose(columns, [0, 3, 2, 1])
         near = tf.transpose(tf.nn.max_pool2d(rows, (2 * step + 1, 1), 1, "SAME"), [0, 3, 2, 1])
         weight += 0.25 * (mask - (1.0 - tf.transpose(near, [0, 1, 3, 2])))
-    return per_pixel(tf.abs(raw - truth), weight)
+    return weight
+
+
+def window_means(x: tf.Tensor, size: int) -> tf.Tensor:
+    """[B,H,W,C] -> [B,2H/size,2W/size,C]: means over square windows that overlap by half. `size` is a multiple of 4, H
+    and W multiples of its quarter."""
+    # As means of the quarters' means: the gradient of a wide pooling is slow.
+    return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, size // 4, size // 4, "SAME"), 4, 2, "SAME")
 
 
 def _of_means(difference: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     """Mean absolute value of a difference's means over 8 and over 32 pixels, of what a weight [B,H,W,1] counts alone,
     so that a small hole or stroke is not lost in its surroundings."""
-
-    def means(x: tf.Tensor, size: int) -> tf.Tensor:
-        # Over windows that overlap by half, as means of quarters' means: the gradient of a wide pooling is slow.
-        return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, size // 4, size // 4, "SAME"), 4, 2, "SAME")
-
     distances = []
     for size in (8, 32):
-        share = means(weight, size)
-        mean = means(difference * weight, size) / tf.maximum(share, 1.0 / size**2)
+        share = window_means(weight, size)
+        mean = window_means(difference * weight, size) / tf.maximum(share, 1.0 / size**2)
         distances.append(per_pixel(tf.abs(mean), share))
     return tf.add_n(distances) / len(distances)
 
