@@ -58,6 +58,7 @@ MISTAKES = {
     f"train {SMOKE} --model_dir=x --set train.stepz=3": "--set train: unknown key 'stepz'; did you mean 'train.phases",
     f"train {SMOKE} --model_dir=x --set train.batch_size=many": "--set train.batch_size: expected int, found 'many'",
     f"train {SMOKE} --model_dir=x --set train.batch_size": "expected key=value",
+    f"train {SMOKE} --model_dir=x --set train.log_every=0": "--set train.log_every: expected at least 1, found 0",
     f"train {SMOKE} --model_dir=x --set image_size=65": "image_size: expected a multiple of",
     f"train {SMOKE} --model_dir=x --set data.train=nothing": "data.train: expected a folder of shards or of photogr",
     f"train {SMOKE} --model_dir=x --set data.train=docs --set data.validation=nothing": "with --set data.validation=",

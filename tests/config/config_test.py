@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -106,11 +107,64 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
         ("", ["generator.width=9"], "did you mean 'model.generator'"),
         ("", ["train.phases.steps=9"], "train.phases is a list: the first is train.phases.0"),
         ("align: ffhq", [], "did you mean 'prepare.align'"),
+        # What YAML would read otherwise than it looks, or in silence.
+        ("train: {batch_size: 4}\nseed: 2\ntrain: {ema: 0.5}", [], "line 3, column 1"),
+        ("train:\n  batch_size: 4\n  batch_size: 8", [], "found the key 'batch_size' twice"),
+        ("", ["train.phases=[{steps: 1, steps: 2}]"], "--set train.phases=.*found the key 'steps' twice"),
+        ("seed: 010", [], "seed: expected int, found '010'"),
+        ("", ["train.phases.0.steps=1:30"], "steps: expected int, found '1:30'"),
+        ("seed: !!int x", [], "expected YAML"),
+        ("a: " + "[" * 3000, [], "brackets too deep"),
+        ("system: [sc_fegan]", [], "system: unknown key"),
+        ("", ["system=cali_sketch"], "--set system: expected sc_fegan, whose networks file.yaml describes"),
+        ("", ["train.phases.².steps=1"], "index below 1"),
+        # Values that cannot be meant, the file's or those of the command line.
+        ("train: {ema: .nan}", [], "file.yaml.train.ema: expected a finite number, found nan"),
+        ("", ["train.ema=99.9"], "--set train.ema: expected 0 to 1, found 99.9"),
+        ("train: {batch_size: 0}", ["train.ema=0.9"], "file.yaml.train.batch_size: expected at least 1, found 0"),
+        ("", ["train.optimizers.net.learning_rate=1e400"], "learning_rate: expected a finite number, found inf"),
+        ("", ["train.optimizers.net.clip_norm=-1"], "optimizers.net.clip_norm: expected at least 0, found -1.0"),
+        ("", ["train.optimizers.net.warmup_steps=-5"], "warmup_steps: expected at least 0, found -5"),
+        ("", ["train.optimizers.net.beta_1=1.0"], "beta_1: expected 0 to 0.999999, found 1.0"),
+        ("", ["train.phases.0.learning_rate=-1"], "phases[0].learning_rate: expected at least 0"),
+        ("", ["train.checkpoint_every=0"], "checkpoint_every: expected at least 1, found 0"),
+        ("", ["train.log_every=0"], "log_every: expected at least 1, found 0"),
+        ("", ["train.keep_checkpoints=0"], "keep_checkpoints: expected at least 1, found 0"),
+        ("", ["train.image_count=0"], "image_count: expected at least 1, found 0"),
+        ("", ["seed=-1"], "--set seed: expected 0 to 2^32 - 1, found -1"),
+        ("", ["data.workers=0"], "data.workers: expected at least 1"),
+        ("", ["data.affine.zoom=-2"], "data.affine.zoom: expected at least 0"),
+        ("", ["data.grey_probability=5"], "data.grey_probability: expected 0 to 1"),
+        ("mask: {eye_probability: 50}", [], "mask.eye_probability: expected 0 to 1, found 50.0"),
+        ("mask: {large_probability: 1, large: []}", [], "mask.large: expected at least one kind"),
+        ("mask: {stroke: {vertices: [12, 4]}}", [], "mask.stroke.vertices: expected 1 <= fewest <= most"),
+        ("color: {stroke: {width: [0.3, 0.1]}}", [], "color.stroke.width: expected 0 <= low <= high"),
+        ("hand: {features: 2}", [], "hand.features: expected 0 to 1"),
     ],
 )
 def test_mistakes_are_named(text, overrides, expected):
-    with pytest.raises(ConfigError, match="(?s)" + expected.replace("[", r"\[").replace("(", r"\(")):
+    with pytest.raises(ConfigError, match="(?s)" + re.sub(r"([\[\]({^])", r"\\\1", expected)):
         systems.parse(text, "file.yaml", overrides)
+
+
+def test_texts_that_look_like_other_things_are_texts():
+    """Folders have such names, and what is written without quotes is read as it was."""
+    for name in ("2026-11-30", "010", "08", "1:30", "-.5", "+1", "0x10", "1e3", "a, b", "yes", "~", "p #2", "\udce4"):
+        loaded = systems.parse("", overrides=[f"data.train={name}"])
+        assert loaded.data.train == name and systems.parse(config.dump(loaded)) == loaded
+    assert systems.parse("data: {train: 2026-11-30, validation: 010}").data.train == "2026-11-30"
+
+
+def test_a_mapping_that_takes_over_another_may_change_it():
+    text = "hand: &hand {join: 0.1, shift: 0.5}\ntrain: {phases: [&first {name: a, steps: 2}, {<<: *first, steps: 3}]}"
+    assert [phase.steps for phase in systems.parse(text).train.phases] == [2, 3]
+
+
+def test_a_file_of_another_encoding_is_named(tmp_path):
+    path = tmp_path / "powershell.yaml"
+    path.write_bytes("seed: 2\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="powershell.yaml: expected text in UTF-8"):
+        systems.load(path)
 
 
 def test_lists_are_addressed_with_brackets_too():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfsketch.config.problems import Problems, increasing, one_of
+from tfsketch.config.problems import Problems, at_least, increasing, one_of, within
 
 Range = tuple[float, float]
 
@@ -30,6 +30,23 @@ class StrokeConfig:
     """How far the width of a curved stroke falls along it, at most, as a share of the width."""
     gap: float = 0.0
     """Chance, from vertex to vertex of a curved stroke, that the brush is lifted."""
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        low, high = self.vertices
+        if not 1 <= low <= high:
+            yield "vertices", "1 <= fewest <= most", self.vertices
+        yield from at_least("angle", self.angle, 0)
+        for key in ("length", "width"):
+            yield from increasing(key, getattr(self, key))
+        for key in ("curved", "taper", "gap"):
+            yield from within(key, getattr(self, key))
+
+
+def _of_stroke(stroke: StrokeConfig, image_size: int) -> Problems:
+    """The problems of a section's stroke, as the section's own."""
+    for key, expected, found in stroke.problems(image_size):
+        yield f"stroke.{key}", expected, found
 
 
 LARGE_HOLES = ("half", "face", "inner", "outer")
@@ -82,11 +99,18 @@ class MaskConfig:
     """The covered share of a large hole lies in this range, exactly."""
 
     def problems(self, image_size: int) -> Problems:
-        del image_size
         for key in ("share", "start_share", "large_share"):
             yield from increasing(key, getattr(self, key), 0.999)
         for kind in self.large:
             yield from one_of("large", kind, LARGE_HOLES)
+        for key in ("eye", "box", "region", "compact", "large"):
+            yield from within(f"{key}_probability", getattr(self, f"{key}_probability"))
+        yield from within("growth", self.growth)
+        for key in ("box", "compact_margin"):
+            yield from increasing(key, getattr(self, key))
+        if self.large_probability and not self.large:
+            yield "large", "at least one kind for large_probability", []
+        yield from _of_stroke(self.stroke, image_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +162,8 @@ class HandConfig:
     def problems(self, image_size: int) -> Problems:
         del image_size
         yield from increasing("abstraction", self.abstraction)
+        for key in ("probability", "features", "around", "double"):
+            yield from within(key, getattr(self, key))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +205,8 @@ class ColorConfig:
     the smoothed photograph, 1 the paper's flat regions."""
 
     def problems(self, image_size: int) -> Problems:
-        del image_size
         yield from increasing("share", self.share, 0.999)
         yield from increasing("flatten", self.flatten)
+        for key in ("probability", "flat", "features", "recolor"):
+            yield from within(key, getattr(self, key))
+        yield from _of_stroke(self.stroke, image_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfsketch.config.problems import Problems, one_of
+from tfsketch.config.problems import Problems, at_least, one_of, within
 from tfsketch.config.sketches import SKETCH_STYLES
 
 
@@ -61,6 +61,11 @@ class DataConfig:
             yield "stored_size", f"0, or from image_size ({image_size}) to less than twice that", self.stored_size
         for style in self.maps:
             yield from one_of("maps", style, SKETCH_STYLES)
+        for key in ("occlusion_probability", "grey_probability", "sketch_probability"):
+            yield from within(key, getattr(self, key))
+        for field in dataclasses.fields(self.affine):
+            yield from at_least(f"affine.{field.name}", getattr(self.affine, field.name), 0)
+        yield from at_least("workers", self.workers, 1)
 
 
 @dataclasses.dataclass(frozen=True)

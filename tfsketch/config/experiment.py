@@ -8,7 +8,9 @@ to all systems. A section that has rules of its own has a method `problems`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import pathlib
 import types
 import typing
@@ -16,8 +18,8 @@ from typing import Any
 
 import yaml
 
+from tfsketch.config import document, shipped
 from tfsketch.config import overrides as overrides_lib
-from tfsketch.config import shipped
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig
 from tfsketch.config.data import DataConfig, PrepareConfig
 from tfsketch.config.keys import UnknownKeyError
@@ -101,11 +103,13 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
         return {str(k): _convert(v, arguments[1], _at(where, k)) for k, v in value.items()}
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string
         try:
-            return float(value)
+            value = float(value)
         except ValueError:
             pass
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where}: expected a finite number, found {value}")
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
@@ -131,7 +135,7 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
     hints = {field.name: every[field.name] for field in dataclasses.fields(kind)}
     if sections is not None:
         system = values.get("system", kind.system)
-        if system not in sections:
+        if not isinstance(system, str) or system not in sections:
             raise UnknownKeyError(str(system), sorted(sections), _at(where, "system"))
         hints["model"] = sections[system]
         default = kind(model=sections[system]())
@@ -147,11 +151,13 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
 def check_section(config: Config, name: str, where: str) -> None:
     """Raises ConfigError for the first problem that a section of an experiment has (`problems.Problems`)."""
     for key, expected, value in getattr(getattr(config, name), "problems", lambda _: ())(config.image_size):
-        raise ConfigError(f"{where}.{name}.{key}: expected {expected}, found {value!r}")
+        raise ConfigError(f"{_at(where, name)}.{key}: expected {expected}, found {value!r}")
 
 
 def _check(config: Config, where: str) -> Config:
     """Checks what no type can say."""
+    if not 0 <= config.seed < 2**32:  # what TensorFlow and NumPy both take
+        raise ConfigError(f"{_at(where, 'seed')}: expected 0 to 2^32 - 1, found {config.seed}")
     for field in dataclasses.fields(config):
         check_section(config, field.name, where)
     assert config.model is not None  # which `_build` makes of the sections
@@ -159,11 +165,11 @@ def _check(config: Config, where: str) -> Config:
     for phase in config.train.phases:
         for key in phase.loss:
             if key not in names:
-                raise UnknownKeyError(key, sorted(names), f"{where}.train.phases[{phase.name}].loss")
+                raise UnknownKeyError(key, sorted(names), f"{_at(where, 'train')}.phases[{phase.name}].loss")
     multiple, smallest = config.model.sides()
     if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(
-            f"{where}.image_size: expected a multiple of {multiple}, at least {smallest} (see `model`), "
+            f"{_at(where, 'image_size')}: expected a multiple of {multiple}, at least {smallest} (see `model`), "
             f"found {config.image_size}"
         )
     return config
@@ -181,10 +187,7 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
     Raises:
       ConfigError: not YAML, an unknown key, a value of the wrong type, or one that contradicts another.
     """
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: expected YAML, found: {error}") from error
+    tree = document.read(text, where)
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}: expected a mapping of keys, found {type(tree).__name__}")
@@ -194,7 +197,15 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
             tree = to_dict(config)
             for assignment in overrides:
                 overrides_lib.override(tree, assignment)
-            config = _build(Config, tree, _SET, sections=sections)  # the file alone has passed
+            if tree["system"] != config.system and tree["system"] in list(sections):
+                raise ConfigError(
+                    f"--set system: expected {config.system}, whose networks {where} describes, found "
+                    f"{tree['system']}; take a configuration of that system"
+                )
+            alone, config = config, _build(Config, tree, _SET, sections=sections)  # the file's types have passed
+            with contextlib.suppress(ConfigError):  # else it is the file's fault, as far as anybody can say
+                _check(alone, where)
+                where = _SET
     except UnknownKeyError as error:
         system = str(tree.get("system", Config.system))
         if system not in sections:
@@ -210,7 +221,7 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
 def load(path: str | pathlib.Path, sections: Sections, overrides: typing.Sequence[str] = ()) -> Config:
     """A configuration from a YAML file, or of a shipped name (`shipped.configuration`); see `parse`."""
     path = shipped.configuration(path)
-    return parse(path.read_text(encoding="utf-8"), sections, str(path), overrides)
+    return parse(document.text_of(path), sections, str(path), overrides)
 
 
 def to_dict(config: Any) -> Any:

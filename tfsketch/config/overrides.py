@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml
-
+from tfsketch.config import document
 from tfsketch.errors import ConfigError
 
 
@@ -15,15 +14,12 @@ def _plain(text: str, old: Any, path: str) -> Any:
     `p #2` and `2024` are no names of folders. Quotes around it are taken off."""
     if isinstance(old, str) and not (len(text) > 1 and text[0] == text[-1] and text[0] in "'\""):
         return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {path}: expected a YAML value, found {text!r}: {error}") from error
+    return document.read(text, f"--set {path}={text}")
 
 
 def _index(key: str, values: list[Any], path: str) -> int:
     """Which of a list's values a part of a path means."""
-    if not key.isdigit() or int(key) >= len(values):
+    if not key.isdecimal() or int(key) >= len(values):
         before = path.split(f".{key}")[0]
         raise ConfigError(
             f"--set {path}: expected an index below {len(values)}, found {key!r}; {before} is a list: the first is "

@@ -22,6 +22,18 @@ def increasing(key: str, value: tuple[float, float], highest: float = 1.0) -> Pr
         yield key, f"0 <= low <= high <= {highest:g}", value
 
 
+def at_least(key: str, value: float, lowest: float) -> Problems:
+    """A problem where a value is too small."""
+    if value < lowest:
+        yield key, f"at least {lowest:g}", value
+
+
+def within(key: str, value: float, lowest: float = 0.0, highest: float = 1.0) -> Problems:
+    """A problem where a value is outside of a range: by default, where it is no share and no chance."""
+    if not lowest <= value <= highest:
+        yield key, f"{lowest:g} to {highest:g}", value
+
+
 def as_many(key: str, values: Sequence[Any], other: str, count: int) -> Problems:
     """A problem where a list has not as many values as something else."""
     if len(values) != count:

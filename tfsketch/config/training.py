@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from tfsketch.config.problems import Problems, one_of
+from tfsketch.config.problems import Problems, at_least, one_of, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +25,15 @@ class OptimizerConfig:
     """Steps over which the rate rises linearly from 0."""
     clip_norm: float = 0.0
     """Gradients are scaled down to this global norm; 0 leaves them."""
+
+    def problems(self, name: str) -> Problems:
+        """Those of a player's optimizer."""
+        yield from one_of(f"optimizers.{name}.schedule", self.schedule, ("constant", "cosine", "step"))
+        for key in ("learning_rate", "final", "warmup_steps", "clip_norm"):
+            yield from at_least(f"optimizers.{name}.{key}", getattr(self, key), 0)
+        for key in ("beta_1", "beta_2"):
+            yield from within(f"optimizers.{name}.{key}", getattr(self, key), highest=0.999999)
+        yield from within(f"optimizers.{name}.step_at", self.step_at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +85,7 @@ class TrainConfig:
     """`mirrored` (all local GPUs), `multi_worker` (from TF_CONFIG) or `default` (one device)."""
     log_every: int = 50
     image_every: int = 500
-    """Steps between grids of the same examples."""
+    """Steps between grids of the same examples; 0 draws none."""
     image_count: int = 8
     checkpoint_every: int = 500
     keep_checkpoints: int = 3
@@ -91,8 +100,13 @@ class TrainConfig:
         yield from one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
         yield from one_of("strategy", self.strategy, ("mirrored", "multi_worker", "default"))
         for name, optimizer in self.optimizers.items():
-            yield from one_of(f"optimizers.{name}.schedule", optimizer.schedule, ("constant", "cosine", "step"))
-        if self.batch_size < 1:
-            yield "batch_size", "at least 1", self.batch_size
+            yield from optimizer.problems(name)
+        for key in ("batch_size", "log_every", "checkpoint_every", "keep_checkpoints"):
+            yield from at_least(key, getattr(self, key), 1)
+        yield from at_least("image_every", self.image_every, 0)
+        yield from at_least("image_count", self.image_count, 1 if self.image_every else 0)
+        yield from within("ema", self.ema)
         if not self.phases or any(phase.steps < 1 for phase in self.phases):
             yield "phases", "at least one, of at least 1 step each", [phase.steps for phase in self.phases]
+        for number, phase in enumerate(self.phases):
+            yield from at_least(f"phases[{number}].learning_rate", phase.learning_rate, 0)

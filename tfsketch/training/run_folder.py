@@ -14,10 +14,9 @@ import sys
 from typing import Any
 
 import tensorflow as tf
-import yaml
 
 from tfsketch import config as config_lib
-from tfsketch.config import Config
+from tfsketch.config import Config, document
 from tfsketch.errors import TrainingError
 from tfsketch.images import files
 from tfsketch.version import __version__
@@ -44,7 +43,7 @@ def _load(path: pathlib.Path, like: Config) -> Config:
       TrainingError: it is of another system.
       ConfigError: it cannot be read.
     """
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    tree = document.read(document.text_of(path), str(path))
     if isinstance(tree, dict) and tree.get("system", like.system) != like.system:
         raise TrainingError(_OTHER.format(path.parent, "system", tree["system"], like.system))
     assert like.model is not None  # it is what is trained
