@@ -1,9 +1,11 @@
 """Runs that stopped, were killed or are damaged: what goes on, what begins again, what is refused."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tests.training.dummy import Dummy, losses_of, training
 from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.data import lock
-from tfsketch.errors import LockedError, TrainingError
+from tfsketch.errors import ConfigError, LockedError, TrainingError
 from tfsketch.systems import make_task
 from tfsketch.training import trainer
 
@@ -159,6 +161,62 @@ def test_log_lines_after_the_checkpoint_are_dropped_on_resume(dummy, tmp_path):
         file.write('{"step": 5, "net": 99}\n{"step": 6, "ne')
     trainer.Trainer(dummy, tmp_path, Dummy).run(until=6)
     assert list(losses_of(tmp_path)) == [1, 2, 3, 4, 5, 6] and losses_of(tmp_path)[5] != 99
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ({"precision": "float32"}, {"precision": "mixed_float16"}),
+        ({"precision": "mixed_float16"}, {"precision": "float32"}),
+        ({"ema": 0.0}, {"ema": 0.9}),
+        ({"ema": 0.9}, {"ema": 0.0}),
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_precision_and_average_may_change_between_two_starts(dummy, tmp_path, capsys, before, after):
+    first = trainer.Trainer(training(dummy, **before), tmp_path, Dummy)
+    first.run(until=2)
+    second = trainer.Trainer(training(dummy, **after), tmp_path, Dummy)
+    for states in (lambda run: run._averaged, lambda run: list(run._optimizers["net"].variables)[:5]):
+        for one, two in zip(states(first), states(second)):
+            np.testing.assert_array_equal(one, two)
+    assert second.step == 2 and float(second._optimizers["net"].iterations) == 2
+    if after.get("ema"):
+        assert "ckpt-2: nothing of ema, which is new here" in capsys.readouterr().out
+        for average, variable in zip(second._ema, second._averaged):
+            np.testing.assert_array_equal(average, variable)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_model_that_a_kill_kept_from_being_written_is_written_by_the_next_start(tiny, tmp_path, monkeypatch):
+    """Between the last checkpoint and the model, when no step is left that would end in another save."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.model_directory, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.Trainer(tiny, tmp_path, make_task).run(until=1)
+    assert (tmp_path / "checkpoints/ckpt-1.index").exists() and not (tmp_path / "weights.npz").exists()
+    # Disks fill in the middle of a line, and folders may have names that are no text.
+    with open(tmp_path / "runs.jsonl", "a") as file:
+        file.write('{"time": "2')
+    monkeypatch.setattr(sys, "argv", ["train", os.fsdecode(b"--model_dir=/\xe4")])
+    again = trainer.Trainer(tiny, tmp_path, make_task)
+    assert again.run(until=1) == 0 and again.step == 1
+    with np.load(tmp_path / "weights.npz") as file:
+        for name, value in again.averaged_weights().items():
+            np.testing.assert_array_equal(file[name], value)
+    assert "1 of 12 steps" in (tmp_path / "README.md").read_text()
+    lines = (tmp_path / "runs.jsonl").read_text().splitlines()
+    assert len(lines) == 3 and json.loads(lines[2])["step"] == 1
+
+
+def test_a_damaged_configuration_is_named(dummy, tmp_path):
+    (tmp_path / "config.yaml").write_text("train: [")
+    with pytest.raises(ConfigError, match="config.yaml: expected YAML"):
+        trainer.Trainer(dummy, tmp_path, Dummy)
 
 
 def test_another_experiment_in_the_same_folder_is_refused(dummy, tmp_path):

@@ -1,5 +1,6 @@
 """The trainer, on a dummy task of one layer: steps, replicas, precision, and how it stops."""
 
+import concurrent.futures
 import dataclasses
 import os
 import signal
@@ -144,6 +145,24 @@ def test_sigterm_saves_and_says_so(dummy, tmp_path, capsys):
     assert signal.getsignal(signal.SIGTERM) is before
     assert "stopped by SIGTERM" in capsys.readouterr().out and 1 <= run.step <= 3
     assert trainer.Trainer(dummy, tmp_path, Dummy).step == run.step
+
+
+def test_a_run_that_a_signal_stopped_goes_on_in_the_same_process(dummy, tmp_path, monkeypatch):
+    """As in a notebook, where a cell is interrupted and run again."""
+    run = trainer.Trainer(training(dummy, checkpoint_every=100), tmp_path, Dummy)
+    log, sent = run._log, []
+
+    def signalled(*arguments):
+        log(*arguments)
+        if not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+
+    monkeypatch.setattr(run, "_log", signalled)
+    assert run.run(until=0) == 0 and run.step == 0
+    assert run.run(until=9) == 128 + signal.SIGINT and run.step == 2
+    with concurrent.futures.ThreadPoolExecutor() as thread:  # where nobody may handle signals
+        assert thread.submit(run.run, 5).result() == 0 and run.step == 5
+    assert run.run(until=9) == 0 and run.step == 9
 
 
 def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path, monkeypatch):

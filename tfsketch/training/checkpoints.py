@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -39,6 +40,18 @@ def _remains(run: pathlib.Path) -> list[str]:
     return remains
 
 
+def _stored_as(key: str, value: Any, names: Sequence[str]) -> Any:
+    """What of a part of the state a checkpoint has: of an optimizer that scales losses all but the scale, where the run
+    has computed in another precision so far."""
+    scaled = isinstance(value, tf.keras.mixed_precision.LossScaleOptimizer)
+    if not scaled or any(name.startswith(f"{key}/loss_scale/") for name in names):
+        return value
+    parts = (
+        value._trackable_children()
+    )  # by the names in the checkpoint; Keras puts the scale among the optimizer's own
+    return tf.train.Checkpoint(**{name: part for name, part in parts.items() if name != "loss_scale"})
+
+
 class Checkpoints:
     """Saves and restores the state of a training.
 
@@ -46,7 +59,8 @@ class Checkpoints:
       run: the run folder.
       state: what is saved, by name: variables, networks, optimisers.
       addable: names of what a run may gain later, such as a further discriminator when a weight is first set: where a
-        checkpoint has nothing of one at all, it starts as it was made, and that is said.
+        checkpoint has nothing of one at all, it starts as it was made, or as the function beside its name makes it once
+        the rest is read, and that is said.
       keep: how many of the newest stay.
       chief: whether this process's are those that count. The others must take part in saving, and do so into a folder
         of their own that nobody reads.
@@ -57,7 +71,12 @@ class Checkpoints:
     """
 
     def __init__(
-        self, run: pathlib.Path, state: dict[str, Any], keep: int, chief: bool = True, addable: Collection[str] = ()
+        self,
+        run: pathlib.Path,
+        state: dict[str, Any],
+        keep: int,
+        chief: bool = True,
+        addable: Mapping[str, Optional[Callable[[], None]]] = MappingProxyType({}),
     ):
         self._folder = run / "checkpoints"
         self._names = self._saved()
@@ -106,11 +125,16 @@ class Checkpoints:
         for name in self._names:
             path = os.path.join(paths.literal(self._folder), name)
             try:
-                stored = {key.split("/")[0] for key, _ in tf.train.list_variables(path)}
-                new = [key for key in self._state if key in self._addable and key not in stored]
-                rest = {key: value for key, value in self._state.items() if key not in new}
-                checkpoint = tf.train.Checkpoint(**rest) if new else self._checkpoint
-                checkpoint.restore(path).assert_existing_objects_matched()
+                names = [key for key, _ in tf.train.list_variables(path)]
+                stored = {name.split("/")[0] for name in names}
+                new = [
+                    key for key, value in self._state.items() if key in self._addable and value and key not in stored
+                ]
+                rest = {key: _stored_as(key, value, names) for key, value in self._state.items() if key not in new}
+                as_made = all(rest.get(key) is value for key, value in self._state.items())
+                checkpoint = self._checkpoint if as_made else tf.train.Checkpoint(**rest)
+                # What is no longer part of the run, such as a loss scale, is left where it is.
+                checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
             except (tf.errors.OpError, ValueError, AssertionError) as error:
                 damaged.append(
                     f"{self._folder / name}: expected a readable checkpoint of this experiment, found "
@@ -120,9 +144,9 @@ class Checkpoints:
             if damaged:
                 print(f"{'; '.join(damaged)}. Going on from the one before, {self._folder / name}", flush=True)
             if new:
-                print(
-                    f"{self._folder / name}: nothing of {', '.join(new)}, which is new here and starts as it was made"
-                )
+                print(f"{self._folder / name}: nothing of {', '.join(new)}, which is new here and starts afresh")
+            for begin in filter(None, map(self._addable.get, new)):
+                begin()
             self._current = name
             return True
         if damaged:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import pathlib
 import sys
 from typing import Any
@@ -62,6 +63,7 @@ class RunFolder:
           TrainingError: the folder holds a run that this configuration cannot resume.
         """
         self._path, self._config = path, config
+        self._start: dict[str, Any] = {}
         if (path / "config.yaml").exists():
             check_resumable(_load(path / "config.yaml", config), config, path)
 
@@ -69,7 +71,7 @@ class RunFolder:
         """Writes what describes this start, and drops log lines after the step that is resumed from."""
         self._path.mkdir(parents=True, exist_ok=True)
         files.write_bytes(self._path / "config.yaml", config_lib.dump(self._config).encode())
-        start = {
+        self._start = {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "step": step,
             "command": sys.argv,
@@ -78,8 +80,10 @@ class RunFolder:
             "replicas": replicas,
             "devices": [d.name for d in tf.config.list_logical_devices()],
         }
-        with open(self._path / "runs.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(start) + "\n")
+        with open(self._path / "runs.jsonl", "ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.write(b"\n")  # after a line that a full disk has cut
+            file.write(json.dumps(self._start).encode() + b"\n")
         log = self._path / "metrics.jsonl"
         if log.exists():
             lines = []
@@ -104,10 +108,11 @@ class RunFolder:
           hours: spent training, over all starts.
           pictures: in the training set.
         """
-        last = json.loads((self._path / "runs.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-        return (
+        card = (
             f"# {self._config.system}\n\nTrained by tfsketch {__version__} (TensorFlow {tf.__version__}): "
             f"{done}, {hours:.2f} hours, {pictures} pictures from `{self._config.data.train}`, "
-            f"{last['replicas']} replica(s).\n\n    {' '.join(last['command'])}\n\n"
+            f"{self._start['replicas']} replica(s).\n\n    {' '.join(self._start['command'])}\n\n"
             "Effective configuration: `config.yaml`. Losses: `metrics.jsonl`.\n"
         )
+        # A path may hold bytes that are no text.
+        return card.encode("utf-8", errors="backslashreplace").decode()

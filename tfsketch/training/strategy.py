@@ -29,6 +29,16 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: the chief of several workers, or the first where none is called so;
+    and one that is alone."""
+    resolver = strategy.cluster_resolver
+    kind = getattr(resolver, "task_type", None)
+    if kind in (None, "", "chief"):
+        return True
+    return kind == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
+
+
 def explained(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
     """What is said of an error of TensorFlow's that is no fault of the program: a full disk, or, under `multi_worker`,
     another process that has ended or no longer answers. None for all others."""

@@ -36,7 +36,8 @@ from tfsketch.training.adam import Adam
 from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import explained, make_strategy
+from tfsketch.training.signals import Signals
+from tfsketch.training.strategy import explained, is_chief, make_strategy
 from tfsketch.training.task import Batch, Task, check_terms, initial_variables
 
 
@@ -67,11 +68,7 @@ class Trainer:
         train = config.train
         self._run_folder = run_folder.RunFolder(self._folder, config)
         self._strategy = strategy or make_strategy(train.strategy)
-        self._is_chief = getattr(self._strategy.cluster_resolver, "task_type", None) in (None, "", "chief") or (
-            self._strategy.cluster_resolver.task_type == "worker"
-            and self._strategy.cluster_resolver.task_id == 0
-            and "chief" not in self._strategy.cluster_resolver.cluster_spec().as_dict()
-        )
+        self._is_chief = is_chief(self._strategy)
         if self._is_chief:
             lock.check(self._folder)  # so that it is said before all is built; `run` holds the folder
         wait = train.strategy == "multi_worker"  # for the one worker that prepares what all of them read
@@ -97,10 +94,10 @@ class Trainer:
         state |= {f"network_{k}": v for k, v in self._task.networks.items()}
         state |= {f"optimizer_{k}": v for k, v in self._optimizers.items()}
         others = [name for name in self._task.networks if name != self._task.exported]
-        addable = [f"{kind}_{name}" for name in others for kind in ("network", "optimizer")]
+        addable: dict[str, Callable[[], None] | None] = {"ema": self._begin_average}
+        addable |= {f"{kind}_{name}": None for name in others for kind in ("network", "optimizer")}
         self._checkpoints = Checkpoints(self._folder, state, train.keep_checkpoints, self._is_chief, addable)
         self._export = model_directory.build(self._task.network, config) if self._task.network else None
-        self._signal: int | None = None
         if not self._checkpoints.restore() and train.init:
             self._start_from(train.init)
 
@@ -116,6 +113,10 @@ class Trainer:
         network = self._task.networks[self._task.exported]
         only = initial_variables(self._config.train.init_players, self._task)
         model_directory.load_weights(network, shipped.model_folder(source) / "weights.npz", only)
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        """The moving average begins with the weights as they are."""
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 
@@ -250,6 +251,9 @@ class Trainer:
 
     def _save(self) -> None:
         self._checkpoints.save(self.step)
+        self._save_model()
+
+    def _save_model(self) -> None:
         if self._is_chief and self._export is not None:
             done = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
             card = self._run_folder.card(done, float(self._seconds.numpy()) / 3600, len(self._shards))
@@ -271,11 +275,13 @@ class Trainer:
 
     def _run(self, until: int | None) -> int:
         train = self._config.train
-        end = min(until or self.total_steps, self.total_steps)
+        end = self.total_steps if until is None else min(until, self.total_steps)
         if self._is_chief:
             self._run_folder.open(self.step, self._strategy.num_replicas_in_sync)
             if self.step:
                 print(f"resumed at step {self.step} of {self.total_steps}", flush=True)
+            if 0 < self.step >= end:  # a kill may have come between the last checkpoint and the model
+                self._save_model()
             logs.warn_of_precision(train.precision)
             logs.warn_of_optimizers(train.optimizers, self._task.players)
         writer = (
@@ -289,29 +295,24 @@ class Trainer:
             low, high = self._config.hand.abstraction
             level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
             grid = fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)
-        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        signals = Signals()
         try:
-            self._loop(end, grid, writer)
+            with signals:
+                self._loop(end, grid, writer, signals)
         except tf.errors.OpError as error:
             if told := explained(error, train.strategy, self._checkpoints.latest):
                 raise told from error
             raise
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
             with contextlib.suppress(tf.errors.OpError):  # a full disk, which is said already
                 writer.close()
-        if self._signal:
-            name = signal.Signals(self._signal).name
+        if signals.number:
+            name = signal.Signals(signals.number).name
             print(f"stopped by {name} at step {self.step}, saved; run the same command again to resume", flush=True)
-            return 128 + self._signal
+            return 128 + signals.number
         return 0
 
-    def _on_signal(self, number: int, frame: Any) -> None:
-        del frame
-        self._signal = number
-
-    def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter) -> None:
+    def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter, signals: Signals) -> None:
         train = self._config.train
         batches, current = self._batches(), None
         compiled: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
@@ -334,7 +335,7 @@ class Trainer:
             pending.append(compiled[loss](next(batches)))
             done = step + 1
             # Asked once a step: a signal that comes later, as while a grid is drawn, ends the next step, saved as well.
-            stopping = bool(self._signal)
+            stopping = bool(signals.number)
             last = done in (end, phase_end) or stopping
             saving = last or done % train.checkpoint_every == 0
             if saving or done % train.log_every == 0:
