@@ -264,6 +264,36 @@ def test_bad_shards_are_named(tiny, shards_folder, tmp_path):
         Shards(str(tmp_path), 32)[0]
 
 
+def test_shards_that_were_copied_by_half_are_refused(shards_folder, tmp_path):
+    source = next(pathlib.Path(shards_folder).glob("*.tfrecord"))
+    for name in ("a-00000-of-00003", "a-00002-of-00003", "b-00000-of-00001"):
+        shutil.copy(source, tmp_path / f"{name}.tfrecord")
+    (tmp_path / "._b-00000-of-00001.tfrecord").write_bytes(b"\0\5\26\7" + bytes(4092))  # as macOS leaves beside files
+    with pytest.raises(DataError, match="expected all 3 shards that a was cut into, found 2: no a-00001-of-00003.tfr"):
+        Shards(str(tmp_path), 32)
+    shutil.copy(source, tmp_path / "a-00001-of-00003.tfrecord")
+    assert len(Shards(str(tmp_path), 32)) == 4 * 6
+
+
+def test_a_damaged_record_is_named(shards_folder, tmp_path):
+    """By its checksum: a name that is damaged would be another map, and a picture without its regions."""
+    source = next(pathlib.Path(shards_folder).glob("*.tfrecord"))
+    data = bytearray(source.read_bytes())
+    data[data.rindex(b"photos/5.png")] ^= 1
+    (tmp_path / "x.tfrecord").write_bytes(data)
+    shards = Shards(str(tmp_path), 32)
+    assert shards[4].name == "photos/4.png"
+    with pytest.raises(DataError, match="x.tfrecord at byte [0-9]+: expected a whole record, found: corrupted record"):
+        shards[5]
+    (tmp_path / "x.tfrecord").unlink()
+    with pytest.raises(DataError, match="expected a whole record, found: .*No such file"):
+        shards[3]
+    with tf.io.TFRecordWriter(str(tmp_path / "x.tfrecord")) as writer:
+        writer.write(b"no example")
+    with pytest.raises(DataError, match="expected a tf.train.Example"):
+        Shards(str(tmp_path), 32)[0]
+
+
 def test_a_batch_that_does_not_divide_is_named(tiny, shards_folder):
     with pytest.raises(DataError, match="multiple of 3"):
         batches(Shards(shards_folder, 32), tiny, replicas=3)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,18 @@ def test_a_number_that_another_process_has_by_now_holds_nothing(kind, tmp_path):
     lock.check(tmp_path)
     with lock.hold(tmp_path):
         pass
+
+
+def test_a_copy_of_a_folder_in_use_is_nobodys(kind, tmp_path):
+    with lock.hold(tmp_path / "run"):
+        shutil.copytree(tmp_path / "run", tmp_path / "copy")
+        lock.check(tmp_path / "copy")
+        with lock.hold(tmp_path / "copy"):
+            pass
+        (tmp_path / "run").rename(tmp_path / "moved")  # which is held as before
+        with pytest.raises(LockedError, match=f"held by process {os.getpid()} on "):
+            lock.check(tmp_path / "moved")
+        (tmp_path / "moved").rename(tmp_path / "run")
 
 
 @pytest.mark.parametrize("content", ["", '{"machine": "el', "[]", "{}"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.data.photos import CONFIG, names_in, photos_in, preparing
 from tests.pictures import crops
 from tfsketch.data import examples, prepare
 from tfsketch.data.plan import without_duplicates
+from tfsketch.errors import DataError
 from tfsketch.images import files
 
 
@@ -82,6 +84,28 @@ def test_lists_choose_and_leave_out(tmp_path):
     rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), CONFIG, exclude=str(tmp_path / "list.txt"))
     assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
     assert names_in(tmp_path / "only") == ["photos/1.png"]
+
+
+def test_lines_of_lists_that_are_no_photographs_are_said(tmp_path):
+    """Bare names, names of another set and mistyped ones would leave a hold-out in a training in silence."""
+    photos = photos_in(tmp_path / "photos")
+    lines = "photos/0.png\r\nphotos/1.png\n2.png\n"
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())  # as Windows' editor writes it
+    report = prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG, exclude=str(tmp_path / "list.txt"))
+    assert names_in(tmp_path / "out") == ["photos/2.png"] and report.left_out == 2
+    assert report.unknown == (f"{tmp_path / 'list.txt'}: 2.png",)
+    assert "1 lines of the lists are no photograph's" in report.text(short=True)
+    assert report.unknown[0] in report.text(short=True)
+    (tmp_path / "list.txt").write_bytes("photos/é.png".encode("latin-1"))
+    with pytest.raises(DataError, match="list.txt: expected a list of pictures in UTF-8"):
+        prepare.prepare([str(photos)], str(tmp_path / "other"), CONFIG, only=str(tmp_path / "list.txt"))
+
+
+def test_a_set_that_is_all_for_validation_is_refused(tmp_path):
+    """As two photographs may be: training would look for shards that were never made."""
+    photos = photos_in(tmp_path / "photos", 2)
+    with pytest.raises(DataError, match="none of 2 but 2 for validation, as their content decides; see .*report.txt"):
+        prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(validation_share=0.999))
 
 
 def test_a_report_from_before_its_key_was_renamed_is_read(tmp_path):

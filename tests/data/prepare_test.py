@@ -299,10 +299,10 @@ def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path, monke
 def test_another_input_or_setting_into_the_same_output_is_refused(tmp_path):
     photos = photos_in(tmp_path / "photos")
     prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
-    with pytest.raises(DataError, match="choose another --output"):
+    with pytest.raises(DataError, match=r"found it made of another: prepare \(see .*Choose another folder, or delete"):
         prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(duplicates=1))
     (photos / "0.png").unlink()
-    with pytest.raises(DataError, match="choose another --output"):
+    with pytest.raises(DataError, match="found it made of another: pictures "):
         prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG)
 
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -13,7 +14,8 @@ from tests.conftest import logged
 from tests.training.dummy import Dummy, losses_of, training
 from tfsketch import config as config_lib
 from tfsketch import systems
-from tfsketch.errors import TrainingError
+from tfsketch.errors import DataError, TrainingError
+from tfsketch.images import files
 from tfsketch.training import feed, logs, trainer
 from tfsketch.training.adam import Adam
 from tfsketch.training.schedule import learning_rate
@@ -220,6 +222,28 @@ def test_where_another_worker_is_gone_it_is_said_what_to_do(dummy, tmp_path, mon
     monkeypatch.setattr(run, "_loop", full)
     with pytest.raises(TrainingError, match="room to write, found: Could not flush events file.*from .*ckpt-4$"):
         run.run()
+
+
+@pytest.mark.parametrize("bad", ["shard", "setting"])
+def test_what_is_wrong_with_a_picture_on_the_way_is_told_in_a_line(dummy, shards_folder, tmp_path, bad):
+    """As of the first picture, which is opened before the stream is."""
+    shutil.copytree(shards_folder, tmp_path / "shards")
+    path = next((tmp_path / "shards").glob("*.tfrecord"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+    last = tf.train.Example.FromString(records[-1])
+    picture, maps = last.features.feature["image"].bytes_list, last.features.feature
+    picture.value[0] = files.encode_png(np.zeros((16, 16, 3), np.uint8)) if bad == "shard" else picture.value[0]
+    maps["regions"].bytes_list.value.append(files.encode_png(np.ones((32, 32), np.uint8)))
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(records[0])
+        writer.write(last.SerializeToString())
+    data = dataclasses.replace(dummy.data, train=str(tmp_path / "shards"))
+    mask = dataclasses.replace(dummy.mask, regions=("mouht",), region_probability=1.0)
+    run = trainer.Trainer(dataclasses.replace(dummy, data=data, mask=mask), tmp_path / "run", Dummy)
+    told = "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16$" if bad == "shard" else "mouht"
+    with pytest.raises(DataError, match=told) as error:
+        run.run()
+    assert "\n" not in str(error.value)
 
 
 def test_a_loss_that_misses_a_variable_is_named(dummy, tmp_path):

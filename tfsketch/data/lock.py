@@ -4,7 +4,8 @@ The folder's file `.lock` says who holds it: machine, process, command. It is lo
 NFS takes to its server), so that the lock of a process that died is gone with it, wherever it ran. Where a file system
 has no such locks, or keeps them to each machine (NFS with `nolock`), the file itself is the lock: it is made by
 exclusive creation, and its holder counts in it every few seconds. A holder on this machine is looked up among the
-processes; one on another is watched, and counts as dead if its count stands still. No clock is compared with another,
+processes; one on another is watched, and counts as dead if its count stands still. The file says its own number in the
+file system, too, so that a copy of a folder in use is nobody's. No clock is compared with another,
 since machines' clocks differ, and are set back.
 """
 
@@ -85,9 +86,14 @@ def _refuse(folder: pathlib.Path, holder: dict[str, Any]) -> NoReturn:
     )
 
 
-def _runs_here(holder: dict[str, Any]) -> bool:
-    """Whether a holder is a process of this machine that still runs."""
-    return holder.get("machine") == _machine() and _started(holder["process"]) == holder["started"] != ""
+def _runs_here(path: pathlib.Path, holder: dict[str, Any]) -> bool:
+    """Whether who a file names is a process of this machine that still runs, and holds this file: in a copied folder,
+    the file is a copy."""
+    if holder.get("machine") != _machine() or not _started(holder["process"]) == holder["started"] != "":
+        return False
+    with contextlib.suppress(OSError):
+        return holder.get("file", path.stat().st_ino) == path.stat().st_ino
+    return False
 
 
 def _counts(path: pathlib.Path, holder: dict[str, Any]) -> bool:
@@ -162,7 +168,7 @@ def _take(folder: pathlib.Path) -> int:
         if kernel is not False and (new or kernel) and _same(handle, path):
             return handle
         os.close(handle)
-        if kernel is False or _runs_here(holder):
+        if kernel is False or _runs_here(path, holder):
             for _ in range(20):  # who has just begun to hold it may not have said so yet
                 if holder := _read(path):
                     break
@@ -179,8 +185,9 @@ def check(folder: str | os.PathLike) -> None:
     """Raises `LockedError` where another process of this machine holds a folder: to say so early. Writes nothing."""
     if os.path.realpath(folder) in _held:
         return
-    holder = _read(pathlib.Path(folder, _NAME))
-    if _runs_here(holder):
+    path = pathlib.Path(folder, _NAME)
+    holder = _read(path)
+    if _runs_here(path, holder):
         _refuse(pathlib.Path(folder), holder)
 
 
@@ -215,6 +222,7 @@ def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
             if not wait:
                 raise
             time.sleep(1)
+    content["file"] = os.fstat(handle).st_ino
     _held.add(key)
     over = threading.Event()
 

@@ -59,18 +59,21 @@ class Report:
     """Their paths; in archives, the archive's and the member's."""
     converted: tuple[str, ...] = ()
     """A line for each of those written whose pixels 8 bits of RGB do not hold, such as those with transparency."""
+    unknown: tuple[str, ...] = ()
+    """Lines of the lists that are no photograph's, behind the list's name: it may be mistyped, or mean another set."""
 
     def __str__(self) -> str:
         return self.text()
 
     def text(self, short: bool = False) -> str:
-        """For people; `short` names some of the other files only."""
+        """For people; `short` names some of the other files, and of the lines that are no photograph's, only."""
         lines = [
             f"{self.photographs} photographs found: {self.written} written, {self.validation} of them for validation; "
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
             *([f"{len(self.faceless)} of those written have no face that could be aligned"] if self.faceless else []),
             *([f"{len(self.converted)} of those written are not as in their files"] if self.converted else []),
             *([f"{self.left_out} photographs left out by the lists"] if self.left_out else []),
+            *([f"{len(self.unknown)} lines of the lists are no photograph's"] if self.unknown else []),
         ]
         if count := sum(self.ignored.values()):
             kinds = (f"{number} {suffix or 'without a suffix'}" for suffix, number in self.ignored.items())
@@ -80,6 +83,7 @@ class Report:
             ("Duplicates:", self.duplicates),
             ("Written as 8-bit RGB, without:", self.converted),
             ("Without a face, cropped at the centre:", self.faceless),
+            ("Lines of the lists that are no photograph's folder/name:", self.unknown[: 5 if short else None]),
             ("Other files, no photographs:", [finder.counted(self.others)] if self.others and short else self.others),
         ):
             lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
@@ -147,6 +151,7 @@ def make_plan(
         left_out=collection.left_out,
         ignored=collection.ignored,
         others=collection.others,
+        unknown=collection.unknown,
         converted=tuple(f"{i.id}: {', '.join(f.converted)}" for i, f in pictures if f.converted),
     )
     return sides, report
@@ -158,5 +163,5 @@ def read_report(folder: pathlib.Path) -> Report:
     if "found" in tree:
         tree["photographs"] = tree.pop("found")
     duplicates = tuple(Duplicate(**duplicate) for duplicate in tree.pop("duplicates"))
-    tree |= {key: tuple(tree.get(key, ())) for key in ("refused", "faceless", "others", "converted")}
+    tree |= {key: tuple(tree.get(key, ())) for key in ("refused", "faceless", "others", "converted", "unknown")}
     return Report(duplicates=duplicates, **tree)

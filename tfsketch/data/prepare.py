@@ -294,8 +294,12 @@ def _finished(folder: pathlib.Path, depends: Mapping[str, object]) -> bool:
       DataError: it holds, or is to hold, what another input makes.
     """
     plan, manifest = folder / "plan.json", folder / "manifest.json"
-    if plan.exists() and json.loads(plan.read_text()) != depends:
-        raise DataError(f"{folder} was made from other pictures or settings (see {plan}); choose another --output")
+    made_of = json.loads(plan.read_text()) if plan.exists() else depends
+    if other := [key for key in {**made_of, **depends} if made_of.get(key) != depends.get(key)]:
+        raise DataError(
+            f"{folder}: expected what these photographs and settings make, found it made of another: "
+            f"{', '.join(other)} (see {plan}). Choose another folder, or delete this one, and it is made again"
+        )
     if not (manifest.exists() and all((folder / name).exists() for name in json.loads(manifest.read_text())["shards"])):
         return False
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
@@ -321,9 +325,10 @@ def _write(
         sides, report = make_plan(collection, findings, config)
         _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
         _put(folder / "report.txt", str(report), unfinished)
-        if not report.written:
+        if not sides[""]:
+            held = f" but {report.validation} for validation, as their content decides" if report.validation else ""
             raise DataError(
-                f"expected pictures that can be used, found none of {report.photographs}; see {folder}/report.txt"
+                f"expected pictures that can be used, found none of {report.photographs}{held}; see {folder}/report.txt"
             )
         jobs = _shard_jobs(sides, folder, unfinished)
         results = _results(run, jobs, "written")

@@ -1,21 +1,15 @@
-"""Reading shards: photographs with their stored maps (`vocabulary.STORED_MAPS`) from TFRecord files; see `prepare`.
-
-Shards are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
-pictures are shuffled over the whole set at no cost in memory.
-"""
+"""Reading shards: photographs with their stored maps (`vocabulary.STORED_MAPS`) from TFRecord files; see `prepare`."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
-import struct
 from collections.abc import Mapping
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
+from tfsketch.data import records
 from tfsketch.errors import DataError
 from tfsketch.images import paths
 from tfsketch.vocabulary import STORED_MAPS, StoredMap, stored_map
@@ -72,31 +66,20 @@ class Shards:
       cache: keep what was read.
 
     Raises:
-      DataError: no shards, a truncated one, or pictures of another side than `size`.
+      DataError: no shards, not all of them, a truncated one, or pictures of another side than `size`.
     """
 
     def __init__(self, folder: str | os.PathLike, size: int, cache: bool = True):
         files = []
         for part in [os.fspath(folder)] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train"):
-            shard_files = sorted(pathlib.Path(part).glob("*.tfrecord")) if part else []
+            shard_files = records.shards_in(part) if part else []
             if not shard_files:
                 raise DataError(
                     f"expected TFRecord shards in the folder {part!r}, found none; make them with: python -m "
                     "tools.prepare_data --input=PHOTOGRAPHS --output=FOLDER --config=CONFIG"
                 )
             files += shard_files
-        self._records: list[tuple[pathlib.Path, int, int]] = []
-        for file in files:
-            end, offset = file.stat().st_size, 0
-            with open(file, "rb") as stream:
-                while offset < end:
-                    stream.seek(offset)
-                    header = stream.read(12)
-                    length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else end
-                    if offset + 16 + length > end:  # length 8, its checksum 4, the record, its checksum 4
-                        raise DataError(f"{file}: expected a whole TFRecord file, found it truncated at byte {offset}")
-                    self._records.append((file, offset + 12, length))
-                    offset += 16 + length
+        self._records = records.index(files)
         if not self._records:
             raise DataError(f"expected pictures in the shards of {folder}, found them empty")
         self._size = size
@@ -108,17 +91,12 @@ class Shards:
     @property
     def lengths(self) -> list[int]:
         """Bytes of every record, in order."""
-        return [length for _, _, length in self._records]
+        return [record.length for record in self._records]
 
     def __getitem__(self, number: int) -> Picture:
         if self._cache is not None and number in self._cache:
             return self._cache[number]
-        file, offset, length = self._records[number]
-        with open(file, "rb") as stream:
-            stream.seek(offset)
-            example = tf.train.Example.FromString(stream.read(length)).features.feature
-        where = f"{file} at byte {offset}"
-        stored = {key: example[key].bytes_list.value[0] for key in example}
+        where, stored = str(self._records[number]), records.read(self._records[number])
         kinds = {key.partition("/")[0] for key in stored}
         needed = ["id", *(name for name, row in STORED_MAPS.items() if row.required)]
         missing = [name for name in needed if name not in kinds]

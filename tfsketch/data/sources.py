@@ -57,6 +57,8 @@ class Collection:
     """Photographs that `only` and `exclude` left out."""
     others: tuple[str, ...]
     """Paths of files that are no photographs."""
+    unknown: tuple[str, ...] = ()
+    """Lines of `only` and `exclude` that are no photograph's."""
 
     @property
     def ignored(self) -> dict[str, int]:
@@ -163,7 +165,11 @@ def _names(path: str) -> set[str] | None:
     file = pathlib.Path(path)
     if not file.is_file():
         raise DataError(f"expected a list of pictures, found no file at {path}")
-    return {paths.composed(line.strip()) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a list of pictures in UTF-8, found other bytes") from error
+    return {paths.composed(line.strip()) for line in lines if line.strip()}
 
 
 def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection:
@@ -210,8 +216,14 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
     again = sorted(ids[parts][1].id for parts in repeated if chosen(*ids[parts]))
     if not items:
         raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
+    there = {paths.composed(name) for short, item in ids.values() for name in (short, item.id)}
+    unknown = [
+        f"{path}: {name}"
+        for path, listed in ((only, only_names or set()), (exclude, excluded_names))
+        for name in sorted(listed - there)
+    ]
     left_out = len(entries) + len(repeated) - len(items) - len(again)
-    return Collection(tuple(items), tuple(again), left_out, tuple(ignored))
+    return Collection(tuple(items), tuple(again), left_out, tuple(ignored), tuple(unknown))
 
 
 class Reader:

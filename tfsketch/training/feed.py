@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from tfsketch import errors
 from tfsketch.config import Config
 from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
 
 _ATTEMPTS = 3
 """How often a stream is opened anew for one batch."""
+
+
+def _told(error: tf.errors.OpError) -> errors.TfsketchError | None:
+    """The error of ours by which a stage of an example ended: TensorFlow passes on its name, message and traceback."""
+    match = re.search(r"(\w+Error): (.*?)\nTraceback \(most recent call last\)", error.message, re.DOTALL)
+    kind = getattr(errors, match[1], None) if match else None
+    return kind(match[2]) if match and isinstance(kind, type) and issubclass(kind, errors.TfsketchError) else None
 
 
 class Feed:
@@ -50,11 +59,14 @@ class Feed:
         """The next step's batch.
 
         Raises:
-          DataError: a data worker is gone for good, or another one's.
+          DataError: a picture cannot be read; a data worker is gone for good, or another one's.
+          ConfigError: a setting that its conditions cannot be drawn by.
         """
         try:
             return next(self._stream)
         except tf.errors.OpError as error:
+            if told := _told(error):
+                raise told from error
             if not self._opens_again:
                 raise
             failure = error
