@@ -35,6 +35,7 @@ def _main(argv: list[str]) -> None:
     system = systems.experiment_of(_MODEL.value).system
     systems.check_protocol(system, _PROTOCOL.value)
     paths.check_there(_DATA.value, "--data")
+    paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch.systems import protocols
 
     results = protocols.evaluate(

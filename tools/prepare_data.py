@@ -67,6 +67,7 @@ def _main(argv: list[str]) -> int:
             raise DataError(f"--{flag}: expected {kind}, found nothing at {path}")
     if _BEAM.value and not _RUNNER.value:
         raise DataError(f"--beam: expected --runner beside it, whose flags these are, found {_BEAM.value[0]} alone")
+    paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch.data import prepare
     from tfsketch.data.folders import sheet_of_shards
 

@@ -34,6 +34,8 @@ def _main(argv: list[str]) -> int:
         if settings.data.validation:
             hint = " (with --set data.validation= the grids show pictures of data.train)"
             paths.check_there(settings.data.validation, "data.validation", hint)
+    if not _DRY_RUN.value:
+        paths.check_folder(_MODEL_DIR.value, "--model_dir")
     from tfsketch.training import trainer
     from tfsketch.training.describe import describe
 

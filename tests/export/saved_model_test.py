@@ -24,6 +24,7 @@ from tfsketch import systems, zoo
 from tfsketch.conditions import face_parser
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import ExportError
+from tfsketch.evaluation import report
 from tfsketch.export import edits, saved_model, signatures
 from tfsketch.framing import arrays, graph
 from tfsketch.images import files, sizes
@@ -111,6 +112,21 @@ def test_a_bad_request_is_told_by_its_field(serve):
         with pytest.raises(tf.errors.InvalidArgumentError, match=field) as raised:
             serve([good, good | {field: value}])
         assert text in str(raised.value)
+
+
+def test_inputs_of_different_numbers_are_refused(served):
+    """The columns of a request, which gRPC and REST's `inputs` take: two masks of one picture, of which one would do
+    nothing."""
+    row = encoded_of(EDITS[0])
+    good = {key: [value] * 2 for key, value in row.items()}
+    for field, count in (("mask_bytes", 3), ("mask_bytes", 1), ("color_bytes", 5)):
+        request = {key: tf.constant(values) for key, values in (good | {field: [row[field]] * count}).items()}
+        told = f"{field}: expected as many examples as in image_bytes, 2, found {count}"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+            served["serving_default"](**request)
+    none = {key: tf.zeros([0], tf.string) for key in good}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image_bytes: expected at least 1 example, found 0"):
+        served["serving_default"](**none)
 
 
 def test_layers_mean_the_same_and_grey_stays_grey_as_by_the_editor(serve, editing_folder):
@@ -212,6 +228,22 @@ def test_versions_count_on_and_are_never_written_over(served_folder, editing_fol
         saved_model.export(model, systems.signatures(model), served_folder, version=1)
     with pytest.raises(ExportError, match="from 1, found 0"):
         saved_model.export(model, systems.signatures(model), served_folder, version=0)
+
+
+def test_what_a_training_writes_meanwhile_is_not_what_was_exported(editing_folder, tmp_path, monkeypatch):
+    run = shutil.copytree(editing_folder, tmp_path / "run")
+    before, settings = report.describe(run, run)["weights_sha256"], (run / "config.yaml").read_text()
+
+    def trained(*_):
+        for name in ("weights.npz", "README.md", "config.yaml"):
+            (run / name).write_text("later")
+        return 0.0
+
+    monkeypatch.setattr(saved_model, "difference", trained)
+    path = saved_model.export(zoo.load_model(run), {"serving_default": _ECHO}, tmp_path / "served")
+    extra = path / "assets.extra"
+    assert json.loads((extra / "metadata.json").read_text())["weights_sha256"] == before
+    assert (extra / "README.md").read_text() == "# A card\n" and (extra / "config.yaml").read_text() == settings
 
 
 def test_what_differs_too_much_or_stops_leaves_no_version(editing_folder, tmp_path, monkeypatch):

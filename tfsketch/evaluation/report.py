@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfsketch.errors import DataError
-from tfsketch.images import files
+from tfsketch.images import files, paths
 
 Row = dict[str, Any]
 """A method's or region's numbers: `method`, and a value (or None where it is undefined) per column. `intervals`, where
@@ -114,24 +114,38 @@ def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, 
     }
 
 
+def with_section(path: str | os.PathLike, system: str, text: str) -> str:
+    """The content that `write_section` gives a file.
+
+    Raises:
+      DataError: the markers are not one pair in order, or the file cannot be read or written.
+    """
+    path = pathlib.Path(path)
+    paths.check_folder(path.parent, str(path))
+    if path.is_dir():
+        raise DataError(f"{path}: expected a Markdown file, found a folder")
+    begin, end = f"<!-- {system}:begin -->", f"<!-- {system}:end -->"
+    section = f"{begin}\n{text}\n{end}"
+    try:
+        old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected Markdown in UTF-8, found other bytes") from error
+    if begin not in old and end not in old:
+        return f"{old.rstrip()}\n\n{section}\n" if old.strip() else f"{section}\n"
+    if old.count(begin) == old.count(end) == 1 and old.index(begin) < old.index(end):
+        return old[: old.index(begin)] + section + old[old.index(end) + len(end) :]
+    raise DataError(
+        f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and {old.count(end)}"
+    )
+
+
 def write_section(path: str | os.PathLike, system: str, text: str) -> None:
     """Puts text between `<!-- SYSTEM:begin -->` and `<!-- SYSTEM:end -->` of a Markdown file, the rest kept as it is.
 
     A file that is missing is made, one without the markers gets them at its end.
 
     Raises:
-      DataError: the markers are not one pair in order.
+      DataError: the markers are not one pair in order, or the file cannot be read or written.
     """
-    path = pathlib.Path(path)
-    begin, end = f"<!-- {system}:begin -->", f"<!-- {system}:end -->"
-    section = f"{begin}\n{text}\n{end}"
-    old = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if begin not in old and end not in old:
-        new = f"{old.rstrip()}\n\n{section}\n" if old.strip() else f"{section}\n"
-    elif old.count(begin) == old.count(end) == 1 and old.index(begin) < old.index(end):
-        new = old[: old.index(begin)] + section + old[old.index(end) + len(end) :]
-    else:
-        raise DataError(
-            f"{path}: expected one {begin} and after it one {end}, found {old.count(begin)} and {old.count(end)}"
-        )
-    files.write_bytes(path, new.encode())
+    # The name of a folder may hold bytes that are no text.
+    files.write_bytes(path, with_section(path, system, text).encode("utf-8", errors="backslashreplace"))

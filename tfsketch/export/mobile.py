@@ -37,7 +37,7 @@ from tfsketch.backends.base import METADATA, SIGNATURE
 from tfsketch.errors import ExportError
 from tfsketch.export import VARIANTS, edits, saved_model, weights
 from tfsketch.export.measure import Measured, measure
-from tfsketch.images import files
+from tfsketch.images import files, paths
 from tfsketch.nn import delegate
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
@@ -181,12 +181,16 @@ def export(
 
     Raises:
       ExportError: see `convert`, or the only variant differs too much; it is then not written.
-      WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read.
+      WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read, or nothing can be
+        written to `output`.
     """
-    output = pathlib.Path(output)
+    origin, output = saved_model.Origin.of(model), pathlib.Path(output)
     single = output.suffix == ".tflite"
     if single and len(variants) != 1:
         raise ExportError(f"{output}: expected a folder for several variants, found a file")
+    if single and output.is_dir():
+        raise ExportError(f"{output}: expected a .tflite file, found a folder")
+    paths.check_folder(output.parent if single else output, "output")
     count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
     inputs = edits.conditions(model, edits.photographs(folder, model.image_size, count))
     measured, calibration = (
@@ -194,7 +198,7 @@ def export(
     )
     written = {}
     with Converter(model) as converter:
-        described = saved_model.describe(model, {SIGNATURE: converter.edit.graph})
+        described = saved_model.describe(model, {SIGNATURE: converter.edit.graph}, origin)
         plain = converter.convert("float32")
         for variant in variants:
             if variant == "weight_only":
@@ -212,7 +216,7 @@ def export(
             if problem:
                 continue
             extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
-            extra |= saved_model.card(model)
+            extra |= origin.card
             files.write_bytes(path, _with_files(content, extra))
     return written
 

@@ -15,6 +15,7 @@ Keras, nor of tfsketch.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -74,7 +75,8 @@ class Served(tf.Module):
         described = {**described, base.ABOUT: signatures.about(model, list(described))}
         for name, signature in described.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
-            self.graphs[name] = tf.function(signature.run, autograph=False).get_concrete_function(**specs)
+            run = signatures.checked(signature).run
+            self.graphs[name] = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list({id(v): v for graph in self.graphs.values() for v in graph.variables}.values())
 
 
@@ -100,19 +102,36 @@ def card(model: ExportedNetwork) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8")} if path.is_file() else {}
 
 
-def describe(model: ExportedNetwork, graphs: Mapping[str, Any]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What the directory of a model says when an export begins. A training that goes on there writes other weights
+    before the export, which has read these, is at its end."""
+
+    described: Mapping[str, Any]
+    """Of `report.describe`."""
+    card: Mapping[str, str]
+    config: bytes
+
+    @staticmethod
+    def of(model: ExportedNetwork) -> Origin:
+        """That of a model as `zoo.load_model` has just given it."""
+        folder = _directory(model)
+        return Origin(report.describe(folder.name, folder), card(model), (folder / "config.yaml").read_bytes())
+
+
+def describe(model: ExportedNetwork, graphs: Mapping[str, Any], origin: Origin | None = None) -> dict[str, Any]:
     """What a program, or a person, has to know to call an export.
 
     Args:
       model: as `zoo.load_model` gives it.
       graphs: concrete functions by the name of their signature.
+      origin: of the model, by default what its directory says now.
 
     Returns:
       What becomes `metadata.json`: where the model comes from and, for every signature, each input's and output's
       dtype, shape (null = any) and meaning.
     """
-    folder = _directory(model)
-    origin = report.describe(folder.name, folder)
+    described = (origin or Origin.of(model)).described
 
     def table(specs: Mapping[str, tf.TensorSpec | tf.Tensor]) -> list[dict[str, Any]]:
         return [
@@ -126,11 +145,11 @@ def describe(model: ExportedNetwork, graphs: Mapping[str, Any]) -> dict[str, Any
         ]
 
     return {
-        "model": origin["model"],
+        "model": described["model"],
         "system": model.experiment.system,
         "way": model.way,
         "image_size": model.experiment.image_size,
-        "weights_sha256": origin["weights_sha256"],
+        "weights_sha256": described["weights_sha256"],
         "tfsketch": __version__,
         "tensorflow": tf.__version__,
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -211,7 +230,7 @@ def difference(
 def next_version(output: str | os.PathLike) -> int:
     """One more than the highest version in a folder."""
     folder = pathlib.Path(output)
-    there = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    there = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
     return max(there, default=0) + 1
 
 
@@ -237,8 +256,10 @@ def export(
     Raises:
       ExportError: the version exists or is no version, or what was written differs by more than `MAX_DIFFERENCE`.
       WeightsError, ConfigError: the model cannot be read.
+      DataError: nothing can be written to `output`.
     """
-    source, output = _directory(model), pathlib.Path(output)
+    origin, output = Origin.of(model), pathlib.Path(output)
+    paths.check_folder(output, "output")
     version = next_version(output) if version is None else version
     if version < 1:
         raise ExportError(f"version: expected a whole number from 1, found {version}")
@@ -256,16 +277,16 @@ def export(
         apart = difference(model, partial, inputs, networks)
         if not apart <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {apart:g}")
-        metadata = describe(model, served.graphs) | {"version": version, "difference": apart}
+        metadata = describe(model, served.graphs, origin) | {"version": version, "difference": apart}
         request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
             writer.write(warmup_log(output.resolve().name, "serving_default", request))
-        texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n", **card(model)}
+        texts = {"metadata.json": json.dumps(metadata, indent=2) + "\n", **origin.card}
         for name, text in texts.items():
             (extra / name).write_text(text, encoding="utf-8")
-        shutil.copyfile(source / "config.yaml", extra / "config.yaml")
+        (extra / "config.yaml").write_bytes(origin.config)
         try:
             os.rename(partial, final)
         except OSError as error:

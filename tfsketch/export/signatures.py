@@ -96,6 +96,25 @@ def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, give
     return tf.map_fn(lambda one: function(*one), batches, fn_output_signature=gives)
 
 
+def checked(signature: Signature) -> Signature:
+    """The signature, which refuses inputs of different numbers of examples: TensorFlow would leave out what comes after
+    the first input's in silence, or speak of elements of a list."""
+    first = next(iter(signature.inputs))
+
+    def run(**inputs: tf.Tensor) -> Outputs:
+        count = tf.shape(inputs[first])[0]
+        expected = f"{first}: expected at least 1 example, found "
+        same = {first: require(count > 0, inputs[first], expected, count)}
+        for key, value in inputs.items():
+            if key != first:
+                number = tf.shape(value)[0]
+                expected = f"{key}: expected as many examples as in {first}, "
+                same[key] = require(number == count, value, expected, count, ", found ", number)
+        return signature.run(**same)
+
+    return Signature(run, signature.inputs)
+
+
 def network_signature(model: ExportedNetwork) -> Signature:
     """The network itself."""
 

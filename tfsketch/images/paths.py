@@ -133,3 +133,19 @@ def check_there(text: str, what: str, hint: str = "") -> None:
         if not path or not os.path.exists(path):
             where = f"nothing at {path}" if path else "none named"
             raise DataError(f"{what}: expected a folder of shards or of photographs, found {where}{hint}")
+
+
+def check_folder(folder: str | os.PathLike, what: str) -> None:
+    """Raises `DataError` where nothing can be written to a folder, there or not yet: a file is in its place or in that
+    of one above it, or it is read-only. So it is said before the work.
+
+    Args:
+      folder: its path.
+      what: what messages call it, such as the name of a flag.
+    """
+    path = pathlib.Path(os.path.abspath(folder))
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise DataError(f"{what}: expected a folder, or a place for one, at {folder}, found a file at {there}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError(f"{what}: expected a folder to write to at {folder}, found {there} to be read-only")

@@ -18,8 +18,8 @@ from tfsketch import config as config_lib
 from tfsketch.config import shipped
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import DataError
-from tfsketch.evaluation.report import Results, describe, write_section
-from tfsketch.images import files, sheets
+from tfsketch.evaluation.report import Results, describe, with_section, write_section
+from tfsketch.images import files, paths, sheets
 from tfsketch.nn import model_directory
 from tfsketch.systems import SYSTEMS, check_protocol, experiment_of, networks
 
@@ -49,8 +49,8 @@ def evaluate(
       protocol: of those of the model's system; its first by default.
 
     Raises:
-      DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's, or its
-        system has no protocol.
+      DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's or cannot be
+        written to, or its system has no protocol.
       WeightsError, ConfigError: the model cannot be read.
     """
     folder, output = shipped.model_folder(model_name_or_dir), pathlib.Path(output_folder)
@@ -60,9 +60,20 @@ def evaluate(
         raise DataError(f"expected an output folder other than the model's, found {output}")
     system = experiment_of(folder).system
     check_protocol(system, protocol)
+    options = {"count": count, "image_size": image_size, "protocol": protocol, "section": section}
+    section = section or protocol or system
+    paths.check_folder(output, "output")  # what comes now may take hours
+    documents = [output / "results.md", *([pathlib.Path(markdown)] if markdown else [])]
+    for path in documents:
+        with_section(path, section, "")
     protocols = SYSTEMS[system].parts().protocols
     name = protocol or SYSTEMS[system].protocols[0]
-    model = model_directory.load(model_name_or_dir, networks())
+    while True:
+        origin = describe(model_name_or_dir, folder)
+        model = model_directory.load(model_name_or_dir, networks())
+        # A training that goes on in this folder writes others, now and while they are measured.
+        if describe(model_name_or_dir, folder)["weights_sha256"] == origin["weights_sha256"]:
+            break
     side = image_size or protocols[name].side or model.image_size
     # Bare photographs are prepared at the protocol's side; what it needs of sketches and colours it makes itself.
     bare = config_lib.Config(
@@ -74,8 +85,7 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="tfsketch-evaluate-") as scratch:
         shards = open_pictures(data_folder, bare, pathlib.Path(scratch) / "shards")
         results = protocols[name](model, shards, side, min(count or len(shards), len(shards)))
-    origin = describe(model_name_or_dir, folder) | {"data": str(data_folder), "image_size": side}
-    options = {"count": count, "image_size": image_size, "protocol": protocol, "section": section}
+    origin |= {"data": str(data_folder), "image_size": side}
     # Folders by name, as in the table's head.
     named = {"model": pathlib.Path(model_name_or_dir).name, "data": pathlib.Path(data_folder).name} | options
     flags = " ".join(f"--{key}={value}" for key, value in named.items() if value)
@@ -90,6 +100,6 @@ def evaluate(
     for number, start in enumerate(range(0, len(results.sheet), rows), 1):
         page = f"sheet_{number:02d}.png" if results.page else "sheet.png"
         files.write_png(output / page, sheets.contact_sheet(results.sheet[start : start + rows], results.titles))
-    for path in [output / "results.md", *([markdown] if markdown else [])]:
-        write_section(path, section or protocol or system, results.markdown(origin, flags))
+    for path in documents:
+        write_section(path, section, results.markdown(origin, flags))
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pathlib
 import shutil
 
 import cv2
@@ -121,6 +122,38 @@ def test_the_protocol_depends_on_the_pictures_only(model, photographs, tmp_path)
         assert [a[n] for n in metrics.NAMES] == pytest.approx([b[n] for n in metrics.NAMES], rel=1e-5)
     a, b = (protocols.evaluate(model, folder, output, count=1) for folder in (photographs, shards))
     assert a.pictures == b.pictures == 1 and a.rows[0]["l1_hole"] == b.rows[0]["l1_hole"]
+
+
+def test_where_nothing_can_be_written_is_told_before_anything_is_measured(model, photographs, tmp_path, monkeypatch):
+    monkeypatch.delattr(protocols, "open_pictures")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "results.md").write_text("<!-- other:begin -->")
+    with pytest.raises(DataError, match="output: expected a folder, or a place for one, at .*file/x, found a file at"):
+        protocols.evaluate(model, photographs, tmp_path / "file/x")
+    for path, section, told in (
+        ("results.md", "other", "found 1 and 0"),
+        ("file/x.md", "", "found a file"),
+        (".", "", "found a folder"),
+    ):
+        with pytest.raises(DataError, match=told):
+            protocols.evaluate(model, photographs, tmp_path / "out", markdown=tmp_path / path, section=section)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_a_training_writes_meanwhile_is_not_what_was_measured(model, photographs, tmp_path, monkeypatch):
+    run, opened = pathlib.Path(shutil.copytree(model, tmp_path / "run")), protocols.open_pictures
+    measured = report.describe(run, run)
+
+    def trained(*arguments):
+        (run / "weights.npz").write_bytes(b"later ones")
+        (run / "README.md").write_text("99 of 100 steps")
+        return opened(*arguments)
+
+    monkeypatch.setattr(protocols, "open_pictures", trained)
+    protocols.evaluate(run, photographs, tmp_path / "out", count=1)
+    line = json.loads((tmp_path / "out/metrics.jsonl").read_text().splitlines()[0])
+    assert (line["step"], line["weights_sha256"]) == (12, measured["weights_sha256"])
 
 
 @pytest.mark.usefixtures("fast")
