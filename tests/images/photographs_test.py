@@ -280,3 +280,102 @@ def test_results_of_the_extras_formats(suffix):
     data, notes = encoding.encode(f"a{suffix}", PHOTO, metadata.Metadata(icc=SRGB), 90)
     again = photographs.read(f"a{suffix}", data)
     assert abs(again.image.astype(int) - PHOTO).mean() < 6 and again.metadata.icc == SRGB and "quality 90" in notes[0]
+
+
+_PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" %s</rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize(
+    "form", [b'tiff:Orientation="6"/>', b"><tiff:Orientation>6</tiff:Orientation></rdf:Description>"]
+)
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("output", ["b.png", "b.tif", "b.webp", "b.jpg"])
+def test_a_result_is_turned_once_wherever_the_orientation_is_said(form, both, output):
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x010F] = "Camera"
+    if both:
+        exif[0x0112] = 6
+    Image.fromarray(PHOTO).save(buffer, "JPEG", exif=exif, xmp=_PACKET % form)
+    photograph = photographs.read("a.jpg", buffer.getvalue())
+    assert photograph.image.shape == (64, 48, 3) and photograph.orientation == 6
+    data, _ = encoding.encode(output, _edit(photograph, grey=True))
+    again = photographs.read(output, data)
+    assert again.image.shape == (64, 48, 3) and again.orientation == 1 and b"tiff:Orientation" in again.metadata.xmp
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "turned"), [(7, b"\6\0\0\0", False), (2, b"6\0\0\0", False), (4, b"\6\0\0\0", True)]
+)
+def test_an_orientation_of_another_type(kind, value, turned):
+    entry = struct.pack("<HHI", 0x0112, kind, 1) + value
+    exif = b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, "JPEG", exif=b"Exif\0\0" + exif)
+    photograph = photographs.read("a.jpg", buffer.getvalue())
+    assert photograph.image.shape == ((64, 48, 3) if turned else (48, 64, 3))
+    assert photograph.orientation == (6 if turned else 1)
+
+
+def test_a_tiff_whose_xmp_is_numbers_is_read(tmp_path):
+    for count, value in ((1, 50_000_000), (3, (1, 2, 3))):
+        tifffile.imwrite(tmp_path / "a.tif", PHOTO, photometric="rgb", extratags=[(700, 4, count, value, True)])
+        photograph = photographs.read(tmp_path / "a.tif")
+        assert photograph.metadata.xmp == b"" and photograph.notes == ("left out: XMP, which is not stored as text",)
+        assert (files.read_rgb(tmp_path / "a.tif") == PHOTO).all()
+
+
+def test_pictures_within_xmp_and_a_cameras_notes_are_left_out():
+    thumbnail = b"/9j/4AAQSkZJRgABAQEASABIAAD/&#xA;" + b"A" * 90
+    forms = (
+        b'xmlns:xmp="x"><xmp:Thumbnails><rdf:Alt><rdf:li><g:image>%s</g:image></rdf:li></rdf:Alt></xmp:Thumbnails>'
+        b"<dc:x/></rdf:Description>" % thumbnail,
+        b'xmlns:GImage="x" GImage:Data="%s"><dc:x/></rdf:Description>' % thumbnail,
+    )
+    for form in forms:
+        exif, buffer = Image.Exif(), io.BytesIO()
+        exif.get_ifd(0x8769)[0x927C] = b"OLYMP\0\1\0\xff\xd8\xff\xdb a preview"
+        exif.get_ifd(0x8769)[0x9003] = "2024:01:01 00:00:00"
+        Image.fromarray(PHOTO).save(buffer, "JPEG", exif=exif, xmp=_PACKET % form)
+        photograph = photographs.read("a.jpg", buffer.getvalue())
+        assert b"/9j/" not in photograph.metadata.xmp and b"<dc:x/>" in photograph.metadata.xmp
+        assert b"a preview" not in photograph.metadata.exif and b"2024:01:01" in photograph.metadata.exif
+        assert photograph.notes == (
+            "left out: the camera's own notes, which hold a picture",
+            "left out: pictures within XMP",
+        )
+
+
+def _tiff_of_twelve_bits(values: np.ndarray) -> bytes:
+    """[H,W] of 0 to 4095, W even, as one uncompressed strip, which no library here writes."""
+    first, second = values.reshape(-1, 2).T
+    data = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=1).astype(np.uint8).tobytes()
+    height, width = values.shape
+    tags = {
+        256: width,
+        257: height,
+        258: 12,
+        259: 1,
+        262: 1,
+        273: 8 + 2 + 9 * 12 + 4,
+        277: 1,
+        278: height,
+        279: len(data),
+    }
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
+
+
+def test_a_tiffs_grey_runs_from_black_to_white_whatever_its_bits_and_its_zero(tmp_path):
+    values = np.linspace(0, 65_535, 48 * 64).reshape(48, 64).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", 65_535 - values, photometric="miniswhite")
+    negative = photographs.read(tmp_path / "a.tif")
+    assert (negative.stored == values).all() and negative.shift == 8 and negative.notes == ()
+    assert (negative.image[..., 0] == values >> 8).all()
+    assert (files.read_rgba(tmp_path / "a.tif")[..., 0] == values >> 8).all()
+    twelve = photographs.read("a.tif", _tiff_of_twelve_bits(values >> 4))
+    assert twelve.notes == ("12 bits a channel: they are written as 16",) and twelve.stored.dtype == np.uint16
+    assert (twelve.stored >> 4 == values >> 4).all() and (twelve.stored.min(), twelve.stored.max()) == (0, 65_535)
+    assert (twelve.image[..., 0] == values >> 8).all()

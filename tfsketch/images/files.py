@@ -15,7 +15,8 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,10 +90,12 @@ def decode(
                 # MPO is a telephone's JPEG with a second view behind a whole first one.
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
+                if not isinstance(picture.info.get("xmp", b""), (bytes, str)):
+                    del picture.info["xmp"]  # numbers, in a TIFF: Pillow looks for an orientation there, and fails
                 picture.load()
                 upright = ImageOps.exif_transpose(picture)
                 inspect(picture)
-                return upright
+                return _full_range(upright, getattr(picture, "tag_v2", {}))
     except ImageError:
         raise
     except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
@@ -103,6 +106,20 @@ def decode(
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
     except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
         raise ImageError(f"{path}: expected a readable picture, found: {cause(error)}") from error
+
+
+def _full_range(picture: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    """A TIFF's grey of 12 or 16 bits with 0 as black and the most as white, neither of which Pillow does: it gives
+    twelve bits as 0 to 4,095, and where 0 is white, the negative."""
+    bits, white_is_zero = tags.get(258), tags.get(262) == 0
+    if not picture.mode.startswith("I;16") or not (white_is_zero or bits == (12,)):
+        return picture
+    values: np.ndarray = np.asarray(picture).astype(np.uint16)
+    if bits == (12,):
+        values = values << 4 | values >> 8
+    if white_is_zero:
+        values = (np.uint16(255) if values.max() <= 255 else np.uint16(65_535)) - values  # see `eight_bits`
+    return Image.fromarray(values)
 
 
 def eight_bits(picture: Image.Image, path: str | os.PathLike) -> Image.Image:

@@ -2,7 +2,8 @@
 
 Kept are EXIF, the colour profile, XMP, IPTC-IIM, the resolution, a comment, and of a PNG the tags of gamma,
 chromaticity and colour and its texts. Never kept is what shows the photograph as it was before an edit: thumbnails,
-Photoshop's preview, and the second picture of a telephone. `encoding` writes.
+pictures within XMP and within a camera's own notes, Photoshop's preview, and the second picture of a telephone.
+`encoding` writes.
 """
 
 from __future__ import annotations
@@ -26,12 +27,26 @@ _XMP = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
+_MARK = re.compile(
+    rb"""\s[\w.-]+:DigitalSourceType\s*=\s*("[^"]*"|'[^']*')|<([\w.-]+:DigitalSourceType)\b([^>]*/>|.*?</\2\s*>)""",
+    re.DOTALL,
+)
+"""A digital source type in any of RDF's forms: an attribute, an element, an element with a resource."""
+_ENTRY = b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"%s/>'
+_THUMBNAILS = re.compile(rb"<([\w.-]+:Thumbnails)\b[^>]*(?<!/)>.*?</\1\s*>", re.DOTALL)
+_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo)[A-Za-z0-9+/=&#;\s]{64,}")
+"""A JPEG or a PNG in base 64, whose lines XML may end with an entity."""
+_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[0-9]""")
+_CREDENTIALS = "content credentials (C2PA)"
 _TAGS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 """A PNG's chunks that are kept, with their lengths."""
+_BOX = b"caBX"
+"""Of content credentials, in PNG."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """What a TIFF's first directory says of the photograph, not of the file: description, camera, software, date,
 author."""
+_MAKER_NOTE = 0x927C
 _IPTC = 0x0404
 """Photoshop's resource that holds IPTC-IIM."""
 
@@ -59,26 +74,14 @@ class Metadata:
         """The same with a digital source type, as the IPTC has it in XMP."""
         value = _SOURCE_TYPE + source.encode()
         xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
-        if b"DigitalSourceType" in xmp:
-            xmp = re.sub(rb'(DigitalSourceType(?:="|>))[^"<]*', lambda match: match.group(1) + value, xmp)
-        else:
-            entry = (
-                b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-                b'Iptc4xmpExt:DigitalSourceType="' + value + b'"/>'
-            )
-            xmp = xmp.replace(b"</rdf:RDF>", entry + b"</rdf:RDF>")
+        xmp = _MARK.sub(b"", xmp).replace(_ENTRY % b"", b"")
+        xmp = xmp.replace(b"</rdf:RDF>", _ENTRY % (b' Iptc4xmpExt:DigitalSourceType="%s"' % value) + b"</rdf:RDF>")
         return dataclasses.replace(self, xmp=xmp)
 
     def named(self) -> dict[str, str]:
         """What there is, for people: field -> words; a PNG's chunks as `tags` and `texts`."""
-        words = {
-            "exif": "EXIF",
-            "icc": "the colour profile",
-            "xmp": "XMP",
-            "iptc": "IPTC-IIM",
-            "comment": "the comment",
-        }
-        words = {field: text for field, text in words.items() if getattr(self, field)}
+        words = {"exif": "EXIF", "icc": "the colour profile", "xmp": "XMP", "iptc": "IPTC-IIM"}
+        words = {f: text for f, text in {**words, "comment": "the comment"}.items() if getattr(self, f)}
         if self.dpi:
             words["dpi"] = f"the resolution ({self.dpi[0]:.4g} dpi)"
         tags = [kind.decode() for kind, _ in self.chunks if kind in _TAGS and kind != b"pHYs"]
@@ -105,7 +108,7 @@ def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadat
     elif picture.format in ("JPEG", "MPO"):
         resources = info.get("photoshop")
         iptc = resources.get(_IPTC, b"") if isinstance(resources, dict) else b""
-        lost += ["content credentials (C2PA)"] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
+        lost += [_CREDENTIALS] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
         lost += ["the second picture (depth, HDR or another view)"] * (getattr(picture, "n_frames", 1) > 1)
     elif picture.format == "TIFF":
         iptc, xmp = _of_tiff(picture, xmp)
@@ -113,22 +116,38 @@ def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadat
     if icc and icc[16:20] != (b"GRAY" if mode in ("L", "LA", "1") or mode.startswith("I") else b"RGB "):
         icc, lost = b"", [*lost, f"the colour profile, which is not one of the result's {mode} values"]
     comment = info.get("comment") or b""
+    exif, remarks = _exif_of(picture, data)
+    kept, words = _kept_xmp(xmp)
     return Metadata(
-        exif=_exif_of(picture, data),
+        exif=exif,
         icc=icc,
-        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        xmp=kept,
         iptc=iptc if isinstance(iptc, bytes) else b"",
         dpi=_dpi_of(picture),
         comment=comment if isinstance(comment, bytes) and picture.format != "GIF" else b"",
         chunks=chunks,
-    ), lost
+    ), [*lost, *remarks, *words]
+
+
+def _kept_xmp(xmp: object) -> tuple[bytes, list[str]]:
+    """XMP for a result, whose pixels are upright, without the pictures in it; and in words what is left out."""
+    data = xmp.encode() if isinstance(xmp, str) else xmp
+    if not isinstance(data, bytes):  # a TIFF may store it as numbers of any kind
+        return b"", ["XMP, which is not stored as text"]
+    data, thumbnails = _THUMBNAILS.subn(b"", data)
+    data, pictures = _PICTURE.subn(b"", data)
+    # Who finds none in EXIF takes this one, as Pillow does, and turns the result once more.
+    data = _ORIENTATION.sub(rb"\g<1>1", data)
+    return data, ["pictures within XMP"] if thumbnails or pictures else []
 
 
 def _stream(data: bytes | str | os.PathLike) -> BinaryIO:
     return io.BytesIO(data) if isinstance(data, bytes) else open(data, "rb")
 
 
-def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> bytes:
+def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[bytes, list[str]]:
+    """EXIF for a result, and in words what of it is left out."""
+    lost = []
     try:
         if picture.format == "TIFF":  # its EXIF is one with the file's structure: what is of the photograph is copied
             exif = Image.Exif()
@@ -146,9 +165,13 @@ def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> bytes:
         for tag, side in zip((0xA002, 0xA003), size):
             if tag in details:
                 details[tag] = side
-        return exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b""
+        notes = details.get(_MAKER_NOTE, b"")
+        if isinstance(notes, bytes) and b"\xff\xd8\xff" in notes:
+            del details[_MAKER_NOTE]
+            lost.append("the camera's own notes, which hold a picture")
+        return exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b"", lost
     except Exception:  # on damaged EXIF Pillow raises anything
-        return b""
+        return b"", []
 
 
 def _dpi_of(picture: Image.Image) -> tuple[float, float] | None:
@@ -159,7 +182,7 @@ def _dpi_of(picture: Image.Image) -> tuple[float, float] | None:
     return (across, down) if 1 < across <= 65_535 and 1 < down <= 65_535 else None  # 1 is what programs fill in
 
 
-def _of_tiff(picture: Image.Image, xmp: bytes | str) -> tuple[bytes, bytes | str]:
+def _of_tiff(picture: Image.Image, xmp: object) -> tuple[bytes, object]:
     """(IPTC-IIM, XMP) of a TIFF."""
     tags = getattr(picture, "tag_v2", {})
     iptc = tags.get(33723, b"")
@@ -171,8 +194,7 @@ def _of_tiff(picture: Image.Image, xmp: bytes | str) -> tuple[bytes, bytes | str
             iptc = b""
     if not iptc and isinstance(tags.get(34377), bytes):
         iptc = iptc_of_resources(tags[34377])
-    stored = tags.get(700)
-    return iptc if isinstance(iptc, bytes) else b"", xmp or (stored if isinstance(stored, bytes) else b"")
+    return iptc if isinstance(iptc, bytes) else b"", xmp or tags.get(700, b"")
 
 
 def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, bytes], ...], list[str]]:
@@ -181,7 +203,9 @@ def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, byte
     with _stream(data) as stream:
         for kind, content in _walk_png(stream):
             keyword, separator, _ = content.partition(b"\0")
-            if kind in _TAGS and len(content) == _TAGS[kind]:
+            if kind == _BOX:
+                lost.append(_CREDENTIALS)
+            elif kind in _TAGS and len(content) == _TAGS[kind]:
                 chunks.append((kind, content))
             elif kind in _TEXTS and separator and 1 <= len(keyword) <= 79 and keyword != b"XML:com.adobe.xmp":
                 if not keyword.startswith(b"Raw profile type "):
@@ -192,11 +216,11 @@ def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, byte
 
 
 def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a PNG that are kept; others are skipped unread."""
+    """The chunks of a PNG that are kept or told of; others are skipped unread."""
     stream.seek(8)
     while len(header := stream.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
-        if kind in _TAGS or kind in _TEXTS:
+        if kind in _TAGS or kind in _TEXTS or kind == _BOX:
             content = stream.read(length)
             if len(content) == length:
                 yield kind, content

@@ -126,13 +126,17 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     image = np.asarray(files.eight_bits(picture, path).convert("RGB"))
     metadata, lost, bits, orientation = (details[key] for key in ("metadata", "lost", "bits", "orientation"))
     assert isinstance(metadata, Metadata) and isinstance(lost, list) and isinstance(bits, int)
-    assert not isinstance(orientation, bytes)
-    orientation = orientation if orientation in _TURNS else 1
+    # As `exif_transpose`, to which a number of another kind is one, and text and bytes are none.
+    orientation = next((turn for turn in _TURNS if turn == orientation), 1)
     notes = [f"left out: {one}" for one in lost]
     source = pathlib.Path(path) if data is None and details["format"] in ("JPEG", "MPO") else None
     stored, shift = None, 0
-    if bits == 16:
+    if picture.mode.startswith("I;16"):
+        bits, notes = 16, notes + ["12 bits a channel: they are written as 16"] * (bits == 12)
+        stored = np.asarray(picture).astype(np.uint16)
+    elif bits == 16:
         stored = _deep(path, data, orientation, image)
+    if bits == 16:
         if stored is None:
             notes.append("its 16 bits a channel could not be read at full depth: it is edited and written at 8")
         elif 0 < stored.max() <= 255:
@@ -145,7 +149,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     if stored is None:
         stored, words = _channels(picture, image)
         notes += words
-    return Photograph(image, stored, metadata, tuple(notes), shift, int(orientation), source)
+    return Photograph(image, stored, metadata, tuple(notes), shift, orientation, source)
 
 
 def read_rgb(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:

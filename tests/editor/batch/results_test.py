@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import cv2
 import numpy as np
 import pytest
@@ -112,3 +114,28 @@ def test_a_mark_replaces_another_and_a_damaged_packet():
     assert marked.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in marked.xmp
     again = marked.marked(metadata.EDITED)
     assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
+    assert again.xmp == again.marked(metadata.MADE).marked(metadata.EDITED).xmp  # and leaves nothing behind
+
+
+@pytest.mark.parametrize("quote", [b'"', b"'"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        b" e:DigitalSourceType=Qhttp://cv.iptc.org/newscodes/digitalsourcetype/digitalCaptureQ>",
+        b">\n<e:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture</e:DigitalSourceType>\n",
+        b"><e:DigitalSourceType rdf:resource=Qhttp://cv.iptc.org/newscodes/digitalsourcetype/digitalCaptureQ/>",
+    ],
+)
+def test_a_mark_replaces_one_in_any_of_rdfs_forms(form, quote):
+    packet = (
+        b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+        b"<rdf:Description rdf:about='' xmlns:dc='d' xmlns:e='http://iptc.org/std/Iptc4xmpExt/2008-02-29/'"
+        + form.replace(b"Q", quote)
+        + b"<dc:title>here</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    tree = ElementTree.fromstring(metadata.Metadata(xmp=packet).marked().xmp)
+    name = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+    said = [value for node in tree.iter() for key, value in node.attrib.items() if key == name]
+    said += [(node.text or "") + "".join(node.attrib.values()) for node in tree.iter() if node.tag == name]
+    assert said == [f"http://cv.iptc.org/newscodes/digitalsourcetype/{metadata.EDITED}"]
+    assert [text.strip() for text in tree.itertext() if text.strip()] == ["here"]
