@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,6 +58,31 @@ def test_untouched_blocks_are_the_photographs_own(tmp_path, sampling, progressiv
     assert (again.image[far] == made.image[far]).all()
     assert encoding.encode("b.jpg", made, None, 80)[1] == [
         "all of it is re-encoded, outside of the edit too, since a quality was asked for"
+    ]
+
+
+def test_a_jpeg_of_red_green_and_blue_stays_one(tmp_path):
+    pytest.importorskip("jpeglib")
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PHOTO).save(path, quality=90, subsampling=0, keep_rgb=True)
+    made = _edit(photographs.read(path))
+    data, notes = encoding.encode("b.jpg", made)
+    assert "the others are the photograph's own" in notes[0]
+    again = photographs.read("b.jpg", data).image
+    assert (
+        abs(again.astype(int) - made.image).mean() < 1
+        and abs(again[40:60, 48:80].astype(int) - made.image[40:60, 48:80]).mean() < 6
+    )
+
+
+def test_a_sampling_that_is_not_written_is_named(tmp_path):
+    cv2.imwrite(
+        str(tmp_path / "a.jpg"), PHOTO, [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411]
+    )
+    _, notes = encoding.encode("b.jpg", _edit(photographs.read(tmp_path / "a.jpg")))
+    assert notes == [
+        "all of it is re-encoded, outside of the edit too, since the photograph stores its colours at a resolution that"
+        " Pillow does not write"
     ]
 
 

@@ -379,3 +379,25 @@ def test_a_tiffs_grey_runs_from_black_to_white_whatever_its_bits_and_its_zero(tm
     assert twelve.notes == ("12 bits a channel: they are written as 16",) and twelve.stored.dtype == np.uint16
     assert (twelve.stored >> 4 == values >> 4).all() and (twelve.stored.min(), twelve.stored.max()) == (0, 65_535)
     assert (twelve.image[..., 0] == values >> 8).all()
+
+
+@pytest.mark.parametrize("output", ["b.webp", "b.avif", "b.png", "b.jpg", "b.tif"])
+def test_a_profile_of_grey_is_in_no_file_of_colours(output):
+    if output[1:] not in encoding.KINDS:
+        pytest.skip("this Pillow has no AVIF")
+    buffer, profile = io.BytesIO(), SRGB[:16] + b"GRAY" + SRGB[20:]
+    Image.fromarray(PHOTO[..., 0]).save(buffer, "PNG", icc_profile=profile)
+    photograph = _edit(photographs.read("a.png", buffer.getvalue()), grey=True)
+    said = "the colour profile is one of grey, and is left out"
+    for picture, grey in ((photograph, output[2:] not in ("webp", "avif")), (photograph.image, False)):
+        data, notes = encoding.encode(output, picture, photograph.metadata)  # as an array, it is side by side
+        with Image.open(io.BytesIO(data)) as written:
+            assert (written.mode == "L") is grey and written.info.get("icc_profile") == (profile if grey else None)
+        assert (said in notes) is not grey
+
+
+def test_a_transparent_level_of_deep_grey_is_said(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), _deep(1))
+    data = (tmp_path / "a.png").read_bytes()
+    data = data[:33] + _chunk(b"tRNS", b"\x10\x00") + data[33:]
+    assert photographs.read("a.png", data).notes == ("left out: the one level of its grey that is transparent",)

@@ -54,15 +54,20 @@ def merge(
     """
     with Image.open(original, formats=("JPEG", "MPO")) as picture:
         tables, sampling = getattr(picture, "quantization"), _sampling(picture)  # noqa: B009 (only a JPEG has them)
-        size, mode = picture.size, picture.mode
+        size, mode, rgb = picture.size, picture.mode, _is_rgb(picture)
     turn = _BACK.get(orientation)
     made, mask = Image.fromarray(edit), Image.fromarray(changed.astype(np.uint8) * 255)
     if turn is not None:
         made, mask = made.transpose(turn), mask.transpose(turn)
-    if sampling is None or made.size != size or made.mode != mode:
+    if made.size != size or made.mode != mode:
         return None, f"the photograph's blocks are not those of the result ({mode}, {made.mode})"
+    if sampling is None:
+        return None, "the photograph stores its colours at a resolution that Pillow does not write"
     buffer = io.BytesIO()
-    made.save(buffer, "JPEG", qtables=tables, subsampling=sampling)
+    made.save(buffer, "JPEG", qtables=tables, subsampling=sampling, keep_rgb=rgb)
+    with Image.open(buffer) as written:  # Pillow before 10.2 does not know the last option
+        if _is_rgb(written) != rgb:
+            return None, "the photograph stores red, green and blue, which this Pillow does not write"
     with tempfile.TemporaryDirectory(prefix="tfsketch-jpeg-") as folder:
         names = ("original.jpg", "edit.jpg", "changed.npy", "merged.jpg")
         copy, edited, areas, merged = (os.path.join(folder, name) for name in names)
@@ -91,6 +96,14 @@ def _sampling(picture: Image.Image) -> int | None:
     layers = getattr(picture, "layer", [])
     factors = tuple(value for layer in layers for value in layer[1:3])
     return {(1, 1): 0, (1, 1) * 3: 0, (2, 1, 1, 1, 1, 1): 1, (2, 2, 1, 1, 1, 1): 2}.get(factors)
+
+
+def _is_rgb(picture: Image.Image) -> bool:
+    """Whether a JPEG's three components are red, green and blue, by libjpeg's own rule."""
+    if "jfif" in picture.info:
+        return False
+    names = bytes(layer[0] for layer in getattr(picture, "layer", []))
+    return picture.info["adobe_transform"] == 0 if "adobe" in picture.info else names == b"RGB"
 
 
 def _exchange(original: str, edited: str, areas: str, merged: str) -> None:

@@ -83,6 +83,10 @@ def encode(
     if stored.dtype == np.uint16 and stored.ndim == 3 and stored.shape[2] == 2:
         stored = np.concatenate([np.repeat(stored[..., :1], 3, axis=-1), stored[..., 1:]], axis=-1)
         notes.append("grey with transparency of 16 bits is written as RGB with transparency")
+    grey = kind in _PLACES and (stored.ndim == 2 or stored.shape[2] == 2)
+    if metadata.icc[16:20] == b"GRAY" and not grey:
+        notes.append(f"{metadata.named()['icc']} is one of grey, and is left out")
+        metadata = dataclasses.replace(metadata, icc=b"")
     places = set(_PLACES.get(kind, {"exif", "icc", "xmp"}))
     places -= {"exif"} if kind == "TIFF" and stored.dtype == np.uint16 and stored.ndim == 3 else set()
     lost = [words for field, words in metadata.named().items() if field not in places]

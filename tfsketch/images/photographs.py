@@ -133,6 +133,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     stored, shift = None, 0
     if picture.mode.startswith("I;16"):
         bits, notes = 16, notes + ["12 bits a channel: they are written as 16"] * (bits == 12)
+        notes += ["left out: the one level of its grey that is transparent"] * ("transparency" in picture.info)
         stored = np.asarray(picture).astype(np.uint16)
     elif bits == 16:
         stored = _deep(path, data, orientation, image)
