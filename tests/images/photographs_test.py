@@ -401,3 +401,43 @@ def test_a_transparent_level_of_deep_grey_is_said(tmp_path):
     data = (tmp_path / "a.png").read_bytes()
     data = data[:33] + _chunk(b"tRNS", b"\x10\x00") + data[33:]
     assert photographs.read("a.png", data).notes == ("left out: the one level of its grey that is transparent",)
+
+
+def _camera() -> bytes:
+    """EXIF as cameras and Photoshop write it: its own directories, and the size and structure of the file it was in."""
+    exif = Image.Exif()
+    exif.update({0x010F: "Camera", 0x0100: 4000, 0x0101: 3000, 0x0102: (8, 8, 8), 0x0106: 6, 0x0115: 3, 0x011C: 1})
+    exif.update({0x0152: 2, 0x0153: 3, 0x0140: (1, 2, 3), 0x8773: b"profile", 0x4746: 5})
+    exif.get_ifd(0x8769).update({0x9003: "2024:01:01 00:00:00", 0x829A: (1, 100), 0x9286: b"ASCII\0\0\0hello"})
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("output", ["b.tif", "b.png"])
+def test_a_cameras_exif_is_kept_and_makes_no_other_file(mode, output):
+    buffer = io.BytesIO()
+    picture = Image.fromarray(_deep(1)[..., 0]) if mode == "I;16" else Image.fromarray(PHOTO).convert(mode)
+    profile = SRGB if mode.startswith("RGB") else SRGB[:16] + b"GRAY" + SRGB[20:]
+    picture.save(buffer, "PNG", exif=_camera(), icc_profile=profile, dpi=(150, 150))
+    made = _edit(photographs.read("a.png", buffer.getvalue()), grey=not mode.startswith("RGB"))
+    data, notes = encoding.encode(output, made)
+    again = photographs.read(output, data)
+    assert (again.stored == made.stored).all() and again.stored.dtype == made.stored.dtype and notes == []
+    assert again.metadata.icc == profile and again.metadata.dpi == pytest.approx((150, 150), abs=0.1)
+    with Image.open(io.BytesIO(data)) as written:
+        exif = written.getexif()
+        assert exif[0x010F] == "Camera" and exif.get_ifd(0x8825)[1] == "N"
+        assert exif.get_ifd(0x8769)[0x9003] == "2024:01:01 00:00:00" and 0x0140 not in exif
+    if output == "b.tif":
+        assert (tifffile.imread(io.BytesIO(data)) == made.stored).all()
+
+
+def test_exif_that_a_tiff_cannot_hold_is_said():
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x013F] = (76, 162, 166)  # chromaticities, of which there are six
+    Image.fromarray(PHOTO).save(buffer, "JPEG", exif=exif)
+    made = _edit(photographs.read("a.jpg", buffer.getvalue()))
+    data, notes = encoding.encode("b.tif", made)
+    assert notes == ["no place in TIFF for EXIF of other types than the standard's: left out"]
+    assert (photographs.read("b.tif", data).image == made.image).all()

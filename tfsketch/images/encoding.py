@@ -101,7 +101,8 @@ def encode(
         if kind == "PNG":
             data = _png(stored, metadata)
         elif kind == "TIFF":
-            data = _tiff(stored, metadata)
+            data, words = _tiff(stored, metadata)
+            notes += words
         elif kind == "JPEG":
             data, words = _jpeg(stored, photograph, metadata, quality)
             notes += words
@@ -126,7 +127,7 @@ def _png(stored: np.ndarray, metadata: Metadata) -> bytes:
     return data[:33] + chunks + data[33:]
 
 
-def _tiff(stored: np.ndarray, metadata: Metadata) -> bytes:
+def _tiff(stored: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
     buffer = io.BytesIO()
     if stored.dtype == np.uint16 and stored.ndim == 3:  # which Pillow does not write
         tags: list[Any] = [(700, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
@@ -137,14 +138,22 @@ def _tiff(stored: np.ndarray, metadata: Metadata) -> bytes:
             buffer, stored, photometric="rgb", compression="zlib", iccprofile=metadata.icc or None, metadata=None,
             extratags=tags, software=False, **how
         )  # fmt: skip
-        return buffer.getvalue()
+        return buffer.getvalue(), []
     exif = Image.Exif()
     exif.load(metadata.exif)
+    # Pillow writes EXIF's own directories where it writes pixels itself; libtiff, which deflates, refuses them.
+    how = {} if {0x8769, 0x8825}.intersection(exif) else {"compression": "tiff_adobe_deflate"}
     exif.update({tag: value for tag, value in ((700, metadata.xmp), (33723, metadata.iptc)) if value})
     more: dict[str, Any] = {"icc_profile": metadata.icc} if metadata.icc else {}
     more |= {"dpi": metadata.dpi} if metadata.dpi else {}
-    Image.fromarray(stored).save(buffer, "TIFF", compression="tiff_adobe_deflate", exif=exif, **more)
-    return buffer.getvalue()
+    try:
+        Image.fromarray(stored).save(buffer, "TIFF", exif=exif, **how, **more)
+    except Exception:  # on a tag of another type than the standard's Pillow raises anything
+        if not metadata.exif:
+            raise
+        data, notes = _tiff(stored, dataclasses.replace(metadata, exif=b""))
+        return data, [*notes, "no place in TIFF for EXIF of other types than the standard's: left out"]
+    return buffer.getvalue(), []
 
 
 def _other(kind: str, stored: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:

@@ -40,15 +40,16 @@ _ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[0-9]""")
 _CREDENTIALS = "content credentials (C2PA)"
 _TAGS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 """A PNG's chunks that are kept, with their lengths."""
-_BOX = b"caBX"
-"""Of content credentials, in PNG."""
+_BOX = b"caBX"  # of content credentials
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-"""What a TIFF's first directory says of the photograph, not of the file: description, camera, software, date,
-author."""
+"""What a TIFF's first directory says of the photograph: description, camera, software, date, author."""
+_OF_PHOTOGRAPH = {*_TIFF_TAGS, 0x010D, 0x011A, 0x011B, 0x0128, 0x013C, 0x013E, 0x013F, 0x0213, 0x4746, 0x4749}
+"""Tags of EXIF's first directory, below 0x8000, that are kept: others say how another file's pixels lie in it."""
+_OTHERS = {0x83BB, 0x8649, 0x8773, 0x935C}
+"""Above, those that are not: IPTC-IIM and the profile have fields here, Photoshop's hold layers and previews."""
 _MAKER_NOTE = 0x927C
-_IPTC = 0x0404
-"""Photoshop's resource that holds IPTC-IIM."""
+_IPTC = 0x0404  # Photoshop's resource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +57,7 @@ class Metadata:
     """What a file says of a photograph beside its pixels; empty where it says nothing."""
 
     exif: bytes = b""
-    """A TIFF structure. Its orientation is the one that the pixels have been given, and it holds no thumbnail, which
-    would show the photograph before its edit."""
+    """A TIFF structure, without an orientation, which the pixels have been given, and without a thumbnail."""
     icc: bytes = b""
     """The profile of the pixels' values, RGB or grey."""
     xmp: bytes = b""
@@ -159,6 +159,8 @@ def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[byt
                         exif.get_ifd(directory).update(stored.get_ifd(directory))
         else:
             exif = picture.getexif()
+            for tag in [t for t in exif if t in _OTHERS or t < 0x8000 and t not in _OF_PHOTOGRAPH and t != 0x0112]:
+                del exif[tag]
         turned = exif.pop(0x0112, 1) in (5, 6, 7, 8)  # the orientation, which the pixels get
         details = exif.get_ifd(0x8769) if 0x8769 in exif else {}  # else Pillow adds an empty one
         size = picture.size[::-1] if turned else picture.size
@@ -217,10 +219,11 @@ def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, byte
 
 def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a PNG that are kept or told of; others are skipped unread."""
+    told = {*_TAGS, *_TEXTS, _BOX}
     stream.seek(8)
     while len(header := stream.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
-        if kind in _TAGS or kind in _TEXTS or kind == _BOX:
+        if kind in told:
             content = stream.read(length)
             if len(content) == length:
                 yield kind, content
