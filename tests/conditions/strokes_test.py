@@ -52,6 +52,12 @@ def test_fill():
     assert grown[8:32, 12:28].all() and (grown >= plain).all() and not grown[5].any()
 
 
+def test_what_a_line_goes_round_twice_is_not_filled():
+    spiral = [[5, 5], [45, 5], [45, 35], [5, 35], [5, 5], [15, 10], [35, 10], [35, 30], [15, 30], [15, 10], [5, 5]]
+    mask = _render(_stroke(points=spiral, width=None, fill=True)).mask
+    assert mask[20, 10] and mask[20, 40] and not mask[20, 25]  # as the page shows it
+
+
 def test_scaled_with_the_picture():
     small = _render(_stroke(fill=True)).mask
     large = _render(_stroke(fill=True), size=(160, 200)).mask
@@ -125,6 +131,8 @@ def test_a_bad_tree_is_refused(tree, message):
 def test_files(tmp_path):
     file = tmp_path / "edits.json"
     file.write_text(json.dumps({"size": [50, 40], "strokes": [_stroke()]}))
+    assert strokes.render(strokes.read(file), (40, 50)).mask.any()
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())  # as some editors of text save it
     assert strokes.render(strokes.read(file), (40, 50)).mask.any()
     for content in (b"", b"{", b"\xff\xfe", b"[" * 100_000):
         file.write_bytes(content)

@@ -8,7 +8,8 @@
 `size` is the [width, height] of the picture that was drawn on. Coordinates are picture coordinates as a browser gives
 them: (0, 0) is the top left corner of the picture, not the centre of its first pixel, so that they scale by
 multiplication. `width` is in pixels of that picture. A filled stroke is the polygon of its points, grown by half of its
-`width` if it has one. Later colours lie over earlier ones; the other two layers are unions.
+`width` if it has one; where it crosses itself, what it goes round twice is not filled (the even-odd rule). Later
+colours lie over earlier ones; the other two layers are unions.
 
 Everything that comes from a file is checked before anything is drawn, and errors name the stroke's index and the field.
 """
@@ -176,7 +177,7 @@ def read(path: str | os.PathLike) -> Strokes:
     if path.stat().st_size > MAX_BYTES:
         raise ImageError(f"{path}: expected at most {MAX_BYTES:,} bytes, found {path.stat().st_size:,}")
     try:
-        tree = json.loads(path.read_bytes().decode("utf-8"))
+        tree = json.loads(path.read_bytes().decode("utf-8-sig"))  # some editors of text put a mark before it
     except (ValueError, OSError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, and so is JSON's
         raise ImageError(f"{path}: expected JSON, found: {cause(error)}") from error
     return parse(tree, str(path))

@@ -69,7 +69,7 @@ class Photograph:
             repaint = result[..., :1]
         elif channels < 3:
             color = np.repeat(color, 3, axis=-1)
-            notes.append("colours were asked for in a grey photograph: the result is RGB, not grey")
+            notes.append("it is grey, and what was repainted has colours: the result is RGB, not grey")
             if metadata.icc:
                 metadata = dataclasses.replace(metadata, icc=b"")
                 notes.append("left out: the colour profile, which is one of grey")

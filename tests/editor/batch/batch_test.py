@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.editor.batch.pictures import MASK, noise_photo
 from tests.edits import run_edit
-from tfsketch.editor.batch.jobs import find_jobs
+from tfsketch.editor.batch.jobs import find_jobs, sort_files
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 
@@ -109,6 +109,9 @@ def test_files_without_flags(editing_folder, folders, capsys):
     result.unlink()
     assert run_edit(editing_folder, folders / "photos", folders / "edits") == 0
     assert sorted(path.name for path in (folders / "photos_edited").iterdir()) == ["a.png", "b.png", "c.png"]
+    (folders / "photos/a.png.json").write_text("{}")  # as a service exports them
+    photos, edits = str(folders / "photos"), str(folders / "edits")
+    assert sort_files([photos, edits]) == sort_files([edits, photos]) == {"image": photos, "strokes": edits}
     with pytest.raises(ImageError, match="strokes: expected one of them"):
         run_edit(editing_folder, photo, strokes, folders / "edits/b.json")
     with pytest.raises(ImageError, match="image: expected one of them"):

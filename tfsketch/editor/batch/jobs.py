@@ -158,6 +158,7 @@ def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, 
 
     Args:
       files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
+        A folder of both is one of photographs, with a service's notes on each beside it, unless these are given.
       reserved: what is given already, by name.
 
     Returns:
@@ -169,7 +170,11 @@ def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, 
     sorted_: dict[str, str] = {}
     for file in files:
         path = pathlib.Path(file)
-        json = path.suffix.lower() == ".json" or (path.is_dir() and any(path.rglob("*.json")))
+        json = path.suffix.lower() == ".json"
+        if path.is_dir():
+            inside = list(finder.walk(path))
+            json = any(name.lower().endswith(".json") for name, _ in inside)
+            json &= "image" in {*sorted_, *reserved} or all(kind != finder.PICTURE for _, kind in inside)
         what = "strokes" if json else "mask" if "image" in sorted_ else "image"
         if what in sorted_ or what in reserved:
             raise ImageError(f"{what}: expected one of them, found {file} too")
