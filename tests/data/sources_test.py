@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.data.photos import photos_in
 from tests.pictures import crops
 from tfsketch.data import sources
 from tfsketch.errors import DataError, ImageError
@@ -149,3 +150,8 @@ def test_inputs_with_nothing_in_them_are_named(tmp_path):
         sources.find([str(tmp_path / "in")], only=str(tmp_path / "none.txt"))
     with pytest.raises(DataError, match="nowhere.txt"):
         sources.find([str(tmp_path / "in")], exclude=str(tmp_path / "nowhere.txt"))
+
+
+def test_an_input_is_found_however_its_accents_are_written(tmp_path):
+    photos_in(tmp_path / "cafe\u0301", 1)
+    assert [item.id for item in sources.find([str(tmp_path / "caf\u00e9")]).items] == ["cafe\u0301/0.png"]

@@ -237,3 +237,22 @@ def test_training_starts_from_given_weights(tiny, tmp_path):
     for key, value in first.averaged_weights().items():
         np.testing.assert_allclose(second.averaged_weights()[key], value, atol=1e-7)
     assert second.step == 0 and systems.experiment_of(tmp_path / "first") == tiny
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_weights_of_another_system_are_refused_and_of_other_settings_told(tiny, tmp_path, capsys):
+    """Of settings that leave the variables' shapes alone: the network would compute something else in silence."""
+    with pytest.raises(ConfigError, match="train.init: expected a model of sc_fegan, found one of cali_sketch in "):
+        trainer.Trainer(training(tiny, init="cali_sketch"), tmp_path / "x", make_task)
+    trainer.Trainer(tiny, tmp_path / "first", make_task).run(until=1)
+    start = training(tiny, init=str(tmp_path / "first"))
+    loss = dataclasses.replace(tiny.model.loss, adversarial=0.5)
+    trainer.Trainer(
+        dataclasses.replace(start, model=dataclasses.replace(tiny.model, loss=loss)), tmp_path / "x", make_task
+    )
+    assert "train.init" not in capsys.readouterr().out
+    generator = dataclasses.replace(tiny.model.generator, dilations=(4,))
+    other = dataclasses.replace(start, model=dataclasses.replace(tiny.model, generator=generator))
+    trainer.Trainer(other, tmp_path / "x", make_task)
+    told = "first was trained with other settings: model.generator.dilations=[4] here, [2] there\n"
+    assert told in capsys.readouterr().out

@@ -175,7 +175,7 @@ def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels
         faces.require()
     if "hed" in examples.styles(config):
         hed_weights_path()
-    for path in map(os.path.abspath, inputs):
+    for path in (os.path.abspath(paths.on_disk(path)) for path in inputs):
         if os.path.isdir(path) and os.path.commonpath([path, os.path.abspath(output)]) == path:
             raise DataError(f"expected an output outside of the photographs, found {output} below {path}")
 

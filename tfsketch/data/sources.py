@@ -192,7 +192,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
     repeated: list[tuple[str, ...]] = []
     for path in inputs:
         number = 0
-        for parts, least, item in _of_input(str(path), ignored):
+        for parts, least, item in _of_input(paths.on_disk(path), ignored):
             number += 1
             try:
                 "/".join(parts).encode()

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tfsketch.config import Config, LossConfig
+from tfsketch import config as config_lib
+from tfsketch.config import Config, LossConfig, document, shipped
 from tfsketch.errors import ConfigError, TrainingError
 from tfsketch.images import sheets
+from tfsketch.nn import model_directory
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.vocabulary import to_uint8
 
@@ -91,6 +93,43 @@ def check_terms(config: Config, task: Task) -> None:
             f"{type(config.model.loss).__name__}: expected a term of {type(task).__name__} for every weight, found "
             f"none for {', '.join(missing)}"
         )
+
+
+def _settings(tree: Any, before: str = "") -> dict[str, Any]:
+    """A plain tree's values by their paths."""
+    if not isinstance(tree, dict):
+        return {before: tree}
+    return {path: value for key, part in tree.items() for path, value in _settings(part, f"{before}.{key}").items()}
+
+
+def load_initial(config: Config, task: Task) -> None:
+    """Weights of the model that `train.init` names into the exported network.
+
+    Settings that change what a network computes, and not its variables' shapes, such as a dilation, are compared with
+    those that the weights were trained with, and told where they differ.
+
+    Raises:
+      ConfigError: it is a model of another system, or `train.init_players` names a player that is none.
+      WeightsError: there is none, or its weights do not fit.
+    """
+    folder = shipped.model_folder(config.train.init)
+    path = folder / "config.yaml"
+    tree = document.read(document.text_of(path), str(path))
+    theirs = tree if isinstance(tree, dict) else {}
+    if (system := theirs.get("system", Config.system)) != config.system:
+        raise ConfigError(f"train.init: expected a model of {config.system}, found one of {system} in {folder}")
+    only = initial_variables(config.train.init_players, task)
+    model_directory.load_weights(task.networks[task.exported], folder / "weights.npz", only)
+    assert config.model is not None  # it is what is trained
+    changeable = tuple(f".{key}" for key in config.model.changeable)
+    ours, old = (_settings(part) for part in (config_lib.to_dict(config.model), theirs.get("model")))
+    other = [
+        f"model{key}={value} here, {old[key]} there"
+        for key, value in ours.items()
+        if old.get(key, value) != value and not key.startswith(changeable)
+    ]
+    if other:
+        print(f"train.init: {folder} was trained with other settings: {'; '.join(other)}", flush=True)
 
 
 def initial_variables(names: Collection[str], task: Task) -> list[tf.Variable] | None:

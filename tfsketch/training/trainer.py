@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import config as config_lib
-from tfsketch.config import Config, OptimizerConfig, shipped
+from tfsketch.config import Config, OptimizerConfig
 from tfsketch.data import lock
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.folders import open_held_out, open_pictures
@@ -38,7 +38,7 @@ from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.signals import Signals
 from tfsketch.training.strategy import explained, is_chief, make_strategy
-from tfsketch.training.task import Batch, Task, check_terms, initial_variables
+from tfsketch.training.task import Batch, Task, check_terms, load_initial
 
 
 class Trainer:
@@ -99,7 +99,8 @@ class Trainer:
         self._checkpoints = Checkpoints(self._folder, state, train.keep_checkpoints, self._is_chief, addable)
         self._export = model_directory.build(self._task.network, config) if self._task.network else None
         if not self._checkpoints.restore() and train.init:
-            self._start_from(train.init)
+            load_initial(config, self._task)
+            self._begin_average()
 
     def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
         settings = self._config.train.optimizers.get(player, OptimizerConfig())
@@ -107,13 +108,6 @@ class Trainer:
         if self._config.train.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         return optimizer
-
-    def _start_from(self, source: str) -> None:
-        """Weights of a model directory into the exported network and its average."""
-        network = self._task.networks[self._task.exported]
-        only = initial_variables(self._config.train.init_players, self._task)
-        model_directory.load_weights(network, shipped.model_folder(source) / "weights.npz", only)
-        self._begin_average()
 
     def _begin_average(self) -> None:
         """The moving average begins with the weights as they are."""
