@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
 
 import cv2
@@ -260,3 +261,18 @@ def test_colors_without_paper_and_between_papers():
         meaning.color(sheets.opaque(halves), "c.png")
     empty = meaning.color(sheets.opaque(np.zeros((9, 9, 3), np.uint8)), "c.png")
     assert not empty.layer.any() and "no colour strokes" in empty.notes[0]
+
+
+@pytest.mark.parametrize("noise, shade, said", [(0, False, False), (8, False, True), (3, True, True)])
+def test_paper_that_is_not_plain_and_so_counts_as_paint_is_said(noise, shade, said):
+    sheet = np.full((200, 200, 3), 255, np.float32)
+    cv2.line(sheet, (40, 60), (160, 70), (200, 40, 40), 9)
+    if shade:
+        sheet *= np.linspace(0.75, 1, 200)[:, None, None]
+    sheet = np.clip(sheet + np.random.default_rng(0).normal(0, 1, sheet.shape) * noise, 0, 255).astype(np.uint8)
+    for quality in (60, 95) if not said else (95,):
+        buffer = io.BytesIO()
+        Image.fromarray(sheet).save(buffer, "JPEG", quality=quality)
+        found, notes = meaning.read_color("color.jpg", buffer.getvalue())
+        assert ("hardly another colour than the paper" in notes[0]) is said
+        assert said or (found[..., 3] > 0).mean() < 0.06

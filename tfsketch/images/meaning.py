@@ -262,6 +262,11 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
         painted = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
         levels = _unmixed(levels, color, np.where(opaque, apart, np.uint8(0)), painted)
         note = f"{PAPERS[first]} was taken for paper"
+        if 4 * (painted & (apart < ink.FAINT)).sum() > painted.sum():
+            note += (
+                f"; of the {painted.mean():.0%} that count as paint, much is hardly another colour than the paper: of "
+                "a scan or a photograph, make the paper plain, or transparent"
+            )
     if not painted.any():
         note = "no colour strokes were found: an empty sheet"
     result = np.where(painted[..., None], np.dstack([levels, rgba[..., 3]]), np.uint8(0))

@@ -52,6 +52,19 @@ def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
     assert np.ptp(out.astype(int), axis=-1).max() <= 1
 
 
+def test_a_mask_that_is_too_faint_says_what_it_was_taken_for(editing_folder, tmp_path):
+    files.write_png(tmp_path / "photo.png", _photo())
+    faint = np.zeros((48, 64), np.uint8)
+    faint[20:40, 20:40] = 90
+    files.write_png(tmp_path / "mask.png", faint)
+    with pytest.raises(
+        ImageError, match=r"mask.png: .* found an empty mask \(the mask has grey .* thresholded at 0.5\)"
+    ):
+        _run_edit(
+            editing_folder, f"--image={tmp_path}/photo.png", f"--mask={tmp_path}/mask.png", f"--output={tmp_path}/o.png"
+        )
+
+
 def test_the_level_takes_fainter_lines(editing_folder, tmp_path):
     pencil = np.full((48, 64, 3), 250, np.uint8)
     pencil[24:26, 22:48], pencil[12:14, 22:48], pencil[36:38, 22:48] = 90, 165, 226

@@ -56,7 +56,9 @@ def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, n
         layers["sketch"] = np.maximum(layers["sketch"], strokes.sketch)
         layers["color"] = np.where(strokes.color[..., 3:] > 0, strokes.color, layers["color"])
     if not layers["mask"].any():
-        raise ImageError(f"{job.mask or job.strokes}: expected at least one erased pixel, found an empty mask")
+        name = f"{job.mask or job.strokes}: "
+        how = "; ".join(note[len(name) :] for note in notes if note.startswith(name))  # it may only be faint
+        raise ImageError(f"{name}expected at least one erased pixel, found an empty mask{how and f' ({how})'}")
     for what in without_effect(layers["mask"], layers["sketch"], layers["color"]):
         notes.append(f"{job.image}: the {what} lies outside the mask and has no effect")
     return photograph, layers["mask"], layers["sketch"], layers["color"], notes
