@@ -246,3 +246,36 @@ def test_layers_are_an_openraster_file(port, request_):
     ):
         assert ((np.asarray(pictures[name])[..., 3] > 0) == (layer > 0)).all(), name
     assert (np.asarray(pictures["Photograph"]) == gradient()).all()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_layers_keep_transparency_and_have_no_profile_of_grey(port, model_dirs, mode):
+    image = Image.fromarray(gradient()).convert(mode)
+    alpha = np.where(np.arange(80) < 40, 0, 255).astype(np.uint8) * np.ones((60, 1), np.uint8)
+    image.putalpha(Image.fromarray(alpha))
+    buffer = io.BytesIO()
+    profile = b"\0" * 16 + (b"GRAY" if mode == "LA" else b"RGB ") + b"\0" * 108
+    image.save(buffer, "PNG", icc_profile=profile)
+    picture = open_picture(port, buffer.getvalue())["picture"]
+    request = {"model": model_dirs[0], "picture": picture, "strokes": STROKES, "format": "ora"}
+    with zipfile.ZipFile(io.BytesIO(ask(port, "/api/file", request)[1])) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png") and "thumb" not in name]
+        layers = {name: Image.open(io.BytesIO(archive.read(name))) for name in names}
+    *_, made, photograph = (layers[name] for name in sorted(names) if name.startswith("data/"))
+    merged = layers["mergedimage.png"]
+    shown = np.asarray(Image.alpha_composite(photograph, made))
+    assert (np.asarray(merged)[..., 3] == alpha).all() and (shown[..., 3] == alpha).all()
+    assert (shown[alpha > 0] == np.asarray(merged)[alpha > 0]).all()
+    assert {layer.info.get("icc_profile") for layer in layers.values()} == {None if mode == "LA" else profile}
+
+
+def test_layers_say_that_they_have_no_sixteen_bits(port, model_dirs):
+    deep = np.random.default_rng(3).integers(0, 65_536, (60, 80, 3)).astype(np.uint16)
+    picture = open_picture(port, files.encode_png(deep))["picture"]
+    request = {"model": model_dirs[0], "picture": picture, "strokes": STROKES, "format": "ora"}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.request("POST", "/api/file", json.dumps(request), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert json.loads(answer.headers["x-notes"]) == ["OpenRaster has 8 bits a channel here, the photograph 16"]
+    answer.read()
+    connection.close()

@@ -2,11 +2,12 @@
 
 Layers are an OpenRaster file (the format's specification 0.0.5: a zip of a `mimetype`, `stack.xml`, PNG layers, the
 merged picture and a thumbnail), which GIMP, Krita, MyPaint and others open. The result lies over the photograph, clear
-outside of the mask; sketch, colours and mask are there and hidden.
+outside of the mask and where the photograph is; sketch, colours and mask are there and hidden.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from typing import Any
@@ -21,6 +22,7 @@ from tfsketch.errors import TfsketchError
 from tfsketch.images import encoding, files
 from tfsketch.images.layers import shown, truth, whole
 from tfsketch.images.metadata import EDITED, MADE, Metadata, png_chunks
+from tfsketch.images.photographs import Photograph
 
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": "image/openraster"}
 """Format -> its media type."""
@@ -48,7 +50,8 @@ def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, li
     made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
     metadata = made.metadata.marked(source) if truth(tree.get("mark", True), "mark") else made.metadata
     if kind == "ora":
-        return layers(request, result, metadata), TYPES[kind], []
+        notes = ["OpenRaster has 8 bits a channel here, the photograph 16"] if made.shift else []
+        return layers(request, result, metadata), TYPES[kind], notes
     data, notes = encoding.encode(f"result.{kind}", made, metadata, None if kind == "png" else quality)
     return data, TYPES[kind], notes
 
@@ -60,12 +63,27 @@ def _inked(layer: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     return shown
 
 
+def _alpha(photograph: Photograph) -> np.ndarray | None:
+    """A photograph's transparency, [H,W] uint8; None where it has none."""
+    stored = photograph.stored
+    if stored.ndim == 2 or stored.shape[2] not in (2, 4):
+        return None
+    return (stored[..., -1] >> photograph.shift).astype(np.uint8)
+
+
+def _with(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    return image if alpha is None else np.dstack([image, alpha])
+
+
 def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
     """A result with what made it, as an OpenRaster file; the topmost layer first."""
-    strokes, image = request.layers, result.image
-    whole_mask = np.ones(image.shape[:2], np.uint8) if result.mask is None else (result.mask > 0).astype(np.uint8)
-    made = np.dstack([image, whole_mask * np.uint8(255)])
-    made[whole_mask == 0] = 0
+    strokes, image, picture = request.layers, result.image, request.picture
+    alpha = None if picture is None else _alpha(picture.photograph)
+    # The layers are RGB: a profile of another kind, as a grey photograph has, would not be theirs.
+    metadata = dataclasses.replace(metadata, icc=picture.profile if picture else b"")
+    made = np.dstack([image, np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha])
+    if result.mask is not None:
+        made[result.mask == 0] = 0
     stack: list[tuple[str, np.ndarray, bool]] = []
     for name, layer in (
         ("Sketch", _inked(strokes.sketch, (0, 0, 0))),
@@ -75,21 +93,22 @@ def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
         if layer[..., 3].any():
             stack.append((name, layer, False))
     stack.append(("Result", made, True))
-    if request.picture is not None:
-        stack.append(("Photograph", request.picture.image, True))
+    if picture is not None:
+        stack.append(("Photograph", _with(picture.image, alpha), True))
     height, width = image.shape[:2]
     xml = [f'<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.5" w="{width}" h="{height}"><stack>']
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         archive.writestr("mimetype", TYPES["ora"])  # first, and not compressed, as the format wants it
-        for number, (name, picture, shown) in enumerate(stack):
+        for number, (name, layer, shown) in enumerate(stack):
             place = f"data/layer{number}.png"
-            archive.writestr(place, _png(picture, metadata))
+            archive.writestr(place, _png(layer, metadata))
             visibility = "visible" if shown else "hidden"
             xml.append(f'<layer name={quoteattr(name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
         archive.writestr("stack.xml", "".join([*xml, "</stack></image>"]))
-        archive.writestr("mergedimage.png", files.encode_png(image, png_chunks(metadata)))
-        small = Image.fromarray(image)
+        merged = _with(image, alpha)
+        archive.writestr("mergedimage.png", files.encode_png(merged, png_chunks(metadata)))
+        small = Image.fromarray(merged)
         small.thumbnail((_THUMBNAIL, _THUMBNAIL))
         archive.writestr("Thumbnails/thumbnail.png", files.encode_png(np.asarray(small)))
     return buffer.getvalue()
