@@ -16,10 +16,21 @@ export const KEYS = [
 ];
 const TOOLS = { m: "mask", l: "lasso", s: "sketch", c: "color", i: "dropper", e: "eraser", h: "hand" };
 
+let pressed = null; // by a mouse or a finger: it has the focus, but whoever does not use the keyboard for it means the page
+
+/* Whether a key is the field's or the button's that has the focus, and not the page's. */
+function belongs(key, target, control) {
+  if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && !/^(range|checkbox|color)$/.test(target.type || "")) {
+    return !control || ("zy".includes(key) && target.tagName !== "SELECT"); // what is typed has an undo of its own
+  }
+  if (target === pressed) return false;
+  if (key === " ") return target.matches("button, summary, input[type=checkbox], input[type=color]");
+  return key === "enter" && target.matches("button, summary, a, input[type=color]");
+}
+
 function onKey(event) {
-  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && !/^(range|checkbox|color)$/.test(event.target.type || "");
-  if (document.querySelector("dialog[open]") || (typing && !event.ctrlKey && !event.metaKey)) return;
   const key = event.key.toLowerCase();
+  if (document.querySelector("dialog[open]") || belongs(key, event.target, event.ctrlKey || event.metaKey)) return;
   let done = true;
   if (event.ctrlKey || event.metaKey) {
     if (key === "z") (event.shiftKey ? redo : undo)();
@@ -27,8 +38,8 @@ function onKey(event) {
     else if (key === "enter") run();
     else done = false;
   } else if (event.altKey) done = false;
-  else if (key === "enter" && event.target.tagName !== "BUTTON") run();
-  else if (key === " " && event.target.tagName !== "BUTTON") { S.panning = true; render(); }
+  else if (key === "enter") run();
+  else if (key === " ") { S.panning = true; render(); }
   else if (key === "[") resize(1 / 1.2);
   else if (key === "]") resize(1.2);
   else if (key === "v") nextView();
@@ -50,6 +61,13 @@ function onKey(event) {
 }
 
 export function startKeys() {
+  document.addEventListener("focusin", () => { pressed = null; });
+  document.addEventListener("click", ({ detail, target }) => {
+    const label = target.closest("label");
+    if (detail) pressed = (label && label.control) || target.closest("button, summary"); // 0 is the keyboard's
+  });
   document.addEventListener("keydown", onKey);
-  document.addEventListener("keyup", (event) => { if (event.key === " ") { S.panning = false; render(); } });
+  const lift = () => { S.panning = false; render(); };
+  document.addEventListener("keyup", (event) => { if (event.key === " ") lift(); });
+  addEventListener("blur", lift); // a key that is lifted elsewhere is not heard of
 }
