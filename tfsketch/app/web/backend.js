@@ -28,7 +28,9 @@
  * region, style_from, amount},
  * as `tfsketch/app/requests.py` checks it. Whatever fails throws an Error whose message is for people. */
 
-/* The server keeps a few photographs. Handles are the names that it gave first; one that it has forgotten is sent again,
+/* Addresses are relative to the page's, which may lie in a folder of another server that passes requests on.
+ *
+ * The server keeps a few photographs. Handles are the names that it gave first; one that it has forgotten is sent again,
  * and has another name from then on. */
 const ASK = 400; // milliseconds between two questions how far a job is
 const sources = new Map();
@@ -75,20 +77,24 @@ async function keep(send) {
   return opened;
 }
 
-export const state = async () => (await fetch("/api/state")).json();
-export const open = (file) => keep(async () => (await ask("/api/pictures", file, { raw: true })).json());
-export const address = (picture) => `/api/pictures/${nameOf(picture)}`;
+export async function state() {
+  const response = await fetch("api/state").catch(() => null);
+  if (!response || !response.ok) throw new Error("The editor's program does not answer: is it still running?");
+  return response.json();
+}
+export const open = (file) => keep(async () => (await ask("api/pictures", file, { raw: true })).json());
+export const address = (picture) => `api/pictures/${nameOf(picture)}`;
 export async function tile(source, box) {
-  if (typeof source === "object") return (await askOf("/api/tile", { ...source, box })).blob();
+  if (typeof source === "object") return (await askOf("api/tile", { ...source, box })).blob();
   const response = await fetch(`${address(source)}?box=${box}`);
   if (!response.ok) throw new Error("A part of the photograph could not be shown.");
   return response.blob();
 }
-export const sketch = async (file, level) => (await ask(`/api/sketch?level=${level}`, file, { raw: true })).json();
-export const thumbnail = (name) => `/api/examples/${name}`;
+export const sketch = async (file, level) => (await ask(`api/sketch?level=${level}`, file, { raw: true })).json();
+export const thumbnail = (name) => `api/examples/${name}`;
 
 export async function example(name) {
-  const get = async () => (await ask(`/api/examples/${name}`, {})).json();
+  const get = async () => (await ask(`api/examples/${name}`, {})).json();
   const opened = await get();
   if (opened.picture) sources.set(opened.picture, { name: opened.picture, send: get });
   if (opened.style) sources.set(opened.style.picture, { name: opened.style.picture, send: async () => (await get()).style });
@@ -99,7 +105,7 @@ export async function example(name) {
 async function follow(job, progress, over) {
   while (!over.signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, ASK));
-    const answer = await fetch(`/api/jobs/${job}`, { signal: over.signal }).catch(() => null);
+    const answer = await fetch(`api/jobs/${job}`, { signal: over.signal }).catch(() => null);
     const { share } = answer && answer.ok ? await answer.json().catch(() => ({})) : {};
     if (share && !over.signal.aborted) progress(share);
   }
@@ -107,12 +113,12 @@ async function follow(job, progress, over) {
 
 export async function run(request, { signal, progress } = {}) {
   const job = Math.random().toString(36).slice(2) + Date.now().toString(36), over = new AbortController();
-  const end = () => ask(`/api/jobs/${job}`, {}).catch(() => {});
+  const end = () => ask(`api/jobs/${job}`, {}).catch(() => {});
   if (signal) signal.addEventListener("abort", end);
   if (progress) follow(job, progress, over);
   let answer;
   try {
-    answer = await (await askOf("/api/run", request, { signal, job })).json();
+    answer = await (await askOf("api/run", request, { signal, job })).json();
   } finally {
     over.abort();
     if (signal) signal.removeEventListener("abort", end);
@@ -123,10 +129,10 @@ export async function run(request, { signal, progress } = {}) {
   }));
   return { ...answer, results };
 }
-export const mask = async (request) => (await askOf("/api/mask", request)).json();
-export const has = async (picture) => (await fetch("/api/pictures/" + picture, { method: "HEAD" }).catch(() => ({ ok: false }))).ok;
+export const mask = async (request) => (await askOf("api/mask", request)).json();
+export const has = async (picture) => (await fetch("api/pictures/" + picture, { method: "HEAD" }).catch(() => ({ ok: false }))).ok;
 export async function save(request, how) {
-  const answer = await askOf("/api/file", { ...request, ...how });
+  const answer = await askOf("api/file", { ...request, ...how });
   return { blob: await answer.blob(), notes: JSON.parse(answer.headers.get("x-notes") || "[]") };
 }
-export const further = (request) => keep(async () => (await askOf("/api/continue", request)).json());
+export const further = (request) => keep(async () => (await askOf("api/continue", request)).json());
