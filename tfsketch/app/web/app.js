@@ -5,7 +5,7 @@
 import * as backend from "./backend.js";
 import { choose } from "./controls.js";
 import { startDrawing } from "./drawing.js";
-import { $, say } from "./feedback.js";
+import { $, say, stored } from "./feedback.js";
 import { startFiles } from "./files.js";
 import { furnish } from "./furniture.js";
 import { changed, commit, redo, undo } from "./history.js";
@@ -68,8 +68,8 @@ async function start() {
   setModel(S.server.models[0].name);
   fit();
   await startKeeping();
-  if (!localStorage.getItem("tfsketch-notes")) $("notes").showModal();
-  $("notes").onclose = () => localStorage.setItem("tfsketch-notes", "read");
+  if (!stored(() => localStorage.getItem("tfsketch-notes"))) $("notes").showModal();
+  $("notes").onclose = () => stored(() => localStorage.setItem("tfsketch-notes", "read"));
 }
 
 start().catch((error) => say(error.message));

@@ -2,7 +2,15 @@
 
 import { $ } from "./feedback.js";
 import { showBrush } from "./stage.js";
-import { S, TOOL_LAYER, render, share } from "./state.js";
+import { S, TOOL_LAYER, mode, render, share } from "./state.js";
+
+/** Takes a model for the one that runs, and one of its layers to draw on. */
+export function useModel(name) {
+  S.model = name;
+  $("model").value = name;
+  const { layers } = mode();
+  if (!layers.includes(S.layer)) { S.layer = layers[0]; S.tool = S.layer; }
+}
 
 export function choose(tool) {
   S.tool = tool;

@@ -5,17 +5,17 @@ import * as backend from "./backend.js";
 import { choose } from "./controls.js";
 import { $, guarded, loadImage, say } from "./feedback.js";
 import { commit } from "./history.js";
-import { blankSheet, checkSize, openPicture, stem } from "./opening.js";
+import { blankSheet, checkFile, openPicture, photographic, stem } from "./opening.js";
 import { S, mode } from "./state.js";
 import { placed } from "./strokes.js";
 
 const drawing = { file: null, image: null, tree: null, asking: false, timer: 0 };
 
 export async function openDrawing(file) {
-  checkSize(file);
+  await checkFile(file);
   Object.assign(drawing, { file, image: null, tree: null });
   $("drawing-level").value = 0;
-  $("drawing-photograph").hidden = !mode().sheet;
+  $("drawing-photograph").hidden = !mode().sheet || !photographic();
   const address = URL.createObjectURL(file);
   drawing.image = await loadImage(address).catch(() => null); // a browser does not show every format that is read
   URL.revokeObjectURL(address);

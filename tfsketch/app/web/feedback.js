@@ -2,6 +2,12 @@
 
 export const $ = (id) => document.getElementById(id);
 
+/** Does something with the browser's storage; null where that is full or switched off (naming it throws then): there is
+ * nothing to be done about it, and drawing goes on. */
+export function stored(use) {
+  try { return use(); } catch { return null; }
+}
+
 /** Says what went wrong. */
 export function say(text) {
   $("message").textContent = text;
@@ -17,43 +23,52 @@ export function tell(text) {
   $("message").classList.add("note");
 }
 
-let busySince = 0;
-function busy(text, cancel) {
-  clearInterval(busy.timer);
-  $("busy").hidden = !text;
-  $("busy-share").hidden = true;
-  $("busy-cancel").hidden = !cancel;
-  $("busy-cancel").onclick = cancel || null;
-  if (!text) return;
-  busySince = performance.now();
+const works = []; // what goes on, each {text, since, share, cancel}: the one begun last has the sign
+let timer = 0;
+function showBusy() {
+  clearInterval(timer);
+  const work = works.at(-1);
+  $("busy").hidden = !work;
+  if (!work) return;
+  $("busy-cancel").hidden = !work.cancel;
+  $("busy-cancel").onclick = work.cancel;
   const show = () => {
-    const seconds = (performance.now() - busySince) / 1000;
-    $("busy-text").textContent = seconds < 1 ? text : `${text} ${seconds.toFixed(0)} s`;
+    const seconds = (performance.now() - work.since) / 1000;
+    $("busy-text").textContent = seconds < 1 ? work.text : `${work.text} ${seconds.toFixed(0)} s`;
   };
   show();
-  busy.timer = setInterval(show, 500);
+  showShare(work);
+  timer = setInterval(show, 500);
 }
-
-/* Shows how much is done, 0 to 1. */
-function progress(share) {
-  $("busy-share").hidden = false;
-  $("busy-share").value = share;
+function showShare({ share }) {
+  $("busy-share").hidden = share === null;
+  if (share !== null) $("busy-share").value = share;
 }
 
 /** Runs work under a sign that says so; what it throws is said, and null is given.
  *
  * Work that `ends` can be cancelled: it gets {signal, progress} as of `run` in backend.js. */
-export async function guarded(text, work, ends = false) {
+export async function guarded(text, run, ends = false) {
   const controller = new AbortController();
+  const work = { text, since: performance.now(), share: null, cancel: ends ? () => controller.abort() : null };
+  /* How much is done, 0 to 1. */
+  const progress = (share) => {
+    work.share = share;
+    if (works.at(-1) === work) showShare(work);
+  };
   say("");
-  busy(text, ends ? () => controller.abort() : null);
+  works.push(work);
+  showBusy();
   try {
-    return await work({ signal: controller.signal, progress });
+    return await run({ signal: controller.signal, progress });
   } catch (error) {
     if (error.name === "AbortError") tell("Cancelled.");
     else say(error.message);
     return null;
-  } finally { busy(""); }
+  } finally {
+    works.splice(works.indexOf(work), 1);
+    showBusy();
+  }
 }
 
 const WAITS = [300, 700, 1500, 3000, 5000, 8000, 8000]; // milliseconds; a server that warms up refuses some requests

@@ -19,7 +19,7 @@ async function openFiles(files) {
         await openDrawing(file);
       }
       else {
-        await openPicture(file);
+        if (!(await openPicture(file))) return; // something else was opened meanwhile, to which what follows does not belong
         claim();
       }
     }

@@ -2,8 +2,8 @@
  * the tab was closed, in that of the page. The photograph is the backend's; one that it has forgotten is asked for. */
 
 import * as backend from "./backend.js";
-import { $, loadImage, say, tell } from "./feedback.js";
-import { blankSheet, setModel, showPicture, takeStrokes } from "./opening.js";
+import { $, loadImage, say, stored, tell } from "./feedback.js";
+import { blankSheet, opening, setModel, showPicture, takeStrokes } from "./opening.js";
 import { S, mode, onRender, render } from "./state.js";
 
 const KEY = "tfsketch-work";
@@ -16,36 +16,42 @@ function keep() {
   if (stopped || !S.size || (kept && kept.strokes === S.strokes && kept.size === S.size && kept.model === S.model)) return;
   kept = { model: S.model, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes, said: S.said };
   const text = JSON.stringify(kept);
-  try {
+  stored(() => {
     sessionStorage.setItem(KEY, text);
     if (S.strokes.length) localStorage.setItem(KEY, text);
-  } catch { /* the storage is full or switched off: there is nothing to be done about it, and drawing goes on */ }
+  });
 }
 
 function read(storage) {
-  try {
-    const work = JSON.parse(storage.getItem(KEY));
-    return work && Array.isArray(work.size) && Array.isArray(work.strokes) ? work : null;
-  } catch { return null; }
+  const work = stored(() => JSON.parse(storage().getItem(KEY)));
+  return work && Array.isArray(work.size) && Array.isArray(work.strokes) ? work : null;
 }
 
 async function restore(work) {
   if (S.server.models.some((model) => model.name === work.model)) setModel(work.model);
-  const { size, strokes } = work;
-  if (mode().sheet) blankSheet(size);
-  else {
-    const there = work.picture && (await backend.has(work.picture)) && (await loadImage(backend.address(work.picture)).catch(() => null));
-    if (!there) {
-      pending = strokes.length ? { size, strokes } : null;
-      if (pending) tell("Your strokes are kept: open the photograph again, and they lie on it.");
+  const { size, strokes, picture } = work;
+  const restored = () => {
+    Object.assign(S, { name: work.name, said: work.said || {} });
+    if (strokes.length) {
+      takeStrokes({ size, strokes }, "what was kept");
+      S.undo.pop(); // before them there was nothing
+    }
+    render();
+  };
+  if (mode().sheet) {
+    blankSheet(size);
+    restored();
+    return;
+  }
+  await opening(async () => picture && (await backend.has(picture)) && loadImage(backend.address(picture)).catch(() => null), (image) => {
+    if (image) {
+      showPicture({ picture, size, preview: work.shown, image }, work.name, work.credit);
+      restored();
       return;
     }
-    await showPicture({ picture: work.picture, size, preview: work.shown }, work.name, work.credit);
-  }
-  Object.assign(S, { name: work.name, said: work.said || {} });
-  if (strokes.length) takeStrokes({ size, strokes }, "what was kept");
-  S.undo = [];
-  render();
+    pending = strokes.length ? { size, strokes } : null;
+    if (pending) tell("Your strokes are kept: open the photograph again, and they lie on it.");
+  });
 }
 
 /** Strokes that wait for their photograph, if one of this size is opened. */
@@ -56,15 +62,22 @@ export function claim() {
 }
 
 export async function startKeeping() {
-  const here = read(sessionStorage), before = read(localStorage);
-  if (here) await restore(here).catch(() => sessionStorage.removeItem(KEY)); // not of this version of the page
+  const forget = () => stored(() => sessionStorage.removeItem(KEY));
+  const here = read(() => sessionStorage), before = read(() => localStorage);
+  if (here) await restore(here).catch(forget); // not of this version of the page
   else if (before && before.strokes.length) {
     $("start-restore").hidden = false;
-    $("start-restore").onclick = () => restore(before).catch((error) => { localStorage.removeItem(KEY); say(error.message); });
+    $("start-restore").onclick = () => restore(before).catch((error) => { stored(() => localStorage.removeItem(KEY)); say(error.message); });
   }
   onRender(() => { if (!timer) timer = setTimeout(keep, DELAY); });
   addEventListener("pagehide", keep);
-  // Who starts anew does not want the drawing back at once; the start offers it.
-  document.querySelector(".brand").addEventListener("click", () => { keep(); stopped = true; sessionStorage.removeItem(KEY); });
+  // Who starts anew does not want the drawing back at once; the start offers it. In another tab, this one goes on.
+  document.querySelector(".brand").addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    keep();
+    stopped = true;
+    forget();
+  });
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) { stopped = false; kept = null; } }); // gone back to
   document.addEventListener("visibilitychange", () => { if (document.hidden) keep(); });
 }

@@ -1,29 +1,39 @@
 /* Photographs, sheets, strokes and examples, from where they come into the page's state. */
 
 import * as backend from "./backend.js";
-import { choose } from "./controls.js";
+import { choose, useModel } from "./controls.js";
 import { $, guarded, loadPatiently } from "./feedback.js";
-import { changed, commit } from "./history.js";
+import { changed, commit, lay } from "./history.js";
 import { fit } from "./stage.js";
-import { LAYERS, S, mode, modeOf, render } from "./state.js";
-import { placed } from "./strokes.js";
+import { S, mode, modeOf, render } from "./state.js";
+import { checkStrokes, placed } from "./strokes.js";
 
 export const stem = (file) => file.name.replace(/\.[^.]*$/, "");
-const EMPTY = { strokes: [], undo: [], redo: [], current: null };
 
-/** Chooses a model; another way of working starts anew. */
+/** Chooses a model; one that starts from something else starts anew. */
 export function setModel(name) {
-  const sheet = S.model ? mode().sheet : null;
-  S.model = name;
-  $("model").value = name;
-  const now = mode();
-  if (!now.layers.includes(S.layer)) { S.layer = now.layers[0]; S.tool = S.layer; }
-  if (sheet !== null && sheet !== now.sheet) {
-    if (now.sheet) blankSheet();
-    else { Object.assign(S, { ...EMPTY, size: null, image: null, picture: null }); choose("mask"); }
+  const other = !!S.model && mode().sheet !== modeOf(name).sheet;
+  if (other) lay({ picture: null, size: null, shown: null, image: null });
+  useModel(name);
+  if (other) {
+    if (mode().sheet) blankSheet();
+    else choose("mask");
   }
   render();
 }
+
+/* What takes time to open is shown only where nothing else was asked for after it: of two photographs the second stays,
+ * however long the first one takes. */
+let newest = null;
+/** Shows what `load` gives; gives whether it was still wanted. */
+export async function opening(load, show) {
+  const mine = newest = {}, loaded = await load();
+  if (mine !== newest) return false;
+  show(loaded);
+  return true;
+}
+/** A photograph that the backend has opened, with the image that is shown of it. */
+export const pictured = async (opened) => ({ ...opened, image: await loadPatiently(backend.address(opened.picture)) });
 
 /* What an example sets is not kept for what is opened after it. */
 let own = null;
@@ -39,31 +49,50 @@ function giveBack() {
   own = null;
 }
 
-export async function showPicture(opened, name, credit) {
-  const image = await loadPatiently(backend.address(opened.picture));
-  Object.assign(S, { ...EMPTY, said: { photograph: opened.notes || [] }, picture: opened.picture, size: opened.size, shown: opened.preview, image, name, credit, view: "draw" });
+export function showPicture({ picture, size, preview, image, notes = [] }, name, credit) {
+  lay({ said: { photograph: notes }, picture, size, shown: preview, image, name, credit });
   fit();
 }
-export function blankSheet(size = [512, 512]) {
-  Object.assign(S, { ...EMPTY, said: {}, picture: null, size, shown: size, image: null, name: "drawing", credit: "", view: "draw" });
+/** Starts a sheet of [width, height], or of that shape where a model takes none that large. */
+export function blankSheet(wanted = [512, 512]) {
+  const scale = Math.min(1, S.server.limits.sheet / Math.max(...wanted)), size = wanted.map((length) => Math.max(1, Math.round(scale * length)));
+  newest = null;
+  lay({ said: {}, picture: null, size, shown: size, image: null, name: "drawing", credit: "" });
   choose("sketch");
   fit();
 }
 
-export function checkSize(file) {
-  if (file.size > S.server.limits.bytes) throw new Error(`${file.name}: expected at most ${Math.floor(S.server.limits.bytes / 2 ** 20)} MB.`);
+const inMB = (bytes, rounded) => `${rounded(bytes / 2 ** 20)} MB`;
+/** Whether a file can be read and is not too large is found out here: of what cannot, a request would only fail. */
+export async function checkFile(file) {
+  const most = S.server.limits.bytes;
+  if (file.size > most) throw new Error(`${file.name}: expected at most ${inMB(most, Math.floor)}, found ${inMB(file.size, Math.ceil)}.`);
+  await file.slice(0, 1).arrayBuffer().catch(() => {
+    throw new Error(`${file.name}: expected a file that can be read, found a folder, or one that was moved or changed since it was chosen.`);
+  });
 }
-export async function openPicture(file) {
-  checkSize(file);
-  const opened = await backend.open(file);
-  if (mode().sheet) setModel((S.server.models.find((m) => !modeOf(m.name).sheet) || { name: S.model }).name);
-  giveBack();
-  await showPicture(opened, stem(file) || "picture", "");
+/* Opens a photograph's file; what is refused is named. */
+async function sent(file) {
+  await checkFile(file);
+  return backend.open(file).catch((error) => { throw new Error(error.message.replace(/^the photograph\b/, file.name)); });
 }
+/** The first model that starts from a photograph, if there is one. */
+export const photographic = () => S.server.models.find((model) => !modeOf(model.name).sheet);
+
+/** Opens a photograph; gives whether it is shown: something else may have been asked for meanwhile. */
+export function openPicture(file) {
+  return opening(async () => pictured(await sent(file)), (picture) => {
+    if (mode().sheet) setModel(photographic().name);
+    giveBack();
+    showPicture(picture, stem(file) || "picture", "");
+  });
+}
+let newestStyle = null;
 export async function openStyle(file) {
+  newestStyle = file;
   await guarded("Opening", async () => {
-    checkSize(file);
-    const { picture, notes } = await backend.open(file);
+    const { picture, notes } = await sent(file);
+    if (file !== newestStyle) return; // another was chosen meanwhile
     S.style = { picture, notes, name: file.name };
     if (own) own.style = S.style; // chosen, and not the example's
     changed();
@@ -71,9 +100,7 @@ export async function openStyle(file) {
 }
 
 export function takeStrokes(tree, name) {
-  if (!tree || !Array.isArray(tree.size) || !Array.isArray(tree.strokes) || !tree.strokes.every((s) => s && s.layer in LAYERS && Array.isArray(s.points))) {
-    throw new Error(`${name}: expected strokes saved by tfsketch.`);
-  }
+  checkStrokes(tree, name);
   if (!S.size && mode().sheet) blankSheet(tree.size);
   if (!S.size) throw new Error(`${name}: open the photograph first, then its strokes.`);
   const scale = [S.size[0] / tree.size[0], S.size[1] / tree.size[1]];
@@ -83,15 +110,17 @@ export function takeStrokes(tree, name) {
 }
 
 export async function openExample(example) {
-  await guarded("Opening", async () => {
+  await guarded("Opening", () => opening(async () => {
     const opened = await backend.example(example.name);
+    return opened.picture ? pictured(opened) : opened;
+  }, (opened) => {
     giveBack();
     if (modeOf(S.model) !== S.server.modes[opened.mode]) setModel(S.server.models.find((m) => m.mode === opened.mode).name);
-    if (opened.picture) await showPicture(opened, example.name, example.credit);
+    if (opened.picture) showPicture(opened, example.name, example.credit);
     else blankSheet(opened.strokes.size);
     borrow(opened.side, opened.style ? opened.region : "");
     if (opened.style) S.style = { picture: opened.style.picture, name: "of the example" };
     if (opened.strokes.strokes.length) takeStrokes(opened.strokes, example.name);
     else changed();
-  });
+  }));
 }

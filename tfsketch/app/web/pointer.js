@@ -5,8 +5,8 @@
 
 import { choose } from "./controls.js";
 import { $, tell } from "./feedback.js";
-import { commit } from "./history.js";
-import { forgetStrokes, local, pan, showBrush, showOutline, sketchIn, toPicture, zoom } from "./stage.js";
+import { commit, onSettle } from "./history.js";
+import { forgetStrokes, local, pan, seenAt, showBrush, showOutline, sketchIn, toPicture, zoom } from "./stage.js";
 import { S, brushWidth, mode, render, viewNow } from "./state.js";
 import { mirrored, shapeOf } from "./shapes.js";
 import { erase, isBeside, rgbOf, widthAt } from "./strokes.js";
@@ -16,14 +16,13 @@ const ERASER = 5; // the button that a pen's other end is
 const fingers = new Map(); // that move and zoom, by their id: where they are
 let penSeen = false, gesture = null, ongoing = null;
 
-function pick(point) {
+function pick(p) {
+  const seen = seenAt(p);
+  if (!seen) { tell("There is no picture at this place."); return; }
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = canvas.getContext("2d");
-  const source = S.view !== "draw" && S.current ? S.current.canvas : S.image;
-  if (!source) return;
-  const scale = (source.naturalWidth || source.width) / S.size[0];
-  context.drawImage(source, point[0] * scale, point[1] * scale, 1, 1, 0, 0, 1, 1);
+  context.drawImage(seen.image, ...seen.pixel, 1, 1, 0, 0, 1, 1);
   const [r, g, b] = context.getImageData(0, 0, 1, 1).data;
   S.color = "#" + [r, g, b].map((v) => v.toString(16).padStart(2, "0")).join("");
   choose("color");
@@ -59,7 +58,7 @@ function begin(event) {
     if (fingers.size > 1) { cancel(); gesture = null; return; }
   }
   if (event.button === 1 || S.panning || S.tool === "hand" || (touch && penSeen && view !== "compare")) { ongoing = { kind: "pan", id, pen, last: p }; return; }
-  if (S.tool === "dropper") { pick(point); return; }
+  if (S.tool === "dropper") { pick(p); return; }
   if (view === "compare") { ongoing = { kind: "divide", id, pen }; move(event); return; }
   if (view !== "draw") { ongoing = { kind: "pan", id, pen, last: p }; return; }
   if (S.tool === "eraser" || event.button === ERASER) {
@@ -75,7 +74,7 @@ function begin(event) {
     if (shape !== "line" && S.layer !== "sketch") { stroke.fill = true; delete stroke.width; }
     else stroke.width = width;
     stroke.points = shapeOf(shape, point, point);
-    ongoing = { kind: "shape", id, pen, shape, from: point, stroke, show: sketchIn(stroke) };
+    ongoing = { kind: "shape", id, pen, shape, from: point, to: point, stroke, show: sketchIn(stroke) };
     return;
   }
   ongoing = { kind: "draw", id, pen, pieces: [stroke], width, last: p, show: lasso ? showOutline : sketchIn(stroke), lasso };
@@ -124,6 +123,7 @@ function move(event) {
     render();
   } else if (ongoing.kind === "erase") rub(point);
   else if (ongoing.kind === "shape") {
+    ongoing.to = point;
     ongoing.stroke.points = shapeOf(ongoing.shape, ongoing.from, point, event.shiftKey && S.shape !== "free");
     ongoing.show(ongoing.stroke.points);
   } else {
@@ -155,18 +155,23 @@ function add(strokes) {
 
 function end(event) {
   fingers.delete(event.pointerId);
-  if (fingers.size < 2) gesture = null;
+  gesture = null; // of three fingers, others are the two that go on
   if (!ongoing || ongoing.id !== event.pointerId) return;
-  if (event.type === "pointercancel") { cancel(); return; }
+  if (event.type === "pointercancel") cancel();
+  else finish();
+}
+
+/* Ends what goes on: it is one of the strokes from now on. */
+function finish() {
   const done = ongoing;
   ongoing = null;
+  if (!done) return;
   if (done.kind === "erase") {
     const strokes = S.strokes;
     S.strokes = done.from;
     commit(strokes);
   } else if (done.kind === "shape") {
-    const [x, y] = toPicture(local(event));
-    if (x === done.from[0] && y === done.from[1]) { cancel(); return; } // a click is no shape
+    if (done.to.every((value, axis) => value === done.from[axis])) { cancel(); return; } // a click is no shape
     add([done.stroke]);
   } else if (done.kind === "draw") {
     showOutline(null);
@@ -182,6 +187,7 @@ function end(event) {
 
 export function startPointer() {
   const area = $("stage");
+  onSettle(finish);
   area.addEventListener("pointerdown", begin);
   area.addEventListener("pointermove", move);
   area.addEventListener("pointerup", end);

@@ -1,11 +1,12 @@
 /* Running a model, and the strip of results. */
 
 import * as backend from "./backend.js";
+import { useModel } from "./controls.js";
 import { $, guarded, loadImage } from "./feedback.js";
-import { onChange } from "./history.js";
-import { setModel, showPicture } from "./opening.js";
+import { checkpoint, onChange, settle } from "./history.js";
+import { opening, pictured, showPicture } from "./opening.js";
 import { fit } from "./stage.js";
-import { S, entryNow, mode, modeOf, onRender, render, runnable, viewNow } from "./state.js";
+import { S, entryNow, isOfNow, mode, modeOf, onRender, render, runnable, viewNow } from "./state.js";
 import { paintedIn, varied } from "./variation.js";
 
 const KEPT = 24;
@@ -75,6 +76,7 @@ export async function run() {
   const started = performance.now();
   render();
   await guarded("Painting", async ({ signal, progress }) => {
+    signal.addEventListener("abort", () => { S.again = false; }); // who ends it does not want it once more
     for (const [number, request] of requests.entries()) {
       const one = request();
       const share = (part) => progress((number + part) / requests.length);
@@ -89,9 +91,10 @@ export async function run() {
   // What was cancelled in the middle has made the first ones.
   for (const entry of group) remember(entry);
   if (group.length) {
-    // A result of another model or picture, which may be open by now, waits in the strip.
-    if (group.length > 1) [S.current] = group; // the best of a search, and of an edit what was drawn
-    if (S.model === request.model && S.size === size && (!S.live || mode().sheet)) S.view = group.length > 1 ? "grid" : "compare";
+    const [entry] = group; // the best of a search, and of an edit what was drawn
+    // A result of another model or picture, which may be open by now, waits in the strip, and takes no other's place.
+    if (isOfNow(entry) || !entryNow()) S.current = entry;
+    if (isOfNow(entry) && (!S.live || mode().sheet)) S.view = group.length > 1 ? "grid" : "compare";
     $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
     $("run").dataset.runs = Number($("run").dataset.runs || 0) + 1;
   }
@@ -101,21 +104,22 @@ export async function run() {
 }
 onChange(() => { if (S.live) run(); });
 
+let made = 0;
 function remember(entry) {
   S.results.push(entry);
-  S.current = entry;
+  made++; // those that are kept become no more
   const thumb = document.createElement("canvas");
   thumb.width = thumb.height = THUMBNAIL;
   const [width, height] = entry.shown, edge = Math.min(width, height);
   thumb.getContext("2d").drawImage(entry.canvas, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, THUMBNAIL, THUMBNAIL);
   const button = document.createElement("button");
   button.entry = entry;
-  button.title = `Result ${S.results.length}${entry.label && `, ${entry.label}`}: show it with its strokes`;
+  button.title = `Result ${made}${entry.label && `, ${entry.label}`}: show it with its strokes`;
   const image = document.createElement("img");
   image.src = thumb.toDataURL("image/jpeg", 0.85);
   image.alt = button.title;
   const label = document.createElement("small");
-  label.textContent = entry.label.replace("variation", "var.") || `${S.results.length}`;
+  label.textContent = entry.label.replace("variation", "var.") || `${made}`;
   button.append(image, label);
   button.onclick = () => recall(entry);
   $("history").append(button);
@@ -125,11 +129,12 @@ function remember(entry) {
 
 /* Shows a result again, with the strokes and settings that made it: run again, it comes first. */
 export function recall(entry) {
-  if (S.model !== entry.request.model) setModel(entry.request.model);
+  settle();
   const other = S.image !== entry.image || S.size !== entry.size;
-  Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, said: entry.said, current: entry });
-  if (other) { S.undo = []; S.redo = []; S.strokes = entry.strokes; fit(); }
-  else if (S.strokes !== entry.strokes) { S.undo.push(S.strokes); S.redo = []; S.strokes = entry.strokes; }
+  if (S.strokes !== entry.strokes && (!other || S.strokes.length)) checkpoint();
+  useModel(entry.request.model);
+  Object.assign(S, { image: entry.image, size: entry.size, shown: entry.shown, picture: entry.request.picture, name: entry.name, credit: entry.credit, said: entry.said, current: entry, strokes: entry.strokes });
+  if (other) fit();
   for (const [id, value] of Object.entries({ ...entry.settings, seed: entry.request.seed })) $(id)[part(id)] = value;
   const { region, style_from: styleFrom = "region", amount } = entry.request;
   if (region) Object.assign(S, { style: entry.style, region, styleFrom, amount });
@@ -140,9 +145,7 @@ export function recall(entry) {
 /** Takes the result for the photograph. */
 export async function goOn() {
   const entry = S.current;
-  await guarded("Opening the result", async () => {
-    await showPicture(await backend.further(entry.request), entry.name, entry.credit);
-  });
+  await guarded("Opening the result", () => opening(async () => pictured(await backend.further(entry.request)), (picture) => showPicture(picture, entry.name, entry.credit)));
 }
 
 onRender(() => {

@@ -65,7 +65,8 @@ function room() {
 /** The scale at which all of the picture is in sight. */
 function fitting() {
   const box = room(), narrow = box.width < 600, pad = narrow ? 12 : 40;
-  return Math.min((box.width - pad) / S.size[0], (box.height - pad - (narrow ? 40 : 60)) / S.size[1]);
+  // In a window with no room for it, a picture of a pixel is better than one upside down.
+  return Math.min(Math.max(1, box.width - pad) / S.size[0], Math.max(1, box.height - pad - (narrow ? 40 : 60)) / S.size[1]);
 }
 let fits = true; // until one zooms or moves
 export function fit() {
@@ -109,6 +110,17 @@ export function pan(x, y) {
   fits = false;
   stage.position({ x: stage.x() + x, y: stage.y() + y });
   render();
+}
+
+/** What a place of the stage shows: {image, pixel}, an image or a canvas and a pixel [x, y] of it; null beside the picture. */
+export function seenAt(p) {
+  const by = beside(), entry = entryNow(), view = viewNow(), second = by && (by.x ? p.x >= by.x : p.y >= by.y);
+  const at = toPicture(second ? { x: p.x - by.x, y: p.y - by.y } : p), live = view === "draw" && S.live && !mode().sheet;
+  const made = entry && (by ? second : view === "compare" ? at[0] >= S.divide * S.size[0] : view !== "draw" || live);
+  const image = made ? entry.canvas : S.image;
+  if (!image || at.some((value, axis) => value < 0 || value > S.size[axis])) return null;
+  const sides = [image.naturalWidth || image.width, image.naturalHeight || image.height];
+  return { image, pixel: at.map((value, axis) => Math.min(sides[axis] - 1, Math.floor((value * sides[axis]) / S.size[axis]))) };
 }
 
 /* ---- strokes, as they are drawn ---- */

@@ -28,11 +28,10 @@ export function modeOf(name) {
 }
 export const mode = () => modeOf(S.model);
 
-/** The result that belongs to the picture that is open and to the model that is chosen, or null. */
-export function entryNow() {
-  const entry = S.current;
-  return entry && entry.size === S.size && entry.image === S.image && entry.request.model === S.model ? entry : null;
-}
+/** Whether a result belongs to the picture that is open and to the model that is chosen. */
+export const isOfNow = (entry) => entry.size === S.size && entry.image === S.image && entry.request.model === S.model;
+/** The result that is shown, if it belongs to them, or null. */
+export const entryNow = () => (S.current && isOfNow(S.current) ? S.current : null);
 /** The view that is shown: without a result there is none but `draw`. */
 export function viewNow() {
   const entry = entryNow();

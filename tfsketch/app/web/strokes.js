@@ -25,6 +25,42 @@ export function isBeside({ points, width = 0 }, size) {
   });
 }
 
+/* What a file may hold, as `tfsketch/conditions/strokes.py` has it. */
+const MAX_POINTS = 100000, MAX_COORDINATE = 1e6, FIELDS = ["layer", "points", "width", "color", "fill"];
+export const LAYERS = ["mask", "sketch", "color"];
+const isNumber = (value, low, high) => typeof value === "number" && value >= low && value <= high;
+const isWhole = (value, low, high) => Number.isInteger(value) && isNumber(value, low, high);
+const isMapping = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Checks strokes as they come from files: a tree of `size` and `strokes`, and nothing else.
+ *
+ * Throws an Error that says where in `name` what is wrong. */
+export function checkStrokes(tree, name = "strokes") {
+  const refuse = (where, expected, found) => {
+    throw new Error(`${name}: ${where}expected ${expected}, found ${found === undefined ? "none" : JSON.stringify(found).slice(0, 40)}.`);
+  };
+  if (!isMapping(tree) || Object.keys(tree).sort().join() !== "size,strokes") refuse("", "strokes saved by tfsketch, a mapping of size and strokes", isMapping(tree) ? Object.keys(tree) : tree);
+  const { size, strokes } = tree;
+  if (!Array.isArray(size) || size.length !== 2 || !size.every((side) => isWhole(side, 1, MAX_COORDINATE))) refuse("size: ", "whole numbers [width, height]", size);
+  if (!Array.isArray(strokes)) refuse("strokes: ", "a list", strokes);
+  const place = (point) => Array.isArray(point) && point.length === 2 && point.every((value) => isNumber(value, -MAX_COORDINATE, MAX_COORDINATE));
+  let total = 0;
+  for (const [n, stroke] of strokes.entries()) {
+    if (!isMapping(stroke)) refuse(`strokes[${n}]: `, `a mapping of ${FIELDS.join(", ")}`, stroke);
+    const { layer, points, width, color = null, fill = false } = stroke, at = (field) => `strokes[${n}].${field}: `;
+    for (const key of Object.keys(stroke)) if (!FIELDS.includes(key)) refuse(at(key), `no other fields than ${FIELDS.join(", ")}`, stroke[key]);
+    if (!LAYERS.includes(layer)) refuse(at("layer"), `one of ${LAYERS.join(", ")}`, layer);
+    if (typeof fill !== "boolean") refuse(at("fill"), "true or false", fill);
+    if (!Array.isArray(points) || points.length < (fill ? 3 : 1)) refuse(at("points"), `a list of at least ${fill ? 3 : 1} [x, y]`, points);
+    const wrong = points.findIndex((point) => !place(point));
+    if (wrong >= 0) refuse(`strokes[${n}].points[${wrong}]: `, "numbers [x, y]", points[wrong]);
+    if ((total += points.length) > MAX_POINTS) refuse(at("points"), `at most ${MAX_POINTS} points in all strokes`, total);
+    if (!(fill && width === undefined) && !isNumber(width, fill ? 0 : Number.MIN_VALUE, MAX_COORDINATE)) refuse(at("width"), "a number above 0", width);
+    if (layer !== "color" && color !== null) refuse(at("color"), `none on the layer ${layer}`, color);
+    if (layer === "color" && !(Array.isArray(color) && color.length === 3 && color.every((level) => isWhole(level, 0, 255)))) refuse(at("color"), "three whole numbers of 0 to 255", stroke.color);
+  }
+}
+
 function inside(points, [x, y]) {
   let odd = false;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
