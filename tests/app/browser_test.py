@@ -51,7 +51,7 @@ def test_strokes_are_pythons_to_the_pixel(page):
     cases = _trees(300)
     answers = page.evaluate(
         """async (cases) => {
-          const { checkStrokes, render } = await import("./browser/raster.js");
+          const { checkStrokes } = await import("./strokes.js"), { render } = await import("./browser/raster.js");
           // As text: an array of numbers is read a hundred times as slowly.
           const text = (layer) => {
             let all = "";

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import http.server
+import io
 import json
 import pathlib
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from tests.app.browsing import answering, page_of, until
+from tests.app.client import gradient, png_of
 from tfsketch import zoo
 from tfsketch.app import litert, static
 from tfsketch.errors import ExportError
@@ -102,3 +109,82 @@ def test_what_is_refused(editing_folder, archives, tmp_path):
     with pytest.raises(ExportError, match="expected a new or an empty folder, found something"):
         static.export(zoo.load_model(editing_folder), "x", tmp_path / "b", runtime=archives)
     assert [path.name for path in tmp_path.iterdir()] == ["b"] and (tmp_path / "b/mine.txt").read_text() == "mine"
+
+
+@contextlib.contextmanager
+def _served(folder, **places: str):
+    """The folder by a server that leads elsewhere from some addresses, as many do from index.html."""
+
+    class Leading(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
+
+        def do_GET(self):
+            place = places.get(self.path.strip("/").replace(".", "_"))
+            if place is None:
+                super().do_GET()
+                return
+            self.send_response(308)
+            self.send_header("Location", place)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with answering(Leading) as port:
+        yield port
+
+
+def test_a_server_that_leads_from_index_html_to_its_folder(browser, content):
+    with _served(content[0], index_html="/") as port, page_of(browser, port) as page:
+        until(page, "!!navigator.serviceWorker.controller")
+        for _ in range(2):
+            page.reload()
+            page.wait_for_selector("#start-open")
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].workerStart") > 0
+
+
+def _file(kind: str, count: int) -> bytes:
+    """A file of several pictures, or of one."""
+    frames, buffer = [Image.fromarray(np.roll(gradient(), 9 * n, axis=0)) for n in range(count)], io.BytesIO()
+    frames[0].save(buffer, kind, save_all=count > 1, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def test_an_animation_is_no_photograph(browser, content, tmp_path):
+    with _served(content[0]) as port, page_of(browser, port) as page:
+        for kind in ("GIF", "PNG", "WEBP"):
+            (tmp_path / f"a.{kind}").write_bytes(_file(kind, 3))
+            page.set_input_files("#file", tmp_path / f"a.{kind}")
+            page.wait_for_selector(f"#message:has-text('a.{kind}: expected one picture, found several')")
+            page.click("#message")
+            (tmp_path / f"b.{kind}").write_bytes(_file(kind, 1))
+            page.set_input_files("#file", tmp_path / f"b.{kind}")
+            page.wait_for_selector("#start", state="hidden")
+            assert page.is_hidden("#message")
+            page.click(".brand")
+            page.wait_for_selector("#start-open")
+
+
+def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_path):
+    (tmp_path / "photo.png").write_bytes(png_of(gradient()))
+    context = browser.new_context(service_workers="block")  # its console may say what was not there
+    refused: list[str] = []
+
+    def refuse_once(route) -> None:
+        refused.append(route.request.url)
+        if len(refused) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    context.route("**/browser/worker.js", refuse_once)
+    with _served(content[0]) as port:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.click("#agree")
+        page.wait_for_timeout(500)
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#start", state="hidden")
+    assert len(refused) == 2
+    context.close()

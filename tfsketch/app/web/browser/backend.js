@@ -15,7 +15,10 @@ function start() {
   const text = `self.tfsketchBase = ${JSON.stringify(base)}; importScripts(${JSON.stringify(`${base}browser/worker.js`)});`;
   const source = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   worker = new Worker(source);
+  let answered = false;
   worker.onmessage = ({ data: { id, value, error } }) => {
+    answered = true;
+    if (!jobs.has(id)) return; // given up
     const { resolve, reject } = jobs.get(id);
     jobs.delete(id);
     if (error === undefined) resolve(value);
@@ -24,6 +27,8 @@ function start() {
   worker.onerror = (event) => {
     for (const { reject } of jobs.values()) reject(new Error(`The editor's worker stopped: ${event.message || "its script could not be loaded"}`));
     jobs.clear();
+    // One that did not even start answers nothing, ever: the next question starts another.
+    if (!answered) worker = null;
   };
 }
 function ask(task, ...given) {
@@ -43,9 +48,17 @@ function load() {
   return loading;
 }
 
+/* One of the page's own files. */
+async function own(path) {
+  const response = await fetch(base + path).catch(() => null);
+  if (!response || !response.ok) throw new Error(`${path} could not be loaded: is there a connection?`);
+  return response;
+}
+const json = async (path) => (await own(path)).json();
+
 export async function state() {
   if (navigator.serviceWorker) navigator.serviceWorker.register(`${base}sw.js`).catch(() => {}); // without it, a connection is needed
-  known = await (await fetch(`${base}state.json`)).json();
+  known = await json("state.json");
   load().catch(() => {}); // who runs the model is told
   return known;
 }
@@ -59,8 +72,8 @@ export const address = (picture) => addresses.get(picture) || "data:,";
 export const has = async (picture) => addresses.has(picture);
 export const thumbnail = (name) => `${base}examples/${name}.thumbnail.jpg`;
 export async function example(name) {
-  const { photograph, style, ...about } = await (await fetch(`${base}examples/${name}.json`)).json();
-  const file = async (path) => open(await (await fetch(`${base}examples/${path}`)).blob());
+  const { photograph, style, ...about } = await json(`examples/${name}.json`);
+  const file = async (path) => open(await (await own(`examples/${path}`)).blob());
   return { ...about, ...(photograph ? await file(photograph) : {}), ...(style ? { style: await file(style) } : {}) };
 }
 

@@ -33,6 +33,30 @@ function chunk(kind, content) {
   return joined(word(content.length), body, word((check ^ 0xffffffff) >>> 0));
 }
 
+function imagesInGif(bytes) {
+  const table = (flags) => (flags & 128 ? 3 << ((flags & 7) + 1) : 0);
+  const behindBlocks = (at) => { while (bytes[at]) at += bytes[at] + 1; return at + 1; };
+  let at = 13 + table(bytes[10]), count = 0;
+  for (; bytes[at] === 0x21 || bytes[at] === 0x2c; at = behindBlocks(at + (bytes[at] === 0x21 ? 2 : 11 + table(bytes[at + 9])))) count += bytes[at] === 0x2c;
+  return count;
+}
+
+/** How many pictures a file has: of an animation a browser gives the first one, and does not say so. */
+export function countOf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (starts(bytes, 0, "GIF8")) return imagesInGif(bytes);
+  if (starts(bytes, 4, "ftypavis")) return 2; // a sequence, of any length
+  let count = 0;
+  if (starts(bytes, 1, "PNG")) {
+    for (let at = 8; at + 12 <= bytes.length && nameAt(bytes, at + 4) !== "IDAT"; at += 12 + view.getUint32(at)) {
+      if (nameAt(bytes, at + 4) === "acTL") count = view.getUint32(at + 8);
+    }
+  } else if (starts(bytes, 0, "RIFF")) {
+    for (let at = 12; at + 8 <= bytes.length; at += 8 + view.getUint32(at + 4, true) + (view.getUint32(at + 4, true) & 1)) count += nameAt(bytes, at) === "ANMF";
+  }
+  return Math.max(1, count);
+}
+
 /** What a photograph's file says: {icc, a colour profile's bytes, empty where there is none, and notes, on what a result
  * does not keep}. */
 export async function read(bytes) {

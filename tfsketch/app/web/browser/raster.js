@@ -5,8 +5,7 @@
  * neighbours, coordinates in 1/16 pixels, 16 fractional bits within): a test compares the two over random strokes. */
 
 const SHIFT = 4, ONE = 65536, HALF = 32768, UP = ONE >> SHIFT;
-const LIMIT = 2 ** 30, MAX_POINTS = 100000, MAX_COORDINATE = 1e6, MAX_THICKNESS = 32767, MAX_ASPECT_ERROR = 0.05;
-export const LAYERS = ["mask", "sketch", "color"];
+const LIMIT = 2 ** 30, MAX_THICKNESS = 32767, MAX_ASPECT_ERROR = 0.05;
 
 /** To the nearest whole number, halves to the even one, as NumPy and C round. */
 export function rint(value) {
@@ -179,25 +178,6 @@ function draw(ink, stroke, [sx, sy]) {
   for (let n = stroke.fill ? 0 : 1; n < places.length; n++) {
     segment(ink, before, places[n], thickness, !stroke.fill && n === 1);
     before = places[n];
-  }
-}
-
-const isNumber = (value, low, high) => typeof value === "number" && value >= low && value <= high;
-
-/** Checks strokes as they come from files; throws an Error that names what is wrong. */
-export function checkStrokes({ size, strokes }) {
-  const side = (value) => Number.isInteger(value) && isNumber(value, 1, MAX_COORDINATE);
-  if (!Array.isArray(size) || size.length !== 2 || !size.every(side)) throw new Error("strokes: size: expected whole numbers [width, height].");
-  let total = 0;
-  for (const [n, { layer, points, width, color, fill }] of strokes.entries()) {
-    const refuse = (field, expected) => { throw new Error(`strokes[${n}].${field}: expected ${expected}.`); };
-    if (!LAYERS.includes(layer)) refuse("layer", `one of ${LAYERS.join(", ")}`);
-    const place = (point) => Array.isArray(point) && point.length === 2 && point.every((value) => isNumber(value, -MAX_COORDINATE, MAX_COORDINATE));
-    if (!Array.isArray(points) || points.length < (fill ? 3 : 1) || !points.every(place)) refuse("points", `at least ${fill ? 3 : 1} [x, y]`);
-    if ((total += points.length) > MAX_POINTS) refuse("points", `at most ${MAX_POINTS} points in all strokes`);
-    if (fill && width === undefined ? false : !isNumber(width, fill ? 0 : Number.MIN_VALUE, MAX_COORDINATE)) refuse("width", "a number above 0");
-    const level = (value) => Number.isInteger(value) && isNumber(value, 0, 255);
-    if (layer === "color" && !(Array.isArray(color) && color.length === 3 && color.every(level))) refuse("color", "three whole numbers of 0 to 255");
   }
 }
 

@@ -6,10 +6,11 @@
 import * as files from "./files.js";
 import { edit } from "./framing.js";
 import { changed, strokesOf } from "./outlines.js";
-import { checkStrokes, render } from "./raster.js";
+import { render } from "./raster.js";
 import { cut, layerOf } from "./resizing.js";
 import { restyle } from "./restyling.js";
 import { draw } from "./sheets.js";
+import { checkStrokes } from "../strokes.js";
 
 const PREVIEW = 1600; // pixels of the longer side of what the page draws on
 const MAX_PIXELS = 50e6, KEPT_PIXELS = 60e6; // of one photograph; of all that are decoded at a time
@@ -53,17 +54,17 @@ async function decoded(blob) {
   try {
     bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
-    throw new Error("Expected a picture that this browser can read, such as JPEG, PNG or WebP.");
+    throw new Error("the photograph: expected a picture that this browser can read, such as JPEG, PNG or WebP, found none.");
   }
   const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new Error(`Expected a photograph of at most ${MAX_PIXELS / 1e6} million pixels, found ${width} x ${height}.`);
+  if (width * height > MAX_PIXELS) throw new Error(`the photograph: expected at most ${MAX_PIXELS / 1e6} million pixels, found ${width} x ${height}.`);
   checkHonest();
   const { canvas, context } = canvasOf(width, height);
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height), levels = new Uint8Array(3 * width * height);
   for (let n = 0, at = 0; n < data.length; n += 4, at += 3) {
-    if (data[n + 3] < 255) throw new Error("The photograph is transparent in places, which this page cannot keep: save it without transparency, or use the program.");
+    if (data[n + 3] < 255) throw new Error("the photograph: expected no transparency, which this page cannot keep: save it without, or use the program.");
     levels[at] = data[n];
     levels[at + 1] = data[n + 1];
     levels[at + 2] = data[n + 2];
@@ -112,8 +113,9 @@ async function withLayer(picture) {
 
 /** Takes a photograph (a Blob): as `open` of the backend, and `shown`, the preview's JPEG. */
 export async function open(blob) {
-  const picture = await decoded(blob);
-  return keep(blob, picture, await files.read(new Uint8Array(await blob.arrayBuffer())));
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  if (files.countOf(bytes) > 1) throw new Error("the photograph: expected one picture, found several (an animation).");
+  return keep(blob, await decoded(blob), await files.read(bytes));
 }
 
 /* The ways of working: each makes of a checked request and a seed {picture, box, data}, a photograph, the box in which the

@@ -11,7 +11,9 @@ async function fill() {
     const address = new URL(path, self.registration.scope).href;
     const response = await fetch(address, { integrity, cache: "no-cache" });
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
-    await cache.put(address, response);
+    // The content alone: a server may have led elsewhere for it, as many do from index.html to its folder, and what was
+    // led elsewhere is no answer to someone who visits a page.
+    await cache.put(address, new Response(await response.blob()));
   }));
   await cache.put(self.registration.scope, await cache.match(new URL("index.html", self.registration.scope).href));
 }
