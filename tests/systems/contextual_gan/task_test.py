@@ -126,11 +126,11 @@ def test_r1_is_of_the_discriminator_at_real_pictures(shards):
     both, real = task.networks["contextual_gan"], join(batch["sketch"], batch["image"])
     terms = task.step(batch, config.model.loss.at(0), lambda *_: None)
     expected, step = [], 1e-2
-    way = np.random.default_rng(0).standard_normal((64, *real.shape[1:])).astype(np.float32)
+    way = np.random.default_rng(0).standard_normal((400, *real.shape[1:])).astype(np.float32)
     for picture in real:  # E[(way . gradient)^2] over normal ways is the gradient's square
         ahead, back = (both.discriminator(picture + sign * step * way).numpy() for sign in (1, -1))
         expected.append(0.5 * np.mean(np.square((ahead - back) / (2 * step))))
-    np.testing.assert_allclose(terms["r1"], expected, rtol=0.6)
+    np.testing.assert_allclose(terms["r1"], expected, rtol=0.4)
     with pytest.raises(ConfigError, match="discriminator.norm: expected spectral or none"):
         _config(shards, TINY, _R1)
 
