@@ -7,10 +7,8 @@
 A server picks up every folder of OUTPUT whose name is a number, and it may look at any moment. So a version is written
 whole under another name, checked, and then renamed, which is one step on one file system; a version that exists is
 never touched. An export that was killed leaves a folder `.partial-*`, which no server looks at. Weights are what
-`zoo.load_model` gives: the moving average, in float32 whatever the training's precision.
-
-What is saved is a `tf.Module` that holds variables and signatures and no Keras object: loading it needs nothing of
-Keras, nor of tfsketch.
+`zoo.load_model` gives: the moving average, in float32 whatever the training's precision. What is saved is a `tf.Module`
+of variables and signatures and no Keras object: loading it needs nothing of Keras, nor of tfsketch.
 """
 
 from __future__ import annotations
