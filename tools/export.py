@@ -69,12 +69,12 @@ def _main(argv: list[str]) -> int:
             raise ExportError(f"--output: expected a .{_FORMAT.value} file, found a folder at {_OUTPUT.value}")
     if _FORMAT.value == "saved_model" and _VERSION.value and (final := _versioned()).exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
-    one_file = _FORMAT.value == "onnx" or _FORMAT.value == "tflite" and _OUTPUT.value.endswith(".tflite")
-    paths.check_folder(pathlib.Path(_OUTPUT.value).parent if one_file else _OUTPUT.value, "--output")
     if _DATA.value:
         paths.check_there(_DATA.value, "--data")
     if _LITERT.value and not pathlib.Path(_LITERT.value).is_dir():
         raise ExportError(f"--litert: expected a folder of LiteRT.js's archives, found none at {_LITERT.value}")
+    one_file = _FORMAT.value == "onnx" or _FORMAT.value == "tflite" and _OUTPUT.value.endswith(".tflite")
+    paths.check_folder(pathlib.Path(_OUTPUT.value).parent if one_file else _OUTPUT.value, "--output")
     from tfsketch import zoo
     from tfsketch.evaluation import report
     from tfsketch.export import measure, mobile, onnx, saved_model
