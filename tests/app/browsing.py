@@ -239,3 +239,18 @@ def answering(handler: type[http.server.BaseHTTPRequestHandler]):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def refuse_first(context, address: str) -> list[str]:
+    """The first request for an address gets no answer; gives the list of the requests as they come."""
+    asked: list[str] = []
+
+    def answer(route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    context.route(address, answer)
+    return asked

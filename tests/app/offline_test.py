@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.browsing import LEVELS, answering, download_of, face, http_server, page_of, press_run
+from tests.app.browsing import LEVELS, answering, download_of, face, http_server, page_of, press_run, refuse_first
 from tests.app.client import png_of
 from tfsketch.conditions import strokes as strokes_lib
 
@@ -129,16 +129,7 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):
 
 def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
     context = browser.new_context(service_workers="block")  # its console may say what was not there
-    refused: list[str] = []
-
-    def refuse_once(route) -> None:
-        refused.append(route.request.url)
-        if len(refused) == 1:
-            route.abort()
-        else:
-            route.continue_()
-
-    context.route("**/*.tflite", refuse_once)
+    asked = refuse_first(context, "**/*.tflite")
     try:
         with http_server(site) as (port, _):
             page = context.new_page()
@@ -147,8 +138,8 @@ def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
             page.click("#agree")
             page.click("[data-example=features]")
             page.wait_for_selector("#start", state="hidden")
-            _until(lambda: refused, page)
+            _until(lambda: asked, page)
             press_run(page)  # loads it again
-        assert len(refused) >= 2
+        assert len(asked) >= 2
     finally:
         context.close()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.browsing import answering, page_of, until
+from tests.app.browsing import answering, page_of, refuse_first, until
 from tests.app.client import gradient, png_of
 from tfsketch import zoo
 from tfsketch.app import litert, static
@@ -169,16 +169,7 @@ def test_an_animation_is_no_photograph(browser, content, tmp_path):
 def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_path):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     context = browser.new_context(service_workers="block")  # its console may say what was not there
-    refused: list[str] = []
-
-    def refuse_once(route) -> None:
-        refused.append(route.request.url)
-        if len(refused) == 1:
-            route.abort()
-        else:
-            route.continue_()
-
-    context.route("**/browser/worker.js", refuse_once)
+    asked = refuse_first(context, "**/browser/worker.js")
     with _served(content[0]) as port:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
@@ -186,5 +177,5 @@ def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_pat
         page.wait_for_timeout(500)
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
-    assert len(refused) == 2
+    assert len(asked) == 2
     context.close()

@@ -46,9 +46,8 @@ def _stored_as(key: str, value: Any, names: Sequence[str]) -> Any:
     scaled = isinstance(value, tf.keras.mixed_precision.LossScaleOptimizer)
     if not scaled or any(name.startswith(f"{key}/loss_scale/") for name in names):
         return value
-    parts = (
-        value._trackable_children()
-    )  # by the names in the checkpoint; Keras puts the scale among the optimizer's own
+    # By the names in the checkpoint; Keras puts the scale among the optimizer's own.
+    parts = value._trackable_children()
     return tf.train.Checkpoint(**{name: part for name, part in parts.items() if name != "loss_scale"})
 
 
