@@ -15,6 +15,7 @@ from tests.tiny import EDITING
 from tfsketch import zoo
 from tfsketch.backends import tflite
 from tfsketch.benchmarks import edits as edits_lib
+from tfsketch.benchmarks import training as training_lib
 from tfsketch.benchmarks.edits import edits
 from tfsketch.benchmarks.experiments import NAMES, configurations
 from tfsketch.benchmarks.latency import latency
@@ -23,7 +24,7 @@ from tfsketch.benchmarks.projection import projection
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
 from tfsketch.benchmarks.suite import BENCHMARKS
-from tfsketch.benchmarks.training import _windowless, plainly, training
+from tfsketch.benchmarks.training import _windowless, peak_memory, plainly, training
 from tfsketch.conditions import sketches
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
@@ -163,7 +164,10 @@ def test_the_runtimes_table(editing_folder, tmp_path):
         runtimes(_own("runtimes"), str(tmp_path / "empty"), 0.0)
 
 
-def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_step_of_its_own(tiny):
+def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_step_of_its_own(tiny, monkeypatch):
+    monkeypatch.setattr(
+        training_lib, "peak_memory", lambda name, config, folder: 300.0 if name == "reference" else 240.0
+    )
     assert _windowless(tiny) is tiny
     loss = dataclasses.replace(tiny.model.loss, window=16)
     # Every row of the table traces a step of its own, so the generator is the smallest.
@@ -177,6 +181,14 @@ def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_s
     # The same convolutions, and as many of them; the rate is work by time.
     assert reference[4] == kernels[4] and float(reference[4]) >= 0
     assert all(float(row[0]) > 0 and float(row[1]) >= 0 for row in (reference, kernels))
+    assert reference[-2:] == ["300", "1.00"] and kernels[-2:] == ["240", "0.80"]
+
+
+def test_a_steps_memory_is_that_of_a_process_of_its_own(tiny, tmp_path):
+    model = dataclasses.replace(tiny.model, generator=EDITING.model.generator)
+    ballast = np.ones((400, 1024, 1024), np.uint8)  # what this process holds is not in it
+    grown = peak_memory("kernels", dataclasses.replace(tiny, model=model), tmp_path)
+    assert 1.0 < grown < ballast.nbytes / 2**20
 
 
 def test_every_benchmark_is_known_before_tensorflow():

@@ -4,7 +4,7 @@ Both steps run in one process, in turns, each on a batch that it has in memory: 
 The reference is the plain composition of TensorFlow's operations where ours has forms of its own (`plainly`), and for
 SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels` is at equal
 mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
-of a friendly shape reaches in the experiment's precision.
+of a friendly shape reaches in the experiment's precision. The peak of memory is of a process of its own for each step.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import contextlib
 import dataclasses
 import datetime
 import math
+import multiprocessing
 import os
 import pathlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -100,6 +102,34 @@ def _step_of(config: Config, folder: pathlib.Path) -> tuple[Callable[[], object]
     return run, work
 
 
+def _step_as(name: str, config: Config, folder: pathlib.Path) -> tuple[Callable[[], object], float]:
+    """`_step_of` of a row of the table."""
+    with plainly() if name == "reference" else contextlib.nullcontext():
+        return _step_of(config, folder)
+
+
+def _resident() -> float:
+    """MiB that this program has had in memory at most; `getrusage` begins with what its parent had. Linux alone."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
+def _growth(name: str, config: Config, folder: pathlib.Path) -> float:
+    """MiB that a step's weights, its graph and three runs of it add to a process that has imported what they need."""
+    tf.constant(0.0).numpy()  # makes TensorFlow's own threads and pools
+    before = _resident()
+    run, _ = _step_as(name, config, folder)
+    for _ in range(3):
+        run()
+    return _resident() - before
+
+
+def peak_memory(name: str, config: Config, folder: pathlib.Path) -> float:
+    """`_growth` in a new process: what another step has had, and gave back or not, is not in it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_growth, name, config, folder).result()
+
+
 def ceiling(dtype: tf.DType, seconds: float) -> float:
     """GFLOP/s by the clock of a convolution of a friendly shape, the median over some seconds."""
     x = tf.random.stateless_normal(_CEILING, (0, 1), dtype=tf.float32)
@@ -134,9 +164,9 @@ def training(config: Config, folder: str, seconds: float) -> str:
             del variants["as configured"]
         steps: dict[str, Callable[[], object]] = {}
         work: dict[str, float] = {}
+        memory = {name: peak_memory(name, one, root / f"{name} alone") for name, one in variants.items()}
         for name, experiment in variants.items():
-            with plainly() if name == "reference" else contextlib.nullcontext():
-                steps[name], work[name] = _step_of(experiment, root / name)
+            steps[name], work[name] = _step_as(name, experiment, root / name)
             steps[name]()
         spent: dict[str, list[Spent]] = {name: [] for name in steps}
         begun = time.perf_counter()
@@ -159,6 +189,8 @@ def training(config: Config, folder: str, seconds: float) -> str:
                 f"{work[name]:.0f}",
                 f"{rate:.0f}",
                 f"{100 * rate / most:.0f} %",
+                f"{memory[name]:.0f}",
+                f"{memory[name] / memory['reference']:.2f}",
             ]
         )
     lines = [
@@ -177,6 +209,8 @@ def training(config: Config, folder: str, seconds: float) -> str:
                 "GFLOP",
                 "GFLOP/s",
                 "of the convolution's",
+                "MiB at most",
+                "of the reference's",
             ],
             rows,
         ),
