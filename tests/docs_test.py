@@ -174,6 +174,25 @@ def test_python_of_the_documents_imports_what_there_is():
                 assert hasattr(names[node.value.id], node.attr), f"{block.place}: {node.value.id}.{node.attr}"
 
 
+def test_the_table_counts_the_blocks_as_they_are_written_now(tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "RECORD", tmp_path / "record.json")
+    page = tmp_path / "page.md"
+
+    def row(commands_of_the_page: str) -> list[str]:
+        page.write_text(commands_of_the_page)
+        return commands.table([page]).splitlines()[-1].strip("| ").split(" | ")[:5]
+
+    page.write_text("    make one\n\ntext\n\n    make two\n")
+    one, two = documents.blocks(page)
+    commands.record(one, "", page)
+    commands.record(two, "ended with 2:\nno rule\n", page)
+    assert " no rule" in commands.RECORD.read_text()
+    assert row(page.read_text()) == ["page.md", "2", "1", "1", "0"]
+    assert row("    make one\n\ntext\n\n    make three\n") == ["page.md", "2", "1", "0", "1"]
+    commands.record(one, "", page)
+    assert "no rule" not in commands.RECORD.read_text(), "what is said of a text that is gone"
+
+
 def test_commands_name_files_that_are_there_or_were_made_before(tmp_path):
     commands.small_data(tmp_path, "")
     for path in DOCUMENTS:

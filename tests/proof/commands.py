@@ -12,6 +12,8 @@ wheel and those photographs, and an empty virtual environment: minutes, and 3 GB
 from __future__ import annotations
 
 import argparse
+import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -21,16 +23,18 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests import documents
 from tests.documents import ROOT, Block
 
 SHORT = pathlib.Path(__file__).with_name("short.py")
-RECORD = ROOT / "out" / "commands.json"
-"""What came of every block: document -> text of the block -> what went wrong, empty where nothing did."""
+RECORD = pathlib.Path(__file__).with_suffix(".json")
+"""What came of every block when it was last run: document -> digest of the block's text -> the day, and behind it what
+went wrong, where something did. It is kept with the code, since no machine runs all of them in a day."""
 TITLE = (
-    "| document | blocks | went through | failed | still to be run | with a reason why not |\n| --- |" + " ---: |" * 5
+    "| document | blocks | went through | failed | still to be run | with a reason why not | oldest run |\n| --- |"
+    + " ---: |" * 6
 )
 _NAMES = """
 import tfsketch
@@ -179,26 +183,38 @@ def fresh(scratch: pathlib.Path) -> bool:
     return True
 
 
-def _record(block: Block, problem: str) -> None:
-    """Writes down what came of a block; a later run of the same text takes its place."""
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
-    record.setdefault(block.document, {})[block.text] = problem
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1), encoding="utf-8")
+def _digest(block: Block) -> str:
+    return hashlib.sha256(block.text.encode()).hexdigest()[:16]
 
 
-def table() -> str:
+def _recorded() -> dict[str, dict[str, str]]:
+    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+
+
+def record(block: Block, problem: str, document: pathlib.Path) -> None:
+    """Writes down what came of a block of a document, and drops what is said of texts that it no longer has."""
+    recorded = _recorded()
+    there = {_digest(other) for other in documents.blocks(document)}
+    days = {digest: day for digest, day in recorded.get(block.document, {}).items() if digest in there}
+    last = problem.strip().splitlines()[-1:] or [""]
+    days[_digest(block)] = f"{datetime.date.today()} {last[0]}".strip()
+    text = json.dumps(recorded | {block.document: days}, indent=1, sort_keys=True, ensure_ascii=False)
+    RECORD.write_text(text + "\n", encoding="utf-8")
+
+
+def table(paths: Sequence[pathlib.Path] = documents.DOCUMENTS) -> str:
     """What came of the blocks as they are written now, a row a document."""
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    recorded = _recorded()
     rows = [TITLE]
-    for path in documents.DOCUMENTS:
+    for path in paths:
         blocks = documents.blocks(path)
         run = [block for block in blocks if not block.reason]
-        problems = [record.get(block.document, {}).get(block.text) for block in run]
-        failed, due = sum(bool(problem) for problem in problems), problems.count(None)
+        days = [recorded.get(block.document, {}).get(_digest(block), "") for block in run]
+        due, failed = days.count(""), sum(" " in day for day in days)
         numbers = (len(blocks), len(run) - failed - due, failed, due, len(blocks) - len(run))
         if blocks:
-            rows.append(f"| {path.name} | {' | '.join(map(str, numbers))} |")
+            oldest = min((day for day in days if day), default="").partition(" ")[0]
+            rows.append(f"| {path.name} | {' | '.join(map(str, numbers))} | {oldest} |")
     return "\n".join(rows)
 
 
@@ -227,7 +243,7 @@ def main() -> None:
         for document in chosen:
             ends = [int(line) for line in chosen_lines[document.name].split("-") if line]
             for block, problem, seconds in run(document, scratch, *ends):
-                _record(block, problem)
+                record(block, problem, document)
                 failed += bool(problem)
                 print(f"{'FAILED' if problem else 'ran'} | {block.place} | {seconds:.0f} s\n{problem}", flush=True)
     finally:
