@@ -16,7 +16,7 @@ from tests.app.browsing import LEVELS, answering, face, http_server, page_of
 from tests.app.client import png_of
 from tfsketch.app import masks
 from tfsketch.conditions import strokes as strokes_lib
-from tfsketch.framing import arrays
+from tfsketch.framing import arrays, tone
 from tfsketch.vocabulary import resize
 
 
@@ -70,6 +70,31 @@ def test_strokes_are_pythons_to_the_pixel(page):
         for one, other in zip((expected.mask, expected.sketch, expected.color), layers):
             theirs = np.frombuffer(base64.b64decode(other), np.uint8)
             np.testing.assert_array_equal(one.ravel(), theirs, err_msg=json.dumps(tree))
+
+
+def test_the_tone_is_pythons(page):
+    rng, cases, expected = np.random.default_rng(5), [], []
+    for kept in (0, 8, 24, 40, 64):
+        for ramp in ((1, 1, 1), (1, 0.8, 0.6), (1, 1, 1)):
+            image = np.clip(rng.integers(0, 256, (48, 64, 1)) * ramp, 0, 255).astype(np.uint8)
+            if len(cases) % 3 == 2:  # grey only where a strip is kept
+                image[:, kept // 2 :] = (200, 60, 40)
+            mask = np.ones(image.shape[:2], np.uint8)
+            mask[:, :kept] = 0
+            cases.append([image.ravel().tolist(), mask.ravel().tolist()])
+            line = tone.tone_of(image, mask)
+            expected.append(line if line is None else line.ravel().tolist())
+    answers = page.evaluate(
+        """async (cases) => {
+          const { layerOf } = await import("./browser/resizing.js"), { toneOf } = await import("./browser/tone.js");
+          const none = layerOf(new Uint8Array(4 * 64 * 48), 64, 48, 4);
+          const lines = cases.map(([image, mask]) =>
+            toneOf(layerOf(Uint8Array.from(image), 64, 48, 3), layerOf(Uint8Array.from(mask), 64, 48, 1), none));
+          return lines.map((line) => line && Array.from(line));
+        }""",
+        cases,
+    )
+    assert answers == expected and None in answers[3:] and any(answers)
 
 
 def test_layers_at_the_working_side_and_noise_are_pythons(page):

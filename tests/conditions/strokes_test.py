@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -52,10 +53,38 @@ def test_fill():
     assert grown[8:32, 12:28].all() and (grown >= plain).all() and not grown[5].any()
 
 
-def test_what_a_line_goes_round_twice_is_not_filled():
-    spiral = [[5, 5], [45, 5], [45, 35], [5, 35], [5, 5], [15, 10], [35, 10], [35, 30], [15, 30], [15, 10], [5, 5]]
-    mask = _render(_stroke(points=spiral, width=None, fill=True)).mask
-    assert mask[20, 10] and mask[20, 40] and not mask[20, 25]  # as the page shows it
+SPIRAL = [[5, 5], [45, 5], [45, 35], [5, 35], [5, 5], [15, 10], [35, 10], [35, 30], [15, 30], [15, 10], [5, 5]]
+EIGHT = [[5, 5], [20, 5], [20, 35], [45, 35], [45, 5], [30, 5], [5, 35]]
+
+
+def test_all_that_a_line_goes_round_is_filled():
+    filled = {"width": None, "fill": True}
+    for points, size in ((SPIRAL, 50), (SPIRAL, 25), (SPIRAL[::-1], 50)):
+        mask = _render(_stroke(points=points, **filled), size=(40 * size // 50, size)).mask
+        assert mask[mask.any(axis=1)][:, mask.any(axis=0)].all()  # once or twice: a lasso that ends where it has been
+    color = _render(_stroke(layer="color", color=[9, 8, 7], points=SPIRAL, **filled)).color
+    assert (color[6:35, 6:45] == (9, 8, 7, 255)).all()
+    eight = _render(_stroke(points=EIGHT, **filled)).mask
+    assert eight[10, 15] and eight[20, 40] and not eight[32, 18]  # both halves, each run another way
+    beyond = _render(_stroke(points=[[x * 1000 - 20_000, y * 1000 - 15_000] for x, y in SPIRAL], **filled)).mask
+    assert beyond.all()
+
+
+def test_a_ring_run_the_other_way_is_a_hole():
+    ring = [*SPIRAL[:5], *SPIRAL[-2:4:-1], SPIRAL[0]]
+    mask = _render(_stroke(points=ring, width=None, fill=True)).mask
+    assert mask[20, 10] and mask[20, 40] and not mask[20, 25]
+
+
+def test_what_does_not_cross_itself_is_as_cv2_fills_it():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
+        points = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * rng.uniform(3, 40, (9, 1)) + (25, 20)
+        mask = _render(_stroke(points=points.tolist(), width=None, fill=True)).mask
+        expected = np.zeros_like(mask)
+        cv2.fillPoly(expected, [np.round((points - 0.5) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+        np.testing.assert_array_equal(mask, expected)
 
 
 def test_scaled_with_the_picture():

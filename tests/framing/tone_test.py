@@ -101,12 +101,37 @@ def test_what_is_erased_does_not_count():
     assert tone.tone_of(stamped, np.ones_like(MASK)) is None  # nothing is kept
 
 
+STRIPS = {
+    "wall": (slice(None), slice(0, 8)),
+    "a quarter": (slice(0, 48), slice(0, 48)),
+    "half": (slice(None), slice(0, 48)),
+}
+
+
+def _wall(where):
+    """(the portrait before a wall of grey, a mask of all but the wall), the wall being a part of it."""
+    photograph, mask = PORTRAIT.copy(), np.ones_like(MASK)
+    photograph[where], mask[where] = _grey()[where], 0
+    return photograph, mask
+
+
+def test_a_strip_does_not_speak_for_a_photograph():
+    for name, where in STRIPS.items():
+        photograph, mask = _wall(where)
+        grey = tone.tone_of(_grey(), mask)
+        assert grey is not None and np.ptp(grey.astype(int), axis=1).max() <= 1, name  # grey under the mask too
+        assert tone.tone_of(_sepia(), mask) is not None, name
+        assert (tone.tone_of(photograph, mask) is not None) == (name == "half"), name
+
+
 def test_a_graph_does_as_the_editor():
     run = tf.function(lambda repaint, *layers: tone_graph.recolor(repaint, *tone_graph.tone_of(*layers)))
     rng = np.random.default_rng(1)
     repaint = rng.integers(0, 256, (30, 35, 3)).astype(np.uint8)
     rows = [(photograph, MASK, _colors(color)) for photograph in PHOTOGRAPHS.values() for color in (0, PINK, GREY)]
     rows += [(PORTRAIT, MASK, _colors(0)), (PHOTOGRAPHS["grey"], np.ones_like(MASK), _colors(0))]
+    rows += [(*_wall(where), _colors(0)) for where in STRIPS.values()]
+    rows += [(_sepia(), _wall(where)[1], _colors(0)) for where in STRIPS.values()]
     for photograph, mask, color in rows:
         expected = tone.recolor(repaint, tone.tone_of(photograph, mask, color))
         result = run(repaint.astype(np.float32), photograph, mask > 0, color[..., :3], color[..., 3] > 0)

@@ -8,8 +8,8 @@
 `size` is the [width, height] of the picture that was drawn on. Coordinates are picture coordinates as a browser gives
 them: (0, 0) is the top left corner of the picture, not the centre of its first pixel, so that they scale by
 multiplication. `width` is in pixels of that picture. A filled stroke is the polygon of its points, grown by half of its
-`width` if it has one; where it crosses itself, what it goes round twice is not filled (the even-odd rule). Later
-colours lie over earlier ones; the other two layers are unions.
+`width` if it has one; where it crosses itself, all that it goes round is filled (the non-zero winding rule), and a hole
+is a cut and a ring run the other way. Later colours lie over earlier ones; the other two layers are unions.
 
 Everything that comes from a file is checked before anything is drawn, and errors name the stroke's index and the field.
 """
@@ -28,6 +28,7 @@ import numpy as np
 
 from tfsketch.errors import ImageError, cause
 from tfsketch.images.layers import shown
+from tfsketch.vocabulary import size_of
 
 LAYERS = ("mask", "sketch", "color")
 MAX_POINTS = 100_000
@@ -183,6 +184,33 @@ def read(path: str | os.PathLike) -> Strokes:
     return parse(tree, str(path))
 
 
+def _circled_again(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
+    """What a polygon goes round an even number of times, but not none: cv2 fills what it goes round an odd number of
+    times. `browser/raster.js` has the same arithmetic.
+
+    Args:
+      points: [N,2] integers, (x, y) in 1/16 pixels.
+      size: (height, width) of the layer.
+
+    Returns:
+      (the box of the layer that holds the polygon, [h,w] bool).
+    """
+    rows, columns = (points[:, 1] + 8) // 16, points[:, 0] / 16
+    (top, left), (bottom, right) = (
+        (int(np.clip(bound(rows), 0, size[0])), int(np.clip(np.ceil(bound(columns)), 0, size[1])))
+        for bound in (np.min, np.max)
+    )
+    turns = np.zeros((bottom - top, right - left + 1), np.int32)
+    ends = zip(columns.tolist(), rows.tolist(), np.roll(columns, -1).tolist(), np.roll(rows, -1).tolist())
+    for x, y, next_x, next_y in ends:
+        if y != next_y:
+            crossed = np.arange(max(top, min(y, next_y)), min(bottom, max(y, next_y)))
+            place = np.ceil(x + (crossed - y) * ((next_x - x) / (next_y - y)))
+            turns[crossed - top, np.clip(place, left, right).astype(np.int64) - left] += 1 if y < next_y else -1
+    np.cumsum(turns, axis=1, out=turns)
+    return (slice(top, bottom), slice(left, right)), ((turns != 0) & (turns % 2 == 0))[:, :-1]
+
+
 def _draw(layer: np.ndarray, stroke: Stroke, scale: np.ndarray, value: tuple[int, ...]) -> None:
     """Draws one stroke in place, clipped to the layer."""
     # cv2's (0, 0) is the centre of the first pixel, ours is its corner: hence the half.
@@ -191,6 +219,8 @@ def _draw(layer: np.ndarray, stroke: Stroke, scale: np.ndarray, value: tuple[int
     points = np.clip(points, -limit, limit).astype(np.int32).reshape(-1, 1, 2)
     if stroke.fill:
         cv2.fillPoly(layer, [points], value, cv2.LINE_8, _SHIFT)
+        box, again = _circled_again(points[:, 0], size_of(layer))
+        layer[box][again] = value
     if stroke.width > 0:
         # Thicker than twice the picture is no different, and cv2 refuses more than 32767.
         most = min(2 * max(layer.shape[:2]), 32767)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfsketch.framing.decoding import grey_of
 from tfsketch.framing.ink import count_of, to_ints
-from tfsketch.framing.tone import ACCENT, DISTINCT, LEAST, PLAIN, SQUARE, TOLERANCE, smoothing
+from tfsketch.framing.tone import ACCENT, DISTINCT, KEPT, LEAST, PLAIN, SQUARE, TOLERANCE, smoothing
 
 
 def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -30,7 +30,10 @@ def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Ten
         layer = to_ints(layer[: rows * side, : columns * side])
         return tf.reduce_sum(tf.reshape(layer, [rows, side, columns, side, layer.shape[-1]]), axis=[1, 3])
 
-    sums = tf.boolean_mask(squares(image), squares(mask[..., None])[..., 0] == 0)
+    intact = squares(mask[..., None])[..., 0] == 0
+    kept, all_squares = count_of(intact), tf.cast(tf.size(intact), tf.float64)
+    keeps = kept > 0
+    sums = tf.boolean_mask(squares(image), intact | (tf.cast(kept, tf.float64) < KEPT * all_squares))
     levels = (sums + side * side // 2) // (side * side)
     level = grey_of(levels)
     above = tf.cast(levels - level[:, None], tf.float64)
@@ -44,7 +47,6 @@ def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Ten
         return tf.reduce_max(tf.abs(levels - tf.gather(line, grey_of(levels))), axis=-1)
 
     far, total = off(levels), tf.cast(tf.size(level), tf.float64)
-    keeps = tf.size(level) > 0
     for most, least in ((TOLERANCE, LEAST), (ACCENT, PLAIN)):
         keeps &= tf.cast(count_of(far <= most), tf.float64) >= least * total
     keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > DISTINCT)

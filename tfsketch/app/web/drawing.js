@@ -67,7 +67,7 @@ function showDrawing() {
     const path = new Path2D();
     for (const [x, y] of stroke.points.length > 1 ? stroke.points : [...stroke.points, ...stroke.points]) path.lineTo(x, y);
     context.lineWidth = Math.max(stroke.width || 0, Math.max(...size) / 400);
-    if (stroke.fill) context.fill(path, "evenodd");
+    if (stroke.fill) context.fill(path);
     else context.stroke(path);
   }
 }

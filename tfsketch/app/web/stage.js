@@ -131,7 +131,7 @@ function lineOf(stroke) {
   const color = stroke.layer === "color" ? `rgb(${stroke.color.join(",")})` : LAYERS[stroke.layer].color;
   return new Konva.Line({
     points, stroke: color, strokeWidth: stroke.width || 0, strokeEnabled: !!stroke.width, fill: color,
-    fillEnabled: !!stroke.fill, fillRule: "evenodd", closed: !!stroke.fill, lineCap: "round", lineJoin: "round", perfectDrawEnabled: false,
+    fillEnabled: !!stroke.fill, closed: !!stroke.fill, lineCap: "round", lineJoin: "round", perfectDrawEnabled: false,
   });
 }
 /** Shows a stroke that is not yet one of `S.strokes`; gives a function that takes its points. */

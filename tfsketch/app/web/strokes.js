@@ -62,12 +62,12 @@ export function checkStrokes(tree, name = "strokes") {
 }
 
 function inside(points, [x, y]) {
-  let odd = false;
+  let turns = 0;
   for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
     const [[xi, yi], [xj, yj]] = [points[i], points[j]];
-    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) odd = !odd;
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) turns += yi > y ? 1 : -1;
   }
-  return odd;
+  return turns !== 0;
 }
 
 /** Takes what lies under the eraser out of the layer's strokes; lines are cut in two, outlines go as a whole. */

@@ -135,6 +135,29 @@ function segment(ink, [x0, y0], [x1, y1], thickness, both) {
   for (const [x, y] of both ? [[x0, y0], [x1, y1]] : [[x1, y1]]) disc(ink, whole(x + HALF), whole(y + HALF), whole(half + HALF));
 }
 
+/* What a polygon, of places in 1/16 pixels, goes round an even number of times, but not none. */
+function circledAgain(ink, points) {
+  const corners = points.map(([x, y]) => [x / 16, Math.floor((y + 8) / 16)]), limited = (value, most) => Math.min(most, Math.max(0, value));
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const [x, y] of corners) [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+  [left, right] = [left, right].map((x) => limited(Math.ceil(x), ink.width));
+  [top, bottom] = [top, bottom].map((y) => limited(y, ink.height));
+  const wide = right - left + 1, turns = new Int32Array(wide * (bottom - top));
+  corners.forEach(([x, y], n) => {
+    const [nextX, nextY] = corners[(n + 1) % corners.length], end = Math.min(bottom, Math.max(y, nextY));
+    for (let row = Math.max(top, Math.min(y, nextY)); row < end; row++) {
+      const place = Math.ceil(x + (row - y) * ((nextX - x) / (nextY - y)));
+      turns[(row - top) * wide + Math.min(right, Math.max(left, place)) - left] += y < nextY ? 1 : -1;
+    }
+  });
+  for (let row = top; row < bottom; row++) {
+    for (let column = left, sum = 0; column < right; column++) {
+      sum += turns[(row - top) * wide + column - left];
+      if (sum && sum % 2 === 0) ink.dot(column, row);
+    }
+  }
+}
+
 /* Any polygon, of places in 1/16 pixels, filled by the even-odd rule, with its outline. */
 function polygon(ink, points) {
   const edges = [], out = (x, y) => x < 0 || x >= ink.width || y < 0 || y >= ink.height;
@@ -168,7 +191,10 @@ function polygon(ink, points) {
 function draw(ink, stroke, [sx, sy]) {
   const limited = (value) => Math.min(LIMIT, Math.max(-LIMIT, value));
   const points = stroke.points.map(([x, y]) => [limited(rint((x * sx - 0.5) * 16)), limited(rint((y * sy - 0.5) * 16))]);
-  if (stroke.fill) polygon(ink, points);
+  if (stroke.fill) {
+    polygon(ink, points);
+    circledAgain(ink, points); // all that a hand goes round is filled (the non-zero winding rule)
+  }
   if (!(stroke.width > 0)) return;
   const most = Math.min(2 * Math.max(ink.width, ink.height), MAX_THICKNESS);
   const thickness = Math.min(most, Math.max(1, rint(stroke.width * Math.sqrt(sx * sy))));

@@ -2,7 +2,7 @@
 
 import { rint } from "./raster.js";
 
-const TOLERANCE = 6, LEAST = 0.98, ACCENT = 16, PLAIN = 0.998, ASKED = 12, SQUARE = 8;
+const TOLERANCE = 6, LEAST = 0.98, ACCENT = 16, PLAIN = 0.998, ASKED = 12, KEPT = 0.5, SQUARE = 8;
 const luma = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
 
 function off(line, r, g, b) {
@@ -10,23 +10,26 @@ function off(line, r, g, b) {
   return Math.max(Math.abs(r - line[at]), Math.abs(g - line[at + 1]), Math.abs(b - line[at + 2]));
 }
 
-/* The means of squares of pixels that the mask leaves alone, RGB one after the other. */
+/* The means of squares of pixels that count, RGB one after the other: of those that the mask leaves alone, or of all where
+ * it leaves some, and less than half. */
 function meansOf(picture, mask) {
-  const side = Math.max(1, Math.min(SQUARE, Math.floor(Math.min(picture.width, picture.height) / 8))), area = side * side, means = [];
+  const side = Math.max(1, Math.min(SQUARE, Math.floor(Math.min(picture.width, picture.height) / 8))), area = side * side, means = [], all = [];
   for (let top = 0; top + side <= picture.height; top += side) {
     for (let left = 0; left + side <= picture.width; left += side) {
       const sum = [0, 0, 0];
       let hole = false;
-      for (let y = top; y < top + side && !hole; y++) {
+      for (let y = top; y < top + side; y++) {
         for (let at = y * picture.width + left; at < y * picture.width + left + side; at++) {
-          if (mask.data[at]) { hole = true; break; }
+          if (mask.data[at]) hole = true;
           for (let channel = 0; channel < 3; channel++) sum[channel] += picture.data[3 * at + channel];
         }
       }
-      if (!hole) for (const total of sum) means.push(Math.floor((total + (area >> 1)) / area));
+      const mean = sum.map((total) => Math.floor((total + (area >> 1)) / area));
+      all.push(...mean);
+      if (!hole) means.push(...mean);
     }
   }
-  return means;
+  return means.length && means.length < KEPT * all.length ? all : means;
 }
 
 /** The colour of each level of luma, [256 * 3], in which the hole of a photograph without colour is painted; null for a
