@@ -60,6 +60,12 @@ def test_features_with_and_without_a_line_are_counted():
     }
 
 
+def test_both_eyes_are_counted_wherever_the_face_is():
+    aside = np.pad(_face().regions, ((0, 0), (0, 64)))  # in the left half of a wider picture
+    picture = Picture("aside", {"image": regions.colored(aside), "regions": aside})
+    assert conditions.measure([picture], CONFIG).shown == dict.fromkeys(conditions.FEATURES, 1)
+
+
 def test_a_histogram_shows_where_the_shares_are():
     picture = conditions.histogram(np.full(100, 0.5), (0.25, 0.75))
     bars = (picture == (60, 110, 180)).all(-1)

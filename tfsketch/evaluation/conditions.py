@@ -138,9 +138,8 @@ def _features(region_map: np.ndarray) -> dict[str, np.ndarray]:
     large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= (side / 128) ** 2 * 8]
     large = sorted(sorted(large, key=lambda n: -stats[n, cv2.CC_STAT_AREA])[:2], key=lambda n: centers[n][0])
     for n in large:
-        name = (
-            FEATURES[0] if len(large) == 2 and n == large[0] or centers[n][0] < region_map.shape[1] / 2 else FEATURES[1]
-        )
+        first = n == large[0] if len(large) == 2 else centers[n][0] < region_map.shape[1] / 2
+        name = FEATURES[0] if first else FEATURES[1]
         parts[name] = (labels == n).astype(np.uint8)
     parts["nose"] = regions.mask_of(region_map, "nose")
     parts["mouth"] = regions.mask_of(region_map, ("mouth", "lips"))
