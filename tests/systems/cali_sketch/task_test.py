@@ -20,7 +20,7 @@ from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
-from tfsketch.nn import model_directory
+from tfsketch.nn import adversarial, model_directory, projected
 from tfsketch.systems import make_task
 from tfsketch.systems.cali_sketch import task as cali_sketch
 from tfsketch.systems.cali_sketch import terms as cali_terms
@@ -256,6 +256,23 @@ def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_pa
     np.testing.assert_array_equal(book, run._task.networks["cali_sketch"].isn.palette.palettes)
     titles = run._task.sheet(batch := _batch(config), run._task.draw(run._task.networks["cali_sketch"], batch))[1]
     assert "another palette" in titles
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_the_projected_discriminator_sees_does_not_tell_whose_lines_they_are(tiny, monkeypatch):
+    """The lot of the lines and the augmentation are of one seed per example, and of other numbers."""
+    loss = dataclasses.replace(_phases(tiny)["isn_true"], projected=1.0, calibrated=0.5)
+    model = dataclasses.replace(tiny.model, projected=ProjectedDiscriminatorConfig(width=4, head_width=4), loss=loss)
+    train = dataclasses.replace(tiny.train, phases=(PhaseConfig("isn", 1),))
+    task, draws = make_task(dataclasses.replace(tiny, model=model, train=train)), []
+    draw = adversarial.per_example_uniform
+    for module in (adversarial, projected):
+        monkeypatch.setattr(
+            module, "per_example_uniform", lambda *what, **how: draws.append(draw(*what, **how).numpy()) or draws[-1]
+        )
+    task.step(_batch(tiny), loss, lambda *_: None)
+    lot, light = draws[0], draws[1][:, 0]
+    assert lot.shape == light.shape == (2,) and not np.isclose(lot, light).any()
 
 
 def test_players_that_are_not_in_the_exported_network_take_no_weights(tiny, tmp_path):
