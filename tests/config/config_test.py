@@ -140,11 +140,49 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
         ("mask: {stroke: {vertices: [12, 4]}}", [], "mask.stroke.vertices: expected 1 <= fewest <= most"),
         ("color: {stroke: {width: [0.3, 0.1]}}", [], "color.stroke.width: expected 0 <= low <= high"),
         ("hand: {features: 2}", [], "hand.features: expected 0 to 1"),
+        # Networks that nobody could build, and losses that no step could take.
+        ("", ["model.generator.width=0"], "--set model.generator.width: expected at least 1, found 0"),
+        ("", ["model.generator.dilations=[2, -1]"], "model.generator.dilations: expected at least 1, found [2, -1]"),
+        ("", ["model.discriminator.widths=[]"], "model.discriminator.widths: expected at least one layer"),
+        ("", ["model.projected.augment=-1"], "model.projected.augment: expected at least 0"),
+        ("", ["model.loss.perceptual_on=[result]"], "loss.perceptual_on: expected raw, image or both"),
+        ("", ["model.loss.perceptual_layers=[]"], "loss.perceptual_layers: expected at least one"),
+        ("", ["model.loss.pixel=-1"], "model.loss.pixel: expected at least 0, found -1.0"),
+        (
+            "{image_size: 36, model: {generator: {stages: 2, kernels: [3, 3]}, loss: {lines: 1.0}}}",
+            [],
+            "loss.lines: expected 0 for a picture or a loss.window of 36 px",
+        ),
+        ("{system: face_parser, model: {stages: 0}}", [], "model.stages: expected at least 1"),
+        ("{system: contextual_gan, image_size: 64, model: {latent: 0}}", [], "model.latent: expected at least 1"),
+        ("{system: region_edit, model: {patches: {count: 0}}}", [], "model.patches.count: expected at least 1"),
+        ("{system: cali_sketch, model: {loss: {style_layers: []}}}", [], "loss.style_layers: expected at least one"),
+        (
+            "{system: cali_sketch, image_size: 12}",
+            [],
+            "model.d1.strides: expected few enough halvings for image_size=12",
+        ),
+        # What a phase changes.
+        ("", ["train.phases.0.loss={window: 48}"], "loss.window: expected 0 or a .*found 48, in the phase 'main' of"),
+        ("", ["train.phases.0.loss={window: 6.5}"], "phases[main].loss.window: expected a whole number, found 6.5"),
+        ("", ["train.phases.0.loss={backbone: 1}"], "loss.backbone: expected none, since it is no number, found 1"),
+        ("", ["train.phases.0.loss={style: -1}"], "model.loss.style: expected at least 0, found -1.0"),
+        (
+            "{system: contextual_gan, image_size: 64, train: {phases: [{loss: {trunk: 1}}]}}",
+            [],
+            "model.encoder.widths: expected an encoder for the weights of .*in the phase 'main'",
+        ),
     ],
 )
 def test_mistakes_are_named(text, overrides, expected):
     with pytest.raises(ConfigError, match="(?s)" + re.sub(r"([\[\]({^])", r"\\\1", expected)):
         systems.parse(text, "file.yaml", overrides)
+
+
+def test_a_phase_keeps_what_it_does_not_change():
+    loaded = systems.parse("", overrides=["train.phases.0.loss={window: 64, pixel: 2}"])
+    loss = loaded.train.phases[0].applied(loaded.model.loss)
+    assert loss == dataclasses.replace(loaded.model.loss, window=64, pixel=2.0) and type(loss.window) is int
 
 
 def test_texts_that_look_like_other_things_are_texts():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tfsketch.config.problems import Problems, as_many, at_least, positive
+
 
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorConfig:
@@ -12,6 +14,14 @@ class DiscriminatorConfig:
     widths: tuple[int, ...] = (64, 128, 256, 256, 256, 256)
     strides: tuple[int, ...] = (1, 2, 2, 2, 2, 2)
     kernel: int = 3
+
+    def problems(self, name: str, image_size: int) -> Problems:
+        """Those of the section `name`."""
+        del image_size
+        yield from positive(f"{name}.", self)
+        if not self.widths:
+            yield f"{name}.widths", "at least one layer", []
+        yield from as_many(f"{name}.strides", self.strides, "widths", len(self.widths))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +35,11 @@ class ProjectedDiscriminatorConfig:
     augment: float = 1.0
     """How far pictures are changed in colour and place before it (DiffAugment); 0 is not at all."""
 
+    def problems(self, name: str) -> Problems:
+        """Those of the section `name`."""
+        yield from positive(f"{name}.", self)
+        yield from at_least(f"{name}.augment", self.augment, 0)
+
 
 @dataclasses.dataclass(frozen=True)
 class FeatureDiscriminatorConfig(DiscriminatorConfig):
@@ -33,3 +48,13 @@ class FeatureDiscriminatorConfig(DiscriminatorConfig):
     widths: tuple[int, ...] = (64, 128, 256, 512, 1)
     strides: tuple[int, ...] = (2, 2, 2, 1, 1)
     kernel: int = 4
+
+    def problems(self, name: str, image_size: int) -> Problems:
+        """As `DiscriminatorConfig.problems`, and a picture that its unpadded layers make nothing of."""
+        told = list(super().problems(name, image_size))
+        yield from told
+        side = image_size
+        for stride in () if told else self.strides:
+            side = (side + 2 * ((self.kernel - 1) // 2) - self.kernel) // stride + 1
+        if side < 1:
+            yield f"{name}.strides", f"few enough halvings for image_size={image_size}", list(self.strides)

@@ -154,6 +154,28 @@ def check_section(config: Config, name: str, where: str) -> None:
         raise ConfigError(f"{_at(where, name)}.{key}: expected {expected}, found {value!r}")
 
 
+def _check_phases(config: Config, model: Section, where: str) -> None:
+    """Checks the loss of every phase, and the section `model` with it."""
+    names = {f.name for f in dataclasses.fields(model.loss)}
+    for phase in config.train.phases:
+        place = f"{_at(where, 'train')}.phases[{phase.name}].loss"
+        for key, value in phase.loss.items():
+            if key not in names:
+                raise UnknownKeyError(key, sorted(names), place)
+            kind = type(getattr(model.loss, key))
+            if kind not in (float, int, bool) or kind(value) != value:
+                expected = {int: "a whole number", bool: "0 or 1"}.get(kind, "none, since it is no number")
+                raise ConfigError(f"{place}.{key}: expected {expected}, found {value:g}")
+        loss = phase.applied(model.loss)
+        for problem, expected, value in loss.problems():
+            raise ConfigError(f"{_at(where, 'model')}.{problem}: expected {expected}, found {value!r}")
+        changed: typing.Any = model  # a dataclass, whichever it is
+        try:
+            check_section(dataclasses.replace(config, model=dataclasses.replace(changed, loss=loss)), "model", where)
+        except ConfigError as error:
+            raise ConfigError(f"{error}, in the phase {phase.name!r} of train.phases") from error
+
+
 def _check(config: Config, where: str) -> Config:
     """Checks what no type can say."""
     if not 0 <= config.seed < 2**32:  # what TensorFlow and NumPy both take
@@ -161,11 +183,7 @@ def _check(config: Config, where: str) -> Config:
     for field in dataclasses.fields(config):
         check_section(config, field.name, where)
     assert config.model is not None  # which `_build` makes of the sections
-    names = {f.name for f in dataclasses.fields(config.model.loss)}
-    for phase in config.train.phases:
-        for key in phase.loss:
-            if key not in names:
-                raise UnknownKeyError(key, sorted(names), f"{_at(where, 'train')}.phases[{phase.name}].loss")
+    _check_phases(config, config.model, where)
     multiple, smallest = config.model.sides()
     if config.image_size % multiple or config.image_size < smallest:
         raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+from tfsketch.config.problems import Problems, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -34,3 +35,7 @@ class FaceParserConfig:
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels."""
         return (2**self.stages,) * 2
+
+    def problems(self, image_size: int) -> Problems:
+        del image_size
+        yield from positive("", self)

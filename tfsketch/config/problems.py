@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,6 +33,23 @@ def within(key: str, value: float, lowest: float = 0.0, highest: float = 1.0) ->
     """A problem where a value is outside of a range: by default, where it is no share and no chance."""
     if not lowest <= value <= highest:
         yield key, f"{lowest:g} to {highest:g}", value
+
+
+def positive(where: str, section: Any, zero: Sequence[str] = ()) -> Problems:
+    """Problems where a whole number of a network's section, or one in a list of them, is below 1: there is no layer of
+    0 channels, and no kernel, stride or dilation of 0.
+
+    Args:
+      where: what stands before the section's keys, such as `generator.`.
+      section: the section.
+      zero: keys that may be 0.
+    """
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        numbers = [n for n in (value if isinstance(value, tuple) else (value,)) if type(n) is int]  # no bool
+        least = 0 if field.name in zero else 1
+        if numbers and min(numbers) < least:
+            yield f"{where}{field.name}", f"at least {least}", list(value) if isinstance(value, tuple) else value
 
 
 def as_many(key: str, values: Sequence[Any], other: str, count: int) -> Problems:

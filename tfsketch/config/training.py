@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from tfsketch.config.problems import Problems, at_least, one_of, within
 
@@ -48,10 +48,18 @@ class LossConfig:
         """Names of the weights; a task must have a term for each (`Task.terms`)."""
         return tuple(field.name for field in dataclasses.fields(self) if field.name not in self.settings)
 
+    def problems(self) -> Problems:
+        """Weights below 0, which would make a network seek what it is to avoid."""
+        for name in self.weights():
+            yield from at_least(f"loss.{name}", getattr(self, name), 0)
+
     def at(self, step: int) -> LossConfig:
         """The weights of a step (counted from 0), where terms come at some steps only."""
         del step
         return self
+
+
+LossT = TypeVar("LossT", bound=LossConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +69,15 @@ class PhaseConfig:
     name: str = "main"
     steps: int = 100_000
     loss: dict[str, float] = dataclasses.field(default_factory=dict)
-    """Loss weights that differ from `model.loss` in this phase; a term of weight 0 is not computed at all."""
+    """Loss weights, and settings that are numbers, that differ from `model.loss` in this phase; a term of weight 0 is
+    not computed at all."""
     learning_rate: float = 1.0
     """Multiplies every player's learning rate in this phase."""
+
+    def applied(self, loss: LossT) -> LossT:
+        """`model.loss` in this phase."""
+        # YAML's whole numbers have become floats here.
+        return dataclasses.replace(loss, **{key: type(getattr(loss, key))(value) for key, value in self.loss.items()})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,13 @@ Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
 
 
 def weighted(loss: LossConfig, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The sum [B] of terms under their weights' names, weighted."""
+    """The sum [B] of terms under their weights' names, weighted.
+
+    Raises:
+      TrainingError: there is none.
+    """
+    if not terms:
+        raise TrainingError(f"{type(loss).__name__}: expected a weight above 0 for what a network learns, found none")
     return tf.add_n([getattr(loss, name) * term for name, term in terms.items()])
 
 

@@ -12,7 +12,6 @@ the strategy, optimisers, mixed precision, the moving average, phases, logs, gri
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import signal
@@ -158,8 +157,7 @@ class Trainer:
         """The loss weights of a step (counted from 0): the phase's, and of terms that come at some steps only, this
         one's."""
         assert self._config.model is not None  # it is what is trained
-        weights: Any = self._config.model.loss  # whose numbers a phase names
-        return dataclasses.replace(weights, **phase.loss).at(step)
+        return phase.applied(self._config.model.loss).at(step)
 
     def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
         """The compiled step for some loss weights, which are constants in it: terms of weight 0 cost nothing."""

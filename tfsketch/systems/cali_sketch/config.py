@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import FeatureDiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.problems import Problems, one_of, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -180,10 +180,15 @@ class CaliSketchConfig:
             yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
             if net.outer_kernel < 1 or net.outer_kernel % 2 == 0:
                 yield f"{name}.outer_kernel", "an odd number from 1", net.outer_kernel
+            yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips"))
             if not 0 <= net.skips <= net.downsamplings:
                 yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
         shares = self.loss.calibrated + self.loss.uncalibrated
         if not 0 <= shares <= 1:
             yield "loss.uncalibrated", "at most 1, together with loss.calibrated", shares
         for name, critic in (("d1", self.d1), ("d2", self.d2)):
-            yield from as_many(f"{name}.strides", critic.strides, "widths", len(critic.widths))
+            yield from critic.problems(name, image_size)
+        yield from self.projected.problems("projected")
+        for key in ("perceptual_layers", "style_layers"):
+            if not getattr(self.loss, key):
+                yield f"loss.{key}", "at least one", []

@@ -20,9 +20,7 @@ on the poor sketches themselves (`uncalibrated: 1`) is the network without SCN, 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -61,8 +59,7 @@ class CaliSketchTask(Task):
         d1(tf.zeros([1, side, side, 1]))
         d2(tf.zeros([1, side, side, 3]))
         self.networks = {"cali_sketch": model_directory.build(CaliSketch, config), "d1": d1, "d2": d2}
-        weights: Any = settings.loss  # whose numbers a phase names
-        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
+        phases = [phase.applied(settings.loss) for phase in config.train.phases]
         self.details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""
         if not self.details and any(loss.local_detail for loss in phases):
             raise ConfigError(

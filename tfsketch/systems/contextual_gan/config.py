@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.problems import Problems, as_many, one_of, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -119,6 +119,10 @@ class ContextualGanConfig:
         return self.side, self.side
 
     def problems(self, image_size: int) -> Problems:
+        yield from positive("", self)
+        for name in ("generator", "encoder", "discriminator"):
+            yield from positive(f"{name}.", getattr(self, name))
+        yield from self.projected.problems("projected")
         if self.side != image_size:
             yield "generator.widths", f"as many as halve {image_size} px to 4", list(self.generator.widths)
         yield from as_many(

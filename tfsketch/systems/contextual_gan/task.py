@@ -25,8 +25,6 @@ discriminator is exported as it stands: it is of the last generator, and its ave
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -106,8 +104,7 @@ class ContextualGanTask(Task):
     def __init__(self, config: Config):
         self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}
         settings = config.section(ContextualGanConfig)
-        weights: Any = settings.loss  # whose numbers a phase names
-        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
+        phases = [phase.applied(settings.loss) for phase in config.train.phases]
         if any(phase.projected or phase.trunk for phase in phases):
             dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
             self._trunk = efficientnet.EfficientNetLite1(dtype)
@@ -187,7 +184,7 @@ class ContextualGanTask(Task):
         guessing, viewing = any(getattr(loss, name) for name in GUESSED), bool(loss.projected or loss.trunk)
         sketch = self.networks["contextual_gan"].soften(batch["sketch"])
         logged: Terms = {}
-        for turn in range(int(loss.generator_steps)):
+        for turn in range(loss.generator_steps):
             z = batch["z"]
             if turn:
                 z = 2.0 * adversarial.per_example_uniform(batch["seed"], 1 + turn, z.shape[1:]) - 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from tfsketch.config.problems import Problems, as_many, increasing, one_of
+from tfsketch.config.problems import Problems, as_many, increasing, one_of, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -151,6 +151,8 @@ class RegionEditConfig:
         return multiple, multiple * (2 ** (len(self.encoder.style_widths) + 1) - 1)
 
     def problems(self, image_size: int) -> Problems:
+        for name in ("encoder", "generator", "discriminator", "patches"):
+            yield from positive(f"{name}.", getattr(self, name))
         yield from one_of("blend", self.blend, ("features", "styles"))
         yield from one_of("encoder.structure_norm", self.encoder.structure_norm, ("none", "instance"))
         yield from one_of("encoder.padding", self.encoder.padding, ("reflect", "zero"))
@@ -160,7 +162,9 @@ class RegionEditConfig:
         )
         if 4 * 2 ** (len(self.discriminator.widths) - 1) != image_size:
             yield "discriminator.widths", f"one more than halve {image_size} px to 4", list(self.discriminator.widths)
-        halving = 2 ** (len(self.patches.widths) - 1)
+        halving = 2 ** max(len(self.patches.widths) - 1, 0)
+        if not self.patches.widths:
+            yield "patches.widths", "at least one", []
         if self.patches.side % halving or self.patches.side < 3 * halving:
             yield "patches.side", f"a multiple of {halving}, at least {3 * halving}", self.patches.side
         yield from increasing("patches.size", self.patches.size)

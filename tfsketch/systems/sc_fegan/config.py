@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import DiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, as_many, one_of
+from tfsketch.config.problems import Problems, as_many, one_of, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -124,7 +124,14 @@ class ScFeganConfig:
         yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
         yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("wgan", "hinge", "hinge_hole"))
+        yield from positive("generator.", net, zero=("head_width",))
         yield from as_many("generator.kernels", net.kernels, "generator.stages", net.stages)
-        yield from as_many(
-            "discriminator.strides", self.discriminator.strides, "widths", len(self.discriminator.widths)
-        )
+        yield from self.discriminator.problems("discriminator", image_size)
+        yield from self.projected.problems("projected")
+        if not self.loss.perceptual_on or not set(self.loss.perceptual_on) <= {"raw", "image"}:
+            yield "loss.perceptual_on", "raw, image or both", list(self.loss.perceptual_on)
+        if not self.loss.perceptual_layers:
+            yield "loss.perceptual_layers", "at least one", []
+        side = side or image_size
+        if self.loss.lines and side % 8:
+            yield "loss.lines", f"0 for a picture or a loss.window of {side} px, no multiple of 8", self.loss.lines

@@ -16,10 +16,8 @@ judge it for the generator. The trunk sees each picture once a step, for both pu
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -148,8 +146,7 @@ class ScFeganTask(Task):
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
         # digits.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        weights: Any = settings.loss  # whose numbers a phase names
-        phases = [dataclasses.replace(weights, **phase.loss) for phase in config.train.phases]
+        phases = [phase.applied(settings.loss) for phase in config.train.phases]
         self._backbone = Vgg16(settings.loss.backbone, dtype) if _weighted(phases, ON_BACKBONE) else None
         self._trunk = efficientnet.EfficientNetLite1(dtype) if _weighted(phases, ON_TRUNK) else None
         self._augment = settings.projected.augment
