@@ -83,6 +83,15 @@ def test_the_rim_fades_with_the_distance_from_what_is_kept():
     np.testing.assert_allclose(losses.rim(error, np.zeros_like(error), tf.constant(mask)), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("side", [1, 3, 40])
+def test_the_low_pass_of_a_small_hole_is_that_of_a_large_one(side):
+    mask = np.zeros((1, 64, 64, 1), np.float32)
+    mask[:, 11 : 11 + side, 20 : 20 + side] = 1
+    truth = np.zeros((1, 64, 64, 3), np.float32)
+    assert losses.low_pass(truth + 0.5 * mask, truth, mask).numpy() == pytest.approx([0.5], rel=1e-5)
+    assert losses.stroke_color(truth + mask, truth + 0.5 * mask, mask).numpy() == pytest.approx([0.5], rel=1e-5)
+
+
 def test_the_low_pass_compares_means_over_windows_that_overlap_by_half():
     rng = np.random.default_rng(2)
     difference = rng.uniform(-1, 1, (2, 64, 96, 3)).astype(np.float32)

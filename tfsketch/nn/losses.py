@@ -27,10 +27,11 @@ def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf
 
 
 def per_pixel(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Mean of values [B,H,W,C] over the pixels and channels that a weight [B,H,W,1] counts; 0 where it counts none."""
+    """Mean of values [B,H,W,C] over the pixels and channels that a weight [B,H,W,1] counts, however little they weigh
+    together; 0 where it counts none."""
     total = tf.reduce_sum(tf.reduce_sum(values * weight, axis=[2, 3]), axis=1)
     count = tf.reduce_sum(tf.reduce_sum(weight, axis=[2, 3]), axis=1) * float(values.shape[-1])
-    return total / tf.maximum(count, 1.0)
+    return tf.math.divide_no_nan(total, count)
 
 
 def known(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
