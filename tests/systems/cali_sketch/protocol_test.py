@@ -23,7 +23,7 @@ from tfsketch.conditions import face_parser, hand, regions, sketches
 from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.editor.ways import Function
-from tfsketch.errors import ImageError, TfsketchError, WeightsError
+from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.evaluation import metrics
 from tfsketch.framing import arrays
 from tfsketch.images import files, finder, sizes
@@ -249,3 +249,17 @@ def test_the_shipped_model_makes_a_face_of_a_badly_drawn_one():
         before, after = (np.argwhere(regions.mask_of(r, names)) for r in (labels[0], labels_after))
         assert len(after) > 0.3 * len(before), names
         assert np.abs(before.mean(axis=0) - after.mean(axis=0)).max() < 0.08 * side, names
+
+
+def test_one_picture_is_refused_before_anything_is_measured():
+    with pytest.raises(DataError, match="poor_sketches: expected at least 2 pictures to compare as sets, found 1"):
+        drawing.measure(None, None, 64, 1)
+
+
+def test_the_closing_line_of_sheets_without_a_line_has_dashes():
+    rows = [
+        {"method": f"{kind} {level}", "chamfer": 0.0, "st_lpips": value, "feature_distance": value}
+        for level in drawing.LEVELS
+        for kind, value in (("input", 0.4), ("refined", 0.3))
+    ]
+    assert "Chamfer distance -, -, -; ST-LPIPS -25 %, -25 %, -25 %;" in drawing._closing(rows)

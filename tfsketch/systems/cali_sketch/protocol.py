@@ -32,6 +32,7 @@ from tfsketch.conditions.specks import LINE, SPECK, drop_short
 from tfsketch.config import CannyConfig, Config, DataConfig, SketchConfig
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Picture, Shards
+from tfsketch.errors import DataError
 from tfsketch.evaluation import intervals, metrics
 from tfsketch.evaluation.report import Column, Results, Row, sheet_numbers
 from tfsketch.evaluation.settings import HAND
@@ -85,7 +86,12 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
       shards: pictures of `side`.
       side: theirs.
       count: how many pictures, from the first; at least 2.
+
+    Raises:
+      DataError: fewer than 2 pictures.
     """
+    if count < 2:
+        raise DataError(f"{PROTOCOL}: expected at least 2 pictures to compare as sets, found {count}")
     config = dataclasses.replace(SETTINGS, image_size=side)
     parser = face_parser.load()
     contours, details = sketches.Sketcher(config.sketch), sketches.Sketcher(config.sketch, "canny")
@@ -159,7 +165,7 @@ def _closing(rows: list[Row]) -> str:
         ("st_lpips", "ST-LPIPS"),
         ("feature_distance", "feature distance"),
     ):
-        changes = [by_method[f"refined {level}"][key] / by_method[f"input {level}"][key] - 1 for level in LEVELS]
-        parts.append(f"{title} " + ", ".join(f"{100 * change:+.0f} %" for change in changes))
+        pairs = [[by_method[f"{kind} {level}"][key] for kind in ("refined", "input")] for level in LEVELS]
+        parts.append(f"{title} " + ", ".join(f"{100 * (new / old - 1):+.0f} %" if old else "-" for new, old in pairs))
     levels = ", ".join(map(str, LEVELS))
     return f"From `input` to `refined`, at abstraction {levels}: {'; '.join(parts)}."
