@@ -20,7 +20,7 @@ from tfsketch.data.folders import open_held_out, open_pictures, sheet_of_shards
 from tfsketch.data.occlusion import occlude
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
-from tfsketch.errors import DataError
+from tfsketch.errors import ConfigError, DataError
 from tfsketch.images import files as files_lib
 from tfsketch.vocabulary import to_uint8
 
@@ -297,6 +297,14 @@ def test_a_damaged_record_is_named(shards_folder, tmp_path):
 def test_a_batch_that_does_not_divide_is_named(tiny, shards_folder):
     with pytest.raises(DataError, match="multiple of 3"):
         batches(Shards(shards_folder, 32), tiny, replicas=3)
+
+
+@pytest.mark.parametrize("key", ["mask.regions", "mask.compact", "color.regions"])
+def test_a_region_that_is_none_is_named_before_training(tiny, shards_folder, key):
+    section, name = key.split(".")
+    wrong = dataclasses.replace(getattr(tiny, section), **{name: ("face", "hairs")})
+    with pytest.raises(ConfigError, match=f"{key}: region: expected face or one of .*found 'hairs'"):
+        batches(Shards(shards_folder, tiny.image_size), dataclasses.replace(tiny, **{section: wrong}))
 
 
 def test_contact_sheet(tiny, shards_folder, tmp_path):

@@ -162,8 +162,8 @@ def _region(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig, u
     return np.zeros_like(regions)
 
 
-_COMPACT = {"mouth": ("mouth", "lips"), "eye": ("eyes",)}
-"""Features that are not one region of the same name."""
+COMPACT: dict[str, tuple[str, ...]] = {"mouth": ("mouth", "lips"), "eye": ("eyes",), "spot": ()}
+"""Features of compact masks that are not one region of the same name; a spot is none."""
 
 
 def _outline(rng: np.random.Generator, part: np.ndarray) -> np.ndarray:
@@ -194,7 +194,7 @@ def _compact(rng: np.random.Generator, regions: np.ndarray, config: MaskConfig) 
             spot = np.zeros_like(regions)
             cv2.ellipse(spot, middle, (round(axes[0]), round(axes[1])), rng.uniform(0, 180), 0, 360, (1,), -1)
             return spot
-        feature = regions_lib.mask_of(regions, _COMPACT.get(str(name), (str(name),)))
+        feature = regions_lib.mask_of(regions, COMPACT.get(str(name), (str(name),)))
         if not feature.any():
             continue
         if name == "hair":  # a strand or a fringe: what a disc somewhere on it holds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfsketch.config.problems import Problems, at_least, increasing, one_of, within
+from tfsketch.config.problems import Problems, at_least, increasing, not_negative, one_of, within
 
 Range = tuple[float, float]
 
@@ -36,7 +36,7 @@ class StrokeConfig:
         low, high = self.vertices
         if not 1 <= low <= high:
             yield "vertices", "1 <= fewest <= most", self.vertices
-        yield from at_least("angle", self.angle, 0)
+        yield from not_negative("", self)
         for key in ("length", "width"):
             yield from increasing(key, getattr(self, key))
         for key in ("curved", "taper", "gap"):
@@ -99,6 +99,9 @@ class MaskConfig:
     """The covered share of a large hole lies in this range, exactly."""
 
     def problems(self, image_size: int) -> Problems:
+        yield from not_negative("", self)
+        if not self.eyes:
+            yield "eyes", "at least one place", []
         for key in ("share", "start_share", "large_share"):
             yield from increasing(key, getattr(self, key), 0.999)
         for kind in self.large:
@@ -162,6 +165,8 @@ class HandConfig:
     def problems(self, image_size: int) -> Problems:
         del image_size
         yield from increasing("abstraction", self.abstraction)
+        yield from not_negative("", self)
+        yield from at_least("feature_weight", self.feature_weight, 0.01)
         for key in ("probability", "features", "around", "double"):
             yield from within(key, getattr(self, key))
 
@@ -205,6 +210,7 @@ class ColorConfig:
     the smoothed photograph, 1 the paper's flat regions."""
 
     def problems(self, image_size: int) -> Problems:
+        yield from not_negative("", self)
         yield from increasing("share", self.share, 0.999)
         yield from increasing("flatten", self.flatten)
         for key in ("probability", "flat", "features", "recolor"):

@@ -35,6 +35,15 @@ def within(key: str, value: float, lowest: float = 0.0, highest: float = 1.0) ->
         yield key, f"{lowest:g} to {highest:g}", value
 
 
+def not_negative(where: str, section: Any) -> Problems:
+    """Problems where a number of a section is below 0, as no length, width, sigma or count can be; `where` is what
+    stands before the section's keys, such as `canny.`."""
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if type(value) in (int, float):
+            yield from at_least(f"{where}{field.name}", value, 0)
+
+
 def positive(where: str, section: Any, zero: Sequence[str] = ()) -> Problems:
     """Problems where a whole number of a network's section, or one in a list of them, is below 1: there is no layer of
     0 channels, and no kernel, stride or dilation of 0.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfsketch.config.problems import Problems, one_of
+from tfsketch.config.problems import Problems, at_least, not_negative, one_of, within
 
 SKETCH_STYLES = ("hed", "canny", "xdog", "fdog", "photocopy", "simplified")
 """Ways to draw a sketch of a photograph; see `conditions.sketches`."""
@@ -156,5 +156,16 @@ class SketchConfig:
     def problems(self, image_size: int) -> Problems:
         del image_size
         yield from one_of("style", self.style, SKETCH_STYLES)
-        if not 0 <= self.abstractions <= 9:
-            yield "abstractions", "0 to 9", self.abstractions
+        yield from within("abstractions", self.abstractions, highest=9)
+        yield from not_negative("", self)
+        for style in SKETCH_STYLES[1:]:
+            yield from not_negative(f"{style}.", getattr(self, style))
+        for key in ("side_share", "surround"):
+            yield from within(key, getattr(self, key))
+        for key in ("quantile", "low"):
+            yield from within(f"canny.{key}", getattr(self.canny, key))
+        for style in ("xdog", "fdog", "simplified"):
+            yield from within(f"{style}.flatten", getattr(self, style).flatten)
+        for style in ("fdog", "simplified"):
+            yield from at_least(f"{style}.iterations", getattr(self, style).iterations, 1)
+        yield from at_least("photocopy.softness", self.photocopy.softness, 0.001)

@@ -22,7 +22,7 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.data import service
 from tfsketch.data.augmentation import Moves
-from tfsketch.data.sampling import draw
+from tfsketch.data.sampling import check_regions, draw
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
 from tfsketch.vocabulary import STORED_MAPS, stored_map, to_tensors
@@ -121,7 +121,9 @@ def batches(
 
     Raises:
       DataError: the global batch does not divide among the replicas, or a worker is missing or not the same.
+      ConfigError: a region that is none.
     """
+    check_regions(config)
     total = config.train.batch_size
     share, rest = divmod(total, replicas * pipelines)
     if rest:

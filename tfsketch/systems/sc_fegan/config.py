@@ -132,6 +132,12 @@ class ScFeganConfig:
             yield "loss.perceptual_on", "raw, image or both", list(self.loss.perceptual_on)
         if not self.loss.perceptual_layers:
             yield "loss.perceptual_layers", "at least one", []
+        if self.loss.feature_matching and len(self.discriminator.widths) < 2:
+            yield (
+                "discriminator.widths",
+                "two layers or more for loss.feature_matching",
+                list(self.discriminator.widths),
+            )
         side = side or image_size
         if self.loss.lines and side % 8:
             yield "loss.lines", f"0 for a picture or a loss.window of {side} px, no multiple of 8", self.loss.lines
