@@ -27,6 +27,10 @@ VIEWPORTS = {
 viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
 on_the_phone = pytest.mark.parametrize("viewport", [VIEWPORTS["phone"]], ids=["phone"])
 """For what the window's size does not change."""
+MARK = (0.45, 0.45), (0.55, 0.5)
+"""Where a short stroke goes, in shares of the stage's sides."""
+TITLE = "document.getElementById('layers').querySelector('output').textContent"
+"""How many strokes the mask has, as an expression of the page."""
 
 
 @contextlib.contextmanager
@@ -172,6 +176,18 @@ def open_photo(page, path) -> None:
 def strokes_of(page) -> list[dict]:
     """The strokes as the page saves them."""
     return json.loads(download_of(page, "#save-strokes"))["strokes"]
+
+
+def size_of(page) -> list[int]:
+    """Width and height of what the strokes are drawn on, as the page saves them."""
+    return json.loads(download_of(page, "#save-strokes"))["size"]
+
+
+def hold(page, address: str) -> list:
+    """Requests to an address wait in the list that is given until they are told to go on."""
+    held: list = []
+    page.route(address, lambda route: held.append(route))
+    return held
 
 
 def saved_as(page) -> tuple[str, bytes]:

@@ -58,6 +58,14 @@ def _photo_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(name="other", scope="module")
+def _other_file(tmp_path_factory):
+    """A photograph of another size."""
+    path = tmp_path_factory.mktemp("photo") / "other.png"
+    path.write_bytes(png_of(gradient(50, 90)))
+    return path
+
+
 @pytest.fixture(name="shots")
 def _shots():
     """A folder for screenshots, where someone has asked for them."""
