@@ -24,8 +24,15 @@ VIEWPORTS = {
     "desk": {"width": 1440, "height": 900},
 }
 """Widths and heights of windows in which the page is met."""
-viewports = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
+everywhere = pytest.mark.parametrize("viewport", VIEWPORTS.values(), ids=VIEWPORTS)
+"""For what concerns the whole page, or depends on whether a window is high or wide."""
+in_both_layouts = pytest.mark.parametrize(
+    "viewport", [VIEWPORTS["phone"], VIEWPORTS["tablet"]], ids=["phone", "tablet"]
+)
+"""The style sheet has two layouts, which part at 760 px: here in windows where each has the least room. A wide one is
+what `page_of` opens for all tests without a viewport."""
 on_the_phone = pytest.mark.parametrize("viewport", [VIEWPORTS["phone"]], ids=["phone"])
+on_the_tablet = pytest.mark.parametrize("viewport", [VIEWPORTS["tablet"]], ids=["tablet"])
 """For what the window's size does not change."""
 MARK = (0.45, 0.45), (0.55, 0.5)
 """Where a short stroke goes, in shares of the stage's sides."""

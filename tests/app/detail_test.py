@@ -11,14 +11,15 @@ import pytest
 from tests.app.browsing import (
     Hand,
     download_of,
+    in_both_layouts,
     look,
+    on_the_phone,
     open_photo,
     page_of,
     press_run,
     seen,
     strokes_of,
     until,
-    viewports,
 )
 from tests.app.client import ask, error_of, png_of
 from tfsketch.images import files
@@ -32,7 +33,7 @@ def _stripes(height: int, width: int) -> np.ndarray:
     return picture
 
 
-@viewports
+@in_both_layouts
 def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tmp_path, shots, viewport):
     picture = _stripes(1500, 3000)
     (tmp_path / "large.png").write_bytes(png_of(picture))
@@ -90,7 +91,7 @@ def _fitted(page, width: int, height: int) -> int:
     return round(100 * min((box["width"] - pad) / width, (box["height"] - bars) / height))
 
 
-@viewports
+@on_the_phone
 def test_pixels_of_a_dense_screen_count(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport, device_scale_factor=2) as page:
         open_photo(page, photo)

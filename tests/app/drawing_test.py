@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tests import sheets
-from tests.app.browsing import download_of, page_of, press_run, stroke_counts, viewports
+from tests.app.browsing import download_of, in_both_layouts, on_the_phone, page_of, press_run, stroke_counts
 from tests.app.client import ask, error_of, gradient, png_of
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.images import meaning
@@ -57,7 +57,7 @@ def _whole(page, selector, viewport):
     return min(box["x"], box["y"]) >= 0 and right <= viewport["width"] and bottom <= viewport["height"]
 
 
-@viewports
+@in_both_layouts
 def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport):
     Image.fromarray(SCAN).save(tmp_path / "scan.png")
     with page_of(browser, port, viewport=viewport) as page:
@@ -81,7 +81,7 @@ def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport)
     assert ((found > 0) & (wanted > 0)).sum() >= 0.97 * wanted.sum()
 
 
-@viewports
+@on_the_phone
 def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewport):
     Image.fromarray(RULED).save(tmp_path / "ruled.png")
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
@@ -121,7 +121,7 @@ def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewpo
     assert abs(columns.mean() - 40) < 3 and 20 <= columns.min() and columns.max() < 62 and np.ptp(rows) > 40
 
 
-@viewports
+@on_the_phone
 def test_a_photograph_is_refused_as_a_drawing_and_may_be_opened_as_one(browser, port, model_dirs, tmp_path, viewport):
     Image.fromarray(sheets.PORTRAIT).save(tmp_path / "me.png")
     context = browser.new_context(viewport=viewport)  # its console may say that a request was refused

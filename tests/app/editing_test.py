@@ -9,12 +9,12 @@ import numpy as np
 from tests.app.browsing import (
     download_of,
     drag,
+    in_both_layouts,
     on_the_phone,
     page_of,
     place_of,
     press_run,
     stroke_counts,
-    viewports,
     window_of,
 )
 from tests.app.client import gradient, png_of, style_picture
@@ -22,7 +22,7 @@ from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.images import files
 
 
-@viewports
+@in_both_layouts
 def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser, port, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port, viewport=viewport) as page:
@@ -83,7 +83,7 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
         assert download_of(page, "#download") == result
 
 
-@viewports
+@on_the_phone
 def test_the_result_follows_every_stroke(browser, port, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     with page_of(browser, port, viewport=viewport) as page:
@@ -123,7 +123,7 @@ def test_the_page_says_what_is_wrong(browser, port, tmp_path, viewport):
     context.close()
 
 
-@viewports
+@in_both_layouts
 def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     (tmp_path / "style.png").write_bytes(png_of(style_picture()))
@@ -190,7 +190,7 @@ def test_a_forgotten_style_is_sent_again_and_a_bad_one_is_told(browser, studio, 
     context.close()
 
 
-@viewports
+@in_both_layouts
 def test_a_blank_sheet_by_touch(browser, port, model_dirs, viewport):
     settings = {"viewport": viewport, "has_touch": True, "is_mobile": True}
     with page_of(browser, port, **settings) as page:

@@ -14,7 +14,9 @@ from tests.app.browsing import (
     clipped,
     download_of,
     draw,
+    in_both_layouts,
     look,
+    on_the_phone,
     open_photo,
     page_of,
     press_run,
@@ -22,7 +24,6 @@ from tests.app.browsing import (
     stroke_counts,
     strokes_of,
     until,
-    viewports,
 )
 from tests.app.client import gradient, png_of
 from tfsketch.app import examples
@@ -46,7 +47,7 @@ def test_the_start_card_is_notclipped(browser, port, shots, width):
             assert area["y"] <= box["y"] and box["y"] + box["height"] <= area["y"] + area["height"], selector
 
 
-@viewports
+@on_the_phone
 def test_thumbnails_that_fail_are_asked_for_again(browser, port, viewport):
     context = browser.new_context(viewport=viewport)  # its console may say that requests were refused
     page = context.new_page()
@@ -66,7 +67,7 @@ def test_thumbnails_that_fail_are_asked_for_again(browser, port, viewport):
     context.close()
 
 
-@viewports
+@in_both_layouts
 def test_what_is_kept_left_out_and_guessed_is_said_in_a_line_that_opens(browser, port, tmp_path, shots, viewport):
     deep = np.dstack([gradient()[..., 0].astype(np.uint16) * 257, np.full((60, 80), 50000, np.uint16)])
     Image.fromarray(gradient()).convert("CMYK").save(tmp_path / "print.tif")
@@ -112,7 +113,7 @@ def test_what_is_kept_left_out_and_guessed_is_said_in_a_line_that_opens(browser,
         page.wait_for_selector("#said li:has-text('Saved file: WEBP of quality')", state="attached")
 
 
-@viewports
+@in_both_layouts
 def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         if viewport["width"] > 760:  # on a telephone there is no panel before there is a picture
@@ -129,7 +130,7 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
         assert page.inner_text("#why") == "Draw some lines first."
 
 
-@viewports
+@on_the_phone
 def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         page.evaluate("document.getElementById('side').value = '128'")  # on a telephone it is not in sight yet
@@ -141,7 +142,7 @@ def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo, view
         assert page.input_value("#side") == "128"
 
 
-@viewports
+@in_both_layouts
 def test_a_mask_from_a_region_of_a_face(browser, port, model_dirs, photo, monkeypatch, shots, viewport):
     hair = np.zeros((60, 80), np.uint8)
     hair[10:30, 20:60] = 1
@@ -186,7 +187,7 @@ def test_a_mask_from_a_region_of_a_face(browser, port, model_dirs, photo, monkey
         assert page.is_hidden("#seam-field") and page.is_hidden("#texture-field")
 
 
-@viewports
+@in_both_layouts
 def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):
     context = browser.new_context(viewport=viewport, accept_downloads=True)  # its console may say that it asked in vain
     page = context.new_page()
@@ -240,7 +241,7 @@ def test_a_telephone_that_is_turned(browser, port, photo, shots):
         assert strokes_of(page) == drawn
 
 
-@viewports
+@in_both_layouts
 def test_photographs_of_extreme_shapes(browser, port, tmp_path, shots, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         for number, size in enumerate([(20, 20), (1, 1), (3, 900), (900, 3), (40, 5000), (20000, 20)], 1):

@@ -9,18 +9,20 @@ from tests.app.browsing import (
     Hand,
     clipped,
     draw,
+    everywhere,
+    in_both_layouts,
     look,
+    on_the_tablet,
     open_photo,
     page_of,
     press_run,
     small_targets,
     stroke_counts,
     strokes_of,
-    viewports,
 )
 
 
-@viewports
+@on_the_tablet
 def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         open_photo(page, photo)
@@ -66,7 +68,7 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         look(page, shots, f"pen-{viewport['width']}")
 
 
-@viewports
+@everywhere
 def test_every_layer_by_mouse_pen_and_finger(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True, is_mobile=True) as page:
         open_photo(page, photo)
@@ -93,7 +95,7 @@ def test_every_layer_by_mouse_pen_and_finger(browser, port, photo, shots, viewpo
         assert small_targets(page) == []
 
 
-@viewports
+@on_the_tablet
 def test_a_pens_pressure_is_its_width(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         open_photo(page, photo)
@@ -116,7 +118,7 @@ def test_a_pens_pressure_is_its_width(browser, port, photo, viewport):
         assert len(strokes_of(page)) == 1  # a mouse has no pressure
 
 
-@viewports
+@in_both_layouts
 def test_shapes_and_the_mirror(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:
         open_photo(page, photo)

@@ -18,8 +18,11 @@ from tests.app.browsing import (
     clipped,
     download_of,
     draw,
+    everywhere,
+    in_both_layouts,
     look,
     on_the_phone,
+    on_the_tablet,
     open_photo,
     page_of,
     press_run,
@@ -27,7 +30,6 @@ from tests.app.browsing import (
     seen,
     stroke_counts,
     strokes_of,
-    viewports,
 )
 from tests.app.client import serving
 from tfsketch.app import examples
@@ -40,7 +42,7 @@ from tfsketch.images.layers import Drawing
 from tfsketch.zoo import resolve
 
 
-@viewports
+@on_the_tablet
 def test_a_result_is_not_shown_under_another_models_name(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         open_photo(page, photo)
@@ -58,7 +60,7 @@ def test_a_result_is_not_shown_under_another_models_name(browser, port, model_di
         assert page.input_value("#model") == model_dirs[0] and page.is_visible("#views")
 
 
-@viewports
+@everywhere
 def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         open_photo(page, photo)
@@ -87,7 +89,7 @@ def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):
         assert page.evaluate("document.getElementById('sides').hidden")
 
 
-@viewports
+@on_the_phone
 def test_downloads_of_other_formats(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
         open_photo(page, photo)
@@ -111,7 +113,7 @@ def test_downloads_of_other_formats(browser, port, photo, viewport):
         assert zipfile.ZipFile(io.BytesIO(data)).read("mimetype") == b"image/openraster"
 
 
-@viewports
+@in_both_layouts
 def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, monkeypatch, shots, viewport):
     """With a stand-in for the search, which takes a minute."""
     go_on, ended, calls = threading.Event(), threading.Event(), []
