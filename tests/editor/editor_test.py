@@ -38,6 +38,12 @@ def model():
     return network
 
 
+@pytest.fixture(scope="module")
+def editor(model):
+    """One for all edits by the defaults: every editor traces the network anew."""
+    return Editor(model)
+
+
 def _photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
@@ -65,11 +71,11 @@ MASKS = [
 
 
 @pytest.mark.parametrize("height, width, top, left, bottom, right", MASKS)
-def test_outside_the_mask_the_result_is_the_input(model, height, width, top, left, bottom, right):
+def test_outside_the_mask_the_result_is_the_input(editor, height, width, top, left, bottom, right):
     image, mask = _photo(height, width), _mask(height, width, top, left, bottom, right)
     mask[(top + bottom) // 2, : (left + right) // 2] = 0  # not only boxes
     before = image.copy()
-    result = Editor(model).edit(image, mask, sketch=mask, color=image)
+    result = editor.edit(image, mask, sketch=mask, color=image)
     assert result.shape == image.shape and result.dtype == np.uint8
     assert (result[mask == 0] == image[mask == 0]).all()
     assert (result[mask == 1] != image[mask == 1]).any()
@@ -128,25 +134,25 @@ def test_strokes_reach_the_model_as_in_training():
     assert (spy.inputs["noise"][spy.inputs["mask"] == 0] == 0).all() and spy.inputs["noise"].std() > 0.5
 
 
-def test_colors_in_rgb_and_rgba_are_the_same(model):
+def test_colors_in_rgb_and_rgba_are_the_same(editor):
     image, mask = _photo(60, 60), _mask(60, 60, 10, 10, 50, 50)
     rgb = np.zeros_like(image)
     rgb[20:30, 20:40] = (200, 0, 40)
     rgba = np.dstack([rgb, rgb.any(axis=-1) * np.uint8(255)])
     rgba[40:50] = (9, 9, 9, 100)  # not painted: below half
-    results = [Editor(model).edit(image, mask, color=color) for color in (rgb, rgba)]
+    results = [editor.edit(image, mask, color=color) for color in (rgb, rgba)]
     assert (results[0] == results[1]).all()
-    assert (results[0] != Editor(model).edit(image, mask)).any()
+    assert (results[0] != editor.edit(image, mask)).any()
 
 
-def test_masks_of_every_kind_are_the_same(model):
+def test_masks_of_every_kind_are_the_same(editor):
     image, mask = _photo(40, 40), _mask(40, 40, 10, 10, 30, 30)
-    expected = Editor(model).edit(image, mask)
+    expected = editor.edit(image, mask)
     soft = mask * 255
     soft[9, 10:30], soft[10, 10:30] = 127, 128
     for form in (mask > 0, mask * 255, mask[..., None], (mask > 0)[..., None], soft, np.asfortranarray(mask)):
-        assert (Editor(model).edit(image, form) == expected).all()
-    assert (Editor(model).edit(image[:, ::-1][:, ::-1], mask) == expected).all()
+        assert (editor.edit(image, form) == expected).all()
+    assert (editor.edit(image[:, ::-1][:, ::-1], mask) == expected).all()
 
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 128), (20, 20)])
@@ -221,9 +227,9 @@ def test_an_edit_looks_at_the_face_that_it_finds():
     assert face == pytest.approx(shares[0], rel=0.15) and none == pytest.approx(shares[1], rel=0.15)
 
 
-def test_a_large_photograph(model):
+def test_a_large_photograph(editor):
     image, mask = np.full((3000, 4000, 3), 90, np.uint8), _mask(3000, 4000, 1000, 1500, 1400, 2000)
-    result = Editor(model).edit(image, mask, sketch=mask)
+    result = editor.edit(image, mask, sketch=mask)
     assert (result[mask == 0] == 90).all() and (result[mask == 1] != 90).any()
 
 
