@@ -50,7 +50,10 @@ def test_every_variant_is_near_the_network(files):
 _PHONE = """
 import json, sys, zipfile
 import numpy as np
-from tensorflow.lite.python.interpreter import Interpreter
+try:
+    from ai_edge_litert.interpreter import Interpreter  # what runs on a phone, and is imported in no time
+except ImportError:
+    from tensorflow.lite.python.interpreter import Interpreter
 
 for path in sys.argv[1:]:
     metadata = json.loads(zipfile.ZipFile(path).read("metadata.json"))
