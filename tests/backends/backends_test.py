@@ -81,18 +81,39 @@ def test_a_drawing_by_a_file_of_one_picture_a_call(tmp_path):
     assert (drawing.refined != expected.refined).mean() < 0.01
 
 
-def test_the_binary_and_the_page_take_an_export(served_folder, tmp_path):
+_TWICE = """
+import sys
+from absl import flags
+from tools import edit
+
+bad, *arguments = sys.argv[1:]
+for more in ([f"--mask={bad}", f"--output={bad}.png"], []):
+    sys.argv = ["tools/edit.py", *arguments, *more]
+    try:
+        edit.main()
+    except SystemExit as end:
+        print("status", end.code or 0, flush=True)
+    flags.FLAGS.unparse_flags()
+"""
+"""An edit with a bad mask and then the edit itself, in one process: importing TensorFlow takes longer than both."""
+
+
+def test_the_binary_and_the_page_take_an_export_and_an_error_is_one_line(served_folder, tmp_path):
     image, mask, *_ = EDITS[1]
     files.write_png(tmp_path / "photo.png", image)
     files.write_png(tmp_path / "mask.png", mask)
-    flags = [f"--{key}={tmp_path / file}" for key, file in (("image", "photo.png"), ("mask", "mask.png"))]
-    ran = subprocess.run(
-        [sys.executable, "-m", "tools.edit", f"--model={served_folder}", f"--output={tmp_path / 'out.png'}", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
+    (tmp_path / "bad").write_bytes(b"no picture")
+    flags = [
+        f"--{key}={tmp_path / name}.png" for key, name in (("image", "photo"), ("mask", "mask"), ("output", "out"))
+    ]
+    command = [sys.executable, "-c", _TWICE, str(tmp_path / "bad"), f"--model={served_folder}", *flags]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.startswith("status 2\n") and ran.stdout.endswith("status 0\n"), ran.stderr
+    lines = [
+        line for line in ran.stderr.splitlines() if line.startswith("python -m tools.edit: ") or "Traceback" in line
+    ]
+    assert len(lines) == 1 and "bad: expected a readable picture" in lines[0], ran.stderr
+    assert not (tmp_path / "bad.png").exists()
     expected = Editor(served_folder).edit(image, mask)
     np.testing.assert_array_equal(files.read_rgb(tmp_path / "out.png"), expected)
     assert studio_lib.Studio([str(served_folder)]).modes == {str(served_folder): "edit"}

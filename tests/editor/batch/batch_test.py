@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
-import sys
 import unicodedata
 
 import numpy as np
@@ -17,8 +14,6 @@ from tests.edits import run_edit
 from tfsketch.editor.batch.jobs import find_jobs, sort_files
 from tfsketch.errors import ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def test_single_file(editing_folder, folders, capsys):
@@ -248,23 +243,3 @@ def test_what_cannot_be_edited_at_all(editing_folder, folders):
             run_edit(editing_folder, *arguments)
     with pytest.raises(WeightsError, match="expected a model directory"):
         run_edit(folders, f"--image={photos}/b.png", f"--mask={masks}/b.png", f"--output={out}/b.png")
-
-
-def test_errors_are_one_line_and_exit_status_2(editing_folder, folders):
-    (folders / "masks/a.png").write_bytes(b"no picture")
-    command = [
-        sys.executable,
-        "-m",
-        "tools.edit",
-        f"--model={editing_folder}",
-        f"--image={folders}/photos/a.png",
-        f"--mask={folders}/masks/a.png",
-        f"--output={folders}/out.png",
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    lines = [
-        line for line in done.stderr.splitlines() if line.startswith("python -m tools.edit: ") or "Traceback" in line
-    ]
-    assert done.returncode == 2 and len(lines) == 1, done.stderr
-    assert "masks/a.png: expected a readable picture" in lines[0]
-    assert not (folders / "out.png").exists()
