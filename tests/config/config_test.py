@@ -172,6 +172,12 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
             [],
             "model.d1.strides: expected few enough halvings for image_size=12",
         ),
+        ("", ["model.loss.alpha=-6"], "model.loss.alpha: expected at least 0"),
+        (
+            "{system: cali_sketch, model: {loss: {calibrated: -0.2, uncalibrated: 0.5}}}",
+            [],
+            "model.loss.calibrated: expected 0 to 1, found -0.2",
+        ),
         # What a phase changes.
         ("", ["train.phases.0.loss={window: 48}"], "loss.window: expected 0 or a .*found 48, in the phase 'main' of"),
         ("", ["train.phases.0.loss={window: 6.5}"], "phases[main].loss.window: expected a whole number, found 6.5"),

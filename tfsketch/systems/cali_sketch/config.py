@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import FeatureDiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, one_of, positive
+from tfsketch.config.problems import Problems, at_least, one_of, positive, within
 from tfsketch.config.training import LossConfig
 
 
@@ -183,8 +183,12 @@ class CaliSketchConfig:
             yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips"))
             if not 0 <= net.skips <= net.downsamplings:
                 yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
+        for key in ("calibrated", "uncalibrated"):
+            yield from within(f"loss.{key}", getattr(self.loss, key))
+        for key in ("misaligned", "joint"):
+            yield from at_least(f"loss.{key}", getattr(self.loss, key), 0)
         shares = self.loss.calibrated + self.loss.uncalibrated
-        if not 0 <= shares <= 1:
+        if shares > 1:
             yield "loss.uncalibrated", "at most 1, together with loss.calibrated", shares
         for name, critic in (("d1", self.d1), ("d2", self.d2)):
             yield from critic.problems(name, image_size)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import DiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, as_many, one_of, positive
+from tfsketch.config.problems import Problems, as_many, at_least, one_of, positive
 from tfsketch.config.training import LossConfig
 
 
@@ -128,6 +128,7 @@ class ScFeganConfig:
         yield from as_many("generator.kernels", net.kernels, "generator.stages", net.stages)
         yield from self.discriminator.problems("discriminator", image_size)
         yield from self.projected.problems("projected")
+        yield from at_least("loss.alpha", self.loss.alpha, 0)
         if not self.loss.perceptual_on or not set(self.loss.perceptual_on) <= {"raw", "image"}:
             yield "loss.perceptual_on", "raw, image or both", list(self.loss.perceptual_on)
         if not self.loss.perceptual_layers:
