@@ -65,7 +65,7 @@ def test_another_working_side(served_folder, stand_in, tflite, editing_folder):
         assert np.abs(Editor(name, side=64).edit(*EDITS[1]).astype(int) - expected).max() <= 1
         with pytest.raises(TfsketchError, match="side: expected a positive multiple of 4, found 33"):
             Editor(name, side=33)
-    with pytest.raises(TfsketchError, match="side: expected 32, the only one of this TensorFlow Lite file, found 64"):
+    with pytest.raises(TfsketchError, match="side: expected 32, the only one of this model, found 64"):
         Editor(tflite, side=64)
 
 

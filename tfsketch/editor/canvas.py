@@ -72,7 +72,7 @@ class Canvas:
                 raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
             side = trained
         if network.fixed and side != trained:
-            raise TfsketchError(f"side: expected {trained}, the only one of this TensorFlow Lite file, found {side}")
+            raise TfsketchError(f"side: expected {trained}, the only one of this model, found {side}")
         least = f" of at least {smallest}" if smallest > stride else ""
         multiple = f"a positive multiple of {stride}{least}"
         size = number(side, "side", smallest, math.sqrt(files.MAX_PIXELS), multiple)

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tests.tiny import CONTEXTUAL_GAN as TINY
 from tests.tiny import SPECTRAL, save_model, z_of
-from tfsketch import systems, zoo
-from tfsketch.errors import ConfigError
+from tfsketch import Editor, systems, zoo
+from tfsketch.errors import ConfigError, TfsketchError
 from tfsketch.nn import adversarial, line_losses, model_directory, norms
 from tfsketch.systems.contextual_gan import joint as joint_lib
 from tfsketch.systems.contextual_gan import network as contextual_gan
@@ -51,6 +51,12 @@ def test_one_more_level_makes_pictures_twice_as_large():
     model = systems.build(config)
     assert model({"z": z_of(1, 100)})["joint"].shape == (1, 128, 256, 3) and model.stride == 128
     assert gflops(systems.build(config)) > 0
+
+
+def test_an_editor_of_another_side_is_refused():
+    """The networks are made for one: the search would refuse the sketch, by a shape that nobody gave."""
+    with pytest.raises(TfsketchError, match="side: expected 16, the only one of this model, found 32"):
+        Editor(systems.build(systems.parse(TINY)), side=32)
 
 
 @pytest.mark.parametrize("text", [TINY, SPECTRAL])

@@ -197,6 +197,7 @@ class ContextualGan(ExportedNetwork):
     section = ContextualGanConfig
     way = "complete"
     takes = ("z",)
+    fixed = True
     candidates = projection.CANDIDATES
     """Vectors z that a search of one sketch looks at before it chooses, and the most results."""
 
