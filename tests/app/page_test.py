@@ -220,6 +220,74 @@ def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):
     context.close()
 
 
+FIELDS = {
+    "seed": "77",
+    "count": "2",
+    "vary": "noise",
+    "feather": "3",
+    "format": "jpeg",
+    "quality": "71",
+    "mask-pixels": "5",
+}
+SETTINGS = """() => [...document.querySelectorAll('#panel select, #panel input, [data-tool], [data-shape], #model')]
+  .map((one) => [one.id || one.dataset.tool || one.dataset.shape, one.type === 'checkbox' ? one.checked : one.value,
+    one.getAttribute('aria-pressed')])"""
+
+
+def test_settings_survive_a_reload_and_end_with_the_tab(browser, port, photo, model_dirs):
+    with page_of(browser, port) as page:
+        first = page.evaluate(SETTINGS)
+        page.select_option("#model", model_dirs[0])
+        open_photo(page, photo)
+        page.evaluate(
+            """(fields) => {
+              for (const [id, value] of Object.entries(fields)) {
+                const field = document.getElementById(id);
+                field.value = value;
+                for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+              }
+            }""",
+            FIELDS | {"color": "#3b5a8c"},
+        )
+        for name in ("seam", "mark"):
+            page.uncheck(f"#{name}")
+        page.uncheck("[data-layer=sketch] input")
+        for selector in ("[data-tool=eraser]", "[data-shape=ellipse]", "#mirror"):
+            page.click(selector)
+        page.keyboard.press("]")  # a broader eraser
+        chosen = page.evaluate(SETTINGS)
+        assert FIELDS.items() <= {name: value for name, value, _ in chosen}.items() and chosen != first
+        page.reload()
+        page.wait_for_selector("#start", state="hidden")
+        until(page, "document.getElementById('seed').value === '77'")
+        assert page.evaluate(SETTINGS) == chosen
+        page.click(".brand")  # anew is anew
+        page.wait_for_selector("#start-title")
+        until(page, "document.getElementById('seed').value === '0'")
+        assert page.evaluate(SETTINGS) == first
+
+
+def test_what_an_example_lends_ends_with_it_after_a_reload_too(browser, port, photo):
+    with page_of(browser, port) as page:
+        side = "document.getElementById('side').value"
+        page.evaluate("document.getElementById('side').append(new Option('96 px', '96'), new Option('64 px', '64'))")
+        until(page, "document.getElementById('side').options.length > 2")
+        sides = page.evaluate("[...document.getElementById('side').options].map((one) => one.value)")
+        open_photo(page, photo)
+        settings = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
+        assert settings["lent"] is None
+        lent = {"side": "96", "region": "everywhere", "style": None}
+        page.evaluate(
+            "async (tree) => (await import('./settings.js')).applySettings(tree)",
+            settings | {"fields": settings["fields"] | {"side": "64"}, "lent": lent},
+        )
+        assert "96" in sides and page.evaluate(side) == "96"
+        kept = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
+        assert kept["fields"]["side"] == "64" and kept["lent"] == lent
+        open_photo(page, photo)
+        until(page, f"{side} === '64'")
+
+
 def test_a_telephone_that_is_turned(browser, port, photo, shots):
     with page_of(browser, port, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
         open_photo(page, photo)

@@ -49,7 +49,7 @@ _TYPES = {
 }
 MODULES = (
     "app backend controls detail drawing feedback files furniture gallery history keep keys masks opening "
-    "panel pointer results saving shapes stage state strokes variation"
+    "panel pointer results saving settings shapes stage state strokes variation"
 ).split()
 """The page's ES modules, files of `web/`."""
 PAGE = ("index.html", "app.css", "icon.svg", "vendor/konva.min.js", *(f"{name}.js" for name in MODULES))

@@ -1,20 +1,25 @@
-/* The drawing survives a reload of the page: its strokes are kept in the browser's storage of this tab, and, for when
- * the tab was closed, in that of the page. The photograph is the backend's; one that it has forgotten is asked for. */
+/* The drawing survives a reload of the page: its strokes and the page's settings are kept in the browser's storage of this
+ * tab, and, for when the tab was closed, in that of the page, where who starts anew finds the settings as they were at
+ * first. The photograph is the backend's; one that it has forgotten is asked for. */
 
 import * as backend from "./backend.js";
 import { $, loadImage, say, stored, tell } from "./feedback.js";
 import { blankSheet, opening, setModel, showPicture, takeStrokes } from "./opening.js";
+import { applySettings, settingsNow } from "./settings.js";
 import { S, mode, onRender, render } from "./state.js";
 
-const KEY = "tfsketch-work";
+const KEY = "tfsketch-work", SETTINGS = "tfsketch-settings";
 const DELAY = 400; // milliseconds between two times of keeping
 let timer = 0, kept = null, pending = null, stopped = false;
 
 function keep() {
   clearTimeout(timer);
   timer = 0;
-  if (stopped || !S.size || (kept && kept.strokes === S.strokes && kept.size === S.size && kept.model === S.model)) return;
-  kept = { model: S.model, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes, said: S.said };
+  if (stopped) return;
+  const settings = JSON.stringify(settingsNow());
+  stored(() => sessionStorage.setItem(SETTINGS, settings));
+  if (!S.size || (kept && kept.strokes === S.strokes && kept.size === S.size && kept.settings === settings)) return;
+  kept = { model: S.model, settings, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes, said: S.said };
   const text = JSON.stringify(kept);
   stored(() => {
     sessionStorage.setItem(KEY, text);
@@ -27,8 +32,16 @@ function read(storage) {
   return work && Array.isArray(work.size) && Array.isArray(work.strokes) ? work : null;
 }
 
+const knowsModel = (name) => S.server.models.some((model) => model.name === name);
+/* Puts back settings, the text that `keep` made of them. */
+async function restoreSettings(text) {
+  const tree = stored(() => JSON.parse(text));
+  if (tree) await applySettings(tree).catch(() => {}); // not of this version of the page
+  render();
+}
+
 async function restore(work) {
-  if (S.server.models.some((model) => model.name === work.model)) setModel(work.model);
+  if (knowsModel(work.model)) setModel(work.model);
   const { size, strokes, picture } = work;
   const restored = () => {
     Object.assign(S, { name: work.name, said: work.said || {} });
@@ -41,6 +54,7 @@ async function restore(work) {
   if (mode().sheet) {
     blankSheet(size);
     restored();
+    await restoreSettings(work.settings);
     return;
   }
   await opening(async () => picture && (await backend.has(picture)) && loadImage(backend.address(picture)).catch(() => null), (image) => {
@@ -52,6 +66,7 @@ async function restore(work) {
     pending = strokes.length ? { size, strokes } : null;
     if (pending) tell("Your strokes are kept: open the photograph again, and they lie on it.");
   });
+  await restoreSettings(work.settings);
 }
 
 /** Strokes that wait for their photograph, if one of this size is opened. */
@@ -62,14 +77,20 @@ export function claim() {
 }
 
 export async function startKeeping() {
-  const forget = () => stored(() => sessionStorage.removeItem(KEY));
+  const forget = () => stored(() => { for (const key of [KEY, SETTINGS]) sessionStorage.removeItem(key); });
   const here = read(() => sessionStorage), before = read(() => localStorage);
   if (here) await restore(here).catch(forget); // not of this version of the page
-  else if (before && before.strokes.length) {
+  else {
+    const text = stored(() => sessionStorage.getItem(SETTINGS)), { model } = stored(() => JSON.parse(text)) || {};
+    if (knowsModel(model)) setModel(model);
+    if (text) await restoreSettings(text);
+  }
+  if (!here && before && before.strokes.length) {
     $("start-restore").hidden = false;
     $("start-restore").onclick = () => restore(before).catch((error) => { stored(() => localStorage.removeItem(KEY)); say(error.message); });
   }
   onRender(() => { if (!timer) timer = setTimeout(keep, DELAY); });
+  document.addEventListener("change", () => { if (!timer) timer = setTimeout(keep, DELAY); }); // fields that show nothing else
   addEventListener("pagehide", keep);
   // Who starts anew does not want the drawing back at once; the start offers it. In another tab, this one goes on.
   document.querySelector(".brand").addEventListener("click", (event) => {

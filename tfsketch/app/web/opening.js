@@ -35,13 +35,18 @@ export async function opening(load, show) {
 /** A photograph that the backend has opened, with the image that is shown of it. */
 export const pictured = async (opened) => ({ ...opened, image: await loadPatiently(backend.address(opened.picture)) });
 
+const settingsShown = () => ({ side: $("side").value, region: S.region, style: S.style });
 /* What an example sets is not kept for what is opened after it. */
 let own = null;
-function borrow(side, region) {
-  own = { side: $("side").value, region: S.region, style: S.style };
+/** Lays an example's settings over the user's own, which `giveBack` brings back. */
+export function borrow(side, region) {
+  own = settingsShown();
   $("side").value = side || "";
   if (region) S.region = region;
 }
+/** What the user set; and what an example does instead as long as it is open, or null. */
+export const ownSettings = () => own || settingsShown();
+export const lent = () => own && settingsShown();
 function giveBack() {
   if (!own) return;
   $("side").value = own.side;
