@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from PIL import Image
 from tests.data.photos import CONFIG, names_in, photos_in, preparing
 from tests.pictures import crops
 from tfsketch.data import examples, prepare
+from tfsketch.data.folders import differences, open_pictures
 from tfsketch.data.plan import without_duplicates
 from tfsketch.errors import DataError
 from tfsketch.images import files
@@ -106,6 +110,38 @@ def test_a_set_that_is_all_for_validation_is_refused(tmp_path):
     photos = photos_in(tmp_path / "photos", 2)
     with pytest.raises(DataError, match="none of 2 but 2 for validation, as their content decides; see .*report.txt"):
         prepare.prepare([str(photos)], str(tmp_path / "out"), preparing(validation_share=0.999))
+
+
+def test_sketches_that_were_made_otherwise_are_said(tmp_path, capsys):
+    prepare.prepare([str(photos_in(tmp_path / "photos"))], str(tmp_path / "out"), CONFIG)
+    canny = CONFIG.sketch.canny
+    capsys.readouterr()  # of its bars
+
+    def said(**changes) -> str:
+        sketch = dataclasses.replace(CONFIG.sketch, **changes)
+        assert (
+            len(open_pictures(str(tmp_path / "out"), dataclasses.replace(CONFIG, sketch=sketch), tmp_path / "none"))
+            == 3
+        )
+        return capsys.readouterr().err
+
+    assert not said() and not said(bfloat16=True) and not said(threshold=0.4)  # HED's, which these are not of
+    line = said(canny=dataclasses.replace(canny, sigma=3.5, low=0.2))
+    assert line.startswith(f"{tmp_path / 'out'}: its sketches (canny) were made with ") and line.count("\n") == 1
+    assert "sketch.canny.sigma 2.0 (here 3.5)" in line and "sketch.canny.low 0.4 (here 0.2)" in line
+    (tmp_path / "out/validation").mkdir()
+    sharper = dataclasses.replace(
+        CONFIG, sketch=dataclasses.replace(CONFIG.sketch, canny=dataclasses.replace(canny, low=0.2))
+    )
+    assert differences(tmp_path / "out/validation", sharper)
+    plan = json.loads((tmp_path / "out/plan.json").read_text())
+    plan |= {"styles": ["hed"], "sketch": {**plan["sketch"], "style": "hed", "surround": 0.0}}
+    (tmp_path / "out/plan.json").write_text(json.dumps(plan))
+    lines = dataclasses.replace(CONFIG, sketch=dataclasses.replace(CONFIG.sketch, style="hed"))
+    assert "sketch.surround 0.0 (here 1.0)" in differences(tmp_path / "out", lines)[0]
+    for text in ("{", "[]", '{"sketch": 3}', '{"sketch": {}}'):  # another program's
+        (tmp_path / "out/plan.json").write_text(text)
+        assert differences(tmp_path / "out", lines) == []
 
 
 def test_a_report_from_before_its_key_was_renamed_is_read(tmp_path):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import sys
 
 import numpy as np
 
 from tfsketch.conditions import regions
-from tfsketch.config import Config
+from tfsketch.config import Config, to_dict
 from tfsketch.data import prepare
 from tfsketch.data.batches import features_of
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
 from tfsketch.images import files, finder, paths, sheets
 from tfsketch.vocabulary import STORED_MAPS, stored_map
+
+_NO_LINES = ("style", "abstractions", "bfloat16")
+"""Settings of sketches that change no line, or a few pixels at most."""
 
 
 def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike, wait: bool = False) -> Shards:
@@ -31,15 +36,48 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
       DataError, ImageError: the folder holds neither.
     """
     # What is no folder cannot hold photographs: `Shards` says what was expected.
-    several = not isinstance(folder, os.PathLike) and len(paths.split(folder, "data.train")) > 1
-    if several or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
-        return Shards(folder, config.stored_size, config.data.cache)
+    parts = [folder] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train")
+    if len(parts) > 1 or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
+        shards = Shards(folder, config.stored_size, config.data.cache)
+        for line in (line for part in parts for line in differences(part, config)):
+            print(line, file=sys.stderr, flush=True)
+        return shards
     report = prepare.prepare([str(folder)], str(scratch), config, wait=wait)
     for line in report.refused:
         print(f"refused: {line}")
     if report.others:
         print(f"no photographs: {finder.counted(report.others)}")
     return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
+
+
+def differences(folder: str | os.PathLike, config: Config) -> list[str]:
+    """In which settings the sketches of a folder of shards were made otherwise than a configuration says, a line for
+    each of its drawings' styles; nothing where the folder does not say how it was made (`prepare`'s plan)."""
+    folder = pathlib.Path(folder)
+    plan = folder / "plan.json"
+    if folder.name == "validation" and not plan.is_file():
+        plan = folder.parent / "plan.json"
+    try:
+        stored = json.loads(plan.read_text(encoding="utf-8"))["sketch"]
+        asked, style = to_dict(config)["sketch"], config.sketch.style
+        if style == "hed":  # whose settings stand beside the other styles' sections
+            sections = [
+                {key: value for key, value in one.items() if not isinstance(value, dict)} for one in (stored, asked)
+            ]
+        else:
+            sections = [stored[style], asked[style]]
+        old, new = ({key: section[key] for key in section if key not in _NO_LINES} for section in sections)
+        other = [key for key in old if key in new and old[key] != new[key]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
+    if not other:
+        return []
+    prefix = "sketch" if style == "hed" else f"sketch.{style}"
+    words = ", ".join(f"{prefix}.{key} {json.dumps(old[key])} (here {json.dumps(new[key])})" for key in other)
+    return [
+        f"{folder}: its sketches ({style}) were made with {words}, and are used as they are; for others prepare the "
+        "photographs again, in another folder"
+    ]
 
 
 def open_held_out(config: Config, train: Shards, scratch: str | os.PathLike) -> Shards:
