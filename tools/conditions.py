@@ -48,6 +48,7 @@ def _main(argv: list[str]) -> None:
         paths.check_there(_DATA.value, "--data")
     if _IMAGE.value and not os.path.isfile(_IMAGE.value):
         raise ImageError(f"--image: expected a photograph, found no file at {_IMAGE.value}")
+    paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch.conditions import face_parser
     from tfsketch.data.shards import Shards
     from tfsketch.evaluation import conditions

@@ -10,6 +10,7 @@ from absl import flags
 
 from tfsketch.config import cli
 from tfsketch.config.shipped import check_free
+from tfsketch.images import paths
 from tfsketch.systems.sc_fegan.published import find_prefix
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -24,6 +25,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for the model; made where 
 def _main(argv: list[str]) -> None:
     del argv
     check_free(_OUTPUT.value)
+    paths.check_folder(_OUTPUT.value, "--output")
     find_prefix(_CHECKPOINT.value)
     from tfsketch.systems.sc_fegan import convert
 

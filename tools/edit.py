@@ -165,6 +165,8 @@ def _main(argv: list[str]) -> int:
     folders = [(what, path) for what, path in layers if path]
     if _DEMO.value and (_IMAGE.value or _STYLE.value or any(partners.values())):
         raise TfsketchError("--demo: expected no other picture, found one in --image, --mask, --sketch or another flag")
+    if _DEMO.value:
+        paths.check_folder(output, "--output")
     for what, path in folders:
         if not os.path.exists(paths.on_disk(path)):
             raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")

@@ -67,6 +67,12 @@ def _main(argv: list[str]) -> int:
     if _FORMAT.value in ("tflite", "onnx") and pathlib.Path(_OUTPUT.value).is_dir():
         if _FORMAT.value == "onnx" or _OUTPUT.value.endswith(".tflite"):
             raise ExportError(f"--output: expected a .{_FORMAT.value} file, found a folder at {_OUTPUT.value}")
+    if _FORMAT.value == "onnx" and not _OUTPUT.value.endswith(".onnx"):
+        raise ExportError(f"--output: expected a .onnx file, found {_OUTPUT.value}")
+    if _FORMAT.value == "tflite" and not _OUTPUT.value.endswith(".tflite") and paths.is_file_name(_OUTPUT.value):
+        raise ExportError(
+            f"--output: expected a .tflite file or a folder, found {_OUTPUT.value}; {paths.END_OF_FOLDER}"
+        )
     if _FORMAT.value == "saved_model" and _VERSION.value and (final := _versioned()).exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
     if _DATA.value:
@@ -74,7 +80,10 @@ def _main(argv: list[str]) -> int:
     if _LITERT.value and not pathlib.Path(_LITERT.value).is_dir():
         raise ExportError(f"--litert: expected a folder of LiteRT.js's archives, found none at {_LITERT.value}")
     one_file = _FORMAT.value == "onnx" or _FORMAT.value == "tflite" and _OUTPUT.value.endswith(".tflite")
-    paths.check_folder(pathlib.Path(_OUTPUT.value).parent if one_file else _OUTPUT.value, "--output")
+    if one_file:
+        paths.check_place(pathlib.Path(_OUTPUT.value).parent, "--output")
+    else:
+        paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch import zoo
     from tfsketch.evaluation import report
     from tfsketch.export import measure, mobile, onnx, saved_model

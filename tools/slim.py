@@ -27,6 +27,7 @@ def _main(argv: list[str]) -> None:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
     check_free(_OUTPUT.value)
+    paths.check_folder(_OUTPUT.value, "--output")
     check_model(_MODEL.value)
     paths.check_there(_DATA.value, "--data")
     from tfsketch.systems.sc_fegan import slim

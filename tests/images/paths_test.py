@@ -104,6 +104,20 @@ def test_names_that_are_no_text_can_be_printed():
     assert done.stdout.strip() == b"\\udcff.jpg"
 
 
+def test_a_folder_is_not_named_as_a_file_is(tmp_path):
+    for name in ("a.jxl", "a.PNG", "a.b/c.h5", "run.keras"):
+        with pytest.raises(
+            DataError, match=f"--output: expected a folder, found a file's name, .*{name}; for a folder"
+        ):
+            paths.check_folder(tmp_path / name, "--output")
+        assert not any(tmp_path.iterdir())
+        paths.check_folder(f"{tmp_path / name}/", "--output")
+    for name in ("a", ".cache", "2026.11.30", "sc_fegan_0.5", "run.v2", "of J. Smith", "a.b/c"):
+        paths.check_folder(tmp_path / name, "--output")
+    (tmp_path / "there.old").mkdir()
+    paths.check_folder(tmp_path / "there.old", "--output")
+
+
 def test_accents_are_compared_composed(tmp_path):
     name = unicodedata.normalize("NFD", "café.png")
     files.write_png(tmp_path / "été" / name, crops(1, 64)[0])

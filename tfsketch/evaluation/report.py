@@ -121,7 +121,7 @@ def with_section(path: str | os.PathLike, system: str, text: str) -> str:
       DataError: the markers are not one pair in order, or the file cannot be read or written.
     """
     path = pathlib.Path(path)
-    paths.check_folder(path.parent, str(path))
+    paths.check_place(path.parent, str(path))
     if path.is_dir():
         raise DataError(f"{path}: expected a Markdown file, found a folder")
     begin, end = f"<!-- {system}:begin -->", f"<!-- {system}:end -->"

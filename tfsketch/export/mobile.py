@@ -190,7 +190,7 @@ def export(
         raise ExportError(f"{output}: expected a folder for several variants, found a file")
     if single and output.is_dir():
         raise ExportError(f"{output}: expected a .tflite file, found a folder")
-    paths.check_folder(output.parent if single else output, "output")
+    (paths.check_place if single else paths.check_folder)(output.parent if single else output, "output")
     count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
     inputs = edits.conditions(model, edits.photographs(folder, model.image_size, count))
     measured, calibration = (

@@ -11,6 +11,7 @@ import atexit
 import functools
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import unicodedata
@@ -20,6 +21,9 @@ from tfsketch.errors import DataError
 
 _PATTERN = frozenset("*?[]{}\\")
 """Characters by which TensorFlow, or Python's glob, takes a path for a pattern."""
+_SUFFIX = re.compile(r"\.(?!v\d)[a-z][a-z0-9]{1,4}", re.IGNORECASE)
+END_OF_FOLDER = f"for a folder of this name, end it with {os.sep}"
+"""What is said beside a path that is taken for a file's."""
 
 
 def is_pattern(path: str | os.PathLike) -> bool:
@@ -135,9 +139,30 @@ def check_there(text: str, what: str, hint: str = "") -> None:
             raise DataError(f"{what}: expected a folder of shards or of photographs, found {where}{hint}")
 
 
+def is_file_name(path: str | os.PathLike) -> bool:
+    """Whether a path at which nothing is yet is named as files are: with a suffix such as .jxl, which is no version's
+    or date's, and without a separator at its end."""
+    text = os.fspath(path)
+    suffix = pathlib.PurePath(text).suffix
+    return not text.endswith(os.sep) and bool(_SUFFIX.fullmatch(suffix)) and not os.path.lexists(text)
+
+
 def check_folder(folder: str | os.PathLike, what: str) -> None:
+    """Raises `DataError` where a path is no folder's, there or not yet, or nothing can be written to it: as
+    `check_place`, and it must not be named as a file is. So it is said before the work.
+
+    Args:
+      folder: its path.
+      what: what messages call it, such as the name of a flag.
+    """
+    if is_file_name(folder):
+        raise DataError(f"{what}: expected a folder, found a file's name, {folder}; {END_OF_FOLDER}")
+    check_place(folder, what)
+
+
+def check_place(folder: str | os.PathLike, what: str) -> None:
     """Raises `DataError` where nothing can be written to a folder, there or not yet: a file is in its place or in that
-    of one above it, or it is read-only. So it is said before the work.
+    of one above it, or it is read-only.
 
     Args:
       folder: its path.

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.editor.batch.pictures import MASK, noise_photo
 from tests.edits import run_edit
 from tfsketch.editor.batch.jobs import find_jobs, sort_files
-from tfsketch.errors import ImageError, TfsketchError, WeightsError
+from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 
 
@@ -221,9 +221,30 @@ def test_what_cannot_be_edited_at_all(editing_folder, folders):
         ({"image": photos / "a.png", "mask": masks / "b.png", "output": masks / "b.png"}, "overwrites no input"),
         ({"image": photos / "a.png", "mask": masks, "output": photos}, "overwrites no input"),
         ({"image": photos / "a.png", "mask": masks, "output": out / "a.bmp"}, "output: expected a file of .*.jpg"),
+        # What is named as a file makes no folder of that name.
+        (
+            {"image": photos / "a.png", "mask": masks, "output": out / "a.jxl"},
+            r"a file of .*\.png.* found .*a\.jxl; for a",
+        ),
+        (
+            {"image": photos / "a.png", "mask": masks, "output": f"{out}.mp4"},
+            r"a file of .*\.png.* found .*\.mp4; for a",
+        ),
+        (
+            {"image": photos, "mask": masks, "output": f"{out}.zip"},
+            "expected a folder .* a file's name, .*out.zip; for a",
+        ),
     ):
         with pytest.raises(ImageError, match=message):
             find_jobs(**{"output": out, **arguments})
+    for place in (
+        "out.jxl/",
+        "out.png/",
+        "2026.11.30",
+        "edits.v2",
+    ):  # folders, as the names of two are a date's and a version's
+        jobs, _ = find_jobs(photos / "a.png", f"{folders}/{place}", mask=masks)
+        assert jobs[0].output == folders / place / "a.png"
     (masks / "a.png").unlink()
     with pytest.raises(ImageError, match="no mask file a"):
         find_jobs(photos / "a.png", out, mask=masks)
@@ -237,7 +258,8 @@ def test_what_cannot_be_edited_at_all(editing_folder, folders):
         ),
         ([f"--output={out}"], app.UsageError, "--image: expected"),
         ([f"--output={out}", "--demo", f"--image={photos}"], TfsketchError, "--demo: expected"),
-        ([f"--output={folders}/file", "--demo"], ImageError, "expected to write a picture here"),
+        ([f"--output={folders}/file", "--demo"], DataError, "--output: expected a folder, .* found a file at .*file"),
+        ([f"--output={folders}/demo.jxl", "--demo"], DataError, "--output: .* found a file's name, .*demo.jxl"),
     ):
         with pytest.raises(error, match=message):
             run_edit(editing_folder, *arguments)

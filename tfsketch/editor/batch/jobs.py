@@ -93,17 +93,22 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
     return by_stem
 
 
-def _output_file(image: pathlib.Path, output: pathlib.Path, suffix: str) -> pathlib.Path:
-    """Where the result of a single picture goes: to a file, if it has the suffix of a picture (also of a kind that is
-    refused), or into a folder."""
+def _output_file(image: pathlib.Path, output: str | os.PathLike, suffix: str) -> pathlib.Path:
+    """Where the result of a single picture goes: to a file, if it is named as one (also of a kind that is refused), or
+    into a folder."""
+    path = pathlib.Path(output)
     Image.init()
     pictures = files_lib.SUFFIXES | files_lib.LOCKED | set(Image.registered_extensions())
-    if output.suffix.lower() in pictures and not output.is_dir():
-        encoding.kind_of(output)
-        return output
-    if output.is_file():
-        raise ImageError(f"output: expected a folder, or a file with a suffix of pictures, found a file at {output}")
-    return output / f"{image.stem}{suffix}"
+    names_file = path.suffix.lower() in pictures and not os.fspath(output).endswith(os.sep)
+    if not path.is_dir() and (names_file or paths.is_file_name(output)):
+        try:
+            encoding.kind_of(path)
+        except ImageError as error:
+            raise ImageError(f"{error}; {paths.END_OF_FOLDER}") from error
+        return path
+    if path.is_file():
+        raise ImageError(f"output: expected a folder, or a file with a suffix of pictures, found a file at {path}")
+    return path / f"{image.stem}{suffix}"
 
 
 def _find_partners(
@@ -263,7 +268,7 @@ def find_jobs(
       DataError: a region without such a name.
     """
     encoding.kind_of(f"NAME{suffix}")
-    output = pathlib.Path(output)
+    place, output = output, pathlib.Path(output)
     layer_files = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
     if styles or region:
@@ -292,6 +297,11 @@ def find_jobs(
             raise ImageError(f"{what}: expected a file or a folder, found nothing at {path}")
     if source.is_dir():
         pictures = _by_stem(source, leading)
+        if paths.is_file_name(place):
+            raise ImageError(
+                f"output: expected a folder for the results of a folder, found a file's name, {place}; "
+                f"{paths.END_OF_FOLDER}"
+            )
         if output.exists() and not output.is_dir():
             raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
         if output.resolve() in {path.resolve() for path in (source, *layer_files.values())}:
@@ -316,12 +326,14 @@ def find_jobs(
         target = (
             (output / files[0].relative_to(source)).with_suffix(suffix)
             if source.is_dir()
-            else _output_file(source, output, suffix)
+            else _output_file(source, place, suffix)
         )
         notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
         style_files = tuple(own.pop(what) for what in layer_files if what.startswith("style "))
-        paths: dict[str, Any] = {"image": None, leading: files[0], **own}
-        jobs.append(Job(output=target, results=results, styles=style_files, region=tuple(region), notes=notes, **paths))
+        layers: dict[str, Any] = {"image": None, leading: files[0], **own}
+        jobs.append(
+            Job(output=target, results=results, styles=style_files, region=tuple(region), notes=notes, **layers)
+        )
     if skipped and not source.is_dir():
         raise ImageError(skipped[0])
     inputs = {file.resolve() for job in jobs for file in job.inputs}
