@@ -196,10 +196,8 @@ def _circled_again(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[sli
       (the box of the layer that holds the polygon, [h,w] bool).
     """
     rows, columns = (points[:, 1] + 8) // 16, points[:, 0] / 16
-    (top, left), (bottom, right) = (
-        (int(np.clip(bound(rows), 0, size[0])), int(np.clip(np.ceil(bound(columns)), 0, size[1])))
-        for bound in (np.min, np.max)
-    )
+    top, bottom = (int(np.clip(row, 0, size[0])) for row in (rows.min(), rows.max()))
+    left, right = (int(np.clip(np.ceil(column), 0, size[1])) for column in (columns.min(), columns.max()))
     turns = np.zeros((bottom - top, right - left + 1), np.int32)
     ends = zip(columns.tolist(), rows.tolist(), np.roll(columns, -1).tolist(), np.roll(rows, -1).tolist())
     for x, y, next_x, next_y in ends:

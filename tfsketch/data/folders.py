@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,7 +37,8 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
       DataError, ImageError: the folder holds neither.
     """
     # What is no folder cannot hold photographs: `Shards` says what was expected.
-    parts = [folder] if isinstance(folder, os.PathLike) else paths.split(folder, "data.train")
+    named = isinstance(folder, os.PathLike)
+    parts: Sequence[str | os.PathLike] = [folder] if named else paths.split(os.fspath(folder), "data.train")
     if len(parts) > 1 or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         shards = Shards(folder, config.stored_size, config.data.cache)
         for line in (line for part in parts for line in differences(part, config)):

@@ -268,7 +268,8 @@ def find_jobs(
       DataError: a region without such a name.
     """
     encoding.kind_of(f"NAME{suffix}")
-    place, output = output, pathlib.Path(output)
+    place = output
+    output = pathlib.Path(output)
     layer_files = {what: pathlib.Path(path) for what, path in partners.items() if path}
     leading = "image" if image else "sketch"
     if styles or region:
