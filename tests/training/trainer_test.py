@@ -14,7 +14,7 @@ from tests.conftest import logged
 from tests.training.dummy import Dummy, losses_of, training
 from tfsketch import config as config_lib
 from tfsketch import systems
-from tfsketch.errors import DataError, TrainingError
+from tfsketch.errors import ConfigError, DataError, TrainingError
 from tfsketch.images import files
 from tfsketch.training import feed, logs, trainer
 from tfsketch.training.adam import Adam
@@ -226,7 +226,7 @@ def test_where_another_worker_is_gone_it_is_said_what_to_do(dummy, tmp_path, mon
 
 @pytest.mark.parametrize("bad", ["shard", "setting"])
 def test_what_is_wrong_with_a_picture_on_the_way_is_told_in_a_line(dummy, shards_folder, tmp_path, bad):
-    """As of the first picture, which is opened before the stream is."""
+    """As of the first picture, which is opened before the stream is; and of a setting before any picture."""
     shutil.copytree(shards_folder, tmp_path / "shards")
     path = next((tmp_path / "shards").glob("*.tfrecord"))
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
@@ -238,10 +238,15 @@ def test_what_is_wrong_with_a_picture_on_the_way_is_told_in_a_line(dummy, shards
         writer.write(records[0])
         writer.write(last.SerializeToString())
     data = dataclasses.replace(dummy.data, train=str(tmp_path / "shards"))
-    mask = dataclasses.replace(dummy.mask, regions=("mouht",), region_probability=1.0)
+    mask = dummy.mask
+    if bad == "setting":
+        mask = dataclasses.replace(mask, regions=("mouht",), region_probability=1.0)
     run = trainer.Trainer(dataclasses.replace(dummy, data=data, mask=mask), tmp_path / "run", Dummy)
-    told = "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16$" if bad == "shard" else "mouht"
-    with pytest.raises(DataError, match=told) as error:
+    kind, told = {
+        "shard": (DataError, "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16$"),
+        "setting": (ConfigError, "^mask.regions: .*'mouht'$"),
+    }[bad]
+    with pytest.raises(kind, match=told) as error:
         run.run()
     assert "\n" not in str(error.value)
 
