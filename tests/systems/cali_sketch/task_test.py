@@ -145,6 +145,27 @@ def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     np.testing.assert_allclose(terms["isn"], np.where(true, 1.0, 0.25) * alone.pixel * terms["pixel"], rtol=1e-5)
 
 
+def test_scn_is_asked_for_the_lines_near_the_sketch_alone(tiny, monkeypatch):
+    batch, side = _batch(tiny), tiny.image_size
+    sketch = np.zeros((2, side, side, 1), np.float32)
+    sketch[0, 10, 4:12] = 1  # and none in the second
+    batch |= {"sketch": tf.constant(sketch), "refined": tf.ones_like(batch["refined"])}
+    near = cali_terms.asked(batch["refined"], batch["sketch"], reach=3 / side).numpy()
+    assert near[0, 7:14, 1:15].all() and near.sum() == 7 * 14
+    assert cali_terms.asked(batch["refined"], batch["sketch"], 0.0) is batch["refined"]
+    # What is farther away changes no line's term, nor what D1 takes for real; and a blank sheet is no fault.
+    task, seen, real = cali_sketch.CaliSketchTask(tiny), [], []
+    monkeypatch.setattr(task, "_criticize", lambda name, truth, *_: real.append(truth) or {})
+    loss = dataclasses.replace(_phases(tiny)["scn"], reach=3 / side)
+    for far in (0.0, 1.0):
+        there = {key: far + (1 - far) * tf.constant(near) for key in ("refined", "sketch_canny")}
+        seen.append(task.step(batch | there, loss, lambda *_: None))
+    assert all(np.isfinite(value).all() for terms in seen for value in terms.values())
+    for key in ("line_cross_entropy", "chamfer", "stroke_density"):
+        np.testing.assert_array_equal(seen[0][key], seen[1][key], key)
+    np.testing.assert_array_equal(real, [near, near])
+
+
 def test_features_weigh_in_at_their_scale(tiny):
     loss = dataclasses.replace(
         _phases(tiny)["isn_true"], perceptual=1.0, style=1.0, perceptual_layers=("relu1_1",), style_layers=("pool1",)

@@ -80,6 +80,9 @@ class CaliSketchLossConfig(LossConfig):
     `line_losses.soft_chamfer`)."""
     stroke_density: float = 0.0
     """Not in the paper: how much line there is where (see `line_losses.stroke_density`)."""
+    reach: float = 0.0
+    """How far from the poor sketch's lines, as a share of the side, the true ones are asked of SCN; 0: everywhere, as
+    in the paper. A background that nobody drew cannot be known, and who is asked for it strews dashes. Ours."""
     fake_label: float = 0.0
     """a of LSGAN, in both GAN losses"""
     real_label: float = 1.0
@@ -129,6 +132,7 @@ class CaliSketchLossConfig(LossConfig):
     """`hed`, `vgg19` (published), `imagenet` or an HDF5 file (see `features`)."""
     settings: ClassVar[tuple[str, ...]] = (
         "line_weight",
+        "reach",
         "fake_label",
         "real_label",
         "wanted_label",
@@ -183,7 +187,7 @@ class CaliSketchConfig:
             yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips"))
             if not 0 <= net.skips <= net.downsamplings:
                 yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
-        for key in ("calibrated", "uncalibrated"):
+        for key in ("calibrated", "uncalibrated", "reach"):
             yield from within(f"loss.{key}", getattr(self.loss, key))
         for key in ("misaligned", "joint"):
             yield from at_least(f"loss.{key}", getattr(self.loss, key), 0)

@@ -9,7 +9,7 @@
 FM is feature matching on D1's maps: the calibration loss. E_gc, the global contours, are the clean lines of
 `sketch.style` (HED, the batch's `refined`); E_ld, the local details, those of the first of `data.maps` (Canny). What
 D1 takes for real, and what ISN is trained on before SCN serves it, is not known from the paper: here both are the two
-kinds of lines together, max(E_gc, E_ld).
+kinds of lines together, max(E_gc, E_ld). With `reach`, SCN and D1 are shown those of them that lie near the sketch's.
 
 A term of weight 0 is not computed, and a network none of whose terms has a weight is neither stepped nor, where nobody
 needs its output, run. So stages are phases with other weights: SCN alone (ISN's weights 0), ISN on the true lines
@@ -141,9 +141,10 @@ class CaliSketchTask(Task):
                 refined = scn(batch, training=calibrates)["refined"]
             logged["line_error"] = tf.reduce_mean(tf.abs(refined - lines), axis=[1, 2, 3])
         if _moves(loss, terms_lib.SCN_TERMS):
-            logged |= self._criticize("d1", lines, refined, loss, minimize)
+            truth = terms_lib.asked(lines, batch["sketch"], loss.reach)
+            logged |= self._criticize("d1", truth, refined, loss, minimize)
             with scn_tape:
-                seen = terms_lib.LineInputs(self, batch, refined, loss)
+                seen = terms_lib.LineInputs(self, batch, refined, truth, loss)
                 terms = {name: term(seen) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
                 scn_total = weighted(loss, terms)
             logged |= terms

@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from tfsketch.systems.cali_sketch.task import CaliSketchTask
 
 
-class LineInputs:
-    """What SCN's terms look at: its lines, the true ones, and both as D1 sees them."""
+def asked(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
+    """True lines [B,H,W,1] that a sketch [B,H,W,1] asks for: those within `CaliSketchLossConfig.reach` of its own."""
+    if not reach:
+        return lines
+    size = 2 * round(reach * sketch.shape[1]) + 1
+    near = tf.nn.max_pool2d(tf.nn.max_pool2d(sketch, (size, 1), 1, "SAME"), (1, size), 1, "SAME")
+    return lines * tf.cast(near > 0.5, lines.dtype)
 
-    def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
-        self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
-        self.truth = task.lines(batch)
+
+class LineInputs:
+    """What SCN's terms look at: its lines, the true ones that it is asked for, and both as D1 sees them."""
+
+    def __init__(
+        self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, truth: tf.Tensor, loss: CaliSketchLossConfig
+    ):
+        self._task, self._batch, self.refined, self.truth, self.loss = task, batch, refined, truth, loss
 
     @functools.cached_property
     def judged(self) -> dict[str, tf.Tensor]:
@@ -31,7 +41,8 @@ class LineInputs:
 
     def matching(self, key: str) -> tf.Tensor:
         """Feature matching with the lines `key` of the batch."""
-        return feature_matching(self.judged, self._task.networks["d1"](self._batch[key]))
+        lines = asked(self._batch[key], self._batch["sketch"], self.loss.reach)
+        return feature_matching(self.judged, self._task.networks["d1"](lines))
 
     def local_detail(self) -> tf.Tensor:
         """Feature matching with the details."""
