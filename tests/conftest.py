@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread for an operation, in the programs that tests start as well: the operations are small, of several threads
+# most of the time goes into waking and waiting, and other tests run meanwhile.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import tfsketch  # noqa: F401  (chooses what TensorFlow reads at its first import)
 
 # isort: split
@@ -10,7 +17,6 @@ import fcntl
 import gc
 import importlib
 import json
-import os
 import pathlib
 import random
 from collections.abc import Callable, Iterator, Mapping
