@@ -11,9 +11,19 @@ from PIL import Image, ImageCms
 
 from tests.editor.batch.pictures import MASK, noise_photo
 from tests.edits import run_edit
+from tfsketch.editor.batch import jobs, run
 from tfsketch.errors import ImageError
 from tfsketch.images import files as files_lib
 from tfsketch.images import metadata
+
+
+def test_drawings_are_said_to_be_made_and_edits_to_be_edits(tmp_path, capsys):
+    files_lib.write_png(tmp_path / "blank.png", np.full((32, 32, 3), 255, np.uint8))
+    drawing = jobs.Job(None, tmp_path / "out.png", results=1, sketch=tmp_path / "blank.png")
+    edit = jobs.Job(tmp_path / "blank.png", tmp_path / "out.png", mask=tmp_path / "none.png")
+    for job, said in ((drawing, "0 made into OUT, 1 skipped"), (edit, "0 edited into OUT, 1 skipped")):
+        assert run.run(None, [job], [], "OUT", single=False) == 1
+        assert capsys.readouterr().out.strip() == said
 
 
 def test_what_the_file_says_beside_its_pixels_is_kept(editing_folder, folders):

@@ -128,5 +128,6 @@ def run(
             if outcome.error:
                 progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
                 failed += 1
-    print(f"{len(jobs) + len(skipped) - failed} edited into {place}, {failed} skipped")
+    verb = "made" if jobs and all(job.results and not job.styles for job in jobs) else "edited"
+    print(f"{len(jobs) + len(skipped) - failed} {verb} into {place}, {failed} skipped")
     return 1 if failed else 0
