@@ -70,6 +70,34 @@ def network() -> ImageSynthesis:
     return net
 
 
+def test_a_file_in_8_bits_picks_the_palette_of_its_seed():
+    """TensorFlow 2.15.1's converter quantises what it can between a float input and its use, a cut of seeds too."""
+    layer, rng = palettes.Palette([4]), np.random.default_rng(0)
+    layer.palettes.assign(rng.uniform(-1, 1, layer.palettes.shape))
+    signature = [tf.TensorSpec([1, 2]), tf.TensorSpec([1, 8, 8, 1])]
+    kernel = tf.constant(rng.normal(0, 1, (3, 3, 1, 3)), tf.float32)
+
+    @tf.function(input_signature=signature)
+    def drawn(seed: tf.Tensor, lines: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(lines, kernel, 1, "SAME") + layer.pick(seed, lines)[:, None, :1]
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([drawn.get_concrete_function()], layer)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    lines = np.zeros((1, 8, 8, 1), np.float32)
+    seeds = [np.array([[seed, 0]], np.float32) for seed in range(0, 1000, 37)]
+    converter.representative_dataset = lambda: ([seed, lines + seed[0, 0] / 1000] for seed in seeds)
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    assert any(tensor["dtype"] == np.int8 for tensor in interpreter.get_tensor_details())
+    interpreter.allocate_tensors()
+    (first, second), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    for seed in (*seeds, *(seed + 1 for seed in seeds)):
+        for place, value in zip(sorted((first, second), key=lambda one: len(one["shape"])), (seed, lines)):
+            interpreter.set_tensor(place["index"], value)
+        interpreter.invoke()
+        picked = interpreter.get_tensor(result["index"])
+        np.testing.assert_allclose(picked, drawn(seed, lines), atol=0.05)
+
+
 def test_another_palette_is_another_photograph_of_the_same_lines(network):
     lines = tf.constant((np.random.default_rng(2).random((2, 16, 16, 1)) < 0.2).astype(np.float32))
     typical = network({"refined": lines})["image"]
