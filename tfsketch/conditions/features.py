@@ -15,6 +15,8 @@ import numpy as np
 
 from tfsketch.conditions import masks, regions
 from tfsketch.conditions.specks import drop_short
+from tfsketch.config import Config
+from tfsketch.errors import ConfigError, DataError
 
 REGIONS_OF = {
     "glasses": ("glasses",),
@@ -259,3 +261,18 @@ def recolored(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.n
         return layer
 
     return [other(layer) for layer in layers]
+
+
+def check_regions(config: Config) -> None:
+    """Raises `ConfigError` for a region of the sections `mask` and `color` that no map has: else the first example that
+    draws it would end a training."""
+    compact = [masks.COMPACT.get(name, (name,)) for name in config.mask.compact]
+    for key, names in (
+        ("mask.regions", config.mask.regions),
+        ("mask.compact", tuple(region for feature in compact for region in feature)),
+        ("color.regions", config.color.regions),
+    ):
+        try:
+            regions.mask_of(np.zeros((1, 1), np.uint8), names)
+        except DataError as error:
+            raise ConfigError(f"{key}: {error}") from error

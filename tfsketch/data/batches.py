@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from tfsketch.conditions.features import check_regions
 from tfsketch.config import Config
 from tfsketch.data import service
 from tfsketch.data.augmentation import Moves
-from tfsketch.data.sampling import check_regions, draw
+from tfsketch.data.sampling import draw
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
 from tfsketch.vocabulary import STORED_MAPS, stored_map, to_tensors

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from tfsketch.conditions import colors, feature_strokes, features, hand, masks, regions
+from tfsketch.conditions import colors, feature_strokes, features, hand, masks
 from tfsketch.config import AffineConfig, Config
 from tfsketch.data.augmentation import grey, warp
 from tfsketch.data.occlusion import occlude
@@ -30,21 +30,6 @@ def keys(config: Config) -> tuple[str, ...]:
     if config.model is None:
         raise ConfigError("model: expected a system's section, found none")
     return ("image", *config.model.conditions, *(f"sketch_{style}" for style in config.data.maps), "seed")
-
-
-def check_regions(config: Config) -> None:
-    """Raises `ConfigError` for a region of the sections `mask` and `color` that no map has: else the first example that
-    draws it would end a training."""
-    compact = [masks.COMPACT.get(name, (name,)) for name in config.mask.compact]
-    for key, names in (
-        ("mask.regions", config.mask.regions),
-        ("mask.compact", tuple(region for feature in compact for region in feature)),
-        ("color.regions", config.color.regions),
-    ):
-        try:
-            regions.mask_of(np.zeros((1, 1), np.uint8), names)
-        except DataError as error:
-            raise ConfigError(f"{key}: {error}") from error
 
 
 def _is_freehand(rng: np.random.Generator, config: Config) -> bool:
