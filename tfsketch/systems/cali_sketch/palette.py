@@ -106,8 +106,8 @@ class Palette(tf.keras.layers.Layer):
         typical = tf.argmin(tf.reduce_sum(tf.square(self.palettes - mean), axis=[1, 2]), output_type=tf.int32)
         by_brightness = tf.argsort(tf.reduce_mean(self.palettes, axis=[1, 2]))
         first = tf.argmax(tf.cast(tf.equal(by_brightness, typical), tf.int32), output_type=tf.int32)
-        # Cast before it is cut: TensorFlow 2.15's converter would take the cut to 8 bits with the activations, and three
-        # of four seeds of an `int8` file would have another's palette.
+        # Cast before it is cut: TensorFlow 2.15's converter would take the cut to 8 bits with the activations, and
+        # of four seeds of an `int8` file three would have the palette of another.
         numbers = tf.constant([0]) if seed is None else tf.cast(seed, tf.int32)[:, 0]
         places = tf.math.floormod(first + _STEP * tf.math.floormod(numbers, REMEMBERED), REMEMBERED)
         order = tf.gather(by_brightness, tf.broadcast_to(places, tf.shape(like)[:1]))
