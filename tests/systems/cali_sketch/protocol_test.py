@@ -149,7 +149,7 @@ def _sheets(tmp_path):
 def test_files_and_folders(model_dir, sheets, tmp_path, capsys):
     out = tmp_path / "out"
     assert run_edit(model_dir, f"--sketch={sheets}", f"--output={out}", "--fill=0.8") == 0
-    assert "3 edited" in capsys.readouterr().out
+    assert "3 made" in capsys.readouterr().out
     assert sorted(p.name for p in out.iterdir()) == [f"{s}{e}.png" for s in "abc" for e in ("", "_refined")]
     # The same drawing, however it is stored.
     for kind in ("", "_refined"):
@@ -168,7 +168,7 @@ def test_bad_sheets_are_named_and_the_others_drawn(model_dir, sheets, tmp_path, 
     Image.fromarray(np.full((20, 20), 255, np.uint8)).save(sheets / "empty.png")
     assert run_edit(model_dir, f"--sketch={sheets}", f"--output={tmp_path / 'out'}", "--fill=1") == 1
     printed = capsys.readouterr()
-    assert "3 edited" in printed.out and "2 skipped" in printed.out
+    assert "3 made" in printed.out and "2 skipped" in printed.out
     assert "bad.png: skipped" in printed.err and "empty.png: skipped" in printed.err and "stroke" in printed.err
     assert not (tmp_path / "out" / "empty.png").exists()
 

@@ -127,7 +127,7 @@ def test_files_either_way(model_dir, tmp_path, capsys):
         Image.fromarray(255 - frame(60, 48, 2) * 255).save(sheets / f"{name}.png")
     out = tmp_path / "out"
     assert run_edit(model_dir, f"--sketch={sheets}", f"--output={out}", "--results=2") == 0
-    assert "2 edited" in capsys.readouterr().out
+    assert "2 made" in capsys.readouterr().out
     assert sorted(p.name for p in out.iterdir()) == sorted(
         f"{s}{e}.png" for s in "ab" for e in ("", "_2", "_refined", "_2_refined")
     )

@@ -153,7 +153,9 @@ class CaliSketchTask(Task):
             isn_lines, distances = lines, 1.0
             if loss.calibrated > 0 or loss.uncalibrated > 0:
                 # Not `projected.view`'s salt 2: the light that its discriminator sees would tell whose lines they are.
-                chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=4), [-1, 1, 1, 1])
+                # Without it, 2 is what runs began with.
+                salt = 4 if loss.projected else 2
+                chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=salt), [-1, 1, 1, 1])
                 isn_lines = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
                 aligned = (chance >= loss.calibrated) & (chance < 1.0 - loss.uncalibrated)
                 distances = tf.where(aligned[:, 0, 0, 0], 1.0, loss.misaligned)
