@@ -25,8 +25,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for the model; made where 
 def _main(argv: list[str]) -> None:
     del argv
     check_free(_OUTPUT.value)
-    paths.check_folder(_OUTPUT.value, "--output")
     find_prefix(_CHECKPOINT.value)
+    paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch.systems.sc_fegan import convert
 
     report = convert.convert_sc_fegan(_CHECKPOINT.value, _OUTPUT.value)

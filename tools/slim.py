@@ -27,9 +27,9 @@ def _main(argv: list[str]) -> None:
     del argv
     settings = systems.load(_CONFIG.value, _SET.value)
     check_free(_OUTPUT.value)
-    paths.check_folder(_OUTPUT.value, "--output")
     check_model(_MODEL.value)
     paths.check_there(_DATA.value, "--data")
+    paths.check_folder(_OUTPUT.value, "--output")
     from tfsketch.systems.sc_fegan import slim
 
     layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
