@@ -53,8 +53,8 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
 
 
 def differences(folder: str | os.PathLike, config: Config) -> list[str]:
-    """In which settings the sketches of a folder of shards were made otherwise than a configuration says, a line for
-    each of its drawings' styles; nothing where the folder does not say how it was made (`prepare`'s plan)."""
+    """In which settings the sketches of a folder of shards were made otherwise than a configuration says: one line, or
+    none where all agree or the folder does not say how it was made (`prepare`'s plan)."""
     folder = pathlib.Path(folder)
     plan = folder / "plan.json"
     if folder.name == "validation" and not plan.is_file():

@@ -141,10 +141,9 @@ class CaliSketchTask(Task):
                 refined = scn(batch, training=calibrates)["refined"]
             logged["line_error"] = tf.reduce_mean(tf.abs(refined - lines), axis=[1, 2, 3])
         if _moves(loss, terms_lib.SCN_TERMS):
-            truth = terms_lib.asked(lines, batch["sketch"], loss.reach)
-            logged |= self._criticize("d1", truth, refined, loss, minimize)
+            seen = terms_lib.LineInputs(self, batch, refined, loss)
+            logged |= self._criticize("d1", seen.truth, refined, loss, minimize)
             with scn_tape:
-                seen = terms_lib.LineInputs(self, batch, refined, truth, loss)
                 terms = {name: term(seen) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
                 scn_total = weighted(loss, terms)
             logged |= terms

@@ -29,10 +29,9 @@ def asked(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
 class LineInputs:
     """What SCN's terms look at: its lines, the true ones that it is asked for, and both as D1 sees them."""
 
-    def __init__(
-        self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, truth: tf.Tensor, loss: CaliSketchLossConfig
-    ):
-        self._task, self._batch, self.refined, self.truth, self.loss = task, batch, refined, truth, loss
+    def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
+        self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
+        self.truth = asked(task.lines(batch), batch["sketch"], loss.reach)
 
     @functools.cached_property
     def judged(self) -> dict[str, tf.Tensor]:
