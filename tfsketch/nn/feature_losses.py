@@ -5,11 +5,12 @@ As in `losses`, one value per example [B], no reduction over the batch; masks ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import tensorflow as tf
 
 from tfsketch.nn.losses import mean, per_pixel
+from tfsketch.nn.operations import enlarged
 
 
 def hole_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -59,6 +60,26 @@ def near_hole(layers: Mapping[str, tf.Tensor], side: int, chance: tf.Tensor) -> 
         return tf.ensure_shape(layer, (None, side, side, None))
 
     return {key: cut(layer) for key, layer in layers.items()}
+
+
+def close_up(
+    layers: Mapping[str, tf.Tensor], side: int, chance: tf.Tensor, pictures: Collection[str]
+) -> dict[str, tf.Tensor]:
+    """The same, of half the side and enlarged twice to it: what is small on the whole picture, an eye or a tooth, as
+    large as a network that was trained on objects expects it.
+
+    After GFP-GAN's discriminators of facial components (Wang et al., CVPR 2021), which see eyes and mouth cut out and
+    enlarged; for holes anywhere, and by the same discriminators as the rest, ours.
+
+    Args:
+      layers, side, chance: as in `near_hole`; side is even.
+      pictures: keys of what is enlarged bilinearly; the others, masks and strokes, keep their values.
+    """
+    near = near_hole(layers, side // 2, chance)
+    return {
+        key: tf.cast(tf.image.resize(layer, (side, side)), layer.dtype) if key in pictures else enlarged(layer, 2)
+        for key, layer in near.items()
+    }
 
 
 def hole_perceptual(features: Sequence[tf.Tensor], truth: Sequence[tf.Tensor], mask: tf.Tensor) -> tf.Tensor:

@@ -74,7 +74,12 @@ _RECIPE |= {"total_variation", "lines"}
 
 def _recipe(config):
     """The terms in the hole, both discriminators, and what the first one's loss has beside the critic."""
-    weights = dict.fromkeys(_RECIPE, 0.5) | {"pixel": 0.0, "adversarial_loss": "hinge_hole", "window": 16}
+    weights = dict.fromkeys(_RECIPE, 0.5) | {
+        "pixel": 0.0,
+        "adversarial_loss": "hinge_hole",
+        "window": 16,
+        "close_up": 0.5,
+    }
     small = config_lib.ProjectedDiscriminatorConfig(width=2, head_width=4)
     config = _with_loss(config, **weights, drift=0.1, gradient_penalty=2.0)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, projected=small))
@@ -128,7 +133,7 @@ def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
 def test_a_run_may_gain_a_player(tiny, tmp_path, capsys):
     """When a weight that needs one is first set, and what was there goes on."""
     config = _recipe(tiny)
-    config = _with_loss(config, window=0)
+    config = _with_loss(config, window=0, close_up=0.0)
     before = _with_loss(config, lines=0.0)
     first = trainer.Trainer(before, tmp_path, make_task)
     first.run(until=1)
@@ -166,6 +171,32 @@ def test_the_discriminators_see_the_window_on_the_hole(tiny):
         assert places
     whole, same = task._near(batch, batch["image"], 0)
     assert whole is batch and same is batch["image"]
+
+
+def test_the_discriminators_see_some_of_the_holes_from_close_up(tiny):
+    """Masks and strokes pixel by pixel twice as large, pictures without steps; which examples are, is their own."""
+    task = sc_fegan.ScFeganTask(_recipe(tiny))
+    batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1, 2, 3, 4, 5])
+    mask = np.zeros((6, 32, 32, 1), np.float32)
+    mask[:, 4:9, 20:26] = 1
+    batch["mask"] = tf.constant(mask)
+    far, close = (task._near(batch, -batch["image"], 16, share)[0]["mask"] for share in (0.0, 1.0))
+    assert np.asarray(far).sum(axis=(1, 2, 3)).tolist() == [5 * 6] * 6
+    assert np.asarray(close).sum(axis=(1, 2, 3)).tolist() == [4 * 5 * 6] * 6
+    near, image = task._near(batch, -batch["image"], 16, 0.5)
+    sizes = np.asarray(near["mask"]).sum(axis=(1, 2, 3))
+    assert set(sizes) == {30.0, 120.0}
+    np.testing.assert_allclose(image, -near["image"], atol=1e-6)
+    for index in range(6):
+        alone = task._near(
+            {key: value[index : index + 1] for key, value in batch.items()}, -batch["image"][:1], 16, 0.5
+        )[0]
+        np.testing.assert_array_equal(alone["sketch"], near["sketch"][index : index + 1])
+    enlarged = np.argmax(sizes)
+    halves = np.asarray(near["sketch"])[enlarged, ::2, ::2]
+    np.testing.assert_array_equal(np.asarray(near["sketch"])[enlarged], halves.repeat(2, 0).repeat(2, 1))
+    photograph = np.asarray(near["image"])[enlarged]
+    assert np.abs(np.diff(photograph[4:12, 4:12], axis=0)[::2]).max() > 0  # no step of two equal rows
 
 
 def test_a_perfect_repaint_costs_nothing_in_the_hole():

@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfsketch.config.discriminators import DiscriminatorConfig, ProjectedDiscriminatorConfig
-from tfsketch.config.problems import Problems, as_many, at_least, one_of, positive
+from tfsketch.config.problems import Problems, as_many, at_least, one_of, positive, within
 from tfsketch.config.training import LossConfig
 
 
@@ -78,6 +78,8 @@ class ScFeganLossConfig(LossConfig):
     """Side, in pixels, of the square on the hole that the discriminators and the trunk see (`window`); 0 is
     all of the picture. What they say counts where the hole is, so that the rest is paid for in vain. A multiple of
     32, the trunk's coarsest stride."""
+    close_up: float = 0.0
+    """Share of the examples that they see at twice the size, in half the `window` (see `feature_losses.close_up`)."""
     perceptual_layers: tuple[str, ...] = ("pool1", "pool2", "pool3")
     perceptual_scale: float = 1.0 / 57.6
     """Multiplies the backbone's features in the perceptual and style terms. sigma and gamma are PartialConv's, made for
@@ -91,6 +93,7 @@ class ScFeganLossConfig(LossConfig):
         "alpha",
         "adversarial_loss",
         "window",
+        "close_up",
         "perceptual_layers",
         "perceptual_scale",
         "perceptual_on",
@@ -120,6 +123,9 @@ class ScFeganConfig:
         side = self.loss.window
         if side % 32 or not 0 <= side <= image_size:
             yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side
+        yield from within("loss.close_up", self.loss.close_up)
+        if self.loss.close_up and side in (0, image_size):
+            yield "loss.window", f"less than image_size={image_size} for loss.close_up", side
         net = self.generator
         yield from one_of("generator.norm", net.norm, ("lrn", "instance", "none"))
         yield from one_of("generator.upsampling", net.upsampling, ("published", "gated", "nearest"))

@@ -201,8 +201,9 @@ class ScFeganTask(Task):
             "d_fake": tf.reduce_mean(fake, axis=[1, 2, 3]),
         }
 
-    def _near(self, batch: Batch, image: tf.Tensor, side: int) -> tuple[Batch, tf.Tensor]:
-        """The examples and a picture of each, cut to the window on the hole; the photographs' own lines are `lines`."""
+    def _near(self, batch: Batch, image: tf.Tensor, side: int, close_up: float = 0.0) -> tuple[Batch, tf.Tensor]:
+        """The examples and a picture of each, cut to the window on the hole; the photographs' own lines are `lines`.
+        A share of the examples, `close_up`, is seen from half as far."""
         if self._lines in batch:
             batch = batch | {"lines": batch[self._lines]}
         if side in (0, self._side):
@@ -210,7 +211,12 @@ class ScFeganTask(Task):
         chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
         keys = [key for key in ("image", "mask", "sketch", "color", "lines") if key in batch]
         layers = {key: batch[key] for key in keys} | {"other": image}
-        near = feature_losses.near_hole(layers, side, chance) | {"seed": batch["seed"]}
+        near = feature_losses.near_hole(layers, side, chance)
+        if close_up:
+            closer = feature_losses.close_up(layers, side, chance, ("image", "other"))
+            chosen = adversarial.per_example_uniform(batch["seed"], salt=4) < close_up
+            near = {key: tf.where(chosen[:, None, None, None], closer[key], near[key]) for key in near}
+        near["seed"] = batch["seed"]
         return near, near.pop("other")
 
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
@@ -219,7 +225,7 @@ class ScFeganTask(Task):
         views: list[projected.View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
-            near, image = self._near(batch, outputs["image"], loss.window)
+            near, image = self._near(batch, outputs["image"], loss.window, loss.close_up)
             if _weighted([loss], ON_TRUNK):
                 views = [self._view(near["image"], near), self._view(image, near)]
         if _weighted([loss], ON_DISCRIMINATOR):
