@@ -162,3 +162,25 @@ def test_a_result_of_another_picture_takes_no_others_place_and_results_are_numbe
         page.evaluate("import('./state.js').then(({ S }) => { S.results.splice(0); })")
         press_run(page)
         assert page.get_attribute("#history button:last-child", "title").startswith("Result 3")
+
+
+def test_nothing_is_pressed_in_vain_before_the_page_has_started(browser, port):
+    context = browser.new_context()
+    page = context.new_page()
+    held = hold(page, "**/api/state")
+
+    def begun():
+        while not held:
+            page.wait_for_timeout(20)
+        assert page.is_visible("#start-open") and page.evaluate("document.body.inert")
+        return held.pop()
+
+    page.goto(f"http://127.0.0.1:{port}/")
+    begun().continue_()
+    page.click("#agree")
+    assert not page.evaluate("document.body.inert")
+    page.reload()
+    begun().abort()
+    page.click("#message:has-text('does not answer')")  # what is said can be closed
+    assert page.is_hidden("#message")
+    context.close()

@@ -163,7 +163,7 @@ def test_an_animation_is_no_photograph(browser, content, tmp_path):
             page.wait_for_selector("#start", state="hidden")
             assert page.is_hidden("#message")
             page.click(".brand")
-            page.wait_for_selector("#start-open")
+            page.wait_for_selector("body:not([inert]) #start-open")  # files are taken from then on
 
 
 def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_path):

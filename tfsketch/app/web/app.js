@@ -37,7 +37,6 @@ function connect() {
   $("download").onclick = download;
   $("continue").onclick = goOn;
   $("help").onclick = () => $("notes").showModal();
-  $("message").onclick = () => say("");
   $("zoom-in").onclick = () => zoom(1.25);
   $("zoom-out").onclick = () => zoom(0.8);
   $("zoom-real").onclick = zoomReal;
@@ -54,6 +53,7 @@ function connect() {
 }
 
 async function start() {
+  $("message").onclick = () => say(""); // what goes wrong from here on can be closed
   S.server = await backend.state();
   S.live = $("live").checked; // browsers keep checkboxes over a reload
   furnish();
@@ -67,9 +67,10 @@ async function start() {
   new ResizeObserver(resized).observe($("canvas"));
   setModel(S.server.models[0].name);
   fit();
+  document.body.inert = false; // nothing is pressed in vain before it does what it says
   await startKeeping();
   if (!stored(() => localStorage.getItem("tfsketch-notes"))) $("notes").showModal();
   $("notes").onclose = () => stored(() => localStorage.setItem("tfsketch-notes", "read"));
 }
 
-start().catch((error) => say(error.message));
+start().catch((error) => { document.body.inert = false; say(error.message); });
