@@ -86,6 +86,7 @@ BINARIES = [
     "evaluate",
     "export",
     "prepare_data",
+    "prune",
     "slim",
     "train",
 ]

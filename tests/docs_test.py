@@ -23,7 +23,8 @@ from tfsketch.config.shipped import MODELS
 
 DOCUMENTS = documents.DOCUMENTS
 CARDS = sorted((ROOT / "tfsketch" / "zoo").glob("*/README.md"))
-TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem != "__init__")
+# slim is prune's former name: it has prune's flags.
+TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem not in ("__init__", "slim"))
 
 
 def _flags(tool: str) -> set[str]:
@@ -109,7 +110,7 @@ def test_blocks_are_run_or_it_is_said_why_not():
     run = [block for block in blocks if not block.reason]
     tools = {tool for block in run for tool, _ in block.tools()}
     assert len(run) >= 35 and tools >= {
-        *("app", "conditions", "edit", "evaluate", "export", "prepare_data", "slim", "train")
+        *("app", "conditions", "edit", "evaluate", "export", "prepare_data", "prune", "train")
     }
     marks = sum(path.read_text(encoding="utf-8").count("<!-- not run:") for path in DOCUMENTS)
     assert marks == sum(bool(block.reason) for block in blocks), "a mark with no block below it"

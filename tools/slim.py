@@ -1,46 +1,19 @@
-"""Narrows a trained SC-FEGAN to a smaller configuration, for `train.init` of a run that trains it on.
+"""The former name of `tools.prune`, kept for scripts that call it.
 
-    python -m tools.slim --config=configs/sc_fegan_mobile_256.yaml --data=data/faces256 --output=runs/mobile_start
-    python -m tools.train --config=configs/sc_fegan_mobile_256.yaml --model_dir=runs/mobile
-
-An --output that holds weights is left alone.
+python -m tools.prune --config=configs/sc_fegan_mobile_256.yaml --data=data/faces256 --output=runs/mobile_start
 """
 
-from absl import flags
+import sys
 
-from tfsketch import systems
-from tfsketch.config import cli
-from tfsketch.config.shipped import check_free, check_model
-from tfsketch.images import paths
-
-_MODEL = flags.DEFINE_string("model", "sc_fegan", "The wide model: a shipped one's name, a run or a model directory.")
-_CONFIG = flags.DEFINE_string(
-    "config", None, "YAML file of the narrow model's experiment, or a shipped one's name.", required=True
-)
-_DATA = flags.DEFINE_string("data", None, "Shards or photographs to fit on.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the narrow model; made where it is missing.", required=True)
-_PICTURES = flags.DEFINE_integer("pictures", 128, "How many examples to look at.", lower_bound=1)
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; repeatable.")
-
-
-def _main(argv: list[str]) -> None:
-    del argv
-    settings = systems.load(_CONFIG.value, _SET.value)
-    check_free(_OUTPUT.value)
-    check_model(_MODEL.value)
-    paths.check_there(_DATA.value, "--data")
-    paths.check_folder(_OUTPUT.value, "--output")
-    from tfsketch.systems.sc_fegan import slim
-
-    layers = slim.slim_model(_MODEL.value, settings, _OUTPUT.value, _DATA.value, _PICTURES.value)
-    print(f"{'layer':12} channels  energy kept  error left")
-    for layer in layers:
-        print(f"{layer.name:12} {layer.width:3d} of {layer.channels:3d} {layer.energy:10.3f} {layer.error:11.4f}")
-    print(_OUTPUT.value)
+if __package__ == "tfsketch.tools":  # installed
+    from tfsketch.tools import prune  # type: ignore[import-not-found]
+else:
+    from tools import prune
 
 
 def main() -> None:
-    cli.run(_main)
+    print("tools.slim is now tools.prune (tfsketch-slim: tfsketch-prune)", file=sys.stderr)
+    prune.main()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Narrowing a generator: what may be dropped without loss, that the fit mends what is lost, and what is refused."""
+"""Channel pruning: what may be dropped without loss, that the fit makes up for what is lost, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.tiny import save_model
 from tfsketch import config as config_lib
 from tfsketch import systems, zoo
 from tfsketch.errors import ConfigError, WeightsError
-from tfsketch.systems.sc_fegan import slim
+from tfsketch.systems.sc_fegan import pruning
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
 
@@ -60,7 +60,7 @@ def _difference(one: Generator, two: Generator, batch: dict[str, tf.Tensor]) -> 
 def test_a_network_of_the_same_width_comes_back(norm):
     wide, narrow, batches = _built(1, norm=norm), _built(2, norm=norm), _batches()
     assert _difference(wide, narrow, batches[0]) > 0.05
-    report = slim.slim(wide, narrow, batches)
+    report = pruning.prune(wide, narrow, batches)
     assert [layer.name for layer in report] == [
         "gconv1_ds", "gconv2_ds", "gconv3_ds", "co_conv1_dlt", "co_conv2_dlt", "gconv4", "gconv5", "gconv6", "to_rgb",
     ]  # fmt: skip
@@ -76,13 +76,13 @@ def test_channels_that_nothing_reads_are_dropped_without_loss():
     rng = np.random.default_rng(3)
     idle = {layer.name: rng.permutation(layer.filters)[sizes[layer.name] :] for layer in chain[:-1]}
     for layer, reader in zip(chain, chain[1:]):
-        for kernel, _ in slim._convolutions(reader):
+        for kernel, _ in pruning._convolutions(reader):
             values = kernel.numpy()
             values[:, :, values.shape[2] - layer.filters + idle[layer.name]] = 0.0
             if id(reader) in skips:
                 values[:, :, idle[skips[id(reader)].name]] = 0.0
             kernel.assign(values)
-    report = slim.slim(wide, narrow, batches)
+    report = pruning.prune(wide, narrow, batches)
     assert [layer.width for layer in report[:3]] == [4, 8, 9] and report[-1].channels == 3
     assert all(layer.energy == pytest.approx(1.0) for layer in report)
     assert _difference(wide, narrow, batches[0]) < 1e-3
@@ -91,31 +91,31 @@ def test_channels_that_nothing_reads_are_dropped_without_loss():
 def test_the_fit_mends_what_is_lost(monkeypatch):
     wide, fitted, batches = _built(1), _built(2, **NARROW), _batches(12)
     held_out = batches.pop()
-    report = slim.slim(wide, fitted, batches)
+    report = pruning.prune(wide, fitted, batches)
     assert all(layer.energy < 1.0 for layer in report[:-1]) and all(0.0 <= layer.error < 1.0 for layer in report)
-    cut = _built(3, **NARROW)
-    monkeypatch.setattr(slim, "_RIDGE", 1e9)  # nothing is fitted: the kept channels' kernels as they are
-    slim.slim(wide, cut, batches)
-    assert _difference(wide, fitted, held_out) < 0.95 * _difference(wide, cut, held_out)
+    unfitted = _built(3, **NARROW)
+    monkeypatch.setattr(pruning, "_RIDGE", 1e9)  # nothing is fitted: the kept channels' kernels as they are
+    pruning.prune(wide, unfitted, batches)
+    assert _difference(wide, fitted, held_out) < 0.95 * _difference(wide, unfitted, held_out)
 
 
 def test_what_is_refused():
     batches = _batches(1)
     with pytest.raises(ConfigError, match="expected the wide network's stages, kernels and dilations"):
-        slim.slim(_built(1), _built(1, stages=2, kernels=(5, 3)), batches)
+        pruning.prune(_built(1), _built(1, stages=2, kernels=(5, 3)), batches)
     with pytest.raises(ConfigError, match="expected the wide network's"):
-        slim.slim(_built(1), _built(1, head_width=0), batches)
+        pruning.prune(_built(1), _built(1, head_width=0), batches)
     with pytest.raises(ConfigError, match="upsampling: nearest .* found upsampling: published"):
-        slim.slim(*[_built(1, upsampling="published")] * 2, batches)
+        pruning.prune(*[_built(1, upsampling="published")] * 2, batches)
     with pytest.raises(ConfigError, match="gconv1_ds: expected at most 6 channels, found 8"):
-        slim.slim(_built(1), _built(1, width=8), batches)
+        pruning.prune(_built(1), _built(1, width=8), batches)
 
 
 def test_a_model_directory(shards_folder, tmp_path):
     wide = _built(1)
     save_model(tmp_path / "wide", wide, _config())
     config = dataclasses.replace(_config(**NARROW), seed=5)
-    report = slim.slim_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder, count=20)
+    report = pruning.prune_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder, count=20)
     assert report[0].channels == 6 and report[0].width == 4
     narrow = zoo.load_model(tmp_path / "narrow")
     assert narrow.experiment.seed == 5
@@ -125,6 +125,6 @@ def test_a_model_directory(shards_folder, tmp_path):
         and "24 pictures (32 px)" in card
     )
     with pytest.raises(WeightsError, match="never overwritten"):
-        slim.slim_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder)
+        pruning.prune_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder)
     with pytest.raises(ConfigError, match="expected a configuration of sc_fegan, found one of face_parser"):
-        slim.slim_model(tmp_path / "wide", config_lib.Config(system="face_parser"), tmp_path / "b", shards_folder)
+        pruning.prune_model(tmp_path / "wide", config_lib.Config(system="face_parser"), tmp_path / "b", shards_folder)

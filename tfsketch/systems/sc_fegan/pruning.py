@@ -1,12 +1,12 @@
-"""A narrower SC-FEGAN generator from a trained one, so that a small model starts where the large one ended.
+"""Channel pruning: a narrower SC-FEGAN generator from a trained one, so a small model starts where a large one ended.
 
-Channel pruning in the manner of He, Zhang & Sun (ICCV 2017), layer by layer from the picture on: of each layer the
-output channels that matter most to whatever reads them are kept, and the narrow layer's kernels are fitted, by least
-squares on what the narrow network has made so far, to the values that the wide one has in the kept channels. So every
-layer also mends what the layers before it lost. What the paper does not have and is ours: both convolutions of a gated
-layer are fitted, and channels are chosen by the energy of what they contribute, not by LASSO.
+In the manner of He, Zhang & Sun (ICCV 2017), layer by layer from the input: each layer keeps the output channels that
+matter most to the layers that read them, and its kernels are fitted by least squares, on the narrow network's own input
+to that layer, to the wide network's values in those channels. So every layer also compensates for the errors of the
+layers before it. Two things are ours and not the paper's: both convolutions of a gated layer are fitted, and channels
+are chosen by the energy of their contribution, not by LASSO.
 
-The result is a beginning: train it (`train.init`).
+The result is a starting point: train it (`train.init`).
 """
 
 from __future__ import annotations
@@ -27,45 +27,45 @@ from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.network import Generator
 
 _POSITIONS = 128
-"""Places of a picture's map whose neighbourhoods a layer is fitted on; of a smaller map, all."""
+"""Positions in a picture's map whose neighbourhoods a layer is fitted on; a smaller map is used whole."""
 _RIDGE = 1e-3
 """Pull towards the wide network's own kernels, relative to the mean energy of an input."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Slimmed:
-    """What became of one layer."""
+class LayerReport:
+    """How one layer was pruned."""
 
     name: str
     channels: int
     """Of the wide layer."""
     width: int
     energy: float
-    """Share of the contribution to the layer's readers that the kept channels have, 0..1."""
+    """The kept channels' share of the layer's contribution to its readers, 0..1."""
     error: float
-    """What the fit leaves of the variance of the kept channels before their activation; of a gated layer, the gate's
-    channels counted in."""
+    """Share of the kept channels' variance before activation that the fit leaves unexplained; a gated layer's gate
+    channels count too."""
 
 
 @dataclasses.dataclass
 class _Map:
-    """What a layer gives, in both networks."""
+    """A layer's output in both networks."""
 
     wide: list[np.ndarray]
     narrow: list[np.ndarray]
     channels: np.ndarray
     """Index of the wide map's channel that a narrow map's channel stands for."""
 
-    def doubled_onto(self, skip: _Map) -> _Map:
+    def upsample_onto(self, skip: _Map) -> _Map:
         """The decoder's next input: the skip and then this map at twice its size."""
 
-        def joined(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+        def concatenate(below: np.ndarray, above: np.ndarray) -> np.ndarray:
             return np.concatenate([above, below.repeat(2, axis=1).repeat(2, axis=2)], axis=-1)
 
         offset = skip.wide[0].shape[-1]
         return _Map(
-            [joined(*pair) for pair in zip(self.wide, skip.wide)],
-            [joined(*pair) for pair in zip(self.narrow, skip.narrow)],
+            [concatenate(*pair) for pair in zip(self.wide, skip.wide)],
+            [concatenate(*pair) for pair in zip(self.narrow, skip.narrow)],
             np.concatenate([skip.channels, offset + self.channels]),
         )
 
@@ -83,12 +83,12 @@ def _importance(outputs: Sequence[np.ndarray], readers: Sequence[np.ndarray]) ->
       outputs: the map, batches of [B,H,W,C].
       readers: slices [k,k,C,out] of the kernels that read it.
     """
-    spread = np.concatenate([batch.reshape(-1, batch.shape[-1]) for batch in outputs]).var(axis=0)
-    return spread * sum(np.square(kernel).sum(axis=(0, 1, 3)) for kernel in readers)
+    variance = np.concatenate([batch.reshape(-1, batch.shape[-1]) for batch in outputs]).var(axis=0)
+    return variance * sum(np.square(kernel).sum(axis=(0, 1, 3)) for kernel in readers)
 
 
 def _patches(maps: np.ndarray, layer: tf.keras.layers.Layer, places: np.ndarray) -> np.ndarray:
-    """What a layer's kernel sees, [N,k*k*C + 1] with a 1 for the bias, at N places of its output map.
+    """The inputs of a layer's kernel at N positions of its output map, [N,k*k*C + 1] with a 1 for the bias.
 
     Args:
       maps: [B,H,W,C].
@@ -99,16 +99,16 @@ def _patches(maps: np.ndarray, layer: tf.keras.layers.Layer, places: np.ndarray)
     stride, rate = (layer.strides, layer.dilation) if hasattr(layer, "dilation") else (1, 1)
     sizes = [1, side, side, 1], [1, stride, stride, 1], [1, rate, rate, 1]
     parts = []
-    # One picture at a time: a neighbourhood at every place is k*k times the map.
-    for picture, chosen in zip(maps, places):
+    # One picture at a time: the neighbourhoods of all positions take k*k times the map.
+    for picture, indices in zip(maps, places):
         patches = tf.image.extract_patches(picture[None], *sizes, padding="SAME")[0].numpy()
-        parts.append(patches.reshape(-1, patches.shape[-1])[chosen])
+        parts.append(patches.reshape(-1, patches.shape[-1])[indices])
     patches = np.concatenate(parts)
     return np.concatenate([patches, np.ones_like(patches[:, :1])], axis=1)
 
 
 def _places(rng: np.random.Generator, masks: np.ndarray, layer: tf.keras.layers.Layer, side: int) -> np.ndarray:
-    """[B,n] places of a layer's output map, mostly where the mask is: nothing else is seen of the result."""
+    """[B,n] positions in a layer's output map, mostly inside the mask: nothing else of the result is shown."""
     stride = layer.strides if isinstance(layer.strides, int) else layer.strides[0]
     target = -(-side // stride)
     factor = masks.shape[1] // target
@@ -120,7 +120,7 @@ def _places(rng: np.random.Generator, masks: np.ndarray, layer: tf.keras.layers.
 
 
 def _flat(kernel: tf.Variable, bias: tf.Variable, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Chosen channels of a convolution as a matrix for `_patches`, [k*k*inputs + 1,outputs]."""
+    """Some channels of a convolution as a matrix for `_patches`, [k*k*inputs + 1,outputs]."""
     matrix = kernel.numpy()[:, :, inputs][..., outputs]
     return np.concatenate([matrix.reshape(-1, len(outputs)), bias.numpy()[None, outputs]])
 
@@ -133,13 +133,13 @@ def _fit(
     masks: Sequence[np.ndarray],
     channels: np.ndarray,
 ) -> float:
-    """Sets a narrow layer's weights; see the module's docstring. Returns `Slimmed.error`."""
+    """Sets a narrow layer's weights; see the module's docstring. Returns `LayerReport.error`."""
     everything = np.arange(inputs.wide[0].shape[-1])
     teacher = np.concatenate([_flat(*pair, everything, channels) for pair in _convolutions(wide)], axis=1)
     start = np.concatenate([_flat(*pair, inputs.channels, channels) for pair in _convolutions(wide)], axis=1)
     gram = np.zeros((len(start),) * 2)
     moment = np.zeros(start.shape)
-    square, total, left, count = 0.0, 0.0, 0.0, 0
+    square, total, residual, count = 0.0, 0.0, 0.0, 0
     for wide_map, narrow_map, mask in zip(inputs.wide, inputs.narrow, masks):
         places = _places(rng, mask, wide, wide_map.shape[1])
         target = _patches(wide_map, wide, places) @ teacher
@@ -148,37 +148,37 @@ def _fit(
         gram += patches.T @ patches
         moment += patches.T @ missing
         square, total, count = square + np.square(target).sum(0), total + target.sum(0), count + len(target)
-        left = left + np.square(missing).sum(0)
+        residual = residual + np.square(missing).sum(0)
     ridge = np.full(len(gram), _RIDGE * np.trace(gram) / len(gram))
     ridge[-1] = 0.0  # the bias is free
     change = np.linalg.solve(gram + np.diag(ridge), moment)
-    left = left - 2.0 * (change * moment).sum(0) + (change * (gram @ change)).sum(0)
-    spread = square - np.square(total) / count
-    for fitted, (kernel, bias) in zip(
+    residual = residual - 2.0 * (change * moment).sum(0) + (change * (gram @ change)).sum(0)
+    variance = square - np.square(total) / count
+    for matrix, (kernel, bias) in zip(
         np.split(start + change, len(_convolutions(narrow)), axis=1), _convolutions(narrow)
     ):
-        kernel.assign(fitted[:-1].reshape(kernel.shape))
-        bias.assign(fitted[-1])
-    return float(left.sum() / spread.sum())
+        kernel.assign(matrix[:-1].reshape(kernel.shape))
+        bias.assign(matrix[-1])
+    return float(residual.sum() / variance.sum())
 
 
-def slim(
+def prune(
     wide: Generator, narrow: Generator, batches: Sequence[Mapping[str, tf.Tensor]], seed: int = 0
-) -> list[Slimmed]:
+) -> list[LayerReport]:
     """Sets the weights of a narrow generator from a wide one's; see the module's docstring.
 
     Args:
       wide: the trained network.
       narrow: a built network of the same layers, each at most as wide.
-      batches: pictures and conditions to fit on, dicts of the vocabulary, all of one side; more than an unknown each:
-        a layer has up to 9 C + 1 of them, and a picture gives up to 128 equations.
-      seed: of the places that are looked at.
+      batches: pictures and conditions to fit on, dicts of the vocabulary, all of one side; enough for more equations
+        than unknowns: a layer has up to 9 C + 1 unknowns, and a picture gives up to 128 equations.
+      seed: of the sampled positions.
 
     Returns:
-      What became of each layer, in their order.
+      A report for each layer, in order.
 
     Raises:
-      ConfigError: the networks do not have the same layers, or not ones that this can do.
+      ConfigError: the networks' layers differ, or are of a kind that cannot be pruned.
     """
     chain: list[list[tf.keras.layers.Layer]] = [
         [*net.encoder, *net.dilated, *net.mixers, *filter(None, [net.to_rgb])] for net in (wide, narrow)
@@ -197,14 +197,14 @@ def slim(
             )
     rng = np.random.default_rng(seed)
     masks = [batch["mask"].numpy()[..., 0] for batch in batches]
-    packed = [wide.pack(batch).numpy() for batch in batches]
+    stacks = [wide.pack(batch).numpy() for batch in batches]
     readers = {layer.name: [kernel.numpy() for kernel, _ in _convolutions(layer)] for layer in chain[0]}
     # A skip is read by the decoder too, which puts it first.
     skips = {layer.name: mixer.name for layer, mixer in zip(wide.encoder[-2::-1], wide.mixers)}
-    report: list[Slimmed] = []
+    report: list[LayerReport] = []
 
-    def made(number: int, inputs: _Map) -> _Map:
-        """The map that layer `number` gives, its weights set on the way."""
+    def pruned_map(number: int, inputs: _Map) -> _Map:
+        """Sets the weights of layer `number`; returns its output map."""
         old, new = chain[0][number], chain[1][number]
         outputs = [old(batch).numpy() for batch in inputs.wide]
         channels, count = outputs[0].shape[-1], int(new.kernel.shape[-1])
@@ -218,44 +218,44 @@ def slim(
             indices = np.sort(np.argsort(-weight, kind="stable")[:count])
             share = float(weight[indices].sum() / max(weight.sum(), 1e-30))
         error = _fit(rng, old, new, inputs, masks, indices)
-        report.append(Slimmed(new.name, channels, count, share, error))
+        report.append(LayerReport(new.name, channels, count, share, error))
         return _Map(outputs, [new(batch).numpy() for batch in inputs.narrow], indices)
 
-    maps = [_Map(packed, packed, np.arange(packed[0].shape[-1]))]
+    maps = [_Map(stacks, stacks, np.arange(stacks[0].shape[-1]))]
     for number in range(len(wide.encoder)):
-        maps.append(made(number, maps[-1]))
+        maps.append(pruned_map(number, maps[-1]))
     x = maps[-1]
     for number in range(len(wide.encoder), len(wide.encoder) + len(wide.dilated)):
-        x = made(number, x)
+        x = pruned_map(number, x)
     for i in range(len(wide.mixers)):
-        x = made(len(wide.encoder) + len(wide.dilated) + i, x.doubled_onto(maps[-2 - i]))
+        x = pruned_map(len(wide.encoder) + len(wide.dilated) + i, x.upsample_onto(maps[-2 - i]))
     if wide.to_rgb is not None:
-        made(len(chain[0]) - 1, x)
+        pruned_map(len(chain[0]) - 1, x)
     return report
 
 
-_CARD = """# {system}, narrowed
+_CARD = """# {system}, channels pruned
 
-A beginning for training, not a model to use: the generator of `{model}` narrowed from {before:,} to {after:,}
-parameters by `tools.slim` on {pictures} pictures ({side} px). Licence: that of the weights it was made of.
+A start for training, not a model to use: the generator of `{model}`, pruned from {before:,} to {after:,}
+parameters by `tools.prune` on {pictures} pictures ({side} px). Licence: that of the weights it was made of.
 """
 
 
-def slim_model(
+def prune_model(
     model: str | os.PathLike,
     config: config_lib.Config,
     output: str | os.PathLike,
     pictures: str | os.PathLike,
     count: int = 128,
-) -> list[Slimmed]:
-    """Writes a narrowed model as a model directory, for `train.init`.
+) -> list[LayerReport]:
+    """Writes a pruned model as a model directory, for `train.init`.
 
     Args:
       model: the wide one; see `zoo.load_model`.
       config: the experiment of the narrow one.
-      output: the directory, made where it is missing; one that holds weights is left alone.
-      pictures: what `data.train` may name; conditions are drawn as in the narrow one's training.
-      count: how many examples to look at; at 256 px, each takes 15 MB.
+      output: the directory, made if it is missing; one that holds weights is refused.
+      pictures: whatever `data.train` may name; conditions are sampled as in the narrow one's training.
+      count: number of examples; at 256 px, each takes 15 MB.
 
     Raises:
       ConfigError, DataError, WeightsError: the model, the experiment or the pictures cannot be used.
@@ -272,7 +272,7 @@ def slim_model(
         {key: batch[key] for key in Generator.takes if key in batch}
         for batch in batches_lib.batches(shards, settings).take(-(-count // batch_size))
     ]
-    report = slim(wide, narrow, batches, config.seed)
+    report = prune(wide, narrow, batches, config.seed)
     arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(narrow).items()}
     card = _CARD.format(
         system=config.system,
