@@ -187,7 +187,9 @@ def critic_terms(network: ProjectedDiscriminator, truth: View, fake: View) -> tu
     conditions, mask = fake.conditions, fake.conditions["mask"]
     # One call on both: the power iterations move once, and a convolution of twice the batch is the faster one.
     both = {key: tf.concat([truth.features[key], tf.stop_gradient(fake.features[key])], axis=0) for key in _STRIDES}
-    twice = {key: tf.concat([value, value], axis=0) for key, value in conditions.items()}
+    twice = {
+        key: tf.concat([truth.conditions[key], tf.stop_gradient(value)], axis=0) for key, value in conditions.items()
+    }
     real, fake_scores = zip(*(tf.split(score, 2) for score in network(both, twice, training=True)))
     return adversarial.critic_hinge_hole(real, fake_scores, mask), {
         "p_real": -adversarial.generator_hinge_hole(real, mask),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -293,3 +295,22 @@ def test_a_coarse_map_decides_how_strongly_later_channels_speak():
     silent = generator(z, training=True)
     assert np.abs(before - silent).max() > 1e-4
     np.testing.assert_allclose(silent[0, 40:80, 40:80], silent[1, 40:80, 40:80], atol=1e-6)
+
+
+def test_residuals_add_to_every_map_but_the_first_and_the_picture():
+    config = JointGeneratorConfig(widths=(8, 6, 4), kernel=3, upsampling="nearest", residuals=2)
+    generator, z = contextual_gan.JointGenerator(config), tf.random.stateless_uniform((2, 5), (1, 2), -1.0, 1.0)
+    joint = generator(z, training=True)
+    assert joint.shape == (2, 32, 64, 3) and [len(row) for row in generator.residuals] == [2, 2]
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(tf.square(generator(z, training=True) - 0.1))
+    assert all(slope is not None for slope in tape.gradient(value, generator.trainable_variables))
+    for row in generator.residuals:
+        for residual in row:
+            residual.conv.kernel.assign(tf.zeros_like(residual.conv.kernel))
+    plain = contextual_gan.JointGenerator(dataclasses.replace(config, residuals=0))
+    plain(z)
+    ours = {v.name: v for v in generator.variables}
+    for variable in plain.variables:
+        variable.assign(ours[variable.name])
+    np.testing.assert_allclose(generator(z), plain(z), atol=1e-5)

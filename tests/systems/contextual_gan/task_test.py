@@ -21,10 +21,12 @@ from tfsketch.data.shards import Shards
 from tfsketch.errors import ConfigError
 from tfsketch.images import files
 from tfsketch.nn import model_directory
+from tfsketch.nn import projected as projected_lib
 from tfsketch.systems import make_task
 from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.joint import join
 from tfsketch.training import trainer
+from tfsketch.training.adam import Adam
 from tfsketch.training.strategy import mirrored
 
 _TRAINING = """
@@ -99,8 +101,10 @@ def test_who_moves_and_how_often(shards, text, overrides):
     assert "r1" not in later
 
 
-def test_the_projected_discriminator_judges_joint_pictures_too(shards):
-    config = _config(shards, TINY, "model.loss.projected=0.5", "model.projected={width: 2, head_width: 4}", _AUGMENT)
+@pytest.mark.parametrize("sees", ["joint", "photograph"])
+def test_the_projected_discriminator_judges_joint_pictures_too(shards, sees):
+    projected = "model.loss.projected=0.5", f"model.loss.trunk_sees={sees}", "model.projected={width: 2, head_width: 4}"
+    config = _config(shards, TINY, *projected, _AUGMENT)
     task, totals, moved = contextual_gan.ContextualGanTask(config), {}, {}
     everyone = {player: network.trainable_variables for player, network in task.players.items()}
     assert set(everyone) == {"generator", "discriminator", "projected"}
@@ -118,6 +122,34 @@ def test_the_projected_discriminator_judges_joint_pictures_too(shards):
     assert {"p_real", "p_fake", "projected_critic"} <= set(terms) and "projected" not in rest
     judged = totals["generator"] - 0.5 * terms["projected"]
     assert np.isfinite(judged).all() and np.abs(terms["projected"]).max() > 0
+
+
+def test_a_photograph_beside_the_sketch_of_another_is_told_by_the_projected_discriminator(shards):
+    """The trunk sees the photograph alone; the sketch comes as a condition, of each picture its own."""
+    settings = (
+        "model.loss.projected=1.0",
+        "model.loss.trunk_sees=photograph",
+        "model.projected={width: 4, head_width: 8}",
+    )
+    config = _config(shards, TINY, *settings)
+    task, batch = contextual_gan.ContextualGanTask(config), _batch(config)
+    real = join(batch["sketch"], batch["image"])
+    mixed = tf.Variable(join(tf.roll(batch["sketch"], 1, axis=0), batch["image"]))
+    network, loss = task.networks["projected"], config.model.loss
+    with tf.GradientTape() as tape:
+        views = [task._view(joint, loss) for joint in (tf.constant(real), mixed)]
+        judged = projected_lib.generator_term(network, views[1])
+    assert views[0].features["stride2"].shape[1:3] == (8, 8)  # of the photograph's half
+    slope = np.abs(np.asarray(tape.gradient(judged, mixed)))
+    assert slope[:, :, :16].max() > 0 and slope[:, :, 16:].max() > 0  # both halves are answered for
+    optimizer = Adam(0.02, 0.5)
+    losses = []
+    for _ in range(40):
+        with tf.GradientTape() as tape:
+            losses.append(tf.reduce_mean(projected_lib.critic_terms(network, *views)[0]))
+        variables = network.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(losses[-1], variables), variables))
+    assert losses[-1] < 1.9  # by the sketches alone: of the same pictures the hinge loss is 2 at least
 
 
 def test_r1_is_of_the_discriminator_at_real_pictures(shards):

@@ -21,6 +21,8 @@ class JointGeneratorConfig:
     upsampling: str = "transposed"
     """`transposed` (published: a transposed convolution, stride 2) or `nearest` (doubling before a plain one; no
     chequerboard)."""
+    residuals: int = 0
+    """Ours: further convolutions, 3x3 and added to what they see, on every map but the first and the picture."""
     excitation: bool = False
     """Ours, after FastGAN (Liu et al., ICLR 2021): a coarse map's means decide how strongly each channel of the map
     three doublings further speaks, so that what is decided early is seen late."""
@@ -69,6 +71,9 @@ class ContextualGanLossConfig(LossConfig):
     projected: float = 0.0
     """Weight of a second discriminator, which sees joint pictures through a pretrained trunk (see `nn.projected`), in
     the generator's loss; not the paper's."""
+    trunk_sees: str = "joint"
+    """`joint`, or `photograph`: the right half alone, and the heads are given the sketch as a condition. That is half
+    the cost, and no less is judged: whether the photograph is one, and whether it is that sketch's."""
     trunk: float = 0.0
     """Of half the examples, drawn by lot, z is the encoder's guess from their own sketch; what the generator draws of
     it is held to the pair by this and the next. They need an encoder, and none is the paper's. This one: weight of the
@@ -84,7 +89,7 @@ class ContextualGanLossConfig(LossConfig):
     """Show the discriminator real and generated pairs in other light, shifted and with a part cut out (DiffAugment,
     Zhao et al., NeurIPS 2020), so that it does not learn a small set by heart; not the paper's."""
 
-    settings: ClassVar[tuple[str, ...]] = ("adversarial_loss", "r1_every", "generator_steps", "augment")
+    settings: ClassVar[tuple[str, ...]] = ("adversarial_loss", "r1_every", "generator_steps", "augment", "trunk_sees")
 
     def at(self, step: int) -> ContextualGanLossConfig:
         """The weights of a step (counted from 0), at which R1 may not be due."""
@@ -120,7 +125,8 @@ class ContextualGanConfig:
 
     def problems(self, image_size: int) -> Problems:
         yield from positive("", self)
-        for name in ("generator", "encoder", "discriminator"):
+        yield from positive("generator.", self.generator, zero=("residuals",))
+        for name in ("encoder", "discriminator"):
             yield from positive(f"{name}.", getattr(self, name))
         yield from self.projected.problems("projected")
         if self.side != image_size:
@@ -135,6 +141,7 @@ class ContextualGanConfig:
         yield from one_of("discriminator.norm", self.discriminator.norm, ("batch", "spectral", "none"))
         yield from one_of("generator.upsampling", self.generator.upsampling, ("transposed", "nearest"))
         yield from one_of("loss.adversarial_loss", self.loss.adversarial_loss, ("paper", "wgan"))
+        yield from one_of("loss.trunk_sees", self.loss.trunk_sees, ("joint", "photograph"))
         if (self.loss.adversarial_loss == "wgan" or self.loss.r1) and self.discriminator.norm == "batch":
             yield (
                 "discriminator.norm",

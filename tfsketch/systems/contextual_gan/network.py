@@ -69,6 +69,19 @@ class _Excitation(tf.keras.layers.Layer):
         return modulate(x, tf.cast(shares, x.dtype)[:, None, None])
 
 
+class _Residual(tf.keras.layers.Layer):
+    """A map and what batch norm, ReLU and a 3x3 convolution make of it (He et al., ECCV 2016)."""
+
+    def __init__(self, width: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.norm = BatchNorm(name="norm")
+        self.conv = Conv2D(width, 3, 1, "same", use_bias=False, kernel_initializer=_normal(), name="conv")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[B,H,W,width] -> [B,H,W,width]."""
+        return x + self.conv(tf.nn.relu(self.norm(x, training=training)))
+
+
 class JointEncoder(tf.keras.Model):
     """The sketch of a joint picture -> a guess at its z.
 
@@ -120,6 +133,10 @@ class JointGenerator(tf.keras.Model):
             kind(width, config.kernel, stride, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}")
             for i, width in enumerate([*config.widths[1:], 3])
         ]
+        self.residuals = [
+            [_Residual(width, name=f"residual{i + 1}_{n + 1}") for n in range(config.residuals)]
+            for i, width in enumerate(config.widths[1:])
+        ]
         later = config.widths[_LATER:] if config.excitation else ()
         self.excitations = [_Excitation(width, name=f"excitation{i + 1}") for i, width in enumerate(later)]
         # Not the last layer's own, because it is added in float32. Its gradient, a sum over all pixels of a batch,
@@ -139,6 +156,8 @@ class JointGenerator(tf.keras.Model):
             if self.nearest:
                 x = enlarged(x, 2)
             x = up(x)
+            for residual in self.residuals[number] if number < len(self.residuals) else ():
+                x = residual(x, training=training)
         return tf.tanh(tf.cast(x, tf.float32) + self.bias)
 
 

@@ -122,11 +122,14 @@ class ContextualGanTask(Task):
     def averaged(self) -> list[tf.Variable]:
         return self.players["generator"].variables
 
-    def _view(self, joint: tf.Tensor) -> projected.View:
+    def _view(self, joint: tf.Tensor, loss: ContextualGanLossConfig) -> projected.View:
         """Joint pictures, augmented where they are at all, through the trunk; all of a picture is to be judged."""
-        blank = tf.zeros_like(joint)
-        inputs = {"mask": tf.ones_like(joint[..., :1]), "sketch": blank[..., :1], "color": blank}
-        return projected.view(self._trunk, joint, inputs, share=0.0)
+        image, sketch = joint, tf.zeros_like(joint[..., :1])
+        if loss.trunk_sees == "photograph":
+            halves = split(joint)
+            image, sketch = halves["image"], halves["sketch"]
+        inputs = {"mask": tf.ones_like(sketch), "sketch": sketch, "color": tf.zeros_like(image)}
+        return projected.view(self._trunk, image, inputs, share=0.0)
 
     def _discriminator_terms(
         self, batch: Batch, real: tf.Tensor, fake: tf.Tensor, loss: ContextualGanLossConfig
@@ -195,11 +198,11 @@ class ContextualGanTask(Task):
                 fake = generator(z, training=True)
                 # As its pair was, where the two are compared.
                 shown = augment(fake, batch["seed"], 8 if guessing else 10 + turn) if loss.augment else fake
-                seen = self._view(shown) if viewing else None
+                seen = self._view(shown, loss) if viewing else None
             if not turn:
                 real = join(sketch, batch["image"])
                 real = augment(real, batch["seed"], 8) if loss.augment else real
-                truth = self._view(real) if viewing else None
+                truth = self._view(real, loss) if viewing else None
                 with tf.GradientTape() as critic_tape:
                     total, logged = self._discriminator_terms(batch, real, tf.stop_gradient(shown), loss)
                 minimize("discriminator", critic_tape, total)
