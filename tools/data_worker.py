@@ -1,12 +1,12 @@
-"""Makes training examples for trainers on other machines (or in other processes), until it is interrupted.
+"""Makes training examples for trainers on other machines (or in other processes), until interrupted.
 
     python -m tools.data_worker --config=CONFIG --set data.train=data/faces128 --port=5000
     python -m tools.train --config=CONFIG --model_dir=runs/faces --set data.service=grpc://THIS_MACHINE:5000
 
-Its configuration and shards must be the trainer's (the folder may be another); a trainer that differs is told how. Two
-ports are used, --port and the next one: open them to trusted networks only. A process keeps some two cores busy, so
-start one for every two cores, on ports of their own, and name all of them: data.service=grpc://a:5000,grpc://a:5002.
-How and why it is exact, and what happens if it is stopped: see tfsketch/data/service.py.
+Its configuration and shards must be the trainer's (in any folder); a trainer whose settings differ is told which. It
+uses two ports, --port and the next one: open them to trusted networks only. A process keeps about two cores busy, so
+start one for every two cores, each on its own ports, and name all of them: data.service=grpc://a:5000,grpc://a:5002.
+Why batches are the same, and what happens when a worker stops: see tfsketch/data/service.py.
 """
 
 import signal
@@ -33,10 +33,10 @@ def _main(argv: list[str]) -> None:
     from tfsketch.data.shards import Shards
 
     shards = Shards(settings.data.train, settings.stored_size, settings.data.cache)
-    identity = service.identity(shards.lengths, settings)
-    server = service.Server(stages(shards, settings), identity, _PORT.value, _HOST.value)
+    fingerprint = service.fingerprint(shards.lengths, settings)
+    server = service.Server(stages(shards, settings), fingerprint, _PORT.value, _HOST.value)
     print(f"{len(shards)} pictures from {settings.data.train} at {server.address}", flush=True)
-    # Signals end the process at once: nothing is to be saved, and the servers would wait for trainers.
+    # Signals end the process at once: there is nothing to save, and the servers would wait for trainers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     server.join()

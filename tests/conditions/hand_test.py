@@ -186,7 +186,7 @@ def test_difficulty_grows_with_the_level():
 
 
 CHANCES = ("abstraction", "probability", "features", "around")
-"""What is no magnitude: which examples are drawn by the hand, how badly, and what of them."""
+"""What is no magnitude: which examples the freehand simulator draws, how badly, and what of them."""
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(CONFIG) if f.name not in CHANCES])

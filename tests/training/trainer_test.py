@@ -60,7 +60,7 @@ def test_an_optimizer_without_a_player_is_told(dummy, tmp_path, capsys):
     for name in ("net", "generator"):
         config = training(dummy, optimizers={name: config_lib.OptimizerConfig()})
         trainer.Trainer(config, tmp_path / name, Dummy).run(until=1)
-        told = "train.optimizers: generator: no player of this run, and without effect; its players: net"
+        told = "train.optimizers: generator: no network of this run, so without effect; its networks: net"
         assert (told in capsys.readouterr().out) == (name == "generator")
 
 

@@ -10,7 +10,7 @@ from tfsketch.config import Config
 NAMES = ("pipeline", "projection", "region", "edits", "latency", "training", "runtimes")
 """The benchmarks; see `suite`."""
 _ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
-"""Every condition, and a hand that draws badly."""
+"""Every condition, with the freehand simulator."""
 _OTHERS = {
     "projection": "{system: contextual_gan, image_size: 64, model: {generator: {widths: [256, 128, 64, 32]}, "
     "discriminator: {widths: [32, 64, 128, 256], norm: spectral}}, data: {sketch_probability: 1.0}}",

@@ -118,7 +118,7 @@ class MaskConfig:
 
 @dataclasses.dataclass(frozen=True)
 class HandConfig:
-    """A hand that draws badly; see `conditions.hand`.
+    """The freehand simulator; see `conditions.hand`.
 
     All but the first four and `feature_weight` are values at level 1 and grow from 0 in proportion to the level. They
     are ours, set by eye beside free-hand drawings of faces.
@@ -127,11 +127,11 @@ class HandConfig:
     abstraction: Range = (0.0, 0.0)
     """Range of the level drawn for a training example: 0 traces the clean lines, 1 is a child's drawing."""
     probability: float = 1.0
-    """Chance that a training example is drawn by the hand at all, where `abstraction` asks for one."""
+    """Chance that the freehand simulator draws a training example, where `abstraction` asks for it."""
     features: float = 0.0
     """Chance that a training example with a region map gets the lines of the features that its mask covers, as a person
     draws them (`conditions.features`), instead of the edge detector's; of a system that erases nothing, the portrait of
-    the whole face (`feature_strokes.drawing`). They are always drawn by the hand."""
+    the whole face (`feature_strokes.drawing`). The freehand simulator draws all of them."""
     around: float = 0.5
     """Chance that the edge detector's lines of what is beside these features are drawn too."""
     join: float = 0.04

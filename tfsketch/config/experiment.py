@@ -230,8 +230,8 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
             raise
         default = to_dict(_build(Config, {"system": system}, where, sections=sections))
         train = tree.get("train")
-        players = train.get("optimizers") if isinstance(train, dict) else None
-        default["train"]["optimizers"] = players if isinstance(players, dict) else {}
+        optimizers = train.get("optimizers") if isinstance(train, dict) else None
+        default["train"]["optimizers"] = optimizers if isinstance(optimizers, dict) else {}
         raise error.among(default) from error
     return _check(config, where)
 

@@ -57,12 +57,12 @@ class UnknownKeyError(ConfigError):
 
 
 def _meant(key: str, tree: dict[str, Any]) -> list[str]:
-    """The settings that a key of `GUESSES` stands for; an optimizer's is that of the players that the tree names."""
-    before, player, end = GUESSES[key].partition(".generator.")
-    players = list(tree["train"]["optimizers"])
-    if not player or not players or "generator" in players:
+    """The settings that a key of `GUESSES` stands for; an optimizer's, for the networks that the tree names."""
+    before, generator, end = GUESSES[key].partition(".generator.")
+    networks = list(tree["train"]["optimizers"])
+    if not generator or not networks or "generator" in networks:
         return [GUESSES[key]]
-    return [f"{before}.{name}.{end}" for name in players]
+    return [f"{before}.{name}.{end}" for name in networks]
 
 
 def paths_of(tree: Any, before: str = "") -> typing.Iterator[str]:

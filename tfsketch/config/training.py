@@ -10,7 +10,7 @@ from tfsketch.config.problems import Problems, at_least, one_of, within
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam for one player, and its learning-rate schedule."""
+    """Adam for one network, and its learning-rate schedule."""
 
     learning_rate: float = 1e-4
     beta_1: float = 0.5
@@ -27,7 +27,7 @@ class OptimizerConfig:
     """Gradients are scaled down to this global norm; 0 leaves them."""
 
     def problems(self, name: str) -> Problems:
-        """Those of a player's optimizer."""
+        """Problems of one network's optimizer."""
         yield from one_of(f"optimizers.{name}.schedule", self.schedule, ("constant", "cosine", "step"))
         for key in ("learning_rate", "final", "warmup_steps", "clip_norm"):
             yield from at_least(f"optimizers.{name}.{key}", getattr(self, key), 0)
@@ -38,23 +38,23 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """Base of the systems' loss sections: every field is the weight of a term, but those that `settings` names. A term
-    of weight 0 is not computed."""
+    """Base of the systems' loss sections: every field is the weight of a term, except those in `settings`. A term of
+    weight 0 is not computed."""
 
     settings: ClassVar[tuple[str, ...]] = ()
-    """Fields that weigh nothing: what terms are made with."""
+    """Fields that are parameters of terms, not weights."""
 
     def weights(self) -> tuple[str, ...]:
         """Names of the weights; a task must have a term for each (`Task.terms`)."""
         return tuple(field.name for field in dataclasses.fields(self) if field.name not in self.settings)
 
     def problems(self) -> Problems:
-        """Weights below 0, which would make a network seek what it is to avoid."""
+        """Weights below 0, which would reward what the term is to punish."""
         for name in self.weights():
             yield from at_least(f"loss.{name}", getattr(self, name), 0)
 
     def at(self, step: int) -> LossConfig:
-        """The weights of a step (counted from 0), where terms come at some steps only."""
+        """The weights of a step (counted from 0); differs from `self` if some terms are computed at some steps only."""
         del step
         return self
 
@@ -72,7 +72,7 @@ class PhaseConfig:
     """Loss weights, and settings that are numbers, that differ from `model.loss` in this phase; a term of weight 0 is
     not computed at all."""
     learning_rate: float = 1.0
-    """Multiplies every player's learning rate in this phase."""
+    """Multiplies every network's learning rate in this phase."""
 
     def applied(self, loss: LossT) -> LossT:
         """`model.loss` in this phase."""
@@ -88,7 +88,7 @@ class TrainConfig:
     """Examples per step, over all replicas of all workers."""
     phases: tuple[PhaseConfig, ...] = (PhaseConfig(),)
     optimizers: dict[str, OptimizerConfig] = dataclasses.field(default_factory=dict)
-    """Per player (`generator`, `discriminator`); a player without one gets `OptimizerConfig()`."""
+    """By network (`generator`, `discriminator`); a network without an entry gets `OptimizerConfig()`."""
     ema: float = 0.999
     """Decay of the moving average of the exported networks' weights; 0 is none. Warms up as (1+t)/(10+t)."""
     precision: str = "float32"
@@ -106,8 +106,8 @@ class TrainConfig:
     init: str = ""
     """A model directory or shipped model whose weights start the run."""
     init_players: tuple[str, ...] = ()
-    """Which players of the exported network take their weights from `init`, such as Cali-Sketch's `scn`; none named is
-    all of it. The others start afresh."""
+    """Networks within the exported one that take their weights from `init`, such as Cali-Sketch's `scn`; empty: all.
+    The others start from new weights."""
 
     def problems(self, image_size: int) -> Problems:
         del image_size

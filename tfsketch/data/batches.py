@@ -143,8 +143,8 @@ def batches(
     if config.data.service:
         if not isinstance(shards, Shards):
             raise DataError("data.service: expected pictures from shards, which its workers can read too")
-        ours = service.identity(shards.lengths, config)
-        workers, call = service.connect(config.data.service, ours), functools.partial(service.call, ours)
+        fingerprint = service.fingerprint(shards.lengths, config)
+        workers, call = service.connect(config.data.service, fingerprint), functools.partial(service.call, fingerprint)
     else:
         functions = stages(shards, config)
 

@@ -33,7 +33,7 @@ def keys(config: Config) -> tuple[str, ...]:
 
 
 def _is_freehand(rng: np.random.Generator, config: Config) -> bool:
-    """Whether a training example's sketch is drawn by the hand. No number is drawn where there is no chance in it."""
+    """Whether the freehand simulator draws a training example's sketch. Takes no random number if that is certain."""
     chance = config.hand.probability if config.hand.abstraction[1] > 0 else 0.0
     return chance >= 1.0 or chance > 0.0 and rng.random() < chance
 
@@ -77,9 +77,9 @@ def draw(
       picture: what to draw for, of the experiment's `image_size`.
       rng: the only source of randomness.
       config: sections `data`, `mask`, `sketch`, `hand` and `color`.
-      training: off, nothing is moved or left out, every example has colour strokes, and the hand is steady.
+      training: off, nothing is moved or left out, every example has colour strokes, and lines are drawn exactly.
       progress: share of the training that is done, for schedules.
-      level: of the freehand simulator, instead of a random one in training and of a steady hand otherwise.
+      level: of the freehand simulator, instead of a random one in training and of exact lines otherwise.
 
     Returns:
       What `vocabulary.to_tensors` takes, for the keys of `keys(config)`: `image` and `color` [H,W,3] uint8; `mask`,

@@ -1,27 +1,27 @@
 """Training examples from other processes and machines: tf.data service, exactly.
 
-`data.service` names the data workers (`tools.data_worker`), each a process with the shards and the configuration of its
-own. A trainer with a service gets the same batches as one without, bit for bit, and resumes as exactly:
+`data.service` names the data workers (`tools.data_worker`), each a process with its own shards and configuration. A
+trainer with a service gets the same batches as one without, bit for bit, and resumes as exactly:
 
-- The trainer says which examples: its graph holds the range of positions from the step on, and an example is a function
-  of its position (see `data`). Nothing is drawn by the service that the trainer did not ask for.
+- The trainer decides which examples: its graph holds the range of positions from its step on, and an example is a
+  function of its position (see `data`). The service makes no random choices of its own.
 - Each worker is a dispatcher and the one tf.data worker behind it, because what several workers behind one dispatcher
   deliver comes in any order. The trainer opens a stream per address and takes elements from them in turn.
-- An example comes with its number, and the trainer checks it. So whatever happens on the way (a restarted worker that
-  begins again, a lost message) ends in an error, never in other batches.
-- Trainer and worker compare their identity (settings, number and lengths of the records) before the first example, and
-  the functions are found by a name that contains it.
+- An example comes with its number, which the trainer checks. So any fault on the way (a restarted worker that begins
+  again, a lost message) is an error, never a different batch.
+- Trainer and worker compare their fingerprints (settings, number and lengths of the records) before the first example,
+  and the names of the functions contain them.
 
 The stages in Python are the difficulty. tf.data service sends the trainer's graph to the worker, where an operation
-`PyFunc` finds its function by a token in a table that `tf.numpy_function` fills with tokens counted from 0 in each
+`PyFunc` looks its function up by a token, in a table that `tf.numpy_function` fills with tokens counted from 0 in each
 process. So here the worker enters its functions under names that both sides can compute (`_register`, the only use of a
-part of TensorFlow that is not public), and the trainer names them through the public `tf.raw_ops.PyFunc`.
+private part of TensorFlow), and the trainer names them through the public `tf.raw_ops.PyFunc`.
 
 If a worker ends, the trainer waits at the next batch until something answers at that address again, gets TensorFlow's
-NotFoundError, which speaks of a dispatcher restart, and opens its streams anew at the step that was due (see
+NotFoundError, which reports a dispatcher restart, and reopens its streams at the step that was due (see
 `training.feed`). A worker outlives its trainers, and may serve several at once.
 
-Whoever reaches a worker's ports can have it compute any TensorFlow graph: open them to trusted networks only.
+Whoever reaches a worker's ports can make it compute any TensorFlow graph: open them to trusted networks only.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from tfsketch import config as config_lib
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
 
-Identity = Mapping[str, str]
+Fingerprint = Mapping[str, str]
 """What must be the same in trainer and worker: name -> value, as text."""
 _TIMEOUT = 10.0
 """Seconds to wait for a connection, since TensorFlow itself would wait for an hour."""
 _functions: list[Callable] = []
 
 
-def identity(lengths: Sequence[int], config: Config) -> Identity:
-    """All that examples depend on beside their position: settings by key, and the lengths of the pictures' records."""
+def fingerprint(lengths: Sequence[int], config: Config) -> Fingerprint:
+    """All that examples depend on besides their position: settings by key, and the lengths of the pictures' records."""
     tree = config_lib.to_dict(config)
     for section, others in {
         "data": ("train", "validation", "cache", "workers", "service"),
@@ -69,41 +69,43 @@ def identity(lengths: Sequence[int], config: Config) -> Identity:
     return values
 
 
-def _token(name: str, identity: Identity) -> str:
-    digest = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
+def _token(name: str, fingerprint: Fingerprint) -> str:
+    digest = hashlib.sha256(json.dumps(dict(fingerprint), sort_keys=True).encode()).hexdigest()[:16]
     return f"tfsketch/{name}/{digest}"
 
 
 def _register(token: str, function: Callable) -> None:
-    """Makes a function callable by a token, as `tf.numpy_function` does by one of its own choosing."""
+    """Makes a function callable by a given token; `tf.numpy_function` chooses its own."""
     _functions.append(function)  # the table holds weak references
     script_ops._py_funcs._funcs[token] = function
 
 
-def call(identity: Identity, name: str, inputs: Sequence[tf.Tensor], types: Sequence[tf.DType]) -> list[tf.Tensor]:
+def call(
+    fingerprint: Fingerprint, name: str, inputs: Sequence[tf.Tensor], types: Sequence[tf.DType]
+) -> list[tf.Tensor]:
     """Like `tf.numpy_function`, for the worker's function of that name; tensors without shapes."""
-    return tf.raw_ops.PyFunc(input=list(inputs), token=_token(name, identity), Tout=list(types))
+    return tf.raw_ops.PyFunc(input=list(inputs), token=_token(name, fingerprint), Tout=list(types))
 
 
 def _distributed(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
-    """The dataset, made by the worker at an address."""
+    """The dataset, computed by the worker at an address."""
     options = tf.data.Options()
-    # TensorFlow holds Python functions for state that it cannot send along; ours are functions of their inputs.
+    # TensorFlow takes Python functions for state that it cannot send; ours depend on their inputs alone.
     options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
     service = tf.data.experimental.service
     return dataset.with_options(options).apply(service.distribute(service.ShardingPolicy.OFF, address))
 
 
-def connect(addresses: str, identity: Identity) -> list[str]:
-    """The addresses of workers that are there and have the trainer's identity.
+def connect(addresses: str, fingerprint: Fingerprint) -> list[str]:
+    """The addresses of the workers, each of which answers and has the trainer's fingerprint.
 
     Args:
       addresses: `data.service`.
-      identity: the trainer's.
+      fingerprint: the trainer's.
 
     Raises:
       ConfigError: not an address.
-      DataError: nobody answers, or a worker with other settings or pictures.
+      DataError: no worker answers, or it has other settings or pictures.
     """
     hosts = [address.strip() for address in addresses.split(",")]
     for address in hosts:
@@ -122,24 +124,24 @@ def connect(addresses: str, identity: Identity) -> list[str]:
             theirs = json.loads(next(iter(_distributed(answers, address))).numpy())
         except tf.errors.OpError as error:
             raise DataError(f"data.service: expected a data worker at {address}, found: {error.message}") from error
-        differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
+        differing = [key for key in {**fingerprint, **theirs} if fingerprint.get(key) != theirs.get(key)]
         if differing:
             raise DataError(
                 f"data.service: expected the worker at {address} to have the trainer's settings and pictures, found "
-                + ", ".join(f"{key} = {theirs.get(key)} instead of {identity.get(key)}" for key in sorted(differing))
+                + ", ".join(f"{key} = {theirs.get(key)} instead of {fingerprint.get(key)}" for key in sorted(differing))
             )
     return hosts
 
 
-def _check(number: tf.Tensor, came: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The element, if it is the one that was due."""
+def _check(number: tf.Tensor, received: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The element, checked to be the one that was due."""
     text = "data.service: the worker sent another example than was due (has it been restarted?); run again to resume"
-    with tf.control_dependencies([tf.debugging.assert_equal(came, number, text)]):
+    with tf.control_dependencies([tf.debugging.assert_equal(received, number, text)]):
         return {key: tf.identity(value) for key, value in element.items()}
 
 
 def in_turn(addresses: Sequence[str], start: int, stream: Callable[[int, int], tf.data.Dataset]) -> tf.data.Dataset:
-    """An endless dataset whose elements are made by workers in turn.
+    """An endless dataset whose elements come from workers in turn.
 
     Args:
       addresses: of the workers, from `connect`.
@@ -147,7 +149,7 @@ def in_turn(addresses: Sequence[str], start: int, stream: Callable[[int, int], t
       stream: (number of the first element, stride) -> dataset of (number, dict of tensors).
 
     Returns:
-      A dataset of the dicts, by number. Its iterator raises `tf.errors.OpError` where a worker fails.
+      A dataset of the dicts, by number. Its iterator raises `tf.errors.OpError` when a worker fails.
     """
     count = len(addresses)
     streams = [_distributed(stream(start + n, count), address) for n, address in enumerate(addresses)]
@@ -159,19 +161,19 @@ def in_turn(addresses: Sequence[str], start: int, stream: Callable[[int, int], t
 class Server:
     """A data worker in this process, until it ends."""
 
-    def __init__(self, functions: Mapping[str, Callable], identity: Identity, port: int, host: str):
+    def __init__(self, functions: Mapping[str, Callable], fingerprint: Fingerprint, port: int, host: str):
         """Args:
           functions: the stages by name, of NumPy arrays (see `call`).
-          identity: what trainers must share.
-          port: where trainers connect; the next one is taken for the examples. 0 lets the system choose both.
+          fingerprint: what trainers must share.
+          port: where trainers connect; the next one serves the examples. 0 lets the system choose both.
           host: the name or address by which trainers reach this machine.
 
         Raises:
           DataError: a port cannot be used.
         """
         for name, function in functions.items():
-            _register(_token(name, identity), function)
-        _register(_token("identity", {}), lambda: json.dumps(dict(identity)).encode())
+            _register(_token(name, fingerprint), function)
+        _register(_token("identity", {}), lambda: json.dumps(dict(fingerprint)).encode())
         service = tf.data.experimental.service
         try:
             self._dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))

@@ -23,7 +23,7 @@ from tfsketch.vocabulary import size_of
 FEATURES = ("left eye", "right eye", "nose", "mouth")
 """What must carry a line; left and right as one sees them."""
 LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
-"""Levels of abstraction on the sheet of the badly drawing hand."""
+"""Levels of abstraction on the freehand simulator's sheet."""
 _BRUSH = StrokeConfig(curved=1.0, taper=0.3)
 _ZIGZAG = StrokeConfig(width=(0.03, 0.1))
 _DAB = StrokeConfig(width=(0.03, 0.1), curved=1.0, taper=0.5, gap=0.15)

@@ -16,9 +16,9 @@ from tfsketch.training.task import Task
 def describe(config: Config, task: Task) -> str:
     """What `--dry_run` prints: the effective configuration, parameter counts, and GFLOPs of the exported network."""
     lines = [config_lib.dump(config)]
-    for name, network in (task.networks | task.players).items():
-        trained = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-        lines.append(f"# {name}: {network.count_params():,} parameters, {trained:,} trained")
+    for name, network in (task.networks | task.trained_networks).items():
+        count = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+        lines.append(f"# {name}: {network.count_params():,} parameters, {count:,} trained")
     if task.network is not None:
         work = gflops(model_directory.build(task.network, config))
         lines.append(f"# {task.exported}: {work:.1f} GFLOP a picture of {config.image_size} px")

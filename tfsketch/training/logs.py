@@ -1,4 +1,4 @@
-"""What a run says while it trains: to the console, `metrics.jsonl` and TensorBoard."""
+"""What a run logs: to the console, `metrics.jsonl` and TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tfsketch.training.run_folder import RunFolder
 
 
 def means(pending: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, float]:
-    """Means over some steps' values; of a term that comes at some steps only, the mean of those."""
+    """Mean of every value over some steps; a term that is absent from some of them is averaged over the others."""
     keys = dict.fromkeys(key for step in pending for key in step)
     return {key: float(np.mean([float(step[key]) for step in pending if key in step])) for key in keys}
 
 
 def not_finite(values: Mapping[str, float], precision: str) -> list[str]:
-    """The values that must not be as they are. Under float16 an infinite gradient is how the loss scale finds its size;
-    the optimiser skips that step."""
+    """Keys of the values that are not finite and should be. Under float16 an infinite gradient is how the loss scale
+    adapts; the optimiser skips that step."""
     return [
         key
         for key, value in values.items()
@@ -30,22 +30,22 @@ def not_finite(values: Mapping[str, float], precision: str) -> list[str]:
 
 
 def warn_of_precision(precision: str) -> None:
-    """Says so where this processor has none of the arithmetic of `train.precision`."""
+    """Warns if this processor has no native arithmetic for `train.precision`."""
     half = precision.removeprefix("mixed_")
     if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
         print(
-            f"train.precision={precision}: this processor has no {half} of its own. TensorFlow's is several times "
-            "slower than float32, its gradients inexact: better --set train.precision=float32",
+            f"train.precision={precision}: this processor has no native {half}. TensorFlow's emulation is several "
+            "times slower than float32, with inexact gradients: better --set train.precision=float32",
             flush=True,
         )
 
 
-def warn_of_optimizers(names: Iterable[str], players: Iterable[str]) -> None:
-    """Says so where a name of `train.optimizers` is that of no player, so that what it sets has no effect."""
-    if unknown := sorted(set(names) - set(players)):
+def warn_of_optimizers(names: Iterable[str], networks: Iterable[str]) -> None:
+    """Warns of names in `train.optimizers` that no trained network has: their settings have no effect."""
+    if unknown := sorted(set(names) - set(networks)):
         print(
-            f"train.optimizers: {', '.join(unknown)}: no player of this run, and without effect; its players: "
-            f"{', '.join(players)}",
+            f"train.optimizers: {', '.join(unknown)}: no network of this run, so without effect; its networks: "
+            f"{', '.join(networks)}",
             flush=True,
         )
 
@@ -59,7 +59,7 @@ def write(
     rate: float,
     values: Mapping[str, float],
 ) -> None:
-    """Says what some steps up to `step` of `total` came to, at a rate in steps a second."""
+    """Logs the mean values of the steps up to `step` of `total`, at `rate` steps per second."""
     left = datetime.timedelta(seconds=round((total - step) / rate)) if rate else "?"
     row = {
         "step": step,

@@ -21,14 +21,14 @@ Batch = dict[str, tf.Tensor]
 Terms = dict[str, tf.Tensor]
 """Named values per example, [B] float32."""
 Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
-"""minimize(player, tape, loss [B]): one optimiser step of a player's network. The trainer scales, reduces and clips."""
+"""minimize(name, tape, loss [B]): one optimiser step of a trained network. The trainer scales, reduces and clips."""
 
 
 def weighted(loss: LossConfig, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The sum [B] of terms under their weights' names, weighted.
+    """The weighted sum [B] of terms that have their weights' names.
 
     Raises:
-      TrainingError: there is none.
+      TrainingError: there are no terms.
     """
     if not terms:
         raise TrainingError(f"{type(loss).__name__}: expected a weight above 0 for what a network learns, found none")
@@ -43,16 +43,16 @@ class Task(abc.ABC):
     exported: str
     """The network that users run: it gets the moving average, the grids, and `weights.npz`."""
     network: ClassVar[type[ExportedNetwork] | None] = None
-    """Its class, of which the trainer makes a twin in float32 for grids and `weights.npz`; without one there are
+    """Its class, which the trainer builds again in float32 for grids and `weights.npz`; without one there are
     neither."""
 
     terms: ClassVar[Collection[str]] = ()
-    """The weights of `config.model.loss` whose terms it computes: all, or the trainer refuses it."""
+    """The weights of `config.model.loss` whose terms the task computes: all, or the trainer refuses it."""
 
     @property
-    def players(self) -> dict[str, tf.keras.Model]:
-        """Who moves, by name: `minimize(name, ...)` takes an optimiser step of its trainable variables. Every network,
-        but in a system whose exported network is made of several players."""
+    def trained_networks(self) -> dict[str, tf.keras.Model]:
+        """Networks with an optimiser of their own, by the name that `minimize` takes: `networks`, unless the exported
+        network has parts that are trained separately."""
         return self.networks
 
     @property
@@ -67,30 +67,29 @@ class Task(abc.ABC):
         Args:
           batch: this replica's examples.
           loss: the loss weights of this step, of the class of `config.model.loss`; constants while tracing.
-          minimize: to be called once or more per player.
+          minimize: to be called at least once per trained network.
 
         Returns:
           What to log, per example.
         """
 
     def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
-        """What the exported network makes of a grid's examples, for `sheet`: one call with the batch as it is, but in a
-        system that shows more than one thing."""
+        """The exported network's outputs for a grid's examples, for `sheet`: by default, of one call on the batch."""
         return network(batch)
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
-        """Rows of uint8 pictures, one an example, and the columns' titles: the grid that shows how training goes.
+        """Rows of uint8 pictures, one row per example, and the columns' titles: the grid that shows training progress.
 
         Args:
-          batch: the examples, whole.
-          outputs: of `draw`.
+          batch: the examples.
+          outputs: what `draw` returned.
         """
         return sheets.layer_rows(batch, output=to_uint8(outputs["image"]))
 
 
 def check_terms(config: Config, task: Task) -> None:
-    """Raises `TrainingError` where a weight of an experiment's loss would have no effect, because the task has no term
-    of that name."""
+    """Raises `TrainingError` if a weight of the experiment's loss would have no effect: the task has no term of that
+    name."""
     if task.network is None or config.model is None:
         return
     missing = [name for name in config.model.loss.weights() if name not in task.terms]
@@ -109,14 +108,14 @@ def _settings(tree: Any, before: str = "") -> dict[str, Any]:
 
 
 def load_initial(config: Config, task: Task) -> None:
-    """Weights of the model that `train.init` names into the exported network.
+    """Loads the weights of the model that `train.init` names into the exported network.
 
-    Settings that change what a network computes, and not its variables' shapes, such as a dilation, are compared with
-    those that the weights were trained with, and told where they differ.
+    Settings that change what a network computes but not its variables' shapes, such as a dilation, are compared with
+    those that the weights were trained with; differences are printed.
 
     Raises:
-      ConfigError: it is a model of another system, or `train.init_players` names a player that is none.
-      WeightsError: there is none, or its weights do not fit.
+      ConfigError: it is a model of another system, or `train.init_players` names no trained part of the network.
+      WeightsError: there are no weights, or they do not fit.
     """
     folder = shipped.model_folder(config.train.init)
     path = folder / "config.yaml"
@@ -126,7 +125,7 @@ def load_initial(config: Config, task: Task) -> None:
         raise ConfigError(f"train.init: expected a model of {config.system}, found one of {system} in {folder}")
     only = initial_variables(config.train.init_players, task)
     model_directory.load_weights(task.networks[task.exported], folder / "weights.npz", only)
-    assert config.model is not None  # it is what is trained
+    assert config.model is not None  # a run without one trains nothing
     changeable = tuple(f".{key}" for key in config.model.changeable)
     ours, old = (_settings(part) for part in (config_lib.to_dict(config.model), theirs.get("model")))
     other = [
@@ -139,16 +138,16 @@ def load_initial(config: Config, task: Task) -> None:
 
 
 def initial_variables(names: Collection[str], task: Task) -> list[tf.Variable] | None:
-    """What takes its weights from `train.init`: the variables of the players of `train.init_players`, None for all.
+    """The variables that `train.init` sets: those of the networks in `train.init_players`, None for all.
 
     Raises:
-      ConfigError: a name is none of a player in the exported network.
+      ConfigError: a name is not that of a trained part of the exported network.
     """
     network = task.networks[task.exported]
-    players = [name for name, player in task.players.items() if player in network.submodules or player is network]
-    if unknown := sorted(set(names) - set(players)):
+    trained = [name for name, part in task.trained_networks.items() if part in network.submodules or part is network]
+    if unknown := sorted(set(names) - set(trained)):
         raise ConfigError(
-            f"train.init_players: expected players of the exported network ({', '.join(players)}), found "
+            f"train.init_players: expected networks within the exported one ({', '.join(trained)}), found "
             f"{', '.join(unknown)}"
         )
-    return [variable for name in names for variable in task.players[name].variables] if names else None
+    return [variable for name in names for variable in task.trained_networks[name].variables] if names else None

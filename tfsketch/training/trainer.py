@@ -79,11 +79,11 @@ class Trainer:
             tf.keras.mixed_precision.set_global_policy(train.precision)
             try:
                 self._task = make_task(config)
-                self._optimizers = {name: self._optimizer(name) for name in self._task.players}
+                self._optimizers = {name: self._optimizer(name) for name in self._task.trained_networks}
             finally:
                 tf.keras.mixed_precision.set_global_policy(policy)
             check_terms(config, self._task)
-            for name, network in self._task.players.items():
+            for name, network in self._task.trained_networks.items():
                 self._optimizers[name].build(network.trainable_variables)
             self._averaged = self._task.averaged
             self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
@@ -101,8 +101,8 @@ class Trainer:
             load_initial(config, self._task)
             self._begin_average()
 
-    def _optimizer(self, player: str) -> tf.keras.optimizers.Optimizer:
-        settings = self._config.train.optimizers.get(player, OptimizerConfig())
+    def _optimizer(self, name: str) -> tf.keras.optimizers.Optimizer:
+        settings = self._config.train.optimizers.get(name, OptimizerConfig())
         optimizer = Adam(settings.learning_rate, settings.beta_1, settings.beta_2)
         if self._config.train.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
@@ -132,22 +132,22 @@ class Trainer:
                 break
         return phase, end
 
-    def _minimize(self, player: str, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
+    def _minimize(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
         """In replica context: one optimiser step on the global batch's mean loss; returns the gradient's global
         norm."""
-        optimizer, variables = self._optimizers[player], self._task.players[player].trainable_variables
+        optimizer, variables = self._optimizers[name], self._task.trained_networks[name].trainable_variables
         scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
         # Scaling by the incoming gradient, not by a new loss, needs nothing more on the tape.
         scale = (optimizer.loss_scale if scaling else 1.0) / self._config.train.batch_size
         gradients = tape.gradient(loss, variables, output_gradients=tf.ones_like(loss) * tf.cast(scale, loss.dtype))
         missing = [v.name for v, g in zip(variables, gradients) if g is None]
         if missing:
-            raise TrainingError(f"{player}: the loss does not depend on {', '.join(missing[:5])}")
+            raise TrainingError(f"{name}: the loss does not depend on {', '.join(missing[:5])}")
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         if scaling:
             gradients = optimizer.get_unscaled_gradients(gradients)
         norm = tf.linalg.global_norm(gradients)
-        clip = self._config.train.optimizers.get(player, OptimizerConfig()).clip_norm
+        clip = self._config.train.optimizers.get(name, OptimizerConfig()).clip_norm
         if clip:
             gradients, _ = tf.clip_by_global_norm(gradients, clip, use_norm=norm)
         optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
@@ -166,8 +166,8 @@ class Trainer:
         def replica_step(batch: Batch) -> dict[str, tf.Tensor]:
             norms: dict[str, tf.Tensor] = {}
 
-            def minimize(player: str, tape: tf.GradientTape, value: tf.Tensor) -> None:
-                norms[f"gradient_norm/{player}"] = self._minimize(player, tape, value)
+            def minimize(name: str, tape: tf.GradientTape, value: tf.Tensor) -> None:
+                norms[f"gradient_norm/{name}"] = self._minimize(name, tape, value)
 
             terms = self._task.step(batch, loss, minimize)
             values = {key: tf.reduce_sum(value) / train.batch_size for key, value in terms.items()}
@@ -275,7 +275,7 @@ class Trainer:
             if 0 < self.step >= end:  # a kill may have come between the last checkpoint and the model
                 self._save_model()
             logs.warn_of_precision(train.precision)
-            logs.warn_of_optimizers(train.optimizers, self._task.players)
+            logs.warn_of_optimizers(train.optimizers, self._task.trained_networks)
         writer = (
             tf.summary.create_file_writer(str(self._folder / "tensorboard"))
             if self._is_chief
@@ -321,8 +321,8 @@ class Trainer:
             loss = self._loss(phase, step)
             if loss not in compiled:
                 compiled[loss] = self._make_step(loss)
-            for player, optimizer in self._optimizers.items():
-                settings = train.optimizers.get(player, OptimizerConfig())
+            for name, optimizer in self._optimizers.items():
+                settings = train.optimizers.get(name, OptimizerConfig())
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
             pending.append(compiled[loss](next(batches)))
             done = step + 1

@@ -76,31 +76,31 @@ def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
     return next(iter(batches(Shards(config.data.train, 32), config)))
 
 
-@pytest.mark.parametrize("name", _STAGES)
-def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
+@pytest.mark.parametrize("stage", _STAGES)
+def test_a_stage_trains_its_networks_through_their_own_losses(tiny, stage):
     task, batch, moved = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
-    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+    everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
-    def minimize(player, tape, value):
+    def minimize(name, tape, value):
         assert value.shape == (2,)
         gradients = tape.gradient(value, everyone)
-        moved[player] = {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}
-        assert all(g is not None for g in gradients[player])
+        moved[name] = {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}
+        assert all(g is not None for g in gradients[name])
 
-    terms = task.step(batch, _phases(tiny)[name], minimize)
-    assert sorted(moved) == _STAGES[name] and all(term.shape == (2,) for term in terms.values())
+    terms = task.step(batch, _phases(tiny)[stage], minimize)
+    assert sorted(moved) == _STAGES[stage] and all(term.shape == (2,) for term in terms.values())
     # A discriminator learns from its own judgement alone; a generator's loss passes through the discriminators (which
     # the trainer does not move by it), and ISN's reaches SCN in the joint stage only.
-    assert all(moved[player] == {player} for player in moved if player[0] == "d")
-    if name == "scn":
+    assert all(moved[name] == {name} for name in moved if name[0] == "d")
+    if stage == "scn":
         assert moved["scn"] == {"scn", "d1"} and {
             "global_contour",
             "local_detail",
             "scn_adversarial",
             "chamfer",
         } <= set(terms)
-    elif name != "joint":
-        assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (name == "isn_calibrated")
+    elif stage != "joint":
+        assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (stage == "isn_calibrated")
     else:
         assert moved["scn"] == {"scn", "d1", "isn", "d2"}
 
@@ -108,17 +108,17 @@ def test_a_stage_moves_its_players_through_their_own_losses(tiny, name):
 def test_totals_are_weighted_sums(tiny):
     task, batch, totals = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
     loss = _phases(tiny)["joint"]
-    terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
+    terms = task.step(batch, loss, lambda name, tape, value: totals.update({name: value}))
     isn = sum(getattr(loss, key) * terms[key] for key in ("pixel", "isn_adversarial", "total_variation"))
     scn = sum(getattr(loss, key) * terms[key] for key in cali_terms.SCN_TERMS)
     np.testing.assert_allclose(totals["isn"], isn, rtol=1e-5)
     np.testing.assert_allclose(totals["scn"], scn + isn, rtol=1e-5)
-    assert all(np.array_equal(totals[player], terms[player]) for player in totals)
+    assert all(np.array_equal(totals[name], terms[name]) for name in totals)
 
 
 def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     task, batch, inputs = cali_sketch.CaliSketchTask(tiny), _batch(tiny), []
-    isn, lines = task.players["isn"], tf.maximum(batch["refined"], batch["sketch_canny"])
+    isn, lines = task.trained_networks["isn"], tf.maximum(batch["refined"], batch["sketch_canny"])
     call = type(isn).call
     monkeypatch.setattr(
         type(isn), "call", lambda self, x, training=False: (inputs.append(x["refined"]), call(self, x))[1]
@@ -126,7 +126,7 @@ def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     for name in ("isn_true", "isn_calibrated"):
         task.step(batch, _phases(tiny)[name], lambda *_: None)
     np.testing.assert_array_equal(inputs[0], lines)
-    np.testing.assert_allclose(inputs[1], task.players["scn"](batch)["refined"], atol=1e-6)
+    np.testing.assert_allclose(inputs[1], task.trained_networks["scn"](batch)["refined"], atol=1e-6)
     assert not np.allclose(inputs[0], inputs[1])
     task.step(batch, dataclasses.replace(_phases(tiny)["isn_true"], uncalibrated=1.0), lambda *_: None)
     np.testing.assert_array_equal(inputs[2], batch["sketch"])
@@ -135,7 +135,7 @@ def test_isn_sees_the_true_lines_or_scns(tiny, monkeypatch):
     many["seed"] = tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (64, 2)), tf.int32)
     loss = dataclasses.replace(_phases(tiny)["isn_true"], calibrated=0.5, uncalibrated=0.3)
     task.step(many, loss, lambda *_: None)
-    kinds = (many["sketch"], lines[:1], task.players["scn"](many)["refined"])
+    kinds = (many["sketch"], lines[:1], task.trained_networks["scn"](many)["refined"])
     counts = [int(np.sum(np.all(np.isclose(inputs[3], kind, atol=1e-6), axis=(1, 2, 3)))) for kind in kinds]
     assert sum(counts) == 64 and 10 <= counts[0] <= 28 and 5 <= counts[1] <= 21 and 22 <= counts[2] <= 42
     # The photograph of lines that are not its own weighs less.
@@ -200,7 +200,7 @@ def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
         assert set(a) == set(b)
         for key in set(a) - {"phase", "steps_per_second"}:
             assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-4), (a["step"], key)
-    assert {f"gradient_norm/{player}" for player in _STAGES["joint"]} <= set(whole[-1])
+    assert {f"gradient_norm/{name}" for name in _STAGES["joint"]} <= set(whole[-1])
     sheet = run._task.sheet(batch := _batch(tiny), run._task.networks["cali_sketch"](batch))
     assert len(sheet[0]) == 2 and all(len(row) == len(sheet[1]) for row in sheet[0])
 
@@ -208,9 +208,9 @@ def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
 @pytest.mark.usefixtures("eagerly")
 def test_a_player_stays_where_its_terms_weigh_nothing(tiny, tmp_path):
     run = trainer.Trainer(tiny, tmp_path, make_task)
-    before = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.players.items()}
+    before = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.trained_networks.items()}
     run.run(until=2)
-    after = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.players.items()}
+    after = {name: [v.numpy() for v in p.trainable_variables] for name, p in run._task.trained_networks.items()}
     still = {name for name in before if all(map(np.array_equal, before[name], after[name]))}
     assert still == {"isn", "d2"}
 
@@ -220,7 +220,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     model = dataclasses.replace(
         tiny.model, scn=dataclasses.replace(tiny.model.scn, norm="instance", spectral_norm=True)
     )
-    # The joint stage has every term and every player.
+    # The joint stage has every term and every network.
     phases = tuple(dataclasses.replace(p, steps=2) for p in tiny.train.phases if p.name == "joint")
     config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
@@ -299,5 +299,5 @@ def test_what_the_projected_discriminator_sees_does_not_tell_whose_lines_they_ar
 def test_players_that_are_not_in_the_exported_network_take_no_weights(tiny, tmp_path):
     save_model(tmp_path / "start", model_directory.build(CaliSketch, tiny), tiny)
     train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_players=("scn", "d1"))
-    with pytest.raises(ConfigError, match=r"init_players: expected players .*scn, isn.* found d1"):
+    with pytest.raises(ConfigError, match=r"init_players: expected networks .*scn, isn.* found d1"):
         trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)

@@ -83,13 +83,13 @@ def test_half_the_examples_are_held_to_their_pairs():
     task, batch, slopes = contextual_gan.ContextualGanTask(config), _batch(16), {}
     both = task.networks["contextual_gan"]
 
-    def minimize(player, tape, value):
-        slopes[player] = tape.gradient(value, task.players[player].trainable_variables)
+    def minimize(name, tape, value):
+        slopes[name] = tape.gradient(value, task.trained_networks[name].trainable_variables)
 
     terms = task.step(batch, config.model.loss, minimize)
-    assert set(task.players) == {"generator", "discriminator"}
+    assert set(task.trained_networks) == {"generator", "discriminator"}
     assert all(slope is not None for own in slopes.values() for slope in own)
-    trained = {id(variable) for variable in task.players["generator"].trainable_variables}
+    trained = {id(variable) for variable in task.trained_networks["generator"].trainable_variables}
     assert all(id(variable) in trained for variable in both.encoder.trainable_variables)
 
     guesses = task._guesses(both.soften(batch["sketch"]), batch["seed"])
@@ -118,7 +118,7 @@ def test_the_trunk_compares_a_picture_with_its_pair():
     counts = task._guesses(batch["sketch"], batch["seed"])["counts"].numpy()
     terms = task.step(batch, config.model.loss, lambda *_: None)
     assert (terms["trunk"].numpy() > 0.01).tolist() == (counts > 0).tolist() and "projected" not in terms
-    generator = task.players["generator"]
+    generator = task.trained_networks["generator"]
     pair = tf.concat([tf.repeat(1.0 - 2.0 * batch["sketch"], 3, axis=-1), batch["image"]], axis=2)
     generator.call = lambda z, training=False: pair  # what Keras calls
     np.testing.assert_allclose(task.step(batch, config.model.loss, lambda *_: None)["trunk"], 0.0, atol=1e-5)

@@ -82,13 +82,13 @@ def test_a_batch_carries_its_vectors(shards):
 def test_who_moves_and_how_often(shards, text, overrides):
     config = _config(shards, text, *overrides)
     task, moved = contextual_gan.ContextualGanTask(config), []
-    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+    everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
-    def minimize(player, tape, value):
+    def minimize(name, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((player, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
-        assert all(g is not None for g in gradients[player])
+        moved.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
+        assert all(g is not None for g in gradients[name])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
     passes = {"generator", "discriminator"}
@@ -106,13 +106,13 @@ def test_the_projected_discriminator_judges_joint_pictures_too(shards, sees):
     projected = "model.loss.projected=0.5", f"model.loss.trunk_sees={sees}", "model.projected={width: 2, head_width: 4}"
     config = _config(shards, TINY, *projected, _AUGMENT)
     task, totals, moved = contextual_gan.ContextualGanTask(config), {}, {}
-    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+    everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
     assert set(everyone) == {"generator", "discriminator", "projected"}
 
-    def minimize(player, tape, value):
+    def minimize(name, tape, value):
         slopes = tape.gradient(value, everyone)
-        totals[player] = value.numpy()
-        moved[player] = {other for other, own in slopes.items() if all(g is not None for g in own)}
+        totals[name] = value.numpy()
+        moved[name] = {other for other, own in slopes.items() if all(g is not None for g in own)}
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
     assert moved["discriminator"] == {"discriminator"} and moved["projected"] == {"projected"}
@@ -195,7 +195,7 @@ def test_augmentation_moves_both_halves_alike_and_lets_gradients_through():
 def test_the_generators_turns_have_vectors_of_their_own(shards, monkeypatch):
     config = _config(shards)
     task, batch, vectors = contextual_gan.ContextualGanTask(config), _batch(config), []
-    generator = task.players["generator"]
+    generator = task.trained_networks["generator"]
     call = type(generator).call
     monkeypatch.setattr(
         type(generator), "call", lambda self, z, training=False: (vectors.append(z), call(self, z, training))[1]

@@ -15,8 +15,8 @@ def test_a_task_learns_two_regions():
     optimizer = tf.keras.optimizers.Adam(1e-2)
     network, batch = task.networks["parser"], halves()
 
-    def minimize(player: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
-        assert player == "parser"
+    def minimize(name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+        assert name == "parser"
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
 

@@ -87,13 +87,13 @@ def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
 def test_who_learns_from_what(shards, overrides):
     config = _config(shards, *overrides)
     task, moved = region_edit.RegionEditTask(config), []
-    everyone = {player: network.trainable_variables for player, network in task.players.items()}
+    everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
-    def minimize(player, tape, value):
+    def minimize(name, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((player, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
-        assert all(g is not None and np.isfinite(g).all() for g in gradients[player])
+        moved.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
+        assert all(g is not None and np.isfinite(g).all() for g in gradients[name])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
     assert moved == [
@@ -119,9 +119,9 @@ def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):
     inputs = network.encode(batch["image"])
     structure, other = inputs[0], tf.gather(inputs[1], region_edit.partners(4))
 
-    def minimize(player, tape, value):
+    def minimize(name, tape, value):
         # The reconstruction is always there, with weight 0.
-        by_player[player] = value, tape.gradient(value, [kernel, *network.encoder.trainable_variables])
+        by_player[name] = value, tape.gradient(value, [kernel, *network.encoder.trainable_variables])
 
     task.step(batch, loss, minimize)
     with tf.GradientTape() as tape:
@@ -149,7 +149,7 @@ def test_reconstruction_alone_is_of_every_example_and_moves_no_critic(shards):
     network = task.networks["region_edit"]
     others = {f.name: 0.0 for f in dataclasses.fields(config.model.loss) if isinstance(f.default, float)}
     loss = dataclasses.replace(config.model.loss, **{**others, "reconstruction": 2.0})
-    terms = task.step(batch, loss, lambda player, tape, value: totals.update({player: value}))
+    terms = task.step(batch, loss, lambda name, tape, value: totals.update({name: value}))
     error = np.abs(network.decode(*network.encode(batch["image"])) - batch["image"]).mean((1, 2, 3))
     assert set(totals) == {"region_edit"} and set(terms) == {"reconstruction", "region_edit"}
     np.testing.assert_allclose(terms["reconstruction"], error, rtol=1e-4)

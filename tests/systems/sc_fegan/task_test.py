@@ -56,9 +56,9 @@ def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_ro
     batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
     moved = {}
 
-    def minimize(player, tape, loss):
+    def minimize(network_name, tape, loss):
         assert loss.shape == (2,)
-        moved[player] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
+        moved[network_name] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
 
     task.step(batch, tiny.model.loss, minimize)
     count = len(task.networks["generator"].trainable_variables)
@@ -115,13 +115,13 @@ def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
     batch = fixed_batch(Shards(tiny.data.train, 32), config, [0, 1])
     owners = {}
 
-    def minimize(player, tape, loss):
+    def minimize(network_name, tape, loss):
         assert loss.shape == (2,)
         gradients = {
-            name: tape.gradient(loss, network.trainable_variables) if name == player else None
+            name: tape.gradient(loss, network.trainable_variables) if name == network_name else None
             for name, network in task.networks.items()
         }
-        owners[player] = all(g is not None for g in gradients[player])
+        owners[network_name] = all(g is not None for g in gradients[network_name])
 
     task.step(batch, config.model.loss, minimize)
     assert owners == {"discriminator": True, "projected": True, "line_reader": True, "generator": True}
@@ -238,8 +238,8 @@ def test_the_drift_term_reaches_the_discriminator(tiny):
     for drift in (0.0, 1.0):
         loss = dataclasses.replace(tiny.model.loss, drift=drift, gradient_penalty=0.0)
 
-        def minimize(player, tape, value):
-            if player == "discriminator":
+        def minimize(network_name, tape, value):
+            if network_name == "discriminator":
                 gradients.append(tape.gradient(value, task.networks["discriminator"].trainable_variables)[0])
 
         task.step(batch, loss, minimize)

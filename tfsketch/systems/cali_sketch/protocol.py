@@ -5,7 +5,7 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
 
 - the true lines are E_gt of the paper: global contours (HED) and local details (Canny) of the photograph together. They
   are made again with the settings here, whatever the shards were made with, and with the shipped face parser's regions;
-- the hand of `conditions.hand` draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
+- the freehand simulator, `conditions.hand`, draws the contours badly, at the levels of abstraction 0.3, 0.6 and 0.9;
 - `portrait` is the face as people draw one, at level 0.3 (`conditions.feature_strokes.drawing`): other lines than the
   true ones, so that only its photographs are compared;
 - lines are what is at least `conditions.specks.LINE`, thinned to one pixel, without specks: strokes below `SPECK` are

@@ -46,7 +46,7 @@ def _moves(loss: CaliSketchLossConfig, names: Iterable[str]) -> bool:
 
 
 class CaliSketchTask(Task):
-    """Players `scn`, `isn`, `d1`, `d2`; the exported network `cali_sketch` is the first two."""
+    """Trains `scn`, `isn`, `d1`, `d2`; the exported network `cali_sketch` is the first two."""
 
     exported = "cali_sketch"
     network = CaliSketch
@@ -78,7 +78,7 @@ class CaliSketchTask(Task):
             self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
 
     @property
-    def players(self) -> dict[str, tf.keras.Model]:
+    def trained_networks(self) -> dict[str, tf.keras.Model]:
         both = self.networks["cali_sketch"]
         return {
             "scn": both.scn,
@@ -127,7 +127,7 @@ class CaliSketchTask(Task):
         return [projected.view(self._trunk, layers[key], layers, self._augment) for key in ("image", "other")]
 
     def step(self, batch: Batch, loss: CaliSketchLossConfig, minimize: Minimize) -> Terms:
-        scn, isn = self.players["scn"], self.players["isn"]
+        scn, isn = self.trained_networks["scn"], self.trained_networks["isn"]
         synthesizes = _moves(loss, terms_lib.ISN_TERMS)
         joint = synthesizes and loss.calibrated > 0 and loss.joint > 0
         calibrates = _moves(loss, terms_lib.SCN_TERMS) or joint

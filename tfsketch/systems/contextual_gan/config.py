@@ -35,7 +35,7 @@ GUESSED = ("trunk", "contextual", "inversion", "decorrelation")
 @dataclasses.dataclass(frozen=True)
 class JointEncoderConfig:
     """Ours: a network that guesses z from the sketch of a joint picture (see `network.JointEncoder`). It is trained
-    with the generator, as the generator's player, and the search starts at its guess."""
+    with the generator, by the generator's optimizer, and the search starts at its guess."""
 
     widths: tuple[int, ...] = ()
     """Channels after every halving; as many as the generator's. None is no encoder (published)."""

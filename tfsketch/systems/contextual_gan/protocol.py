@@ -3,7 +3,7 @@
 The protocol `sketch_completion` is fixed, so that numbers of different models and runs compare. From the model come its
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
 
-- sketches are XDoG's of the photographs, and drawings by the hand of `conditions.hand`, of the same sketches traced, at
+- sketches are XDoG's of the photographs, and drawings by the freehand simulator, of the same sketches traced, at
   the levels of abstraction 0, 0.3 and 0.6, with a pen of `arrays.PEN` pixels. At 0 it only traces;
 - the model searches with the defaults of `projection.project`, in bfloat16 for its speed, one answer for a sketch; the
   results and their losses are its own, in float32;
@@ -79,7 +79,7 @@ class Settings:
             clahe=1.0, bilateral=1, flatten=0.65, sigma=1.0, sharpness=20.0, epsilon=0.33, phi=10.0, min_stroke=8.0
         ),
     )
-    # The pinned hand of the other protocol; the pen is this one's.
+    # The other protocol's freehand simulator; the pen is this one's.
     hand: HandConfig = dataclasses.replace(drawing.SETTINGS.hand, width=0.0)
     seed: int = 1
 
@@ -92,7 +92,7 @@ def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
 
     Args:
       photographs: [N,S,S,3] uint8 RGB.
-      numbers: theirs among all pictures, which the hand's randomness depends on.
+      numbers: theirs among all pictures, which the freehand simulator's randomness depends on.
 
     Returns:
       `xdog` and `hand LEVEL` -> [N,S,S] uint8 in {0,1}.

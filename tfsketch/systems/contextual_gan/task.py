@@ -95,7 +95,7 @@ def decorrelation(z: tf.Tensor) -> tf.Tensor:
 
 
 class ContextualGanTask(Task):
-    """Players `generator` and `discriminator`; the exported network `contextual_gan` is both."""
+    """Trains `generator` and `discriminator`; the exported network `contextual_gan` is both."""
 
     exported = "contextual_gan"
     network = ContextualGan
@@ -113,14 +113,14 @@ class ContextualGanTask(Task):
             self.networks["projected"] = projected.built(settings.projected, self._trunk, *size)
 
     @property
-    def players(self) -> dict[str, tf.keras.Model]:
+    def trained_networks(self) -> dict[str, tf.keras.Model]:
         both = self.networks["contextual_gan"]
         critics = {name: network for name, network in self.networks.items() if name != self.exported}
         return {"generator": both.generator, "discriminator": both.discriminator, **critics}
 
     @property
     def averaged(self) -> list[tf.Variable]:
-        return self.players["generator"].variables
+        return self.trained_networks["generator"].variables
 
     def _view(self, joint: tf.Tensor, loss: ContextualGanLossConfig) -> projected.View:
         """Joint pictures, augmented where they are at all, through the trunk; all of a picture is to be judged."""
@@ -136,7 +136,7 @@ class ContextualGanTask(Task):
     ) -> tuple[tf.Tensor, Terms]:
         """The discriminator's loss [B] and its parts, of joint pictures as it is shown them; `fake` is cut off from the
         generator."""
-        discriminator = self.players["discriminator"]
+        discriminator = self.trained_networks["discriminator"]
         on_fake = discriminator(fake, training=True)  # first, since it moves what is kept
         with tf.GradientTape() if loss.r1 else contextlib.nullcontext() as tape:
             if tape is not None:
@@ -183,7 +183,7 @@ class ContextualGanTask(Task):
         return terms
 
     def step(self, batch: Batch, loss: ContextualGanLossConfig, minimize: Minimize) -> Terms:
-        generator, discriminator = self.players["generator"], self.players["discriminator"]
+        generator, discriminator = self.trained_networks["generator"], self.trained_networks["discriminator"]
         guessing, viewing = any(getattr(loss, name) for name in GUESSED), bool(loss.projected or loss.trunk)
         sketch = self.networks["contextual_gan"].soften(batch["sketch"])
         logged: Terms = {}

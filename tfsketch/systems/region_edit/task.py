@@ -57,7 +57,7 @@ def _as_judged(picture: tf.Tensor, value: tf.Tensor, slope: tf.Tensor) -> tf.Ten
 
 
 class RegionEditTask(Task):
-    """Players `region_edit`, the exported network, `discriminator` and `patch_discriminator`."""
+    """Trains `region_edit`, the exported network, `discriminator` and `patch_discriminator`."""
 
     exported = "region_edit"
     network = RegionEdit
