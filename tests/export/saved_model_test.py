@@ -365,7 +365,7 @@ def test_a_sketch_is_placed_for_a_search_as_by_the_editor(size):
     top, left, height, width = arrays.place(size, 32, share)
     expected = np.zeros((32, 32), np.uint8)
     expected[top : top + height, left : left + width] = arrays.resize_ink(sketch, (height, width))
-    square = graph.placed(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
+    square = graph.place_sketch(tf.constant(sketch > 0), 32, tf.constant(share, tf.float32), ink=True)
     np.testing.assert_array_equal(square[..., 0], expected)
 
 

@@ -43,7 +43,7 @@ def _layers(size):
 def test_layers_are_resized_as_by_the_editor(size, new_size):
     image, mask, lines, color = _layers(size)
     target = tf.constant(new_size)
-    resized = graph.rounded(graph.resize(tf.cast(image, tf.float32), target)).numpy()
+    resized = graph.round_levels(graph.resize(tf.cast(image, tf.float32), target)).numpy()
     assert np.abs(resized - resize(image, new_size)).max() <= 1
     np.testing.assert_array_equal(graph.resize_mask(tf.constant(mask > 0), target), arrays.resize_mask(mask, new_size))
     thinned = thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
@@ -60,7 +60,7 @@ def test_layers_are_resized_as_by_the_editor(size, new_size):
 def test_photographs_are_stretched_as_for_the_face_parser():
     for size, how in (((80, 60), cv2.INTER_AREA), ((60, 20), cv2.INTER_CUBIC), ((9, 13), cv2.INTER_CUBIC)):
         image = _layers(size)[0]
-        square = graph.rounded(graph.fit(tf.cast(image, tf.float32), 32)).numpy()
+        square = graph.round_levels(graph.fit(tf.cast(image, tf.float32), 32)).numpy()
         assert np.abs(square - cv2.resize(image, (32, 32), interpolation=how)).max() <= 1
 
 

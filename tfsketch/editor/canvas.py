@@ -128,7 +128,7 @@ class Canvas:
         """Where to look for a mask [H,W] that is not empty."""
         return arrays.view_of(mask, self.side, self.context, self._faces(image))
 
-    def pasted(
+    def paste(
         self,
         image: np.ndarray,
         repaint: np.ndarray,
@@ -136,7 +136,7 @@ class Canvas:
         view: arrays.View,
         soft: np.ndarray | None = None,
     ) -> np.ndarray:
-        """A copy of the picture with `repaint`, of the box's size, in the mask; `soft` is `restyle.softened`'s."""
+        """A copy of the picture with `repaint`, of the box's size, in the mask; `soft` is `restyle.soft_weights`'s."""
         result = image.copy()
         hole = mask[view.window] > 0
         result[view.window][hole] = self._faded(image, repaint, mask, view.window, view.edge, soft)[hole]

@@ -48,15 +48,15 @@ def edit(
     else:
         repaint = resize(repaint, view.part)
     repaint = repaint[view.inner]
-    return canvas.pasted(image, tone.recolor(repaint, tone.tone_of(image, mask, color)), mask, view)
+    return canvas.paste(image, tone.recolor(repaint, tone.tone_of(image, mask, color)), mask, view)
 
 
 def _run(
     canvas: Canvas, image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, seed: int
 ) -> np.ndarray:
     """The model on layers of at most the working side, padded to it; returns a uint8 picture of `image`'s size."""
-    image, inner = arrays.padded(image, canvas.side)
-    mask, sketch, color = (arrays.padded(layer, canvas.side)[0] for layer in (mask, sketch, color))
+    image, inner = arrays.pad(image, canvas.side)
+    mask, sketch, color = (arrays.pad(layer, canvas.side)[0] for layer in (mask, sketch, color))
     noise = np.random.default_rng(seed).standard_normal(mask.shape, np.float32)
     layers = {
         "image": image,

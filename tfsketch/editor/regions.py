@@ -88,7 +88,7 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
     height, width = (max(1, round(length * side / max(size))) for length in size)
     work = height, width
     # Padded to a square, or a face would be squeezed.
-    photograph, inner = arrays.padded(resize(image, work), side)
+    photograph, inner = arrays.pad(resize(image, work), side)
     shares = face_parser.shares(parser, photograph[None])[0][inner]
     if not shows_face(shares):
         raise ImageError(

@@ -1,14 +1,14 @@
 """Restyling: a photograph, or a region of it, in the style of another (region-wise manipulation).
 
-The square, the mask's pixels at the working side and the pasting are an edit's; the seam is wider (`softened`), since a
-change of light shows an edge that new detail hides; nothing is erased, the model sees the whole photograph. At its
-side, 64 or 128 px, such a model knows what colour and light a region should have, and little of a photograph's detail:
-pasted as it is, what it drew makes a face both soft and somebody else's. So by default its change alone is taken: what
-it drew in the wanted style less what it drew, the same way, in the photograph's own. Enlarged as a picture, that change
-would have halos of several of the photograph's pixels along every contour; so it is enlarged as lines of the
-photograph's luma (`arrays.lines_of`), whose edges are the photograph's own. Where the two agree the photograph stays,
-bit for bit. This hides how well the model redraws a photograph, and keeps detail that the other style might not have,
-such as the grain of hair; `detail=False` pastes what the model drew.
+The square, the mask's pixels at the working side and the pasting are an edit's; the seam is wider (`soft_weights`),
+since a change of light shows an edge that new detail hides; nothing is erased, the model sees the whole photograph. At
+its side, 64 or 128 px, such a model knows what colour and light a region should have, and little of a photograph's
+detail: pasted as it is, what it drew makes a face both soft and somebody else's. So by default its change alone is
+taken: what it drew in the wanted style less what it drew, the same way, in the photograph's own. Enlarged as a picture,
+that change would have halos of several of the photograph's pixels along every contour; so it is enlarged as lines of
+the photograph's luma (`arrays.lines_of`), whose edges are the photograph's own. Where the two agree the photograph
+stays, bit for bit. This hides how well the model redraws a photograph, and keeps detail that the other style might not
+have, such as the grain of hair; `detail=False` pastes what the model drew.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def restyle(
     whole = mask is None
     mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
     view = canvas.view_of(image, mask)
-    photograph, inner = arrays.padded(resize(image[view.square], view.work), canvas.side)
+    photograph, inner = arrays.pad(resize(image[view.square], view.work), canvas.side)
     layers = {"image": photograph, "style": np.stack([sizes.center_square(style, canvas.side) for style in styles])}
     if not whole:
-        layers["mask"] = arrays.padded(arrays.resize_mask(mask[view.square], view.work), canvas.side)[0]
+        layers["mask"] = arrays.pad(arrays.resize_mask(mask[view.square], view.work), canvas.side)[0]
     batch = to_tensors({k: layer if k == "style" else layer[None] for k, layer in layers.items()})
 
     own, path = canvas.model.encode(batch["image"])[1], canvas.model.encode(batch["style"])[1]
     path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
-    soft = None if whole or canvas.feather is not None else softened(image, photograph[inner], mask, view)
+    soft = None if whole or canvas.feather is not None else soft_weights(image, photograph[inner], mask, view)
     results = []
     base = canvas.model.restyled(batch["image"], own, batch.get("mask")) if detail else None
     for share in shares:
@@ -64,11 +64,11 @@ def restyle(
             repaint = _changed(image, arrays.lines_of(change, photograph[inner], within), view)
         else:
             repaint = resize(to_uint8(finite(raw))[0][inner], view.part)[view.inner]
-        results.append(canvas.pasted(image, repaint, mask, view, soft))
+        results.append(canvas.paste(image, repaint, mask, view, soft))
     return results
 
 
-def softened(image: np.ndarray, photograph: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
+def soft_weights(image: np.ndarray, photograph: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
     """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
     contours (the guided filter, as `arrays.lines_of` has it), so that it sets in at once where the mask ends at a
     contour, and over some working pixels where it ends in a plain area. And `arrays.middle`, enlarged: the least,

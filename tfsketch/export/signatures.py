@@ -75,7 +75,7 @@ def to_levels(image: tf.Tensor) -> tf.Tensor:
     """[-1,1] -> whole levels of 0 to 255, float32: `vocabulary.to_uint8`."""
     finite = tf.reduce_all(tf.math.is_finite(image))
     image = require(finite, image, "expected a model that draws finite values, found NaN or infinity")
-    return graph.rounded((image + 1.0) * 127.5)
+    return graph.round_levels((image + 1.0) * 127.5)
 
 
 def to_png(levels: tf.Tensor) -> tf.Tensor:

@@ -1,1 +1,1 @@
-"""Where a model looks, and how layers come to its working side and back: on arrays, and in graphs."""
+"""The square that a model sees, and how layers are scaled to its working side and back: on arrays, and in graphs."""

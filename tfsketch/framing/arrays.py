@@ -1,31 +1,32 @@
-"""Where in a picture a model looks, and how pictures, masks, sketches and colours come to its working side.
+"""The square of a picture that a model sees, and how pictures, masks, sketches and colours are scaled to its working
+side.
 
 The square decides the scale at which the model sees a face. The shipped model knows whole aligned faces, so a square
 drawn tightly around a mouth would show it a face many times too large; a square that is far larger than the face throws
 resolution away, since only the working side (128 px) comes back. The rule is (`crop_square`):
 
-- Where a face is found (`faces.squares`) and the mask lies in its aligned square, that is the square, moved into the
-  photograph where it reaches out of it. It is not turned upright, so that nothing is resampled twice. The finder looks
-  at the photograph as it was, what is erased included: the face that is to be repainted.
+- If a face is detected (`faces.squares`) and the mask lies in its aligned square, that is the square, shifted into the
+  photograph if it extends beyond it. It is not turned upright, so that nothing is resampled twice. Detection runs on
+  the original photograph, erased pixels included: the face that is to be repainted.
 - A picture whose sides are within 3:2 and whose mask's box is at least an eighth of its shorter side is taken for a
   portrait: the square is as large as its shorter side, and slides along the longer one to the mask.
 - In any other picture (a person in a scene, a group, a panorama) the square is 2.5 times the mask's box, which is
   between a masked face (1.8 of its box makes an aligned portrait) and a masked mouth (3.5).
-- `context` replaces them all by a factor of the mask's box; infinity is the largest square.
+- `context` replaces all of these by a factor of the mask's box; infinity is the largest square.
 
-In each case the square lies within the picture where that is possible, and holds the whole mask. It is at least the
-working side, but for a detected face at least half of that: a small face is better enlarged to the size that the model
-knows than left small. What it lacks is padded by reflection, at the working side, so that a thin picture costs no large
-square.
+In each case the square lies within the picture if possible, and contains the whole mask. It is at least the working
+side, or for a detected face half of that: a small face is better enlarged to the size that the model knows than left
+small. Where it extends beyond the picture it is padded by reflection, at the working side, so that a thin picture costs
+no large square.
 
-To the working side, pictures are averaged down or enlarged cubically. A working pixel counts as erased if any erased
-pixel has a share in it under that same filter, so nothing erased is seen by the model at any scale. Sketches are
+For the working side, pictures are averaged down or enlarged cubically. A working pixel counts as erased if any erased
+pixel contributes to it under that same filter, so the model sees nothing erased at any scale. Sketches are
 thinned to the one-pixel lines of training after scaling, so a thick stroke, or a thin one in a large photograph, is
 still a line. Colours are averaged over painted pixels alone, so a stroke keeps its colour to its edge.
 
-A model that takes a sketch alone draws on a sheet of paper that lies in the working square. The place matters as much
-as the square of an edit: photographs leave room round a head, and people who draw a face fill the paper with it, so at
-face value the model would see a face twice as large as any it knows. `fill` is the share of the square that the paper
+A model that takes only a sketch draws on a sheet of paper placed in the working square. The placement matters as much
+as the square of an edit: photographs leave room around a head, while people who draw a face fill the paper with it, so
+unscaled the model would see a face twice as large as any it knows. `fill` is the share of the square that the paper
 takes; see `place` and `usual_fill`.
 
 Layers are arrays [H,W] or [H,W,C]: photographs uint8 RGB, masks and sketches uint8 in {0,1}, colours uint8 RGBA.
@@ -48,23 +49,23 @@ PORTRAIT_ASPECT = 1.5
 PORTRAIT_SHARE = 1 / 8
 CONTEXT = 2.5
 LOW = 0.85
-"""Of the room that a sheet of paper leaves in the square, the share that lies above it."""
+"""Share of the room left by a sheet of paper in the square that lies above the sheet."""
 FREE_HAND = 0.7
 """Share of the square that `usual_fill` gives a face; of 1, 0.85, 0.7 and 0.6 it suited nine free-hand faces best."""
 PEN = 2
 """Width of a stroke that `Editor.complete` searches for, in working pixels: XDoG's usual one at 64 px."""
 SLACK = 0.1
-"""A mask may reach so far out of a face's square, in shares of its side, and still be of that face."""
+"""How far a mask may extend beyond a face's square and still belong to that face, as a share of the square's side."""
 ENLARGED = 2.0
 """How many times a small face is enlarged for the model, at most."""
 FRAMED = 0.7
-"""From this overlap on, the square of portraits and scenes is as good as a found face's."""
+"""From this overlap on, the square of portraits and scenes is as good as a detected face's."""
 MARGIN = 1.1
-"""The square is at least this much larger than the mask's box, where the picture is."""
+"""The square is at least this much larger than the mask's box, if the picture is."""
 SEAM = 5
 """Pixels of the working side from a restyled mask's edge to where it counts in full, in a plain area."""
 REACH = 2
-"""Pixels of the working side to every side that a line of `lines_of` is found in."""
+"""Radius in working pixels of the window in which `lines_of` fits a line."""
 FLAT = 50.0
 """Variance of luma, in squared levels, below which a change follows the photograph less: noise."""
 LUMA = (0.299, 0.587, 0.114)
@@ -78,17 +79,17 @@ def crop_square(
     context: float | None = None,
     faces: Iterable[tuple[float, float, float]] = (),
 ) -> tuple[int, int, int]:
-    """The square that an edit looks at; the module's docstring says why this one.
+    """The square that an edit works on; see the module's docstring for the rule.
 
     Args:
       size: (height, width) of the picture.
       box: (top, left, height, width) of the mask.
       side: the model's working side.
       context: side of the square as a factor of the box's longer side; None is the rule for faces, portraits, scenes.
-      faces: (top, left, side) of each found face's square; of several that hold the box, the smallest counts.
+      faces: (top, left, side) of each detected face's square; of several that contain the box, the smallest counts.
 
     Returns:
-      (top, left, edge). It holds the box; it reaches out of the picture only where `edge` is larger than the picture.
+      (top, left, edge). It contains the box; it extends beyond the picture only if `edge` is larger than the picture.
     """
     shorter, longer = sorted(size)
     extent = max(box[2:])
@@ -97,8 +98,8 @@ def crop_square(
     else:
         target = max(extent * (CONTEXT if context is None else context), side)
 
-    def laid(target: float, middle: Sequence[float]) -> tuple[int, int, int]:
-        """The square of about that side and middle that holds the box."""
+    def square_at(target: float, middle: Sequence[float]) -> tuple[int, int, int]:
+        """The square of about that side and centre that contains the box."""
         edge = math.ceil(max(min(target, shorter), min(extent * MARGIN, longer)))
         starts = []
         for length, first, part, center in zip(size, box[:2], box[2:], middle):
@@ -106,21 +107,21 @@ def crop_square(
             starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
         return starts[0], starts[1], edge
 
-    centered = laid(target, [first + part / 2 for first, part in zip(box[:2], box[2:])])
+    centered = square_at(target, [first + part / 2 for first, part in zip(box[:2], box[2:])])
     for top, left, edge in sorted(faces, key=lambda face: face[2]) if context is None else ():
         slack = SLACK * edge
         if all(
             first >= start - slack and first + part <= start + edge + slack
             for start, first, part in zip((top, left), box[:2], box[2:])
         ):
-            aligned = laid(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
+            aligned = square_at(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
             # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
             return centered if _overlap(aligned, centered) >= FRAMED else aligned
     return centered
 
 
 def _overlap(one: tuple[int, int, int], two: tuple[int, int, int]) -> float:
-    """Two squares (top, left, edge): their common area as a share of the area that either has."""
+    """Intersection over union of two squares (top, left, edge)."""
     common = 1.0
     for a, b in zip(one[:2], two[:2]):
         common *= max(0, min(a + one[2], b + two[2]) - max(a, b))
@@ -145,11 +146,11 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def lines_of(change: np.ndarray, photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A change of a small picture as straight lines of its luma: around every pixel, change = slope * luma + offset.
+    """A small picture's change as linear functions of its luma: around every pixel, change = slope * luma + offset.
 
     The fast guided filter (He, Sun & Tang, PAMI 2013; He & Sun, arXiv 1505.00996), its sums over pixels of the mask
-    alone: with the photograph's own luma these lines make the change of the photograph at any size, whose edges are
-    then the photograph's. No change gives lines of zeros.
+    alone: applied to the photograph's luma, the functions give the change at any size, with the photograph's edges. No
+    change gives zeros.
 
     Args:
       change: [h,w,3] float32, levels.
@@ -171,14 +172,14 @@ def lines_of(change: np.ndarray, photograph: np.ndarray, mask: np.ndarray) -> np
 
     guide = luma(photograph)[..., None]
     averages = means(np.concatenate([guide, guide * guide, change, guide * change], axis=-1), counts)
-    mean, square, changed, product = np.split(averages, [1, 2, 5], axis=-1)
-    slope = (product - mean * changed) / (np.maximum(square - mean * mean, 0.0) + FLAT)
-    return means(np.concatenate([slope, changed - slope * mean], axis=-1), counts)
+    mean, square, change_mean, product = np.split(averages, [1, 2, 5], axis=-1)
+    slope = (product - mean * change_mean) / (np.maximum(square - mean * mean, 0.0) + FLAT)
+    return means(np.concatenate([slope, change_mean - slope * mean], axis=-1), counts)
 
 
 def middle(mask: np.ndarray) -> np.ndarray:
-    """Where the middle of a mask is: its pixels' distances to the nearest kept one, 0 at its edge, 1 from `SEAM` on or,
-    in a thin mask, where they are largest.
+    """A weight that grows towards the middle of a mask: the distance to the nearest kept pixel, 0 at the edge, 1 from
+    `SEAM` on or, in a thin mask, where it is largest.
 
     Args:
       mask: [h,w] uint8 in {0,1}, not empty; the picture's border is no edge.
@@ -211,11 +212,11 @@ def resize_ink(sketch: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def resize_color(color: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H,W,4] uint8 RGBA -> [*size,4], alpha 1 where painted and 0 elsewhere."""
-    painted = color[..., 3] >= 128
-    share = mean_of(painted, size)
+    paint_mask = color[..., 3] >= 128
+    share = mean_of(paint_mask, size)
     result = np.zeros((*size, 4), np.uint8)
     for channel in range(3):  # one at a time: four at once would cost a large photograph a gigabyte
-        total = mean_of(color[..., channel] * painted, size)
+        total = mean_of(color[..., channel] * paint_mask, size)
         mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
         result[..., channel] = np.clip(np.rint(mean), 0, 255)
     result[..., 3] = share > 0
@@ -228,16 +229,16 @@ def _middle(side: int, length: int) -> slice:
     return slice(start, start + length)
 
 
-def padded(layer: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """(a layer [H,W] or [H,W,C], padded to a square by reflection on all sides; where in it the layer is)."""
+def pad(layer: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """(a layer [H,W] or [H,W,C] padded to a square by reflection on all sides; the layer's slices in it)."""
     rows, columns = (_middle(side, length) for length in layer.shape[:2])
     vertical, horizontal = ((s.start, side - s.stop) for s in (rows, columns))
     return cv2.copyMakeBorder(layer, *vertical, *horizontal, cv2.BORDER_REFLECT_101), (rows, columns)
 
 
 def usual_fill(sketch: np.ndarray) -> float:
-    """What a sketch is taken to fill, for `place`, where nobody says it: so much that its strokes, taken for a face,
-    have `FREE_HAND` of the square, and at most all of it.
+    """The default `fill` of `place`: such that the sketch's strokes, taken for a face, span `FREE_HAND` of the square,
+    and at most 1.
 
     Args:
       sketch: [H,W] in {0,1}, with at least one stroke.
@@ -246,10 +247,10 @@ def usual_fill(sketch: np.ndarray) -> float:
 
 
 def place(size: tuple[int, int], side: int, fill: float) -> tuple[int, int, int, int]:
-    """Where a sheet of paper lies in the square that a model sees.
+    """The position of a sheet of paper in the square that a model sees.
 
-    In the middle, and low: with `fill` 0.6 a face that fills its paper comes to lie where FFHQ's alignment puts faces,
-    with the room of hair above it.
+    Centred, and low: with `fill` 0.6 a face that fills its paper lies where FFHQ's alignment puts faces, with room for
+    hair above it.
 
     Args:
       size: (height, width) of the sheet.
@@ -272,7 +273,7 @@ def sheet_in(size: tuple[int, int], side: int, fill: float) -> tuple[slice, slic
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """Where an edit looks and where it writes, as slices (rows, columns)."""
+    """What an edit reads and what it writes, as slices (rows, columns)."""
 
     window: tuple[slice, slice]
     """The mask's box, of the picture."""
@@ -294,7 +295,7 @@ class View:
 def view_of(
     mask: np.ndarray, side: int, context: float | None = None, faces: Iterable[tuple[float, float, float]] = ()
 ) -> View:
-    """Where to look for a mask [H,W] that is not empty; see `crop_square`."""
+    """The view for a mask [H,W] that is not empty; see `crop_square`."""
     size = size_of(mask)
     box = box_of(mask)
     top, left, edge = crop_square(size, box, side, context, faces)

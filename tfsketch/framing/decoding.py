@@ -1,7 +1,7 @@
-"""Encoded pictures in a graph: decoded and checked, as `images.files` does; `meaning` tells what layers mean.
+"""Encoded pictures in a graph: decoded and checked, as `images.files` does; `meaning` interprets layers.
 
-What is wrong with a picture is told by an assertion, whose text begins with the field's name. Only PNG and JPEG are
-read, 8 bits of each channel, and turned upright by their EXIF orientation (`orientation`).
+A bad picture fails an assertion whose text begins with the field's name. Only PNG and JPEG are read, 8 bits of each
+channel, and turned upright by their EXIF orientation (`orientation`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing.orientation import orientation_of, upright
-from tfsketch.framing.shared import shared
+from tfsketch.framing.shared import traced_once
 from tfsketch.images import files
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,14 +20,14 @@ JPEG = b"\xff\xd8\xff"
 
 
 def _text(*parts: Any) -> list[Any]:
-    """The text of an assertion as one string, so that a server's message reads as it was written."""
+    """The text of an assertion as one string, so that a server's message is not cut into parts."""
     words = [part if isinstance(part, str) or part.dtype == tf.string else tf.strings.as_string(part) for part in parts]
     return [tf.strings.join(words)]
 
 
 def require(condition: tf.Tensor, value: tf.Tensor, *parts: Any) -> tf.Tensor:
-    """`value`, where the condition holds; else the graph fails with a text of strings and numbers. What is computed
-    from the returned value cannot fail first, with a text that names no field."""
+    """`value`, if the condition holds; else the graph fails with a text of strings and numbers. Whatever is computed
+    from the returned value cannot fail before, with a text that names no field."""
     with tf.control_dependencies([tf.debugging.Assert(condition, _text(*parts))]):
         return tf.identity(value)
 
@@ -80,9 +80,9 @@ def decode(field: str, data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return rgba, png & (tf.strings.substr(data, *files.LAYER_AT) == files.LAYER)
 
 
-@shared(tf.TensorSpec([None, None, 4], tf.uint8), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.bool))
+@traced_once(tf.TensorSpec([None, None, 4], tf.uint8), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.bool))
 def _as_shown(rgba: tf.Tensor, data: tf.Tensor, png: tf.Tensor) -> tf.Tensor:
-    """The pixels of an encoded picture upright, and opaque where it says nothing of transparency."""
+    """The pixels of an encoded picture upright, and opaque if it has no transparency."""
     rgba = tf.ensure_shape(upright(rgba, orientation_of(data, png)), [None, None, 4])
     # Of pictures with less than 8 bits a channel and no transparency, TensorFlow gives the highest number of these
     # bits as alpha: 1 for black and white.
@@ -95,19 +95,19 @@ def _as_shown(rgba: tf.Tensor, data: tf.Tensor, png: tf.Tensor) -> tf.Tensor:
     )
 
 
-def packed(layer: tf.Tensor) -> tf.Tensor:
-    """A layer [H,W] or [H,W,C] as a scalar string, so that a batch holds layers of several sizes: what comes after the
-    network need not decode pictures again."""
+def pack(layer: tf.Tensor) -> tf.Tensor:
+    """A layer [H,W] or [H,W,C] as a scalar string, so that a batch can hold layers of several sizes and postprocessing
+    need not decode pictures again."""
     return tf.io.serialize_tensor(layer)
 
 
-def unpacked(data: tf.Tensor, dtype: tf.DType, *channels: int) -> tf.Tensor:
-    """The layer [H,W,*channels] that `packed` made a string of."""
+def unpack(data: tf.Tensor, dtype: tf.DType, *channels: int) -> tf.Tensor:
+    """The layer [H,W,*channels] that `pack` encoded."""
     return tf.ensure_shape(tf.io.parse_tensor(data, dtype), [None, None, *channels])
 
 
 def same_size(field: str, layer: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """`layer`, where it has the picture's height and width; else the graph fails."""
+    """`layer`, if it has the picture's height and width; else the graph fails."""
     size, expected_size = tf.shape(layer)[:2], tf.shape(image)[:2]
     expected = (f"{field}: expected the size of the picture, ", expected_size[1], " x ", expected_size[0])
     return require(tf.reduce_all(size == expected_size), layer, *expected, ", found ", size[1], " x ", size[0])

@@ -8,12 +8,12 @@ names the one there that it repeats, tests hold the two together, and constants 
 
 OpenCV's filters are sums over rows and then over columns, so a resize is two products with matrices of weights
 (`_weights`): area averages with OpenCV's own tolerance, its cubic kernel (a = -0.75; TensorFlow's has -0.5), nearest
-neighbours. They are made from sizes that are only known in the graph. OpenCV computes 8-bit pictures in fixed point, so
-a level may differ by one. Lines are thinned by table as in scikit-image, exactly. The distance to the mask's edge, over
-which a seam fades in, is exact here and within 2 % in OpenCV.
+neighbours. They are computed from sizes that are only known in the graph. OpenCV computes 8-bit pictures in fixed
+point, so a level may differ by one. Lines are thinned by table as in scikit-image, exactly. The distance to the mask's
+edge, over which a seam fades in, is exact here and within 2 % in OpenCV.
 
-What is wrong with a picture is told by an assertion, whose text begins with the field's name. Only PNG and JPEG are
-read, and turned upright by their EXIF orientation (`decoding`).
+A bad picture fails an assertion whose text begins with the field's name. Only PNG and JPEG are read, and turned upright
+by their EXIF orientation (`decoding`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.framing import arrays
-from tfsketch.framing.shared import shared
+from tfsketch.framing.shared import traced_once
 from tfsketch.framing.thinning import thin
 
 _AREA_TOLERANCE = 1e-3
@@ -33,7 +33,7 @@ _AREA_TOLERANCE = 1e-3
 
 
 def _weights(count: tf.Tensor, length: tf.Tensor, how: str) -> tf.Tensor:
-    """The matrix [wanted,count] float32 that resizes a line of pixels as OpenCV does: `area`, `cubic`, `nearest`."""
+    """The matrix [length,count] float32 that resizes a line of pixels as OpenCV does: `area`, `cubic`, `nearest`."""
     scale = tf.cast(count, tf.float64) / tf.cast(length, tf.float64)
     rows = tf.cast(tf.range(length), tf.float64)
     if how == "area":
@@ -60,9 +60,9 @@ def _weights(count: tf.Tensor, length: tf.Tensor, how: str) -> tf.Tensor:
 
 @functools.cache
 def _filter(how: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """`_filtered` by one kernel, as a function that a graph holds once, however often it resizes."""
+    """`_resize_by` for one kernel, as a function that a graph holds once, however often it resizes."""
 
-    @shared(tf.TensorSpec([None, None, None]), tf.TensorSpec([2], tf.int32))
+    @traced_once(tf.TensorSpec([None, None, None]), tf.TensorSpec([2], tf.int32))
     def run(layer: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         rows, columns = (_weights(tf.shape(layer)[axis], size[axis], how) for axis in range(2))
         return tf.einsum("jw,iwc->ijc", columns, tf.einsum("ih,hwc->iwc", rows, layer))
@@ -70,7 +70,7 @@ def _filter(how: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return run
 
 
-def _filtered(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Tensor:
+def _resize_by(layer: tf.Tensor, size: tf.Tensor | list[int], how: str) -> tf.Tensor:
     """[H,W,C] float32 -> [*size,C], by one kernel both ways."""
     sides = size if isinstance(size, list) else [None, None]
     return tf.ensure_shape(_filter(how)(layer, size), [*sides, layer.shape[-1]])
@@ -89,7 +89,7 @@ def resize(layer: tf.Tensor, size: tf.Tensor, how: str = "cubic") -> tf.Tensor:
     shrinks = (height > size[0]) | (width > size[1])
     return tf.switch_case(
         tf.where(same, 0, tf.where(shrinks, 1, 2)),
-        [lambda: layer, lambda: _filtered(layer, size, "area"), lambda: _filtered(layer, size, how)],
+        [lambda: layer, lambda: _resize_by(layer, size, "area"), lambda: _resize_by(layer, size, how)],
     )
 
 
@@ -98,11 +98,11 @@ def fit(layer: tf.Tensor, side: int) -> tf.Tensor:
     where both its sides are larger, else the cubic kernel."""
     larger = tf.reduce_min(tf.shape(layer)[:2]) > side
     size = [side, side]
-    return tf.cond(larger, lambda: _filtered(layer, size, "area"), lambda: _filtered(layer, size, "cubic"))
+    return tf.cond(larger, lambda: _resize_by(layer, size, "area"), lambda: _resize_by(layer, size, "cubic"))
 
 
-def rounded(levels: tf.Tensor) -> tf.Tensor:
-    """Levels of 0 to 255 to the nearest whole one, float32: what OpenCV keeps of a uint8 picture."""
+def round_levels(levels: tf.Tensor) -> tf.Tensor:
+    """Levels 0 to 255, rounded and clipped, float32: as OpenCV stores a uint8 picture."""
     return tf.clip_by_value(tf.round(levels), 0.0, 255.0)
 
 
@@ -116,12 +116,14 @@ def resize_sketch(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0
 
 
-def resize_color(rgb: tf.Tensor, painted: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+def resize_color(rgb: tf.Tensor, paint_mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """`arrays.resize_color`: [H,W,3] float32 and [H,W] bool -> [*size,4] float32, alpha 1 where painted."""
-    inside = tf.cast(painted, tf.float32)[..., None]
+    inside = tf.cast(paint_mask, tf.float32)[..., None]
     total = resize(tf.concat([rgb * inside, inside], axis=-1), size, "nearest")
     share = total[..., 3:]
-    return tf.concat([rounded(tf.math.divide_no_nan(total[..., :3], share)), tf.cast(share > 0, tf.float32)], axis=-1)
+    return tf.concat(
+        [round_levels(tf.math.divide_no_nan(total[..., :3], share)), tf.cast(share > 0, tf.float32)], axis=-1
+    )
 
 
 def resize_ink(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -129,10 +131,10 @@ def resize_ink(sketch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     lines = thin(resize_sketch(sketch, size)[None])[..., None]
     # A pen of PEN pixels covers what is above and to the left of its pixel, as in OpenCV.
     above = arrays.PEN // 2
-    padded = tf.pad(lines, [[0, 0], [above, arrays.PEN - 1 - above], [above, arrays.PEN - 1 - above], [0, 0]])
-    pen_lines = tf.nn.max_pool2d(padded, arrays.PEN, 1, "VALID")[0, ..., 0]
-    filled = resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0.5
-    return tf.maximum(pen_lines, tf.cast(filled, tf.float32))
+    border_lines = tf.pad(lines, [[0, 0], [above, arrays.PEN - 1 - above], [above, arrays.PEN - 1 - above], [0, 0]])
+    pen_lines = tf.nn.max_pool2d(border_lines, arrays.PEN, 1, "VALID")[0, ..., 0]
+    areas = resize(tf.cast(sketch, tf.float32)[..., None], size, "nearest")[..., 0] > 0.5
+    return tf.maximum(pen_lines, tf.cast(areas, tf.float32))
 
 
 def box_of(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -164,8 +166,8 @@ def crop_square(size: tf.Tensor, corner: tf.Tensor, extent: tf.Tensor, side: int
     return tf.where(edge <= size, inside, (size - edge) // 2), edge
 
 
-def _reflected(count: tf.Tensor, before: tf.Tensor, side: int) -> tf.Tensor:
-    """Where `side` pixels come from that a line of `count` is padded to by reflection, `before` of them before it."""
+def _reflection(count: tf.Tensor, before: tf.Tensor, side: int) -> tf.Tensor:
+    """Source indices of a line of `count` pixels, padded by reflection to `side`, `before` of them in front."""
     period = tf.maximum(2 * (count - 1), 1)
     at = tf.math.floormod(tf.range(side) - before, period)
     return tf.minimum(at, tf.where(count > 1, period - at, 0))
@@ -174,8 +176,8 @@ def _reflected(count: tf.Tensor, before: tf.Tensor, side: int) -> tf.Tensor:
 def pad(layer: tf.Tensor, side: int) -> tf.Tensor:
     """The middle of a square of `side`, its borders reflected as in `editor.edit`: [h,w,C] -> [side,side,C]."""
     height, width = tf.unstack(tf.shape(layer)[:2])
-    layer = tf.gather(layer, _reflected(height, (side - height) // 2, side), axis=0)
-    layer = tf.gather(layer, _reflected(width, (side - width) // 2, side), axis=1)
+    layer = tf.gather(layer, _reflection(height, (side - height) // 2, side), axis=0)
+    layer = tf.gather(layer, _reflection(width, (side - width) // 2, side), axis=1)
     return tf.ensure_shape(layer, [side, side, layer.shape[-1]])
 
 
@@ -185,7 +187,7 @@ def center_square(layer: tf.Tensor, side: int) -> tf.Tensor:
     edge = tf.reduce_min(size)
     top, left = tf.unstack((size - edge) // 2)
     square = fit(layer[top : top + edge, left : left + edge], side)
-    return tf.ensure_shape(rounded(square), [side, side, 3])
+    return tf.ensure_shape(round_levels(square), [side, side, 3])
 
 
 def luma(levels: tf.Tensor) -> tf.Tensor:
@@ -198,15 +200,15 @@ def lines_of(change: tf.Tensor, photograph: tf.Tensor, mask: tf.Tensor) -> tf.Te
     counts, side = mask[..., None], 2 * arrays.REACH + 1
 
     def means(layer: tf.Tensor) -> tf.Tensor:
-        # The pool leaves what is outside of the picture out of its mean, the quotient what is outside of the mask.
+        # The pool excludes pixels outside the picture from its mean, the quotient those outside the mask.
         total, count = (tf.nn.avg_pool2d(x[None], side, 1, "SAME")[0] for x in (layer * counts, counts))
         return tf.math.divide_no_nan(total, count)
 
     guide = luma(photograph)
     averages = means(tf.concat([guide, guide * guide, change, guide * change], axis=-1))
-    mean, square, changed, product = tf.split(averages, [1, 1, 3, 3], axis=-1)
-    slope = (product - mean * changed) / (tf.maximum(square - mean * mean, 0.0) + arrays.FLAT)
-    return means(tf.concat([slope, changed - slope * mean], axis=-1))
+    mean, square, change_mean, product = tf.split(averages, [1, 1, 3, 3], axis=-1)
+    slope = (product - mean * change_mean) / (tf.maximum(square - mean * mean, 0.0) + arrays.FLAT)
+    return means(tf.concat([slope, change_mean - slope * mean], axis=-1))
 
 
 def middle(mask: tf.Tensor) -> tf.Tensor:
@@ -263,7 +265,7 @@ def usual_fill(sketch: tf.Tensor) -> tf.Tensor:
     return tf.minimum(1.0, arrays.FREE_HAND * longest / box)
 
 
-def placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
+def place_sketch(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> tf.Tensor:
     """A sheet [H,W] bool in the square that a model sees, [side,side,1] float32 in {0,1}: lines of one pixel, or
     `ink` of `arrays.PEN` pixels."""
     top, left, height, width = place(tf.shape(sketch), side, fill)
@@ -274,6 +276,6 @@ def placed(sketch: tf.Tensor, side: int, fill: tf.Tensor, ink: bool = False) -> 
 
 
 def sheet_of(layer: tf.Tensor, size: tf.Tensor, fill: tf.Tensor) -> tf.Tensor:
-    """What a square [side,side,C] shows in the place of a sheet, at the sheet's size, not rounded."""
+    """The part of a square [side,side,C] that a sheet was placed in, at the sheet's size, not rounded."""
     top, left, height, width = place(size, layer.shape[0], fill)
     return resize(layer[top : top + height, left : left + width], size)

@@ -1,7 +1,7 @@
 """`images.ink` in a graph: strokes on a sheet, by TensorFlow operations alone.
 
-Every function names the one that it repeats. They agree to the pixel, but for a photographed sketch above `ink.WORK`,
-which is made smaller by another filter's arithmetic.
+Every function names its twin on arrays. They agree to the pixel, except on a photographed sketch above `ink.WORK`,
+which another filter's arithmetic scales down.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
-from tfsketch.framing.shared import shared
+from tfsketch.framing.shared import traced_once
 from tfsketch.framing.thinning import drop_short
 from tfsketch.images import ink, rulings
 
@@ -33,21 +33,21 @@ def to_ints(levels: tf.Tensor) -> tf.Tensor:
 
 def histogram(values: tf.Tensor, size: int = 256) -> tf.Tensor:
     """[size] int64 of int32 values from 0 on; larger ones do not count."""
-    # `tf.math.bincount` looks for the largest value first, which is for those who do not know the size.
+    # `tf.math.bincount` searches for the largest value first; the size is known here.
     return tf.cast(tf.raw_ops.Bincount(arr=values, size=size, weights=tf.constant([], tf.int32)), tf.int64)
 
 
-def median(levels: tf.Tensor, counted: tf.Tensor | None = None) -> tf.Tensor:
+def median(levels: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """`ink.median` of [H,W,C] int32, 0 to 255: [C] int32."""
     channels = levels.shape[-1]
-    levels = levels if counted is None else tf.boolean_mask(levels, counted)
+    levels = levels if mask is None else tf.boolean_mask(levels, mask)
     codes = levels + 256 * np.arange(channels, dtype=np.int32)  # a range of numbers for each channel
     count = tf.cumsum(tf.reshape(histogram(codes, 256 * channels), [channels, 256]), axis=1)
     return tf.minimum(tf.reduce_sum(to_ints(2 * count < count[:, -1:]), axis=1), 255)
 
 
-def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
-    """[H,W,...] with its outermost pixels repeated `reach` times to every side; two numbers are one an axis."""
+def _repeat_border(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
+    """[H,W,...] with its outermost pixels repeated `reach` times on every side; two numbers are one per axis."""
     reaches = tf.broadcast_to(reach, [2])
     for axis in range(2):
         reach = reaches[axis]
@@ -57,29 +57,29 @@ def _bordered(levels: tf.Tensor, reach: tf.Tensor | int) -> tf.Tensor:
 
 
 def extreme(levels: tf.Tensor, reach: tf.Tensor | int, largest: bool) -> tf.Tensor:
-    """`ink.extreme` of [H,W] or [H,W,C] integers; two numbers are one an axis."""
+    """`ink.extreme` of [H,W] or [H,W,C] integers; two numbers are one per axis."""
     shape, reach = levels.shape, tf.constant([reach] * 2) if isinstance(reach, int) else tf.broadcast_to(reach, [2])
     channels = tf.cast(levels if shape.rank == 3 else levels[..., None], tf.uint8)
-    # The smallest is what is left to 255 of the largest of what is left.
+    # min(x) = 255 - max(255 - x).
     extremes = _largest(channels, reach) if largest else 255 - _largest(255 - channels, reach)
     return tf.ensure_shape(tf.cast(extremes if shape.rank == 3 else extremes[..., 0], levels.dtype), shape)
 
 
-@shared(tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([2], tf.int32))
+@traced_once(tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([2], tf.int32))
 def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
-    """The largest value at most `reach` pixels away, up or down and sideways, by windows that double."""
+    """The largest value within `reach` pixels along each axis, by windows that double."""
     size, sides, shape = tf.shape(levels)[:2], 2 * reach + 1, levels.shape
-    levels = _bordered(levels, reach)
+    levels = _repeat_border(levels, reach)
     for axis in range(2):
 
-        def advance(covered: tf.Tensor, window: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
-            step = tf.minimum(covered, sides[axis] - covered)
+        def advance(span: tf.Tensor, window: tf.Tensor, axis: int = axis) -> tuple[tf.Tensor, tf.Tensor]:
+            step = tf.minimum(span, sides[axis] - span)
             length = tf.shape(window)[axis] - step
             both = (window[:length], window[step:]) if axis == 0 else (window[:, :length], window[:, step:])
-            return covered + step, tf.ensure_shape(tf.maximum(*both), shape)
+            return span + step, tf.ensure_shape(tf.maximum(*both), shape)
 
         _, levels = tf.while_loop(
-            lambda covered, _, axis=axis: covered < sides[axis],
+            lambda span, _, axis=axis: span < sides[axis],
             advance,
             (tf.constant(1), levels),
             shape_invariants=(tf.TensorShape([]), shape),
@@ -88,10 +88,10 @@ def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
     return levels
 
 
-def _blurred(levels: tf.Tensor) -> tf.Tensor:
+def _median_blur(levels: tf.Tensor) -> tf.Tensor:
     """OpenCV's median of 3 x 3 pixels of [H,W,3] integers."""
-    size, padded = tf.shape(levels)[:2], _bordered(tf.cast(levels, tf.uint8), 1)
-    around = [padded[i : i + size[0], j : j + size[1]] for i in range(3) for j in range(3)]
+    size, extended = tf.shape(levels)[:2], _repeat_border(tf.cast(levels, tf.uint8), 1)
+    around = [extended[i : i + size[0], j : j + size[1]] for i in range(3) for j in range(3)]
     # The middle of nine by exchanges of pairs, which is elementwise: a sort along an axis is far slower.
     pairs = "12 45 78 01 34 67 12 45 78 03 58 47 36 14 25 47 42 64 42"
     for first, second in ((int(pair[0]), int(pair[1])) for pair in pairs.split()):
@@ -100,19 +100,19 @@ def _blurred(levels: tf.Tensor) -> tf.Tensor:
     return tf.cast(around[4], tf.int32)
 
 
-@shared(_LEVELS, _NUMBER, _BOOL)
+@traced_once(_LEVELS, _NUMBER, _BOOL)
 def _paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
-    """`ink._paper_of`; `levels` [H,W,3] int32. An opening is the closing of what is left to 255."""
+    """`ink._paper_of`; `levels` [H,W,3] int32. An opening is the closing of 255 - levels."""
     levels = tf.where(dark_ink, levels, 255 - levels)
-    closed = _closing(_blurred(levels), reach)
-    return tf.where(dark_ink, closed, 255 - closed)
+    paper = _closing(_median_blur(levels), reach)
+    return tf.where(dark_ink, paper, 255 - paper)
 
 
 def _closing(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
     """`ink._closing` for dark ink."""
-    padded = _bordered(tf.cast(levels, tf.uint8), 2 * reach)
-    closed, size = extreme(extreme(padded, reach, True), reach, False), tf.shape(levels)
-    return to_ints(closed[2 * reach : 2 * reach + size[0], 2 * reach : 2 * reach + size[1]])
+    extended = _repeat_border(tf.cast(levels, tf.uint8), 2 * reach)
+    closing, size = extreme(extreme(extended, reach, True), reach, False), tf.shape(levels)
+    return to_ints(closing[2 * reach : 2 * reach + size[0], 2 * reach : 2 * reach + size[1]])
 
 
 def _far_paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
@@ -123,19 +123,19 @@ def _far_paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> t
     )
     levels = tf.gather(tf.gather(levels, rows, axis=0), columns, axis=1)
     squares = tf.reshape(levels, [tf.size(rows) // ink.COARSE, ink.COARSE, -1, ink.COARSE, 3])
-    closed = _closing(tf.reduce_min(squares, axis=[1, 3]), reach)
-    closed = tf.repeat(tf.repeat(closed, ink.COARSE, axis=0), ink.COARSE, axis=1)[: size[0], : size[1]]
-    return tf.where(dark_ink, closed, 255 - closed)
+    paper = _closing(tf.reduce_min(squares, axis=[1, 3]), reach)
+    paper = tf.repeat(tf.repeat(paper, ink.COARSE, axis=0), ink.COARSE, axis=1)[: size[0], : size[1]]
+    return tf.where(dark_ink, paper, 255 - paper)
 
 
-@shared(_LEVELS, tf.TensorSpec(None, tf.int32), _BOOL)
+@traced_once(_LEVELS, tf.TensorSpec(None, tf.int32), _BOOL)
 def _contrast(levels: tf.Tensor, paper: tf.Tensor, dark_ink: tf.Tensor) -> tf.Tensor:
     """`ink._contrast`, [H,W] int32; the paper is [H,W,3] or one colour, [3]."""
     levels, paper = tf.where(dark_ink, levels, 255 - levels), tf.where(dark_ink, paper, 255 - paper)
     return tf.reduce_max(tf.maximum(paper - levels, 0) * 255 // tf.maximum(paper, 48), axis=-1)
 
 
-@shared(_LAYER)
+@traced_once(_LAYER)
 def _ink_level(contrast: tf.Tensor) -> tf.Tensor:
     """`ink._ink_level`, int32."""
     least = tf.maximum(size_of(contrast) // 2000, 8)
@@ -147,7 +147,7 @@ def strong_parts(contrast: tf.Tensor, floor: tf.Tensor | int, share: int = 30) -
     return _strong_parts(contrast, floor, share)
 
 
-@shared(_LAYER, tf.TensorSpec(None, tf.int32), _NUMBER)
+@traced_once(_LAYER, tf.TensorSpec(None, tf.int32), _NUMBER)
 def _strong_parts(contrast: tf.Tensor, floor: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     near, around = extreme(contrast, 2, True), extreme(contrast, ink.HALO, True)
     return (contrast >= floor) & (2 * contrast >= near) & (100 * contrast >= share * around)
@@ -156,7 +156,7 @@ def _strong_parts(contrast: tf.Tensor, floor: tf.Tensor, share: tf.Tensor) -> tf
 def _drop_specks(strokes: tf.Tensor) -> tf.Tensor:
     """`ink._drop_specks`."""
     length = tf.maximum(tf.reduce_max(tf.shape(strokes)) // 128, 3)
-    # What is long is known after few rounds; a stroke need not be followed to its end.
+    # A few rounds show which strokes are long; none need be followed to its end.
     return drop_short(strokes[None], tf.cast(length, tf.float32), 4 * length)[0]
 
 
@@ -165,12 +165,12 @@ def reach_of(size: tf.Tensor) -> tf.Tensor:
     return tf.maximum((tf.reduce_min(size) + 12) // 24, 4)
 
 
-def _ink_is_dark(levels: tf.Tensor, color: tf.Tensor, written: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
-    """`ink._ink_is_dark`; about `color` where `written`."""
+def _ink_is_dark(levels: tf.Tensor, color: tf.Tensor, exact: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
+    """`ink._ink_is_dark`; about `color` where `exact`."""
     side = 4 * reach + 1
 
     def means() -> tf.Tensor:
-        total = _bordered(levels, 2 * reach)
+        total = _repeat_border(levels, 2 * reach)
         for axis in range(2):
             total = tf.cumsum(total, axis=axis)
             total = tf.pad(total, [[int(axis == other), 0] for other in range(2)] + [[0, 0]])
@@ -179,12 +179,12 @@ def _ink_is_dark(levels: tf.Tensor, color: tf.Tensor, written: tf.Tensor, reach:
             total = ends[0] - ends[1]
         return (total + side * side // 2) // (side * side)
 
-    paper = tf.cond(written, lambda: tf.zeros_like(levels) + color, means)
+    paper = tf.cond(exact, lambda: tf.zeros_like(levels) + color, means)
     return tf.reduce_sum(tf.cast(levels - paper, tf.int64) ** 3) <= 0
 
 
 def _is_exact(apart: tf.Tensor) -> tf.Tensor:
-    """Whether a sheet, by how far it is from its paper's colour, has that of a program."""
+    """Whether a sheet's paper is of one exact colour, as a program's is, from its distance to that colour."""
     exact = apart <= ink.EXACT
     away = extreme(to_ints(apart >= ink.FAINT), ink.BESIDE, True) == 0
     most = tf.cast(count_of(exact), tf.float64) >= ink.WRITTEN * tf.cast(tf.size(apart), tf.float64)
@@ -192,7 +192,7 @@ def _is_exact(apart: tf.Tensor) -> tf.Tensor:
 
 
 def _is_program_made(work: tf.Tensor, shade: tf.Tensor) -> tf.Tensor:
-    """Of a sheet of mostly exact paper, whether its wide dark areas are a program's."""
+    """Whether the wide dark areas of a sheet of mostly exact paper are a program's."""
     inner = extreme(to_ints(shade), 1, False) > 0
     spread = tf.reduce_max(extreme(work, 1, True) - extreme(work, 1, False), axis=-1)
     flat = 10 * count_of((spread <= 8) & inner) >= 8 * count_of(inner)
@@ -241,7 +241,7 @@ def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
     count = histogram(tf.bitwise.right_shift(tf.boolean_mask(contrast, middles), 4), 16)
 
     def peaks(count: tf.Tensor) -> tf.Tensor:
-        """The largest of those before each but the two outermost."""
+        """For all but the two outermost values, the largest of those before each."""
         return tf.stack([tf.reduce_max(count[: end + 1]) for end in range(14)])
 
     lower = tf.minimum(peaks(count), peaks(count[::-1])[::-1])
@@ -261,10 +261,10 @@ def _are_ruled(contrast: tf.Tensor, floor: tf.Tensor, valley: tf.Tensor) -> tf.T
     fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
     near, size = extreme(lines, 1, True), tf.shape(lines)
     half = tf.maximum(tf.reduce_min(size) // rulings.RULED, 4)
-    padded, along = _bordered(near, 2 * half), []
+    extended, along = _repeat_border(near, 2 * half), []
     for reach in (tf.stack([half, 0]), tf.stack([0, half])):
-        opened = extreme(extreme(padded, reach, False), reach, True)
-        along.append(opened[2 * half : 2 * half + size[0], 2 * half : 2 * half + size[1]] > 0)
+        opening = extreme(extreme(extended, reach, False), reach, True)
+        along.append(opening[2 * half : 2 * half + size[0], 2 * half : 2 * half + size[1]] > 0)
     return 10 * count_of(fainter & (along[0] | along[1])) >= 8 * count_of(fainter)
 
 
@@ -273,7 +273,7 @@ def on_layer(alpha: tf.Tensor) -> tf.Tensor:
     return strong_parts(alpha, tf.maximum(ink.FAINT, ink.RULING * _ink_level(alpha) // 256))
 
 
-def _photographed(
+def _from_photograph(
     field: str, levels: tf.Tensor, work: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor, contrast: tf.Tensor
 ) -> tf.Tensor:
     """Strokes of a photograph or scan of paper, [H,W] bool."""
@@ -318,12 +318,12 @@ def on_paper(field: str, levels: tf.Tensor) -> tf.Tensor:
     smaller = tf.maximum(to_ints(tf.round(tf.cast(size, tf.float64) * scale)), 1)
     work = tf.cond(
         scale < 1,
-        lambda: to_ints(graph.rounded(graph.resize(tf.cast(levels, tf.float32), smaller))),
+        lambda: to_ints(graph.round_levels(graph.resize(tf.cast(levels, tf.float32), smaller))),
         lambda: levels,
     )
     color, reach = median(levels), reach_of(tf.shape(work)[:2])
-    written = _is_exact(tf.reduce_max(tf.abs(levels - color), axis=-1))
-    dark_ink = _ink_is_dark(work, color, written, reach)
+    exact = _is_exact(tf.reduce_max(tf.abs(levels - color), axis=-1))
+    dark_ink = _ink_is_dark(work, color, exact, reach)
     paper = _paper_of(work, reach, dark_ink)
     shade = _contrast(work, color, dark_ink) >= ink.DEEP
     shade &= _contrast(paper, color, dark_ink) >= ink.DEEP
@@ -333,7 +333,7 @@ def on_paper(field: str, levels: tf.Tensor) -> tf.Tensor:
         return strong_parts(contrast, tf.maximum(ink.FAINT, ink.RULING * _ink_level(contrast) // 256))
 
     return tf.cond(
-        written & _is_program_made(work, shade),
+        exact & _is_program_made(work, shade),
         by_color,
-        lambda: _photographed(field, levels, work, reach, dark_ink, _contrast(work, paper, dark_ink)),
+        lambda: _from_photograph(field, levels, work, reach, dark_ink, _contrast(work, paper, dark_ink)),
     )

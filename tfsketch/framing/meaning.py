@@ -1,7 +1,7 @@
 """`images.meaning` in a graph: what a mask, a sketch or a colour sheet means, by TensorFlow operations alone.
 
-Every function names the one that it repeats; a test runs both on one table of sheets. A graph has no notes: what is
-refused fails by an assertion that begins with the field's name, as in `decoding`.
+Every function names its twin on arrays; a test runs both on one table of sheets. A graph has no notes: a refused sheet
+fails an assertion that begins with the field's name, as in `decoding`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tfsketch.framing.ink import (
 from tfsketch.images import ink, meaning
 
 
-def _is_flat(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+def _is_flat(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """`meaning._is_flat`."""
-    high = tf.reduce_max(tf.where(counted[..., None], levels, 0), axis=[0, 1])
-    low = tf.reduce_min(tf.where(counted[..., None], levels, 255), axis=[0, 1])
+    high = tf.reduce_max(tf.where(mask[..., None], levels, 0), axis=[0, 1])
+    low = tf.reduce_min(tf.where(mask[..., None], levels, 255), axis=[0, 1])
     return tf.reduce_all(high - low <= meaning.DARKEST)
 
 
@@ -67,27 +67,27 @@ def _chroma(levels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(levels, axis=-1) - tf.reduce_min(levels, axis=-1)
 
 
-def _is_photograph(levels: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+def _is_photograph(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """`meaning._is_photograph`, where a pixel is counted."""
-    count = count_of(counted)
+    count = count_of(mask)
     code = tf.reduce_sum(tf.bitwise.right_shift(levels, 5) * tf.constant([64, 8, 1]), axis=-1)
-    bins = histogram(tf.boolean_mask(code, counted), 512)
+    bins = histogram(tf.boolean_mask(code, mask), 512)
     grey = grey_of(levels)
-    between = counted & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
+    between = mask & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
     bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
     bend = bend[:, : tf.shape(grey)[1]]
     inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
     unrest = 20 * count_of(between & (bend >= 12) & inner) >= count
     few = 10 * tf.reduce_sum(tf.math.top_k(bins, 4)[0]) >= 9 * count
-    colors = 20 * count_of(counted & (_chroma(levels) > 32)) >= count
+    colors = 20 * count_of(mask & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
     rough &= 100 * count_of(between & (bend >= 12)) >= 15 * count_of(between)
-    ends = tf.minimum(count_of(counted & (grey <= meaning.DARKEST)), count_of(counted & (grey >= meaning.LIGHTEST)))
+    ends = tf.minimum(count_of(mask & (grey <= meaning.DARKEST)), count_of(mask & (grey >= meaning.LIGHTEST)))
     return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
 
 
 def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
-    """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but that `exact` is of white."""
+    """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but `exact` means white."""
     levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
     opaque_pixels, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
     opaque_pixels = tf.where(tf.reduce_any(opaque_pixels) | (most < meaning.DARKEST), opaque_pixels, 2 * alpha >= most)
@@ -95,42 +95,42 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     any_opaque = tf.reduce_any(opaque_pixels)
 
     def on_black() -> tf.Tensor:
-        shown = tf.where(opaque_pixels[..., None], levels, 0)
-        shown = tf.where(tf.reduce_max(shown) == 1, shown * 255, shown)
-        bright = tf.reduce_max(shown, axis=-1)
-        there = _chroma(shown) > ink.DEEP
-        colored = 1000 * count_of(there) >= size_of(bright)
-        white = count_of(tf.reduce_all(shown >= meaning.LIGHTEST, axis=-1))
+        sheet = tf.where(opaque_pixels[..., None], levels, 0)
+        sheet = tf.where(tf.reduce_max(sheet) == 1, sheet * 255, sheet)
+        bright = tf.reduce_max(sheet, axis=-1)
+        there = _chroma(sheet) > ink.DEEP
+        is_colored = 1000 * count_of(there) >= size_of(bright)
+        white = count_of(tf.reduce_all(sheet >= meaning.LIGHTEST, axis=-1))
         plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= meaning.DARKEST) >= size_of(bright))
         expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found colours"
-        shown = require(~colored | plain, shown, expected)
-        hue = tf.boolean_mask(shown * 255 // tf.maximum(bright, 1)[..., None], there)
+        sheet = require(~is_colored | plain, sheet, expected)
+        hue = tf.boolean_mask(sheet * 255 // tf.maximum(bright, 1)[..., None], there)
         others = count_of(tf.reduce_any(tf.abs(hue - median(hue[None])) > meaning.HUE, axis=-1))
         expected = expected.replace("found colours", "found several colours")
-        shown = require(~colored | (20 * others <= count_of(there)), shown, expected)
-        return tf.where(colored, bright, grey_of(shown)) >= 128
+        sheet = require(~is_colored | (20 * others <= count_of(there)), sheet, expected)
+        return tf.where(is_colored, bright, grey_of(sheet)) >= 128
 
-    def meant() -> tf.Tensor:
+    def from_shape() -> tf.Tensor:
         photograph = any_opaque & _is_photograph(levels, opaque_pixels)
         expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found what "
         expected += "looks like a photograph"
-        shown = require(~(opaque & photograph), opaque_pixels, expected)
+        pixels = require(~(opaque & photograph), opaque_pixels, expected)
         flat = ~opaque & (~any_opaque | _is_flat(levels, opaque_pixels))
         ambiguous = ~photograph & flat & (2 * count_of(opaque_pixels) > size_of(opaque_pixels))
         expected = f"{field}: expected a mask, white where the picture is repainted, found one colour on most of a "
         expected += "transparent layer, which may be the hole or what is kept"
-        shown = require(~ambiguous, shown, expected)
-        with tf.control_dependencies([shown]):
-            return tf.cond(photograph | flat, lambda: tf.where(photograph, ~shown, shown), on_black)
+        pixels = require(~ambiguous, pixels, expected)
+        with tf.control_dependencies([pixels]):
+            return tf.cond(photograph | flat, lambda: tf.where(photograph, ~pixels, pixels), on_black)
 
     white = grey_of(levels) >= 128
-    return tf.cond(exact, lambda: white, meant)
+    return tf.cond(exact, lambda: white, from_shape)
 
 
-def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
+def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, paint_mask: tf.Tensor) -> tf.Tensor:
     """`meaning._unmixed`."""
     strongest = extreme(apart, 2, True)
-    edge = painted & (extreme(to_ints(painted), 2, False) == 0) & (10 * apart < 9 * strongest)
+    edge = paint_mask & (extreme(to_ints(paint_mask), 2, False) == 0) & (10 * apart < 9 * strongest)
     own = paper + (levels - paper) * strongest[..., None] // tf.maximum(apart, 1)[..., None]
     return tf.where(edge[..., None], tf.clip_by_value(own, 0, 255), levels)
 
@@ -156,13 +156,13 @@ def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, 
         def from_paper() -> tuple[tf.Tensor, tf.Tensor]:
             color = median(levels, tf.where(paper == 1, white, black))
             apart = tf.where(opaque_pixels, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
-            painted = strong_parts(apart, 6, 15)
-            return _unmixed(levels, color, apart, painted), painted
+            paint_mask = strong_parts(apart, 6, 15)
+            return _unmixed(levels, color, apart, paint_mask), paint_mask
 
         return tf.cond(none | (paper == 0), lambda: (levels, opaque_pixels), from_paper)
 
-    levels, painted = tf.cond(exact, lambda: (levels, opaque_pixels), by_paper)
-    return tf.cast(levels, tf.uint8), painted
+    levels, paint_mask = tf.cond(exact, lambda: (levels, opaque_pixels), by_paper)
+    return tf.cast(levels, tf.uint8), paint_mask
 
 
 def read_mask(mask_bytes: tf.Tensor, image: tf.Tensor, what: str) -> tf.Tensor:

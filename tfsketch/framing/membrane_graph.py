@@ -10,17 +10,17 @@ from tfsketch.framing import membrane as arrays_membrane
 BAND, OUTLINE = arrays_membrane.BAND, arrays_membrane.OUTLINE
 COARSEST, REST, SWEEPS = arrays_membrane.COARSEST, arrays_membrane.REST, arrays_membrane.SWEEPS
 _FADE = 4.0
-"""Reaches from the border beyond which nothing is left of a correction that fades."""
+"""Multiples of `reach` beyond which a decaying correction is 0."""
 
 
 def _neighbors(layer: tf.Tensor) -> tf.Tensor:
     """`membrane._neighbors`."""
-    padded = tf.pad(layer, [[1, 1], [1, 1], [0, 0]])
-    return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    bordered = tf.pad(layer, [[1, 1], [1, 1], [0, 0]])
+    return bordered[:-2, 1:-1] + bordered[2:, 1:-1] + bordered[1:-1, :-2] + bordered[1:-1, 2:]
 
 
-def _halved(layer: tf.Tensor) -> tf.Tensor:
-    """`membrane._halved`."""
+def _halve(layer: tf.Tensor) -> tf.Tensor:
+    """`membrane._halve`."""
     height, width = tf.unstack(tf.shape(layer)[:2])
     layer = tf.pad(layer, [[0, height % 2], [0, width % 2], [0, 0]])
     return layer[::2, ::2] + layer[1::2, ::2] + layer[::2, 1::2] + layer[1::2, 1::2]
@@ -48,35 +48,37 @@ def steps(image: tf.Tensor, repaint: tf.Tensor, inside: tf.Tensor) -> tuple[tf.T
 
 def harmonic(values: tf.Tensor, border: tf.Tensor, domain: tf.Tensor, longest: int) -> tf.Tensor:
     """`membrane.harmonic`: [H,W,C], [H,W] and [H,W], all float32 -> [H,W,C] float32. Of sides up to `longest`."""
-    fixed, inside = border[..., None], domain[..., None]
-    levels = [(values * fixed, fixed, inside)]
-    # The sizes are known in the graph alone: levels below the coarsest are there, and do nothing.
+    boundary_mask, inside = border[..., None], domain[..., None]
+    levels = [(values * boundary_mask, boundary_mask, inside)]
+    # The sizes are known only when the graph runs: it holds levels below the coarsest too, which do nothing.
     count = [tf.constant(True)]
     most = max(0, (longest - 1).bit_length() - COARSEST.bit_length() + 1)
     for _ in range(most):
         small = tf.reduce_max(tf.shape(levels[-1][0])[:2]) <= COARSEST
-        held, fixed, inside = (_halved(layer) for layer in levels[-1])
-        levels.append((held / tf.maximum(fixed, 1.0), tf.minimum(fixed, 1.0), tf.minimum(inside, 1.0)))
+        boundary, boundary_mask, inside = (_halve(layer) for layer in levels[-1])
+        levels.append(
+            (boundary / tf.maximum(boundary_mask, 1.0), tf.minimum(boundary_mask, 1.0), tf.minimum(inside, 1.0))
+        )
         count.append(~small & count[-1])
     result = tf.zeros_like(levels[-1][0])
     coarsest = most
     for number in reversed(range(len(levels))):
-        held, fixed, inside = levels[number]
-        free = inside * (1.0 - fixed)
+        boundary, boundary_mask, inside = levels[number]
+        free = inside * (1.0 - boundary_mask)
         share = tf.math.divide_no_nan(free, _neighbors(inside))
-        used = count[number]
-        first = used & ~count[number + 1] if number < coarsest else used
-        height, width = tf.unstack(tf.shape(held)[:2])
+        active = count[number]
+        first = active & ~count[number + 1] if number < coarsest else active
+        height, width = tf.unstack(tf.shape(boundary)[:2])
         if number < coarsest:
             larger = tf.repeat(tf.repeat(result, 2, axis=0), 2, axis=1)[:height, :width]
-            result = tf.where(first, tf.zeros_like(held), larger)
-        start = result * free + held
-        sweeps = tf.where(used, tf.where(first, REST, SWEEPS // tf.maximum(height, width)), 0)
+            result = tf.where(first, tf.zeros_like(boundary), larger)
+        start = result * free + boundary
+        sweeps = tf.where(active, tf.where(first, REST, SWEEPS // tf.maximum(height, width)), 0)
 
         def sweep(
-            n: tf.Tensor, x: tf.Tensor, share: tf.Tensor = share, held: tf.Tensor = held
+            n: tf.Tensor, x: tf.Tensor, share: tf.Tensor = share, boundary: tf.Tensor = boundary
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            return n + 1, _neighbors(x) * share + held
+            return n + 1, _neighbors(x) * share + boundary
 
         invariants = (tf.TensorShape([]), tf.TensorShape([None, None, values.shape[-1]]))
         result = tf.while_loop(
@@ -106,25 +108,25 @@ def membrane(
     """
     size = tf.shape(mask)
 
-    def corrected() -> tf.Tensor:
+    def add_membrane() -> tf.Tensor:
         corner, extent = graph.box_of(mask)
         start, stop = tf.maximum(corner - BAND, 0), tf.minimum(corner + extent + BAND, size)
         (top, left), (bottom, right) = tf.unstack(start), tf.unstack(stop)
-        cut = mask[top:bottom, left:right]
+        hole = mask[top:bottom, left:right]
         under = repaint[top:bottom, left:right]
-        places, step = steps(image[top:bottom, left:right], under, cut)
-        part = tf.shape(cut)
+        places, step = steps(image[top:bottom, left:right], under, hole)
+        part = tf.shape(hole)
         values = tf.scatter_nd(places, step, tf.concat([part, [3]], axis=0))
         values = tf.ensure_shape(values, [None, None, 3])
         border = tf.scatter_nd(places, tf.ones(tf.shape(places)[:1]), part)
-        change = harmonic(values, border, tf.cast(cut, tf.float32), longest) * strength
+        change = harmonic(values, border, tf.cast(hole, tf.float32), longest) * strength
         if reach is not None:
             limit = int(_FADE * reach) + 2
-            distance = graph.edge_distance(cut, tf.constant(limit))
+            distance = graph.edge_distance(hole, tf.constant(limit))
             fade = tf.exp(-tf.maximum(distance - 1.0, 0.0) / reach)
             change *= tf.where(distance < limit, fade, 0.0)[..., None]
-        levels = tf.where(cut[..., None], graph.rounded(under + change), under)
+        levels = tf.where(hole[..., None], graph.round_levels(under + change), under)
         outer = [[top, size[0] - bottom], [left, size[1] - right], [0, 0]]
         return tf.where(mask[..., None], tf.pad(levels, outer), repaint)
 
-    return tf.cond(tf.reduce_any(mask) & ~tf.reduce_all(mask), corrected, lambda: tf.identity(repaint))
+    return tf.cond(tf.reduce_any(mask) & ~tf.reduce_all(mask), add_membrane, lambda: tf.identity(repaint))

@@ -1,6 +1,6 @@
-"""EXIF orientation in a graph: TensorFlow's decoders give pixels as they lie in the file, this turns them upright.
+"""EXIF orientation in a graph: TensorFlow's decoders return pixels as stored, this turns them upright.
 
-A JPEG's segments, or a PNG's chunks before its pixels, are walked until EXIF comes; its first directory (TIFF 6.0, tag
+A JPEG's segments, or a PNG's chunks before its pixels, are walked up to EXIF; its first directory (TIFF 6.0, tag
 0x0112) holds the orientation. Damaged EXIF turns nothing. The twin on arrays is Pillow's `ImageOps.exif_transpose`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 _BLOCK = 65_536
-"""Bytes of EXIF that are looked at: a JPEG's segment holds no more."""
+"""Bytes of EXIF that are read: a JPEG's segment holds no more."""
 _TAG = 0x0112
 
 
@@ -20,7 +20,7 @@ def _bytes(data: tf.Tensor, start: tf.Tensor, count: int) -> tf.Tensor:
 
 
 def _number(digits: tf.Tensor, little: tf.Tensor) -> tf.Tensor:
-    """[...,N] bytes as numbers; of four bytes those that fit."""
+    """[...,N] bytes as int32 numbers; four bytes must fit."""
     digits = tf.where(little, tf.reverse(digits, [-1]), digits)
     count = digits.shape[-1]
     weights = tf.constant([1 << 8 * (count - 1 - place) for place in range(count)], tf.int64)
@@ -74,11 +74,11 @@ def orientation_of(data: tf.Tensor, png: tf.Tensor) -> tf.Tensor:
       png: scalar bool, which of them.
 
     Returns:
-      Scalar int32, 1 to 8; 1, upright, where the file says nothing that can be read.
+      Scalar int32, 1 to 8; 1, upright, if the file has no readable orientation.
     """
     start = tf.cond(png, lambda: _in_png(data), lambda: _in_jpeg(data))
 
-    def read() -> tf.Tensor:
+    def parse() -> tf.Tensor:
         block = _bytes(data, start, _BLOCK)
         little = block[0] == 0x49  # "II", Intel's order; "MM" is Motorola's
         magic = _number(block[2:4], little) == 42
@@ -91,7 +91,7 @@ def orientation_of(data: tf.Tensor, png: tf.Tensor) -> tf.Tensor:
         value = tf.concat([[1], ours], axis=0)[-1]
         return tf.where(magic & (value >= 1) & (value <= 8), value, 1)
 
-    return tf.cond(start > 0, read, lambda: tf.constant(1))
+    return tf.cond(start > 0, parse, lambda: tf.constant(1))
 
 
 def upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

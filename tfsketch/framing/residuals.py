@@ -1,32 +1,32 @@
 """Detail for an enlarged repaint: the photograph's own, carried into the hole from where the small pictures agree.
 
-A photograph of side S is edited at a working side w < S. What the network drew comes back enlarged, without anything
-finer than a working pixel. Outside of the hole that fine part is known: the residual, the photograph less its own
+A photograph of side S is edited at a working side w < S. The network's repaint comes back enlarged, without anything
+finer than a working pixel. Outside the hole that fine part is known: the residual, the photograph minus its own
 enlarged small picture. As in contextual residual aggregation (Yi et al., CVPR 2020, arXiv 2005.09704) it is carried
-into the hole: patches of what the network drew are compared with known patches of the same small picture, and the
-residual of the match is added at full size. What we do otherwise, the paper aggregating soft attention's weighted means
-of residuals over one grid of patches, which averages texture away (all constants are ours):
+into the hole: patches of the repaint are compared with known patches of the same small picture, and the residual of the
+match is added at full size. The paper aggregates residuals by soft attention's weighted means over one grid of patches,
+which averages texture away; we differ in this (all constants are ours):
 
 - A patch of `PATCH` working pixels takes the residual of one source, as it is or mirrored left to right (faces are
   symmetric). So it carries grain, pores and the sharp side of an edge that lies just there in the small picture.
 - The distance is that of patches of luma and chroma in levels, not a cosine: it says how good the match is. From
   `NEAR` to `FAR` the residual fades to nothing, so nothing is invented where nothing alike is known.
-- Both sides are softened before they are compared. What a network draws is softer than a photograph, and would match
-  what is soft there: skin out of focus, a blurred background.
-- For the same reason some of the band below comes along, the source's own less its softened self, as far as the drawn
+- Both sides are softened before they are compared. A repaint is softer than a photograph, and would match its soft
+  parts: skin out of focus, a blurred background.
+- For the same reason part of the band below is carried too, the source minus its softened self, as far as the repainted
   patch has less of it (`MIDDLE`). All of it would be nearer to the truth by ST-LPIPS, but shows as grain on lids; and
-  little is carried from sources that are much rougher than what the network drew (`ROUGHER`).
-- Sources that are about equally near are taken in turn (`TOLERANCE`): where all of a forehead matches one pore best, it
-  would be tiled with it.
+  little is carried from sources that are much rougher than the repaint (`ROUGHER`).
+- Sources that are about equally near take turns (`TOLERANCE`): a forehead whose patches all match one pore best would
+  be tiled with it.
 - Patches are small and each takes its own best match. Larger ones, and neighbours made to continue each other's source
   (PatchMatch's propagation under a Potts cost), were tried: hair and skin came no nearer to the truth by ST-LPIPS.
 - Patches overlap by half under a window whose squared sines sum to 1. The sum is divided by its own standard deviation
   under the assumption that different sources are uncorrelated, equal ones the same (Heitz & Neyret 2018 blend
   textures so): the grain is as strong between two sources as within one.
 
-The network's own picture stays as it is below half of the working side's resolution.
-Sources hold no erased pixel, and their residual is taken against the enlarged composite, in which nothing erased has a
-share. Memory: two enlarged pictures, and rows of the hole in bands. `residuals_graph` is the same in a graph.
+Below half of the working side's resolution the repaint stays as it is.
+Sources hold no erased pixel, and their residual is taken against the enlarged composite, to which no erased pixel
+contributes. Memory: two enlarged pictures, and rows of the hole in bands. `residuals_graph` is the same in a graph.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ PATCH = 4
 """Side of a patch in working pixels; they lie `STEP` apart."""
 STEP = PATCH // 2
 NEAR, FAR = 30.0, 60.0
-"""Root mean square distance of two patches, in levels (over pixels, summed over luma and chroma), up to which a
-residual is carried in full, and from which on not at all."""
+"""Root mean square distances of two patches, in levels (over pixels, summed over luma and chroma): up to the first a
+residual is carried in full, from the second on not at all."""
 SOURCES = 16384
-"""Known patches that those of the hole are compared with, at most about; more are thinned out evenly."""
+"""Known patches that those of the hole are compared with, at most about; more are subsampled evenly."""
 TOLERANCE = 12.0
-"""Levels by which a source may be farther than the nearest and be taken all the same; by how many, is drawn."""
+"""Levels by which a source may be farther than the nearest and still be chosen; the actual margin is random."""
 MIDDLE = 0.75
-"""How much of what the drawn patch lacks of the band between a working pixel and two is carried at most."""
+"""The largest share that is carried of what the repaint lacks in the band between one working pixel and two."""
 ROUGHER, GRAIN = 1.5, 3.0
-"""How many times as rough as what the network drew a source may be, by that band's deviation in levels, to which that
-of a photograph's grain is added, which a network does not draw. Of a rougher source the less is carried: straw is no
-lip, however alike their colours."""
+"""How many times as rough as the repaint a source may be, by that band's deviation in levels, to which that of a
+photograph's grain is added, which a network does not paint. The rougher a source beyond that, the less is carried:
+straw is no lip, however alike their colours."""
 MIRRORED = 1.1
-"""Factor of a mirrored source's squared distance: between equals, the one as it is."""
+"""Factor of a mirrored source's squared distance: between equals, the unmirrored one is chosen."""
 OPPONENT = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
 """Luma and chroma of RGB (ITU-R BT.601)."""
 GOLDEN = (5**0.5 - 1) / 2  # `turns`
@@ -66,10 +66,10 @@ _CHUNK = 512  # patches that are compared at a time
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """Where the hole's patches take their residuals from, in working pixels, on a grid of `STEP`.
+    """The sources of the residuals of the hole's patches, in working pixels, on a grid of `STEP`.
 
     Attributes:
-      start: (row, column) of the first patch, which may lie outside of the picture.
+      start: (row, column) of the first patch, which may lie outside the picture.
       place: [m,n,2] int32, the corners of the sources.
       mirror: [m,n] bool.
       weight: [m,n] float32 in [0,1]; 0 where nothing is carried.
@@ -83,7 +83,7 @@ class Sources:
     middle: np.ndarray
 
 
-def softened(picture: np.ndarray) -> np.ndarray:
+def soften(picture: np.ndarray) -> np.ndarray:
     """[h,w,3] uint8 under a binomial filter of deviation 1, whole levels."""
     kernel = np.array([1, 4, 6, 4, 1], np.float32) / 16.0
     soft = cv2.sepFilter2D(picture, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
@@ -91,7 +91,7 @@ def softened(picture: np.ndarray) -> np.ndarray:
 
 
 def turns(first: int, count: int, places: int) -> np.ndarray:
-    """What is drawn for targets from the `first` on and every source: [count,places] float32 in [0,1).
+    """Pseudorandom numbers for `count` targets from the `first` on and every source: [count,places] float32 in [0,1).
 
     A golden-ratio sequence in both: evenly spread, without a period, and the same in a graph."""
     own, other = (
@@ -110,20 +110,20 @@ def patches_of(layer: np.ndarray) -> np.ndarray:
 
 
 def thinning(count: int) -> tuple[int, int]:
-    """(m, g): of `count` known places, those with (column + g * row) % m == 0 are compared with all patches."""
+    """(m, g): of `count` known positions, those with (column + g * row) % m == 0 are compared with all patches."""
     m = -(-count // SOURCES)
     return m, max(1, round(0.382 * m))
 
 
 def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
-    """Finds known patches that look like what the network drew.
+    """Finds known patches that resemble the repaint.
 
     Args:
       composite: [h,w,3] uint8, the composite at the working side.
       mask: [h,w] in {0,1}, not empty, as the network saw it.
 
     Returns:
-      The sources; None where no patch of the picture is known.
+      The sources; None if no patch of the picture is known.
     """
     height, width = mask.shape
     if min(height, width) < PATCH:
@@ -137,7 +137,7 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     if not len(places):
         return None
 
-    soft = softened(composite)
+    soft = soften(composite)
     colors = soft.astype(np.float32) @ np.asarray(OPPONENT, np.float32).T
     band = np.square(composite.astype(np.float32) - soft)
     sources = patches_of(colors)[tuple(places.T)]
@@ -156,7 +156,7 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     hole = on_grid((mask > 0)[..., None]).any(axis=(2, 3, 4))
     targets = np.ascontiguousarray(on_grid(colors)).reshape(*grid, -1)
 
-    # All with all, of those that are left: the nearest source as it is, or mirrored.
+    # All pairs of the remaining ones: the nearest source, mirrored or not.
     flat = targets[hole]
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
     kinds = [kind.reshape(len(places), -1) for kind in (sources, sources[:, :, ::-1])]
@@ -165,14 +165,14 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
         part = slice(begin, begin + _CHUNK)
         own = np.square(flat[part]).sum(axis=-1)
         chance = turns(begin, len(own), len(places)) * np.float32((TOLERANCE * PATCH) ** 2)
-        for mirrored, (those, square) in enumerate(zip(kinds, squares)):
+        for is_mirror, (those, square) in enumerate(zip(kinds, squares)):
             distance = square - 2.0 * (flat[part] @ those.T)
             at = (distance + chance).argmin(axis=1)
-            value = (distance[np.arange(len(at)), at] + own) * (MIRRORED if mirrored else 1.0)
+            value = (distance[np.arange(len(at)), at] + own) * (MIRRORED if is_mirror else 1.0)
             closer = value < best[part]
             best[part] = np.where(closer, value, best[part])
             nearest[part] = np.where(closer, at, nearest[part])
-            flip[part] = np.where(closer, bool(mirrored), flip[part])
+            flip[part] = np.where(closer, bool(is_mirror), flip[part])
     place, mirror = np.zeros((*grid, 2), np.int32), np.zeros(grid, bool)
     place[hole], mirror[hole] = places[nearest], flip
 
@@ -194,18 +194,18 @@ def carry(
     strength: float = 1.0,
     working_mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The enlarged repaint with the photograph's detail.
+    """Adds the photograph's detail to the enlarged repaint.
 
     Args:
-      image: [H,W,3] uint8, what the network looked at (`View.square`) of the photograph.
+      image: [H,W,3] uint8, the part of the photograph that the network saw (`View.square`).
       composite: [h,w,3] uint8, the network's composite at the working side; its known pixels are the photograph's.
       mask: [H,W] in {0,1}, not empty.
       strength: from 0, the enlarged repaint alone, to 1.
       working_mask: [h,w] in {0,1}, the mask as the network saw it; None is `arrays.resize_mask`'s.
 
     Returns:
-      [H,W,3] uint8; it differs from the enlarged repaint in the mask alone. Where the working side is no smaller than
-      the picture nothing is added.
+      [H,W,3] uint8; it differs from the enlarged repaint in the mask alone. If the working side is no smaller than the
+      picture nothing is added.
     """
     size, work = size_of(mask), size_of(composite)
     base = resize(composite, size)
@@ -215,11 +215,11 @@ def carry(
     sources = match(composite, small)
     if sources is None:
         return base
-    fine = base.astype(np.float32) - resize(softened(composite), size)
+    fine = base.astype(np.float32) - resize(soften(composite), size)
     scale = size[0] / work[0], size[1] / work[1]
     top, left, height, width = arrays.box_of(mask)
 
-    # Every pixel lies in two patches along each axis: in whose, how far, and how much they count there.
+    # Every pixel lies in two patches along each axis: which, at what offset, and with what weight.
     def along(axis: int, first: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
         at = (np.arange(first, first + count) + 0.5) / scale[axis] - sources.start[axis]
         cell = np.floor(at / STEP).astype(int)

@@ -1,7 +1,7 @@
 """`residuals` as TensorFlow operations: the same, for graphs that run where Python does not.
 
-Sums run in another order than NumPy's, so that of two sources that are all but equally near the other one may be taken;
-then a patch's grain is another, of the same strength.
+Sums run in another order than NumPy's, so of two sources that are almost equally near the other one may be chosen; the
+patch then gets another grain of the same strength.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def _patches(layer: tf.Tensor) -> tf.Tensor:
     return tf.image.extract_patches(layer[None], window, [1, 1, 1, 1], [1, 1, 1, 1], "VALID")[0]
 
 
-def _softened(picture: tf.Tensor) -> tf.Tensor:
-    """`residuals.softened`: [h,w,3] float32, whole levels, both."""
+def _soften(picture: tf.Tensor) -> tf.Tensor:
+    """`residuals.soften`: [h,w,3] float32, whole levels, both."""
     size = tf.shape(picture)
     for axis in (0, 1):
         near = tf.range(size[axis])[:, None] + tf.range(-2, 3)
         lines = tf.gather(picture, tf.clip_by_value(near, 0, size[axis] - 1), axis=axis)
         picture = tf.tensordot(lines, tf.constant([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0, [[axis + 1], [0]])
-    return graph.rounded(picture)
+    return graph.round_levels(picture)
 
 
 def _turns(first: tf.Tensor, count: int, places: tf.Tensor) -> tf.Tensor:
@@ -64,7 +64,7 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     m = tf.maximum(-(-tf.shape(places)[0] // residuals.SOURCES), 1)
     g = tf.maximum(tf.cast(tf.round(0.382 * tf.cast(m, tf.float64)), tf.int32), 1)
     places = tf.boolean_mask(places, (places[:, 1] + g * places[:, 0]) % m == 0)
-    soft = _softened(composite)
+    soft = _soften(composite)
     colors = tf.einsum("hwc,oc->hwo", soft, tf.constant(OPPONENT, tf.float32))
     energy = tf.square(composite - soft)
 
@@ -72,7 +72,7 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     start = corner - STEP
     grid = -(-extent // STEP) + 1
     end = start + STEP * (grid - 1) + PATCH
-    # Beyond the picture its edge goes on.
+    # Beyond the picture its edge is repeated.
     rows, columns = (tf.clip_by_value(tf.range(start[k], end[k]), 0, size[k] - 1) for k in range(2))
 
     def on_grid(layer: tf.Tensor) -> tf.Tensor:
@@ -83,10 +83,10 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     targets = tf.boolean_mask(on_grid(colors), hole)
     count, width = tf.shape(targets)[0], PATCH * PATCH * 3
 
-    def matched() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def nearest_sources() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         sources = tf.gather_nd(_patches(colors), places)
-        turned = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width])
-        kinds = [(those, tf.reduce_sum(tf.square(those), axis=-1)) for those in (sources, turned)]
+        mirrors = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width])
+        kinds = [(those, tf.reduce_sum(tf.square(those), axis=-1)) for those in (sources, mirrors)]
 
         def nearest(args: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             part, first = args
@@ -119,7 +119,7 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     def nothing() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return tf.zeros([count, 2], tf.int32), tf.zeros([count], tf.bool), tf.zeros([count])
 
-    place, flip, weight = tf.cond(tf.shape(places)[0] > 0, matched, nothing)
+    place, flip, weight = tf.cond(tf.shape(places)[0] > 0, nearest_sources, nothing)
     at = tf.cast(tf.where(hole), tf.int32)
     place = tf.scatter_nd(at, place, tf.concat([grid, [2]], axis=0))
     mirror = tf.scatter_nd(at, tf.cast(flip, tf.int32), grid) > 0
@@ -150,15 +150,15 @@ def carry(
       [H,W,3] float32, whole levels.
     """
     size, work = tf.shape(mask), tf.shape(composite)[:2]
-    base = graph.rounded(graph.resize(composite, size))
+    base = graph.round_levels(graph.resize(composite, size))
     if strength == 0:
         return base
     small = graph.resize_mask(mask, work) > 0.5 if working_mask is None else working_mask
     levels = tf.cast(image, tf.float32)
 
-    def carried() -> tf.Tensor:
+    def add_detail() -> tf.Tensor:
         start, place, mirror, weight, middle_band = match(composite, small)
-        fine = tf.reshape(base - graph.rounded(graph.resize(_softened(composite), size)), [-1, 3])
+        fine = tf.reshape(base - graph.round_levels(graph.resize(_soften(composite), size)), [-1, 3])
         grid, scale = tf.shape(mirror), tf.cast(size, tf.float64) / tf.cast(work, tf.float64)
         corner, extent = graph.box_of(mask)
 
@@ -178,7 +178,7 @@ def carry(
         middle = tf.cast(place[..., 1] + origin[..., 1] + PATCH, tf.float64) * scale[1]
         turn = tf.where(mirror, tf.cast(tf.round(middle), tf.int32) - 1, shift[..., 1])
         sign = tf.where(mirror, -1, 1)
-        # One gather for all that is known of a patch.
+        # One gather for all of a patch's values.
         cells = tf.stack([shift[..., 0], turn, sign], axis=-1)
         flat_levels, flat_base = tf.reshape(levels, [-1, 3]), tf.reshape(base, [-1, 3])
         outside = tf.cast(~tf.reshape(mask, [-1]), tf.float32)
@@ -220,7 +220,7 @@ def carry(
             parallel_iterations=1,
         )[1]
         outer = [[top, size[0] - top - height], [left, size[1] - left - width], [0, 0]]
-        return tf.where(mask[..., None], graph.rounded(base + tf.pad(detail, outer)), base)
+        return tf.where(mask[..., None], graph.round_levels(base + tf.pad(detail, outer)), base)
 
     enough = tf.reduce_any(size > work) & (tf.reduce_min(work) >= PATCH)
-    return tf.cond(enough, carried, lambda: tf.identity(base))
+    return tf.cond(enough, add_detail, lambda: tf.identity(base))

@@ -10,11 +10,11 @@ from typing import Any
 import tensorflow as tf
 
 
-def shared(*specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes a function one that is traced once in a process and, when a graph runs, is not copied into its callers.
+def traced_once(*specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a function to be traced once per process and not inlined into its callers when a graph runs.
 
-    For what a graph does many times: its tracing, its file and the first call of it, in which TensorFlow prepares every
-    copy of every operation, shrink by as much. A call costs some microseconds.
+    For what a graph does many times: tracing, the file, and the graph's first call, in which TensorFlow prepares every
+    copy of every operation, shrink accordingly. A call costs a few microseconds.
 
     Args:
       specs: of the function's tensors, in order. Numbers among them become tensors.
@@ -23,16 +23,16 @@ def shared(*specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[...
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(*tensors: Any) -> Any:
-            if function not in _traced:
-                _traced[function] = tf.function(
+            if function not in _functions:
+                _functions[function] = tf.function(
                     function, input_signature=specs, autograph=False, experimental_attributes={"_noinline": True}
                 )
-            return _traced[function](*tensors)
+            return _functions[function](*tensors)
 
         return call
 
     return decorate
 
 
-_traced: dict[Callable[..., Any], Any] = {}
-atexit.register(_traced.clear)  # what is left until TensorFlow's modules are gone complains in its end
+_functions: dict[Callable[..., Any], Any] = {}
+atexit.register(_functions.clear)  # left until TensorFlow's modules are gone, they complain when deleted

@@ -1,7 +1,7 @@
 """Lines thinned to one pixel, on arrays: scikit-image's `skeletonize`, exactly, by its table.
 
-Here, and not that package's function, because it brings SciPy: 200 MB on the disk and much of the time of an edit's
-start, for a table of 256 entries. `thinning` is the same in a graph.
+Not that package's function, because it brings SciPy: 200 MB on disk and much of an edit's start-up time, for a table of
+256 entries. `thinning` is the same in a graph.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 NEIGHBORS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
 """Bits of a pixel's neighbours, from above it on clockwise."""
-# Where scikit-image's table differs from Zhang and Suen's text, found by comparing what becomes of random pictures:
+# Where scikit-image's table differs from Zhang and Suen's text, found by comparing results on random pictures:
 # neighbours -> whether the pixel goes in the first and in the second half of a round.
 _UNLIKE_THE_PAPER = {
     **dict.fromkeys((3, 6, 7, 67, 97, 99, 129, 133, 193, 208), (True, False)),
@@ -22,7 +22,8 @@ _UNLIKE_THE_PAPER = {
 
 
 def thinning_tables() -> np.ndarray:
-    """[2,256] bool: in either half of a round, whether a pixel with these neighbours goes (Zhang & Suen 1984)."""
+    """[2,256] bool: for either half of a round, whether a pixel with these neighbours is removed (Zhang & Suen
+    1984)."""
     tables = np.zeros((2, 256), bool)
     for code in range(256):
         around = [code >> bit & 1 for bit in range(8)]
@@ -37,7 +38,7 @@ def thinning_tables() -> np.ndarray:
 
 
 def skeletonize(lines: np.ndarray) -> np.ndarray:
-    """scikit-image's function of that name: [H,W] bool -> [H,W] bool."""
+    """scikit-image's function of the same name: [H,W] bool -> [H,W] bool."""
     survivors = [(~table).astype(np.uint8) for table in thinning_tables()]
     lines, count = lines.astype(np.uint8), -1
     while count != (count := cv2.countNonZero(lines)):

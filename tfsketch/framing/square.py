@@ -1,4 +1,4 @@
-"""The square of a photograph that an edit looks at, as TensorFlow operations: `arrays.view_of` and what `editor.canvas`
+"""The square of a photograph that an edit works on, as TensorFlow operations: `arrays.view_of` and what `editor.canvas`
 does with it, for graphs that run where Python does not."""
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from tfsketch.framing.graph import (
     middle,
     resize,
     resize_mask,
-    rounded,
+    round_levels,
 )
 
 
 class Square:
-    """`arrays.view_of`: where an edit of a mask [H,W] bool, not empty, looks and where it writes.
+    """`arrays.view_of`: what an edit of a mask [H,W] bool, not empty, reads and what it writes.
 
     Attributes:
       box, extent: the mask's corner and size.
-      start, part: of the picture, what the model sees.
+      start, part: corner and size of what the model sees of the picture.
       edge: the square's side in pixels of the picture, scalar; the others are [2], all int32.
       work: height and width of `part` at the working side.
       mask: [H,W] bool, of the picture.
@@ -40,7 +40,7 @@ class Square:
         self.work = tf.maximum(tf.cast(tf.round(share), tf.int32), 1)
         self.mask, self.side = mask, side
 
-    def cut(self, layer: tf.Tensor) -> tf.Tensor:
+    def crop(self, layer: tf.Tensor) -> tf.Tensor:
         """What the model sees of a layer [H,W] or [H,W,C]."""
         (top, left), (height, width) = tf.unstack(self.start), tf.unstack(self.part)
         return layer[top : top + height, left : left + width]
@@ -50,58 +50,58 @@ class Square:
         (top, left), (height, width) = tf.unstack(self.box), tf.unstack(self.extent)
         return layer[top : top + height, left : left + width]
 
-    def shrunk(self, image: tf.Tensor) -> tf.Tensor:
+    def shrink(self, image: tf.Tensor) -> tf.Tensor:
         """What the model sees of a photograph [H,W,C], before it is padded: [*work,C] float32, whole levels."""
-        return rounded(resize(tf.cast(self.cut(image), tf.float32), self.work))
+        return round_levels(resize(tf.cast(self.crop(image), tf.float32), self.work))
 
-    def shrunk_mask(self) -> tf.Tensor:
+    def shrink_mask(self) -> tf.Tensor:
         """The mask as the model sees it, before it is padded: [*work] float32 in {0,1}."""
-        return resize_mask(self.cut(self.mask), self.work)
+        return resize_mask(self.crop(self.mask), self.work)
 
-    def unpadded(self, output: tf.Tensor) -> tf.Tensor:
-        """What of a model's result [side,side,C] is not padding: [*work,C]."""
+    def unpad(self, output: tf.Tensor) -> tf.Tensor:
+        """A model's result [side,side,C] without its padding: [*work,C]."""
         (top, left), (height, width) = tf.unstack((self.side - self.work) // 2), tf.unstack(self.work)
         return output[top : top + height, left : left + width]
 
-    def enlarged(self, layer: tf.Tensor) -> tf.Tensor:
+    def enlarge(self, layer: tf.Tensor) -> tf.Tensor:
         """A layer [*work,C] as it lies in the mask's box, not rounded: [*extent,C]."""
-        return self.boxed(resize(layer, self.part))
+        return self.crop_box(resize(layer, self.part))
 
-    def boxed(self, layer: tf.Tensor) -> tf.Tensor:
-        """The mask's box of a layer of what the model sees, [*part,C]: [*extent,C]."""
+    def crop_box(self, layer: tf.Tensor) -> tf.Tensor:
+        """The mask's box of a layer [*part,C] that covers what the model sees: [*extent,C]."""
         (top, left), (height, width) = tf.unstack(self.box - self.start), tf.unstack(self.extent)
         return layer[top : top + height, left : left + width]
 
-    def softened(self, image: tf.Tensor) -> tf.Tensor:
-        """`restyle.softened` of a photograph [H,W,3] uint8: [*extent,2] float32."""
-        share = resize(tf.cast(self.cut(self.mask), tf.float32)[..., None], self.work)
-        lines = lines_of(tf.repeat(share, 3, axis=-1), self.shrunk(image), tf.ones(self.work))
-        slope, offset = tf.split(self.enlarged(tf.gather(lines, [0, 3], axis=-1)), 2, axis=-1)
+    def soft_weights(self, image: tf.Tensor) -> tf.Tensor:
+        """`restyle.soft_weights` of a photograph [H,W,3] uint8: [*extent,2] float32."""
+        share = resize(tf.cast(self.crop(self.mask), tf.float32)[..., None], self.work)
+        lines = lines_of(tf.repeat(share, 3, axis=-1), self.shrink(image), tf.ones(self.work))
+        slope, offset = tf.split(self.enlarge(tf.gather(lines, [0, 3], axis=-1)), 2, axis=-1)
         weight = 2.0 * (slope * luma(tf.cast(self.window(image), tf.float32)) + offset) - 1.0
-        least = self.enlarged(middle(self.shrunk_mask() > 0.5))
+        least = self.enlarge(middle(self.shrink_mask() > 0.5))
         return tf.clip_by_value(tf.concat([weight, least], axis=-1), 0.0, 1.0)
 
-    def pasted(self, image: tf.Tensor, repaint: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
-        """`Canvas.pasted`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
-        `softened`'s."""
+    def paste(self, image: tf.Tensor, repaint: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:
+        """`Canvas.paste`: [H,W,3] uint8 with whole levels [*extent,3] float32 in the mask, faded in; `soft` is
+        `soft_weights`'s."""
         size, end = tf.shape(self.mask), self.box + self.extent
         scale = tf.cast(self.edge, tf.float32) / self.side
 
-        def weighed(weight: tf.Tensor) -> tf.Tensor:
+        def blend(weight: tf.Tensor) -> tf.Tensor:
             weight = weight if soft is None else tf.maximum(weight * soft[..., 1:], soft[..., :1])
             return tf.round(tf.cast(self.window(image), tf.float32) * (1.0 - weight) + repaint * weight)
 
-        def faded() -> tf.Tensor:
+        def feathered_blend() -> tf.Tensor:
             feather = scale / 2.0
             lower, upper = tf.maximum(self.box - 1, 0), tf.minimum(end + 1, size)
             around = self.mask[lower[0] : upper[0], lower[1] : upper[1]]
             distance = edge_distance(around, tf.cast(tf.math.ceil(feather), tf.int32) + 1)
             (row, column), (height, width) = tf.unstack(self.box - lower), tf.unstack(self.extent)
-            return weighed(
+            return blend(
                 tf.minimum(distance[row : row + height, column : column + width] / (feather + 1.0), 1.0)[..., None]
             )
 
-        levels = tf.cast(tf.cond(scale > 1.0, faded, lambda: weighed(tf.ones([1, 1, 1]))), tf.uint8)
+        levels = tf.cast(tf.cond(scale > 1.0, feathered_blend, lambda: blend(tf.ones([1, 1, 1]))), tf.uint8)
         (top, left), (below, right) = tf.unstack(self.box), tf.unstack(size - end)
         levels = tf.pad(levels, [[top, below], [left, right], [0, 0]])
         return tf.where(self.mask[..., None], levels, image)

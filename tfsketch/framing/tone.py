@@ -1,12 +1,12 @@
 """Grey and toned photographs stay so: a photograph without colour is repainted without colour.
 
-A model that learnt from colour photographs paints skin into a grey one. So the photograph's tone is measured: the
-colour that goes with each level of luma, none in a grey photograph, brown in a sepia print. Where nearly all that is
-kept of the photograph lies on that line, what a model painted keeps its luma and takes the line's colour; unless colour
-is asked for, by a colour stroke in the hole that is off the line. Where less than half is kept, all of the photograph
-has to lie on it: a strip of wall is grey in many a photograph in colours. Squares of pixels are looked at, since JPEG
-keeps colour at half the sharpness of light: at a pixel's scale a sepia print is further off its line than the sea is.
-The rule is ours. `tone_graph` is the same in a graph.
+A model trained on colour photographs paints coloured skin into a grey one. So the photograph's tone is measured: the
+colour that goes with each level of luma, none in a grey photograph, brown in a sepia print. If nearly all kept pixels
+of the photograph lie on that line, the repaint keeps its luma and takes the line's colour; unless a colour stroke in
+the hole that is off the line asks for colour. If less than half is kept, all of the photograph has to lie on the line:
+a strip of wall is grey in many a colour photograph. Squares of pixels are compared, since JPEG keeps colour at half the
+sharpness of light: at a pixel's scale a sepia print is further off its line than the sea is. The rule is ours.
+`tone_graph` is the same in a graph.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from tfsketch.vocabulary import size_of
 
 TOLERANCE, LEAST = 6, 0.98
-"""So much of a photograph is within so many levels of the line."""
+"""This share of a toned photograph is within this many levels of the line."""
 ACCENT, PLAIN = 16, 0.998
-"""So much is within so many: a red ribbon in a grey photograph is colour."""
+"""And this share within this many: a red ribbon in a grey photograph is colour."""
 DISTINCT = 12
-"""Levels by which a colour stroke is off the line that asks for colour."""
+"""Levels off the line from which a colour stroke asks for colour."""
 KEPT = 0.5
-"""Share of a photograph's squares that have to be kept, or what is erased counts too: of 500 portraits in colour with
-half kept none has a kept half of one tone, with a tenth kept 58 have, with a twentieth 102."""
+"""Share of a photograph's squares that have to be kept, or erased ones count too: of 500 portraits in colour none has a
+kept half of one tone; 58 have a kept tenth of one tone, and 102 a twentieth."""
 SQUARE = 8
-"""Pixels that the squares have to a side, at most."""
+"""Largest side of the squares, in pixels."""
 
 
 def luma(levels: np.ndarray) -> np.ndarray:
@@ -35,19 +35,19 @@ def luma(levels: np.ndarray) -> np.ndarray:
 
 
 def smoothing() -> np.ndarray:
-    """[256,256] float64: how much the pixels of one level of luma (columns) count for the line at another (rows). Near
-    levels count; where a photograph has none of them, far ones do."""
+    """[256,256] float64: the weight of pixels of one level of luma (columns) for the line at another (rows). Near
+    levels count; if a photograph has none of them, far ones do."""
     apart = np.subtract.outer(np.arange(256.0), np.arange(256.0))
     return np.exp(-((apart / 4) ** 2) / 2) + 1e-4 * np.exp(-((apart / 64) ** 2) / 2) + 1e-9
 
 
 def side_of(size: tuple[int, int]) -> int:
-    """How many pixels the squares of a photograph have to a side."""
+    """Side in pixels of a photograph's squares."""
     return max(1, min(SQUARE, min(size) // 8))
 
 
 def squares(layer: np.ndarray) -> np.ndarray:
-    """[H,W,C] -> [H // side, W // side, C] int64, sums over squares, without what is left over."""
+    """[H,W,C] -> [H // side, W // side, C] int64, sums over whole squares."""
     side = side_of(size_of(layer))
     rows, columns = (length // side for length in layer.shape[:2])
     layer = layer[: rows * side, : columns * side]
@@ -59,12 +59,12 @@ def tone_of(image: np.ndarray, mask: np.ndarray, color: np.ndarray | None = None
 
     Args:
       image: [H,W,3] uint8 RGB.
-      mask: [H,W] in {0,1}, the hole, which does not count where at least `KEPT` is kept beside it.
+      mask: [H,W] in {0,1}, the hole, which does not count if at least `KEPT` of the photograph is outside it.
       color: [H,W,4] uint8 RGBA, painted where alpha >= 128.
 
     Returns:
-      [256,3] uint8, the colour of each level of luma; None for a photograph in colour, where colour is asked for, and
-      where nothing is kept.
+      [256,3] uint8, the colour of each level of luma; None for a photograph in colour, if colour is asked for, and if
+      nothing is kept.
     """
     area = side_of(size_of(mask)) ** 2
     intact = squares((mask > 0)[..., None])[..., 0] == 0
@@ -94,5 +94,5 @@ def _off(levels: np.ndarray, line: np.ndarray) -> np.ndarray:
 
 
 def recolor(levels: np.ndarray, line: np.ndarray | None) -> np.ndarray:
-    """Levels [...,3] uint8 with their own luma and the line's colour; as they are where there is no line."""
+    """Levels [...,3] uint8 with their own luma and the line's colour; unchanged without a line."""
     return levels if line is None else line[luma(levels)]

@@ -10,14 +10,14 @@ from tfsketch.framing.ink import count_of, to_ints
 from tfsketch.framing.tone import ACCENT, DISTINCT, KEPT, LEAST, PLAIN, SQUARE, TOLERANCE, smoothing
 
 
-def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, paint_mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`tone.tone_of`.
 
     Args:
       image: [H,W,3] uint8.
       mask: [H,W] bool.
       color: [H,W,3] uint8.
-      painted: [H,W] bool.
+      paint_mask: [H,W] bool.
 
     Returns:
       ([256,3] int32, the colour of each level of luma; scalar bool, whether the hole is to be painted so).
@@ -31,9 +31,9 @@ def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Ten
         return tf.reduce_sum(tf.reshape(layer, [rows, side, columns, side, layer.shape[-1]]), axis=[1, 3])
 
     intact = squares(mask[..., None])[..., 0] == 0
-    kept, all_squares = count_of(intact), tf.cast(tf.size(intact), tf.float64)
-    keeps = kept > 0
-    sums = tf.boolean_mask(squares(image), intact | (tf.cast(kept, tf.float64) < KEPT * all_squares))
+    known, all_squares = count_of(intact), tf.cast(tf.size(intact), tf.float64)
+    is_toned = known > 0
+    sums = tf.boolean_mask(squares(image), intact | (tf.cast(known, tf.float64) < KEPT * all_squares))
     levels = (sums + side * side // 2) // (side * side)
     level = grey_of(levels)
     above = tf.cast(levels - level[:, None], tf.float64)
@@ -48,12 +48,12 @@ def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, painted: tf.Ten
 
     far, total = off(levels), tf.cast(tf.size(level), tf.float64)
     for most, least in ((TOLERANCE, LEAST), (ACCENT, PLAIN)):
-        keeps &= tf.cast(count_of(far <= most), tf.float64) >= least * total
-    keeps &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, painted & mask))) > DISTINCT)
-    return tf.ensure_shape(line, [256, 3]), keeps
+        is_toned &= tf.cast(count_of(far <= most), tf.float64) >= least * total
+    is_toned &= ~tf.reduce_any(off(to_ints(tf.boolean_mask(color, paint_mask & mask))) > DISTINCT)
+    return tf.ensure_shape(line, [256, 3]), is_toned
 
 
-def recolor(repaint: tf.Tensor, line: tf.Tensor, keeps: tf.Tensor) -> tf.Tensor:
+def recolor(repaint: tf.Tensor, line: tf.Tensor, is_toned: tf.Tensor) -> tf.Tensor:
     """`tone.recolor` of [h,w,3] float32, whole levels, by what `tone_of` returns."""
     own = tf.cast(tf.gather(line, grey_of(to_ints(repaint))), tf.float32)
-    return tf.where(keeps, own, repaint)
+    return tf.where(is_toned, own, repaint)

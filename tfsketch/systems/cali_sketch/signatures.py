@@ -13,7 +13,7 @@ from tfsketch.editor.regions import PORTRAIT
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
 from tfsketch.framing.decoding import require
-from tfsketch.framing.graph import placed, sheet_of
+from tfsketch.framing.graph import place_sketch, sheet_of
 from tfsketch.framing.meaning import read_sketch
 from tfsketch.framing.thinning import drop_short
 from tfsketch.systems.face_parser.signatures import for_parser
@@ -47,7 +47,9 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         def before(data: tf.Tensor, shares: tf.Tensor) -> Outputs:
             sketch = read_sketch(data)
-            squares = each(lambda share: placed(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1]))
+            squares = each(
+                lambda share: place_sketch(sketch, side, share), shares, gives=tf.TensorSpec([side, side, 1])
+            )
             return {"squares": squares, "size": tf.shape(sketch)}
 
         placements = {"squares": tf.TensorSpec([None, side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}
@@ -64,7 +66,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
         def after(size: tf.Tensor, image: tf.Tensor, refined: tf.Tensor, share: tf.Tensor) -> Outputs:
             lines = tf.cast(sheet_of(refined, size, share) < LINE, tf.float32)
-            photograph = graph.rounded(sheet_of(image, size, share))
+            photograph = graph.round_levels(sheet_of(image, size, share))
             return {"image_bytes": to_png(photograph), "refined_bytes": to_png(255.0 * lines)}
 
         encoded = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, to_levels, to_png
 from tfsketch.framing import graph
-from tfsketch.framing.graph import placed, sheet_of, usual_fill
+from tfsketch.framing.graph import place_sketch, sheet_of, usual_fill
 from tfsketch.framing.meaning import read_sketch
 from tfsketch.systems.contextual_gan import search as search_lib
 
@@ -37,10 +37,10 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def before(data: tf.Tensor) -> Outputs:
         sketch = read_sketch(data)
         fill = usual_fill(sketch)
-        return {"sketch": placed(sketch, side, fill, ink=True), "size": tf.shape(sketch), "fill": fill}
+        return {"sketch": place_sketch(sketch, side, fill, ink=True), "size": tf.shape(sketch), "fill": fill}
 
     def after(size: tf.Tensor, fill: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        return to_png(graph.rounded(sheet_of(image, size, fill)))
+        return to_png(graph.round_levels(sheet_of(image, size, fill)))
 
     def draw(sketch_bytes: tf.Tensor) -> Outputs:
         layers = {"sketch": tf.TensorSpec([side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}

@@ -13,7 +13,7 @@ from tfsketch.vocabulary import to_unit
 
 def for_parser(levels: tf.Tensor, side: int) -> tf.Tensor:
     """A photograph [H,W,3] as `network.shares` shows it to the network: [side,side,3] in [-1,1]."""
-    return tf.ensure_shape(to_unit(graph.rounded(graph.fit(levels, side))), [side, side, 3])
+    return tf.ensure_shape(to_unit(graph.round_levels(graph.fit(levels, side))), [side, side, 3])
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:

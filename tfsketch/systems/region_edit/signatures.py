@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfsketch.backends import base
 from tfsketch.export.signatures import PICTURE, Outputs, Signature, each, network_signature, photograph_png
 from tfsketch.framing import graph
-from tfsketch.framing.decoding import decode, packed, require, unpacked
+from tfsketch.framing.decoding import decode, pack, require, unpack
 from tfsketch.framing.meaning import read_mask
 from tfsketch.framing.square import Square
 from tfsketch.vocabulary import CHANNELS, to_unit
@@ -28,11 +28,11 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             lambda: read_mask(mask_bytes, image, "pixel to restyle"),
         )
         square = Square(mask, side)
-        layers = tf.concat([square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]], axis=-1)
+        layers = tf.concat([square.shrink(image[..., :3]), square.shrink_mask()[..., None]], axis=-1)
         levels, erased = tf.split(graph.pad(layers, side), [3, 1], axis=-1)
         style = tf.cast(decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
         example = {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": erased}
-        return example | {"photograph": packed(image), "region": packed(mask)}
+        return example | {"photograph": pack(image), "region": pack(mask)}
 
     def change_of(examples: Outputs, whole: tf.Tensor) -> tf.Tensor:
         """In levels, what the other style changes beside the photograph's own: [B,S,S,3]. Rows that are `whole` are
@@ -54,16 +54,16 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         return require(finite, change, "expected a model that draws finite values, found NaN or infinity")
 
     def after(photograph: tf.Tensor, region: tf.Tensor, whole: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
-        rgba, mask = unpacked(photograph, tf.uint8, 4), unpacked(region, tf.bool)
+        rgba, mask = unpack(photograph, tf.uint8, 4), unpack(region, tf.bool)
         image, square = rgba[..., :3], Square(mask, side)
-        lines = graph.lines_of(square.unpadded(change), square.shrunk(image), square.shrunk_mask())
-        slope, offset = tf.split(square.enlarged(lines), 2, axis=-1)
+        lines = graph.lines_of(square.unpad(change), square.shrink(image), square.shrink_mask())
+        slope, offset = tf.split(square.enlarge(lines), 2, axis=-1)
         under = tf.cast(square.window(image), tf.float32)
-        repaint = graph.rounded(under + (slope * graph.luma(under) + offset))
+        repaint = graph.round_levels(under + (slope * graph.luma(under) + offset))
         result = tf.cond(
             whole,
             lambda: tf.cast(repaint, tf.uint8),  # which is all of the picture: there is no seam
-            lambda: square.pasted(image, repaint, square.softened(image)),
+            lambda: square.paste(image, repaint, square.soft_weights(image)),
         )
         return photograph_png(result, rgba[..., 3])
 

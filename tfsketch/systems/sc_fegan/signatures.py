@@ -16,7 +16,7 @@ from tfsketch.export.signatures import (
     to_levels,
 )
 from tfsketch.framing import graph, membrane_graph, residuals_graph
-from tfsketch.framing.decoding import decode, packed, same_size, unpacked
+from tfsketch.framing.decoding import decode, pack, same_size, unpack
 from tfsketch.framing.meaning import color_of, read_mask, sketch_of
 from tfsketch.framing.square import Square
 from tfsketch.framing.thinning import thin
@@ -28,14 +28,14 @@ from tfsketch.vocabulary import CHANNELS, to_unit
 def _finished(square: Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
-    small = square.shrunk_mask() > 0.5
-    repaint = membrane_graph.membrane(square.shrunk(image), output, small, longest=square.side)
+    small = square.shrink_mask() > 0.5
+    repaint = membrane_graph.membrane(square.shrink(image), output, small, longest=square.side)
 
     def textured() -> tf.Tensor:
-        return square.boxed(residuals_graph.carry(square.cut(image), repaint, square.cut(square.mask), 1.0, small))
+        return square.crop_box(residuals_graph.carry(square.crop(image), repaint, square.crop(square.mask), 1.0, small))
 
     enlarges = tf.reduce_any(square.part > square.work)
-    return tf.cond(enlarges, textured, lambda: graph.rounded(square.enlarged(repaint)))
+    return tf.cond(enlarges, textured, lambda: graph.round_levels(square.enlarge(repaint)))
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
@@ -62,8 +62,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         color, painted = color_of("color_bytes", *optional("color_bytes", color_bytes, image))
         line, toned = tone_of(image[..., :3], mask, color, painted)
         square = Square(mask, side)
-        cut, work = square.cut, square.work
-        levels, erased = square.shrunk(image[..., :3]), square.shrunk_mask()[..., None]
+        cut, work = square.crop, square.work
+        levels, erased = square.shrink(image[..., :3]), square.shrink_mask()[..., None]
         lines = thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
         paint = graph.resize_color(tf.cast(cut(color), tf.float32), cut(painted), work)
         layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
@@ -74,8 +74,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             "sketch": lines,
             "color": to_unit(paint) * alpha,
             "noise": noise * erased,
-            "photograph": packed(image),
-            "hole": packed(mask),
+            "photograph": pack(image),
+            "hole": pack(mask),
             "line": line,
             "toned": toned,
         }
@@ -83,10 +83,10 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def after(
         photograph: tf.Tensor, hole: tf.Tensor, line: tf.Tensor, toned: tf.Tensor, output: tf.Tensor
     ) -> tf.Tensor:
-        image, mask = unpacked(photograph, tf.uint8, 4), unpacked(hole, tf.bool)
+        image, mask = unpack(photograph, tf.uint8, 4), unpack(hole, tf.bool)
         square = Square(mask, side)
-        enlarged = _finished(square, image[..., :3], graph.rounded(square.unpadded(output)))
-        return photograph_png(square.pasted(image[..., :3], recolor(enlarged, line, toned)), image[..., 3])
+        enlarged = _finished(square, image[..., :3], graph.round_levels(square.unpad(output)))
+        return photograph_png(square.paste(image[..., :3], recolor(enlarged, line, toned)), image[..., 3])
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
