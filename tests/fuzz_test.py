@@ -239,7 +239,7 @@ def test_photographs(tmp_path):
             photograph = photographs.read(path)
             result = photograph.image.copy()
             result[: len(result) // 2] ^= rng.randrange(256)
-            made = photograph.edited(result)
+            made = photograph.with_result(result)
             data, notes = encoding.encode(output, made)
         except TfsketchError as error:
             _said(error)

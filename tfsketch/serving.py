@@ -17,7 +17,7 @@ import numpy as np
 
 from tfsketch.backends import wire
 from tfsketch.images import files
-from tfsketch.images.layers import Drawing, checked, checked_layers, checked_restyling, checked_sketch
+from tfsketch.images.layers import Drawing, check_array, check_layers, check_restyling, check_sketch
 
 
 class Client(wire.Caller):
@@ -42,7 +42,7 @@ class Client(wire.Caller):
           ImageError: as there.
           ServingError: the server cannot be reached or refused; the message is its own.
         """
-        image, mask, sketch, color = checked_layers(image, mask, sketch, color)
+        image, mask, sketch, color = check_layers(image, mask, sketch, color)
         encoded = {"image_bytes": files.encode_png(image), "mask_bytes": files.encode_layer(mask * np.uint8(255))}
         encoded["sketch_bytes"] = b"" if sketch is None else _sheet(sketch)
         encoded["color_bytes"] = b"" if color is None else files.encode_layer(color)
@@ -51,7 +51,7 @@ class Client(wire.Caller):
     def restyle(self, image: np.ndarray, style: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """`Editor.restyle` with its default settings, on the server; arguments, result and errors as there, and
         `ServingError`."""
-        image, (style,), mask = checked_restyling(image, [style], mask)
+        image, (style,), mask = check_restyling(image, [style], mask)
         encoded = {"image_bytes": files.encode_png(image), "style_bytes": files.encode_png(style)}
         encoded["mask_bytes"] = b"" if mask is None else files.encode_layer(mask * np.uint8(255))
         return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
@@ -59,14 +59,14 @@ class Client(wire.Caller):
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """`Editor.draw` with its default seed, on the server; arguments, result and errors as there, and
         `ServingError`."""
-        sketch = checked_sketch(sketch, fill)
+        sketch = check_sketch(sketch, fill)
         answer = self.predict([{"sketch_bytes": _sheet(sketch), "fill": 0.0 if fill is None else fill}])[0]
         refined = files.read_rgb("the server's lines", answer["refined_bytes"])[..., 0] < 128
         return Drawing(refined.astype(np.uint8), files.read_rgb("the server's picture", answer["image_bytes"]))
 
     def parse(self, image: np.ndarray) -> np.ndarray:
         """`conditions.face_parser.parse` of one photograph [H,W,3] uint8 on the server: [H,W] uint8."""
-        image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+        image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
         regions = self.predict([{"image_bytes": files.encode_png(image)}])[0]["regions_bytes"]
         return files.read_rgb("the server's regions", regions)[..., 0]
 

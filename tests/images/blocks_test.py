@@ -18,7 +18,7 @@ PHOTO = crops(1, 128)[0][:100, :115]
 def _edit(photograph):
     result = photograph.image.copy()
     result[40:60, 48:80] = 255 - result[40:60, 48:80]
-    return photograph.edited(result)
+    return photograph.with_result(result)
 
 
 @pytest.mark.parametrize(

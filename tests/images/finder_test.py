@@ -46,15 +46,15 @@ def test_what_is_left_out_is_told_by_kind(folder):
 
 
 def test_names_for_people_are_counted():
-    assert finder.counted(["a.txt"]) == "1 file: a.txt"
-    text = finder.counted([f"{n}.mov" for n in range(60)])
+    assert finder.summary(["a.txt"]) == "1 file: a.txt"
+    text = finder.summary([f"{n}.mov" for n in range(60)])
     assert text.startswith("60 files: 0.mov, 1.mov") and text.endswith("49.mov and 10 more (10 .mov)")
 
 
 @pytest.mark.parametrize("suffix", [".heic", ".avif"])
 def test_the_formats_of_the_extra_are_read_or_named(tmp_path, suffix):
     if suffix in files.LOCKED:
-        assert "extra" in finder.counted([f"a{suffix}"]) or "heif" in finder.counted([f"a{suffix}"])
+        assert "extra" in finder.summary([f"a{suffix}"]) or "heif" in finder.summary([f"a{suffix}"])
         pytest.skip("without the extra heif")
     picture = crops(1, 64)[0]
     Image.fromarray(picture).save(tmp_path / f"a{suffix}", quality=90)

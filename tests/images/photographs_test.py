@@ -27,7 +27,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def _edit(photograph: photographs.Photograph, grey: bool = False) -> photographs.Photograph:
     result = photograph.image.copy()
     result[HOLE] = np.random.default_rng(1).integers(0, 256, (20, 20, 1 if grey else 3))
-    return photograph.edited(result)
+    return photograph.with_result(result)
 
 
 def _deep(channels: int) -> np.ndarray:
@@ -56,11 +56,11 @@ def test_sixteen_bits_stay_outside_and_are_dithered_inside(tmp_path, suffix, cha
         path.write_bytes(data[:33] + _chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + data[33:])
         expected = np.rot90(values, -1)
     photograph = photographs.read(path)
-    assert photograph.notes == () and photograph.stored.dtype == np.uint16
+    assert photograph.notes == () and photograph.pixels.dtype == np.uint16
     assert (photograph.image == files.read_rgb(path)).all()
     result = photograph.image.copy()
     result[HOLE] = 90 if channels == 1 else (200, 40, 90)
-    made = photograph.edited(result)
+    made = photograph.with_result(result)
     for target in (".png", ".tif"):
         data, notes = encoding.encode(f"out{target}", made)
         assert notes == []
@@ -84,7 +84,7 @@ def test_eight_bits_in_a_file_of_sixteen_are_said(tmp_path):
     photograph = photographs.read(tmp_path / "low.png")
     assert (photograph.image == PHOTO).all() and "8 bits a channel in a file of 16" in photograph.notes[0]
     made = _edit(photograph)
-    assert (made.stored == made.image).all() and made.stored.dtype == np.uint16
+    assert (made.pixels == made.image).all() and made.pixels.dtype == np.uint16
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
@@ -142,9 +142,9 @@ def test_a_palette_with_a_transparent_colour_keeps_that(tmp_path):
     picture = Image.fromarray(PHOTO).quantize(16)
     picture.save(tmp_path / "p.png", transparency=3)
     photograph = photographs.read(tmp_path / "p.png")
-    assert photograph.stored.shape[2] == 4 and (photograph.stored[..., 3] == 0).any()
+    assert photograph.pixels.shape[2] == 4 and (photograph.pixels[..., 3] == 0).any()
     Image.fromarray(PHOTO[..., 0]).save(tmp_path / "l.png", transparency=int(PHOTO[0, 0, 0]))
-    assert photographs.read(tmp_path / "l.png").stored.shape[2] == 2
+    assert photographs.read(tmp_path / "l.png").pixels.shape[2] == 2
 
 
 def test_a_pngs_tags_texts_and_resolution_are_kept(tmp_path):
@@ -250,7 +250,7 @@ def test_sixteen_bit_tiffs_keep_profile_and_records(tmp_path):
     assert (photograph.metadata.icc, photograph.metadata.xmp, photograph.metadata.iptc) == (SRGB, b"<x/>", IPTC)
     (tmp_path / "b.tif").write_bytes(encoding.encode("b.tif", _edit(photograph))[0])
     again = photographs.read(tmp_path / "b.tif")
-    assert again.metadata == photograph.metadata and again.stored.dtype == np.uint16
+    assert again.metadata == photograph.metadata and again.pixels.dtype == np.uint16
 
 
 def test_results_have_a_format_and_a_quality(tmp_path):
@@ -372,12 +372,12 @@ def test_a_tiffs_grey_runs_from_black_to_white_whatever_its_bits_and_its_zero(tm
     values = np.linspace(0, 65_535, 48 * 64).reshape(48, 64).astype(np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", 65_535 - values, photometric="miniswhite")
     negative = photographs.read(tmp_path / "a.tif")
-    assert (negative.stored == values).all() and negative.shift == 8 and negative.notes == ()
+    assert (negative.pixels == values).all() and negative.shift == 8 and negative.notes == ()
     assert (negative.image[..., 0] == values >> 8).all()
     assert (files.read_rgba(tmp_path / "a.tif")[..., 0] == values >> 8).all()
     twelve = photographs.read("a.tif", _tiff_of_twelve_bits(values >> 4))
-    assert twelve.notes == ("12 bits a channel: they are written as 16",) and twelve.stored.dtype == np.uint16
-    assert (twelve.stored >> 4 == values >> 4).all() and (twelve.stored.min(), twelve.stored.max()) == (0, 65_535)
+    assert twelve.notes == ("12 bits a channel: they are written as 16",) and twelve.pixels.dtype == np.uint16
+    assert (twelve.pixels >> 4 == values >> 4).all() and (twelve.pixels.min(), twelve.pixels.max()) == (0, 65_535)
     assert (twelve.image[..., 0] == values >> 8).all()
 
 
@@ -423,14 +423,14 @@ def test_a_cameras_exif_is_kept_and_makes_no_other_file(mode, output):
     made = _edit(photographs.read("a.png", buffer.getvalue()), grey=not mode.startswith("RGB"))
     data, notes = encoding.encode(output, made)
     again = photographs.read(output, data)
-    assert (again.stored == made.stored).all() and again.stored.dtype == made.stored.dtype and notes == []
+    assert (again.pixels == made.pixels).all() and again.pixels.dtype == made.pixels.dtype and notes == []
     assert again.metadata.icc == profile and again.metadata.dpi == pytest.approx((150, 150), abs=0.1)
     with Image.open(io.BytesIO(data)) as written:
         exif = written.getexif()
         assert exif[0x010F] == "Camera" and exif.get_ifd(0x8825)[1] == "N"
         assert exif.get_ifd(0x8769)[0x9003] == "2024:01:01 00:00:00" and 0x0140 not in exif
     if output == "b.tif":
-        assert (tifffile.imread(io.BytesIO(data)) == made.stored).all()
+        assert (tifffile.imread(io.BytesIO(data)) == made.pixels).all()
 
 
 def test_exif_that_a_tiff_cannot_hold_is_said():

@@ -20,7 +20,7 @@ from tfsketch.app.modes import Request, Result
 from tfsketch.app.pictures import made_of
 from tfsketch.errors import TfsketchError
 from tfsketch.images import encoding, files
-from tfsketch.images.layers import shown, truth, whole
+from tfsketch.images.layers import excerpt, truth, whole
 from tfsketch.images.metadata import EDITED, MADE, Metadata, png_chunks
 from tfsketch.images.photographs import Photograph
 
@@ -45,10 +45,10 @@ def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, li
     """
     kind = tree.get("format", "png")
     if not isinstance(kind, str) or kind not in TYPES:
-        raise TfsketchError(f"format: expected one of {', '.join(TYPES)}, found {shown(kind)}")
+        raise TfsketchError(f"format: expected one of {', '.join(TYPES)}, found {excerpt(kind)}")
     quality = whole(tree.get("quality", QUALITY), "quality", 1, 100)
     made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
-    metadata = made.metadata.marked(source) if truth(tree.get("mark", True), "mark") else made.metadata
+    metadata = made.metadata.with_source_type(source) if truth(tree.get("mark", True), "mark") else made.metadata
     if kind == "ora":
         notes = ["OpenRaster has 8 bits a channel here, the photograph 16"] if made.shift else []
         return layers(request, result, metadata), TYPES[kind], notes
@@ -58,14 +58,14 @@ def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, li
 
 def _inked(layer: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     """A layer [H,W] in {0,1} as [H,W,4] RGBA of one colour, clear where it is 0."""
-    shown = np.zeros((*layer.shape, 4), np.uint8)
-    shown[layer > 0] = (*color, 255)
-    return shown
+    excerpt = np.zeros((*layer.shape, 4), np.uint8)
+    excerpt[layer > 0] = (*color, 255)
+    return excerpt
 
 
 def _alpha(photograph: Photograph) -> np.ndarray | None:
     """A photograph's transparency, [H,W] uint8; None where it has none."""
-    stored = photograph.stored
+    stored = photograph.pixels
     if stored.ndim == 2 or stored.shape[2] not in (2, 4):
         return None
     return (stored[..., -1] >> photograph.shift).astype(np.uint8)
@@ -100,10 +100,10 @@ def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         archive.writestr("mimetype", TYPES["ora"])  # first, and not compressed, as the format wants it
-        for number, (name, layer, shown) in enumerate(stack):
+        for number, (name, layer, excerpt) in enumerate(stack):
             place = f"data/layer{number}.png"
             archive.writestr(place, _png(layer, metadata))
-            visibility = "visible" if shown else "hidden"
+            visibility = "visible" if excerpt else "hidden"
             xml.append(f'<layer name={quoteattr(name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
         archive.writestr("stack.xml", "".join([*xml, "</stack></image>"]))
         merged = _with(image, alpha)

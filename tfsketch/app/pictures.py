@@ -92,4 +92,4 @@ def made_of(picture: Picture | None, image: np.ndarray) -> Photograph:
         return photographs.of_array(image)
     if image.shape != picture.image.shape:
         return Photograph(image, image, picture.metadata)
-    return picture.photograph.edited(image)
+    return picture.photograph.with_result(image)

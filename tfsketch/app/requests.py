@@ -17,7 +17,7 @@ from tfsketch.app.modes import MODES, PLACES, Request
 from tfsketch.app.pictures import Picture
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images.layers import number, shown, truth, whole
+from tfsketch.images.layers import excerpt, number, truth, whole
 
 MAX_SHEET = 2048
 """Longest side of a blank sheet."""
@@ -74,7 +74,7 @@ def checked(
         raise TfsketchError(f"expected a mapping of {', '.join(keys)}, found something else")
     model = tree.get("model")
     if not isinstance(model, str) or model not in modes:
-        raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {shown(model)}")
+        raise TfsketchError(f"model: expected one of {', '.join(modes)}, found {excerpt(model)}")
     strokes = strokes_lib.parse(tree.get("strokes"))
     picture, style, mode = None, None, MODES[modes[model]]
     if mode.way.styled:
@@ -83,10 +83,10 @@ def checked(
         style = picture_of(tree["style"], "style")
     region, amount = tree.get("region", "everywhere"), _share(tree.get("amount", 1.0), "amount")
     if region not in PLACES:
-        raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {shown(region)}")
+        raise TfsketchError(f"region: expected one of {', '.join(PLACES)}, found {excerpt(region)}")
     style_from = tree.get("style_from", "region")
     if style_from not in ("region", "whole"):
-        raise TfsketchError(f"style_from: expected region or whole, found {shown(style_from)}")
+        raise TfsketchError(f"style_from: expected region or whole, found {excerpt(style_from)}")
     if not mode.way.sheet:
         picture = picture_of(tree.get("picture"))
     elif max(strokes.size) > MAX_SHEET:
@@ -99,7 +99,7 @@ def checked(
     pick = whole(tree.get("pick", 0), "pick", 0, count - 1)
     side, fill = tree.get("side"), tree.get("fill")
     if side is not None and (isinstance(side, bool) or side not in SIDES):
-        raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {shown(side)}")
+        raise TfsketchError(f"side: expected one of {', '.join(map(str, SIDES))}, found {excerpt(side)}")
     fill = None if fill is None else _share(fill, "fill")
     feather = tree.get("feather")
     feather = None if feather is None else number(feather, "feather", 0, MAX_FEATHER)

@@ -36,7 +36,7 @@ from tfsketch.config.shipped import PRECISIONS
 from tfsketch.editor.editor import Editor, in_precision
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files, meaning, photographs
-from tfsketch.images.layers import number, shown, truth, whole
+from tfsketch.images.layers import excerpt, number, truth, whole
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
@@ -287,10 +287,10 @@ class Studio:
         if len(results) == 1:
             self._last = _made_by(tree), results[0]
         ran = time.perf_counter()
-        shown = [encoded_result(request, result) for result in results]
+        excerpt = [encoded_result(request, result) for result in results]
         done = time.perf_counter()
         seconds = {"strokes": strokes_end - started, "model": ran - strokes_end, "encode": done - ran}
-        return {"results": shown, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
+        return {"results": excerpt, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
 
     def file(self, tree: Any) -> tuple[bytes, str, list[str]]:
         """(bytes, media type, what is not kept) of the picked result of a request at full size; see
@@ -318,7 +318,7 @@ class Studio:
         picture, strokes = self.picture(tree.get("picture")), strokes_lib.parse(tree.get("strokes"))
         region, invert = tree.get("region"), truth(tree.get("invert", False), "invert")
         if region is not None and region not in PLACES[2:]:
-            raise TfsketchError(f"region: expected one of {', '.join(PLACES[2:])}, found {shown(region)}")
+            raise TfsketchError(f"region: expected one of {', '.join(PLACES[2:])}, found {excerpt(region)}")
         grow = number(tree.get("grow", 0), "grow", -MAX_GROWTH, MAX_GROWTH)
         mask = strokes_lib.render(strokes, picture.preview_size).mask
         if region is not None:

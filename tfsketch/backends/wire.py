@@ -29,7 +29,7 @@ from typing import Any, Union
 import numpy as np
 
 from tfsketch.errors import ServingError, install_command
-from tfsketch.images.layers import number, shown, whole
+from tfsketch.images.layers import excerpt, number, whole
 
 _AGAIN_HTTP = {400, 429, 503, 504}
 _AGAIN_GRPC = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
@@ -69,11 +69,11 @@ class Caller:
     ):
         parts = urllib.parse.urlsplit(address if isinstance(address, str) else "")
         if parts.scheme not in ("http", "https", "grpc") or not parts.netloc:
-            raise ServingError(f"address: expected http://HOST:PORT or grpc://HOST:PORT, found {shown(address)}")
+            raise ServingError(f"address: expected http://HOST:PORT or grpc://HOST:PORT, found {excerpt(address)}")
         if not isinstance(model, str) or not model:
-            raise ServingError(f"model: expected the name under which it is served, found {shown(model)}")
+            raise ServingError(f"model: expected the name under which it is served, found {excerpt(model)}")
         if isinstance(version, bool) or not isinstance(version, (int, str)):
-            raise ServingError(f"version: expected a whole number or a label, found {shown(version)}")
+            raise ServingError(f"version: expected a whole number or a label, found {excerpt(version)}")
         timeout = number(timeout, "timeout", sys.float_info.min, expected="a number of seconds above 0")
         retries = whole(retries, "retries", 0)
         self._base, self._model, self._version = address.rstrip("/"), model, version

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from tfsketch.errors import ImageError, cause
-from tfsketch.images.layers import shown
+from tfsketch.images.layers import excerpt
 from tfsketch.vocabulary import size_of
 
 LAYERS = ("mask", "sketch", "color")
@@ -90,21 +90,21 @@ def _whole(value: Any, low: int, high: int) -> bool:
 
 def _parse_stroke(entry: Any, where: str) -> Stroke:
     if not isinstance(entry, Mapping):
-        raise ImageError(f"{where}: expected a mapping of {', '.join(_FIELDS)}, found {shown(entry)}")
+        raise ImageError(f"{where}: expected a mapping of {', '.join(_FIELDS)}, found {excerpt(entry)}")
     for key in entry:
         if key not in _FIELDS:
-            raise ImageError(f"{where}: unknown field {shown(key)} (valid here: {', '.join(_FIELDS)})")
+            raise ImageError(f"{where}: unknown field {excerpt(key)} (valid here: {', '.join(_FIELDS)})")
     for key in ("layer", "points"):
         if key not in entry:
             raise ImageError(f"{where}.{key}: missing")
     layer, points, fill = entry["layer"], entry["points"], entry.get("fill", False)
     if layer not in LAYERS:
-        raise ImageError(f"{where}.layer: expected one of {', '.join(LAYERS)}, found {shown(layer)}")
+        raise ImageError(f"{where}.layer: expected one of {', '.join(LAYERS)}, found {excerpt(layer)}")
     if not isinstance(fill, bool):
-        raise ImageError(f"{where}.fill: expected true or false, found {shown(fill)}")
+        raise ImageError(f"{where}.fill: expected true or false, found {excerpt(fill)}")
     least = 3 if fill else 1
     if not isinstance(points, (list, tuple)) or len(points) < least:
-        actual = f"{len(points)} points" if isinstance(points, (list, tuple)) else shown(points)
+        actual = f"{len(points)} points" if isinstance(points, (list, tuple)) else excerpt(points)
         raise ImageError(f"{where}.points: expected a list of at least {least} [x, y], found {actual}")
     for number, point in enumerate(points):
         if (
@@ -114,21 +114,21 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
         ):
             raise ImageError(
                 f"{where}.points[{number}]: expected finite numbers [x, y] of at most {MAX_COORDINATE:,}, "
-                f"found {shown(point)}"
+                f"found {excerpt(point)}"
             )
     if "width" not in entry and not fill:
         raise ImageError(f"{where}.width: missing")
     width = entry.get("width", 0.0)
     if not _number(width, 0, MAX_COORDINATE) or (width == 0 and not fill):
-        raise ImageError(f"{where}.width: expected a finite number above 0, found {shown(width)}")
+        raise ImageError(f"{where}.width: expected a finite number above 0, found {excerpt(width)}")
     color = entry.get("color")
     if layer != "color" and color is not None:
-        raise ImageError(f"{where}.color: expected none on the layer {layer}, found {shown(color)}")
+        raise ImageError(f"{where}.color: expected none on the layer {layer}, found {excerpt(color)}")
     if layer == "color":
         if "color" not in entry:
             raise ImageError(f"{where}.color: missing")
         if not isinstance(color, (list, tuple)) or len(color) != 3 or not all(_whole(v, 0, 255) for v in color):
-            raise ImageError(f"{where}.color: expected three whole numbers 0 to 255, found {shown(color)}")
+            raise ImageError(f"{where}.color: expected three whole numbers 0 to 255, found {excerpt(color)}")
         color = tuple(color)
     return Stroke(layer, np.asarray(points, np.float64), float(width), color, fill)
 
@@ -144,15 +144,15 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
       ImageError: anything but such a tree; the message names the stroke's index and the field.
     """
     if not isinstance(tree, Mapping) or set(tree) != {"size", "strokes"}:
-        actual = f"the keys {shown(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else shown(tree)
+        actual = f"the keys {excerpt(sorted(map(str, tree)))}" if isinstance(tree, Mapping) else excerpt(tree)
         raise ImageError(f"{where}: expected a mapping of size and strokes, found {actual}")
     size, entries = tree["size"], tree["strokes"]
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(_whole(v, 1, MAX_COORDINATE) for v in size):
         raise ImageError(
-            f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, found {shown(size)}"
+            f"{where}: size: expected whole numbers [width, height] of 1 to {MAX_COORDINATE:,}, found {excerpt(size)}"
         )
     if not isinstance(entries, (list, tuple)):
-        raise ImageError(f"{where}: strokes: expected a list, found {shown(entries)}")
+        raise ImageError(f"{where}: strokes: expected a list, found {excerpt(entries)}")
     strokes: list[Stroke] = []
     total = 0
     for index, entry in enumerate(entries):

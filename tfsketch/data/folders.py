@@ -48,7 +48,7 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     for line in report.refused:
         print(f"refused: {line}")
     if report.others:
-        print(f"no photographs: {finder.counted(report.others)}")
+        print(f"no photographs: {finder.summary(report.others)}")
     return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
 
 

@@ -84,7 +84,7 @@ class Report:
             ("Written as 8-bit RGB, without:", self.converted),
             ("Without a face, cropped at the centre:", self.faceless),
             ("Lines of the lists that are no photograph's folder/name:", self.unknown[: 5 if short else None]),
-            ("Other files, no photographs:", [finder.counted(self.others)] if self.others and short else self.others),
+            ("Other files, no photographs:", [finder.summary(self.others)] if self.others and short else self.others),
         ):
             lines += ["", title, *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join(lines) + "\n"

@@ -185,7 +185,7 @@ def _depends(collection: sources.Collection, config: config_lib.Config, labels: 
     if labels:
         stems: dict[str, str] = {}
         for item in collection.items:
-            other = stems.setdefault(paths.composed(pathlib.PurePath(item.member or item.path).stem), item.id)
+            other = stems.setdefault(paths.normal_form(pathlib.PurePath(item.member or item.path).stem), item.id)
             if other != item.id:
                 raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
     tree = config_lib.to_dict(config)

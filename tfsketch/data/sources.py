@@ -169,7 +169,7 @@ def _names(path: str) -> set[str] | None:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected a list of pictures in UTF-8, found other bytes") from error
-    return {paths.composed(line.strip()) for line in lines if line.strip()}
+    return {paths.normal_form(line.strip()) for line in lines if line.strip()}
 
 
 def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection:
@@ -208,7 +208,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
             raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
 
     def chosen(short: str, item: Item) -> bool:
-        names = {paths.composed(short), paths.composed(item.id)}
+        names = {paths.normal_form(short), paths.normal_form(item.id)}
         return names.isdisjoint(excluded_names) and (only_names is None or not names.isdisjoint(only_names))
 
     ids = dict(zip(entries, _with_ids(entries)))
@@ -216,7 +216,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
     again = sorted(ids[parts][1].id for parts in repeated if chosen(*ids[parts]))
     if not items:
         raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
-    there = {paths.composed(name) for short, item in ids.values() for name in (short, item.id)}
+    there = {paths.normal_form(name) for short, item in ids.values() for name in (short, item.id)}
     unknown = [
         f"{path}: {name}"
         for path, listed in ((only, only_names or set()), (exclude, excluded_names))

@@ -21,7 +21,7 @@ from tfsketch.editor.ways import Function, Network
 from tfsketch.errors import TfsketchError, WeightsError, require_tensorflow
 from tfsketch.framing import arrays
 from tfsketch.images import faces, files
-from tfsketch.images.layers import number, shown, truth
+from tfsketch.images.layers import excerpt, number, truth
 from tfsketch.vocabulary import to_tensors
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Canvas:
         given: Any = model  # whatever a caller hands in
         if not callable(given):
             taken = "names are taken by tfsketch.Editor"
-            raise TfsketchError(f"model: expected a network, found {shown(model)}; {taken}")
+            raise TfsketchError(f"model: expected a network, found {excerpt(model)}; {taken}")
         network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
         stride, smallest, trained = network.stride, network.smallest, network.image_size
         if side is None:

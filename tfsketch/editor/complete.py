@@ -17,7 +17,7 @@ from tfsketch.editor.ways import expect
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
-from tfsketch.images.layers import Drawing, check_fill, checked, checked_sketch, shown, whole
+from tfsketch.images.layers import Drawing, check_array, check_fill, check_sketch, excerpt, whole
 from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 
@@ -40,19 +40,19 @@ def complete(
     whole(steps, "steps", 0)
     check_fill(fill)
     if watch is not None and not callable(watch):
-        raise TfsketchError(f"watch: expected a function, found {shown(watch)}")
+        raise TfsketchError(f"watch: expected a function, found {excerpt(watch)}")
     side = canvas.side
     sheet = slice(0, side), slice(0, side)
     half: dict[str, Any] = {}
     if image is None:
-        sketch = checked_sketch(sketch, fill)
+        sketch = check_sketch(sketch, fill)
         size = size_of(sketch)
         sheet = arrays.sheet_in(size, side, arrays.usual_fill(sketch) if fill is None else fill)
         square = np.zeros((side, side), np.uint8)
         square[sheet] = arrays.resize_ink(sketch, size_of(square[sheet]))
         half["sketch"] = square.astype(np.float32)[None, ..., None]
     else:
-        image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+        image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
         size = size_of(sizes.cut_square(image))
         half = to_tensors({"image": sizes.center_square(image, side)[None]})
     projection = canvas.model.project(**half, restarts=results, seed=int(seed), steps=steps, watch=watch)

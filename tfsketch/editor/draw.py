@@ -12,7 +12,7 @@ from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.regions import surest_face
 from tfsketch.editor.ways import Network, expect
 from tfsketch.framing import arrays
-from tfsketch.images.layers import Drawing, checked_sketch, whole
+from tfsketch.images.layers import Drawing, check_sketch, whole
 from tfsketch.vocabulary import resize, size_of, to_uint8
 
 FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
@@ -30,7 +30,7 @@ def varies(model: Network) -> bool:
 def draw(canvas: Canvas, sketch: np.ndarray, fill: float | None, seed: int) -> Drawing:
     """`Editor.draw`."""
     expect("draw", canvas.model)
-    sketch = checked_sketch(sketch, fill)
+    sketch = check_sketch(sketch, fill)
     whole(seed, "seed", 0)
     size = size_of(sketch)
     fills = FILLS if fill is None else (fill,)

@@ -12,7 +12,7 @@ import numpy as np
 from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays, membrane, residuals, tone
-from tfsketch.images.layers import checked_layers, whole
+from tfsketch.images.layers import check_layers, whole
 from tfsketch.vocabulary import resize, to_uint8
 
 
@@ -27,7 +27,7 @@ def edit(
     """`Editor.edit`."""
     expect("edit", canvas.model)
     whole(seed, "seed", 0)
-    image, mask, sketch, color = checked_layers(image, mask, sketch, color)
+    image, mask, sketch, color = check_layers(image, mask, sketch, color)
     size = image.shape[:2]
     sketch = np.zeros(size, np.uint8) if sketch is None else sketch
     view = canvas.view_of(image, mask)

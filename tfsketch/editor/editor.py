@@ -21,7 +21,7 @@ from tfsketch.editor.regions import find_region, region_style
 from tfsketch.editor.restyle import restyle
 from tfsketch.editor.ways import WAYS, Network
 from tfsketch.errors import TfsketchError, require_tensorflow
-from tfsketch.images.layers import Drawing, number, shown, whole
+from tfsketch.images.layers import Drawing, excerpt, number, whole
 
 if TYPE_CHECKING:
     from tfsketch.nn.exported import Call
@@ -250,7 +250,7 @@ class Editor:
         """
         whole(steps, "steps", 2)
         if isinstance(styles, (str, bytes, Mapping)) or not isinstance(styles, Iterable):
-            raise TfsketchError(f"styles: expected photographs, found {shown(styles)}")
+            raise TfsketchError(f"styles: expected photographs, found {excerpt(styles)}")
         styles = list(styles)
         if not styles:
             raise TfsketchError("styles: expected at least one photograph, found none")

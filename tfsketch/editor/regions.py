@@ -11,7 +11,7 @@ import numpy as np
 from tfsketch.conditions.regions import REGIONS, mask_of
 from tfsketch.errors import DataError, ImageError
 from tfsketch.framing import arrays
-from tfsketch.images.layers import checked, shown
+from tfsketch.images.layers import check_array, excerpt
 from tfsketch.vocabulary import resize
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def find_region(face_parser_of: Callable[[], FaceParser], image: np.ndarray, nam
     """`Editor.region`; the face parser is asked for once the arguments are right."""
     several = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
     if not all(isinstance(name, str) for name in several):
-        raise DataError(f"region: expected a name or several, found {shown(names)}")
+        raise DataError(f"region: expected a name or several, found {excerpt(names)}")
     names = several
     if not names:
         raise DataError("region: expected at least one name, found none")
     in_region = mask_of(np.arange(len(REGIONS)), [*names, *(["nose"] if "skin" in names else [])]) > 0
-    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
     parser = face_parser_of()
     from tfsketch.conditions import face_parser  # TensorFlow's, which `face_parser_of` has asked for
 

@@ -21,7 +21,7 @@ from tfsketch.editor.canvas import Canvas, finite
 from tfsketch.editor.ways import expect
 from tfsketch.framing import arrays
 from tfsketch.images import sizes
-from tfsketch.images.layers import checked_restyling, truth
+from tfsketch.images.layers import check_restyling, truth
 from tfsketch.vocabulary import resize, to_tensors, to_uint8
 
 
@@ -38,7 +38,7 @@ def restyle(
     truth(detail, "detail")
     import tensorflow as tf  # here, because what restyles is TensorFlow's, and what edits may be not
 
-    image, styles, mask = checked_restyling(image, styles, mask)
+    image, styles, mask = check_restyling(image, styles, mask)
     whole = mask is None
     mask = np.ones(image.shape[:2], np.uint8) if mask is None else mask
     view = canvas.view_of(image, mask)

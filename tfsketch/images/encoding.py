@@ -1,7 +1,7 @@
-"""Pictures as files of the formats in which results are written, with what their photographs' files said beside.
+"""Results as files of every output format, with the metadata of their photographs.
 
 PNG, TIFF and WebP (without a quality) keep every value. A JPEG keeps the blocks that an edit did not touch, if the
-photograph is one itself (`blocks`). What a format has no place for is said, never dropped in silence.
+photograph is a JPEG itself (`blocks`). Whatever a format cannot store is noted, never dropped silently.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from tfsketch.images.photographs import Photograph
 KINDS = {suffix: kind for suffix, kind in files.FORMAT_OF.items() if kind not in ("BMP", "GIF")}
 """Suffix -> Pillow's name of the format."""
 QUALITY = 95
-"""Of formats that lose something, where none is asked for."""
+"""Of lossy formats, if none is asked for."""
 _PLACES = {
     "PNG": {"exif", "icc", "xmp", "iptc", "dpi", "comment", "tags", "texts"},
     "TIFF": {"exif", "icc", "xmp", "iptc", "dpi"},
     "JPEG": {"exif", "icc", "xmp", "iptc", "dpi", "comment"},
 }
-"""What of `Metadata.named` a format has a place for; the others have one for EXIF, profile and XMP."""
+"""The fields of `Metadata.descriptions` that a format can store; other formats store EXIF, profile and XMP."""
 _SEGMENT = 65_533
 """Bytes that a JPEG's segment holds at most."""
 
@@ -43,7 +43,7 @@ def kind_of(path: str | os.PathLike) -> str:
     """The format of a result by its suffix.
 
     Raises:
-      ImageError: it is none that results are written in.
+      ImageError: results are not written in this format.
     """
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in KINDS:
@@ -55,111 +55,111 @@ def kind_of(path: str | os.PathLike) -> str:
 def encode(
     path: str | os.PathLike, picture: Picture, metadata: Metadata | None = None, quality: int | None = None
 ) -> tuple[bytes, list[str]]:
-    """(the content of a file, what it does not keep, a line each).
+    """(the content of a file, a line on each thing that it does not keep).
 
     Args:
-      path: whose suffix chooses the format.
+      path: its suffix chooses the format.
       picture: [H,W,3] uint8 RGB, or an edited photograph.
       metadata: instead of the photograph's own.
-      quality: 1 to 100, of JPEG, WebP, AVIF and HEIC. None is 95, but WebP without loss, and a JPEG's untouched blocks
-        as they are; a JPEG with a quality is re-encoded everywhere.
+      quality: 1 to 100, of JPEG, WebP, AVIF and HEIC. None is 95, but lossless for WebP, and keeps a JPEG's untouched
+        blocks; a JPEG with a quality is re-encoded everywhere.
 
     Raises:
-      ImageError: a suffix of no such format, or a picture that it cannot hold.
+      ImageError: a suffix of another format, or a picture that the format cannot hold.
     """
     kind, photograph = kind_of(path), picture if isinstance(picture, Photograph) else None
     metadata = metadata or (photograph.metadata if photograph else Metadata())
-    stored = photograph.stored if photograph else np.asarray(picture)
+    pixels = photograph.pixels if photograph else np.asarray(picture)
     lossy = kind not in ("PNG", "TIFF")
     notes = []
-    if lossy and stored.dtype == np.uint16:
+    if lossy and pixels.dtype == np.uint16:
         notes.append(f"{kind} has 8 bits a channel here, the photograph 16")
-        stored = (stored >> photograph.shift if photograph else stored >> 8).astype(np.uint8)
-    if kind not in _PLACES and (stored.ndim == 2 or stored.shape[2] == 2):
+        pixels = (pixels >> photograph.shift if photograph else pixels >> 8).astype(np.uint8)
+    if kind not in _PLACES and (pixels.ndim == 2 or pixels.shape[2] == 2):
         notes.append(f"{kind} has no grey: it is RGB of the same values")
-    if kind == "JPEG" and stored.ndim == 3 and stored.shape[2] in (2, 4):
+    if kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         notes.append("JPEG has no transparency: it is left out")
-        stored = stored[..., 0] if stored.shape[2] == 2 else stored[..., :3]
-    if stored.dtype == np.uint16 and stored.ndim == 3 and stored.shape[2] == 2:
-        stored = np.concatenate([np.repeat(stored[..., :1], 3, axis=-1), stored[..., 1:]], axis=-1)
+        pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+    if pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] == 2:
+        pixels = np.concatenate([np.repeat(pixels[..., :1], 3, axis=-1), pixels[..., 1:]], axis=-1)
         notes.append("grey with transparency of 16 bits is written as RGB with transparency")
-    grey = kind in _PLACES and (stored.ndim == 2 or stored.shape[2] == 2)
+    grey = kind in _PLACES and (pixels.ndim == 2 or pixels.shape[2] == 2)
     if metadata.icc[16:20] == b"GRAY" and not grey:
-        notes.append(f"{metadata.named()['icc']} is one of grey, and is left out")
+        notes.append(f"{metadata.descriptions()['icc']} is one of grey, and is left out")
         metadata = dataclasses.replace(metadata, icc=b"")
     places = set(_PLACES.get(kind, {"exif", "icc", "xmp"}))
-    places -= {"exif"} if kind == "TIFF" and stored.dtype == np.uint16 and stored.ndim == 3 else set()
-    lost = [words for field, words in metadata.named().items() if field not in places]
+    places -= {"exif"} if kind == "TIFF" and pixels.dtype == np.uint16 and pixels.ndim == 3 else set()
+    missing = [words for field, words in metadata.descriptions().items() if field not in places]
     if kind == "JPEG":
         long = [field for field in ("exif", "xmp", "iptc", "comment") if len(getattr(metadata, field)) > _SEGMENT - 50]
-        lost += [f"{metadata.named()[field]} longer than a segment" for field in long]
+        missing += [f"{metadata.descriptions()[field]} longer than a segment" for field in long]
         without: dict[str, Any] = dict.fromkeys(long, b"")
         metadata = dataclasses.replace(metadata, **without)
-    if lost:
-        notes.append(f"no place in {kind} for {', '.join(lost)}: left out")
+    if missing:
+        notes.append(f"no place in {kind} for {', '.join(missing)}: left out")
     try:
         if kind == "PNG":
-            data = _png(stored, metadata)
+            data = _png(pixels, metadata)
         elif kind == "TIFF":
-            data, words = _tiff(stored, metadata)
+            data, words = _tiff(pixels, metadata)
             notes += words
         elif kind == "JPEG":
-            data, words = _jpeg(stored, photograph, metadata, quality)
+            data, words = _jpeg(pixels, photograph, metadata, quality)
             notes += words
         else:
-            data = _other(kind, stored, metadata, quality)
+            data = _other(kind, pixels, metadata, quality)
             if kind != "WEBP" or quality is not None:
                 notes.append(f"{kind} of quality {quality or QUALITY} changes pixels outside of the edit a little, too")
     except ImageError:
         raise
-    except Exception as error:  # a picture that is too large for the format, an encoder that is not there
+    except Exception as error:  # a picture that is too large for the format, a missing encoder
         raise ImageError(f"{path}: expected a picture that fits into {kind}, found: {cause(error)}") from error
     return data, notes
 
 
-def _png(stored: np.ndarray, metadata: Metadata) -> bytes:
+def _png(pixels: np.ndarray, metadata: Metadata) -> bytes:
     chunks = metadata_lib.png_chunks(metadata)
-    if stored.ndim == 2 or stored.shape[2] != 2:
-        return files.encode_png(stored, chunks)
+    if pixels.ndim == 2 or pixels.shape[2] != 2:
+        return files.encode_png(pixels, chunks)
     buffer = io.BytesIO()
-    Image.fromarray(stored).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG")
     data = buffer.getvalue()
     return data[:33] + chunks + data[33:]
 
 
-def _tiff(stored: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
+def _tiff(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
     buffer = io.BytesIO()
-    if stored.dtype == np.uint16 and stored.ndim == 3:  # which Pillow does not write
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:  # which Pillow does not write
         tags: list[Any] = [(700, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
         tags += [(33723, 7, len(metadata.iptc), metadata.iptc, True)] if metadata.iptc else []
-        how: dict[str, Any] = {"extrasamples": ["unassalpha"]} if stored.shape[2] == 4 else {}
+        how: dict[str, Any] = {"extrasamples": ["unassalpha"]} if pixels.shape[2] == 4 else {}
         how |= {"resolution": metadata.dpi, "resolutionunit": "INCH"} if metadata.dpi else {}
         tifffile.imwrite(
-            buffer, stored, photometric="rgb", compression="zlib", iccprofile=metadata.icc or None, metadata=None,
+            buffer, pixels, photometric="rgb", compression="zlib", iccprofile=metadata.icc or None, metadata=None,
             extratags=tags, software=False, **how
         )  # fmt: skip
         return buffer.getvalue(), []
     exif = Image.Exif()
     exif.load(metadata.exif)
-    # Pillow writes EXIF's own directories where it writes pixels itself; libtiff, which deflates, refuses them.
+    # Pillow's own writer stores EXIF's directories; libtiff, which deflates, refuses them.
     how = {} if {0x8769, 0x8825}.intersection(exif) else {"compression": "tiff_adobe_deflate"}
     exif.update({tag: value for tag, value in ((700, metadata.xmp), (33723, metadata.iptc)) if value})
     more: dict[str, Any] = {"icc_profile": metadata.icc} if metadata.icc else {}
     more |= {"dpi": metadata.dpi} if metadata.dpi else {}
     try:
-        Image.fromarray(stored).save(buffer, "TIFF", exif=exif, **how, **more)
+        Image.fromarray(pixels).save(buffer, "TIFF", exif=exif, **how, **more)
     except Exception:  # on a tag of another type than the standard's Pillow raises anything
         if not metadata.exif:
             raise
-        data, notes = _tiff(stored, dataclasses.replace(metadata, exif=b""))
+        data, notes = _tiff(pixels, dataclasses.replace(metadata, exif=b""))
         return data, [*notes, "no place in TIFF for EXIF of other types than the standard's: left out"]
     return buffer.getvalue(), []
 
 
-def _other(kind: str, stored: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
+def _other(kind: str, pixels: np.ndarray, metadata: Metadata, quality: int | None) -> bytes:
     """WebP, AVIF and HEIC."""
-    picture, buffer = Image.fromarray(stored), io.BytesIO()
-    picture = picture.convert("RGBA" if stored.ndim == 3 and stored.shape[2] in (2, 4) else "RGB")
+    picture, buffer = Image.fromarray(pixels), io.BytesIO()
+    picture = picture.convert("RGBA" if pixels.ndim == 3 and pixels.shape[2] in (2, 4) else "RGB")
     more: dict[str, Any] = {"quality": QUALITY if quality is None else quality}
     if kind == "WEBP":
         more |= {"lossless": quality is None, "exact": True, "method": 4}
@@ -171,17 +171,17 @@ def _other(kind: str, stored: np.ndarray, metadata: Metadata, quality: int | Non
 
 
 def _jpeg(
-    stored: np.ndarray, photograph: Photograph | None, metadata: Metadata, quality: int | None
+    pixels: np.ndarray, photograph: Photograph | None, metadata: Metadata, quality: int | None
 ) -> tuple[bytes, list[str]]:
     whole = io.BytesIO()
-    Image.fromarray(stored).save(
+    Image.fromarray(pixels).save(
         whole, "JPEG", quality=QUALITY if quality is None else quality, subsampling=0, optimize=True
     )
     data, notes = whole.getvalue(), []
-    if photograph and photograph.changed is not None:
+    if photograph and photograph.change_mask is not None:
         reason = "a quality was asked for" if quality is not None else "the photograph is no JPEG"
         if quality is None and photograph.source:
-            merged, note = blocks.merge(photograph.source, stored, photograph.changed, photograph.orientation)
+            merged, note = blocks.merge(photograph.source, pixels, photograph.change_mask, photograph.orientation)
             if merged is not None:
                 exif = Image.Exif()
                 exif.load(metadata.exif)
@@ -195,8 +195,8 @@ def _jpeg(
 
 
 def with_segments(data: bytes, metadata: Metadata) -> bytes:
-    """A JPEG with the metadata, none of it longer than a segment but the profile, instead of what its application
-    segments and comments said before."""
+    """A JPEG whose application segments and comments are replaced by the metadata, of which only the profile may be
+    longer than a segment."""
     at, segments, header = 2, [], b""
     while data[at : at + 1] == b"\xff" and data[at + 1] != 0xDA:
         marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
@@ -218,5 +218,5 @@ def with_segments(data: bytes, metadata: Metadata) -> bytes:
     if metadata.iptc:
         contents.append((0xED, b"Photoshop 3.0\0" + metadata_lib.resources_of_iptc(metadata.iptc)))
     contents += [(0xFE, metadata.comment)] if metadata.comment else []
-    written = [struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents]
-    return b"".join([data[:2], header, *written, *segments, data[at:]])
+    additions = [struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents]
+    return b"".join([data[:2], header, *additions, *segments, data[at:]])

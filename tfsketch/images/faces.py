@@ -1,15 +1,15 @@
-"""Faces squared as FFHQ's: found, turned upright and cropped by the places of eyes and mouth; or, where that square is
-only looked at (`squares`), found and framed.
+"""Faces aligned as FFHQ's: detected, turned upright and cropped by the positions of eyes and mouth; or, for squares
+that are not resampled (`squares`), detected and framed.
 
 The recipe is the published one of CelebA-HQ and FFHQ (Karras et al., ICLR 2018, appendix C; CVPR 2019, appendix A). Of
 68 landmarks it takes the means of the two eyes and the corners of the mouth. The square's x axis is the mean of the
 line from eye to eye and of the line from eyes to mouth turned by 90 degrees; half its side is the greater of 2 times
 the distance of the eyes and 1.8 times that of eyes and mouth; its centre is a tenth of the way from the eyes to the
-mouth. Where the square leaves the photograph, the photograph is reflected, and what was added is blurred and fades to
-its median colour, so that no second face looks in.
+mouth. Beyond the photograph's border it is reflected, and the padding is blurred and fades to its median colour, so
+that no second face shows.
 
-What is ours: the square is sampled at a whole multiple of the wanted side and averaged down to it, instead of always at
-4096 px. Labels go through the same square, sampled at the nearest pixel and reflected without a blur.
+Ours: the square is sampled at a whole multiple of the output side and averaged down to it, instead of always at 4096
+px. Labels go through the same square, sampled at the nearest pixel and reflected without a blur.
 
 Landmarks are [68,2] float (x, y), numbered as in the 300-W annotation; a quad is [4,2] float (x, y), its corners top
 left, bottom left, bottom right and top right of the upright face, in pixels of the photograph whose centres are whole
@@ -31,7 +31,7 @@ import numpy as np
 from tfsketch.errors import DataError, install_command
 
 _DETECT_SIDE = 800
-"""The longer side of the picture that faces are looked for in; smaller photographs are enlarged, at most twice."""
+"""The longer side of the picture in which faces are detected; smaller photographs are enlarged, at most twice."""
 
 
 def require() -> tuple[Any, pathlib.Path]:
@@ -42,7 +42,7 @@ def require() -> tuple[Any, pathlib.Path]:
     """
     try:
         dlib = importlib.import_module("dlib")
-        # Only the package's place: importing it needs pkg_resources, which new versions of setuptools do not have.
+        # Only the package's path: importing it needs pkg_resources, which new versions of setuptools do not have.
         package = importlib.util.find_spec("face_recognition_models")
         if package is None or not package.submodule_search_locations:
             raise ImportError("no package face_recognition_models")
@@ -60,7 +60,7 @@ def require() -> tuple[Any, pathlib.Path]:
 
 
 class Finder:
-    """Finds the face of a photograph; holds dlib's detector and landmark model, so that they are read once."""
+    """Detects the face of a photograph; holds dlib's detector and landmark model, so that they are loaded once."""
 
     def __init__(self) -> None:
         dlib, file = require()
@@ -71,8 +71,8 @@ class Finder:
     def __call__(self, image: np.ndarray) -> np.ndarray | None:
         """The landmarks of a photograph's main face, [68,2] float64 (x, y) in pixels.
 
-        Of several faces the main one is the largest and most central (our choice): the side of its box less the
-        distance of its centre from the photograph's is the greatest.
+        Of several faces the main one is the largest and most central (our choice): that with the greatest side of its
+        box minus the distance of its centre from the photograph's.
 
         Args:
           image: [H,W,3] uint8 RGB, upright. Faces below a tenth of the longer side are not found.
@@ -101,25 +101,25 @@ class Finder:
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 _CASCADE_SIDE = 480
-"""The longer side of the picture that `squares` looks at; smaller photographs are enlarged, at most twice."""
+"""The longer side of the picture in which `squares` detects; smaller photographs are enlarged, at most twice."""
 _of_thread = threading.local()
-"""A cascade keeps the picture that it looks at in itself, so every thread has its own."""
+"""A cascade stores the picture that it works on, so every thread has its own."""
 _CASCADE_BOX = (0.177, 0.222, 0.65)
 """(left, top, side) of the cascade's box in a photograph that is aligned like FFHQ's, as shares of its side: between
 the medians over the hold-outs of FFHQ and CelebA-HQ, from which boxes stray by 0.03, 0.03 and 0.05."""
 
 
 def squares(image: np.ndarray) -> list[tuple[float, float, float]]:
-    """The squares of a photograph's faces, about as FFHQ's alignment would lay them, but upright with the photograph.
+    """The squares of a photograph's faces, about where FFHQ's alignment puts them, but upright with the photograph.
 
-    Found by OpenCV's cascade of frontal faces, which comes with it and saw 96 of 100 faces of FFHQ's hold-out and 1 in
-    100 cars; who needs the eyes' places takes `Finder`.
+    Detected by OpenCV's own cascade of frontal faces, which found 96 of 100 faces of FFHQ's hold-out and 1 in 100 cars;
+    for the positions of the eyes use `Finder`.
 
     Args:
       image: [H,W,3] uint8 RGB, upright. Faces below a twelfth of the longer side are not found.
 
     Returns:
-      (top, left, side) each, in pixels, by size, the largest first; they may reach out of the photograph.
+      (top, left, side) each, in pixels, the largest first; they may extend beyond the photograph.
     """
     height, width = image.shape[:2]
     scale = min(2.0, _CASCADE_SIDE / max(height, width))
@@ -153,7 +153,7 @@ def side_of(quad: np.ndarray) -> float:
     return float(np.hypot(*(quad[3] - quad[0])))
 
 
-def _sampled(image: np.ndarray, quad: np.ndarray, side: int, flags: int) -> np.ndarray:
+def _sample(image: np.ndarray, quad: np.ndarray, side: int, flags: int) -> np.ndarray:
     """The quad as [side,side,...]; beyond the border the picture is reflected."""
     across, down = (quad[3] - quad[0]) / side, (quad[1] - quad[0]) / side
     start = quad[0] + (across + down) / 2  # the centre of the first pixel
@@ -192,27 +192,27 @@ def align(image: np.ndarray, quad: np.ndarray, side: int) -> np.ndarray:
     pad = np.concatenate([first - low, high - last])  # left, top, right, bottom
     if pad.max() > border - 4:
         pad = np.maximum(pad, round(edge * 0.3))
-        image, quad = _padded(image, pad, edge), quad + pad[:2]
+        image, quad = _pad(image, pad, edge), quad + pad[:2]
     multiple = max(1, int(np.ceil(side_of(quad) / side)))
-    face = _sampled(image, quad, side * multiple, cv2.INTER_LINEAR)
+    face = _sample(image, quad, side * multiple, cv2.INTER_LINEAR)
     return face if multiple == 1 else cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def _padded(image: np.ndarray, pad: np.ndarray, edge: float) -> np.ndarray:
-    """A picture reflected beyond its borders by `pad` (left, top, right, bottom); what is added is blurred, and farther
-    out fades to the median colour. `edge`: the side of the face's square, which the blur is measured by."""
+def _pad(image: np.ndarray, pad: np.ndarray, edge: float) -> np.ndarray:
+    """A picture reflected beyond its borders by `pad` (left, top, right, bottom); the padding is blurred, and farther
+    out fades to the median colour. `edge`: the side of the face's square, to which the blur is in proportion."""
     left, top, right, bottom = (int(p) for p in pad)
-    padded = np.pad(image, [(top, bottom), (left, right), (0, 0)], mode="reflect").astype(np.float32)
-    height, width = padded.shape[:2]
+    picture = np.pad(image, [(top, bottom), (left, right), (0, 0)], mode="reflect").astype(np.float32)
+    height, width = picture.shape[:2]
     y, x = np.ogrid[:height, :width]
     # 1 at the outer border, 0 where the photograph starts, negative inside of it.
     inside_x = np.minimum(x / max(left, 1), (width - 1 - x) / max(right, 1))
     inside_y = np.minimum(y / max(top, 1), (height - 1 - y) / max(bottom, 1))
     outside = (1.0 - np.minimum(inside_x, inside_y)).astype(np.float32)[..., None]
-    blurred = cv2.GaussianBlur(padded, (0, 0), edge * 0.02, borderType=cv2.BORDER_REFLECT_101)
-    padded += (blurred - padded) * np.clip(3 * outside + 1, 0, 1)
-    padded += (np.median(padded, axis=(0, 1)) - padded) * np.clip(outside, 0, 1)
-    return np.rint(padded).clip(0, 255).astype(np.uint8)
+    blur = cv2.GaussianBlur(picture, (0, 0), edge * 0.02, borderType=cv2.BORDER_REFLECT_101)
+    picture += (blur - picture) * np.clip(3 * outside + 1, 0, 1)
+    picture += (np.median(picture, axis=(0, 1)) - picture) * np.clip(outside, 0, 1)
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
 
 
 def align_labels(labels: np.ndarray, quad: np.ndarray, size: tuple[int, int], side: int) -> np.ndarray:
@@ -228,7 +228,7 @@ def align_labels(labels: np.ndarray, quad: np.ndarray, size: tuple[int, int], si
       [side,side] uint8.
     """
     scale = np.array([labels.shape[1] / size[1], labels.shape[0] / size[0]])
-    return _sampled(labels, (np.asarray(quad, np.float64) + 0.5) * scale - 0.5, side, cv2.INTER_NEAREST)
+    return _sample(labels, (np.asarray(quad, np.float64) + 0.5) * scale - 0.5, side, cv2.INTER_NEAREST)
 
 
 SAME = 0.6
@@ -241,11 +241,11 @@ _EMBED_SIDE = 256
 
 
 class Verifier:
-    """Says whether aligned photographs show the same person; holds dlib's networks, so that they are read once.
+    """Decides whether aligned photographs show the same person; holds dlib's networks, so that they are loaded once.
 
     Args:
-      box: (left, top, right, bottom) of the face, as shares of the side: of all photographs the same one, because a
-        detector would find no face in the worst results, and these must count too.
+      box: (left, top, right, bottom) of the face, as shares of the side: the same for all photographs, because a
+        detector would find no face in the worst results, which must count too.
 
     Raises:
       DataError: the extra `faces` is not installed.
@@ -262,17 +262,17 @@ class Verifier:
         self._network = dlib.face_recognition_model_v1(str(network))
 
     @staticmethod
-    def _enlarged(photograph: np.ndarray) -> np.ndarray:
+    def _enlarge(photograph: np.ndarray) -> np.ndarray:
         return cv2.resize(photograph, (_EMBED_SIDE, _EMBED_SIDE), interpolation=cv2.INTER_CUBIC)
 
     def sees(self, photograph: np.ndarray) -> bool:
         """Whether dlib's detector finds a face in [S,S,3] uint8 RGB."""
-        return bool(self._detector(self._enlarged(photograph), 0))
+        return bool(self._detector(self._enlarge(photograph), 0))
 
     def embed(self, photographs: np.ndarray) -> np.ndarray:
-        """[N,S,S,3] uint8 RGB -> [N,128] float64. Of one person are those within `SAME` of each other."""
+        """[N,S,S,3] uint8 RGB -> [N,128] float64. Embeddings within `SAME` of each other are of one person."""
         descriptors = []
-        for photograph in map(self._enlarged, photographs):
+        for photograph in map(self._enlarge, photographs):
             landmarks = self._landmarks(photograph, self._box)
             descriptors.append(np.array(self._network.compute_face_descriptor(photograph, landmarks)))
         return np.stack(descriptors)

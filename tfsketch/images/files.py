@@ -1,7 +1,7 @@
 """Reading and writing pictures, with the checks of bad input in one place.
 
-Everything is uint8 RGB at this side of the package; BGR exists only inside calls of cv2. Pillow reads, because it tells
-a truncated file from a whole one, applies EXIF orientation and knows a picture's size before it is decoded.
+Everything in the package is uint8 RGB; BGR exists only around calls of cv2. Pillow reads, because it detects truncated
+files, applies EXIF orientation and knows a picture's size before decoding it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _KINDS = {
     "TIFF": (".tif", ".tiff"),
     "GIF": (),
 }
-"""What Pillow may try on a file, with the suffixes by which pictures are found; a telephone's MPO is a JPEG to it. It
-knows forty formats more, one of which starts another program."""
+"""The formats that Pillow may try on a file, with their suffixes; a phone's MPO opens as a JPEG. It knows forty more
+formats, one of which starts another program."""
 _LATER = {"AVIF": (".avif",), "HEIF": (".heic", ".heif")}
-"""What newer versions of Pillow read, and the plugin of the extra `heif`."""
+"""Read by newer versions of Pillow, and by the plugin of the extra `heif`."""
 with contextlib.suppress(ImportError):
     import pillow_heif
 
@@ -61,9 +61,9 @@ LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes
 UNLOCK = f"{install_command('heif')} reads them"
 _FORMATS = tuple(_KINDS)
 LAYER = b"tfLA"
-"""The chunk of a PNG by which `encode_layer` says that its content is not to be guessed at."""
+"""The PNG chunk by which `encode_layer` marks a layer, whose meaning need not be guessed."""
 LAYER_AT = (37, 4)
-"""Where its name lies in the file: start and length."""
+"""Position of its name in the file: start and length."""
 
 
 def decode(
@@ -72,8 +72,8 @@ def decode(
     most: int = MAX_PIXELS,
     inspect: Callable[[Image.Image], object] = lambda picture: None,
 ) -> Image.Image:
-    """The decoded picture, upright, in its own mode; `inspect` sees it as its file has it. Arguments and errors as of
-    `read_rgb`."""
+    """The decoded picture, upright, in its own mode; `inspect` gets it before that, as stored. Arguments and errors as
+    of `read_rgb`."""
     path = pathlib.Path(path)
     if data is None and not path.is_file():
         raise ImageError(f"expected a picture, found no file at {path}")
@@ -87,21 +87,21 @@ def decode(
                 width, height = picture.size
                 if width * height > most:
                     raise ImageError(f"{path}: expected at most {most:,} pixels, found {width} x {height}")
-                # MPO is a telephone's JPEG with a second view behind a whole first one.
+                # MPO is a phone's JPEG with a second view behind a complete first one.
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
                 if not isinstance(picture.info.get("xmp", b""), (bytes, str)):
-                    del picture.info["xmp"]  # numbers, in a TIFF: Pillow looks for an orientation there, and fails
+                    del picture.info["xmp"]  # numbers, in a TIFF: Pillow searches them for an orientation, and fails
                 picture.load()
                 upright = ImageOps.exif_transpose(picture)
                 inspect(picture)
                 return _full_range(upright, getattr(picture, "tag_v2", {}))
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it tells the size
+    except Image.DecompressionBombError as error:  # far over the limit, Pillow refuses before it reports the size
         raise ImageError(f"{path}: expected at most {most:,} pixels, found more ({error})") from error
     except UnidentifiedImageError as error:
-        # Pillow's text names the place of `data` in memory, and a report must be the same in every run.
+        # Pillow's text has the address of `data` in memory, and a report must be the same in every run.
         reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
     except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
@@ -109,8 +109,8 @@ def decode(
 
 
 def _full_range(picture: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
-    """A TIFF's grey of 12 or 16 bits with 0 as black and the most as white, neither of which Pillow does: it gives
-    twelve bits as 0 to 4,095, and where 0 is white, the negative."""
+    """A TIFF's grey of 12 or 16 bits, scaled so that 0 is black and 65,535 white. Pillow does neither: it returns
+    twelve bits as 0 to 4,095, and a negative if 0 is white."""
     bits, white_is_zero = tags.get(258), tags.get(262) == 0
     if not picture.mode.startswith("I;16") or not (white_is_zero or bits == (12,)):
         return picture
@@ -145,8 +145,8 @@ def read_rgb(
 
     Args:
       path: the file, or with `data` only the name for messages.
-      data: the content, where it is not a file on disk: a member of an archive, say.
-      inspect: sees the picture as its file has it.
+      data: the content, if it is not a file on disk: a member of an archive, say.
+      inspect: called with the picture as stored, before it is turned upright.
 
     Raises:
       ImageError: missing, unreadable, truncated, animated, over `MAX_BYTES` or `MAX_PIXELS`.
@@ -167,14 +167,14 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_rgba(path: str | os.PathLike, data: bytes | None = None, most: int = MAX_PIXELS) -> np.ndarray:
-    """A layer's file as [H,W,4] uint8 RGBA, upright, of at most so many pixels; arguments and errors as of `read_rgb`.
-    What it means is told by `meaning`."""
+    """A layer's file as [H,W,4] uint8 RGBA, upright, of at most `most` pixels; other arguments and errors as of
+    `read_rgb`. `meaning` interprets it."""
     return np.asarray(eight_bits(decode(path, data, most), path).convert("RGBA"))
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file so that its final name never holds half of it: beside it, flushed, renamed. A new file has the
-    permissions that the umask leaves, one that is overwritten keeps those that it had."""
+    """Writes a file atomically: under another name, flushed, then renamed. A new file gets the umask's permissions, an
+    overwritten one keeps its own."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Of its own name, and short: `path` may be as long as a name can be. `tempfile` would make it private.
@@ -194,19 +194,19 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
 
 
 def encode_png(image: np.ndarray, chunks: bytes = b"") -> bytes:
-    """[H,W], [H,W,3] or [H,W,4] uint8 or uint16 (RGB order) as PNG, with what `metadata.png_chunks` says beside."""
+    """[H,W], [H,W,3] or [H,W,4] uint8 or uint16 (RGB order) as PNG, with the chunks of `metadata.png_chunks`."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
-    ok, encoded = cv2.imencode(".png", image)
+    ok, buffer = cv2.imencode(".png", image)
     if not ok:
         raise ImageError(f"could not encode a picture of shape {image.shape} as PNG")
-    data = encoded.tobytes()
+    data = buffer.tobytes()
     start = 33  # behind the signature and the header, before everything else
     return b"".join([data[:start], chunks, data[start:]])
 
 
 def encode_layer(layer: np.ndarray) -> bytes:
-    """A layer of the editor as PNG, for an export (`framing.meaning`): it is read as it is, whatever it looks like.
+    """A layer of the editor as PNG, marked so that an export (`framing.meaning`) reads it without guessing its meaning.
 
     Args:
       layer: a mask [H,W] uint8, 0 or 255, or strokes [H,W,4] uint8 whose alpha is 0 or 255.
@@ -222,7 +222,7 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
 def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
     """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
     buffer = io.BytesIO()
-    # A palette a frame, by octree and dithered: Pillow's own choice, by median cut, drops rare colours and makes bands.
+    # A palette per frame, by octree and dithered: Pillow's default, median cut, drops rare colours and makes bands.
     pictures = [Image.fromarray(frame) for frame in frames]
     palettes = [picture.quantize(256, method=Image.Quantize.FASTOCTREE) for picture in pictures]
     dither = Image.Dither.FLOYDSTEINBERG

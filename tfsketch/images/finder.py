@@ -1,7 +1,7 @@
-"""What of a folder is a picture: the one finder for edits, grids and the preparation of data.
+"""The pictures in a folder: the one finder for edits, grids and the preparation of data.
 
-By name alone, whatever its case: by suffix, and not `._NAME`, which macOS leaves beside NAME on other file systems and
-which holds no picture. Links to files are followed, links to folders are not. All else is named and counted.
+By name alone, in any case: by suffix, except `._NAME`, which macOS leaves beside NAME on other file systems and which
+holds no picture. Links to files are followed, links to folders are not. Other files are named and counted.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from tfsketch.errors import ImageError
 from tfsketch.images import files
 
 PICTURE, BROKEN, OTHER = "picture", "broken", "other"
-"""Kinds of what `walk` meets: a picture, a link of a picture's name that leads nowhere, and everything else."""
+"""Kinds of files that `walk` yields: a picture, a broken link with a picture's name, and everything else."""
 _NAMED = 50
-"""Names in a line for people; more are counted."""
+"""Names listed in a message; more are counted."""
 
 
 def is_picture(name: str) -> bool:
@@ -29,7 +29,7 @@ def walk(folder: str | os.PathLike) -> Iterator[tuple[str, str]]:
     """(path, kind) of everything below a folder, by name, in an order that no file system changes.
 
     Raises:
-      ImageError: it, or a folder below it, cannot be read.
+      ImageError: the folder, or one below it, cannot be read.
     """
 
     def fail(error: OSError) -> None:
@@ -47,7 +47,7 @@ def walk(folder: str | os.PathLike) -> Iterator[tuple[str, str]]:
 
 
 def find_pictures(folder: str | os.PathLike, what: str = "") -> list[pathlib.Path]:
-    """All picture files below a folder, by name; errors begin with `what` they are.
+    """All picture files below a folder, by name; error messages begin with `what`.
 
     Raises:
       ImageError: no such folder, or no picture in it.
@@ -61,14 +61,14 @@ def find_pictures(folder: str | os.PathLike, what: str = "") -> list[pathlib.Pat
     return pictures
 
 
-def counted(names: Iterable[str]) -> str:
-    """Names of files that are left out, for people: how many, which, and what would open them."""
+def summary(names: Iterable[str]) -> str:
+    """A line on files that are left out: how many, which, and what would open them."""
     names = list(names)
     text = ", ".join(names[:_NAMED])
     if len(names) > _NAMED:
         rest = collections.Counter(os.path.splitext(name)[1].lower() for name in names[_NAMED:])
         kinds = ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in sorted(rest.items()))
         text += f" and {len(names) - _NAMED} more ({kinds})"
-    locked = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
-    hint = f"; {', '.join(locked)}: {files.UNLOCK}" if locked else ""
+    suffixes = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
+    hint = f"; {', '.join(suffixes)}: {files.UNLOCK}" if suffixes else ""
     return f"{len(names)} file{'s' * (len(names) != 1)}: {text}{hint}"

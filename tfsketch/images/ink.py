@@ -2,21 +2,21 @@
 
 A sketch is read in one of two ways:
 
-- A sheet that a program wrote (at least `WRITTEN` of it is one exact colour, as is nearly all that is no stroke's
-  neighbour, and what else is dark is flat) is compared with its paper's colour, at its full size.
-- Any other is a photograph or a scan of paper. The paper's level at every place is a grey-scale closing of the sheet
-  (an opening, where ink is the brighter of the two) by a window wider than a stroke; what the sheet lacks of it, as a
+- A sheet that a program wrote (at least `WRITTEN` of it is one exact colour, as is nearly everything away from strokes,
+  and other dark areas are flat) is compared with its paper's colour, at its full size.
+- Any other is a photograph or a scan of paper. The paper's level at every pixel is a grey-scale closing of the sheet
+  (an opening, if ink is the brighter of the two) by a window wider than a stroke; how far the sheet is below it, as a
   share, because light multiplies, is ink: the black top-hat of mathematical morphology (Serra 1982). A window's mean
-  and deviation (Sauvola & Pietikainen 2000) draw a line along the edge of a shadow, of a sheet on a table, of a scan's
-  dark rim; a closing follows such edges. The window is as small as holds nearly all of the strongest ink, so that the
-  shadow of a finger is wider than it. Of wider dark areas, those that are as dark as ink and lie in the midst of paper
-  are filled; the others are shade, which a note says. Where lines are of two strengths with nothing between, the
-  fainter ones are a wire's shadow, a crease or rulings, unless they are most of what there is; both is said.
+  and deviation (Sauvola & Pietikainen 2000) would draw a line along the edge of a shadow, of a sheet on a table, of a
+  scan's dark rim; a closing follows such edges. The window is the smallest that keeps nearly all of the strongest ink,
+  so that a finger's shadow is wider than it. Wider dark areas that are as dark as ink and surrounded by paper are
+  filled; the others are shade, as a note says. If lines are of two strengths with nothing between, the fainter ones are
+  a wire's shadow, a crease or rulings, unless they are the majority; a note says which.
 
-Both measure contrast in the channel where it is largest, so cyan and red ink are as good as black, and both keep what
-is at least half as strong as the strongest within two pixels, which is a line's own width, whatever its contrast. The
+Both measure contrast in the channel where it is largest, so cyan and red ink are as good as black, and both keep pixels
+at least half as strong as the strongest within two pixels, so that a line keeps its width whatever its contrast. The
 thresholds are ours, set on free-hand drawings under simulated pens, papers, lights and JPEG. `framing.ink` repeats all
-of it in a graph, to the pixel: so whatever is compared with a threshold is a whole number.
+of it in a graph, to the pixel: so everything that is compared with a threshold is a whole number.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ WORK = 1024
 FAINT = 26
 """Least contrast of a stroke, of 255: a tenth."""
 RULING = 90
-"""Of the contrast of the sheet's ink, the share, of 256, below which lines are left out: faint rulings."""
+"""Lines below this share, of 256, of the ink's contrast are left out: faint rulings."""
 NOISE = 4
-"""A stroke has at least so many times the contrast that plain paper has."""
+"""Least contrast of a stroke, as a multiple of plain paper's."""
 EXACT = 2
 """Levels within which a pixel has the paper's own colour."""
 WRITTEN = 0.4
@@ -49,7 +49,7 @@ BESIDE = 3
 DEEP = 64
 """Contrast from which an area wider than a stroke is not paper."""
 COARSE = 4
-"""Times as wide as the widest stroke, a filled area may be."""
+"""Greatest width of a filled area, as a multiple of the widest stroke's."""
 FILLED = 150
 """Contrast from which a wide area that paper surrounds is ink: shade is brighter."""
 HALO = 8
@@ -63,7 +63,7 @@ def largest(levels: np.ndarray) -> np.ndarray:
 
 
 def difference(levels: np.ndarray, color: np.ndarray) -> np.ndarray:
-    """How far [H,W,3] uint8 is from a colour [3], in the channel where it is furthest: [H,W] uint8."""
+    """Distance of [H,W,3] uint8 to a colour [3], in the channel where it is largest: [H,W] uint8."""
     color = color.astype(np.uint8)
     return largest(np.maximum(levels, color) - np.minimum(levels, color))
 
@@ -72,9 +72,9 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return np.bincount(values.ravel(), minlength=256)
 
 
-def median(levels: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
-    """The lower median by channel of [H,W,C] uint8, of the pixels in `counted` [H,W] bool: [C] int32."""
-    levels = levels.reshape(-1, levels.shape[-1]) if counted is None else levels[counted]
+def median(levels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """The lower median by channel of [H,W,C] uint8, of the pixels in `mask` [H,W] bool: [C] int32."""
+    levels = levels.reshape(-1, levels.shape[-1]) if mask is None else levels[mask]
     medians = []
     for channel in levels.T:
         count = np.cumsum(_histogram(channel))
@@ -83,20 +83,20 @@ def median(levels: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
 
 
 def extreme(levels: np.ndarray, reach: int, largest: bool) -> np.ndarray:
-    """The largest or smallest level up to `reach` pixels away to every side."""
+    """The largest or smallest level within `reach` pixels along each axis."""
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return (cv2.dilate if largest else cv2.erode)(levels, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
 def _paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
-    """The paper's level at every place of [H,W,3] uint8. The sheet goes on beyond its border, so that a rim is wide."""
+    """The paper's level at every pixel of [H,W,3] uint8. The sheet's border is repeated, so that a rim is wide."""
     return _closing(cv2.medianBlur(levels, 3), reach, dark_ink)
 
 
 def _closing(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
-    padded = cv2.copyMakeBorder(levels, 2 * reach, 2 * reach, 2 * reach, 2 * reach, cv2.BORDER_REPLICATE)
-    closed = extreme(extreme(padded, reach, dark_ink), reach, not dark_ink)
-    return closed[2 * reach : -2 * reach, 2 * reach : -2 * reach]
+    extended = cv2.copyMakeBorder(levels, 2 * reach, 2 * reach, 2 * reach, 2 * reach, cv2.BORDER_REPLICATE)
+    closing = extreme(extreme(extended, reach, dark_ink), reach, not dark_ink)
+    return closing[2 * reach : -2 * reach, 2 * reach : -2 * reach]
 
 
 def _far_paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
@@ -104,12 +104,13 @@ def _far_paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
     height, width = levels.shape[:2]
     levels = cv2.copyMakeBorder(levels, 0, -height % COARSE, 0, -width % COARSE, cv2.BORDER_REPLICATE)
     squares = levels.reshape(levels.shape[0] // COARSE, COARSE, -1, COARSE, 3)
-    closed = _closing((squares.min if dark_ink else squares.max)(axis=(1, 3)), reach, dark_ink)
-    return closed.repeat(COARSE, axis=0).repeat(COARSE, axis=1)[:height, :width]
+    paper = _closing((squares.min if dark_ink else squares.max)(axis=(1, 3)), reach, dark_ink)
+    return paper.repeat(COARSE, axis=0).repeat(COARSE, axis=1)[:height, :width]
 
 
 def _contrast(levels: np.ndarray, paper: np.ndarray, dark_ink: bool) -> np.ndarray:
-    """What levels lack of the paper's, as a share of it, in the channel that lacks most: [H,W] uint8, 255 is all."""
+    """How far levels are below the paper's, as a share of it, in the channel where it is most: [H,W] uint8, 255 is
+    1."""
     most = np.zeros(levels.shape[:2], np.uint8)
     for channel in range(3):
         here, there = levels[..., channel], paper[..., channel].astype(np.uint8)
@@ -122,22 +123,22 @@ def _contrast(levels: np.ndarray, paper: np.ndarray, dark_ink: bool) -> np.ndarr
 
 
 def ink_level(contrast: np.ndarray) -> int:
-    """The contrast of the sheet's ink: what the strongest 1 of 2,000 pixels reach, at least 8."""
+    """The contrast of the sheet's ink: the least of the strongest 1 in 2,000 pixels, at least 8."""
     least = max(8, contrast.size // 2000)
     count = np.cumsum(_histogram(contrast)[::-1])
     return 255 - int((count < least).sum())
 
 
 def strong_parts(contrast: np.ndarray, floor: np.ndarray | int, share: int = 30) -> np.ndarray:
-    """[H,W] bool: what has the contrast `floor`, half of the strongest within 2 px, and `share` percent of the
-    strongest within `HALO`."""
+    """[H,W] bool: pixels with at least the contrast `floor`, half of the strongest within 2 px, and `share` percent of
+    the strongest within `HALO`."""
     here = contrast.astype(np.uint16)
     near, around = (extreme(contrast, reach, True).astype(np.uint16) for reach in (2, HALO))
     return (here >= floor) & (2 * here >= near) & (100 * here >= share * around)
 
 
 def _drop_specks(strokes: np.ndarray) -> np.ndarray:
-    """Without what is shorter than `speck_of` both ways."""
+    """Without components shorter than `speck_of` along both axes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
     whole = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= speck_of(size_of(strokes))
     whole[0] = False  # the paper
@@ -150,12 +151,12 @@ def speck_of(size: tuple[int, int]) -> int:
 
 
 def reach_of(size: tuple[int, int]) -> int:
-    """Half of the widest stroke on a photographed sheet of a size, in pixels: the largest window's."""
+    """Half the width of the widest stroke on a photographed sheet of a size, in pixels: the largest window's reach."""
     return max(4, (min(size) + 12) // 24)
 
 
 def _ink_is_dark(levels: np.ndarray, paper: np.ndarray | None, reach: int) -> bool:
-    """Whether the rarer levels are the darker: the third moment about the paper's colour, or about local means."""
+    """Whether the rarer levels are the darker ones: by the third moment about the paper's colour, or local means."""
     levels = levels.astype(np.int32)
     if paper is None:
         side = 4 * reach + 1
@@ -168,9 +169,9 @@ def _ink_is_dark(levels: np.ndarray, paper: np.ndarray | None, reach: int) -> bo
 
 @dataclasses.dataclass(frozen=True)
 class _Sheet:
-    """What is found of an opaque sheet at its working size."""
+    """An opaque sheet's properties, at its working size."""
 
-    written: bool
+    is_exact: bool
     dark_ink: bool
     color: np.ndarray
     """[3] int32: the paper's."""
@@ -185,25 +186,25 @@ class _Sheet:
 
 
 def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
-    """Looks at a sheet [H,W,3] uint8, and at it in its working size."""
+    """Analyses a sheet [H,W,3] uint8, of which `work` is at the working size."""
     color, reach = median(levels), reach_of(size_of(work))
     apart = difference(levels, color)
     away = extreme((apart >= FAINT).astype(np.uint8), BESIDE, True) == 0
-    written = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
-    written &= bool(100 * (away & (apart <= EXACT)).sum() >= EVEN * away.sum())
-    dark_ink = _ink_is_dark(work, color if written else None, reach)
+    is_exact = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
+    is_exact &= bool(100 * (away & (apart <= EXACT)).sum() >= EVEN * away.sum())
+    dark_ink = _ink_is_dark(work, color if is_exact else None, reach)
     paper = _paper_of(work, reach, dark_ink)
     contrast = _contrast(work, paper, dark_ink)
     shade = (_contrast(work, color, dark_ink) >= DEEP) & (_contrast(paper, color, dark_ink) >= DEEP)
     rims = sum(10 * int(line.sum()) > 6 * line.size for line in (shade[0], shade[-1], shade[:, 0], shade[:, -1]))
-    if written and shade.any() and rims < 4:
-        # A program fills areas with one colour, but for JPEG, and draws frames. A scan's gutter is noisy, and it has a
-        # rim where its lid stood open.
+    if is_exact and shade.any() and rims < 4:
+        # A program fills areas with one colour, apart from JPEG's noise, and draws frames. A scan's gutter is noisy,
+        # and it has a rim where its lid was open.
         inner = extreme(shade.astype(np.uint8), 1, False) > 0
-        spread = largest(extreme(work, 1, True) - extreme(work, 1, False))
-        flat = 10 * ((spread <= 8) & inner).sum() >= 8 * inner.sum()
-        written = bool(flat and not rims)
-    if not written:
+        range_map = largest(extreme(work, 1, True) - extreme(work, 1, False))
+        flat = 10 * ((range_map <= 8) & inner).sum() >= 8 * inner.sum()
+        is_exact = bool(flat and not rims)
+    if not is_exact:
         strong = 10 * contrast.astype(np.int32) >= 7 * ink_level(contrast)
         for smaller in (reach >> 4, reach >> 3, reach >> 2, reach >> 1):
             if smaller < 2:
@@ -214,14 +215,14 @@ def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
                 paper, contrast = closer, there
                 break
         far = _contrast(work, _far_paper_of(work, reach, dark_ink), dark_ink)
-        filled = (far >= FILLED) & (10 * far.astype(np.int32) >= 7 * ink_level(contrast))
-        contrast = np.where(filled, far, contrast)
-    return _Sheet(written, dark_ink, color, contrast, paper, shade, rims)
+        areas = (far >= FILLED) & (10 * far.astype(np.int32) >= 7 * ink_level(contrast))
+        contrast = np.where(areas, far, contrast)
+    return _Sheet(is_exact, dark_ink, color, contrast, paper, shade, rims)
 
 
 def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
-    """The contrast of plain paper at every place, [H,W] int32: as many levels everywhere, which is more where less
-    light falls."""
+    """The contrast of plain paper at every pixel, [H,W] int32: the same noise in levels everywhere, which is more
+    contrast in less light."""
     paper, levels = sheet.paper.astype(np.int32), work.astype(np.int32)
     if not sheet.dark_ink:
         paper, levels = 255 - paper, 255 - levels
@@ -232,9 +233,9 @@ def _noise(sheet: _Sheet, work: np.ndarray) -> np.ndarray:
 def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     """Whether what should be a drawing is something else.
 
-    On a drawing nearly all is ink or paper, lines are thin, and the paper changes its level at the edges of shadows
-    alone, its hue nowhere. In a photograph there is much between, large areas, steps everywhere, and hues; and what is
-    dark, as the hair of a studio portrait before its grey wall, fades out where a pen's line ends.
+    On a drawing nearly everything is ink or paper, lines are thin, and the paper changes its level only at the edges of
+    shadows, its hue nowhere. A photograph has many levels between, large areas, steps everywhere, and hues; and its
+    dark parts, such as the hair of a studio portrait before a grey wall, fade out where a pen's line ends.
     """
     size = sheet.shade.size
     ink = sheet.contrast >= floor
@@ -284,7 +285,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
       ([H,W] bool, notes on how they were read, which begin with the name).
 
     Raises:
-      ImageError: a photograph in a sketch's place.
+      ImageError: a photograph instead of a sketch.
     """
     notes = []
     height, width = levels.shape[:2]
@@ -295,33 +296,33 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
         work = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
     sheet = _sheet_of(levels, work)
     contrast, noise, split, two = sheet.contrast, np.zeros((), np.int32), 0, False
-    if sheet.written:
+    if sheet.is_exact:
         contrast = _contrast(levels, sheet.color, sheet.dark_ink)
     else:
         noise = _noise(sheet, work)
     least = np.maximum(FAINT, NOISE * noise)
     floor = np.maximum(least, RULING * ink_level(contrast) // 256 + 2 * noise)
-    if not sheet.written and _is_photographic(sheet, floor):
+    if not sheet.is_exact and _is_photographic(sheet, floor):
         raise ImageError(
             f"{name}: expected a sketch, lines on paper, found what looks like a photograph; if it shows a drawing on "
             "a table, crop it to the paper"
         )
-    if not sheet.written:
+    if not sheet.is_exact:
         split, two = rulings.fainter_lines(contrast, floor)
         floor = np.maximum(floor, split)
     least, floor = _scaled(least, level), _scaled(floor, level)
     strokes = strong_parts(contrast, floor)
-    if not sheet.written:
+    if not sheet.is_exact:
         strokes = _drop_specks(strokes)
     across = rulings.run_across(strokes)
-    if not sheet.written and scale < 1:
+    if not sheet.is_exact and scale < 1:
         enlarged = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
         strokes = enlarged >= 128
     if not strokes.any():
         return strokes, [f"{name}: {NO_STROKES}"]
     if sheet.dark_ink:
         notes.append(f"{name}: dark strokes on bright paper")
-    if not sheet.written:
+    if not sheet.is_exact:
         shade = sheet.shade & (contrast < floor)
         notes.append(f"{name}: the sheet was read as a photograph or scan of paper, by local contrast")
         if sheet.rims:

@@ -1,8 +1,6 @@
-"""Requests as people hand them in: layers, which are arrays of uint8, and numbers, checked; and drawings as they get
-them.
+"""Checks of requests, that is of layers (arrays of uint8) and numbers; and `Drawing`, the result of a drawing.
 
-What is wrong is told here, by the editor, the page's server and a client of a server alike, before anything is computed
-or sent.
+The editor, the page's server and a server's client alike report errors from here, before anything is computed or sent.
 """
 
 from __future__ import annotations
@@ -21,8 +19,8 @@ from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import files
 
 
-def shown(value: Any) -> str:
-    """A value in an error message, cut: hostile files hold long ones."""
+def excerpt(value: Any) -> str:
+    """A value for an error message, shortened: hostile files hold long ones."""
     if isinstance(value, int) and abs(value) >= 10**20:
         return "a huge number"  # Python refuses to write one of thousands of digits
     text = " ".join(repr(value).split())
@@ -30,23 +28,25 @@ def shown(value: Any) -> str:
 
 
 def number(value: Any, what: str, low: float, high: float = sys.float_info.max, expected: str = "") -> float:
-    """A number of a request: Python's or NumPy's, no text, no truth value, no NaN.
+    """A number of a request: Python's or NumPy's, not text, a bool or NaN.
 
     Args:
-      value: what came.
+      value: as received.
       what: its name, for the message.
-      low, high: the range, its ends included.
+      low, high: the range, ends included.
       expected: the range in words, by default in numbers.
 
     Raises:
-      TfsketchError: anything else, or one out of its range.
+      TfsketchError: anything else, or a number out of range.
     """
     amount = math.nan
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):  # a whole number of hundreds of digits
             amount = float(value)
     if not low <= amount <= high:
-        raise TfsketchError(f"{what}: expected {expected or f'a number of {low:g} to {high:g}'}, found {shown(value)}")
+        raise TfsketchError(
+            f"{what}: expected {expected or f'a number of {low:g} to {high:g}'}, found {excerpt(value)}"
+        )
     return amount
 
 
@@ -59,31 +59,31 @@ def whole(value: Any, what: str, low: int, high: int | None = None) -> int:
         or (high is not None and value > high)
     ):
         ends = f"from {low}" if high is None else f"of {low} to {high}"
-        raise TfsketchError(f"{what}: expected a whole number {ends}, found {shown(value)}")
+        raise TfsketchError(f"{what}: expected a whole number {ends}, found {excerpt(value)}")
     return int(value)
 
 
 def truth(value: Any, what: str) -> bool:
-    """A switch of a request: true or false, and no number or text that stands for it.
+    """A switch of a request: true or false, not a number or text that stands for it.
 
     Raises:
       TfsketchError: anything else.
     """
     if not isinstance(value, (bool, np.bool_)):
-        raise TfsketchError(f"{what}: expected true or false, found {shown(value)}")
+        raise TfsketchError(f"{what}: expected true or false, found {excerpt(value)}")
     return bool(value)
 
 
-def checked(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
+def check_array(value: Any, what: str, channels: tuple[int, ...], expected: str, bools: bool = False) -> np.ndarray:
     """An array of [H,W] (channels 0) or [H,W,C], uint8 (or bool), within the limits of size."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ImageError(f"{what}: expected {expected}, found {type(value).__name__} ({error})") from error
     if isinstance(value, (str, bytes, os.PathLike)):
-        raise ImageError(f"{what}: expected {expected}, found {shown(value)}: read the file first")
+        raise ImageError(f"{what}: expected {expected}, found {excerpt(value)}: read the file first")
     if array.dtype.kind not in "biufc":
-        raise ImageError(f"{what}: expected {expected}, found {shown(value)}")
+        raise ImageError(f"{what}: expected {expected}, found {excerpt(value)}")
     actual = f"{array.dtype} {list(array.shape)}"
     if array.dtype.kind == "f" and np.isnan(array).any():
         actual += " with NaN"
@@ -104,7 +104,7 @@ def checked(value: Any, what: str, channels: tuple[int, ...], expected: str, boo
 
 def _binary(value: Any, what: str) -> np.ndarray:
     """A mask or sketch as [H,W] uint8 in {0,1}."""
-    array = checked(value, what, (0, 1), "uint8 or bool [H,W] or [H,W,1]", bools=True)
+    array = check_array(value, what, (0, 1), "uint8 or bool [H,W] or [H,W,1]", bools=True)
     array = array.reshape(array.shape[:2])
     # {0,1} and {0,255} are both common; with larger values present, 1 is the darkest grey, not white.
     return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
@@ -112,13 +112,15 @@ def _binary(value: Any, what: str) -> np.ndarray:
 
 def _rgba(value: Any) -> np.ndarray:
     """Colour strokes as [H,W,4] uint8."""
-    array = checked(value, "color", (3, 4), "uint8 [H,W,4] RGBA, or [H,W,3] RGB with black where nothing is painted")
+    array = check_array(
+        value, "color", (3, 4), "uint8 [H,W,4] RGBA, or [H,W,3] RGB with black where nothing is painted"
+    )
     if array.shape[2] == 4:
         return array
     return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
 
 
-def checked_layers(
+def check_layers(
     image: Any, mask: Any, sketch: Any = None, color: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """What `Editor.edit` takes, checked: image, mask and sketch [H,W] uint8 in {0,1}, colour [H,W,4] uint8 or None.
@@ -126,7 +128,7 @@ def checked_layers(
     Raises:
       ImageError: see `Editor.edit`.
     """
-    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
+    image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
     mask = _binary(mask, "mask")
     size = image.shape[:2]
     sketch = None if sketch is None else _binary(sketch, "sketch")
@@ -142,12 +144,12 @@ def checked_layers(
 
 
 def without_effect(mask: np.ndarray, sketch: np.ndarray, color: np.ndarray) -> list[str]:
-    """Names of the layers, [H,W] and colour [H,W,4], that have something, but nothing of it in the mask."""
+    """Names of the layers, [H,W] and colour [H,W,4], that are not empty but are empty within the mask."""
     there = {"sketch": sketch > 0, "colour": color[..., 3] > 0}
     return [what for what, layer in there.items() if layer.any() and not (layer & (mask > 0)).any()]
 
 
-def checked_restyling(
+def check_restyling(
     image: Any, styles: Iterable[Any], mask: Any = None
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
     """What `Editor.restyle` takes, checked: image and styles, and the mask [H,W] uint8 in {0,1} or None.
@@ -155,8 +157,8 @@ def checked_restyling(
     Raises:
       ImageError: see `Editor.restyle`.
     """
-    image = checked(image, "image", (3,), "uint8 [H,W,3] RGB")
-    styles = [checked(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
+    image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
+    styles = [check_array(style, "style", (3,), "uint8 [H,W,3] RGB") for style in styles]
     if mask is not None:
         mask, size = _binary(mask, "mask"), image.shape[:2]
         if mask.shape != size:
@@ -169,7 +171,7 @@ def checked_restyling(
 
 
 def check_fill(fill: Any) -> None:
-    """Checks a `fill`, see `Editor.draw`; None is one to be chosen.
+    """Checks a `fill`, see `Editor.draw`; None leaves the choice to the editor.
 
     Raises:
       TfsketchError: anything but a share.
@@ -178,7 +180,7 @@ def check_fill(fill: Any) -> None:
         number(fill, "fill", sys.float_info.min, 1.0, "a share above 0 and at most 1")
 
 
-def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
+def check_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
 
     Raises:
@@ -193,11 +195,11 @@ def checked_sketch(sketch: Any, fill: float | None) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """What a model made of a sketch alone, or of a photograph alone, at its size."""
+    """A model's result from a sketch alone, or from a photograph alone, at its size."""
 
     refined: np.ndarray
     """[H,W] uint8 in {0,1}, 1 = stroke: the lines as the model redrew them."""
     image: np.ndarray
     """[H,W,3] uint8 RGB: the photograph."""
     loss: float | None = None
-    """Of a search: how far its result is from what was given, the lower the better; see `projection`."""
+    """Of a search: the distance of its result from the input, the lower the better; see `projection`."""

@@ -1,10 +1,10 @@
-"""What a mask, a sketch or a colour file means, told from its content and said in a line.
+"""What a mask, a sketch or a colour file means, inferred from its content and reported in a line.
 
 People hand in layers of every kind: ink or pencil on paper, photographed in any light; strokes on black, white or
 transparent paper, as PNG or JPEG; the photograph itself with a part erased. Each function takes a decoded sheet [H,W,4]
-uint8 RGBA and its name, and gives the layer and what was read from what; `read_mask` and its kin take files. What
-cannot be told is refused. `ink` finds strokes on paper. `framing.meaning` repeats these rules in a graph, and a parity
-test holds the two together; so that they agree to the pixel, whatever is compared with a threshold is a whole number.
+uint8 RGBA and its name, and returns the layer and notes on how it was read; `read_mask` and the like take files. An
+ambiguous sheet is refused. `ink` finds strokes on paper. `framing.meaning` repeats these rules in a graph, and a parity
+test compares the two; so that they agree to the pixel, everything compared with a threshold is a whole number.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ DARKEST = 16
 LIGHTEST = 239
 """Levels up to which, and from which, a sheet's pixels are black and white."""
 EDGE = 100
-"""Levels between pixels close to each other at the edge of what a mask marks."""
+"""Difference in levels of neighbouring pixels at the edge of a mask."""
 HUE = 64
-"""Levels by which a coloured mask's pixels, made as bright as they can be, differ from one colour."""
+"""Difference in levels up to which a coloured mask's pixels, at full brightness, have one colour."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Meaning:
-    """A layer, and what the user should know of how it was read."""
+    """A layer, and notes for the user on how it was read."""
 
     layer: np.ndarray
     """A mask or sketch [H,W] uint8 in {0,1}; colours [H,W,4] uint8 RGBA, alpha 0 or 255."""
     notes: tuple[str, ...] = ()
-    """Lines that begin with the file's name; none for a file of the plainest kind."""
+    """Lines that begin with the file's name; none for the simplest kind of file."""
 
 
 def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
@@ -49,11 +49,12 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
       level: from -1, only the strongest strokes, to 1, the faintest too; see `ink.on_paper`.
 
     Returns:
-      1 = stroke. A sheet without any is told by a note: it has no effect on an edit, and who needs a stroke refuses.
+      1 = stroke. A sheet without any gets a note: it has no effect on an edit, and callers that need a stroke refuse
+      it.
 
     Raises:
-      ImageError: a photograph in a sketch's place.
-      TfsketchError: a level outside of its range.
+      ImageError: a photograph instead of a sketch.
+      TfsketchError: a level out of range.
     """
     number(level, "level", -1, 1, "a number from -1 to 1")
     levels, alpha = rgba[..., :3], rgba[..., 3]
@@ -74,8 +75,8 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
 
 
 def _is_layer(levels: np.ndarray, opaque: np.ndarray, alpha: np.ndarray) -> bool:
-    """Whether what is seen of a sheet are strokes on a transparent layer, and not paper of which a part is clear: less
-    than half of it, and no large area of several colours."""
+    """Whether a sheet holds strokes on a transparent layer, not paper with a clear part: less than half of it is
+    opaque, without a large area of several colours."""
     if not opaque.any():
         return True
     if 2 * opaque.sum() >= opaque.size:
@@ -84,9 +85,9 @@ def _is_layer(levels: np.ndarray, opaque: np.ndarray, alpha: np.ndarray) -> bool
     return bool(2 * solid < opaque.sum() or _is_flat(levels, opaque))
 
 
-def _is_flat(levels: np.ndarray, counted: np.ndarray) -> bool:
-    """Whether the counted pixels [H,W] bool, at least one, have one colour."""
-    low, high = (f(axis=0).astype(np.int32) for f in (levels[counted].min, levels[counted].max))
+def _is_flat(levels: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether the pixels of the mask [H,W] bool, at least one, have one colour."""
+    low, high = (f(axis=0).astype(np.int32) for f in (levels[mask].min, levels[mask].max))
     return bool((high - low <= DARKEST).all())
 
 
@@ -100,38 +101,38 @@ def _chroma(levels: np.ndarray) -> np.ndarray:
     return ink.largest(levels).astype(np.int32) + ink.largest(~levels) - 255
 
 
-def _is_photograph(levels: np.ndarray, counted: np.ndarray) -> bool:
-    """Whether the counted pixels of a sheet are more than flat colours and soft edges: many colours, or the unrest of
-    a grey photograph."""
-    count = int(counted.sum())
+def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether the masked pixels of a sheet are more than flat colours and soft edges: many colours, or the noise of a
+    grey photograph."""
+    count = int(mask.sum())
     grey = _grey(levels)
     low, high = (ink.extreme(grey, 2, largest) for largest in (False, True))
     grey = grey.astype(np.int32)
-    between = counted & (grey > DARKEST) & (grey < LIGHTEST)
+    between = mask & (grey > DARKEST) & (grey < LIGHTEST)
     bend = np.zeros_like(grey)
     bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
     # Not at a mask's own edge, whatever a lossy file makes of it.
     if 20 * (between & (bend >= 12) & (high - low < EDGE)).sum() >= count:
         return True
     r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
-    bins = np.bincount((64 * r + 8 * g + b)[counted], minlength=512)
+    bins = np.bincount((64 * r + 8 * g + b)[mask], minlength=512)
     if 10 * np.sort(bins)[-4:].sum() >= 9 * count:
         return False
-    if 20 * (counted & (_chroma(levels) > 32)).sum() >= count:
+    if 20 * (mask & (_chroma(levels) > 32)).sum() >= count:
         return True
     if 20 * between.sum() >= 3 * count and 100 * (between & (bend >= 12)).sum() >= 15 * between.sum():
         return True
-    # A studio portrait is as smooth as a mask with a soft edge, but is neither black nor white for the most part.
-    ends = min((counted & (grey <= DARKEST)).sum(), (counted & (grey >= LIGHTEST)).sum())
+    # A studio portrait is as smooth as a mask with a soft edge, but mostly neither black nor white.
+    ends = min((mask & (grey <= DARKEST)).sum(), (mask & (grey >= LIGHTEST)).sum())
     return bool(2 * between.sum() >= count and 50 * ends < count)
 
 
 def mask(rgba: np.ndarray, name: str) -> Meaning:
-    """Where a photograph is to be repainted.
+    """The part of a photograph to be repainted.
 
-    - White on black: what is at least half white. Programs' 0 and 1 count as black and white.
-    - One bright colour on black: what is coloured.
-    - One colour on a transparent layer: what is drawn there, opaque or not.
+    - White on black: pixels at least half white. Programs' 0 and 1 count as black and white.
+    - One bright colour on black: the coloured pixels.
+    - One colour on a transparent layer: the painted pixels, opaque or not.
     - The photograph with a part erased to transparency: that part.
 
     Args:
@@ -139,12 +140,12 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
       name: for messages.
 
     Raises:
-      ImageError: an opaque photograph, several colours, as in a map of regions, or a sheet of one colour of which the
-        smaller part is clear.
+      ImageError: an opaque photograph, several colours, as in a map of regions, or a sheet of one colour less than half
+        of which is clear.
     """
     levels, alpha = rgba[..., :3], rgba[..., 3]
     opaque, notes = alpha >= CLEAR, []
-    if not opaque.any() and alpha.max() >= DARKEST:  # what is painted over a photograph to mark a part lets it through
+    if not opaque.any() and alpha.max() >= DARKEST:  # paint that marks a part of a photograph is translucent
         opaque = 2 * alpha.astype(np.int32) >= alpha.max()
     if not opaque.all() and opaque.any() and _is_photograph(levels, opaque):
         note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
@@ -172,16 +173,16 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         levels = levels * np.uint8(255)
         notes.append(f"{name}: the mask holds 0 and 1; 1 was taken for white")
     grey, bright = _grey(levels), ink.largest(levels)
-    colored = _chroma(levels) > ink.DEEP
-    if 1000 * colored.sum() >= colored.size:
+    color_mask = _chroma(levels) > ink.DEEP
+    if 1000 * color_mask.sum() >= color_mask.size:
         white, black = (ink.largest(~levels) <= 255 - LIGHTEST).sum(), (bright <= DARKEST).sum()
-        if 1000 * white >= colored.size or 20 * black < colored.size:
+        if 1000 * white >= color_mask.size or 20 * black < color_mask.size:
             raise ImageError(
                 f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found colours; "
                 "one colour on black is a mask too"
             )
-        hue = levels[colored].astype(np.int32) * 255 // bright[colored, None]
-        if 20 * (np.abs(hue - ink.median(hue.astype(np.uint8)[None])) > HUE).any(axis=-1).sum() > colored.sum():
+        hue = levels[color_mask].astype(np.int32) * 255 // bright[color_mask, None]
+        if 20 * (np.abs(hue - ink.median(hue.astype(np.uint8)[None])) > HUE).any(axis=-1).sum() > color_mask.sum():
             raise ImageError(
                 f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found several "
                 "colours, as in a map of regions; leave one of them on black"
@@ -202,13 +203,13 @@ SOFT = "; it has soft edges and was thresholded at 0.5"
 FAINT = "; nothing of it is opaque, and what is at least half as opaque as its most opaque part counts"
 
 
-def _unmixed(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Levels whose strokes have their own colour up to their edge: within 2 px of paper, where a stroke is fainter than
-    at its strongest 2 px away, paper was mixed in."""
+def _unmixed(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, paint_mask: np.ndarray) -> np.ndarray:
+    """Levels with the stroke's own colour up to its edge: within 2 px of paper, where a stroke is fainter than at its
+    strongest 2 px away, the paper mixed in is removed."""
     strongest = ink.extreme(apart, 2, True)
     edge = (
-        painted
-        & (ink.extreme(painted.astype(np.uint8), 2, False) == 0)
+        paint_mask
+        & (ink.extreme(paint_mask.astype(np.uint8), 2, False) == 0)
         & (10 * apart.astype(np.uint16) < 9 * strongest.astype(np.uint16))
     )
     own = paper + (levels[edge].astype(np.int32) - paper) * strongest[edge, None] // np.maximum(apart[edge, None], 1)
@@ -223,17 +224,17 @@ PAPERS = ("transparent", "white", "black")
 def color(rgba: np.ndarray, name: str) -> Meaning:
     """Colour strokes on transparent, white or black paper.
 
-    The paper is the commonest of the three, where the sheet's outermost pixels count as much as the whole of it. On
-    opaque paper a stroke is what differs from it, its edges from half of the stroke's difference on, where they get the
-    stroke's own colour; what differs by less than 0.15 of the strongest within `ink.HALO` is a lossy file's ringing.
+    The paper is the commonest of the three; the sheet's outermost pixels count as much as all of it. On opaque paper
+    strokes are pixels that differ from it, their edges from half of the stroke's difference on, with the stroke's own
+    colour; a difference below 0.15 of the strongest within `ink.HALO` is a lossy file's ringing.
 
     Args:
       rgba: the sheet, [H,W,4] uint8.
       name: for messages.
 
     Returns:
-      RGBA, alpha 255 where painted, and all 0 elsewhere. A sheet without paper is painted everywhere, and a note says
-      so.
+      RGBA, alpha 255 where painted, and all 0 elsewhere. A sheet without paper counts as painted everywhere, with a
+      note.
 
     Raises:
       ImageError: two of the papers are about as common.
@@ -246,7 +247,7 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
         scores.append(sum(1000 * int(part.sum()) // part.size for part in (paper, border)))
     first, second, _ = sorted(range(3), key=lambda index: -scores[index])
     if scores[first] < 100:
-        painted = opaque
+        paint_mask = opaque
         note = "no black, white or transparent paper was found; all of the sheet counts as paint"
     elif 10 * scores[second] >= 7 * scores[first]:
         raise ImageError(
@@ -254,23 +255,23 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
             "as common: paint on transparent paper"
         )
     elif first == 0:
-        painted, note = opaque, ""
+        paint_mask, note = opaque, ""
     else:
         paper = (white, black)[first - 1]
         color = ink.median(levels, paper)
         apart = ink.difference(levels, color)
-        painted = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
-        levels = _unmixed(levels, color, np.where(opaque, apart, np.uint8(0)), painted)
+        paint_mask = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
+        levels = _unmixed(levels, color, np.where(opaque, apart, np.uint8(0)), paint_mask)
         note = f"{PAPERS[first]} was taken for paper"
-        if 4 * (painted & (apart < ink.FAINT)).sum() > painted.sum():
+        if 4 * (paint_mask & (apart < ink.FAINT)).sum() > paint_mask.sum():
             note += (
-                f"; of the {painted.mean():.0%} that count as paint, much is hardly another colour than the paper: of "
-                "a scan or a photograph, make the paper plain, or transparent"
+                f"; of the {paint_mask.mean():.0%} that count as paint, much is hardly another colour than the paper: "
+                "of a scan or a photograph, make the paper plain, or transparent"
             )
-    if not painted.any():
+    if not paint_mask.any():
         note = "no colour strokes were found: an empty sheet"
-    result = np.where(painted[..., None], np.dstack([levels, rgba[..., 3]]), np.uint8(0))
-    result[..., 3] = np.where(painted, np.uint8(255), np.uint8(0))
+    result = np.where(paint_mask[..., None], np.dstack([levels, rgba[..., 3]]), np.uint8(0))
+    result[..., 3] = np.where(paint_mask, np.uint8(255), np.uint8(0))
     return Meaning(result, (f"{name}: {note}",) if note else ())
 
 

@@ -1,9 +1,9 @@
-"""What a photograph's file says beside its pixels: kept where the result's format has a place for it, and else named.
+"""A photograph's metadata: kept if the result's format can store it, and reported if not.
 
-Kept are EXIF, the colour profile, XMP, IPTC-IIM, the resolution, a comment, and of a PNG the tags of gamma,
-chromaticity and colour and its texts. Never kept is what shows the photograph as it was before an edit: thumbnails,
-pictures within XMP and within a camera's own notes, Photoshop's preview, and the second picture of a telephone.
-`encoding` writes.
+Kept are EXIF, the colour profile, XMP, IPTC-IIM, the resolution, a comment, and of a PNG its texts and the tags of
+gamma, chromaticity and colour. Anything that shows the photograph before the edit is removed: thumbnails, pictures
+within XMP and within a camera's own notes, Photoshop's preview, and the second picture of a phone. `encoding` writes
+it.
 """
 
 from __future__ import annotations
@@ -43,34 +43,34 @@ _TAGS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 
 _BOX = b"caBX"  # of content credentials
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TIFF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-"""What a TIFF's first directory says of the photograph: description, camera, software, date, author."""
+"""Tags of a TIFF's first directory that describe the photograph: description, camera, software, date, author."""
 _OF_PHOTOGRAPH = {*_TIFF_TAGS, 0x010D, 0x011A, 0x011B, 0x0128, 0x013C, 0x013E, 0x013F, 0x0213, 0x4746, 0x4749}
-"""Tags of EXIF's first directory, below 0x8000, that are kept: others say how another file's pixels lie in it."""
+"""Tags of EXIF's first directory, below 0x8000, that are kept: others describe another file's pixel layout."""
 _OTHERS = {0x83BB, 0x8649, 0x8773, 0x935C}
-"""Above, those that are not: IPTC-IIM and the profile have fields here, Photoshop's hold layers and previews."""
+"""Tags above, that are not kept: IPTC-IIM and the profile have fields here, Photoshop's hold layers and previews."""
 _MAKER_NOTE = 0x927C
 _IPTC = 0x0404  # Photoshop's resource
 
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a file says of a photograph beside its pixels; empty where it says nothing."""
+    """A photograph's metadata; fields that the file lacks are empty."""
 
     exif: bytes = b""
-    """A TIFF structure, without an orientation, which the pixels have been given, and without a thumbnail."""
+    """A TIFF structure, without an orientation, which has been applied to the pixels, and without a thumbnail."""
     icc: bytes = b""
     """The profile of the pixels' values, RGB or grey."""
     xmp: bytes = b""
     iptc: bytes = b""
     """IPTC-IIM records."""
     dpi: tuple[float, float] | None = None
-    """Pixels an inch, across and down."""
+    """Pixels per inch, across and down."""
     comment: bytes = b""
     """Of a JPEG."""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     """A PNG's tags and texts, as (kind, content)."""
 
-    def marked(self, source: str = EDITED) -> Metadata:
+    def with_source_type(self, source: str = EDITED) -> Metadata:
         """The same with a digital source type, as the IPTC has it in XMP."""
         value = _SOURCE_TYPE + source.encode()
         xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
@@ -78,8 +78,8 @@ class Metadata:
         xmp = xmp.replace(b"</rdf:RDF>", _ENTRY % (b' Iptc4xmpExt:DigitalSourceType="%s"' % value) + b"</rdf:RDF>")
         return dataclasses.replace(self, xmp=xmp)
 
-    def named(self) -> dict[str, str]:
-        """What there is, for people: field -> words; a PNG's chunks as `tags` and `texts`."""
+    def descriptions(self) -> dict[str, str]:
+        """The fields present: field -> words for messages; a PNG's chunks as `tags` and `texts`."""
         words = {"exif": "EXIF", "icc": "the colour profile", "xmp": "XMP", "iptc": "IPTC-IIM"}
         words = {f: text for f, text in {**words, "comment": "the comment"}.items() if getattr(self, f)}
         if self.dpi:
@@ -91,52 +91,52 @@ class Metadata:
 
 
 def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadata, list[str]]:
-    """What of a picture's metadata is kept, and what is not, in words; damaged parts count as none.
+    """A picture's metadata to keep, and words on what is not kept; damaged parts count as missing.
 
     Args:
       picture: as Pillow opened and loaded it, not turned upright yet.
       data: the content of its file, or the file's path.
     """
-    info, lost = picture.info, []
+    info, missing = picture.info, []
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     iptc = b""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     if picture.format == "PNG":
-        chunks, dropped = _chunks_of(data)
-        lost += dropped
+        chunks, omissions = _chunks_of(data)
+        missing += omissions
         iptc = _raw_profile(info.get("Raw profile type iptc"))
     elif picture.format in ("JPEG", "MPO"):
         resources = info.get("photoshop")
         iptc = resources.get(_IPTC, b"") if isinstance(resources, dict) else b""
-        lost += [_CREDENTIALS] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
-        lost += ["the second picture (depth, HDR or another view)"] * (getattr(picture, "n_frames", 1) > 1)
+        missing += [_CREDENTIALS] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
+        missing += ["the second picture (depth, HDR or another view)"] * (getattr(picture, "n_frames", 1) > 1)
     elif picture.format == "TIFF":
         iptc, xmp = _of_tiff(picture, xmp)
     icc, mode = info.get("icc_profile") or b"", picture.mode
     if icc and icc[16:20] != (b"GRAY" if mode in ("L", "LA", "1") or mode.startswith("I") else b"RGB "):
-        icc, lost = b"", [*lost, f"the colour profile, which is not one of the result's {mode} values"]
+        icc, missing = b"", [*missing, f"the colour profile, which is not one of the result's {mode} values"]
     comment = info.get("comment") or b""
     exif, remarks = _exif_of(picture, data)
-    kept, words = _kept_xmp(xmp)
+    packet, words = _clean_xmp(xmp)
     return Metadata(
         exif=exif,
         icc=icc,
-        xmp=kept,
+        xmp=packet,
         iptc=iptc if isinstance(iptc, bytes) else b"",
         dpi=_dpi_of(picture),
         comment=comment if isinstance(comment, bytes) and picture.format != "GIF" else b"",
         chunks=chunks,
-    ), [*lost, *remarks, *words]
+    ), [*missing, *remarks, *words]
 
 
-def _kept_xmp(xmp: object) -> tuple[bytes, list[str]]:
-    """XMP for a result, whose pixels are upright, without the pictures in it; and in words what is left out."""
+def _clean_xmp(xmp: object) -> tuple[bytes, list[str]]:
+    """XMP for a result, whose pixels are upright, without the pictures in it; and words on what is left out."""
     data = xmp.encode() if isinstance(xmp, str) else xmp
     if not isinstance(data, bytes):  # a TIFF may store it as numbers of any kind
         return b"", ["XMP, which is not stored as text"]
     data, thumbnails = _THUMBNAILS.subn(b"", data)
     data, pictures = _PICTURE.subn(b"", data)
-    # Who finds none in EXIF takes this one, as Pillow does, and turns the result once more.
+    # Programs that find none in EXIF use this orientation, as Pillow does, and would turn the result once more.
     data = _ORIENTATION.sub(rb"\g<1>1", data)
     return data, ["pictures within XMP"] if thumbnails or pictures else []
 
@@ -146,32 +146,32 @@ def _stream(data: bytes | str | os.PathLike) -> BinaryIO:
 
 
 def _exif_of(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[bytes, list[str]]:
-    """EXIF for a result, and in words what of it is left out."""
-    lost = []
+    """EXIF for a result, and words on what is left out."""
+    missing = []
     try:
-        if picture.format == "TIFF":  # its EXIF is one with the file's structure: what is of the photograph is copied
+        if picture.format == "TIFF":  # its EXIF is part of the file's structure: the photograph's own tags are copied
             exif = Image.Exif()
             with _stream(data) as stream, Image.open(stream, formats=("TIFF",)) as again:
-                stored = again.getexif()
-                exif.update({tag: stored[tag] for tag in _TIFF_TAGS if tag in stored})
+                tags = again.getexif()
+                exif.update({tag: tags[tag] for tag in _TIFF_TAGS if tag in tags})
                 for directory in (0x8769, 0x8825):
-                    if stored.get_ifd(directory):
-                        exif.get_ifd(directory).update(stored.get_ifd(directory))
+                    if tags.get_ifd(directory):
+                        exif.get_ifd(directory).update(tags.get_ifd(directory))
         else:
             exif = picture.getexif()
             for tag in [t for t in exif if t in _OTHERS or t < 0x8000 and t not in _OF_PHOTOGRAPH and t != 0x0112]:
                 del exif[tag]
-        turned = exif.pop(0x0112, 1) in (5, 6, 7, 8)  # the orientation, which the pixels get
+        is_rotated = exif.pop(0x0112, 1) in (5, 6, 7, 8)  # the orientation, which the pixels get
         details = exif.get_ifd(0x8769) if 0x8769 in exif else {}  # else Pillow adds an empty one
-        size = picture.size[::-1] if turned else picture.size
+        size = picture.size[::-1] if is_rotated else picture.size
         for tag, side in zip((0xA002, 0xA003), size):
             if tag in details:
                 details[tag] = side
         notes = details.get(_MAKER_NOTE, b"")
         if isinstance(notes, bytes) and b"\xff\xd8\xff" in notes:
             del details[_MAKER_NOTE]
-            lost.append("the camera's own notes, which hold a picture")
-        return exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b"", lost
+            missing.append("the camera's own notes, which hold a picture")
+        return exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else b"", missing
     except Exception:  # on damaged EXIF Pillow raises anything
         return b"", []
 
@@ -200,30 +200,30 @@ def _of_tiff(picture: Image.Image, xmp: object) -> tuple[bytes, object]:
 
 
 def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, bytes], ...], list[str]]:
-    """A PNG's tags and texts that are kept, and in words those that are not."""
-    chunks, lost = [], []
+    """A PNG's tags and texts that are kept, and words on those that are not."""
+    chunks, missing = [], []
     with _stream(data) as stream:
         for kind, content in _walk_png(stream):
             keyword, separator, _ = content.partition(b"\0")
             if kind == _BOX:
-                lost.append(_CREDENTIALS)
+                missing.append(_CREDENTIALS)
             elif kind in _TAGS and len(content) == _TAGS[kind]:
                 chunks.append((kind, content))
             elif kind in _TEXTS and separator and 1 <= len(keyword) <= 79 and keyword != b"XML:com.adobe.xmp":
                 if not keyword.startswith(b"Raw profile type "):
                     chunks.append((kind, content))
                 elif keyword[17:] not in (b"exif", b"iptc", b"icc", b"icm"):  # which are read, or may show the original
-                    lost.append(f"PNG's text {keyword.decode('latin-1')}")
-    return tuple(chunks), lost
+                    missing.append(f"PNG's text {keyword.decode('latin-1')}")
+    return tuple(chunks), missing
 
 
 def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a PNG that are kept or told of; others are skipped unread."""
-    told = {*_TAGS, *_TEXTS, _BOX}
+    """The chunks of a PNG that are kept or reported; others are skipped unread."""
+    kinds = {*_TAGS, *_TEXTS, _BOX}
     stream.seek(8)
     while len(header := stream.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
-        if kind in told:
+        if kind in kinds:
             content = stream.read(length)
             if len(content) == length:
                 yield kind, content
@@ -235,7 +235,8 @@ def _walk_png(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _raw_profile(text: object) -> bytes:
-    """IPTC-IIM of a text `Raw profile type iptc`, as ImageMagick writes it: a name, a length and hexadecimal digits."""
+    """IPTC-IIM from a text `Raw profile type iptc`, as ImageMagick writes it: a name, a length and hexadecimal
+    digits."""
     if not isinstance(text, (str, bytes)):
         return b""
     words = (text if isinstance(text, str) else text.decode("latin-1")).split()
@@ -247,7 +248,7 @@ def _raw_profile(text: object) -> bytes:
 
 
 def iptc_of_resources(data: bytes) -> bytes:
-    """The IPTC-IIM among Photoshop's image resources; empty where there is none."""
+    """The IPTC-IIM among Photoshop's image resources; empty if there is none."""
     at = 0
     while data[at : at + 4] == b"8BIM" and at + 12 <= len(data):
         (number,) = struct.unpack_from(">H", data, at + 4)
@@ -262,7 +263,7 @@ def iptc_of_resources(data: bytes) -> bytes:
 
 
 def resources_of_iptc(iptc: bytes) -> bytes:
-    """Photoshop's image resources with nothing but IPTC-IIM, the form that JPEG has for it."""
+    """Photoshop's image resources with nothing but IPTC-IIM, as JPEG stores it."""
     return b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
 
 
@@ -272,8 +273,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_chunks(metadata: Metadata) -> bytes:
-    """All of it as chunks that stand behind a PNG's header. IPTC-IIM becomes the text that ImageMagick and ExifTool
-    have for it."""
+    """The metadata as chunks to follow a PNG's header. IPTC-IIM becomes the text that ImageMagick and ExifTool use."""
     kinds = {kind for kind, _ in metadata.chunks}
     chunks = []
     if metadata.icc:

@@ -1,8 +1,8 @@
-"""Paths are paths: nothing that a library would read as a pattern, a list or an option changes what one means.
+"""Literal paths, whatever a library would read as a pattern, a list or an option.
 
-TensorFlow looks for checkpoints with `GetMatchingPaths`, to which brackets, stars, question marks and backslashes are a
-pattern: it does not find what lies in a folder `run [1]`, and in one called `a*b` it deletes old checkpoints of `aXb`
-too. What it is handed is therefore a link to the folder, under a name without them (`literal`).
+TensorFlow finds checkpoints with `GetMatchingPaths`, to which brackets, stars, question marks and backslashes are a
+pattern: it finds nothing in a folder `run [1]`, and in one called `a*b` it deletes old checkpoints of `aXb` too. So it
+gets a link to the folder, under a name without them (`literal`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from tfsketch.errors import DataError
 
 _PATTERN = frozenset("*?[]{}\\")
-"""Characters by which TensorFlow, or Python's glob, takes a path for a pattern."""
+"""Characters that make a path a pattern to TensorFlow or Python's glob."""
 _SUFFIX = re.compile(r"\.(?!v\d)[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 END_OF_FOLDER = f"for a folder of this name, end it with {os.sep}"
-"""What is said beside a path that is taken for a file's."""
+"""A hint for a path that is taken for a file's."""
 
 
 def is_pattern(path: str | os.PathLike) -> bool:
@@ -33,7 +33,7 @@ def is_pattern(path: str | os.PathLike) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def _links() -> pathlib.Path:
-    """This process's folder of links, which goes when it ends."""
+    """This process's folder of links, removed when it ends."""
     places = [place for place in (tempfile.gettempdir(), "/tmp", "/var/tmp") if not is_pattern(place)]
     folder = tempfile.mkdtemp(prefix="tfsketch-links-", dir=places[0])
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -48,13 +48,13 @@ def _link(folder: str) -> str:
 
 
 def literal(folder: str | os.PathLike) -> str:
-    """A path to the same folder, there or not yet, that TensorFlow cannot take for a pattern: the path itself, or a
-    link that is valid until this process ends."""
+    """A path to the same folder, existing or not, that TensorFlow cannot take for a pattern: the path itself, or a link
+    that is valid until this process ends."""
     return _link(os.path.abspath(folder)) if is_pattern(os.path.abspath(folder)) else os.fspath(folder)
 
 
 def literal_prefix(prefix: str | os.PathLike) -> str:
-    """The same of a checkpoint's prefix, whose files must be there."""
+    """The same for a checkpoint's prefix, whose files must exist."""
     folder, name = os.path.split(os.path.abspath(prefix))
     if not is_pattern(name):
         return os.path.join(literal(folder), name)
@@ -66,13 +66,13 @@ def literal_prefix(prefix: str | os.PathLike) -> str:
 
 
 def split(text: str, what: str) -> list[str]:
-    """The paths of a list that is separated by commas, some of which may be part of a name.
+    """The paths of a list separated by commas, some of which may be part of a name.
 
-    Where the pieces can be put together to things that are there, in one way, that is what is meant; what is not there
-    at all is split at every comma, and whoever opens it says so.
+    If there is exactly one way to join the pieces to existing paths, it is that one; if there is none, the text is
+    split at every comma, and whoever opens the paths reports those that are missing.
 
     Args:
-      text: paths, separated by commas; blanks around one count only where it is there with them.
+      text: paths, separated by commas; spaces around one count only if a path with them exists.
       what: what messages call the list, such as the name of a flag.
 
     Raises:
@@ -103,31 +103,31 @@ def split(text: str, what: str) -> list[str]:
     return ways[0] if ways else [piece.strip() for piece in text.split(",")]
 
 
-def composed(name: str) -> str:
-    """A name by which files of different systems are compared: macOS and others write an accent as a character of its
-    own or as part of its letter (Unicode's normal form C)."""
+def normal_form(name: str) -> str:
+    """A name in Unicode's normal form C, for comparing files of different systems: some write an accent as a character
+    of its own, some as part of its letter."""
     return unicodedata.normalize("NFC", name)
 
 
 def on_disk(path: str | os.PathLike) -> str:
-    """A path as it is on disk, where its accents may be written in another way; as it was given, if there is no such
-    file, or more than one."""
+    """A path as it is on disk, where its accents may be encoded differently; unchanged if there is no such file, or
+    more than one."""
     path = os.fspath(path)
     if os.path.lexists(path):
         return path
     folder, name = os.path.split(path.rstrip(os.sep))
-    if not name or composed(name) == name and name.isascii() and os.path.isdir(folder or "."):
+    if not name or normal_form(name) == name and name.isascii() and os.path.isdir(folder or "."):
         return path
     folder = on_disk(folder) if folder else ""
     try:
-        same = [other for other in os.listdir(folder or ".") if composed(other) == composed(name)]
+        same = [other for other in os.listdir(folder or ".") if normal_form(other) == normal_form(name)]
     except OSError:
         return path
     return os.path.join(folder, same[0]) if len(same) == 1 else path
 
 
 def check_there(text: str, what: str, hint: str = "") -> None:
-    """Raises `DataError` where there is nothing at one of the paths of a list, of folders with shards or photographs.
+    """Raises `DataError` if one of the paths of a list, of folders with shards or photographs, does not exist.
 
     Args:
       text, what: see `split`.
@@ -140,16 +140,16 @@ def check_there(text: str, what: str, hint: str = "") -> None:
 
 
 def is_file_name(path: str | os.PathLike) -> bool:
-    """Whether a path at which nothing is yet is named as files are: with a suffix such as .jxl, which is no version's
-    or date's, and without a separator at its end."""
+    """Whether a path that does not exist yet is named like a file: with a suffix such as .jxl, not part of a version or
+    a date, and without a separator at its end."""
     text = os.fspath(path)
     suffix = pathlib.PurePath(text).suffix
     return not text.endswith(os.sep) and bool(_SUFFIX.fullmatch(suffix)) and not os.path.lexists(text)
 
 
 def check_folder(folder: str | os.PathLike, what: str) -> None:
-    """Raises `DataError` where a path is no folder's, there or not yet, or nothing can be written to it: as
-    `check_place`, and it must not be named as a file is. So it is said before the work.
+    """Raises `DataError`, before any work, if a path cannot be a folder to write to: as `check_place`, and it must not
+    be named like a file.
 
     Args:
       folder: its path.
@@ -161,8 +161,8 @@ def check_folder(folder: str | os.PathLike, what: str) -> None:
 
 
 def check_place(folder: str | os.PathLike, what: str) -> None:
-    """Raises `DataError` where nothing can be written to a folder, there or not yet: a file is in its place or in that
-    of one above it, or it is read-only.
+    """Raises `DataError` if a folder, existing or not, cannot be written to: a file has its name or that of a folder
+    above it, or it is read-only.
 
     Args:
       folder: its path.

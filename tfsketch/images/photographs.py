@@ -1,8 +1,8 @@
-"""A photograph as its file has it: at its depth, in its mode, with its transparency, and so it comes back.
+"""A photograph with its file's depth, mode and transparency, which an edit keeps.
 
-The networks see 8 bits of RGB. What they did not touch keeps the values of the file, 8 or 16 bits, grey or RGB; what
-they repainted gets its lower eight bits, where the file has sixteen, at random (dither), so that a later stretch of the
-levels shows no bands in it. Transparency stays as it is. What cannot stay is said in `notes`, never dropped in silence.
+The networks see 8 bits of RGB. Untouched pixels keep the values of the file, 8 or 16 bits, grey or RGB; repainted ones
+get random lower eight bits (dither) if the file has sixteen, so that a later stretch of the levels shows no bands.
+Transparency stays as it is. Whatever cannot be kept is reported in `notes`, never dropped silently.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-"""EXIF orientation -> what makes [H,W,...] upright."""
+"""EXIF orientation -> the function that turns [H,W,...] upright."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,35 +37,35 @@ class Photograph:
     """A photograph, or the edit of one."""
 
     image: np.ndarray
-    """[H,W,3] uint8 RGB, upright: what is edited. Of 16 bits a channel the upper eight."""
-    stored: np.ndarray
+    """[H,W,3] uint8 RGB, upright, for editing; of 16 bits a channel, the upper eight."""
+    pixels: np.ndarray
     """[H,W] grey, or [H,W,C] with C = 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); uint8 or uint16."""
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
-    """What is not kept, a line each, without the file's name."""
+    """A line on each thing that is not kept, without the file's name."""
     shift: int = 0
-    """By how many bits `stored` is deeper than `image`: 8, or 0."""
+    """By how many bits `pixels` is deeper than `image`: 8, or 0."""
     orientation: int = 1
-    """Of the file, as EXIF has it."""
+    """The file's EXIF orientation."""
     source: pathlib.Path | None = None
-    """The file, where it is one on disk and a JPEG."""
-    changed: np.ndarray | None = None
+    """The file, if it is a JPEG on disk."""
+    change_mask: np.ndarray | None = None
     """Of an edit: [H,W] bool, where it differs from the photograph."""
 
-    def edited(self, result: np.ndarray) -> Photograph:
-        """The photograph with `result`, [H,W,3] uint8 RGB, where that differs from `image`.
+    def with_result(self, result: np.ndarray) -> Photograph:
+        """The photograph with the pixels of `result`, [H,W,3] uint8 RGB, that differ from `image`.
 
         Raises:
           ImageError: a result of another size.
         """
         if result.shape != self.image.shape:
             raise ImageError(f"expected a result of {self.image.shape}, found {result.shape}")
-        changed, notes = (result != self.image).any(axis=-1), list(self.notes)
-        channels = 1 if self.stored.ndim == 2 else self.stored.shape[2]
-        stored = self.stored.reshape(*self.stored.shape[:2], channels)
-        color, alpha = (stored[..., :-1], stored[..., -1:]) if channels in (2, 4) else (stored, stored[..., :0])
+        change_mask, notes = (result != self.image).any(axis=-1), list(self.notes)
+        channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+        pixels = self.pixels.reshape(*self.pixels.shape[:2], channels)
+        color, alpha = (pixels[..., :-1], pixels[..., -1:]) if channels in (2, 4) else (pixels, pixels[..., :0])
         metadata, repaint = self.metadata, result
-        if channels < 3 and (result[changed] == result[changed][:, :1]).all():
+        if channels < 3 and (result[change_mask] == result[change_mask][:, :1]).all():
             repaint = result[..., :1]
         elif channels < 3:
             color = np.repeat(color, 3, axis=-1)
@@ -73,25 +73,27 @@ class Photograph:
             if metadata.icc:
                 metadata = dataclasses.replace(metadata, icc=b"")
                 notes.append("left out: the colour profile, which is one of grey")
-        if alpha.size and changed.any():
-            hidden = float((alpha[changed] < np.iinfo(alpha.dtype).max).mean())
-            if hidden:
-                notes.append(f"{hidden:.0%} of what was repainted is transparent in the photograph, and stays so")
-        deep = repaint.astype(stored.dtype)
+        if alpha.size and change_mask.any():
+            transparent_share = float((alpha[change_mask] < np.iinfo(alpha.dtype).max).mean())
+            if transparent_share:
+                notes.append(
+                    f"{transparent_share:.0%} of what was repainted is transparent in the photograph, and stays so"
+                )
+        deep = repaint.astype(pixels.dtype)
         if self.shift:
             noise = np.random.default_rng(0).integers(0, 1 << self.shift, deep.shape, dtype=np.uint16)
             deep = (deep << self.shift) | noise
-        made = np.concatenate([np.where(changed[..., None], deep, color), alpha], axis=-1)
-        made = made[..., 0] if made.shape[2] == 1 else made
+        result_pixels = np.concatenate([np.where(change_mask[..., None], deep, color), alpha], axis=-1)
+        result_pixels = result_pixels[..., 0] if result_pixels.shape[2] == 1 else result_pixels
         return dataclasses.replace(
-            self, image=result, stored=made, metadata=metadata, notes=tuple(notes), changed=changed
+            self, image=result, pixels=result_pixels, metadata=metadata, notes=tuple(notes), change_mask=change_mask
         )
 
     @property
     def traits(self) -> list[str]:
-        """What an edit keeps that is not in every photograph, in words."""
-        grey = self.stored.ndim == 2 or self.stored.shape[2] == 2
-        clear = self.stored.ndim == 3 and self.stored.shape[2] in (2, 4)
+        """Words on the uncommon properties that an edit keeps."""
+        grey = self.pixels.ndim == 2 or self.pixels.shape[2] == 2
+        clear = self.pixels.ndim == 3 and self.pixels.shape[2] in (2, 4)
         return [
             *(["16 bits a channel are kept in PNG and TIFF; the network sees the upper 8"] if self.shift else []),
             *(["its transparency is kept, but JPEG has none"] if clear else []),
@@ -100,19 +102,19 @@ class Photograph:
 
     @property
     def notes_of_image(self) -> list[str]:
-        """What is not kept where only `image` is used, as in pictures side by side: `notes`, and what it lacks."""
-        beyond = ["transparency"] if self.stored.ndim == 3 and self.stored.shape[2] in (2, 4) else []
+        """Words on what is lost if only `image` is used, as in pictures side by side: `notes`, and what it lacks."""
+        beyond = ["transparency"] if self.pixels.ndim == 3 and self.pixels.shape[2] in (2, 4) else []
         beyond += [f"{8 + self.shift} bits a channel"] if self.shift else []
         return [*self.notes, *([_LEFT_OUT + ", ".join(beyond)] if beyond else [])]
 
 
 def of_array(image: np.ndarray) -> Photograph:
-    """[H,W,3] uint8 RGB that no file says anything of."""
+    """A photograph from [H,W,3] uint8 RGB, without a file."""
     return Photograph(image, image)
 
 
 def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.MAX_PIXELS) -> Photograph:
-    """A photograph's file; arguments and errors as of `files.read_rgb`, which gives its `image`."""
+    """Reads a photograph's file; arguments and errors as of `files.read_rgb`, which returns its `image`."""
     details: dict[str, object] = {}
     content = metadata_lib.path_of(data, path)
 
@@ -124,37 +126,37 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
 
     picture = files.decode(path, data, most, inspect)
     image = np.asarray(files.eight_bits(picture, path).convert("RGB"))
-    metadata, lost, bits, orientation = (details[key] for key in ("metadata", "lost", "bits", "orientation"))
-    assert isinstance(metadata, Metadata) and isinstance(lost, list) and isinstance(bits, int)
-    # As `exif_transpose`, to which a number of another kind is one, and text and bytes are none.
+    metadata, missing, bits, orientation = (details[key] for key in ("metadata", "lost", "bits", "orientation"))
+    assert isinstance(metadata, Metadata) and isinstance(missing, list) and isinstance(bits, int)
+    # Like `exif_transpose`, which accepts numbers of any type but not text or bytes.
     orientation = next((turn for turn in _TURNS if turn == orientation), 1)
-    notes = [f"left out: {one}" for one in lost]
+    notes = [f"left out: {one}" for one in missing]
     source = pathlib.Path(path) if data is None and details["format"] in ("JPEG", "MPO") else None
-    stored, shift = None, 0
+    pixels, shift = None, 0
     if picture.mode.startswith("I;16"):
         bits, notes = 16, notes + ["12 bits a channel: they are written as 16"] * (bits == 12)
         notes += ["left out: the one level of its grey that is transparent"] * ("transparency" in picture.info)
-        stored = np.asarray(picture).astype(np.uint16)
+        pixels = np.asarray(picture).astype(np.uint16)
     elif bits == 16:
-        stored = _deep(path, data, orientation, image)
+        pixels = _deep(path, data, orientation, image)
     if bits == 16:
-        if stored is None:
+        if pixels is None:
             notes.append("its 16 bits a channel could not be read at full depth: it is edited and written at 8")
-        elif 0 < stored.max() <= 255:
-            image = _rgb_of(stored.astype(np.uint8))
+        elif 0 < pixels.max() <= 255:
+            image = _rgb_of(pixels.astype(np.uint8))
             notes.append("its levels end at 255 of 65535, and are taken for 8 bits a channel in a file of 16")
         else:
             shift = 8
     elif bits > 8:
         notes.append(f"{bits} bits a channel: it is edited and written at 8")
-    if stored is None:
-        stored, words = _channels(picture, image)
+    if pixels is None:
+        pixels, words = _channels(picture, image)
         notes += words
-    return Photograph(image, stored, metadata, tuple(notes), shift, orientation, source)
+    return Photograph(image, pixels, metadata, tuple(notes), shift, orientation, source)
 
 
 def read_rgb(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
-    """A photograph that is only looked at, as ([H,W,3] uint8 RGB, a line on what of its file that does not hold).
+    """A photograph that is not edited, as ([H,W,3] uint8 RGB, lines on what that leaves out of its file).
 
     Raises:
       ImageError: as `files.read_rgb`.
@@ -180,7 +182,7 @@ def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
 
 
 def beyond_rgb(picture: Image.Image, content: bytes | str | os.PathLike) -> list[str]:
-    """What of a file's pixels 8 bits of RGB do not hold, in words."""
+    """Words on what 8 bits of RGB leave out of a file's pixels."""
     clear = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
     bits = bits_of(picture, content)
     return [
@@ -195,13 +197,13 @@ def _head(path: str | os.PathLike) -> bytes:
         return file.read(25)
 
 
-def _rgb_of(stored: np.ndarray) -> np.ndarray:
+def _rgb_of(pixels: np.ndarray) -> np.ndarray:
     """Stored channels without alpha, as RGB."""
-    return np.repeat(stored[..., None], 3, axis=-1) if stored.ndim == 2 else np.ascontiguousarray(stored[..., :3])
+    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
 
 
 def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: np.ndarray) -> np.ndarray | None:
-    """16 bits a channel, upright, by OpenCV, as Pillow gives eight of them; None where the two do not agree."""
+    """16 bits a channel, upright, by OpenCV, since Pillow returns eight; None if the two do not agree."""
     content = np.frombuffer(pathlib.Path(path).read_bytes() if data is None else data, np.uint8)
     try:
         deep = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
@@ -218,7 +220,7 @@ def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: 
 
 
 def _channels(picture: Image.Image, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """A picture of 8 bits a channel as it is stored again, and what of its mode is not kept."""
+    """A picture of 8 bits a channel as it will be stored again, and words on what of its mode is not kept."""
     clear = "transparency" in picture.info
     mode, notes = picture.mode, []
     if mode in ("P", "PA"):

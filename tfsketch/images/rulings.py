@@ -9,22 +9,22 @@ import cv2
 import numpy as np
 
 FAINTER = 2
-"""Times as many as the strong lines, the fainter ones may be to be left out: else who draws in pencil and dots the eyes
-in ink would lose the drawing."""
+"""The fainter lines are left out if at most this many times as many as the strong ones: else a pencil drawing with eyes
+dotted in ink would be lost."""
 VALLEY = 6
-"""Times as rare as lines of either strength are those between, where there are two."""
+"""With two strengths, lines between them are at least this many times rarer than those of either."""
 RULED = 16
-"""Of the sheet's shorter side, half of the length that a ruling runs straight."""
+"""The sheet's shorter side divided by this is half the length over which a ruling runs straight."""
 
 ACROSS = 0.8
-"""Share of a side that a line runs along which counts as running across the sheet."""
+"""Share of a side from which a line along it counts as running across the sheet."""
 MANY = 3
-"""So many of these, one way, are told of: a horizon is one, a frame has two."""
+"""This many of these along one axis are reported: a horizon is one, a frame has two."""
 
 
 def run_across(strokes: np.ndarray) -> bool:
-    """Whether at least `MANY` of the strokes [H,W] bool run straight across the sheet, or down it, a little askew
-    perhaps: who sees only lines as dark as a pencil's cannot tell rulings from what was drawn with a ruler."""
+    """Whether at least `MANY` of the strokes [H,W] bool run straight across the sheet, or down it, or a little askew:
+    rulings as dark as a pencil's cannot be told from lines drawn with a ruler."""
     near = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8))
     half = max(4, min(strokes.shape) // RULED // 2)
     for axis, extent in ((0, cv2.CC_STAT_HEIGHT), (1, cv2.CC_STAT_WIDTH)):
@@ -39,15 +39,15 @@ def run_across(strokes: np.ndarray) -> bool:
 def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
     """Whether lines are of two strengths, and whether the fainter ones are strokes.
 
-    Counted are lines' middles, the strongest within 2 px, by sixteenths of the contrast. Who draws in pencil and dots
-    the eyes in ink has more of the fainter lines, and so has a strongly ruled sheet; but rulings run straight along it.
+    Centre pixels of lines, the strongest within 2 px, are counted by sixteenths of the contrast. A pencil drawing with
+    eyes dotted in ink has more of the fainter lines, and so has a strongly ruled sheet; but rulings run straight.
 
     Args:
       contrast: [H,W] uint8, see `ink`.
-      floor: [H,W] or a scalar: what is less is no line.
+      floor: [H,W] or a scalar, the least contrast of a line.
 
     Returns:
-      The contrast below which lines are left out, 0 where none are, and whether there are two strengths.
+      The contrast below which lines are left out, 0 for none, and whether there are two strengths.
     """
     near = cv2.dilate(contrast, np.ones((5, 5), np.uint8))
     middles = (contrast >= floor) & (contrast == near)
@@ -65,8 +65,8 @@ def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
 
 
 def _are_straight(lines: np.ndarray, fainter: np.ndarray) -> bool:
-    """Whether nearly all of the fainter ones, [H,W] bool, of lines [H,W] uint8 in {0,1} runs along the sheet or down
-    it."""
+    """Whether nearly all of the fainter pixels [H,W] bool of lines [H,W] uint8 in {0,1} run straight across the sheet
+    or down it."""
     near = cv2.dilate(lines, np.ones((3, 3), np.uint8))  # a sheet that was photographed lies a little askew
     half = max(4, min(lines.shape) // RULED)
     straight = fainter & ((_run(near, half, 0) > 0) | (_run(near, half, 1) > 0))
@@ -74,8 +74,8 @@ def _are_straight(lines: np.ndarray, fainter: np.ndarray) -> bool:
 
 
 def _run(lines: np.ndarray, half: int, axis: int) -> np.ndarray:
-    """What of lines [H,W] uint8 in {0,1} lies on a run of `2 * half + 1` pixels along an axis: an opening."""
+    """The pixels of lines [H,W] uint8 in {0,1} on a run of `2 * half + 1` pixels along an axis: an opening."""
     kernel = np.ones((2 * half + 1, 1) if axis == 0 else (1, 2 * half + 1), np.uint8)
-    padded = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
-    opened = cv2.dilate(cv2.erode(padded, kernel), kernel)
-    return opened[2 * half : -2 * half, 2 * half : -2 * half]
+    extended = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
+    opening = cv2.dilate(cv2.erode(extended, kernel), kernel)
+    return opening[2 * half : -2 * half, 2 * half : -2 * half]

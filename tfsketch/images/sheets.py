@@ -1,4 +1,4 @@
-"""Pictures side by side, for the eye."""
+"""Contact sheets: pictures side by side."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def layer_rows(batch: Mapping[str, tf.Tensor], **columns: np.ndarray) -> tuple[l
     """A row of pictures per example, and the columns' titles, for `contact_sheet`.
 
     Args:
-      batch: of the vocabulary: the photograph with its mask, which comes first as `input`, then what there is of
-        `mask`, `sketch` and `color`.
-      columns: what to show between them and the photograph itself, `truth`: title -> [B,H,W,3] uint8.
+      batch: of the vocabulary: the photograph with its mask, which comes first as `input`, then those of `mask`,
+        `sketch` and `color` that are present.
+      columns: shown between them and the photograph itself, `truth`: title -> [B,H,W,3] uint8.
     """
     image = to_uint8(batch["image"])
     mask = np.asarray(batch["mask"]) > 0.5 if "mask" in batch else np.ones((*image.shape[:3], 1), bool)
-    shown = {"input": image}
+    pictures = {"input": image}
     if "mask" in batch:
-        shown |= {"input": np.where(mask, np.uint8(255), image), "mask": (mask[..., 0] * 255).astype(np.uint8)}
+        pictures |= {"input": np.where(mask, np.uint8(255), image), "mask": (mask[..., 0] * 255).astype(np.uint8)}
     if "sketch" in batch:
-        shown["sketch"] = (255 * (1 - np.asarray(batch["sketch"]) * mask)[..., 0]).astype(np.uint8)
+        pictures["sketch"] = (255 * (1 - np.asarray(batch["sketch"]) * mask)[..., 0]).astype(np.uint8)
     if "color" in batch:
-        painted = np.any(np.asarray(batch["color"]) != 0, axis=-1, keepdims=True) & mask
-        shown["color"] = np.where(painted, to_uint8(batch["color"]), np.uint8(255))
-    shown |= columns | {"truth": image}
-    return [[layer[i] for layer in shown.values()] for i in range(len(image))], list(shown)
+        paint_mask = np.any(np.asarray(batch["color"]) != 0, axis=-1, keepdims=True) & mask
+        pictures["color"] = np.where(paint_mask, to_uint8(batch["color"]), np.uint8(255))
+    pictures |= columns | {"truth": image}
+    return [[layer[i] for layer in pictures.values()] for i in range(len(image))], list(pictures)
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), pad: int = 2) -> np.ndarray:
-    """Pictures in rows, for the eye.
+    """Pictures in rows.
 
     Args:
       rows: each a sequence of [H,W,3], [H,W] uint8 pictures of one size.
@@ -53,11 +53,11 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = 
       [H',W',3] uint8 RGB.
     """
 
-    def colored(picture: np.ndarray) -> np.ndarray:
+    def to_rgb(picture: np.ndarray) -> np.ndarray:
         picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         return cv2.copyMakeBorder(picture[..., :3], pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 
-    lines = [np.concatenate([colored(p) for p in row], axis=1) for row in rows]
+    lines = [np.concatenate([to_rgb(p) for p in row], axis=1) for row in rows]
     if titles:
         header = np.full((16, lines[0].shape[1], 3), 255, np.uint8)
         step = lines[0].shape[1] // len(rows[0])

@@ -9,7 +9,7 @@ from tfsketch.vocabulary import resize
 
 
 def fit(image: np.ndarray, side: int) -> np.ndarray:
-    """A picture [H,W,...] at a size whose longer side is at most `side`; as it is where it is small enough."""
+    """A picture [H,W,...] scaled so that its longer side is at most `side`; unchanged if it is small enough."""
     height, width = image.shape[:2]
     if max(height, width) <= side:
         return image

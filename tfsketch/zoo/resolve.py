@@ -17,7 +17,7 @@ from tfsketch.config import shipped
 from tfsketch.editor import editor
 from tfsketch.editor.ways import Network
 from tfsketch.errors import WeightsError, require_tensorflow
-from tfsketch.images.layers import shown
+from tfsketch.images.layers import excerpt
 
 if TYPE_CHECKING:
     from tfsketch.nn.exported import Call, ExportedNetwork
@@ -34,7 +34,7 @@ def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
       TfsketchError: it needs TensorFlow, which is not installed.
     """
     if not isinstance(name, (str, os.PathLike)):
-        raise WeightsError(f"model: expected a name, a folder, a file or an address, found {shown(name)}")
+        raise WeightsError(f"model: expected a name, a folder, a file or an address, found {excerpt(name)}")
     if "://" in str(name):
         from tfsketch.backends.served import Served
 

@@ -120,11 +120,13 @@ def test_untouched_blocks_of_a_jpeg_are_its_own(editing_folder, folders, capsys)
 
 
 def test_a_mark_replaces_another_and_a_damaged_packet():
-    marked = metadata.Metadata(xmp=b"no packet").marked(metadata.MADE)
+    marked = metadata.Metadata(xmp=b"no packet").with_source_type(metadata.MADE)
     assert marked.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in marked.xmp
-    again = marked.marked(metadata.EDITED)
+    again = marked.with_source_type(metadata.EDITED)
     assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
-    assert again.xmp == again.marked(metadata.MADE).marked(metadata.EDITED).xmp  # and leaves nothing behind
+    assert (
+        again.xmp == again.with_source_type(metadata.MADE).with_source_type(metadata.EDITED).xmp
+    )  # and leaves nothing behind
 
 
 @pytest.mark.parametrize("quote", [b'"', b"'"])
@@ -143,7 +145,7 @@ def test_a_mark_replaces_one_in_any_of_rdfs_forms(form, quote):
         + form.replace(b"Q", quote)
         + b"<dc:title>here</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
     )
-    tree = ElementTree.fromstring(metadata.Metadata(xmp=packet).marked().xmp)
+    tree = ElementTree.fromstring(metadata.Metadata(xmp=packet).with_source_type().xmp)
     name = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
     said = [value for node in tree.iter() for key, value in node.attrib.items() if key == name]
     said += [(node.text or "") + "".join(node.attrib.values()) for node in tree.iter() if node.tag == name]

@@ -77,7 +77,7 @@ def mixing_grid(
             grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in styled)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
-    remarks = write(output, sheets.contact_sheet(grid), Metadata().marked() if mark else None, quality)
+    remarks = write(output, sheets.contact_sheet(grid), Metadata().with_source_type() if mark else None, quality)
     return rows, columns, [*notes, *remarks]
 
 

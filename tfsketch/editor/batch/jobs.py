@@ -89,7 +89,7 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
         files = finder.find_pictures(folder, what)
     by_stem: dict[str, list[pathlib.Path]] = {}
     for file in files:
-        by_stem.setdefault(paths.composed(str(file.relative_to(folder).with_suffix(""))), []).append(file)
+        by_stem.setdefault(paths.normal_form(str(file.relative_to(folder).with_suffix(""))), []).append(file)
     return by_stem
 
 
@@ -121,7 +121,7 @@ def _find_partners(
     own: dict[str, pathlib.Path] = {}
     missing: list[str] = []
     for what, path in layer_files.items():
-        matches = folders[what].get(paths.composed(stem), []) if what in folders else [path]
+        matches = folders[what].get(paths.normal_form(stem), []) if what in folders else [path]
         if len(matches) > 1:
             return own, missing, f"expected one {what} file of this name, found {', '.join(p.name for p in matches)}"
         if matches:
@@ -231,7 +231,7 @@ def left_out(
             else:
                 continue
             reasons.setdefault(reason, []).append(str(path.relative_to(folder)))
-        lines += [f"{what}: {folder}: left out, {reason}: {finder.counted(names)}" for reason, names in reasons.items()]
+        lines += [f"{what}: {folder}: left out, {reason}: {finder.summary(names)}" for reason, names in reasons.items()]
     return lines
 
 

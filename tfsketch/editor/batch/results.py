@@ -158,7 +158,7 @@ def restyle(
     size = image.shape[1::-1]
     shown = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
     shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
-    return [*shown, result], {job.output: photograph.edited(result)}, notes, photograph.metadata
+    return [*shown, result], {job.output: photograph.with_result(result)}, notes, photograph.metadata
 
 
 def write(

@@ -84,7 +84,7 @@ def edit_files(
                 result = editor.edit(image, mask, sketch, color, seed)
                 if tone.tone_of(image, mask, color) is not None:
                     notes.append(f"{job.image}: it is of one tone and stays so; a colour stroke asks for colour")
-                files = {job.output: photograph.edited(result)}
+                files = {job.output: photograph.with_result(result)}
                 if concat:
                     shown = side_by_side(image, mask, sketch, color, result)
                     notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
@@ -93,7 +93,7 @@ def edit_files(
             for path, picture in reversed(files.items()):  # the first is the one that says that all are there
                 own = picture.metadata if isinstance(picture, Photograph) else metadata
                 if mark:
-                    own = own.marked(EDITED if job.styles or not job.results else MADE)
+                    own = own.with_source_type(EDITED if job.styles or not job.results else MADE)
                 notes += write(path, picture, own, quality)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
