@@ -14,7 +14,7 @@ from tfsketch.config import AffineConfig, SketchConfig
 from tfsketch.data import examples, prepare
 from tfsketch.data.augmentation import warp
 from tfsketch.data.batches import batches
-from tfsketch.data.fixed import centered, fixed_batch
+from tfsketch.data.fixed import center_crop, fixed_batch
 from tfsketch.data.folders import sheet_of_shards
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.errors import DataError
@@ -93,7 +93,7 @@ def test_a_new_map_is_moved_by_its_kind(kind, shards):
     else:  # of one pixel: no square of four is all line
         assert set(after) == {0, 1} == set(before)
         assert not (moved[1:, 1:] & moved[:-1, 1:] & moved[1:, :-1] & moved[:-1, :-1]).any()
-    np.testing.assert_array_equal(centered(picture, 32).maps["depth"], picture.maps["depth"][4:36, 4:36])
+    np.testing.assert_array_equal(center_crop(picture, 32).maps["depth"], picture.maps["depth"][4:36, 4:36])
 
 
 def test_an_example_without_the_map_is_told_and_stays_without_it(kind, shards):

@@ -25,7 +25,7 @@ from tfsketch.config import Config, shipped
 from tfsketch.data import prepare
 from tfsketch.data.augmentation import Moves
 from tfsketch.data.batches import batches, stages
-from tfsketch.data.fixed import centered
+from tfsketch.data.fixed import center_crop
 from tfsketch.data.sampling import draw, keys
 from tfsketch.data.shards import Picture, Shards
 from tfsketch.images import files, sizes
@@ -69,7 +69,7 @@ def _online(
     shards = Shards(folder, config.stored_size, cache=False)
     read = stages(pictures, config)["read"]
     outputs = keys(config)
-    cut = [centered(picture, config.image_size) for picture in pictures]
+    cut = [center_crop(picture, config.image_size) for picture in pictures]
     size = (config.image_size, config.image_size)
     rng = np.random.default_rng(config.seed)
 

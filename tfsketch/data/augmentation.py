@@ -1,7 +1,7 @@
-"""What moves a picture and its maps together, or changes its colours: crops, mirroring, affine warps, light, grey.
+"""Augmentation that moves a picture with its maps, or changes its colours: crops, flips, affine warps, light, grey.
 
-A crop and a mirroring are keras-cv's layers, told what to do instead of asked to be random, because their own
-generators cannot be resumed.
+Crops and flips are keras-cv's layers with explicit arguments instead of random ones, because their own generators
+cannot be resumed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tfsketch.vocabulary import stored_map
 
 
 def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketch: SketchConfig) -> Picture:
-    """Turns, shifts and zooms a picture and its maps together and changes its light; what comes in from outside is a
-    reflection in pictures and unknown in labels. Lines of one pixel stay so."""
+    """Rotates, shifts and scales a picture with its maps and changes its light; beyond the border pictures are
+    reflected and labels unknown. Lines of one pixel stay so."""
     side = picture.image.shape[0]
     zoom = (1.0 + config.zoom) ** rng.uniform(-1, 1)
     if config.zoom_in:
@@ -35,7 +35,7 @@ def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketc
     gain, bias = 1.0 + rng.uniform(-config.light, config.light, 3), 127.5 * rng.uniform(-config.light, config.light)
     levels = np.clip((np.arange(256)[:, None] - 127.5) * gain + 127.5 + bias, 0, 255).astype(np.uint8)
 
-    def moved(feature: str, layer: np.ndarray) -> np.ndarray:
+    def warp_map(feature: str, layer: np.ndarray) -> np.ndarray:
         row, size = stored_map(feature), (side, side)
         if row.kind == "labels":
             return cv2.warpAffine(layer, matrix, size, None, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, (row.unknown,))
@@ -47,14 +47,14 @@ def warp(picture: Picture, rng: np.random.Generator, config: AffineConfig, sketc
         thin = not row.styled or sketch.one_pixel(feature.partition("/")[2])
         return (skeletonize(strokes) if thin else strokes).astype(np.uint8)
 
-    moves = Picture(picture.name, {feature: moved(feature, layer) for feature, layer in picture.maps.items()})
+    moves = Picture(picture.name, {feature: warp_map(feature, layer) for feature, layer in picture.maps.items()})
     return moves.having(image=cv2.LUT(moves.image, levels[None]))
 
 
 def grey(picture: Picture) -> Picture:
     """The photograph and its colour map without colour."""
-    colored = [feature for feature in picture.maps if stored_map(feature).channels == 3]
-    planes = {feature: cv2.cvtColor(picture.maps[feature], cv2.COLOR_RGB2GRAY) for feature in colored}
+    names = [feature for feature in picture.maps if stored_map(feature).channels == 3]
+    planes = {feature: cv2.cvtColor(picture.maps[feature], cv2.COLOR_RGB2GRAY) for feature in names}
     return picture.having(**{feature: cv2.merge([plane] * 3) for feature, plane in planes.items()})
 
 
@@ -66,11 +66,11 @@ class Moves:
     """
 
     def __init__(self, config: Config):
-        # Imported here: it takes seconds, and only training needs it. It takes its names from the module
-        # `tensorflow.keras`, which on TensorFlow 2.21 is Keras 3 for whoever imported TensorFlow before tfsketch.
+        # Imported here: it takes seconds, and only training needs it. It uses the module `tensorflow.keras`, which on
+        # TensorFlow 2.21 is Keras 3 if TensorFlow was imported before tfsketch.
         if importlib.util.find_spec("tf_keras") is not None:
             sys.modules["tensorflow.keras"] = importlib.import_module("tf_keras.api._v2.keras")
-        with contextlib.redirect_stdout(io.StringIO()):  # where it names its backend
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints the name of its backend
             import keras_cv
 
         self.crop = config.stored_size - config.image_size
@@ -93,8 +93,8 @@ class Moves:
             corner = tf.floor(chances[:2] * (self.crop + 1)) / self.crop
             numbers = self._crop.augment_images(numbers, {"tops": corner[None, :1], "lefts": corner[None, 1:]})
         if self.flip:
-            mirrored = tf.cast(chances[2:] < 0.5, tf.float32)[None]
+            is_mirror = tf.cast(chances[2:] < 0.5, tf.float32)[None]
             numbers = self._flip.augment_images(
-                numbers, {"flip_horizontals": mirrored, "flip_verticals": tf.zeros_like(mirrored)}
+                numbers, {"flip_horizontals": is_mirror, "flip_verticals": tf.zeros_like(is_mirror)}
             )
         return tf.gather(tf.reshape(stack, (-1, channels)), tf.cast(numbers[0, ..., 0], tf.int32))

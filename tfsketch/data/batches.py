@@ -1,9 +1,9 @@
 """From shards to batches of the vocabulary.
 
-Photographs with their maps come from `shards`; what is random is drawn afresh for every example: `augmentation` moves
-them, `sampling` draws their conditions. An example is a function of (seed, position) alone, its position in the endless
-stream of examples, and so is the order of pictures (a permutation per epoch). Hence training resumes exactly by
-starting at a position, however it was stopped, and the same examples reach the model however many replicas share them.
+Photographs with their maps come from `shards`; everything random is sampled anew for every example: `augmentation`
+moves them, `sampling` draws their conditions. An example depends on (seed, position) alone, its position in the endless
+stream of examples, and so does the order of pictures (a permutation per epoch). Hence training resumes exactly by
+starting at a position, however it was stopped, and the same examples reach the model for any number of replicas.
 
 An example goes through three stages: it is read (Python), cropped and mirrored with all its maps together (TensorFlow),
 and its conditions are drawn (Python).
@@ -42,8 +42,8 @@ def _order(seed: int, count: int, position: int) -> int:
 
 
 def features_of(picture: Picture) -> tuple[str, ...]:
-    """The features of a set of shards by any of its pictures, in a stack's order: every map of the table, whether this
-    picture has it or not, and the styles of those that are styled."""
+    """The features of a set of shards, from any of its pictures, in a stack's order: every map of the table, whether
+    this picture has it or not, and the styles of those that are styled."""
     names = (name for name, row in STORED_MAPS.items() if not row.styled)
     return (*names, *sorted(feature for feature in picture.maps if "/" in feature))
 
@@ -52,7 +52,7 @@ def _stack(picture: Picture, features: Sequence[str]) -> np.ndarray:
     """A picture's maps as one [S,S,C] uint8 array, in the order of `features_of` the first of its set.
 
     Raises:
-      DataError: the picture has other sketches, being of another folder than the first.
+      DataError: the picture has other sketches, as it is from another folder than the first.
     """
     if features_of(picture) != features:
         expected, actual = (", ".join(f for f in some if "/" in f) for some in (features, features_of(picture)))
@@ -110,7 +110,7 @@ def batches(
     """The endless stream of training batches of one input pipeline, from a step on.
 
     Args:
-      shards: the pictures, of shards where there is a `data.service`.
+      shards: the pictures; with a `data.service`, those of shards.
       config: seed, conditions and `train.batch_size`, the global one.
       start_step: the first step to make batches for.
       replicas: replicas fed by this pipeline; consecutive elements go to consecutive ones.
@@ -121,8 +121,8 @@ def batches(
       `data.service` the workers named there make the same examples.
 
     Raises:
-      DataError: the global batch does not divide among the replicas, or a worker is missing or not the same.
-      ConfigError: a region that is none.
+      DataError: the global batch does not divide among the replicas, or a worker is missing or has other settings.
+      ConfigError: an unknown region.
     """
     check_regions(config)
     total = config.train.batch_size
@@ -134,8 +134,8 @@ def batches(
     side = config.image_size
 
     # One example tells the names, types and shapes of all.
-    stacked = _stack(shards[0], features)
-    sample = _unstack(shards[0].name, stacked[:side, :side], features)
+    first_stack = _stack(shards[0], features)
+    sample = _unstack(shards[0].name, first_stack[:side, :side], features)
     layout = draw(sample, np.random.default_rng(0), config, training=True)
 
     workers: list[str] = []
@@ -148,12 +148,12 @@ def batches(
     else:
         functions = stages(shards, config)
 
-        def here(name: str, *rest: Any) -> list[tf.Tensor]:
+        def call_here(name: str, *rest: Any) -> list[tf.Tensor]:
             return tf.numpy_function(functions[name], *rest)
 
-        call = here
+        call = call_here
 
-    # What is mapped branches on nothing but Python values: to convert it by AutoGraph would cost every start a second.
+    # The mapped functions branch on Python values only; AutoGraph's conversion would cost a second at every start.
     plain = tf.autograph.experimental.do_not_convert
 
     @plain
@@ -161,7 +161,7 @@ def batches(
         local = replicas * share  # examples of this pipeline in a step
         position = element // local * total + pipeline * local + element % local
         stack, chances = call("read", [position], [tf.uint8, tf.float32])
-        stack.set_shape(stacked.shape)
+        stack.set_shape(first_stack.shape)
         chances.set_shape((3,))
         if moves is not None:
             stack = moves(stack, chances)

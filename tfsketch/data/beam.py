@@ -1,12 +1,12 @@
 """The same preparation as an Apache Beam pipeline, for any of its runners.
 
-A step of `prepare` becomes a pipeline of its own: its jobs are the elements, `Reshuffle` spreads them over the workers,
-and every worker sets its networks up once and runs jobs (`data.jobs`), so that both ways make the same files. Between
-the two pipelines the plan is drawn up in the process that started them. What is read and written must therefore be at
-the same path for all workers, as on one machine or on a shared file system; a run that was killed goes on where it
-stopped, which Beam alone would not.
+Each step of `prepare` becomes a pipeline: its jobs are the elements, `Reshuffle` spreads them over the workers, and
+every worker sets its networks up once and runs jobs (`data.jobs`), so that both ways make the same files. Between the
+two pipelines the plan is made in the process that started them. So all workers must read and write at the same paths,
+as on one machine or on a shared file system; a run that was killed continues where it stopped, which Beam alone would
+not.
 
-Beam is the optional extra `beam`, and is imported here alone.
+Beam is the optional extra `beam`, and is imported only here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RunJobs(beam.DoFn):
         self._pictures = beam.metrics.Metrics.counter("tfsketch", "pictures")
 
     def setup(self) -> None:
-        """Called once a worker."""
+        """Called once per worker."""
         cv2.setNumThreads(1)
         self._worker = self._setup.worker()
 

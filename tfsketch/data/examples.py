@@ -1,15 +1,15 @@
-"""From a photograph to an example of a shard: the transforms that every way of preparing shares.
+"""From a photograph to an example of a shard: the transforms shared by every way of preparing.
 
-A photograph goes through two steps, each a pure function of the file and the settings. `Worker.examine` reads it,
-checks it, finds the face if it is to be aligned, and says in a few bytes (`Finding`) what the plan of a set needs to
-know of it: whether it can be used, a hash of its content for the split and for duplicates, another for near duplicates,
-its square. `Worker.examples` makes `tf.train.Example`s of those that the plan kept: the square, its sketches, its
-colour map and its face regions, as PNG. That a photograph is decoded twice is the price of knowing the whole set before
+A photograph goes through two steps, each a pure function of the file and the settings. `Worker.examine` reads and
+checks it, detects the face if it is to be aligned, and reports in a few bytes (`Finding`) what the plan of a set
+depends on: whether it can be used, a hash of its content for the split and for duplicates, another for near duplicates,
+its square. `Worker.examples` makes `tf.train.Example`s of those that the plan keeps: the square, its sketches, its
+colour map and its face regions, as PNG. Every photograph is decoded twice so that the whole set is known before
 anything is written.
 
 An example's features, all bytes: `id`, and the maps of `vocabulary.STORED_MAPS` as PNG, `sketch/STYLE` for every
-drawing, `regions` where they are made. What makes them is in `MAKERS`, where a new map is an entry. S is
-`data.stored_size`, or `image_size` where that is 0.
+drawing, `regions` if the settings ask for them. Their makers are in `MAKERS`; a new map is an entry there. S is
+`data.stored_size`, or `image_size` if that is 0.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from tfsketch.vocabulary import size_of, stored_map
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What is known of a photograph once it was opened."""
+    """The result of examining a photograph."""
 
     refused: str = ""
     """Why it cannot be used; then the rest is empty."""
     content: str = ""
     """SHA-256 of its shape and pixels, upright: the same for every name and every lossless format."""
     dhash: int = 0
-    """256 bits that say where it grows brighter to the right; few differ between near duplicates."""
+    """256 bits that tell where it gets brighter to the right; few differ between near duplicates."""
     quad: tuple[tuple[float, float], ...] = ()
     """The face's square (see `faces`), if it is to be aligned and has a face."""
     converted: tuple[str, ...] = ()
-    """What of its pixels 8 bits of RGB do not hold, in words."""
+    """Words on what 8 bits of RGB leave out of its pixels."""
 
     @staticmethod
     def of(tree: dict[str, Any]) -> Finding:
-        """From what JSON made of `dataclasses.asdict`."""
+        """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
         return Finding(
             **{**tree, "quad": tuple(map(tuple, tree["quad"])), "converted": tuple(tree.get("converted", ()))}
         )
@@ -83,7 +83,7 @@ def _bytes(value: bytes) -> tf.train.Feature:
 
 @dataclasses.dataclass(frozen=True)
 class _Window:
-    """A square cut out of a photograph's square: its place as shares of that, and its pixels [S,S,3] uint8."""
+    """A square cut out of a photograph's square: its position as shares of that, and its pixels [S,S,3] uint8."""
 
     top: float
     left: float
@@ -97,12 +97,12 @@ class _Window:
         size = max(1, round(self.side * scale))
         part = np.ascontiguousarray(regions_[top : top + size, left : left + size])
         part = cv2.resize(part, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
-        return cv2.medianBlur(part, 5)  # regions are names, and of 5 x 5 names the middle one smooths their steps
+        return cv2.medianBlur(part, 5)  # regions are indices; their median over 5 x 5 smooths the steps at borders
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Squares whose maps are made together."""
+    """Squares whose maps are computed together."""
 
     squares: np.ndarray
     """[N,S,S,3] uint8: whole squares first, then windows."""
@@ -115,7 +115,7 @@ class Group:
 
 
 class Worker:
-    """Examines photographs and makes examples of them; networks and detectors are read once, when they are needed.
+    """Examines photographs and makes examples of them; networks and detectors are loaded once, when first needed.
 
     Args:
       config: `image_size`, `data.stored_size` and the sections `prepare`, `sketch` and `color` are used.
@@ -132,10 +132,10 @@ class Worker:
         self._parser: tf.keras.Model | None = None
 
     def examine(self, item: sources.Item) -> Finding:
-        """Opens a photograph; what is wrong with it is in the finding.
+        """Opens a photograph; its finding tells if it cannot be used.
 
         Raises:
-          DataError: its archive is gone, or the extra `faces` is missing.
+          DataError: its archive no longer exists, or the extra `faces` is missing.
         """
         try:
             image = self._read(item)
@@ -155,10 +155,10 @@ class Worker:
         return Finding("", content_of(image), dhash_of(image), corners, tuple(self._read.converted))
 
     def examples(self, pictures: Sequence[tuple[sources.Item, Finding]]) -> list[bytes]:
-        """Serialised examples of photographs that were examined, in their order.
+        """Serialised examples of examined photographs, in their order.
 
         Raises:
-          DataError: a photograph is no longer what was examined.
+          DataError: a photograph has changed since it was examined.
         """
         squares, labels, names = [], [], []
         windows: list[tuple[int, _Window]] = []
@@ -177,40 +177,40 @@ class Worker:
         # Windows come last, with their part of the whole's maps: a parser knows whole faces.
         names += [f"{names[number]}#{count}" for count, (number, _) in enumerate(windows)]
         group = Group(np.stack(squares + [window.pixels for _, window in windows]), len(squares), windows, labels)
-        made: dict[str, Layers] = {}
+        maps: dict[str, Layers] = {}
         for make in MAKERS.values():
-            made.update(make(self, group, made))
+            maps.update(make(self, group, maps))
         serialized = []
         for number, name in enumerate(names):
             feature = {"id": _bytes(name.encode())}
-            for key, layers in made.items():
+            for key, layers in maps.items():
                 levels = 255 if stored_map(key).kind == "lines" else 1
                 feature[key] = _bytes(files.encode_png(layers[number] * levels))
             example = tf.train.Example(features=tf.train.Features(feature=feature))
-            # Else the order of the features, and with it the file, would differ from process to process.
+            # Otherwise the order of the features, and so the file, would differ between processes.
             serialized.append(example.SerializeToString(deterministic=True))
         return serialized
 
-    def regions_of(self, group: Group) -> Made:
-        """Face regions by `prepare.regions`: of labels, or by a face parser from whole squares."""
+    def regions_of(self, group: Group) -> Maps:
+        """Face regions by `prepare.regions`: from labels, or by a face parser from whole squares."""
         source = self._config.prepare.regions
         if source == "none":
             return {}
         wholes = group.labels if source == "labels" else list(self._parse(group.squares[: group.wholes]))
         return {"regions": wholes + [window.of(wholes[number], self._side) for number, window in group.windows]}
 
-    def colors_of(self, group: Group) -> Made:
+    def colors_of(self, group: Group) -> Maps:
         """Colour maps."""
         return {"color": [colors.color_map(square, self._config.color) for square in group.squares]}
 
-    def sketches_of(self, group: Group, regions_: Layers | None) -> Made:
-        """Every drawing of the experiment; some styles look at face regions."""
-        made: dict[str, Sequence[np.ndarray]] = {}
+    def sketches_of(self, group: Group, regions_: Layers | None) -> Maps:
+        """Every drawing of the experiment; some styles use face regions."""
+        drawings: dict[str, Sequence[np.ndarray]] = {}
         for name in styles(self._config):
             style, _, level = name.partition("@")
             pictures = sketches.smoothed(group.squares, int(level)) if level else group.squares
-            made[f"sketch/{name}"] = list(self._sketcher(style)(pictures, regions_))
-        return made
+            drawings[f"sketch/{name}"] = list(self._sketcher(style)(pictures, regions_))
+        return drawings
 
     def _quad(self, image: np.ndarray, item: sources.Item) -> np.ndarray | None:
         prepare = self._config.prepare
@@ -228,7 +228,7 @@ class Worker:
         return sizes.center_square(image, self._side)
 
     def _windows(self, image: np.ndarray, finding: Finding) -> list[_Window]:
-        """Squares cut out of a photograph's square at random, by its content alone."""
+        """Squares cut out of a photograph's square at random, seeded by its content alone."""
         if not self._config.prepare.windows:
             return []
         if finding.quad:
@@ -244,8 +244,8 @@ class Worker:
         for _ in range(self._config.prepare.windows):
             side = int(rng.integers(self._side, whole // 2 + 1))
             top, left = (int(value) for value in rng.integers(0, whole - side + 1, 2))
-            cut = np.ascontiguousarray(native[top : top + side, left : left + side])
-            windows.append(_Window(top / whole, left / whole, side / whole, sizes.center_square(cut, self._side)))
+            crop = np.ascontiguousarray(native[top : top + side, left : left + side])
+            windows.append(_Window(top / whole, left / whole, side / whole, sizes.center_square(crop, self._side)))
         return windows
 
     def _square_labels(self, labels: np.ndarray, image: np.ndarray, finding: Finding) -> np.ndarray:
@@ -258,7 +258,7 @@ class Worker:
         """A photograph's region map at the size of its label picture.
 
         Raises:
-          ImageError: there is none, or it is no label picture, or one of another shape.
+          ImageError: the label picture is missing, is of another kind, or has another shape.
         """
         path = pathlib.Path(paths.on_disk(self._labels / f"{pathlib.PurePath(item.member or item.path).stem}.png"))
         labels = files.read_labels(path)
@@ -286,14 +286,14 @@ class Worker:
 
 Layers = Union[np.ndarray, Sequence[np.ndarray]]
 """A map [S,S] or [S,S,3] uint8 of every square of a group."""
-Made = Mapping[str, Layers]
+Maps = Mapping[str, Layers]
 """The maps of a group by feature."""
 
-MAKERS: dict[str, Callable[[Worker, Group, Made], Made]] = {
-    "image": lambda worker, group, made: {"image": list(group.squares)},
-    "regions": lambda worker, group, made: worker.regions_of(group),
-    "color": lambda worker, group, made: worker.colors_of(group),
-    "sketch": lambda worker, group, made: worker.sketches_of(group, made.get("regions")),
+MAKERS: dict[str, Callable[[Worker, Group, Maps], Maps]] = {
+    "image": lambda worker, group, maps: {"image": list(group.squares)},
+    "regions": lambda worker, group, maps: worker.regions_of(group),
+    "color": lambda worker, group, maps: worker.colors_of(group),
+    "sketch": lambda worker, group, maps: worker.sketches_of(group, maps.get("regions")),
 }
-"""Row of `vocabulary.STORED_MAPS` -> what makes it, in the order in which they are made: `made` has what came before.
-A maker returns no features where the settings ask for none, and several of a row with styles."""
+"""Row of `vocabulary.STORED_MAPS` -> its maker, in order of execution: `maps` holds the results of earlier ones. A
+maker returns no features if the settings ask for none, and several for a row with styles."""

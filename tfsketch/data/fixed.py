@@ -13,8 +13,8 @@ from tfsketch.data.shards import Picture, Shards
 from tfsketch.vocabulary import to_tensors
 
 
-def centered(picture: Picture, side: int) -> Picture:
-    """The central square of a picture that was stored larger."""
+def center_crop(picture: Picture, side: int) -> Picture:
+    """The central square of a picture that is stored at a larger size."""
     margin = (picture.image.shape[0] - side) // 2
     cut = (slice(margin, margin + side),) * 2
     return Picture(picture.name, {feature: layer[cut] for feature, layer in picture.maps.items()})
@@ -27,5 +27,5 @@ def fixed_batch(
     examples = []
     for n in numbers:
         rng = np.random.default_rng([config.seed, 2, n])
-        examples.append(draw(centered(shards[n], config.image_size), rng, config, training=False, level=level))
+        examples.append(draw(center_crop(shards[n], config.image_size), rng, config, training=False, level=level))
     return to_tensors({key: np.stack([example[key] for example in examples]) for key in examples[0]})

@@ -1,4 +1,4 @@
-"""Folders of pictures as people name them: opened, prepared where they hold photographs, shown as a contact sheet."""
+"""Folders of pictures as users name them: opened, prepared if they hold photographs, shown as a contact sheet."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tfsketch.images import files, finder, paths, sheets
 from tfsketch.vocabulary import STORED_MAPS, stored_map
 
 _NO_LINES = ("style", "abstractions", "bfloat16")
-"""Settings of sketches that change no line, or a few pixels at most."""
+"""Settings of sketches that change no lines, or a few pixels at most."""
 
 
 def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.PathLike, wait: bool = False) -> Shards:
-    """The pictures of folders of shards, or of a folder of photographs, whose shards are then made first.
+    """The pictures of folders of shards, or of a folder of photographs, whose shards are made first.
 
     Args:
       folder: what `data.train` names.
       config: the experiment.
-      scratch: where the shards of bare photographs go; made there already, they are used as they are.
+      scratch: where the shards of bare photographs go; if they are there already, they are used as they are.
       wait: for another process that makes the same shards.
 
     Raises:
       LockedError: another process is making them.
       DataError, ImageError: the folder holds neither.
     """
-    # What is no folder cannot hold photographs: `Shards` says what was expected.
-    named = isinstance(folder, os.PathLike)
-    parts: Sequence[str | os.PathLike] = [folder] if named else paths.split(os.fspath(folder), "data.train")
+    # If it is not a folder, `Shards` reports what was expected.
+    is_one = isinstance(folder, os.PathLike)
+    parts: Sequence[str | os.PathLike] = [folder] if is_one else paths.split(os.fspath(folder), "data.train")
     if len(parts) > 1 or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         shards = Shards(folder, config.stored_size, config.data.cache)
         for line in (line for part in parts for line in differences(part, config)):
@@ -53,21 +53,21 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
 
 
 def differences(folder: str | os.PathLike, config: Config) -> list[str]:
-    """In which settings the sketches of a folder of shards were made otherwise than a configuration says: one line, or
-    none where all agree or the folder does not say how it was made (`prepare`'s plan)."""
+    """The settings in which the sketches of a folder of shards differ from a configuration: one line, or none if all
+    agree or the folder has no record of its settings (`prepare`'s plan)."""
     folder = pathlib.Path(folder)
     plan = folder / "plan.json"
     if folder.name == "validation" and not plan.is_file():
         plan = folder.parent / "plan.json"
     try:
-        stored = json.loads(plan.read_text(encoding="utf-8"))["sketch"]
-        asked, style = to_dict(config)["sketch"], config.sketch.style
-        if style == "hed":  # whose settings stand beside the other styles' sections
+        theirs = json.loads(plan.read_text(encoding="utf-8"))["sketch"]
+        ours, style = to_dict(config)["sketch"], config.sketch.style
+        if style == "hed":  # its settings are beside the other styles' sections
             sections = [
-                {key: value for key, value in one.items() if not isinstance(value, dict)} for one in (stored, asked)
+                {key: value for key, value in one.items() if not isinstance(value, dict)} for one in (theirs, ours)
             ]
         else:
-            sections = [stored[style], asked[style]]
+            sections = [theirs[style], ours[style]]
         old, new = ({key: section[key] for key in section if key not in _NO_LINES} for section in sections)
         other = [key for key in old if key in new and old[key] != new[key]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -83,10 +83,10 @@ def differences(folder: str | os.PathLike, config: Config) -> list[str]:
 
 
 def open_held_out(config: Config, train: Shards, scratch: str | os.PathLike) -> Shards:
-    """The pictures of `data.validation`, which a run's grids show; those of `train` where it names none.
+    """The pictures of `data.validation`, for a run's grids; those of `train` if it is empty.
 
     Raises:
-      DataError: nothing is there.
+      DataError: the folder is missing or empty.
     """
     if not config.data.validation:
         return train
@@ -98,7 +98,7 @@ def open_held_out(config: Config, train: Shards, scratch: str | os.PathLike) -> 
         ) from error
 
 
-def _shown(feature: str, layer: np.ndarray) -> np.ndarray:
+def _picture_of(feature: str, layer: np.ndarray) -> np.ndarray:
     """A map as a picture, [S,S] or [S,S,3] uint8."""
     if feature == "regions":
         return regions.colored(layer)
@@ -111,11 +111,11 @@ def _title(feature: str) -> str:
 
 
 def sheet_of_shards(folder: str | os.PathLike, config: Config, count: int = 8) -> pathlib.Path:
-    """A contact sheet of what a folder of shards holds, at most `count` pictures; returns its file."""
+    """Writes a contact sheet of a folder of shards, of at most `count` pictures; returns its file."""
     shards = Shards(pathlib.Path(folder), config.stored_size, cache=False)
     pictures = [shards[n] for n in np.linspace(0, len(shards) - 1, min(count, len(shards))).astype(int)]
     columns = [feature for feature in features_of(pictures[0]) if all(feature in one.maps for one in pictures)]
-    rows = [[_shown(feature, picture.maps[feature]) for feature in columns] for picture in pictures]
+    rows = [[_picture_of(feature, picture.maps[feature]) for feature in columns] for picture in pictures]
     path = pathlib.Path(folder) / "contact_sheet.png"
     files.write_png(path, sheets.contact_sheet(rows, [_title(feature) for feature in columns]))
     return path

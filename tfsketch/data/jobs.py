@@ -1,7 +1,7 @@
-"""Stretches of a preparation that leave one file each.
+"""The jobs of a preparation, each of which writes one file.
 
-A `Job` is a stretch of either step of `examples`. Jobs know nothing of each other and nothing of who runs them:
-this process, others on the same machine (`prepare`) or an Apache Beam pipeline (`beam`) give the same bytes,
+A `Job` is a stretch of photographs in either step of `examples`. Jobs depend neither on each other nor on where they
+run: this process, others on the same machine (`prepare`) and an Apache Beam pipeline (`beam`) write the same bytes,
 because pictures always go through the networks in the same groups.
 """
 
@@ -27,12 +27,12 @@ _BATCH = 8
 """Pictures per call of the edge detector and of the face parser."""
 
 Tick = Callable[[int], None]
-"""Told how many pictures are done, for a progress bar."""
+"""Called with the number of finished pictures, for a progress bar."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """What a process must know to make a worker of its own."""
+    """What a process needs to make its own worker."""
 
     config: config_lib.Config
     labels: str = ""
@@ -43,7 +43,7 @@ class Setup:
 
 @dataclasses.dataclass(frozen=True)
 class ExamineJob:
-    """Examines a stretch of photographs; the file `result` gets the list of findings, as JSON."""
+    """Examines photographs; writes the list of findings to the file `result`, as JSON."""
 
     result: str
     items: tuple[sources.Item, ...]
@@ -63,7 +63,7 @@ class ExamineJob:
 
 @dataclasses.dataclass(frozen=True)
 class ShardJob:
-    """Writes the shard `path`; the file `result` gets its checksum, as JSON, once the shard is there."""
+    """Writes the shard `path`, then its checksum to the file `result`, as JSON."""
 
     result: str
     path: str
@@ -75,8 +75,8 @@ class ShardJob:
         return len(self.pictures)
 
     def run(self, worker: examples.Worker, tick: Tick) -> None:
-        # A name of its own: a run that was killed leaves one, and of two workers that an engine gives the same job,
-        # each in a container, both may be process 1.
+        # A random name: a killed run leaves its file, and two workers that an engine gives the same job may both be
+        # process 1, each in its container.
         partial = pathlib.Path(f"{self.result}.{secrets.token_hex(8)}.partial")
         try:
             with tf.io.TFRecordWriter(str(partial)) as writer:
@@ -86,7 +86,7 @@ class ShardJob:
                         writer.write(example)
                     tick(len(pictures))
         except tf.errors.OpError as error:
-            partial.unlink(missing_ok=True)  # a full disk gets its room back
+            partial.unlink(missing_ok=True)  # frees space on a full disk
             raise DataError(f"{self.path}: expected room and permission to write, found: {error.message}") from error
         digest = hashlib.sha256()
         with open(partial, "rb+") as file:

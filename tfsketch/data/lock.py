@@ -1,12 +1,11 @@
-"""One writer to a folder: a run, or a preparation, is one process's as long as that lives.
+"""One writer per folder: a run, or a preparation, belongs to one process for as long as that lives.
 
-The folder's file `.lock` says who holds it: machine, process, command. It is locked by the kernel (`fcntl.lockf`, which
-NFS takes to its server), so that the lock of a process that died is gone with it, wherever it ran. Where a file system
-has no such locks, or keeps them to each machine (NFS with `nolock`), the file itself is the lock: it is made by
-exclusive creation, and its holder counts in it every few seconds. A holder on this machine is looked up among the
-processes; one on another is watched, and counts as dead if its count stands still. The file says its own number in the
-file system, too, so that a copy of a folder in use is nobody's. No clock is compared with another,
-since machines' clocks differ, and are set back.
+The folder's file `.lock` names its holder: machine, process, command. The kernel locks it (`fcntl.lockf`, which NFS
+forwards to its server), so a dead process's lock is gone with it, wherever it ran. On a file system without such locks,
+or with locks per machine (NFS with `nolock`), the file itself is the lock: it is made by exclusive creation, and its
+holder increments a counter in it every few seconds. A holder on this machine is looked up among the processes; one on
+another is watched, and is taken for dead if its counter stops. The file also has its own inode number, so that a copy
+of a folder in use is free. Clocks are never compared, since machines' clocks differ, and are set back.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ from tfsketch.errors import LockedError
 
 _NAME = ".lock"
 _BEAT = 5.0
-"""Seconds between two counts of a holder."""
+"""Seconds between two increments of a holder's counter."""
 _PATIENCE = 4 * _BEAT
-"""Seconds without a count after which a holder on another machine is dead."""
+"""Seconds without an increment after which a holder on another machine is taken for dead."""
 _LENGTH = 4096
 """Bytes of the file, always the same, so that counting needs no room on a full disk."""
 _WITHOUT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""How file systems say that they have no locks."""
-_held: set[str] = set()
+"""Errors of file systems without locks."""
+_folders: set[str] = set()
 """Folders that this process holds. It must not open their files again: closing a file drops all its kernel locks."""
 
 
 def _machine() -> str:
-    """Where process numbers mean the same: a machine since it was started, or a container of it."""
+    """The scope of process numbers: a machine since its boot, or a container on it."""
     parts = [platform.node()]
     with contextlib.suppress(OSError):
         parts.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -50,9 +49,9 @@ def _machine() -> str:
     return " ".join(parts)
 
 
-def _started(process: int) -> str:
-    """When a process of this machine was started, in ticks since the machine was; empty where there is none. The
-    number alone may be another process's by now."""
+def _start_time(process: int) -> str:
+    """Start time of a process of this machine, in ticks since boot; empty if there is no such process. Its number alone
+    may have been reused."""
     try:
         return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -60,8 +59,8 @@ def _started(process: int) -> str:
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
-    """Who a file says holds it; empty where there is none, or none that says who."""
-    for _ in range(3):  # over a network, half of a count may be seen
+    """The holder that a lock file names; empty if there is no file, or it names none."""
+    for _ in range(3):  # over a network, a half-written counter may be read
         try:
             content = json.loads(path.read_bytes() or b"{}")
         except OSError:
@@ -87,9 +86,8 @@ def _refuse(folder: pathlib.Path, holder: dict[str, Any]) -> NoReturn:
 
 
 def _runs_here(path: pathlib.Path, holder: dict[str, Any]) -> bool:
-    """Whether who a file names is a process of this machine that still runs, and holds this file: in a copied folder,
-    the file is a copy."""
-    if holder.get("machine") != _machine() or not _started(holder["process"]) == holder["started"] != "":
+    """Whether the named holder is a running process of this machine and holds this very file, not a copied folder's."""
+    if holder.get("machine") != _machine() or not _start_time(holder["process"]) == holder["started"] != "":
         return False
     with contextlib.suppress(OSError):
         return holder.get("file", path.stat().st_ino) == path.stat().st_ino
@@ -97,7 +95,7 @@ def _runs_here(path: pathlib.Path, holder: dict[str, Any]) -> bool:
 
 
 def _counts(path: pathlib.Path, holder: dict[str, Any]) -> bool:
-    """Watches a file: whether its holder, on another machine, still counts."""
+    """Watches a file: whether its holder, on another machine, still increments its counter."""
     who = f"process {holder['process']} on {holder['machine'].split()[0]}" if holder else "an unknown process"
     print(f"{path}: left by {who}; watching for {_PATIENCE:g} s whether it is still at work", flush=True)
     end = time.monotonic() + _PATIENCE
@@ -109,7 +107,7 @@ def _counts(path: pathlib.Path, holder: dict[str, Any]) -> bool:
 
 
 def _same(handle: int, path: pathlib.Path) -> bool:
-    """Whether an open file is still the one of that name."""
+    """Whether an open file is still the one at that path."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
@@ -117,7 +115,7 @@ def _same(handle: int, path: pathlib.Path) -> bool:
 
 
 def _kernel(handle: int) -> bool | None:
-    """Locks an open file: whether that could be done, None where the file system has no locks."""
+    """Locks an open file: whether it succeeded, None if the file system has no locks."""
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -130,7 +128,7 @@ def _kernel(handle: int) -> bool | None:
 
 
 def _open(path: pathlib.Path) -> tuple[int, bool]:
-    """A folder's lock file, open, and whether it was made now."""
+    """A folder's lock file, open, and whether it is new."""
     while True:
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
@@ -140,7 +138,7 @@ def _open(path: pathlib.Path) -> tuple[int, bool]:
 
 
 def _remove(path: pathlib.Path, holder: dict[str, Any]) -> None:
-    """Removes the file that a dead holder left: first out of the way, which one process alone can do."""
+    """Removes a dead holder's file: first by renaming it, in which only one process can succeed."""
     aside = path.with_name(f"{_NAME}.{secrets.token_hex(8)}")
     try:
         os.rename(path, aside)
@@ -153,7 +151,7 @@ def _remove(path: pathlib.Path, holder: dict[str, Any]) -> None:
 
 
 def _take(folder: pathlib.Path) -> int:
-    """The folder's lock file, open and held.
+    """Takes the folder's lock; returns its file, open.
 
     Raises:
       LockedError: another process holds it.
@@ -169,21 +167,21 @@ def _take(folder: pathlib.Path) -> int:
             return handle
         os.close(handle)
         if kernel is False or _runs_here(path, holder):
-            for _ in range(20):  # who has just begun to hold it may not have said so yet
+            for _ in range(20):  # a new holder may not have written its name yet
                 if holder := _read(path):
                     break
                 time.sleep(_BEAT / 50)
             _refuse(folder, holder)
         if kernel is None:
-            # One without a holder is being made by another process, or its maker died in that moment.
+            # A file without a holder is being made by another process, or its maker died just then.
             if not holder and _counts(path, holder):
                 _refuse(folder, _read(path))
             _remove(path, holder)
 
 
 def check(folder: str | os.PathLike) -> None:
-    """Raises `LockedError` where another process of this machine holds a folder: to say so early. Writes nothing."""
-    if os.path.realpath(folder) in _held:
+    """Raises `LockedError` if another process of this machine holds a folder, as an early check. Writes nothing."""
+    if os.path.realpath(folder) in _folders:
         return
     path = pathlib.Path(folder, _NAME)
     holder = _read(path)
@@ -193,14 +191,14 @@ def check(folder: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
-    """Keeps others from a folder, which is made where it is missing.
+    """Holds a folder's lock; the folder is made if it is missing.
 
     Args:
-      folder: where one process is to write at a time.
-      wait: for the others to end.
+      folder: to be written to by one process at a time.
+      wait: for other holders to end.
 
     Raises:
-      LockedError: another process holds it, or this one does already; the message says who.
+      LockedError: another process holds it, or this one does already; the message names the holder.
       OSError: the folder cannot be written to.
     """
     folder, key = pathlib.Path(folder), os.path.realpath(folder)
@@ -208,11 +206,11 @@ def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
     content = {
         "machine": _machine(),
         "process": os.getpid(),
-        "started": _started(os.getpid()),
+        "started": _start_time(os.getpid()),
         "command": " ".join(sys.argv)[:1000],
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
-    if key in _held:
+    if key in _folders:
         _refuse(folder, content)
     while True:
         try:
@@ -223,7 +221,7 @@ def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
                 raise
             time.sleep(1)
     content["file"] = os.fstat(handle).st_ino
-    _held.add(key)
+    _folders.add(key)
     over = threading.Event()
 
     def count(number: int) -> None:
@@ -251,4 +249,4 @@ def hold(folder: str | os.PathLike, wait: bool = False) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 os.unlink(folder / _NAME)
         os.close(handle)
-        _held.discard(key)
+        _folders.discard(key)

@@ -1,4 +1,4 @@
-"""Things before a face: what a face parser is trained to see through."""
+"""Objects in front of a face, which a face parser is trained to cope with."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tfsketch.vocabulary import size_of
 
 _OCCLUDER = StrokeConfig(vertices=(1, 4), width=(0.08, 0.25))
 _OCCLUDED = (0.02, 0.15)
-"""Share of the picture behind something."""
+"""Share of the picture that is covered."""
 
 
 def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Something that is no face: two colours in a soft pattern of some scale, [S,S,3] uint8."""
+    """A texture unlike a face: two colours in a soft pattern of random scale, [S,S,3] uint8."""
     cells = int(2 ** rng.uniform(1, 6))
     pattern = cv2.resize(rng.random((cells, cells), np.float32), (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
     colors = rng.uniform(0, 255, (2, 3))
     grey = colors.mean(axis=1, keepdims=True)
-    one, two = grey + (colors - grey) * rng.uniform(0, 1)  # most cloth is duller than random numbers
+    one, two = grey + (colors - grey) * rng.uniform(0, 1)  # most cloth is duller than random colours
     return np.clip(one + (two - one) * pattern * rng.uniform(0, 1), 0, 255).astype(np.uint8)
 
 
 def _head(rng: np.random.Generator, region_map: np.ndarray) -> np.ndarray:
-    """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty where no brows or eyes are seen."""
+    """The top of a head, where a hat would sit: [S,S] uint8 in {0,1}, empty if no brows or eyes are visible."""
     side = region_map.shape[0]
     features = np.flatnonzero(regions.mask_of(region_map, ("brows", "eyes")).any(axis=1))
     if not len(features):
@@ -39,9 +39,9 @@ def _head(rng: np.random.Generator, region_map: np.ndarray) -> np.ndarray:
 
 
 def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Puts a hand, a cup or a sleeve before the face, or a hat on the head.
+    """Puts a hand, a cup or a sleeve in front of the face, or a hat on the head.
 
-    CelebAMask-HQ shows few hats, and a parser that has seen few takes all of them for hair."""
+    CelebAMask-HQ has few hats, and a parser that has seen few takes all of them for hair."""
     size, region_map = size_of(picture.image), picture.regions
     name, inside = "hat", np.zeros(size, np.uint8)
     if region_map is not None and rng.random() < 0.5:
@@ -51,7 +51,7 @@ def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
         inside = masks.strokes(rng, size, _OCCLUDER, rng.uniform(*_OCCLUDED), upper=2 * _OCCLUDED[1])
     if name == "hat" or rng.random() < 0.5:
         filling = _cloth(rng, size[0])
-    else:  # of the picture itself, from elsewhere
+    else:  # another part of the picture itself
         filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
     hidden = picture.having(image=np.where(inside[..., None] > 0, filling, picture.image))
     if region_map is None:

@@ -1,7 +1,7 @@
-"""Which photographs of a set are used, and where they go: the part of `prepare` that follows from the findings alone.
+"""Which photographs of a set are used, and where they go: the part of `prepare` that depends on the findings alone.
 
-Of duplicates the first by id stays; a hash of the content decides between training and validation. `Report` says what
-became of every photograph.
+Of duplicates the first by id stays; a hash of the content decides between training and validation. `Report` accounts
+for every photograph.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _HASH_BITS = 256
 
 @dataclasses.dataclass(frozen=True)
 class Duplicate:
-    """A photograph that was dropped, because another one that stays shows the same."""
+    """A photograph that was dropped as a duplicate of one that stays."""
 
     id: str
     twin: str
     kind: str
-    """`file`: the same file was given twice; `content`: the same pixels; `near`: nearly the same."""
+    """`file`: the same file, twice; `content`: the same pixels; `near`: nearly the same."""
     bits: int = 0
     """How many of the 256 bits of the difference hash differ."""
 
@@ -39,7 +39,7 @@ class Duplicate:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of the photographs: `photographs` = `written` + refused ones + duplicates."""
+    """Accounts for the photographs: `photographs` = `written` + refused ones + duplicates."""
 
     photographs: int
     """Those in the inputs that the lists did not leave out."""
@@ -47,26 +47,26 @@ class Report:
     validation: int
     """How many of those written are in OUTPUT/validation."""
     refused: tuple[str, ...]
-    """A line each: which file, what was expected, what came."""
+    """A line each: which file, what was expected, what was found."""
     duplicates: tuple[Duplicate, ...]
     faceless: tuple[str, ...]
     """Ids of those written that were cropped at their centre, because `prepare.align: ffhq` found no face."""
     left_out: int
     """Photographs that the lists left out."""
     ignored: Mapping[str, int]
-    """Suffix -> number of files that are no photographs."""
+    """Suffix -> number of files that are not photographs."""
     others: tuple[str, ...] = ()
     """Their paths; in archives, the archive's and the member's."""
     converted: tuple[str, ...] = ()
-    """A line for each of those written whose pixels 8 bits of RGB do not hold, such as those with transparency."""
+    """A line for each of those written whose pixels 8 bits of RGB cannot hold, such as those with transparency."""
     unknown: tuple[str, ...] = ()
-    """Lines of the lists that are no photograph's, behind the list's name: it may be mistyped, or mean another set."""
+    """Lines of the lists that match no photograph, after the list's name: mistyped, perhaps, or of another set."""
 
     def __str__(self) -> str:
         return self.text()
 
     def text(self, short: bool = False) -> str:
-        """For people; `short` names some of the other files, and of the lines that are no photograph's, only."""
+        """As text; `short` names only some of the other files and of the lists' unknown lines."""
         lines = [
             f"{self.photographs} photographs found: {self.written} written, {self.validation} of them for validation; "
             f"{len(self.refused)} refused, {len(self.duplicates)} dropped as duplicates",
@@ -94,14 +94,15 @@ Photograph = tuple[sources.Item, examples.Finding]
 
 
 def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[list[Photograph], list[Duplicate]]:
-    """Drops every picture that shows what an earlier one of those kept shows.
+    """Drops every picture that duplicates an earlier one.
 
     Args:
       pictures: in the order of their ids.
-      distance: 0 drops the same content only, more also what differs in as many bits of the difference hash.
+      distance: 0 drops the same content only, more also pictures that differ in up to as many bits of the difference
+        hash.
     """
     unique: list[Photograph] = []
-    dropped: list[Duplicate] = []
+    duplicates: list[Duplicate] = []
     by_content: dict[str, str] = {}
     # Two hashes that differ in n bits agree in at least one of n + 1 parts: only those are compared.
     edges = [_HASH_BITS * part // (distance + 1) for part in range(distance + 2)] if distance else [0]
@@ -109,7 +110,7 @@ def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[l
     for item, finding in pictures:
         twin = by_content.get(finding.content)
         if twin:
-            dropped.append(Duplicate(item.id, twin, "content"))
+            duplicates.append(Duplicate(item.id, twin, "content"))
             continue
         parts = (
             [finding.dhash >> low & (1 << high - low) - 1 for low, high in zip(edges, edges[1:])] if distance else []
@@ -117,14 +118,14 @@ def without_duplicates(pictures: Sequence[Photograph], distance: int) -> tuple[l
         for other in sorted({number for table, part in zip(tables, parts) for number in table.get(part, ())}):
             bits = bin(finding.dhash ^ unique[other][1].dhash).count("1")
             if bits <= distance:
-                dropped.append(Duplicate(item.id, unique[other][0].id, "near", bits))
+                duplicates.append(Duplicate(item.id, unique[other][0].id, "near", bits))
                 break
         else:
             for table, part in zip(tables, parts):
                 table.setdefault(part, []).append(len(unique))
             by_content[finding.content] = item.id
             unique.append((item, finding))
-    return unique, dropped
+    return unique, duplicates
 
 
 def make_plan(
@@ -134,13 +135,13 @@ def make_plan(
     pictures = [(item, finding) for item, finding in zip(collection.items, findings) if not finding.refused]
     duplicates = [Duplicate(name, name, "file") for name in collection.repeated]
     if config.prepare.duplicates >= 0:
-        pictures, dropped = without_duplicates(pictures, config.prepare.duplicates)
-        duplicates += dropped
+        pictures, others = without_duplicates(pictures, config.prepare.duplicates)
+        duplicates += others
     sides: dict[str, list[Photograph]] = {"": [], "validation": []}
     for item, finding in pictures:
-        # By the content alone: a picture is on the same side in every set and under every name.
-        chosen = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
-        sides["validation" if chosen else ""].append((item, finding))
+        # By content alone: a picture is on the same side in every set and under every name.
+        is_validation = int(finding.content[:16], 16) < config.prepare.validation_share * 2**64
+        sides["validation" if is_validation else ""].append((item, finding))
     report = Report(
         photographs=len(collection.items) + len(collection.repeated),
         written=len(pictures),
@@ -158,7 +159,7 @@ def make_plan(
 
 
 def read_report(folder: pathlib.Path) -> Report:
-    """What `prepare` wrote of a folder, also of one from before `found` was called `photographs`."""
+    """The report that `prepare` wrote to a folder; older ones call the key `photographs` `found`."""
     tree = json.loads((folder / "report.json").read_text())
     if "found" in tree:
         tree["photographs"] = tree.pop("found")

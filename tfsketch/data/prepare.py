@@ -1,23 +1,22 @@
 """From photographs to TFRecord shards that training reads, on one machine.
 
 What is slow to compute (sketches, the colour filters, face regions) is computed once and stored; what is random (masks,
-strokes, mirroring) is drawn afresh by `data`. What an example holds and how it is made is in `examples`, where the
-photographs come from in `sources`. This module decides which photographs go where, and has it done:
+strokes, flips) is sampled anew by `batches`. `examples` makes an example, `sources` finds the photographs. This module
+decides which photographs go where, and runs the work:
 
-1. every photograph is examined (read, checked, hashed, its face found);
+1. every photograph is examined (read, checked, hashed, its face detected);
 2. the plan follows from the findings alone: of duplicates the first by id stays, a hash of the content decides between
-   training and validation, and what is left is cut into shards of `_SHARD`, in the order of the ids;
+   training and validation, and the rest is split into shards of `_SHARD`, in the order of the ids;
 3. the shards are written.
 
-OUTPUT then describes itself: `config.yaml` says how the conditions were made, `manifest.json` what went in, with a
-checksum a shard, `report.json` and `report.txt` what became of every photograph. Shards for validation are in
-OUTPUT/validation.
+OUTPUT then describes itself: `config.yaml` has the conditions' settings, `manifest.json` the inputs, with a checksum
+per shard, `report.json` and `report.txt` account for every photograph. Shards for validation are in OUTPUT/validation.
 
-Steps 1 and 3 are cut into jobs that leave a file each under its final name or none, so a run that was killed goes on
-where it stopped and ends with the same files, however many processes work at it. What is half done lies in
-OUTPUT/unfinished, which goes at the end; the manifest comes last and says that all is done. `plan.json` holds what the
-files depend on, so that a run is never continued with other settings or photographs. One process at a time prepares a
-folder (`lock`); its own workers are not counted.
+Steps 1 and 3 are split into jobs that each write a file under its final name or none, so a killed run continues where
+it stopped and ends with the same files, for any number of processes. Unfinished files are in OUTPUT/unfinished, which
+is removed at the end; the manifest is written last and marks completion. `plan.json` holds what the files depend on, so
+that a run is never continued with other settings or photographs. One process at a time prepares a folder (`lock`); its
+own workers are not counted.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ from tfsketch.images import faces, files, paths
 from tfsketch.nn.features import hed_weights_path
 
 _SHARD = 256
-"""Photographs per job: of a shard, and of a stretch to examine."""
+"""Photographs per job: of a shard, and of an examination."""
 
 Run = Callable[[Sequence[Job], Tick], None]
 """Runs jobs in any order and returns when all are done."""
 Execute = Callable[[Setup], contextlib.AbstractContextManager[Run]]
-"""Who does the work; what it starts for one preparation ends with the context."""
+"""Runs the work; what it starts for one preparation ends with the context."""
 
 
 @contextlib.contextmanager
@@ -71,29 +70,29 @@ def here(setup: Setup) -> Iterator[Run]:
 
 @contextlib.contextmanager
 def _starting() -> Iterator[None]:
-    """Within it, processes begin that a terminal's Ctrl-C does not reach, since they keep the mask: it is for this one
-    to answer, which does when all of them have what they need."""
-    came: list[int] = []
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """A context for starting processes that a terminal's Ctrl-C does not reach, since they inherit the signal mask:
+    this process handles it, once all of them have started."""
+    signals: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     handlers = {}
-    if threading.current_thread() is threading.main_thread():  # elsewhere nothing is raised by a signal
+    if threading.current_thread() is threading.main_thread():  # in other threads signals raise nothing
         for number in (signal.SIGINT, signal.SIGTERM):
-            handlers[number] = signal.signal(number, lambda number, frame: came.append(number))
+            handlers[number] = signal.signal(number, lambda number, frame: signals.append(number))
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        for caught in came:
-            signal.raise_signal(caught)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number in signals:
+            signal.raise_signal(number)
 
 
 def processes(count: int) -> Execute:
     """Runs jobs in `count` new processes of one thread each; the files are the same for every count.
 
     They are spawned, since TensorFlow does not survive a fork: a script that calls this needs the usual `if __name__ ==
-    "__main__"`. They leave GPUs alone, where several processes would fight for the memory.
+    "__main__"`. They do not use GPUs, whose memory several processes would compete for.
 
     Raises:
       DataError: a process died.
@@ -123,7 +122,7 @@ def processes(count: int) -> Execute:
                 "and it goes on where it stopped"
             ) from error
         except BaseException:
-            # Their jobs may take minutes yet; what is half written is begun anew by the next run.
+            # Their jobs may take minutes more; the next run restarts those that are half done.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
@@ -141,10 +140,10 @@ def _begin(setup: Setup, ticks: multiprocessing.SimpleQueue) -> None:
     """Starts a process of `processes`."""
     global _state
     parent = multiprocessing.parent_process()
-    assert parent is not None  # this is no main process
+    assert parent is not None  # this is not the main process
 
     def follow() -> None:
-        # A pool's process outlives a parent that was killed, and would go on writing beside the next run.
+        # A pool's process outlives a killed parent, and would go on writing beside the next run.
         parent.join()
         os._exit(1)
 
@@ -161,7 +160,7 @@ def _run(job: Job) -> None:
 
 
 def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels: str) -> None:
-    """Refuses what cannot work before anything is read."""
+    """Refuses impossible settings before anything is read."""
     config_lib.check_section(config, "prepare", "config")
     prepare = config.prepare
     if (prepare.regions == "labels") != bool(labels):
@@ -181,7 +180,8 @@ def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels
 
 
 def _depends(collection: sources.Collection, config: config_lib.Config, labels: str) -> dict[str, object]:
-    """What the files of a preparation depend on; strokes, for example, are drawn later, and may change between runs."""
+    """What the files of a preparation depend on; strokes, for example, are sampled later, and may change between
+    runs."""
     if labels:
         stems: dict[str, str] = {}
         for item in collection.items:
@@ -189,7 +189,7 @@ def _depends(collection: sources.Collection, config: config_lib.Config, labels: 
             if other != item.id:
                 raise DataError(f"{labels}: expected labels for one picture a name, found {other} and {item.id}")
     tree = config_lib.to_dict(config)
-    if not config.prepare.windows:  # folders that were made before there were any go on being the same
+    if not config.prepare.windows:  # so that folders made before this setting stay valid
         del tree["prepare"]["windows"]
     items = [dataclasses.astuple(item) for item in collection.items]
     plan = {
@@ -208,7 +208,7 @@ def _depends(collection: sources.Collection, config: config_lib.Config, labels: 
 
 
 def _results(run: Run, jobs: Sequence[Job], title: str) -> list:
-    """Runs those jobs whose result is not there yet; what all of them left, read from JSON."""
+    """Runs the jobs that have no result yet; returns the results of all, read from JSON."""
     missing = [job for job in jobs if not os.path.exists(job.result)]
     total, left = (sum(job.count for job in some) for some in (jobs, missing))
     with tqdm(total=total, initial=total - left, desc=title, unit="pictures", mininterval=2) as bar:
@@ -240,7 +240,7 @@ def _shard_jobs(
 
 
 def _put(path: pathlib.Path, text: str, unfinished: pathlib.Path) -> None:
-    """Writes a small file whole or not at all, and leaves nothing beside it if it is killed on the way."""
+    """Writes a small file atomically, leaving nothing beside it if killed."""
     partial = unfinished / f"{path.name}.{os.getpid()}.partial"
     files.write_bytes(partial, text.encode("utf-8", errors="backslashreplace"))
     partial.replace(path)
@@ -256,22 +256,22 @@ def prepare(
     execute: Execute = here,
     wait: bool = False,
 ) -> Report:
-    """Makes shards of photographs; run again on the same `output`, it goes on where it stopped.
+    """Makes shards of photographs; run again on the same `output`, it continues where it stopped.
 
     Args:
       inputs: folders, zip archives, pictures or lists of pictures; see `sources.find`.
       output: folder of the shards, outside the inputs.
       config: `image_size`, `data.stored_size` and the sections `prepare`, `sketch` and `color` are used.
-      only: a file that lists the only pictures to take, one `folder/name` a line; empty for all.
+      only: a file that lists the only pictures to take, one `folder/name` per line; empty for all.
       exclude: a file that lists pictures to leave out.
       labels: for `prepare.regions: labels`, a folder with a label picture (`.png`, CelebAMask-HQ's 19 classes) under
         each photograph's name.
-      execute: who does the work: `here`, `processes(n)` or `beam.pipeline(flags)`.
-      wait: for another process that prepares the same folder, rather than refuse.
+      execute: what runs the jobs: `here`, `processes(n)` or `beam.pipeline(flags)`.
+      wait: for another process that prepares the same folder, instead of refusing.
 
     Raises:
       LockedError: another process is preparing `output`.
-      DataError: nothing to do, nothing that can be used, or `output` was made from another input or configuration.
+      DataError: nothing to do, no usable picture, or `output` was made from another input or configuration.
       ImageError: an input is missing or empty. A single bad picture is refused, named, and skipped.
       ConfigError: a setting of `prepare` that is not valid.
       WeightsError: no such face parser.
@@ -288,10 +288,10 @@ def prepare(
 
 
 def _finished(folder: pathlib.Path, depends: Mapping[str, object]) -> bool:
-    """Whether a folder holds all that the input makes.
+    """Whether a folder holds the complete output for this input.
 
     Raises:
-      DataError: it holds, or is to hold, what another input makes.
+      DataError: it was made, or is being made, from another input.
     """
     plan, manifest = folder / "plan.json", folder / "manifest.json"
     made_of = json.loads(plan.read_text()) if plan.exists() else depends
@@ -314,7 +314,7 @@ def _write(
     labels: str,
     execute: Execute,
 ) -> Report:
-    """Makes what of a folder is not there yet, the manifest last."""
+    """Writes the missing files of a folder, the manifest last."""
     unfinished = folder / "unfinished"
     unfinished.mkdir(parents=True, exist_ok=True)
     _put(folder / "plan.json", json.dumps(depends, indent=1), unfinished)
@@ -326,9 +326,9 @@ def _write(
         _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
         _put(folder / "report.txt", str(report), unfinished)
         if not sides[""]:
-            held = f" but {report.validation} for validation, as their content decides" if report.validation else ""
+            rest = f" but {report.validation} for validation, as their content decides" if report.validation else ""
             raise DataError(
-                f"expected pictures that can be used, found none of {report.photographs}{held}; see {folder}/report.txt"
+                f"expected pictures that can be used, found none of {report.photographs}{rest}; see {folder}/report.txt"
             )
         jobs = _shard_jobs(sides, folder, unfinished)
         results = _results(run, jobs, "written")

@@ -1,7 +1,7 @@
 """Records of TFRecord files, by number.
 
 They are read by offset, not streamed: an index of every record is built once by skipping from length to length, so
-pictures are shuffled over the whole set at no cost in memory. TensorFlow reads one, and compares its checksum.
+pictures are shuffled over the whole set at no cost in memory. TensorFlow reads a record and compares its checksum.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tensorflow.python.lib.io import tf_record
 from tfsketch.errors import DataError
 
 _NUMBERED = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.tfrecord")
-"""A shard's name: of which set, its number, and their count."""
+"""A shard's name: its set, its number, and their count."""
 
 
 class Record(NamedTuple):
-    """A record's place."""
+    """A record's position."""
 
     file: pathlib.Path
     offset: int
@@ -35,11 +35,11 @@ class Record(NamedTuple):
 
 
 def shards_in(folder: str) -> list[pathlib.Path]:
-    """The shards of a folder, by name; none where it is no folder. What macOS puts beside a file, `._` and its name, is
-    no shard.
+    """The shards of a folder, by name; none if it is not a folder. The files `._NAME` that macOS puts beside others are
+    skipped.
 
     Raises:
-      DataError: some shards of a set are there, and others are not.
+      DataError: some shards of a set are missing.
     """
     files = sorted(path for path in pathlib.Path(folder).glob("*.tfrecord") if not path.name.startswith("._"))
     sets: dict[tuple[str, str], set[int]] = {}
@@ -78,10 +78,10 @@ def index(files: Sequence[pathlib.Path]) -> list[Record]:
 
 
 def read(record: Record) -> dict[str, bytes]:
-    """The features of an example that are bytes, by name.
+    """The bytes features of an example, by name.
 
     Raises:
-      DataError: the file is gone or damaged, or the record is no example.
+      DataError: the file is missing or damaged, or the record is not an example.
     """
     try:
         content, _ = tf_record.tf_record_random_reader(os.fspath(record.file)).read(record.offset)

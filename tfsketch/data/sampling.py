@@ -1,6 +1,6 @@
 """An example's conditions, sampled afresh each time: mask, lines, colour strokes, noise.
 
-Python, cv2 and NumPy, which leave the interpreter's lock for most of their time. All randomness comes from the given
+Python, cv2 and NumPy, which mostly run without the interpreter's lock. All randomness comes from the given
 generator.
 """
 
@@ -39,16 +39,16 @@ def _is_freehand(rng: np.random.Generator, config: Config) -> bool:
 
 
 def _dabs(
-    rng: np.random.Generator, picture: Picture, covered: Mapping[str, np.ndarray], mask: np.ndarray, config: Config
+    rng: np.random.Generator, picture: Picture, targets: Mapping[str, np.ndarray], mask: np.ndarray, config: Config
 ) -> tuple[Picture, np.ndarray, np.ndarray]:
-    """Dabs on the features that a mask covers: the picture, one of whose features may have another colour now, and
+    """Dabs on the features that a mask covers: the picture, one of whose features may have been recoloured, and
     colours and strokes as of `colors.paint`."""
-    names = [name for name in covered if name in features.COLORED]
-    color, painted = np.zeros_like(picture.color), np.zeros_like(mask)
+    names = [name for name in targets if name in features.COLORED]
+    color, strokes = np.zeros_like(picture.color), np.zeros_like(mask)
     if not names or rng.random() >= config.color.probability:
-        return picture, color, painted
+        return picture, color, strokes
     parts = {
-        name: features.colored_regions(name, picture.image, picture.maps["regions"], covered[name]) for name in names
+        name: features.colored_regions(name, picture.image, picture.maps["regions"], targets[name]) for name in names
     }
     if config.color.recolor and rng.random() < config.color.recolor:
         part = parts[names[rng.integers(len(names))]]
@@ -58,9 +58,9 @@ def _dabs(
         picture = picture.having(**dict(zip(("image", "color"), recolored)))
     for name in names:
         dabs, where = feature_strokes.dabs(rng, name, picture.color, parts[name] * mask, config.color)
-        cv2.copyTo(dabs, where & (1 - painted), color)
-        painted |= where
-    return picture, color, painted
+        cv2.copyTo(dabs, where & (1 - strokes), color)
+        strokes |= where
+    return picture, color, strokes
 
 
 def draw(
@@ -71,13 +71,13 @@ def draw(
     progress: float = 1.0,
     level: float | None = None,
 ) -> dict[str, np.ndarray]:
-    """An example with conditions drawn for it.
+    """An example with sampled conditions.
 
     Args:
-      picture: what to draw for, of the experiment's `image_size`.
+      picture: of the experiment's `image_size`.
       rng: the only source of randomness.
       config: sections `data`, `mask`, `sketch`, `hand` and `color`.
-      training: off, nothing is moved or left out, every example has colour strokes, and lines are drawn exactly.
+      training: if off, nothing is moved or left out, every example has colour strokes, and lines are drawn exactly.
       progress: share of the training that is done, for schedules.
       level: of the freehand simulator, instead of a random one in training and of exact lines otherwise.
 
@@ -90,9 +90,9 @@ def draw(
       DataError: the shards lack a style or the regions that the experiment needs.
     """
     outputs = keys(config)
-    stored = [key for key in outputs if key in STORED_MAPS and not STORED_MAPS[key].styled]
+    map_keys = [key for key in outputs if key in STORED_MAPS and not STORED_MAPS[key].styled]
     styles = (*config.sketch.drawings(), *config.data.maps) if "sketch" in outputs or config.data.maps else ()
-    for feature in (*stored, *(f"sketch/{style}" for style in styles)):
+    for feature in (*map_keys, *(f"sketch/{style}" for style in styles)):
         if feature not in picture.maps:
             raise DataError(
                 f"{picture.name}: expected {stored_map(feature).title} ({feature}), found {', '.join(picture.maps)}; "
@@ -102,20 +102,20 @@ def draw(
         picture = warp(picture, rng, config.data.affine, config.sketch)
     if training and rng.random() < config.data.occlusion_probability:
         picture = occlude(picture, rng)
-    # No number is drawn where there is no chance in it: runs from before this setting go on as they were.
+    # Takes no random number if the probability is 0, so that runs from before this setting continue unchanged.
     if training and config.data.grey_probability and rng.random() < config.data.grey_probability:
         picture = grey(picture)
     size = size_of(picture.image)
     example: dict[str, np.ndarray] = {"image": picture.image}
     if "mask" in outputs:
         example["mask"] = masks.free_form(rng, size, config.mask, picture.regions, progress)
-    # What a person gives is sampled in training, and for a grid of what a system is trained for.
-    covered: Mapping[str, np.ndarray] | None = {}
+    # User input is simulated in training, and in grids that show what a system is trained for.
+    targets: Mapping[str, np.ndarray] | None = {}
     freehand = (config.color.features or config.hand.features) and (training or level is not None)
-    if freehand and picture.regions is not None:  # where nothing is erased, the whole face
-        covered = features.covered(picture.regions, example["mask"]) if "mask" in outputs else None
-    if "color" in outputs and covered and config.color.features and rng.random() < config.color.features:
-        picture, example["color"], example["painted"] = _dabs(rng, picture, covered, example["mask"], config)
+    if freehand and picture.regions is not None:  # without a mask, the whole face
+        targets = features.covered(picture.regions, example["mask"]) if "mask" in outputs else None
+    if "color" in outputs and targets and config.color.features and rng.random() < config.color.features:
+        picture, example["color"], example["painted"] = _dabs(rng, picture, targets, example["mask"], config)
         example["image"] = picture.image
     elif "color" in outputs:
         color_config = config.color if training else dataclasses.replace(config.color, probability=1.0)
@@ -127,17 +127,17 @@ def draw(
         example["refined"] = lines
         if training and rng.random() >= config.data.sketch_probability:
             lines = np.zeros_like(lines)
-        elif covered != {} and config.hand.features and rng.random() < config.hand.features:
+        elif targets != {} and config.hand.features and rng.random() < config.hand.features:
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             face = (picture.image, picture.maps["regions"], lines)
-            lines = feature_strokes.drawing(rng, *face, covered, level, config.hand)
+            lines = feature_strokes.drawing(rng, *face, targets, level, config.hand)
         elif level is not None or training and _is_freehand(rng, config):
             level = rng.uniform(*config.hand.abstraction) if level is None else level
             lines = hand.simulate(rng, lines, level, config.hand, picture.regions)
         example["sketch"] = lines
     for style in config.data.maps:
         example[f"sketch_{style}"] = picture.sketches[style]
-    example |= {key: picture.maps[key] for key in stored if key not in example}
+    example |= {key: picture.maps[key] for key in map_keys if key not in example}
     if "noise" in outputs:
         example["noise"] = rng.standard_normal(size, np.float32)
     if "z" in outputs:

@@ -87,7 +87,7 @@ def call(
     return tf.raw_ops.PyFunc(input=list(inputs), token=_token(name, fingerprint), Tout=list(types))
 
 
-def _distributed(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
+def _distribute(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
     """The dataset, computed by the worker at an address."""
     options = tf.data.Options()
     # TensorFlow takes Python functions for state that it cannot send; ours depend on their inputs alone.
@@ -121,7 +121,7 @@ def connect(addresses: str, fingerprint: Fingerprint) -> list[str]:
             ) from error
         answers = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
         try:
-            theirs = json.loads(next(iter(_distributed(answers, address))).numpy())
+            theirs = json.loads(next(iter(_distribute(answers, address))).numpy())
         except tf.errors.OpError as error:
             raise DataError(f"data.service: expected a data worker at {address}, found: {error.message}") from error
         differing = [key for key in {**fingerprint, **theirs} if fingerprint.get(key) != theirs.get(key)]
@@ -152,7 +152,7 @@ def in_turn(addresses: Sequence[str], start: int, stream: Callable[[int, int], t
       A dataset of the dicts, by number. Its iterator raises `tf.errors.OpError` when a worker fails.
     """
     count = len(addresses)
-    streams = [_distributed(stream(start + n, count), address) for n, address in enumerate(addresses)]
+    streams = [_distribute(stream(start + n, count), address) for n, address in enumerate(addresses)]
     elements = tf.data.Dataset.choose_from_datasets(streams, tf.data.Dataset.range(count).repeat())
     numbers = tf.data.Dataset.range(start, tf.int64.max)
     return tf.data.Dataset.zip((numbers, elements)).map(lambda number, element: _check(number, *element))
@@ -191,5 +191,5 @@ class Server:
         """What `data.service` names."""
 
     def join(self) -> None:
-        """Serves for ever. Python runs no signal handler meanwhile."""
+        """Serves forever. Python runs no signal handler meanwhile."""
         self._dispatcher.join()

@@ -17,14 +17,14 @@ from tfsketch.vocabulary import STORED_MAPS, StoredMap, stored_map
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A photograph and what was precomputed from it."""
+    """A photograph and its precomputed maps."""
 
     name: str
     maps: Mapping[str, np.ndarray]
     """Feature -> [S,S] or [S,S,3] uint8; see `vocabulary.STORED_MAPS`."""
 
     def having(self, **maps: np.ndarray) -> Picture:
-        """The same with other maps instead of its own."""
+        """A copy with some maps replaced."""
         return Picture(self.name, {**self.maps, **maps})
 
     @property
@@ -39,7 +39,7 @@ class Picture:
 
     @property
     def regions(self) -> np.ndarray | None:
-        """Indices into `conditions.regions.REGIONS`, if there are any."""
+        """Indices into `conditions.regions.REGIONS`, if stored."""
         return self.maps.get("regions")
 
     @property
@@ -63,7 +63,7 @@ class Shards:
     Args:
       folder: a folder's path; or text, which may be several separated by commas (`paths.split`).
       size: side of the pictures, in pixels.
-      cache: keep what was read.
+      cache: keep records once read.
 
     Raises:
       DataError: no shards, not all of them, a truncated one, or pictures of another side than `size`.
@@ -96,8 +96,8 @@ class Shards:
     def __getitem__(self, number: int) -> Picture:
         if self._cache is not None and number in self._cache:
             return self._cache[number]
-        where, stored = str(self._records[number]), records.read(self._records[number])
-        kinds = {key.partition("/")[0] for key in stored}
+        where, features = str(self._records[number]), records.read(self._records[number])
+        kinds = {key.partition("/")[0] for key in features}
         needed = ["id", *(name for name, row in STORED_MAPS.items() if row.required)]
         missing = [name for name in needed if name not in kinds]
         if missing:
@@ -105,8 +105,8 @@ class Shards:
                 f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards again "
                 "with tools.prepare_data"
             )
-        name = stored.pop("id").decode()
-        maps = {key: data for key, data in stored.items() if key.partition("/")[0] in STORED_MAPS}
+        name = features.pop("id").decode()
+        maps = {key: data for key, data in features.items() if key.partition("/")[0] in STORED_MAPS}
         picture = Picture(name, {key: _decode(data, stored_map(key), where) for key, data in maps.items()})
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(

@@ -1,13 +1,12 @@
 """Where photographs come from: folders, zip archives and lists of files become items with unique ids.
 
-An item's id is `folder/name`, the last two parts of its path, or `archive.zip/path/in/the/archive.jpg`. Where two items
-would share an id, each gets as many more leading folders as tell them apart. Items are sorted by id, so that nothing
-depends on the order of the inputs or of a file system.
+An item's id is `folder/name`, the last two parts of its path, or `archive.zip/path/in/the/archive.jpg`. If two items
+would share an id, each gets as many more leading folders as it takes to tell them apart. Items are sorted by id, so
+that nothing depends on the order of the inputs or of a file system.
 
-Every picture is accounted for. What can be seen to be unusable without opening it (a missing file of a list, a path
-that leads out of its archive, a name that is not text) stays in the list with its `problem`; a file met twice is
-counted in `repeated`, and files of other kinds are in `others`. Archives are never unpacked: members are read
-one by one.
+Every picture is accounted for. One that is unusable without being opened (a missing file of a list, a path that leads
+out of its archive, a name that is not text) stays in the list with its `problem`; a file listed twice is counted in
+`repeated`, and files of other kinds are in `others`. Archives are never unpacked: members are read one by one.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from tfsketch.images import files, finder, paths, photographs
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """A photograph that was found, not opened yet."""
+    """A photograph that has not been opened yet."""
 
     id: str
     path: str
@@ -38,11 +37,11 @@ class Item:
     mark: int = 0
     """Bytes of the file, or the CRC-32 of the member: another value, another photograph."""
     problem: str = ""
-    """Why it cannot be used, if that is known already."""
+    """Why it cannot be used, if already known."""
 
     @property
     def where(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.path}/{self.member}" if self.member else self.path
 
 
@@ -52,22 +51,22 @@ class Collection:
 
     items: tuple[Item, ...]
     repeated: tuple[str, ...]
-    """Ids of items that were met once more, in another input or in the same one."""
+    """Ids of items that occur again, in another input or in the same one."""
     left_out: int
     """Photographs that `only` and `exclude` left out."""
     others: tuple[str, ...]
-    """Paths of files that are no photographs."""
+    """Paths of files that are not photographs."""
     unknown: tuple[str, ...] = ()
-    """Lines of `only` and `exclude` that are no photograph's."""
+    """Lines of `only` and `exclude` that match no photograph."""
 
     @property
     def ignored(self) -> dict[str, int]:
-        """Suffix -> number of files that are no photographs."""
+        """Suffix -> number of files that are not photographs."""
         return dict(sorted(collections.Counter(os.path.splitext(path)[1].lower() for path in self.others).items()))
 
 
 _Entry = tuple[tuple[str, ...], int, Item]
-"""The whole path in parts, how many of its last ones make the id at least, and the item without its id."""
+"""The whole path in parts, the least number of last parts that make the id, and the item without its id."""
 
 
 def _entry(path: str, mark: int, problem: str = "") -> _Entry:
@@ -92,7 +91,7 @@ def _of_archive(path: str, ignored: list[str]) -> Iterator[_Entry]:
     with _open_archive(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
     for member in members:
-        # Archives made on Windows may hold backslashes, which lead nowhere here, but would there.
+        # Archives made on Windows may hold backslashes, which separate folders only there.
         names = member.filename.replace("\\", "/").split("/")
         if not finder.is_picture(names[-1]) or "__MACOSX" in names:
             ignored.append(f"{path}/{member.filename}")
@@ -105,7 +104,7 @@ def _of_archive(path: str, ignored: list[str]) -> Iterator[_Entry]:
 
 
 def _of_list(path: str) -> Iterator[_Entry]:
-    """The files that a text file names, one a line, relative to its own folder; taken whatever their suffix is."""
+    """The files that a text file names, one per line, relative to its own folder, with any suffix."""
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -144,15 +143,15 @@ def _of_input(path: str, ignored: list[str]) -> Iterator[_Entry]:
 
 
 def _with_ids(entries: dict[tuple[str, ...], tuple[int, Item]]) -> list[tuple[str, Item]]:
-    """Items with their ids and, beside each, its short name; what shares an id gets longer ones."""
+    """(short name, item with its id) of every entry; entries that would share an id get longer ones."""
     ids = {parts: "/".join(parts[-least:]) for parts, (least, _) in entries.items()}
     short, length = dict(ids), {parts: least for parts, (least, _) in entries.items()}
     while True:
         count = collections.Counter(ids.values())
-        shared = [parts for parts, name in ids.items() if count[name] > 1]
-        if not shared:
+        conflicts = [parts for parts, name in ids.items() if count[name] > 1]
+        if not conflicts:
             break
-        for parts in shared:
+        for parts in conflicts:
             length[parts] = min(length[parts] + 1, len(parts))
             ids[parts] = "/".join(parts[-length[parts] :])
     return [(short[parts], dataclasses.replace(item, id=ids[parts])) for parts, (_, item) in entries.items()]
@@ -173,13 +172,13 @@ def _names(path: str) -> set[str] | None:
 
 
 def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection:
-    """The photographs of all inputs, less those that a list leaves out.
+    """The photographs of all inputs, minus those that a list excludes.
 
     Args:
-      inputs: folders (searched with what is below them), zip archives, single pictures, or text files that name one
-        picture a line, relative to the text file.
-      only: a file that lists the only pictures to take, one `folder/name` a line; empty for all. An id that is longer
-        (see above) may stand there too.
+      inputs: folders (searched recursively), zip archives, single pictures, or text files that name one picture per
+        line, relative to the text file.
+      only: a file that lists the only pictures to take, one `folder/name` per line; empty for all. Longer ids (see
+        above) work too.
       exclude: a file that lists pictures to leave out.
 
     Raises:
@@ -189,7 +188,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
     only_names, excluded_names = _names(only), _names(exclude) or set()
     ignored: list[str] = []
     entries: dict[tuple[str, ...], tuple[int, Item]] = {}
-    repeated: list[tuple[str, ...]] = []
+    repeats: list[tuple[str, ...]] = []
     for path in inputs:
         number = 0
         for parts, least, item in _of_input(paths.on_disk(path), ignored):
@@ -201,28 +200,28 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
                 text = "/".join(parts)
                 item = dataclasses.replace(item, problem=f"/{text}: expected a name in UTF-8, found other bytes")
             if parts in entries:
-                repeated.append(parts)
+                repeats.append(parts)
             else:
                 entries[parts] = (least, item)
         if not number:
             raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
 
-    def chosen(short: str, item: Item) -> bool:
+    def is_listed(short: str, item: Item) -> bool:
         names = {paths.normal_form(short), paths.normal_form(item.id)}
         return names.isdisjoint(excluded_names) and (only_names is None or not names.isdisjoint(only_names))
 
     ids = dict(zip(entries, _with_ids(entries)))
-    items = sorted((item for short, item in ids.values() if chosen(short, item)), key=lambda item: item.id)
-    again = sorted(ids[parts][1].id for parts in repeated if chosen(*ids[parts]))
+    items = sorted((item for short, item in ids.values() if is_listed(short, item)), key=lambda item: item.id)
+    again = sorted(ids[parts][1].id for parts in repeats if is_listed(*ids[parts]))
     if not items:
         raise DataError(f"expected pictures in {', '.join(map(str, inputs))}; the lists left none of {len(entries)}")
     there = {paths.normal_form(name) for short, item in ids.values() for name in (short, item.id)}
     unknown = [
         f"{path}: {name}"
-        for path, listed in ((only, only_names or set()), (exclude, excluded_names))
-        for name in sorted(listed - there)
+        for path, names in ((only, only_names or set()), (exclude, excluded_names))
+        for name in sorted(names - there)
     ]
-    left_out = len(entries) + len(repeated) - len(items) - len(again)
+    left_out = len(entries) + len(repeats) - len(items) - len(again)
     return Collection(tuple(items), tuple(again), left_out, tuple(ignored), tuple(unknown))
 
 
@@ -232,14 +231,14 @@ class Reader:
     def __init__(self) -> None:
         self._archives: dict[str, zipfile.ZipFile] = {}
         self.converted: list[str] = []
-        """What of the last item's pixels 8 bits of RGB do not hold, in words."""
+        """Words on what 8 bits of RGB leave out of the last item's pixels."""
 
     def __call__(self, item: Item) -> np.ndarray:
         """The photograph as [H,W,3] uint8 RGB, upright.
 
         Raises:
           ImageError: it has a `problem`, or cannot be read (see `files.read_rgb`).
-          DataError: its archive is gone or damaged.
+          DataError: its archive is missing or damaged.
         """
         if item.problem:
             raise ImageError(item.problem)
