@@ -21,7 +21,7 @@ def face(side=96):
     labels = np.zeros((side, side), np.uint8)
     for name, top, bottom in (("hair", 0.1, 0.4), ("skin", 0.4, 0.9), ("lips", 0.7, 0.8)):
         labels[round(top * side) : round(bottom * side), side // 4 : 3 * side // 4] = regions.REGIONS.index(name)
-    picture = regions.colored(labels).astype(int) + np.random.default_rng(0).integers(-20, 21, (side, side, 3))
+    picture = regions.to_rgb(labels).astype(int) + np.random.default_rng(0).integers(-20, 21, (side, side, 3))
     return np.clip(picture, 0, 255).astype(np.uint8), labels
 
 
@@ -104,7 +104,7 @@ def test_a_flat_stroke_has_one_colour_the_median_of_what_is_seen_of_it():
         rng = np.random.default_rng(seed)
         rng.random()  # whether there are strokes at all
         share = rng.uniform(*USER.share)
-        numbers = masks.strokes(rng, (96, 96), USER.stroke, share, USER.share[1], numbered=True)
+        numbers = masks.strokes(rng, (96, 96), USER.stroke, share, USER.share[1], by_number=True)
         assert np.array_equal(painted, numbers > 0)
         most = max(most, int(numbers.max()))
         for number in range(1, int(numbers.max()) + 1):

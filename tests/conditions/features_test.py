@@ -40,17 +40,17 @@ EYES = masks.grow(regions.mask_of(FACE.regions, "eyes"), 6)
 
 
 def test_a_feature_is_covered_from_half_of_it_on():
-    assert set(features.covered(FACE.regions, EYES)) == {"eyes"}
+    assert set(features.features_in(FACE.regions, EYES)) == {"eyes"}
     one = EYES.copy()
     one[:, :60] = 0
     one[60:] = 0  # the upper half of one eye
-    assert not features.covered(FACE.regions, one)
-    assert set(features.covered(FACE.regions, np.ones_like(EYES))) == {"eyes", "nose", "mouth"}
-    assert not features.covered(FACE.regions, np.zeros_like(EYES))
+    assert not features.features_in(FACE.regions, one)
+    assert set(features.features_in(FACE.regions, np.ones_like(EYES))) == {"eyes", "nose", "mouth"}
+    assert not features.features_in(FACE.regions, np.zeros_like(EYES))
 
 
 def test_lines_are_of_what_is_covered_and_not_the_detectors():
-    covered = features.covered(FACE.regions, EYES)
+    covered = features.features_in(FACE.regions, EYES)
 
     def lines(around: float) -> np.ndarray:
         rng, config = np.random.default_rng(0), HandConfig(around=around)
@@ -67,7 +67,7 @@ def test_lines_are_of_what_is_covered_and_not_the_detectors():
 
 def test_eyes_are_dabbed_with_the_iris():
     eyes = features.region_of("eyes", FACE.regions)
-    parts = features.colored_regions("eyes", FACE.image, FACE.regions, eyes)
+    parts = features.color_regions("eyes", FACE.image, FACE.regions, eyes)
     color, painted = feature_strokes.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
     assert painted.any() and np.unique(color[painted > 0], axis=0).tolist() == [list(IRIS)]
     assert not color[painted == 0].any()
@@ -78,7 +78,7 @@ def test_another_colour_stays_in_its_part_and_keeps_its_shades():
     shaded = FACE.image.copy()
     shaded[96:] = np.clip(shaded[96:] * 0.8, 0, 255)
     picture = FACE.having(image=shaded)
-    image, color = features.recolored(np.random.default_rng(1), (picture.image, picture.color), lips)
+    image, color = features.recolor(np.random.default_rng(1), (picture.image, picture.color), lips)
     near = masks.grow(lips, 6) > 0
     assert np.array_equal(image[~near], picture.image[~near])
     core = cv2.erode(lips, np.ones((5, 5), np.uint8)) > 0
@@ -145,7 +145,7 @@ def test_pinholes_are_filled_wherever_they_are(seed):
 def test_dabs_are_paints_strokes(name):
     """`colors.paint` does the same in a long way, and draws the same random numbers."""
     image, labels, smooth = FACE.image, FACE.maps["regions"], FACE.color
-    parts = features.colored_regions(name, image, labels, features.region_of(name, labels))
+    parts = features.color_regions(name, image, labels, features.region_of(name, labels))
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
     dabbed, painted = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
     label = {"eyes": "eyes", "mouth": "lips"}[name]

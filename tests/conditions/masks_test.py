@@ -208,7 +208,7 @@ def test_taper_and_gaps_change_the_brush_along_a_curve():
 def test_numbers_tell_strokes_apart_and_where_they_start():
     starts = [(10, 10), (50, 12), (30, 50)]
     thin = StrokeConfig(width=(0.03, 0.03), vertices=(2, 2), length=(0.1, 0.1))
-    numbers = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.03, 0.05, starts=starts, numbered=True)
+    numbers = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.03, 0.05, starts=starts, by_number=True)
     assert numbers.max() > 3 and [numbers[y, x] for x, y in starts] == [1, 2, 3]
     union = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.03, 0.05, starts=starts)
     assert np.array_equal(union, numbers > 0)

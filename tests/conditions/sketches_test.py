@@ -257,10 +257,10 @@ def test_smoothing_evens_out_texture_and_keeps_edges():
     step = np.full((1, 64, 64, 3), 60, np.uint8)
     step[:, :, 32:] = 200
     rough = np.clip(step + rng.integers(-15, 16, step.shape), 0, 255).astype(np.uint8)
-    np.testing.assert_array_equal(sketches.smoothed(rough, 0), rough)
-    texture = [sketches.smoothed(rough, level)[0, :, :24].std() for level in range(3)]
+    np.testing.assert_array_equal(sketches.smooth(rough, 0), rough)
+    texture = [sketches.smooth(rough, level)[0, :, :24].std() for level in range(3)]
     assert texture[2] < texture[1] < 0.5 * texture[0]
-    rows = sketches.smoothed(rough, 2)[0].astype(int).mean((0, 2))
+    rows = sketches.smooth(rough, 2)[0].astype(int).mean((0, 2))
     assert rows[33] - rows[30] > 100  # the edge is where it was
 
 
@@ -269,5 +269,5 @@ def test_more_abstract_drawings_have_fewer_strokes(face):
     assert config.drawings() == ("xdog", "xdog@1", "xdog@2") and not config.one_pixel("xdog@2")
     draw = sketches.Sketcher(config)
     small = cv2.resize(face, (64, 64), interpolation=cv2.INTER_AREA)[None]
-    shares = [draw(sketches.smoothed(small, level)).mean() for level in range(3)]
+    shares = [draw(sketches.smooth(small, level)).mean() for level in range(3)]
     assert 0 < shares[2] < shares[0]

@@ -20,7 +20,7 @@ def _face(side: int = 64) -> Picture:
     region_map[8:18, 10:54] = regions.REGIONS.index("hair")
     region_map[24:29, 16:26], region_map[24:29, 38:48] = [regions.REGIONS.index("eyes")] * 2
     region_map[30:40, 29:36], region_map[46:50, 24:40] = regions.REGIONS.index("nose"), regions.REGIONS.index("lips")
-    image = regions.colored(region_map)
+    image = regions.to_rgb(region_map)
     image[region_map == regions.REGIONS.index("nose")] = (
         0  # its colour on the palette is too near to the skin's for Canny
     )
@@ -62,7 +62,7 @@ def test_features_with_and_without_a_line_are_counted():
 
 def test_both_eyes_are_counted_wherever_the_face_is():
     aside = np.pad(_face().regions, ((0, 0), (0, 64)))  # in the left half of a wider picture
-    picture = Picture("aside", {"image": regions.colored(aside), "regions": aside})
+    picture = Picture("aside", {"image": regions.to_rgb(aside), "regions": aside})
     assert conditions.measure([picture], CONFIG).shown == dict.fromkeys(conditions.FEATURES, 1)
 
 

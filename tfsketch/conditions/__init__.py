@@ -1,1 +1,1 @@
-"""How a photograph becomes conditions (mask, sketch, colour), and how a user's strokes do."""
+"""Conditions (mask, sketch, colour) from photographs, and from a user's strokes."""

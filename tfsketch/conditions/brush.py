@@ -47,8 +47,8 @@ def curve(
     """One smooth stroke, as `zigzag`; the width is 0 where the brush is lifted.
 
     Half of the strokes scribble to and fro, the others wander. The vertices are the control points of a quadratic
-    B-spline, which begins in the first and ends in the last of them and has no corners in between. What would leave the
-    picture is mirrored back, because a stroke that was clipped would run along the border.
+    B-spline, which begins in the first and ends in the last of them and has no corners in between. Points beyond the
+    border are mirrored back, because a clipped stroke would run along it.
     """
     height, width = size
     count = int(rng.integers(config.vertices[0], config.vertices[1] + 1))
@@ -72,9 +72,9 @@ def curve(
         widths *= 1 - config.taper * (0.5 + 0.5 * np.cos(2 * np.pi * along))
     widths = np.maximum(np.round(widths), 1)
     if config.gap:
-        lifted = rng.random(len(widths) // _SAMPLES) < config.gap
-        lifted[0] = False
-        widths *= ~np.repeat(lifted, _SAMPLES)
+        gaps = rng.random(len(widths) // _SAMPLES) < config.gap
+        gaps[0] = False
+        widths *= ~np.repeat(gaps, _SAMPLES)
     return np.round(points).astype(np.int32), widths.astype(int)
 
 

@@ -5,15 +5,15 @@ removed, seen through brush strokes. SC-FEGAN (Jo & Park 2019, section 3.1): med
 then each segment of a face parser replaced by its median colour, without any histogram equalisation, and multiplied by
 a free-form mask; only the face and the hair carry colour.
 
-Here that is three steps, since the first is slow and the others are drawn afresh for every example:
+Here these are three steps, since the first is slow and the others are sampled anew for every example:
 
 - `color_map` smooths the photograph, once;
-- `flatten` moves the regions of a face towards their median colours. The paper goes all the way, which takes skin and
-  hair their shading and with it all that colour strokes could say of light; how far is our option. What has no region
-  of its own parts, the background and the clothes, stays smoothed;
-- `paint` draws the strokes. Ours beside the paper: a stroke may carry a single colour, as a user picks one and drags
-  it, and stays then near the region that it starts in, since nobody paints the hair's colour over a cheek; and strokes
-  start in a region picked at random, since users dab lips and eyes far more often than their few pixels would be hit.
+- `flatten` moves the regions of a face towards their median colours. The paper goes all the way, which removes the
+  shading of skin and hair and with it all that colour strokes could tell about light; how far is our option. The
+  background and the clothes, which have no parts, stay smoothed;
+- `paint` draws the strokes. Beyond the paper, a stroke may have a single colour, as a user picks one and drags it, and
+  then stays near the region where it starts, since nobody paints the hair's colour over a cheek; and strokes start in a
+  region picked at random, since users dab lips and eyes far more often than their few pixels would be hit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tfsketch.config import ColorConfig
 from tfsketch.vocabulary import size_of
 
 FLATTENED = (*regions_lib.FACE, "hair", "neck")
-"""Regions of one colour each, more or less."""
+"""Regions of about one colour each."""
 
 
 def color_map(image: np.ndarray, config: ColorConfig) -> np.ndarray:
@@ -85,14 +85,14 @@ def median_of(pixels: np.ndarray) -> np.ndarray:
 
 
 def _starts(rng: np.random.Generator, regions: np.ndarray, names: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Points (x, y) at which strokes begin: first a region is picked among those that are in the picture, then a pixel
-    of it. There are more of them than a user gives strokes; what a training draws beyond starts anywhere."""
+    """Points (x, y) at which strokes begin: a region is picked among those in the picture, then one of its pixels.
+    There are more points than a user's strokes; further strokes in training start anywhere."""
     labels = np.flatnonzero(regions_lib.mask_of(np.arange(len(regions_lib.REGIONS)), names))
     pixels = [inside for label in labels if len(inside := np.flatnonzero(regions == label))]
     if not pixels:
         return []
-    picked = [pixels[n] for n in rng.integers(0, len(pixels), 64)]
-    starts = [int(p[n]) for p, n in zip(picked, rng.integers(0, [len(p) for p in picked]))]
+    targets = [pixels[n] for n in rng.integers(0, len(pixels), 64)]
+    starts = [int(p[n]) for p, n in zip(targets, rng.integers(0, [len(p) for p in targets]))]
     return [(n % regions.shape[1], n // regions.shape[1]) for n in starts]
 
 
@@ -106,8 +106,8 @@ def lay_strokes(
       size: (height, width).
 
     Returns:
-      ([H,W] uint8, the strokes by number as `masks.strokes` gives them; where the first of them start; how far the
-      colours are to be flattened).
+      ([H,W] uint8, the strokes by number as of `masks.strokes`; the starts of the first of them; how far the colours
+      are to be flattened).
     """
     share, amount = rng.uniform(*config.share), 0.0
     starts: list[tuple[int, int]] = []
@@ -116,7 +116,7 @@ def lay_strokes(
             amount = rng.uniform(*config.flatten)
         if config.regions or config.flat:
             starts = _starts(rng, regions, config.regions or regions_lib.REGIONS)
-    numbers = masks.strokes(rng, size, config.stroke, share, config.share[1], starts=starts, numbered=config.flat > 0)
+    numbers = masks.strokes(rng, size, config.stroke, share, config.share[1], starts=starts, by_number=config.flat > 0)
     return numbers, starts, amount
 
 
@@ -133,9 +133,9 @@ def paint(
       regions: optional [H,W] uint8 region map (`conditions.regions`).
 
     Returns:
-      (colours [H,W,3] uint8 RGB, painted [H,W] uint8 in {0,1}). Only painted pixels of the colours mean anything. The
-      painted share lies in `config.share` before regions cut the strokes. Nothing is painted with probability
-      `1 - config.probability`, since users often give no colour at all.
+      (colours [H,W,3] uint8 RGB, strokes [H,W] uint8 in {0,1}). Colours outside strokes are undefined. The painted
+      share lies in `config.share` before regions cut the strokes. Nothing is painted with probability `1 -
+      config.probability`, since users often give no colour at all.
 
     Raises:
       DataError: an unknown region.
@@ -147,10 +147,10 @@ def paint(
     colors = flatten(color_map, regions, amount) if regions is not None and config.flatten[1] > 0 else color_map
     if config.flat:
         colors = _single_colors(rng, colors, numbers, config, regions, starts)
-    painted = (numbers > 0).astype(np.uint8)
+    mask = (numbers > 0).astype(np.uint8)
     if regions is not None and config.regions:
-        painted &= regions_lib.mask_of(regions, config.regions)
-    return colors, painted
+        mask &= regions_lib.mask_of(regions, config.regions)
+    return colors, mask
 
 
 def _single_colors(
@@ -164,15 +164,15 @@ def _single_colors(
     """Gives strokes a single colour each: the colours with them; cuts the strokes in `numbers` in place."""
     picture, strokes = colors.copy().reshape(-1, 3), numbers.reshape(-1)
     radius = round(config.overshoot * min(numbers.shape))
-    painted = np.flatnonzero(strokes)
-    painted = painted[np.argsort(strokes[painted], kind="stable")]
-    ends = np.bincount(strokes[painted], minlength=256).cumsum()
+    indices = np.flatnonzero(strokes)
+    indices = indices[np.argsort(strokes[indices], kind="stable")]
+    ends = np.bincount(strokes[indices], minlength=256).cumsum()
     single = rng.random(255) < config.flat
-    for number in np.unique(strokes[painted]):
+    for number in np.unique(strokes[indices]):
         if not single[number - 1]:
             continue
-        pixels = painted[ends[number - 1] : ends[number]]
-        picked = pixels
+        pixels = indices[ends[number - 1] : ends[number]]
+        targets = pixels
         if regions is not None and number <= len(starts):
             x, y = starts[number - 1]
             row, column = np.divmod(pixels, numbers.shape[1])
@@ -182,7 +182,7 @@ def _single_colors(
             near = masks.grow(region.astype(np.uint8), radius)[place] > 0
             strokes[pixels[~near]] = 0
             inside, pixels = pixels[region[place]], pixels[near]
-            picked = inside if len(inside) else pixels
-        if len(picked):
-            picture[pixels] = median_of(picture[picked])
+            targets = inside if len(inside) else pixels
+        if len(targets):
+            picture[pixels] = median_of(picture[targets])
     return picture.reshape(colors.shape)

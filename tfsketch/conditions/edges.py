@@ -5,8 +5,8 @@ Winnemoeller et al. (2012) and Kang et al. (2007), `photocopy` is the filter of 
 paper gives no number the default is ours, tuned by eye.
 
 Lengths in the sections of the styles are in pixels at a side of 256 and grow with the picture's shorter side, so that a
-photograph gets the same drawing at every size; a Gaussian is never narrower than 0.7 px, below which it would only see
-the grain.
+photograph gets the same drawing at every size; a Gaussian is never narrower than 0.7 px, below which it responds to
+grain alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DIRECTIONS = 16
 
 
 def _lightness(images: np.ndarray, clahe: float = 0.0, bilateral: int = 0, flatten: float = 0.0) -> tf.Tensor:
-    """What `xdog`, `fdog` and `photocopy` draw: Lab's lightness, [B,H,W,1] float32 in [0,1] or slightly beyond.
+    """The input of `xdog`, `fdog` and `photocopy`: Lab's lightness, [B,H,W,1] float32 in [0,1] or slightly beyond.
 
     Bilateral filters (Tomasi & Manduchi 1998) take out texture and leave edges; `flatten` replaces that share of the
     surrounding lightness by a middle grey, so that a dark jacket is not filled and a bright forehead keeps its lines.
@@ -100,8 +100,8 @@ def xdog(images: np.ndarray, config: XdogConfig) -> np.ndarray:
     light = _lightness(images, config.clahe, config.bilateral, config.flatten)
     sigma = length(config.sigma, min(images.shape[1:3]))
     narrow, wide = addons.gaussian_blur(light, sigma), addons.gaussian_blur(light, _WIDE * sigma)
-    sharpened = (1.0 + config.sharpness) * narrow - config.sharpness * wide
-    return _ink(sharpened, config.epsilon, config.phi).numpy()[..., 0]
+    response = (1.0 + config.sharpness) * narrow - config.sharpness * wide
+    return _ink(response, config.epsilon, config.phi).numpy()[..., 0]
 
 
 def _across_kernels(sigma: float, sharpness: float) -> np.ndarray:
@@ -123,7 +123,7 @@ def _streamlines(angle: tf.Tensor, sigma: float) -> list[tuple[float, tf.Tensor]
     """The pixels along the flow through every pixel: pairs of (weight, [B*H*W] index into the flattened batch).
 
     Euler steps, each with the flow of the nearest pixel, two sigmas both ways; the weights are a Gaussian's and sum to
-    1. The flow has no sign, so each step takes the one that goes on; at the border a path slides along it.
+    1. The flow has no sign, so each step takes the direction that goes on; at the border a path slides along it.
 
     Args:
       angle: [B,H,W], the direction across the flow, in radians.
@@ -157,8 +157,8 @@ def fdog(images: np.ndarray, config: FdogConfig) -> np.ndarray:
     """Coherent lines (Kang, Lee & Chui 2007): a difference of Gaussians across the edge tangent flow, summed along it.
 
     The flow is that of the smoothed structure tensor (Kyprianidis & Doellner 2008), which needs no iterations of its
-    own; the threshold is XDoG's. Each iteration after the first works on the picture with the lines found so far drawn
-    over it, which closes gaps. Kang et al. use sigmas of 1 across and 3 along, and two or three iterations.
+    own; the threshold is XDoG's. Each iteration after the first works on the picture with the previous lines drawn over
+    it, which closes gaps. Kang et al. use sigmas of 1 across and 3 along, and two or three iterations.
 
     Args:
       images: [B,H,W,3] uint8 RGB.
@@ -186,8 +186,8 @@ def fdog(images: np.ndarray, config: FdogConfig) -> np.ndarray:
     radius = kernels.shape[0] // 2
     pads = [[0, 0], [radius, radius], [radius, radius], [0, 0]]
     for _ in range(config.iterations):
-        padded = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
-        directions = tf.reshape(tf.nn.conv2d(padded, kernels, 1, "VALID"), [-1])
+        extended = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
+        directions = tf.reshape(tf.nn.conv2d(extended, kernels, 1, "VALID"), [-1])
         across = tf.gather(directions, lower)
         across += upper_share * (tf.gather(directions, upper) - across)
         along = tf.add_n([weight * tf.gather(across, index) for weight, index in paths])
@@ -198,8 +198,8 @@ def fdog(images: np.ndarray, config: FdogConfig) -> np.ndarray:
 def photocopy(images: np.ndarray, config: PhotocopyConfig) -> np.ndarray:
     """The photocopy filter of drawing programs: toner where a pixel is darker than its surroundings.
 
-    No paper describes it; as GIMP's filter of that name does, the picture is divided by a wide blur of itself, and the
-    quotient goes through a ramp from white paper to black toner.
+    No paper describes it; as in GIMP's filter of that name, the picture is divided by a wide blur of itself, and the
+    quotient is mapped by a ramp from white paper to black toner.
 
     Args:
       images: [B,H,W,3] uint8 RGB.

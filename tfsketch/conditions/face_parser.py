@@ -1,12 +1,12 @@
 """The face parser: which region of a face every pixel shows.
 
-In: a dict with `image` [B,H,W,3] in [-1,1], H and W multiples of 2 ** stages; other keys of the vocabulary are not
-looked at. Out: `probabilities` [B,H,W,R] float32, one share per name of `conditions.regions.REGIONS`, and `regions`
+In: a dict with `image` [B,H,W,3] in [-1,1], H and W multiples of 2 ** stages; other keys of the vocabulary are ignored.
+Out: `probabilities` [B,H,W,R] float32, one share per name of `conditions.regions.REGIONS`, and `regions`
 [B,H,W,1] int32, the likeliest.
 
-It stands where SC-FEGAN (Jo & Park 2019) used GFC's parser, which needs Caffe. The network is ours: a U-Net that halves
-before it does anything else, residual blocks, and the picture itself concatenated before the last layers, so that lids
-and lips keep their outline. Instance norm, because it takes a photograph's light out of the features, and is the same
+It replaces GFC's parser in SC-FEGAN (Jo & Park 2019), which needs Caffe. The network is ours: a U-Net whose first layer
+halves the resolution, residual blocks, and the picture itself concatenated before the last layers, so that lids and
+lips keep their outline. Instance norm, because it removes a photograph's lighting from the features, and is the same
 for one picture and for a batch, on one device and on many.
 """
 
@@ -107,13 +107,13 @@ def load(name_or_dir: str | os.PathLike = SHIPPED) -> FaceParser:
     """A trained face parser: the shipped one, or a model directory of one.
 
     Raises:
-      WeightsError, ConfigError: it cannot be read, or is of another system.
+      WeightsError, ConfigError: it cannot be read, or belongs to another system.
     """
     return model_directory.load(name_or_dir, {"face_parser": FaceParser})
 
 
 def shares(model: FaceParser, images: np.ndarray) -> np.ndarray:
-    """How sure the parser is of each region, at its own size.
+    """The parser's probability of each region, at its own size.
 
     Args:
       model, images: as `parse` takes them.
@@ -138,5 +138,5 @@ def parse(model: FaceParser, images: np.ndarray) -> np.ndarray:
       [B,H,W] uint8 indices into `conditions.regions.REGIONS`.
     """
     # Probabilities are resized, not labels: outlines stay smooth.
-    resized = tf.image.resize(shares(model, images), images.shape[1:3], antialias=True)
-    return tf.argmax(resized, axis=-1).numpy().astype(np.uint8)
+    probabilities = tf.image.resize(shares(model, images), images.shape[1:3], antialias=True)
+    return tf.argmax(probabilities, axis=-1).numpy().astype(np.uint8)

@@ -1,7 +1,7 @@
-"""What a person gives for a feature of a face, a freehand drawing of its lines and a few dabs of one colour; and for a
-whole face, its portrait in lines.
+"""Simulated user input for a feature of a face, a freehand drawing of its lines and a few dabs of one colour; and for a
+whole face, a portrait in lines.
 
-A training asks so for its own pictures' features (`data.sampling`), the protocol `transplant_edits` for another face's
+Training uses it for its own pictures' features (`data.sampling`), the protocol `transplant_edits` for another face's
 (`evaluation.edit_requests`). No paper says how people draw; all choices are ours.
 """
 
@@ -22,7 +22,7 @@ _NO_HAIR = 0.4
 _LEFT_OUT = 0.1
 """Share of portraits without the nose, without the glasses, or with the mouth in one line."""
 _LARGER = 0.7
-"""By how much of itself an eye is drawn too large at most, at level 1: people draw what they look at."""
+"""Largest relative error by which an eye is drawn too large, at level 1: people exaggerate what they look at."""
 
 
 def freehand(
@@ -35,8 +35,8 @@ def freehand(
 ) -> np.ndarray:
     """The lines of a feature as a freehand drawing, [S,S] uint8 in {0,1}.
 
-    Displacements are in proportion to the feature and not to the face: who draws an eye looks at the eye. So the
-    simulator works in the square around the region.
+    Displacements are in proportion to the feature, not to the face, since a person who draws an eye looks at the eye.
+    So the simulator works in the square around the region.
 
     Args:
       rng: source of all randomness.
@@ -64,13 +64,13 @@ def dabs(
       rng: source of all randomness.
       name: of `features.REGIONS_OF`.
       smooth: [S,S,3] uint8 RGB, the photograph without its texture (`colors.color_map`).
-      parts: [S,S] uint8 region map of what is coloured (`features.colored_regions`).
-      config: what `colors.paint` does beside.
+      parts: [S,S] uint8 region map of the coloured parts (`features.color_regions`).
+      config: as of `colors.paint`.
 
     Returns:
-      (colours [S,S,3] uint8 RGB, 0 where nothing is painted; painted [S,S] uint8 in {0,1}).
+      (colours [S,S,3] uint8 RGB, 0 outside strokes; strokes [S,S] uint8 in {0,1}).
     """
-    result, painted = np.zeros_like(smooth), np.zeros_like(parts)
+    result, mask = np.zeros_like(smooth), np.zeros_like(parts)
     side, total = min(parts.shape), cv2.countNonZero(parts)
     for label in features.REGIONS_OF[name]:
         whole = regions.mask_of(parts, label)
@@ -99,17 +99,17 @@ def dabs(
                 regions=(label,),
                 flatten=(1.0, 1.0),
             )
-            rng.random()  # in the place of `paint`'s chances, so that older examples stay what they were
+            rng.random()  # in place of `paint`'s random numbers, so that older examples stay the same
             numbers, _, _ = colors.lay_strokes(rng, size_of(parts), dab, part * np.uint8(regions.REGIONS.index(label)))
             rng.random(255)
             where = (numbers[window] > 0) & (part[window] > 0)
             result[window][where] = smooth[window][where] if flat is None else flat
-            painted[window] |= where
-    return result, painted
+            mask[window] |= where
+    return result, mask
 
 
 def _large_eyes(image: np.ndarray, labels: np.ndarray, eyes: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
-    """The lines of eyes, each enlarged about its middle, and where they are then: twice [S,S] uint8 in {0,1}."""
+    """The lines of eyes, each enlarged about its centre, and the enlarged regions: twice [S,S] uint8 in {0,1}."""
     lines, larger = np.zeros_like(eyes), np.zeros_like(eyes)
     for eye in masks.parts_of(eyes)[:2]:
         center = features.center_of(eye)
@@ -130,17 +130,17 @@ def _portrait(
     level: float,
     config: HandConfig,
 ) -> np.ndarray:
-    """`drawing` of a whole face; empty where the map shows none.
+    """`drawing` of a whole face; empty if the map has none.
 
-    An edge detector's lines, however badly redrawn, are those of the light: shadows of cheeks, folds, strands and the
-    scene. Who draws a face leaves these out, and draws what no detector sees, the whole of the chin and of the lips.
+    An edge detector's lines, however badly redrawn, follow the light: shadows of cheeks, folds, strands and the scene.
+    A person who draws a face leaves these out, and draws what no detector finds, the whole chin and the whole lips.
     """
     side = min(labels.shape)
     thin = dataclasses.replace(config, width=0.0)
     contour = features.contour_of(labels)
     if not contour.any():
         return contour
-    features_ = features.covered(labels, np.ones_like(labels))
+    features_ = features.features_in(labels, np.ones_like(labels))
     if rng.random() < _NO_HAIR:
         features_.pop("hair", None)
     if "hair" in features_ or rng.random() < 0.5:  # a hairline once, or a face without a forehead
@@ -176,14 +176,14 @@ def drawing(
     level: float,
     config: HandConfig,
 ) -> np.ndarray:
-    """The freehand lines of several features and, by `config.around`, of what is beside them: [S,S] uint8 in {0,1}.
+    """The freehand lines of several features and, by `config.around`, of their surroundings: [S,S] uint8 in {0,1}.
 
     Args:
       rng: source of all randomness.
       image, labels, strands: as of `features.lines_of`.
-      regions_: feature -> where it is (`features.covered`). None: the portrait of the whole face as a person draws it
-        on an empty sheet: a contour, the outlines of its features, hair or none, little of what is behind it, and all
-        of it with one pen, up to `config.width` of the side wide, whatever the level.
+      regions_: feature -> its region (`features.features_in`). None: a portrait of the whole face as a person draws it
+        on an empty sheet: a contour, the outlines of its features, hair or none, little of the background, all with one
+        pen, up to `config.width` of the side wide at any level.
       level, config: as in `hand.draw_badly`.
     """
     if regions_ is None:

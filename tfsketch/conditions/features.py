@@ -1,6 +1,6 @@
-"""Features of a face as who draws them sees them: where they are, their clean lines, what of them has a colour.
+"""Features of a face as a person draws them: their regions, their clean lines, their coloured parts.
 
-All of it is read off a photograph and its region map: outlines of regions, irises, the line between closed lips. An
+All are computed from a photograph and its region map: outlines of regions, irises, the line between closed lips. An
 edge detector's lines of something as small as an eye are scribbles that no one would draw, and a dab of an eye's median
 colour is neither iris nor white. `feature_strokes` draws and dabs them. No paper says how people draw; all choices are
 ours.
@@ -28,7 +28,7 @@ REGIONS_OF = {
 }
 """Feature -> its regions."""
 COLORED = ("glasses", "mouth", "eyes", "brows", "hair")
-"""Features that are given a colour; a nose has the colour of the face that it stands in."""
+"""Features that get a colour; a nose has the colour of its face."""
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -59,20 +59,20 @@ def _without_pinholes(region: np.ndarray) -> np.ndarray:
     """A region with its holes of less than a hundredth of the picture filled, [S,S] uint8 in {0,1}."""
     window = masks.window_of(region, 2)
     inside = all(0 < s.start and s.stop < side for s, side in zip(window, region.shape))
-    # At the picture's border a hole may go on beside the window.
+    # At the picture's border a hole may continue beyond the window.
     window = window if inside else (slice(None), slice(None))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - region[window], connectivity=8)
     holes = stats[:, cv2.CC_STAT_AREA] < 0.01 * region.size
     holes[0] = False  # the region itself
     if inside:
-        holes[labels[0, 0]] = False  # all that is around it
-    filled = region.copy()
-    filled[window] |= holes.astype(np.uint8)[labels]
-    return filled
+        holes[labels[0, 0]] = False  # its surroundings
+    result = region.copy()
+    result[window] |= holes.astype(np.uint8)[labels]
+    return result
 
 
 def _outline(region: np.ndarray) -> np.ndarray:
-    """The one-pixel outline of a region, [S,S] uint8 in {0,1}, without labellers' jags; the picture's edge is none."""
+    """The one-pixel outline of a region, smoothed, [S,S] uint8 in {0,1}; the picture's border is not an outline."""
     side = min(region.shape)
     soft = cv2.GaussianBlur(region.astype(np.float32), (0, 0), side / 170)
     smooth = (soft > 0.5).astype(np.uint8)
@@ -92,10 +92,10 @@ def dark_part(image: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """The irises, as far as the lids show them: [S,S] uint8 in {0,1}.
+    """The irises, where the lids do not cover them: [S,S] uint8 in {0,1}.
 
-    A disc about the middle of each eye's dark part, as wide as that, since lids cut its height, and at most half
-    as high again as the open eye, since lashes are dark too.
+    A disc about the centre of each eye's dark part, as wide as that, since lids cut its height, and at most half as
+    high again as the open eye, since lashes are dark too.
     """
     irises = np.zeros_like(eyes)
     for eye in masks.parts_of(eyes)[:2]:
@@ -110,7 +110,7 @@ def irises_of(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
 
 
 def _between_lips(image: np.ndarray, lips: np.ndarray) -> np.ndarray:
-    """The line between closed lips, [S,S] uint8 in {0,1}: the way from corner to corner along the darkest pixels."""
+    """The line between closed lips, [S,S] uint8 in {0,1}: the path from corner to corner along the darkest pixels."""
     line = np.zeros_like(lips)
     left, top, width, height = cv2.boundingRect(lips)
     light = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), min(lips.shape) / 256)
@@ -129,15 +129,15 @@ def _between_lips(image: np.ndarray, lips: np.ndarray) -> np.ndarray:
 
 
 def contour_of(labels: np.ndarray) -> np.ndarray:
-    """The outline of the largest face, from chin to hairline, its ears with it, [S,S] uint8 in {0,1}; empty without a
+    """The outline of the largest face, from chin to hairline, with its ears, [S,S] uint8 in {0,1}; empty without a
     face."""
     parts = masks.parts_of(regions.mask_of(labels, "face"))
     return _outline(_without_pinholes(parts[0])) if parts else np.zeros_like(labels)
 
 
 def midline_of(region: np.ndarray) -> np.ndarray:
-    """Every part of a region as one line from its left to its right, through the middle of each column: how a brow or a
-    closed mouth is drawn in one stroke. [S,S] uint8 in {0,1}."""
+    """Every part of a region as one line from left to right, through the middle of each column, as a brow or a closed
+    mouth is drawn in one stroke. [S,S] uint8 in {0,1}."""
     line = np.zeros_like(region)
     for part in masks.parts_of(region):
         columns = np.flatnonzero(part.any(axis=0))
@@ -147,7 +147,7 @@ def midline_of(region: np.ndarray) -> np.ndarray:
 
 
 def bridge_of(region: np.ndarray, right: bool) -> np.ndarray:
-    """One side of a nose from its root to its wing, as of somebody lit from the other: [S,S] uint8 in {0,1}."""
+    """One side of a nose from root to wing, as if lit from the other side: [S,S] uint8 in {0,1}."""
     side = _outline(region)
     left, _, width, _ = cv2.boundingRect(region)
     middle = left + width // 2
@@ -165,7 +165,7 @@ def lines_of(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarra
       name: of `REGIONS_OF`.
       image: [S,S,3] uint8 RGB.
       labels: [S,S] uint8, its region map.
-      region: [S,S] uint8 in {0,1}: where it shows the feature (`region_of`).
+      region: [S,S] uint8 in {0,1}, the feature's (`region_of`).
       strands: [S,S] uint8 in {0,1}, an edge detector's lines of the photograph; only hair takes some of them.
     """
     side = min(region.shape)
@@ -196,14 +196,14 @@ def lines_of(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarra
     return lines if lines.any() else region & (1 - cv2.erode(region, _SQUARE))
 
 
-def covered(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[str, np.ndarray]:
+def features_in(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[str, np.ndarray]:
     """The features that a mask covers, by name, as regions [S,S] uint8 in {0,1} (`region_of`).
 
     Args:
       labels: [S,S] uint8 region map.
       mask: [S,S] uint8 in {0,1}, 1 = erased.
-      share: from which share of its pixels on a feature counts. Of hair, of which there is much, a two-hundredth of the
-        picture is enough, of glasses an eighth, since the frame is all of them that is drawn.
+      share: least covered share of a feature's pixels. For hair, which is large, a two-hundredth of the picture is
+        enough, for glasses an eighth, since only their frame is drawn.
     """
     regions_under = {}
     # One histogram each instead of a mask for every feature.
@@ -219,9 +219,9 @@ def covered(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dict[st
     return regions_under
 
 
-def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """What of a feature has a colour of its own, as a region map [S,S] uint8, else background: of eyes the irises, of
-    glasses the frame. Arguments as of `lines_of`."""
+def color_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The parts of a feature with a colour of their own, as a region map [S,S] uint8, else background: of eyes the
+    irises, of glasses the frame. Arguments as of `lines_of`."""
     if name == "eyes":
         part = irises_of(image, region)
     elif name == "glasses":
@@ -233,8 +233,8 @@ def colored_regions(name: str, image: np.ndarray, labels: np.ndarray, region: np
     return part * np.uint8(regions.REGIONS.index(name))
 
 
-def recolored(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.ndarray) -> list[np.ndarray]:
-    """Gives a part of a photograph, and of its colour map, another colour, all alike; light and shade stay.
+def recolor(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.ndarray) -> list[np.ndarray]:
+    """Gives a part of a photograph, and of its colour map, the same new colour; light and shade stay.
 
     Lips become pale or dark red, or a colour that no lips have; irises blue, green, brown.
 
@@ -244,7 +244,7 @@ def recolored(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.n
       part: [S,S] uint8 in {0,1}. It fades out over a hundredth of the side.
 
     Returns:
-      The layers whose part has its luma scaled by 0.7 to 1.4 and a chroma moved by about 20 levels in Cr and in Cb.
+      The layers, with the part's luma scaled by 0.7 to 1.4 and its chroma shifted by about 20 levels in Cr and in Cb.
     """
     gain, shift = np.exp(rng.uniform(np.log(0.7), np.log(1.4))), rng.normal(0.0, 20.0, 2)
     soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), max(1.0, min(part.shape) / 128))
@@ -252,20 +252,20 @@ def recolored(rng: np.random.Generator, layers: Sequence[np.ndarray], part: np.n
     window = (slice(top, top + height), slice(left, left + width))
     amount = soft[window][..., None]
 
-    def other(layer: np.ndarray) -> np.ndarray:
+    def recolor_layer(layer: np.ndarray) -> np.ndarray:
         layer = layer.copy()
         luma = cv2.cvtColor(np.ascontiguousarray(layer[window]), cv2.COLOR_RGB2YCrCb).astype(np.float32)
-        changed = luma * np.array([gain, 1.0, 1.0], np.float32) + np.array([0.0, *shift], np.float32)
-        mixed = np.clip(luma + amount * (changed - luma), 0, 255).round().astype(np.uint8)
-        layer[window] = np.where(amount > 1 / 255, cv2.cvtColor(mixed, cv2.COLOR_YCrCb2RGB), layer[window])
+        new_luma = luma * np.array([gain, 1.0, 1.0], np.float32) + np.array([0.0, *shift], np.float32)
+        new_layer = np.clip(luma + amount * (new_luma - luma), 0, 255).round().astype(np.uint8)
+        layer[window] = np.where(amount > 1 / 255, cv2.cvtColor(new_layer, cv2.COLOR_YCrCb2RGB), layer[window])
         return layer
 
-    return [other(layer) for layer in layers]
+    return [recolor_layer(layer) for layer in layers]
 
 
 def check_regions(config: Config) -> None:
-    """Raises `ConfigError` for a region of the sections `mask` and `color` that no map has: else the first example that
-    draws it would end a training."""
+    """Raises `ConfigError` for an unknown region in the sections `mask` and `color`, which would otherwise end a
+    training at the first example that uses it."""
     compact = [masks.COMPACT.get(name, (name,)) for name in config.mask.compact]
     for key, names in (
         ("mask.regions", config.mask.regions),

@@ -1,21 +1,21 @@
-"""A hand that draws badly: from clean one-pixel lines to what a poor drawer would have drawn of them.
+"""The freehand simulator: turns clean one-pixel lines into a poor freehand drawing of them.
 
-Cali-Sketch (Xia et al. 2021) refines poorly drawn sketches, but how its authors made them could not be found, and no
+Cali-Sketch (Xia et al. 2021) refines poorly drawn sketches, but its authors do not publish how they made them, and no
 pairs of poor and good sketches exist. So the recipe is ours, with the stroke deformation of SketchRefiner's data as a
 public precedent: trace the lines to strokes, leave strokes out, simplify, displace and redraw them.
 
-What makes such a drawing look like a person's and not like noise decided the stages:
+The stages are those that make a drawing look like a person's and not like noise:
 
 - Strokes, not pixels, are changed. Lines are traced through junctions where they go straight on, and across small gaps,
   because a person draws an eyelid or a chin in one stroke.
-- The unimportant goes first: short strokes, strokes beside a longer one, strokes far from the features of the face.
+- Unimportant strokes are left out first: short ones, ones beside a longer one, ones far from the face's features.
 - Every stroke is redrawn as a smooth curve through few points, and only these points are displaced. A single stroke
   moves little against its neighbours; most of the displacement is a smooth warp of the whole drawing, so that an eye
   stays an eye at the wrong place.
 
-One number, the level of abstraction, scales everything: at 0 the traced lines are redrawn, at 1 a child has drawn.
-`config.HandConfig` has the values at level 1. Sketches are [H,W] uint8 in {0,1} with 1 = stroke; strokes are [N,2]
-polylines (x, y) in pixels, where (0, 0) is the centre of the first pixel. All randomness comes from the given
+One number, the level of abstraction, scales everything: at 0 the traced lines are redrawn, at 1 the drawing is a
+child's. `config.HandConfig` has the values at level 1. Sketches are [H,W] uint8 in {0,1} with 1 = stroke; strokes are
+[N,2] polylines (x, y) in pixels, where (0, 0) is the centre of the first pixel. All randomness comes from the given
 `numpy.random.Generator`: the same state gives the same drawing.
 """
 
@@ -53,34 +53,34 @@ def _join(strokes: Sequence[np.ndarray], reach: float) -> list[np.ndarray]:
     inner = np.stack([np.minimum(first + REACH, last), np.maximum(last - REACH, first)], axis=1).ravel()
     way = tips - points[inner]
     way /= np.hypot(*way.T).clip(1e-6)[:, None]
-    loose = np.flatnonzero((tips[::2] != tips[1::2]).any(axis=1).repeat(2))  # rings have no ends, nor have points
-    # Away from 0, next to which are denormal numbers: TensorFlow's threads round these to 0, and the tree, which splits
-    # at the number next to a coordinate, would split there for ever, until the stack ends (a crash without a word).
+    loose = np.flatnonzero((tips[::2] != tips[1::2]).any(axis=1).repeat(2))  # rings and points have no ends
+    # Away from 0 and its denormal neighbours: TensorFlow's threads round these to 0, and the tree, which splits at the
+    # number next to a coordinate, would recurse there until the stack overflows (a crash without a message).
     i, j = loose[cKDTree(tips[loose] + 1.0).query_pairs(reach, output_type="ndarray").T]
     gap = tips[j] - tips[i]
     length = np.hypot(*gap.T).clip(1e-6)
-    # Of ends beside each other, the direction of the gap says nothing.
+    # Between adjacent ends, the direction of the gap means nothing.
     ahead = [(way[i] * gap).sum(axis=1) / length, -(way[j] * gap).sum(axis=1) / length]
     facing = (length <= 2) | (np.minimum(*ahead) > STRAIGHT)
     facing &= -(way[i] * way[j]).sum(axis=1) > STRAIGHT
     partner = pair(i[facing], j[facing], -length[facing], len(tips)).tolist()
-    joined, done = [], [False] * len(strokes)
+    lines, used = [], [False] * len(strokes)
     for end in [*(e for e, other in enumerate(partner) if other < 0), *range(0, len(tips), 2)]:
-        if done[end // 2]:
+        if used[end // 2]:
             continue
         parts = []
-        while end >= 0 and not done[end // 2]:
-            done[end // 2] = True
+        while end >= 0 and not used[end // 2]:
+            used[end // 2] = True
             parts.append(strokes[end // 2][:: -1 if end % 2 else 1])
             end = partner[end ^ 1]
         if end >= 0:  # a ring
             parts.append(parts[0][:1])
-        joined.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
-    return joined
+        lines.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    return lines
 
 
 def _weights(points: np.ndarray, size: tuple[int, int], config: HandConfig, regions: np.ndarray | None) -> np.ndarray:
-    """How many times its length a stroke counts at each of its points [N,2]."""
+    """The weight of a stroke's length at each of its points [N,2]."""
     if regions is None:
         offset = (points + 0.5) / size[::-1] - _CENTER
         near = 2 * np.exp(-(offset**2).sum(axis=1) / (2 * _SPREAD**2)) - 1
@@ -102,13 +102,13 @@ def _choose(
     config: HandConfig,
     regions: np.ndarray | None,
 ) -> list[np.ndarray]:
-    """Leaves out strokes that count little and strokes that run beside one that counts more; keeps at least one."""
+    """Leaves out strokes of little weight and strokes beside one of more weight; keeps at least one."""
     side = min(size)
     counts = np.array([len(stroke) for stroke in strokes])
     ends = np.cumsum(counts)
     points = np.concatenate(strokes).clip(0, np.subtract(size[::-1], 1))
     importance = np.add.reduceat(_weights(points, size, config, regions), ends - counts)
-    # A gamma variate of mean 1 and deviation 0.5: of the strokes about the threshold, a random part is left out.
+    # A gamma variate of mean 1 and deviation 0.5: a random part of the strokes near the threshold is left out.
     threshold = level * config.shortest * side * rng.standard_gamma(4.0, len(strokes)) / 4.0
     keep = importance >= threshold
     keep[importance.argmax()] = True
@@ -117,19 +117,19 @@ def _choose(
     cell = level * config.crowding * side
     if cell < 1.0:
         return [strokes[i] for i in order]
-    # What a chosen stroke passes is taken, with the cells around; a stroke that is mostly there is left out.
+    # A chosen stroke occupies the cells on its way and around; a stroke mostly in occupied cells is left out.
     columns = int(size[1] / cell) + 3
     cells = (points / cell).astype(np.int64) + 1
     cells = cells[:, 1] * columns + cells[:, 0]
     around = np.array([[row * columns + column] for row in (-1, 0, 1) for column in (-1, 0, 1)])
     occupancy = np.zeros((int(size[0] / cell) + 3) * columns, bool)
-    chosen = []
+    indices = []
     for i in order:
         own = cells[ends[i] - counts[i] : ends[i]]
         if 2 * np.count_nonzero(occupancy[own]) <= len(own):
-            chosen.append(strokes[i])
+            indices.append(strokes[i])
             occupancy[own + around] = True
-    return chosen
+    return indices
 
 
 def _controls(strokes: Sequence[np.ndarray], spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -216,8 +216,8 @@ def _curves(controls: np.ndarray, pieces: np.ndarray, length: np.ndarray) -> lis
     low, high = (last - pieces)[owner], last[owner]
     a, b, c, d = (controls[np.clip(low + piece + offset, low, high)] for offset in (-1, 0, 1, 2))
     curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-    fixed = np.round(curve * 2**_SHIFT).astype(np.int32)[:, None]
-    return [fixed[start:end] for start, end in zip([0, *ends.tolist()], ends.tolist())]
+    fixed_point = np.round(curve * 2**_SHIFT).astype(np.int32)[:, None]
+    return [fixed_point[start:end] for start, end in zip([0, *ends.tolist()], ends.tolist())]
 
 
 def draw_badly(
@@ -228,11 +228,11 @@ def draw_badly(
     config: HandConfig,
     regions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draws strokes as a poor drawer would.
+    """Draws strokes the way a poor drawer would.
 
     Args:
       rng: source of all randomness.
-      strokes: polylines [N,2] (x, y) in pixels, of about one point a pixel, as `trace` gives them.
+      strokes: polylines [N,2] (x, y) in pixels, of about one point per pixel, as `trace` returns them.
       size: (height, width) of the picture.
       level: of abstraction, from 0 (the strokes as they are, whatever the generator) to 1 (a child's drawing). The
         magnitudes of `config` grow in proportion.
@@ -267,7 +267,7 @@ def draw_badly(
     for width in np.unique(widths):
         group = [curves[i] for i in np.flatnonzero(widths == width)]
         cv2.polylines(drawing, group, False, (1,), int(width), cv2.LINE_8, _SHIFT)
-    if not drawing.any():  # all of it was moved out of the picture: it stays at the border
+    if not drawing.any():  # displaced out of the picture entirely: it stays at the border
         border = (np.array([size[1], size[0]]) - 1) << _SHIFT
         cv2.polylines(
             drawing, [curve.clip(0, border).astype(np.int32) for curve in curves], False, (1,), 1, cv2.LINE_8, _SHIFT
@@ -282,7 +282,7 @@ def simulate(
     config: HandConfig,
     regions: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Traces a clean sketch and draws it badly.
+    """Traces a clean sketch and redraws it freehand.
 
     Args:
       rng: source of all randomness.

@@ -57,7 +57,7 @@ def large_hole(
         level = -distance(tuple(rng.uniform(0.1, 0.9, 2)), rng.uniform(0.6, 1.6), rng.choice([2, 12]))
     else:
         raise ConfigError(f"mask.large: expected half, face, inner or outer, found {kind!r}")
-    # Of pixels that lie exactly at the level, none of which there are as a rule, the first are taken.
+    # Of pixels exactly at the level (usually none) the first are taken.
     order = np.argpartition(level, pixels - 1, axis=None)[:pixels]
     mask = np.zeros(total, np.uint8)
     mask[order] = 1

@@ -32,12 +32,12 @@ def length(pixels: float, side: int, least: float = 0.7) -> float:
 
 
 def surroundings(image: tf.Tensor, sigma: float) -> tf.Tensor:
-    """A wide Gaussian blur of [B,H,W,C] float32, made at a lower resolution, where it costs little."""
+    """A wide Gaussian blur of [B,H,W,C] float32, computed at a lower resolution, where it costs little."""
     height, width = image.shape[1:3]
     factor = max(1, int(sigma / 2))
     small = [max(2, -(-height // factor)), max(2, -(-width // factor))]
-    blurred = addons.gaussian_blur(tf.image.resize(image, small, method="area"), sigma / factor)
-    return tf.image.resize(blurred, [height, width], method="bilinear")
+    blur = addons.gaussian_blur(tf.image.resize(image, small, method="area"), sigma / factor)
+    return tf.image.resize(blur, [height, width], method="bilinear")
 
 
 def orientation(xx: tf.Tensor, xy: tf.Tensor, yy: tf.Tensor) -> tf.Tensor:
@@ -49,9 +49,9 @@ def ridges(edges: np.ndarray) -> np.ndarray:
     """Non-maximum suppression: where an edge map is no lower than its neighbours across the line.
 
     pix2pix' recipe: the line's direction comes from second derivatives of the map smoothed by a triangle filter of 4 px
-    (a Gaussian with a sigma of 2 px is the same to the eye), and a pixel stays if, raised by 1 %, it is not below what
-    lies 1 px to either side. Our direction is the Hessian's eigenvector, our sigma grows with the picture as all
-    lengths here do.
+    (a Gaussian with a sigma of 2 px looks the same), and a pixel stays if, raised by 1 %, it is not below the values 1
+    px to either side. Our direction is the Hessian's eigenvector; our sigma grows with the picture, as all lengths here
+    do.
 
     Args:
       edges: [B,H,W] float in [0,1].
@@ -66,8 +66,8 @@ def ridges(edges: np.ndarray) -> np.ndarray:
     # Across a ridge the second derivative is the most negative: the eigenvector of the smaller eigenvalue.
     across = orientation(-xx, -xy, -yy)
     step = tf.concat([tf.sin(across), tf.cos(across)], axis=-1)
-    raised = image * 1.01
-    higher = [addons.dense_image_warp(image, s) > raised for s in (step, -step)]
+    scaled_map = image * 1.01
+    higher = [addons.dense_image_warp(image, s) > scaled_map for s in (step, -step)]
     return ~(higher[0] | higher[1]).numpy()[..., 0]
 
 

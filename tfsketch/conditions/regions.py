@@ -1,4 +1,4 @@
-"""Face regions: the names that colour maps, hair masks, eye strokes and region edits are told in.
+"""Face regions: the names used by colour maps, hair masks, eye strokes and region edits.
 
 A region map is [H,W] uint8 of indices into `REGIONS`. It comes from the shipped face parser
 (`conditions.face_parser`) or from the labels of CelebAMask-HQ (Lee et al., CVPR 2020), whose 19 classes are
@@ -35,7 +35,7 @@ FACE = ("skin", "brows", "eyes", "nose", "mouth", "lips", "glasses")
 """The face itself, without hair and neck; `mask_of` takes it under the name `face`."""
 
 IGNORED = 255
-"""In a map of labels: not known, counted nowhere."""
+"""In a map of labels: unknown, never counted."""
 
 # CelebAMask-HQ's order: background, skin, nose, glasses, left and right eye, left and right brow, left and right ear,
 # mouth, upper and lower lip, hair, hat, earring, necklace, neck, cloth.
@@ -63,7 +63,7 @@ PALETTE = np.array(
     ],
     np.uint8,
 )
-"""[len(REGIONS),3] RGB, for people to look at."""
+"""[len(REGIONS),3] RGB, for display."""
 
 
 def from_celebamask(labels: np.ndarray, where: str = "labels") -> np.ndarray:
@@ -79,13 +79,13 @@ def from_celebamask(labels: np.ndarray, where: str = "labels") -> np.ndarray:
 
 
 def mask_of(regions: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
-    """Where a region map shows one of the named regions, or of `FACE` by the name `face`: [H,W] uint8 in {0,1}.
+    """The mask of the named regions of a map, or of `FACE` by the name `face`: [H,W] uint8 in {0,1}.
 
     Raises:
       DataError: an unknown name.
     """
     table = _table((names,) if isinstance(names, str) else tuple(names))
-    # A tenth of `take`'s time, which makes indices of bytes; OpenCV knows nothing of other shapes and types.
+    # A tenth of the time of `take`, which converts bytes to indices; OpenCV does not support other shapes and types.
     return cv2.LUT(regions, table) if regions.dtype == np.uint8 and regions.ndim == 2 else table.take(regions)
 
 
@@ -101,10 +101,10 @@ def _table(names: tuple[str, ...]) -> np.ndarray:
 
 
 def centers(regions: np.ndarray, name: str) -> list[tuple[float, float]]:
-    """Where the parts of a region are: the centres (x, y) of its two largest connected parts in pixels, left first.
+    """The centres (x, y) of a region's two largest connected parts in pixels, left first.
 
-    Eyes and brows come in pairs. There is one centre where the second part is missing (a face seen from the side, the
-    lenses of glasses that touch) or has less than a sixth of the region's pixels, and none where the region is missing.
+    Eyes and brows come in pairs. There is one centre if the second part is missing (a face seen from the side, the
+    lenses of glasses that touch) or has less than a sixth of the region's pixels, and none if the region is missing.
     """
     _, _, stats, centroids = cv2.connectedComponentsWithStats(mask_of(regions, name), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]  # the first is all the rest
@@ -112,7 +112,7 @@ def centers(regions: np.ndarray, name: str) -> list[tuple[float, float]]:
     return sorted((float(x), float(y)) for x, y in centroids[1:][largest])
 
 
-def colored(regions: np.ndarray) -> np.ndarray:
+def to_rgb(regions: np.ndarray) -> np.ndarray:
     """A region map as a picture, [H,W,3] uint8; what is ignored is black."""
     lut = np.zeros((256, 3), np.uint8)
     lut[: len(PALETTE)] = PALETTE

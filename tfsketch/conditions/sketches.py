@@ -1,7 +1,7 @@
-"""Sketches: from a photograph to the lines a person could have drawn on it, in six styles.
+"""Sketches: from a photograph to the lines that a person could have drawn from it, in six styles.
 
 `hed`, `canny` and `simplified` give lines of one pixel; `xdog`, `fdog` and `photocopy` strokes of their natural width,
-since that width is their look and what Contextual GAN is trained on (Lu et al. 2018 train it on these three). The field
+which is part of the style and what Contextual GAN is trained on (Lu et al. 2018 train it on these three). The field
 `thin` of a style's section changes that.
 
 `hed` is the SC-FEGAN recipe (Jo & Park 2019, section 3.1; the author in its issue 24): equalise the histogram, run HED,
@@ -14,10 +14,10 @@ edge around each pixel (Grigorescu et al. 2003 suppress texture so), which draws
 Winnemoeller et al. (2012) and Kang et al. (2007), `photocopy` is the filter of that name in drawing programs, and
 `simplified` is `fdog` on a smoothed picture. Where a paper gives no number the default is ours, tuned by eye.
 
-The detectors run on the full photograph, never on one with a hole in it: a sketch may not know where the mask will be.
+The detectors run on the full photograph, never on one with a hole in it: a sketch must not reveal the mask.
 Lengths in the sections of the styles are in pixels at a side of 256 and grow with the picture's shorter side, so that a
-photograph gets the same drawing at every size; a Gaussian is never narrower than 0.7 px, below which it would only see
-the grain. (Those of `hed` are older and are what their docstrings say.)
+photograph gets the same drawing at every size; a Gaussian is never narrower than 0.7 px, below which it responds to
+grain alone. (Those of `hed` are older; see their docstrings.)
 
 Pictures are uint8 RGB here, as files have them; sketches are {0,1} with 1 = stroke.
 """
@@ -72,10 +72,10 @@ class Hed(tf.Module):
         """
         size = tf.shape(image)[1:3]
         bottom, right = (-size[0]) % _PAD + _PAD, (-size[1]) % _PAD + _PAD
-        padded = tf.pad(image, [[0, 0], [_PAD, bottom], [_PAD, right], [0, 0]], mode="REFLECT")
-        full = tf.shape(padded)[1:3]
+        extended = tf.pad(image, [[0, 0], [_PAD, bottom], [_PAD, right], [0, 0]], mode="REFLECT")
+        full = tf.shape(extended)[1:3]
         taps = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
-        features = self._trunk(padded, taps)
+        features = self._trunk(extended, taps)
         sides = []
         for tap, (kernel, bias) in zip(taps, self._sides):
             side = tf.nn.conv2d(tf.cast(features[tap], tf.float32), kernel, 1, "SAME") + bias
@@ -95,25 +95,26 @@ def equalize(image: np.ndarray, clip_limit: float) -> np.ndarray:
     return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
 
 
-def smoothed(images: np.ndarray, level: int) -> np.ndarray:
-    """Photographs with less and less detail, [B,H,W,3] uint8 RGB: edges stay, what lies between them is evened out.
+def smooth(images: np.ndarray, level: int) -> np.ndarray:
+    """Edge-preserving smoothing of photographs, [B,H,W,3] uint8 RGB.
 
-    Contextual GAN draws its training sketches at several levels of abstraction, by edge-preserving smoothing before the
-    edges are looked for, to be nearer to what a hand draws (Lu et al. 2018). Which filter, and how strong, could not be
-    had: ours is the bilateral filter (Tomasi & Manduchi 1998), `level` times, wider each time; level 0 is none.
+    Contextual GAN draws its training sketches at several levels of abstraction, by edge-preserving smoothing before
+    edge detection, to be nearer to freehand drawings (Lu et al. 2018). The paper names neither the filter nor its
+    strength: ours is the bilateral filter (Tomasi & Manduchi 1998), `level` times, wider each time; level 0 is none.
     """
     side = min(images.shape[1:3])
     result = []
     for image in images:
         for number in range(1, level + 1):
-            # No narrower than reaches a pixel's neighbours.
+            # Wide enough to reach a pixel's neighbours.
             image = cv2.bilateralFilter(image, -1, 40.0 * number, length(6.0 * number, side, least=1.0))
         result.append(image)
     return np.stack(result)
 
 
 class Sketcher:
-    """Draws the sketches of photographs in one style; holds HED's weights, for that style, so that they are read once.
+    """Draws the sketches of photographs in one style; holds HED's weights, for that style, so that they are loaded
+    once.
 
     Args:
       config: of every style.
@@ -143,7 +144,7 @@ class Sketcher:
 
         Returns:
           [B,H,W] float32, 1 = line. For `hed`: (1 - side_share) * fused + side_share * side output 2; for the others
-          see the function of the style's name.
+          see the function named after the style.
         """
         config = self._config
         if self.style == "canny":
@@ -160,7 +161,7 @@ class Sketcher:
         x = to_unit(equalized)
         if scale > 1.0:
             x = tf.image.resize(x, [round(height * scale), round(width * scale)], method="bicubic")
-        assert self._hed is not None  # of the one style that is left
+        assert self._hed is not None  # the only remaining style
         fused, sides = self._hed(x)
         edges = (1.0 - config.side_share) * fused + config.side_share * sides[..., 1:2]
         if scale > 1.0:
@@ -172,7 +173,7 @@ class Sketcher:
     ) -> np.ndarray:
         """Sketches of [B,H,W,3] uint8 RGB pictures: [B,H,W] uint8 in {0,1}.
 
-        Of the styles only `hed` looks at the pictures' region maps, [B,H,W] uint8, where there are any.
+        Only the style `hed` uses the pictures' region maps, [B,H,W] uint8, if given.
 
         For `xdog`, `fdog`, `photocopy` and `simplified` a stroke is where the soft map is at least 0.5.
         """

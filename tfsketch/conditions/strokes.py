@@ -8,8 +8,8 @@
 `size` is the [width, height] of the picture that was drawn on. Coordinates are picture coordinates as a browser gives
 them: (0, 0) is the top left corner of the picture, not the centre of its first pixel, so that they scale by
 multiplication. `width` is in pixels of that picture. A filled stroke is the polygon of its points, grown by half of its
-`width` if it has one; where it crosses itself, all that it goes round is filled (the non-zero winding rule), and a hole
-is a cut and a ring run the other way. Later colours lie over earlier ones; the other two layers are unions.
+`width` if it has one; where it crosses itself, everything that it encloses is filled (the non-zero winding rule), and a
+hole is a cut and a ring in the opposite direction. Later colours cover earlier ones; the other two layers are unions.
 
 Everything that comes from a file is checked before anything is drawn, and errors name the stroke's index and the field.
 """
@@ -32,13 +32,13 @@ from tfsketch.vocabulary import size_of
 
 LAYERS = ("mask", "sketch", "color")
 MAX_POINTS = 100_000
-"""Points of all strokes together."""
+"""Most points of all strokes together."""
 MAX_BYTES = 16 * 2**20
-"""Size of a JSON file: beyond what `MAX_POINTS` points can need."""
+"""Largest JSON file: more than `MAX_POINTS` points can need."""
 MAX_COORDINATE = 1_000_000
 """Largest absolute coordinate and side: beyond any picture that is read, and safe in cv2's fixed point."""
 MAX_ASPECT_ERROR = 0.05
-"""How far the aspect of `size` may be from the picture's: that of rounding a thumbnail's sides."""
+"""How far the aspect of `size` may be from the picture's, as by rounding a thumbnail's sides."""
 
 _SHIFT = 4  # cv2 takes coordinates in 1/16 pixels
 _FIELDS = ("layer", "points", "width", "color", "fill")
@@ -137,8 +137,8 @@ def parse(tree: Any, where: str = "strokes") -> Strokes:
     """Checks the plain tree of a strokes file (see the module's docstring for its form).
 
     Args:
-      tree: what `json.loads` gave.
-      where: what error messages call the source, usually the file's name.
+      tree: as `json.loads` returns it.
+      where: name of the source in error messages, usually the file's.
 
     Raises:
       ImageError: anything but such a tree; the message names the stroke's index and the field.
@@ -178,22 +178,22 @@ def read(path: str | os.PathLike) -> Strokes:
     if path.stat().st_size > MAX_BYTES:
         raise ImageError(f"{path}: expected at most {MAX_BYTES:,} bytes, found {path.stat().st_size:,}")
     try:
-        tree = json.loads(path.read_bytes().decode("utf-8-sig"))  # some editors of text put a mark before it
+        tree = json.loads(path.read_bytes().decode("utf-8-sig"))  # some text editors write a byte order mark
     except (ValueError, OSError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, and so is JSON's
         raise ImageError(f"{path}: expected JSON, found: {cause(error)}") from error
     return parse(tree, str(path))
 
 
-def _circled_again(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
-    """What a polygon goes round an even number of times, but not none: cv2 fills what it goes round an odd number of
-    times. `browser/raster.js` has the same arithmetic.
+def _even_windings(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The pixels that a polygon winds around an even number of times, except 0: cv2 fills those of odd numbers.
+    `browser/raster.js` has the same arithmetic.
 
     Args:
       points: [N,2] integers, (x, y) in 1/16 pixels.
       size: (height, width) of the layer.
 
     Returns:
-      (the box of the layer that holds the polygon, [h,w] bool).
+      (the polygon's box in the layer, [h,w] bool).
     """
     rows, columns = (points[:, 1] + 8) // 16, points[:, 0] / 16
     top, bottom = (int(np.clip(row, 0, size[0])) for row in (rows.min(), rows.max()))
@@ -202,9 +202,9 @@ def _circled_again(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[sli
     ends = zip(columns.tolist(), rows.tolist(), np.roll(columns, -1).tolist(), np.roll(rows, -1).tolist())
     for x, y, next_x, next_y in ends:
         if y != next_y:
-            crossed = np.arange(max(top, min(y, next_y)), min(bottom, max(y, next_y)))
-            place = np.ceil(x + (crossed - y) * ((next_x - x) / (next_y - y)))
-            turns[crossed - top, np.clip(place, left, right).astype(np.int64) - left] += 1 if y < next_y else -1
+            crossings = np.arange(max(top, min(y, next_y)), min(bottom, max(y, next_y)))
+            place = np.ceil(x + (crossings - y) * ((next_x - x) / (next_y - y)))
+            turns[crossings - top, np.clip(place, left, right).astype(np.int64) - left] += 1 if y < next_y else -1
     np.cumsum(turns, axis=1, out=turns)
     return (slice(top, bottom), slice(left, right)), ((turns != 0) & (turns % 2 == 0))[:, :-1]
 
@@ -217,24 +217,24 @@ def _draw(layer: np.ndarray, stroke: Stroke, scale: np.ndarray, value: tuple[int
     points = np.clip(points, -limit, limit).astype(np.int32).reshape(-1, 1, 2)
     if stroke.fill:
         cv2.fillPoly(layer, [points], value, cv2.LINE_8, _SHIFT)
-        box, again = _circled_again(points[:, 0], size_of(layer))
+        box, again = _even_windings(points[:, 0], size_of(layer))
         layer[box][again] = value
     if stroke.width > 0:
-        # Thicker than twice the picture is no different, and cv2 refuses more than 32767.
+        # Thicker than twice the picture makes no difference, and cv2 refuses more than 32767.
         most = min(2 * max(layer.shape[:2]), 32767)
         thickness = int(np.clip(round(stroke.width * float(np.sqrt(scale.prod()))), 1, most))
-        # cv2 rounds the ends of thick segments, so joints are round. Of one point it draws nothing, hence the pair.
+        # cv2 rounds the ends of thick segments, so joints are round. It draws nothing for one point, hence the pair.
         line = points if len(points) > 1 else np.concatenate([points, points])
         cv2.polylines(layer, [line], stroke.fill, value, thickness, cv2.LINE_8, _SHIFT)
 
 
 def render(strokes: Strokes, size: tuple[int, int], where: str = "strokes") -> Layers:
-    """Draws strokes for a picture, scaled where it has another size than the one that was drawn on.
+    """Draws strokes for a picture, scaled if its size is not that of the picture drawn on.
 
     Args:
-      strokes: what to draw; what lies outside of the picture is cut off.
+      strokes: what to draw; clipped at the picture's border.
       size: (height, width) of the picture.
-      where: what error messages call the strokes.
+      where: name of the strokes in error messages.
 
     Raises:
       ImageError: the picture's aspect is not that of the picture drawn on.

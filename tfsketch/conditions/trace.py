@@ -14,20 +14,20 @@ from skimage.morphology import skeletonize
 from tfsketch.vocabulary import size_of
 
 REACH = 6  # pixels over which a line's direction at its end is measured; fewer would measure the pixel grid
-STRAIGHT = float(np.cos(np.radians(50.0)))  # a line that turns by less goes on through a junction or over a gap
-_LINES = 8  # at a junction; what only noise exceeds would take the square of their number in memory
+STRAIGHT = float(np.cos(np.radians(50.0)))  # a line that turns by less continues through a junction or over a gap
+_LINES = 8  # at a junction; only noise has more, which would take the square of their number in memory
 
 
 def _darts(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The line pixels of [H,W] bool, and each step from one to a neighbour in both directions ("darts").
 
-    Diagonal neighbours count only where no pixel beside both joins them already, else every corner would be a junction.
+    Diagonal neighbours count only if no common neighbour joins them already, else every corner would be a junction.
 
     Returns:
       (points [P,2] as (x, y), source [D], target [D]); the dart back from `d` is `(d + D / 2) % D`.
     """
-    padded = np.pad(lines, 1)
-    flat, stride = padded.ravel(), padded.shape[1]
+    bordered = np.pad(lines, 1)
+    flat, stride = bordered.ravel(), bordered.shape[1]
     places = np.flatnonzero(flat)
     number = np.zeros(flat.size, np.int32)
     number[places] = np.arange(len(places), dtype=np.int32)
@@ -45,7 +45,7 @@ def _darts(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def pair(one: np.ndarray, other: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
-    """Pairs things 0 to count - 1 along the candidates (one, other), the highest score first.
+    """Pairs items 0 to count - 1 along the candidates (one, other), the highest score first.
 
     Returns:
       [count] int: the partner of each, or -1.
@@ -66,10 +66,10 @@ def _through_junctions(
     degree: np.ndarray,
     shape: tuple[int, int],
 ) -> None:
-    """Lets the darts that enter a junction go on in the line that is straightest ahead.
+    """Continues the darts that enter a junction in the line that is straightest ahead.
 
     Args:
-      points, source, target: as of `_darts`, but for the darts inside of a junction.
+      points, source, target: as of `_darts`, without the darts inside a junction.
       onward: [D] the dart after each, or itself at a line's end; it is changed in place.
       degree: [P] how many pixels each pixel touches; more than two are a junction.
       shape: of the picture.
@@ -77,7 +77,7 @@ def _through_junctions(
     junction = degree > 2
     picture = np.zeros(shape, np.uint8)
     picture[points[junction, 1], points[junction, 0]] = 1
-    # Crossings of thin lines are often two or more junction pixels side by side: they are one junction.
+    # A crossing of thin lines is often two or more adjacent junction pixels: they are one junction.
     count, labels = cv2.connectedComponents(picture, connectivity=8)
     back = (np.arange(len(source)) + len(source) // 2) % len(source)
     entering = np.flatnonzero(junction[target])
@@ -130,8 +130,8 @@ def trace(lines: np.ndarray) -> list[np.ndarray]:
 
     Returns:
       Polylines [N,2] float32 of neighbouring pixels' centres (x, y); every pixel of the (thinned) lines is on one. At a
-      junction the lines that go straight on are one stroke; a closed line ends with its first point; a lone pixel is a
-      stroke of one point.
+      junction the lines that continue straight are one stroke; a closed line ends with its first point; a lone pixel is
+      a stroke of one point.
     """
     if not lines.any():
         return []
@@ -139,20 +139,20 @@ def trace(lines: np.ndarray) -> list[np.ndarray]:
     degree = np.bincount(source, minlength=len(points))
     if not len(source):
         return list(points[:, None].astype(np.float32))
-    outer = (degree[source] <= 2) | (degree[target] <= 2)  # the steps inside of a junction are no lines
+    outer = (degree[source] <= 2) | (degree[target] <= 2)  # steps inside a junction are not lines
     source, target = source[outer], target[outer]
     number = np.arange(len(source))
     back = (number + len(number) // 2) % len(number)
-    # A pixel of a line has two darts out of it: that which does not lead back leads on.
+    # A pixel of a line has two outgoing darts: the one that does not lead back leads on.
     both = np.bincount(source, weights=number, minlength=len(points)).astype(np.int64)
     onward = np.where(degree[target] == 2, both[target] - back, number)
     if (degree > 2).any():
         _through_junctions(points, source, target, onward, degree, size_of(lines))
 
     last, steps, least = _rank(onward)
-    closed = onward[last] != last
-    if closed.any():  # cut at the smallest element
-        onward = np.where(closed & (onward == least), number, onward)
+    is_ring = onward[last] != last
+    if is_ring.any():  # cut at the smallest element
+        onward = np.where(is_ring & (onward == least), number, onward)
         last, steps, _ = _rank(onward)
     head = np.ones(len(number), bool)
     head[onward[onward != number]] = False
@@ -166,13 +166,13 @@ def trace(lines: np.ndarray) -> list[np.ndarray]:
     darts = np.flatnonzero(is_stroke_end[last])
     path = np.empty(len(darts), np.int64)
     path[first[last[darts]] - steps[darts]] = darts
-    # A dart gives its source, and its target where the next does not start there: at the end, and inside a junction.
+    # A dart gives its source, and also its target if the next one starts elsewhere: at the end, and inside a junction.
     ends = np.cumsum(counts)
     leaps = np.append(target[path[:-1]] != source[path[1:]], True)
     leaps[ends - 1] = True
     pixels = np.stack([source[path], target[path]], axis=1)[np.stack([np.ones_like(leaps), leaps], axis=1)]
     ends = (np.cumsum(1 + leaps)[ends - 1]).tolist()
-    traced = points[pixels].astype(np.float32)
+    polyline = points[pixels].astype(np.float32)
     alone = np.ones(len(points), bool)
     alone[pixels] = False
-    return [traced[a:b] for a, b in zip([0, *ends], ends)] + list(points[alone, None].astype(np.float32))
+    return [polyline[a:b] for a, b in zip([0, *ends], ends)] + list(points[alone, None].astype(np.float32))

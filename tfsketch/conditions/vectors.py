@@ -1,9 +1,9 @@
-"""A raster sketch as strokes: what a scan shows becomes what a hand could have drawn, to be changed like it.
+"""A raster sketch as strokes: a scan becomes editable like strokes drawn by hand.
 
-Lines are traced along their middle (`trace`), each with the width that it has along most of its length. Areas wider
-than lines, a pupil or black hair, become filled outlines; a hole in one is reached by a cut, so that the outline is one
-polygon. Rendered at the same size, the strokes cover the sketch to within a pixel (a test); a model, which thins lines,
-sees no difference.
+Lines are traced along their middle (`trace`), each with the width of most of its length. Areas wider than lines, a
+pupil or black hair, become filled outlines; a cut connects a hole in one to its outline, which is one polygon. Rendered
+at the same size, the strokes cover the sketch to within a pixel (tested); a model, which thins lines, sees no
+difference.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tfsketch.conditions.trace import trace
 from tfsketch.errors import ImageError
 
 LONGEST = 1024
-"""Longest side in pixels at which a sketch is traced: that at which a photographed sheet is read."""
+"""Longest side in pixels at which a sketch is traced: the same as for reading a photographed sheet."""
 MOST = 5000
-"""Lines of one sketch; what has more is noise, and a page that is to show it stands still."""
+"""Most lines of one sketch; more are noise, and freeze a page that shows them."""
 BROAD = 2.5
-"""Times the usual width of a sheet's lines from which an area is filled and not a line; but no line is wider than a
-twelfth of the shorter side, and nothing below 7 pixels is an area."""
+"""Multiple of the usual line width from which an area is filled and not a line; but no line is wider than a twelfth of
+the shorter side, and nothing below 7 pixels is an area."""
 _ERROR = 0.6  # pixels by which a simplified line may lie beside the traced one
 
 
@@ -60,7 +60,7 @@ def strokes_of(sketch: np.ndarray) -> dict[str, Any]:
             continue
         thick = max(1.0, float(np.median(width[y, x][outside])))
         part = int(parts[y[0], x[0]])
-        # A thinned broad line has twigs at its ends and corners, about as long as it is wide.
+        # A thinned broad line has spurs at its ends and corners, about as long as it is wide.
         if part in line_parts and len(line) < max(3.0, 1.25 * float(width[y, x].max())):
             continue
         line_parts.add(part)
@@ -75,7 +75,7 @@ def _tree(sketch: np.ndarray, strokes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _at_most(sketch: np.ndarray, longest: int) -> np.ndarray:
-    """A sketch of at most so many pixels a side; lines of one pixel stay."""
+    """A sketch whose longest side is at most `longest` pixels; lines of one pixel stay."""
     scale = longest / max(sketch.shape)
     if scale >= 1:
         return sketch
@@ -85,17 +85,17 @@ def _at_most(sketch: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _broad_areas(sketch: np.ndarray, least: int) -> np.ndarray:
-    """What is at least so many pixels wide both ways, [H,W] uint8 in {0,1}; an odd number, which has a middle."""
+    """Areas at least `least` pixels wide along both axes, [H,W] uint8 in {0,1}; an odd number, for a centre pixel."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (least, least))
-    # Beyond the sheet there is no ink, or its border would be wide.
-    padded = cv2.copyMakeBorder(sketch, least, least, least, least, cv2.BORDER_CONSTANT)
-    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel)[least:-least, least:-least]
+    # There is no ink beyond the sheet, or its border would count as wide.
+    bordered = cv2.copyMakeBorder(sketch, least, least, least, least, cv2.BORDER_CONSTANT)
+    opening = cv2.morphologyEx(bordered, cv2.MORPH_OPEN, kernel)[least:-least, least:-least]
     # The disc does not reach into corners.
-    return cv2.dilate(opened, np.ones((least // 4 * 2 + 1,) * 2, np.uint8)) & sketch
+    return cv2.dilate(opening, np.ones((least // 4 * 2 + 1,) * 2, np.uint8)) & sketch
 
 
 def _runs(line: np.ndarray, inside: np.ndarray) -> list[np.ndarray]:
-    """The parts of a line [N,2] that are kept [N] bool, each with a point beyond its ends where there is one."""
+    """The parts of a line [N,2] where `inside` [N] bool holds, each with a point beyond its ends if there is one."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
     return [line[max(a - 1, 0) : b + 1] for a, b in edges.reshape(-1, 2)]
 
@@ -105,7 +105,7 @@ def outlines(areas: np.ndarray) -> list[list[list[float]]]:
     contours, tree = cv2.findContours(areas, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     polygons = []
     for number, contour in enumerate(contours):
-        if tree[0][number][3] >= 0:  # a hole, which its area takes
+        if tree[0][number][3] >= 0:  # a hole, added to its area
             continue
         outline = cv2.approxPolyDP(contour, _ERROR, True)[:, 0]
         hole = tree[0][number][2]

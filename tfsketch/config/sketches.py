@@ -118,7 +118,7 @@ class SketchConfig:
     """One of `SKETCH_STYLES`."""
     abstractions: int = 0
     """Further drawings of every photograph in this style, each of a photograph smoothed more than the last, so that
-    fewer lines are left; training takes one of all at random (see `conditions.sketches.smoothed`)."""
+    fewer lines are left; training takes one of all at random (see `conditions.sketches.smooth`)."""
     min_side: int = 192
     """Smaller pictures are enlarged to this side for the detector."""
     clahe: float = 2.0

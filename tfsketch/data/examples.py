@@ -208,7 +208,7 @@ class Worker:
         drawings: dict[str, Sequence[np.ndarray]] = {}
         for name in styles(self._config):
             style, _, level = name.partition("@")
-            pictures = sketches.smoothed(group.squares, int(level)) if level else group.squares
+            pictures = sketches.smooth(group.squares, int(level)) if level else group.squares
             drawings[f"sketch/{name}"] = list(self._sketcher(style)(pictures, regions_))
         return drawings
 

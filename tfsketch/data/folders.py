@@ -101,7 +101,7 @@ def open_held_out(config: Config, train: Shards, scratch: str | os.PathLike) -> 
 def _picture_of(feature: str, layer: np.ndarray) -> np.ndarray:
     """A map as a picture, [S,S] or [S,S,3] uint8."""
     if feature == "regions":
-        return regions.colored(layer)
+        return regions.to_rgb(layer)
     return sheets.ink(layer) if stored_map(feature).kind == "lines" else layer
 
 

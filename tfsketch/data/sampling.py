@@ -48,13 +48,13 @@ def _dabs(
     if not names or rng.random() >= config.color.probability:
         return picture, color, strokes
     parts = {
-        name: features.colored_regions(name, picture.image, picture.maps["regions"], targets[name]) for name in names
+        name: features.color_regions(name, picture.image, picture.maps["regions"], targets[name]) for name in names
     }
     if config.color.recolor and rng.random() < config.color.recolor:
         part = parts[names[rng.integers(len(names))]]
         labels = np.flatnonzero(np.bincount(part.reshape(-1))[1:]) + 1  # lips or teeth, not both alike
         one = (part == labels[rng.integers(len(labels))]).astype(np.uint8)
-        recolored = features.recolored(rng, (picture.image, picture.color), one)
+        recolored = features.recolor(rng, (picture.image, picture.color), one)
         picture = picture.having(**dict(zip(("image", "color"), recolored)))
     for name in names:
         dabs, where = feature_strokes.dabs(rng, name, picture.color, parts[name] * mask, config.color)
@@ -113,7 +113,7 @@ def draw(
     targets: Mapping[str, np.ndarray] | None = {}
     freehand = (config.color.features or config.hand.features) and (training or level is not None)
     if freehand and picture.regions is not None:  # without a mask, the whole face
-        targets = features.covered(picture.regions, example["mask"]) if "mask" in outputs else None
+        targets = features.features_in(picture.regions, example["mask"]) if "mask" in outputs else None
     if "color" in outputs and targets and config.color.features and rng.random() < config.color.features:
         picture, example["color"], example["painted"] = _dabs(rng, picture, targets, example["mask"], config)
         example["image"] = picture.image

@@ -58,7 +58,7 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
     soft = [_ink(sketchers[style].edge_maps(image[None])[0]) for style in sketchers]
     lines = {style: sketchers[style](image[None], region_map[None])[0] for style in sketchers}
     styles: Sheet = (
-        [[image, *soft], [regions.colored(region_map), *(_ink(lines[style]) for style in sketchers)]],
+        [[image, *soft], [regions.to_rgb(region_map), *(_ink(lines[style]) for style in sketchers)]],
         ["image, regions", *sketchers],
     )
 

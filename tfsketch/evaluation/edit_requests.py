@@ -100,7 +100,7 @@ def _colors(rng: np.random.Generator, name: str, donor: Picture, region: np.ndar
     """A few flat dabs on every part of a feature, [S,S,4] uint8 RGBA."""
     if name not in features.COLORED:
         return np.zeros((*region.shape, 4), np.uint8)
-    parts = features.colored_regions(name, donor.image, labels_of(donor), region)
+    parts = features.color_regions(name, donor.image, labels_of(donor), region)
     smooth = colors.color_map(donor.image, SETTINGS.color)
     painted, where = feature_strokes.dabs(rng, name, smooth, parts, SETTINGS.color)
     return np.dstack([painted, 255 * where])

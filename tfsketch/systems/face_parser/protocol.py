@@ -86,8 +86,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 )
             matrices.append(confusion(picture.regions, result))
             if number in shown:
-                blended = picture.image // 2 + regions.colored(result) // 2
-                sheet.append([picture.image, regions.colored(result), regions.colored(picture.regions), blended])
+                blended = picture.image // 2 + regions.to_rgb(result) // 2
+                sheet.append([picture.image, regions.to_rgb(result), regions.to_rgb(picture.regions), blended])
     parts = EIGHT | {name: (name,) for name in regions.REGIONS if name not in EIGHT}
     matrix = np.sum(matrices, axis=0)
     pixels = matrix.sum()

@@ -44,7 +44,7 @@ class FaceParserTask(Task):
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:
         rows = [
-            [to_uint8(image), regions.colored(prediction[..., 0].numpy()), regions.colored(truth[..., 0].numpy())]
+            [to_uint8(image), regions.to_rgb(prediction[..., 0].numpy()), regions.to_rgb(truth[..., 0].numpy())]
             for image, prediction, truth in zip(batch["image"], outputs["regions"], batch["regions"])
         ]
         return rows, ["image", "output", "truth"]
