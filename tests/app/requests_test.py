@@ -160,8 +160,8 @@ def test_a_region_of_a_face_becomes_a_mask(port, monkeypatch):
 def test_what_is_at_the_pictures_border_does_not_shrink_there():
     half = np.zeros((20, 20), np.uint8)
     half[:, :10] = 1
-    assert masks.changed(half, -3, False)[:, 0].all() and not masks.changed(half, -3, False)[:, 7].any()
-    assert masks.changed(half, 3, False)[:, 12].all() and not masks.changed(half, 3, False)[:, 13].any()
+    assert masks.resize_mask(half, -3, False)[:, 0].all() and not masks.resize_mask(half, -3, False)[:, 7].any()
+    assert masks.resize_mask(half, 3, False)[:, 12].all() and not masks.resize_mask(half, 3, False)[:, 13].any()
 
 
 def test_the_feather_is_the_editors(port, studio, model_dirs, request_):

@@ -5,14 +5,14 @@ import importlib.util
 from tfsketch.errors import TfsketchError, install_command
 
 LOOPBACK = ("127.0.0.1", "localhost")
-"""Names of this machine that nobody else reaches."""
+"""Names of this machine that only it can reach."""
 
 
 def check_extra() -> None:
-    """Looks whether what the server needs is installed, without importing it.
+    """Checks that the server's requirements are installed, without importing them.
 
     Raises:
-      TfsketchError: it is not; the message has the command that installs it.
+      TfsketchError: they are not; the message has the command that installs them.
     """
     for name in ("starlette", "uvicorn"):
         if importlib.util.find_spec(name) is None:

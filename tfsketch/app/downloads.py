@@ -1,8 +1,8 @@
-"""What a result is saved as: a picture with the photograph's metadata, or its layers.
+"""The files of a result: a picture with the photograph's metadata, or its layers.
 
 Layers are an OpenRaster file (the format's specification 0.0.5: a zip of a `mimetype`, `stack.xml`, PNG layers, the
 merged picture and a thumbnail), which GIMP, Krita, MyPaint and others open. The result lies over the photograph, clear
-outside of the mask and where the photograph is; sketch, colours and mask are there and hidden.
+outside the mask and where the photograph is clear; sketch, colours and mask are hidden layers.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from tfsketch.images.photographs import Photograph
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": "image/openraster"}
 """Format -> its media type."""
 QUALITY = 92
-"""Of JPEG and WebP, where nothing else is asked for."""
+"""Default for JPEG and WebP."""
 _THUMBNAIL = 256
 _MASK = (229, 72, 77)
 
 
-def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, list[str]]:
-    """(bytes, media type, what the format does not keep, a line each) of a result.
+def encode(request: Request, result: Result, tree: Any) -> tuple[bytes, str, list[str]]:
+    """(bytes, media type, a line on each thing that the format does not keep) of a result.
 
     Args:
-      request: what made it.
+      request: the result's.
       result: at full size.
-      tree: the request as it came, with, if given, `format`, one of `TYPES`, `quality`, 1 to 100, and `mark`.
+      tree: the request as received, with, if given, `format`, one of `TYPES`, `quality`, 1 to 100, and `mark`.
 
     Raises:
       TfsketchError: another format or quality, or a picture too large for the format.
@@ -47,28 +47,30 @@ def encoded(request: Request, result: Result, tree: Any) -> tuple[bytes, str, li
     if not isinstance(kind, str) or kind not in TYPES:
         raise TfsketchError(f"format: expected one of {', '.join(TYPES)}, found {excerpt(kind)}")
     quality = whole(tree.get("quality", QUALITY), "quality", 1, 100)
-    made, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
-    metadata = made.metadata.with_source_type(source) if truth(tree.get("mark", True), "mark") else made.metadata
+    photograph, source = made_of(request.picture, result.image), EDITED if request.picture else MADE
+    metadata = (
+        photograph.metadata.with_source_type(source) if truth(tree.get("mark", True), "mark") else photograph.metadata
+    )
     if kind == "ora":
-        notes = ["OpenRaster has 8 bits a channel here, the photograph 16"] if made.shift else []
+        notes = ["OpenRaster has 8 bits a channel here, the photograph 16"] if photograph.shift else []
         return layers(request, result, metadata), TYPES[kind], notes
-    data, notes = encoding.encode(f"result.{kind}", made, metadata, None if kind == "png" else quality)
+    data, notes = encoding.encode(f"result.{kind}", photograph, metadata, None if kind == "png" else quality)
     return data, TYPES[kind], notes
 
 
-def _inked(layer: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    """A layer [H,W] in {0,1} as [H,W,4] RGBA of one colour, clear where it is 0."""
-    excerpt = np.zeros((*layer.shape, 4), np.uint8)
-    excerpt[layer > 0] = (*color, 255)
-    return excerpt
+def _ink_layer(layer: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    """A layer [H,W] in {0,1} as [H,W,4] RGBA of one colour, transparent where it is 0."""
+    picture = np.zeros((*layer.shape, 4), np.uint8)
+    picture[layer > 0] = (*color, 255)
+    return picture
 
 
 def _alpha(photograph: Photograph) -> np.ndarray | None:
-    """A photograph's transparency, [H,W] uint8; None where it has none."""
-    stored = photograph.pixels
-    if stored.ndim == 2 or stored.shape[2] not in (2, 4):
+    """A photograph's transparency, [H,W] uint8; None if it has none."""
+    pixels = photograph.pixels
+    if pixels.ndim == 2 or pixels.shape[2] not in (2, 4):
         return None
-    return (stored[..., -1] >> photograph.shift).astype(np.uint8)
+    return (pixels[..., -1] >> photograph.shift).astype(np.uint8)
 
 
 def _with(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -76,23 +78,23 @@ def _with(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
-    """A result with what made it, as an OpenRaster file; the topmost layer first."""
+    """A result and its request's layers as an OpenRaster file, topmost layer first."""
     strokes, image, picture = request.layers, result.image, request.picture
     alpha = None if picture is None else _alpha(picture.photograph)
-    # The layers are RGB: a profile of another kind, as a grey photograph has, would not be theirs.
+    # The layers are RGB: a grey photograph's profile would not fit them.
     metadata = dataclasses.replace(metadata, icc=picture.profile if picture else b"")
-    made = np.dstack([image, np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha])
+    cutout = np.dstack([image, np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha])
     if result.mask is not None:
-        made[result.mask == 0] = 0
+        cutout[result.mask == 0] = 0
     stack: list[tuple[str, np.ndarray, bool]] = []
     for name, layer in (
-        ("Sketch", _inked(strokes.sketch, (0, 0, 0))),
+        ("Sketch", _ink_layer(strokes.sketch, (0, 0, 0))),
         ("Colours", strokes.color),
-        ("Mask", _inked(strokes.mask, _MASK)),
+        ("Mask", _ink_layer(strokes.mask, _MASK)),
     ):
         if layer[..., 3].any():
             stack.append((name, layer, False))
-    stack.append(("Result", made, True))
+    stack.append(("Result", cutout, True))
     if picture is not None:
         stack.append(("Photograph", _with(picture.image, alpha), True))
     height, width = image.shape[:2]
@@ -100,15 +102,15 @@ def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         archive.writestr("mimetype", TYPES["ora"])  # first, and not compressed, as the format wants it
-        for number, (name, layer, excerpt) in enumerate(stack):
+        for number, (name, layer, visible) in enumerate(stack):
             place = f"data/layer{number}.png"
             archive.writestr(place, _png(layer, metadata))
-            visibility = "visible" if excerpt else "hidden"
+            visibility = "visible" if visible else "hidden"
             xml.append(f'<layer name={quoteattr(name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
         archive.writestr("stack.xml", "".join([*xml, "</stack></image>"]))
-        merged = _with(image, alpha)
-        archive.writestr("mergedimage.png", files.encode_png(merged, png_chunks(metadata)))
-        small = Image.fromarray(merged)
+        flat = _with(image, alpha)
+        archive.writestr("mergedimage.png", files.encode_png(flat, png_chunks(metadata)))
+        small = Image.fromarray(flat)
         small.thumbnail((_THUMBNAIL, _THUMBNAIL))
         archive.writestr("Thumbnails/thumbnail.png", files.encode_png(np.asarray(small)))
     return buffer.getvalue()

@@ -17,7 +17,7 @@ from tfsketch.errors import TfsketchError
 from tfsketch.images import photographs, sizes
 
 THUMBNAIL = 240
-"""Side of what stands for an example."""
+"""Side of an example's thumbnail."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Example:
     side: int | None = None
     """The working side that suits it."""
     style: str = ""
-    """Like `picture`, whose style is taken."""
+    """Like `picture`: the photograph that the style is taken from."""
     region: str = "everywhere"
     """One of `PLACES`."""
 
@@ -69,7 +69,7 @@ def find(name: str) -> Example:
     """One of `EXAMPLES`.
 
     Raises:
-      TfsketchError: there is none of this name.
+      TfsketchError: no example has this name.
     """
     if name not in EXAMPLES:
         raise TfsketchError(f"example: expected one of {', '.join(EXAMPLES)}, found none of this name")
@@ -85,15 +85,15 @@ def contents(one: Example) -> tuple[dict[str, Any], Picture | None]:
 
 
 def thumbnail(name: str) -> bytes:
-    """What an example looks like, as a small JPEG.
+    """A thumbnail of an example, as JPEG.
 
     Raises:
       TfsketchError: no such example.
     """
     strokes, picture = contents(find(name))
-    shown = strokes_lib.parse(strokes)
+    parsed_strokes = strokes_lib.parse(strokes)
     if picture is None:
-        sketch = strokes_lib.render(shown, shown.size[::-1]).sketch
+        sketch = strokes_lib.render(parsed_strokes, parsed_strokes.size[::-1]).sketch
         image = np.repeat(((1 - sketch) * np.uint8(255))[..., None], 3, axis=-1)
     else:
         image = picture.image
@@ -106,7 +106,7 @@ def photograph(name: str) -> Picture:
     """A photograph of the examples."""
     if name != "astronaut":
         return Picture(photographs.read(name, web_file(f"examples/{name}")))
-    from skimage.data import astronaut  # here, because it is no part of the editor
+    from skimage.data import astronaut  # here, because the editor does not need it
 
     top, left, side = _FACE
     return Picture(photographs.of_array(np.ascontiguousarray(astronaut()[top : top + side, left : left + side])))

@@ -1,7 +1,7 @@
-"""Requests that take long: how far they are, and that they can be ended.
+"""Progress and cancellation of long requests.
 
-Whoever starts a job names it, and can ask about it while waiting for its answer. One that is ended raises
-`Ended` in whatever works at it, at its next report.
+The client names a job, and can ask about it while waiting for its answer. A cancelled job raises `Ended` in the code
+that works on it, at its next report.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ MAX_NAME = 40
 
 
 class Ended(TfsketchError):  # noqa: N818  (nothing went wrong)
-    """Whoever asked does not want it any more."""
+    """The client cancelled the job."""
 
 
 class Jobs:
-    """What is worked at or waits for it, by name."""
+    """Running and waiting jobs, by name."""
 
     def __init__(self) -> None:
         self._shares: dict[str, float] = {}
-        self._ended: set[str] = set()
+        self._cancelled: set[str] = set()
         self._lock = threading.Lock()
 
     def begin(self, name: str) -> Callable[[float], None]:
-        """Names a job; gives what reports the share of it that is done, 0 to 1, and raises `Ended`.
+        """Registers a job; returns the function that reports its completed share, 0 to 1, and raises `Ended`.
 
         Raises:
           TfsketchError: the name is too long, or another job's.
@@ -41,7 +41,7 @@ class Jobs:
         def report(share: float) -> None:
             with self._lock:
                 self._shares[name] = share
-                if name in self._ended:
+                if name in self._cancelled:
                     raise Ended("ended, as was asked for")
 
         return report
@@ -50,15 +50,15 @@ class Jobs:
         """Forgets a job."""
         with self._lock:
             self._shares.pop(name, None)
-            self._ended.discard(name)
+            self._cancelled.discard(name)
 
     def end(self, name: str) -> None:
-        """Ends a job at its next report; one that is over already stays so."""
+        """Cancels a job at its next report; nothing happens if it is over."""
         with self._lock:
             if name in self._shares:
-                self._ended.add(name)
+                self._cancelled.add(name)
 
     def share(self, name: str) -> float | None:
-        """How much of a job is done, 0 to 1; None where there is none of this name (any more)."""
+        """The completed share of a job, 0 to 1; None if no job has this name (any more)."""
         with self._lock:
             return self._shares.get(name)

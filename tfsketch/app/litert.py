@@ -1,8 +1,8 @@
 """LiteRT.js, the runtime of the page without a server: its two packages, fetched once, each checked against its hash.
 
-The runtime is no part of this package (three variants of 9.4 MB). npm fetches it, from whichever registry it is set to,
-into a cache folder; where there is no connection, a folder with the same two archives does. What is not byte for byte
-the release that was tried is refused, wherever it comes from.
+The runtime is not part of this package (three variants of 9.4 MB). npm fetches it from its configured registry into a
+cache folder; without a connection, a folder with the same two archives works too. Anything but the tested release, byte
+for byte, is refused, wherever it comes from.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _SECONDS = 600
 
 
 def cache_folder() -> pathlib.Path:
-    """Where the archives are kept."""
+    """The folder of the archives."""
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tfsketch" / f"litert-{VERSION}"
 
 
-def _checked(path: pathlib.Path) -> bytes:
+def _read_checked(path: pathlib.Path) -> bytes:
     """An archive's bytes.
 
     Raises:
-      ExportError: it cannot be read, or is not the one that was tried.
+      ExportError: it cannot be read, or is not the tested one.
     """
     try:
         data = path.read_bytes()
@@ -68,11 +68,11 @@ def _checked(path: pathlib.Path) -> bytes:
     return data
 
 
-def _fetched(name: str) -> bytes:
-    """An archive, from npm.
+def _fetch(name: str) -> bytes:
+    """Fetches an archive by npm.
 
     Raises:
-      ExportError: there is no npm, it fails, or what it gives is not the archive that was tried.
+      ExportError: npm is missing or fails, or the archive is not the tested one.
     """
     package = ARCHIVES[name][0]
     instead = (
@@ -87,45 +87,45 @@ def _fetched(name: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="tfsketch-litert-") as scratch:
         command = [npm, "pack", package, "--ignore-scripts", "--pack-destination", scratch]
         try:
-            done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=_SECONDS)
-            answer = done.stderr.strip()
+            process = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=_SECONDS)
+            answer = process.stderr.strip()
         except subprocess.TimeoutExpired:
             answer = f"no answer within {_SECONDS} seconds"
         path = pathlib.Path(scratch) / name
         if not path.is_file():
             reason = next((line for line in answer.splitlines() if "ERR" in line or "error" in line), answer[-200:])
             raise ExportError(f"expected npm to fetch {package}, found that it could not ({reason}); {instead}")
-        return _checked(path)
+        return _read_checked(path)
 
 
 def archives(folder: str | os.PathLike = "") -> dict[str, bytes]:
     """The two archives, by name.
 
     Args:
-      folder: where they are; by default the cache, which is filled by npm where it lacks one.
+      folder: that holds them; by default the cache, into which npm fetches missing ones.
 
     Raises:
-      ExportError: one is missing, cannot be fetched, or is not the one that was tried.
+      ExportError: one is missing, cannot be fetched, or is not the tested one.
     """
     if folder:
-        return {name: _checked(pathlib.Path(folder) / name) for name in ARCHIVES}
+        return {name: _read_checked(pathlib.Path(folder) / name) for name in ARCHIVES}
     contents = {}
     for name in ARCHIVES:
         path = cache_folder() / name
         if not path.is_file():
-            data = _fetched(name)
-            with contextlib.suppress(OSError):  # a cache that cannot be written costs the next export a connection
+            data = _fetch(name)
+            with contextlib.suppress(OSError):  # without a writable cache the next export needs a connection again
                 files.write_bytes(path, data)
             contents[name] = data
         else:
-            contents[name] = _checked(path)
+            contents[name] = _read_checked(path)
     return contents
 
 
 def _member(archive: bytes, name: str) -> bytes:
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
-        content = opened.extractfile(f"package/{name}")
-        assert content is not None  # the hash says that it is a file
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        content = tar.extractfile(f"package/{name}")
+        assert content is not None  # known from the hash
         return content.read()
 
 

@@ -1,6 +1,6 @@
-"""Masks from what a face parser sees, and masks grown, shrunk, inverted; as strokes, like all that is drawn.
+"""Masks of a face parser's regions, and masks grown, shrunk or inverted, as strokes, like everything drawn.
 
-Outlines are traced at the size that the page shows, where they are true to a pixel.
+Outlines are traced at the preview's size, where they are accurate to a pixel.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from tfsketch.conditions.vectors import outlines
 from tfsketch.errors import ImageError
 
 SPECK = 6
-"""Pixels of what is shown; smaller parts of a mask are left out."""
+"""Pixels of the preview; smaller parts of a mask are left out."""
 
 
-def changed(mask: np.ndarray, grow: float, invert: bool) -> np.ndarray:
-    """A mask [H,W] in {0,1} grown by pixels, or shrunk by less than 0, and then inverted if asked for."""
+def resize_mask(mask: np.ndarray, grow: float, invert: bool) -> np.ndarray:
+    """A mask [H,W] in {0,1} grown by `grow` pixels, or shrunk if negative, and then optionally inverted."""
     mask = (mask > 0).astype(np.uint8)
     if grow and mask.any() and not mask.all():
-        # The picture's border is no edge: what reaches it does not shrink there.
+        # The picture's border is not an edge: a mask does not shrink there.
         away = cv2.distanceTransform(1 - mask if grow > 0 else mask, cv2.DIST_L2, 5)
         mask = ((away <= grow) if grow > 0 else (away > -grow)).astype(np.uint8)
     return 1 - mask if invert else mask
@@ -34,7 +34,7 @@ def strokes_of(mask: np.ndarray, picture: Picture) -> dict:
       picture: the photograph.
 
     Raises:
-      ImageError: nothing is left of the mask.
+      ImageError: the mask is empty.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     small = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] < SPECK]
@@ -43,7 +43,7 @@ def strokes_of(mask: np.ndarray, picture: Picture) -> dict:
         raise ImageError("mask: expected something to be left of it, found nothing")
     height, width = picture.image.shape[:2]
     scale = np.array([width / mask.shape[1], height / mask.shape[0]])
-    # Outlines go through the middle of the mask's outermost pixels: a line of one pixel's width takes in the rest.
+    # Outlines run through the centres of the mask's outermost pixels: a line one pixel wide covers the rest.
     edge = round(float(np.sqrt(scale.prod())), 1)
     shapes = [np.round(np.array(points) * scale, 1).tolist() for points in outlines(mask)]
     strokes = [{"layer": "mask", "points": points, "width": edge, "fill": True} for points in shapes]

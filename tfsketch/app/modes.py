@@ -1,4 +1,4 @@
-"""The page's ways of working: what is drawn, what a checked request holds, and a function from it to results.
+"""The page's modes: the layers of each, checked requests, and a function from a request to results.
 
 A model is offered in the mode of its way of working.
 """
@@ -31,7 +31,7 @@ PLACES = ("everywhere", "drawn", "face", *REGIONS)
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One picture that a request made."""
+    """One picture, made for a request."""
 
     image: np.ndarray
     """[H,W,3] uint8 RGB, at full size"""
@@ -41,7 +41,7 @@ class Result:
     mask: np.ndarray | None = None
     """[H,W] uint8 in {0,1}, where it may differ from the photograph; None is everywhere"""
     notes: tuple[str, ...] = ()
-    """Lines on what was guessed, or had no effect."""
+    """Lines on guesses, and on layers without effect."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Request:
     texture: float = 1.0
     """An edit's last stages; see `Editor`."""
     watch: Callable[[float], None] = lambda share: None
-    """Told how much of the work is done, 0 to 1, now and then; what it raises ends it."""
+    """Called now and then with the completed share, 0 to 1; an exception that it raises ends the work."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,7 +80,7 @@ class Request:
 
 def _edit(editor: Editor, request: Request) -> list[Result]:
     layers = request.layers
-    assert request.picture is not None  # `Studio.request` has it where a mode starts from a photograph
+    assert request.picture is not None  # `Studio.request` requires it in this mode
     arguments = request.picture.image, layers.mask, layers.sketch, layers.color
     editor = editor.with_finish(request.feather, request.seam, request.texture)
     notes = [f"the {what} lies outside the mask and has no effect" for what in without_effect(*arguments[1:])]
@@ -94,7 +94,7 @@ def _edit(editor: Editor, request: Request) -> list[Result]:
 
 
 def _restyle(editor: Editor, request: Request) -> list[Result]:
-    assert request.picture is not None and request.style is not None  # `Studio.request` has both
+    assert request.picture is not None and request.style is not None  # `Studio.request` requires both
     image, style, mask = request.picture.image, request.style.image, None
     if request.region == "drawn":
         mask = request.layers.mask
@@ -162,11 +162,11 @@ MODES: dict[str, Mode] = {
 """Mode by way."""
 
 
-def encoded_result(request: Request, result: Result) -> dict[str, Any]:
+def encode_result(request: Request, result: Result) -> dict[str, Any]:
     """A result for the page: its `seed` and `notes`, `box` in the preview, `png` of that box and, of a drawing, its
     `lines`."""
 
-    def encoded(picture: np.ndarray) -> str:
+    def to_png(picture: np.ndarray) -> str:
         icc = request.picture.profile if request.picture else b""
         return base64.b64encode(files.encode_png(picture, metadata.png_chunks(metadata.Metadata(icc=icc)))).decode()
 
@@ -174,14 +174,14 @@ def encoded_result(request: Request, result: Result) -> dict[str, Any]:
     preview, mask = request.picture.preview(result.image) if request.picture else result.image, result.mask
     if mask is None:
         height, width = preview.shape[:2]
-        answer |= {"box": [0, 0, width, height], "png": encoded(preview)}
+        answer |= {"box": [0, 0, width, height], "png": to_png(preview)}
     else:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         scale = preview.shape[0] / mask.shape[0], preview.shape[1] / mask.shape[1]
         top, left = int(rows[0] * scale[0]), int(columns[0] * scale[1])
         bottom, right = math.ceil((rows[-1] + 1) * scale[0]), math.ceil((columns[-1] + 1) * scale[1])
-        cut = np.ascontiguousarray(preview[top:bottom, left:right])
-        answer |= {"box": [left, top, cut.shape[1], cut.shape[0]], "png": encoded(cut)}
+        part = np.ascontiguousarray(preview[top:bottom, left:right])
+        answer |= {"box": [left, top, part.shape[1], part.shape[0]], "png": to_png(part)}
     if result.lines is not None:
         answer["lines"] = base64.b64encode(files.encode_png((1 - result.lines) * np.uint8(255))).decode()
     return answer

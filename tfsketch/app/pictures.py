@@ -1,4 +1,4 @@
-"""A photograph in memory, and what the page draws on."""
+"""A photograph in memory, and its preview, on which the page draws."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tfsketch.images.metadata import Metadata
 from tfsketch.images.photographs import Photograph
 
 PREVIEW = 1600
-"""Longest side of what the page draws on."""
+"""Longest side of a preview."""
 MAX_TILE = 2**20
-"""Pixels of a part that is looked at closely."""
+"""Most pixels of a part of a picture that the page shows at full size."""
 
 
-def cut(image: np.ndarray, box: Any) -> np.ndarray:
+def crop(image: np.ndarray, box: Any) -> np.ndarray:
     """A part of a picture.
 
     Args:
@@ -55,18 +55,18 @@ class Picture:
 
     @property
     def metadata(self) -> Metadata:
-        """What its file says beside its pixels."""
+        """Its file's metadata."""
         return self.photograph.metadata
 
     @property
     def profile(self) -> bytes:
-        """The colour profile of what the page is shown, which is RGB; empty where there is none."""
+        """The colour profile of the RGB pictures sent to the page; empty if there is none."""
         icc = self.metadata.icc
         return icc if icc[16:20] == b"RGB " else b""
 
     @property
     def preview_size(self) -> tuple[int, int]:
-        """(height, width) of what the page draws on."""
+        """(height, width) of the preview."""
         height, width = self.image.shape[:2]
         scale = min(1.0, PREVIEW / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
@@ -78,16 +78,16 @@ class Picture:
         return image if image.shape[:2] == size else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
 
     def jpeg(self, image: np.ndarray) -> bytes:
-        """Another picture, or a part of this one, as the page is shown it: JPEG with this one's colour profile."""
+        """Another picture, or a part of this one, for the page: JPEG with this one's colour profile."""
         buffer = io.BytesIO()
-        shown = Image.fromarray(np.ascontiguousarray(image))
-        shown.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=self.profile or None)
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        picture.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=self.profile or None)
         return buffer.getvalue()
 
 
 def made_of(picture: Picture | None, image: np.ndarray) -> Photograph:
-    """A result, [H,W,3] uint8 RGB, as a photograph: of one that is edited at its depth and with its transparency, of a
-    sheet or a result of another size as it is."""
+    """A result, [H,W,3] uint8 RGB, as a photograph: with the edited photograph's depth and transparency, or as it is if
+    made from a sheet or of another size."""
     if picture is None:
         return photographs.of_array(image)
     if image.shape != picture.image.shape:

@@ -1,11 +1,11 @@
-"""Requests for pictures, as the page sends them, checked before anything is done.
+"""Requests for pictures, as sent by the page, checked before anything is computed.
 
 A request is a mapping of `model`; `picture`, a name, unless the model's mode starts from a sheet; `strokes`, as in a
-strokes file; where the mode takes a style, `style`, the name of its photograph, and if given `region`, one of `PLACES`,
-`style_from`, `region` (the same region of that photograph, the default) or `whole`, and `amount`, 0 to 1; and where
-given `seed`, `count`, `side`, `fill`, `feather`, the last stages of an edit, `seam`, true or false, and `texture`, 0 to
-1, as of `Editor`, and `pick`, which of the results is meant where only one is. What a request for a file or a part of a
-result says besides (`BESIDES`) is checked where it is used.
+strokes file; if the mode takes a style, `style`, the name of its photograph, and optionally `region`, one of `PLACES`,
+`style_from`, `region` (the same region of that photograph, the default) or `whole`, and `amount`, 0 to 1; and
+optionally `seed`, `count`, `side`, `fill`, `feather`, the last stages of an edit, `seam`, true or false, and `texture`,
+0 to 1, as of `Editor`, and `pick`, the index of the result if one is wanted. Further keys of a request for a file or a
+part of a result (`BESIDES`) are checked where they are used.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MADE_BY = (
     "seam",
     "texture",
 )
-"""What a result follows from."""
+"""The keys that a result depends on."""
 BESIDES = ("mark", "format", "quality", "box")
 
 
@@ -52,7 +52,7 @@ def _share(value: Any, what: str) -> float:
     return number(value, what, 0, 1, "a share of 0 to 1")
 
 
-def checked(
+def check(
     tree: Any,
     modes: Mapping[str, str],
     picture_of: Callable[..., Picture],
@@ -63,7 +63,7 @@ def checked(
     Args:
       tree: see the module's docstring.
       modes: mode by model.
-      picture_of: gives the photograph of a name; its second argument is what messages call it.
+      picture_of: returns the photograph of a name; its second argument is the key for messages.
       watch: see `Request.watch`.
 
     Raises:

@@ -1,16 +1,16 @@
 """The editor in the browser: a small server of one page, which draws strokes and asks for pictures.
 
-The page (`web/`) keeps the strokes and shows them; this side keeps the photographs and runs the models (`studio`).
+The page (`web/`) keeps and shows the strokes; the server keeps the photographs and runs the models (`studio`).
 
-A photograph is sent once (`POST /api/pictures`, the file itself) and called by a random name after that. The page gets
-a preview of at most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results, pixel by
-pixel, where one zooms in (`?box=`, `POST /api/tile`); results are cut to the mask's box at the preview's scale, and
-`POST /api/file` gives the whole result at full size, with the photograph's metadata. A second photograph, whose style a
-mode takes, is sent the same way and called by its own name. A drawing (`POST /api/sketch?level=0`, the file itself)
-comes back as strokes, and is forgotten. A run that is named (a header `Job`) tells how far it is (`GET /api/jobs/NAME`)
-and can be ended (`POST` to the same); whoever hangs up, as a page does that is reloaded or closed, ends theirs.
+A photograph is sent once (`POST /api/pictures`, the file itself) and gets a random name. The page gets a preview of at
+most `pictures.PREVIEW` pixels a side to draw on, and parts of the photograph and of results at full size when zoomed in
+(`?box=`, `POST /api/tile`); results are cropped to the mask's box at the preview's scale, and `POST /api/file` returns
+the whole result at full size, with the photograph's metadata. A second photograph, for its style, is sent the same way
+and has its own name. A drawing (`POST /api/sketch?level=0`, the file itself) comes back as strokes, and is forgotten. A
+named run (a header `Job`) reports its progress (`GET /api/jobs/NAME`) and can be cancelled (`POST` to the same); a
+client that disconnects, as a page that is reloaded or closed, cancels its own.
 
-Safety, since a server takes what it is sent:
+Safety, since a server takes untrusted input:
 
 - It listens on this machine alone unless told otherwise, and answers only under the names it was given, so that no page
   of elsewhere can reach it by a name that resolves here. Requests that change something need a content type that a
@@ -18,7 +18,7 @@ Safety, since a server takes what it is sent:
 - The page's own files are read from a fixed list, and nothing is written to the disk (`studio`).
 - Bodies are limited before they are read.
 
-Errors are the package's: one line of what was expected and what came, as `{"error": ...}` with status 400.
+Errors are the package's: one line of what was expected and what was found, as `{"error": ...}` with status 400.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
     """The server's application.
 
     Args:
-      studio: what it does.
+      studio: the work behind it.
       hosts: names under which it answers; "*" is any.
 
     Returns:
@@ -116,18 +116,18 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         response.headers.update(_HEADERS)
         return response
 
-    async def refused(request: requests.Request, error: Exception) -> responses.Response:
+    async def on_refusal(request: requests.Request, error: Exception) -> responses.Response:
         del request
         status = 503 if isinstance(error, BusyError) else 409 if isinstance(error, Ended) else 400
         return responses.JSONResponse({"error": str(error)}, status)
 
-    async def gone(request: requests.Request, error: Exception) -> responses.Response:
-        # Whoever hung up in the middle of a body gets no answer, and is no error of the server's.
+    async def on_hang_up(request: requests.Request, error: Exception) -> responses.Response:
+        # A client that disconnects in the middle of a body gets no answer; that is not a server error.
         del request, error
         return responses.Response(status_code=400)
 
     async def failed(request: requests.Request, error: Exception) -> responses.Response:
-        # The reason is in the log of whoever started the server, and no business of who asked.
+        # The reason is in the server's log, not for the client.
         del request, error
         return responses.JSONResponse({"error": "something went wrong here; the server's log says what"}, 500)
 
@@ -229,7 +229,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/file", file, methods=["POST"]),
         ],
         middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],
-        exception_handlers={TfsketchError: refused, requests.ClientDisconnect: gone, Exception: failed},
+        exception_handlers={TfsketchError: on_refusal, requests.ClientDisconnect: on_hang_up, Exception: failed},
     )
 
 
@@ -243,7 +243,7 @@ def serve(
     """Runs the server until it is interrupted.
 
     Args:
-      host: an address of this machine; others than the loopback's can be reached from elsewhere, by anyone.
+      host: an address of this machine; any but a loopback address can be reached from elsewhere, by anyone.
       port: 0 is any free one.
       models: see `Studio`.
       ready: called with the page's address as soon as it answers.
@@ -268,8 +268,8 @@ def serve(
         studio.close()
         listening.close()
         raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}/"
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listening.getsockname()[1]}/"
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list | None = None) -> None:

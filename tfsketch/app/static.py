@@ -1,12 +1,12 @@
 """The editor without a server: the app's page as a folder of static files, whose model runs in the browser.
 
-The page is the app's own (`server.PAGE`). An import map puts `browser/backend.js` in place of `backend.js`, the one
-module that talks to a server; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js
-and pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor` do. A folder has one model and
-works in its way. `state.json` says what there is, as `Studio.state` does, and which files the model is made of; a
-service worker keeps everything for when there is no connection. Every file that is kept is named with its hash.
+The page is the app's own (`server.PAGE`). An import map replaces `backend.js`, the one module that talks to a server,
+by `browser/backend.js`; behind it a worker reads photographs, draws strokes, frames, runs the model by LiteRT.js and
+pastes, in JavaScript that does what `conditions.strokes`, `framing` and `editor` do. A folder has one model and its way
+of working. `state.json` describes it, as `Studio.state` does, and lists the model's files; a service worker caches
+everything for use without a connection. Every cached file is listed with its hash.
 
-The page's policy lets it load and reach its own origin and nothing else, so that no photograph can leave the device.
+The page's policy restricts it to its own origin, so that no photograph can leave the device.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ LACKS = {
     "draw": {**_DRAWINGS, "framing": "the framing of a drawing by the face that it gives"},
     "restyle": _REGIONS,
 }
-"""Way of working, one of `WEB_WAYS` -> what the page does not offer, in words."""
+"""Way of working, one of `WEB_WAYS` -> words on what the page does not offer."""
 _FORMATS = ("png", "jpeg")
 _MOST_WEIGHTS = 5_000_000
-"""Weights that a page loads in 16 bits: with as many, a first visit stays below 14 MB."""
+"""Most weights that a page loads in 16 bits, so that a first visit stays below 14 MB."""
 _LARGE = (".wasm", ".tflite")
-"""What the worker loads and keeps, and not the service worker."""
+"""Files that the worker caches, not the service worker."""
 _MODEL = "model/model.tflite"
 
 
@@ -71,7 +71,7 @@ def _hash(data: bytes, name: str) -> str:
 
 
 def policy() -> str:
-    """The page's content security policy: its own origin, and of inline scripts its import map alone."""
+    """The page's content security policy: its own origin, and no inline script but its import map."""
     return (
         f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '{_hash(_MAP.encode(), 'sha256')}'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; connect-src 'self'; worker-src 'self' blob:; "
@@ -107,19 +107,19 @@ def _manifest() -> bytes:
 
 
 def _photograph(name: str, content: dict[str, bytes]) -> str:
-    """Puts a photograph of the examples into a folder's `content`; gives its name there, empty for none."""
+    """Adds a photograph of the examples to a folder's `content`; returns its name there, empty for none."""
     if not name:
         return ""
-    shipped = "." in name  # as a file of the page's; scikit-image's is none
-    file = name if shipped else f"{name}.png"
+    is_shipped = "." in name  # as a file of the page's; scikit-image's is none
+    file = name if is_shipped else f"{name}.png"
     path = f"examples/{file}"
-    content[path] = examples.web_file(path) if shipped else files.encode_png(examples.photograph(name).image)
+    content[path] = examples.web_file(path) if is_shipped else files.encode_png(examples.photograph(name).image)
     return file
 
 
 def _examples(way: str) -> tuple[list[dict[str, str]], dict[str, bytes]]:
-    """(what the page is told of the examples of a way of working, their files by path)."""
-    told: list[dict[str, str]] = []
+    """(the examples of a way of working for the page's state, their files by path)."""
+    entries: list[dict[str, str]] = []
     content: dict[str, bytes] = {}
     for name, one in examples.EXAMPLES.items():
         if one.mode != way:
@@ -129,25 +129,27 @@ def _examples(way: str) -> tuple[list[dict[str, str]], dict[str, bytes]]:
         about = {"strokes": examples.contents(one)[0], "mode": way, "side": None, "region": one.region}
         about |= {"photograph": photograph, "style": style}
         content[f"examples/{name}.json"] = json.dumps(about).encode()
-        told.append({"name": name, "title": one.title, "credit": one.credit, "mode": way})
-    return told, content
+        entries.append({"name": name, "title": one.title, "credit": one.credit, "mode": way})
+    return entries, content
 
 
 def _entry(path: str, content: dict[str, bytes]) -> dict[str, Any]:
     return {"path": path, "bytes": len(content[path]), "integrity": _hash(content[path], "sha256")}
 
 
-def _state(model: ExportedNetwork, name: str, told: list[dict[str, str]], content: dict[str, bytes]) -> dict[str, Any]:
+def _state(
+    model: ExportedNetwork, name: str, examples_: list[dict[str, str]], content: dict[str, bytes]
+) -> dict[str, Any]:
     mode = MODES[model.way]
     runtimes = {}
     for variant, stem in litert.VARIANTS.items():
         script = f"litert/wasm/{stem}_internal.js"
         runtimes[variant] = _entry(script.removesuffix("js") + "wasm", content) | {"script": script}
-    shown = {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
+    traits = {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
     return {
-        "modes": {model.way: {"title": mode.title, "hint": mode.hint} | shown},
+        "modes": {model.way: {"title": mode.title, "hint": mode.hint} | traits},
         "models": [{"name": name, "mode": model.way}],
-        "examples": told,
+        "examples": examples_,
         "sides": [],
         "places": ["everywhere", "drawn"] if mode.way.styled else [],
         "regions": [],
@@ -171,8 +173,8 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     """The folder's files, by path.
 
     Args:
-      model: one whose way is in `WEB_WAYS`, as `zoo.load_model` gives it.
-      name: what the page calls it.
+      model: one whose way is in `WEB_WAYS`, from `zoo.load_model`.
+      name: the model's name on the page.
       graph: its TensorFlow Lite file.
       runtime: see `litert.runtime`.
     """
@@ -184,13 +186,13 @@ def pages(model: ExportedNetwork, name: str, graph: bytes, runtime: dict[str, by
     content["vendor/konva.LICENSE"] = examples.web_file("vendor/konva.LICENSE")
     content[_MODEL] = graph
     content |= {f"model/{path}": text.encode() for path, text in saved_model.card(model).items()}
-    told, more = _examples(model.way)
+    entries, more = _examples(model.way)
     content |= more
-    state = _state(model, name, told, content)
+    state = _state(model, name, entries, content)
     content["state.json"] = json.dumps(state, indent=1).encode()
-    cached = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
+    hashes = {path: _hash(data, "sha256") for path, data in content.items() if not path.endswith(_LARGE)}
     worker = examples.web_file("browser/sw.js").decode()
-    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(cached, indent=1))):
+    for mark, text in (("@VERSION@", state["engine"]["version"]), ("{/*@FILES@*/}", json.dumps(hashes, indent=1))):
         assert worker.count(mark) == 1
         worker = worker.replace(mark, text)
     content["sw.js"] = worker.encode()
@@ -208,15 +210,15 @@ def export(
     """Writes the folder, whole or not at all.
 
     Args:
-      model: one whose way is in `WEB_WAYS`, as `zoo.load_model` gives it.
-      name: what the page calls it.
+      model: one whose way is in `WEB_WAYS`, from `zoo.load_model`.
+      name: the model's name on the page.
       output: a folder that does not exist, or is empty.
       variant, folder: see `mobile.export`; by default `float16`, or `weight_only` for a model of more than
         `_MOST_WEIGHTS` weights.
       runtime: see `litert.archives`.
 
     Returns:
-      What was written, by path in the folder.
+      The written contents, by path in the folder.
 
     Raises:
       ExportError: the page does not offer the model's way, the folder holds something, the runtime is not available,
@@ -257,7 +259,7 @@ def export(
 
 
 def first_load(content: dict[str, bytes]) -> int:
-    """Bytes that a first visit loads of a folder's files where the server compresses them (gzip): all but the variants
-    of the WebAssembly that a browser with relaxed SIMD, and a page that is not isolated, does not run."""
+    """Bytes that a first visit loads of a folder's files if the server compresses them (gzip): all but the variants of
+    the WebAssembly that a browser with relaxed SIMD does not run on a page that is not isolated."""
     other = tuple(f"litert/wasm/{stem}_internal.wasm" for name, stem in litert.VARIANTS.items() if name != "plain")
     return sum(len(gzip.compress(data, 6)) for path, data in content.items() if path not in other)

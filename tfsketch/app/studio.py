@@ -1,13 +1,13 @@
-"""What the editor in the browser does, without the server: photographs in memory, models, and requests for pictures.
+"""The work of the editor in the browser, without the server: photographs in memory, models, and requests for pictures.
 
-Strokes come in the form that `conditions.strokes` reads from files, so that what the page saves is what `tools.edit`
-takes, and the same strokes, seed and model give the same picture wherever they are run.
+Strokes have the form that `conditions.strokes` reads from files, so that the page saves what `tools.edit` takes, and
+the same strokes, seed and model give the same picture everywhere.
 
-What a mode is, is a row of `MODES`: what the page shows of layers, and a function from a request to results. A model
-is offered in the first mode that its inputs fit.
+A mode is a row of `MODES`: the layers that the page shows, and a function from a request to results. A model is offered
+in the first mode that its inputs fit.
 
-Nothing is written to the disk, and no request names a path: photographs are in memory, a few at a time, under names
-that cannot be guessed. Pictures are limited before they are decoded; one thread works, and a queue that is full says so
+Nothing is written to disk, and no request names a path: photographs are in memory, a few at a time, under names that
+cannot be guessed. Pictures are limited before they are decoded; one thread does the work, and a full queue is reported
 at once.
 """
 
@@ -27,9 +27,9 @@ import numpy as np
 from tfsketch import zoo
 from tfsketch.app import downloads, examples, masks
 from tfsketch.app.examples import EXAMPLES
-from tfsketch.app.modes import MODES, PLACES, Request, Result, encoded_result
-from tfsketch.app.pictures import Picture, cut, made_of
-from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, checked
+from tfsketch.app.modes import MODES, PLACES, Request, Result, encode_result
+from tfsketch.app.pictures import Picture, crop, made_of
+from tfsketch.app.requests import MADE_BY, MAX_RESULTS, MAX_SHEET, SIDES, check
 from tfsketch.conditions import strokes as strokes_lib
 from tfsketch.conditions import vectors
 from tfsketch.config.shipped import PRECISIONS
@@ -40,14 +40,14 @@ from tfsketch.images.layers import excerpt, number, truth, whole
 from tfsketch.zoo import resolve
 
 MAX_PIXELS = 50_000_000
-"""Of a photograph; a telephone's largest have that many."""
+"""Of a photograph; the largest of phones have that many."""
 MEMORY_PIXELS = 150_000_000
-"""Of all photographs in memory together; the longest unused go first."""
+"""Of all photographs in memory together; the least recently used are evicted first."""
 MEMORY_PICTURES = 32
 MAX_GROWTH = 1000
 """Pixels by which a mask may grow or shrink."""
 QUEUE = 8
-"""Requests that may wait for the one that is worked at."""
+"""Requests that may wait for the running one."""
 
 
 class BusyError(TfsketchError):
@@ -55,18 +55,18 @@ class BusyError(TfsketchError):
 
 
 def _made_by(tree: Mapping[str, Any]) -> str:
-    """What the result of a request follows from, as a key."""
+    """The part of a request that its result depends on, as a key."""
     return json.dumps({name: tree[name] for name in sorted(set(tree) & set(MADE_BY))})
 
 
 class Studio:
-    """Photographs and models: what the server does, without the server.
+    """Photographs and models: the server's work, without the server.
 
-    Everything that takes time runs in one thread of its own; `submit` hands work to it.
+    Everything that takes time runs in one thread; `submit` hands work to it.
 
     Args:
-      models: what `zoo.resolve.load` takes; those that make no picture are left out.
-      precision: what models that edit compute in, see `Editor`; the others stay with float32.
+      models: as `zoo.resolve.load` takes them; those that make no picture are left out.
+      precision: of models that edit, see `Editor`; the others use float32.
 
     Raises:
       TfsketchError: no model is left, or one cannot be loaded or have the precision.
@@ -105,46 +105,46 @@ class Studio:
             with self._lock:
                 self._waiting -= 1
 
-        def counted() -> Any:
+        def run_counted() -> Any:
             try:
                 return work(*arguments)
             finally:
                 over()
 
-        future = self._worker.submit(counted)
-        # Work that is given up before its turn never runs, and would hold its place in the queue for ever.
-        future.add_done_callback(lambda done: over() if done.cancelled() else None)
+        future = self._worker.submit(run_counted)
+        # Work cancelled before its turn never runs, and would occupy its place in the queue forever.
+        future.add_done_callback(lambda future_: over() if future_.cancelled() else None)
         return future
 
     def close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def warm_up(self) -> None:
-        """Makes the first mode's graphs, so that the first stroke need not wait for them."""
+        """Traces the first mode's graphs, so that the first stroke need not wait for them."""
         model, mode = next(iter(self.modes.items()))
         if not MODES[mode].way.sheet:
-            opened = self.keep(Picture(photographs.of_array(np.full((64, 64, 3), 128, np.uint8))))
+            entry = self.keep(Picture(photographs.of_array(np.full((64, 64, 3), 128, np.uint8))))
             dots = [{"layer": "mask", "points": [[20, 20]], "width": width} for width in (9, 9, 40)]
             for count in (1, 2, 3):  # the whole, a change, a large hole
                 strokes = {"size": [64, 64], "strokes": dots[:count]}
-                request = {"model": model, "picture": opened["picture"], "strokes": strokes, "seed": count // 2}
-                self.run(request | {"style": opened["picture"], "region": "drawn"})
-            del self._pictures[opened["picture"]]
+                request = {"model": model, "picture": entry["picture"], "strokes": strokes, "seed": count // 2}
+                self.run(request | {"style": entry["picture"], "region": "drawn"})
+            del self._pictures[entry["picture"]]
 
     def state(self) -> dict[str, Any]:
-        """What the page needs to know at its start."""
-        used = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
+        """The page's initial state."""
+        modes = {mode: MODES[mode] for mode in MODES if mode in self.modes.values()}
         return {
             "modes": {
                 name: {"title": mode.title, "hint": mode.hint}
                 | {key: getattr(mode.way, key) for key in ("layers", "sheet", "seeded", "styled")}
-                for name, mode in used.items()
+                for name, mode in modes.items()
             },
             "models": [{"name": name, "mode": mode} for name, mode in self.modes.items()],
             "examples": [
                 {"name": name, "title": one.title, "credit": one.credit, "mode": one.mode}
                 for name, one in EXAMPLES.items()
-                if one.mode in used
+                if one.mode in modes
             ],
             "sides": SIDES,
             "places": PLACES,
@@ -158,8 +158,8 @@ class Studio:
         """Takes a photograph's file.
 
         Returns:
-          `picture`, its name, its and the preview's sizes, and `notes` on what a result keeps of the file, and what
-          not.
+          `picture`, its name, its and the preview's sizes, and `notes` on what a result keeps of the file and what it
+          does not.
 
         Raises:
           ImageError: as `photographs.read`, or more than `MAX_PIXELS`.
@@ -168,7 +168,7 @@ class Studio:
         return self.keep(Picture(photograph)) | {"notes": [*photograph.traits, *photograph.notes]}
 
     def sketch(self, data: bytes, level: float) -> dict[str, Any]:
-        """Reads a drawing's file, or a scan's or a photograph's of one: nothing of it is kept.
+        """Reads a drawing, or a scan or photograph of one, without keeping it.
 
         Args:
           data: the file.
@@ -186,7 +186,7 @@ class Studio:
         return {**vectors.strokes_of(sheet.layer), "notes": notes}
 
     def keep(self, picture: Picture) -> dict[str, Any]:
-        """Remembers a photograph; the longest unused ones are forgotten."""
+        """Stores a photograph; evicts the least recently used ones."""
         name = secrets.token_urlsafe(18)
         self._pictures[name] = picture
         while len(self._pictures) > MEMORY_PICTURES or (
@@ -198,10 +198,10 @@ class Studio:
         return {"picture": name, "size": [width, height], "preview": [preview_width, preview_height]}
 
     def picture(self, name: Any, what: str = "picture") -> Picture:
-        """A photograph by its name; `what` it is called in messages.
+        """A photograph by its name; `what` is the key for messages.
 
         Raises:
-          ImageError: no such photograph, or forgotten.
+          ImageError: no such photograph, or evicted.
         """
         picture = self._pictures.get(name) if isinstance(name, str) else None
         if picture is None:
@@ -215,8 +215,8 @@ class Studio:
         return picture.jpeg(picture.preview())
 
     def example(self, name: str) -> dict[str, Any]:
-        """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; of a sheet there is no
-        picture. Where a style is taken, `style` is what `open` gives of their photograph.
+        """Opens one of `EXAMPLES`: as `open`, with `strokes`, `mode`, `side` and `region`; a sheet has no picture. If
+        it takes a style, `style` is the result of `open` for its photograph.
 
         Raises:
           TfsketchError: no such example.
@@ -229,7 +229,7 @@ class Studio:
         return example | (self.keep(picture) if picture else {})
 
     def thumbnail(self, name: str) -> bytes:
-        """What an example looks like, as a small JPEG.
+        """A thumbnail of an example, as JPEG.
 
         Raises:
           TfsketchError: no such example.
@@ -237,17 +237,17 @@ class Studio:
         return examples.thumbnail(name)
 
     def request(self, tree: Any, watch: Callable[[float], None] = lambda share: None) -> Request:
-        """A checked request for pictures; see `requests.checked`."""
-        return checked(tree, self.modes, self.picture, watch)
+        """A checked request for pictures; see `requests.check`."""
+        return check(tree, self.modes, self.picture, watch)
 
-    def picked(self, tree: Any) -> tuple[Request, Result]:
-        """A request and the result that it picks. The last one is remembered: what is saved, or looked at closely, has
-        mostly just been made."""
+    def pick(self, tree: Any) -> tuple[Request, Result]:
+        """A request and the result that it picks. The last one is cached: a result that is saved, or shown at full
+        size, has usually just been made."""
         request = self.request(tree)
         key = _made_by(tree)
         if self._last is None or self._last[0] != key:
-            self._last = None  # first, or two large pictures are in memory
-            results = self.results(request)  # fewer than were asked for, where seeds make no difference
+            self._last = None  # first, or two large pictures would be in memory
+            results = self.results(request)  # fewer than requested if seeds make no difference
             self._last = key, results[whole(request.pick, "pick", 0, len(results) - 1)]
         return request, self._last[1]
 
@@ -271,13 +271,13 @@ class Studio:
 
         Args:
           tree: see `requests`.
-          watch: see `Request.watch`; told before the start, too, so that what was ended while it waited never starts.
+          watch: see `Request.watch`; called before the start, too, so that work cancelled while waiting never starts.
 
         Returns:
           `results`, each with its `seed`, the `box` (left, top, width, height) in the preview, the picture in that box
           as base64 PNG and, of a drawing, the redrawn `lines`; and `seconds` by part.
         """
-        started = time.perf_counter()
+        start = time.perf_counter()
         watch(0.0)
         request = self.request(tree, watch)
         request.layers  # drawn here, to be timed
@@ -286,17 +286,17 @@ class Studio:
         results = self.results(request)
         if len(results) == 1:
             self._last = _made_by(tree), results[0]
-        ran = time.perf_counter()
-        excerpt = [encoded_result(request, result) for result in results]
-        done = time.perf_counter()
-        seconds = {"strokes": strokes_end - started, "model": ran - strokes_end, "encode": done - ran}
-        return {"results": excerpt, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
+        models_end = time.perf_counter()
+        answers = [encode_result(request, result) for result in results]
+        end = time.perf_counter()
+        seconds = {"strokes": strokes_end - start, "model": models_end - strokes_end, "encode": end - models_end}
+        return {"results": answers, "seconds": {part: round(value, 4) for part, value in seconds.items()}}
 
     def file(self, tree: Any) -> tuple[bytes, str, list[str]]:
         """(bytes, media type, what is not kept) of the picked result of a request at full size; see
-        `downloads.encoded`."""
-        request, result = self.picked(tree)
-        return downloads.encoded(request, result, tree)
+        `downloads.encode`."""
+        request, result = self.pick(tree)
+        return downloads.encode(request, result, tree)
 
     def mask(self, tree: Any) -> dict[str, Any]:
         """Changes a mask, or makes one of a region of a face.
@@ -309,12 +309,12 @@ class Studio:
           The tree of a strokes file, of the mask alone.
 
         Raises:
-          ImageError: there is no such region, or nothing is left.
+          ImageError: there is no such region, or the mask is empty.
           TfsketchError: anything else; the message names the key.
         """
-        known = ("picture", "strokes", "region", "grow", "invert")
-        if not isinstance(tree, Mapping) or not set(tree) <= set(known):
-            raise TfsketchError(f"expected a mapping of {', '.join(known)}, found something else")
+        keys = ("picture", "strokes", "region", "grow", "invert")
+        if not isinstance(tree, Mapping) or not set(tree) <= set(keys):
+            raise TfsketchError(f"expected a mapping of {', '.join(keys)}, found something else")
         picture, strokes = self.picture(tree.get("picture")), strokes_lib.parse(tree.get("strokes"))
         region, invert = tree.get("region"), truth(tree.get("invert", False), "invert")
         if region is not None and region not in PLACES[2:]:
@@ -322,14 +322,14 @@ class Studio:
         grow = number(tree.get("grow", 0), "grow", -MAX_GROWTH, MAX_GROWTH)
         mask = strokes_lib.render(strokes, picture.preview_size).mask
         if region is not None:
-            # Any model's editor has the one face parser.
+            # Every model's editor has the same face parser.
             mask |= self._editor(next(iter(self.modes)), None).region(picture.preview(), region)
         scale = picture.preview_size[1] / picture.image.shape[1]
-        return masks.strokes_of(masks.changed(mask, grow * scale, invert), picture)
+        return masks.strokes_of(masks.resize_mask(mask, grow * scale, invert), picture)
 
     def go_on(self, tree: Any) -> dict[str, Any]:
         """Takes the picked result of a request for a photograph, to be edited further: as `open`."""
-        request, result = self.picked(tree)
+        request, result = self.pick(tree)
         return self.keep(Picture(made_of(request.picture, result.image)))
 
     def tile(self, name: str, box: Any) -> bytes:
@@ -340,10 +340,10 @@ class Studio:
           box: whole numbers [left, top, width, height] in the photograph, at most `MAX_TILE` pixels.
         """
         picture = self.picture(name)
-        return picture.jpeg(cut(picture.image, box))
+        return picture.jpeg(crop(picture.image, box))
 
     def result_tile(self, tree: Any) -> bytes:
         """A part of the picked result of a request, the request's `box`, as `tile` gives it."""
-        request, result = self.picked(tree)
-        part = cut(result.image, tree.get("box"))
+        request, result = self.pick(tree)
+        part = crop(result.image, tree.get("box"))
         return (request.picture or Picture(photographs.of_array(result.image))).jpeg(part)
