@@ -105,7 +105,7 @@ def _alone(lab: Lab) -> pathlib.Path:
     return config
 
 
-def mirrored(lab: Lab) -> Iterator[Row]:
+def mirrored_strategy(lab: Lab) -> Iterator[Row]:
     """MultiWorkerMirroredStrategy against one process."""
     config = _alone(lab)
     for count in (2, 4):
@@ -238,7 +238,7 @@ def on_dask(lab: Lab) -> Iterator[Row]:
             one.wait()
 
 
-GROUPS = {"mirrored": mirrored, "restarted": restarted, "served": served, "dask": on_dask}
+GROUPS = {"mirrored": mirrored_strategy, "restarted": restarted, "served": served, "dask": on_dask}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ from tfsketch.images import files
 from tfsketch.training import feed, logs, trainer
 from tfsketch.training.adam import Adam
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 
 class Broken(Dummy):
@@ -82,7 +82,7 @@ def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
 
 def test_one_and_two_replicas_take_the_same_steps(dummy, tmp_path):
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        strategy = mirrored(devices)
+        strategy = mirrored_strategy(devices)
         assert strategy.num_replicas_in_sync == len(devices)
         trainer.Trainer(dummy, tmp_path / name, Dummy, strategy).run(until=5)
     one, two = losses_of(tmp_path / "one"), losses_of(tmp_path / "two")

@@ -84,8 +84,8 @@ def _starting() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number in signals:
-            signal.raise_signal(number)
+        for pending in signals:
+            signal.raise_signal(pending)
 
 
 def processes(count: int) -> Execute:

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 class Adam(tf.keras.optimizers.Adam):
-    """Keras' Adam, its variables and its checkpoints, whose update is TensorFlow's fused operation.
+    """Keras' Adam, with its variables and checkpoints, whose update is TensorFlow's fused operation.
 
-    The same equations up to rounding. Keras writes them as a dozen operations a variable, each a pass over memory:
-    21 ms against 6 for the generator of `sc_fegan_faces_256` on two cores, and a third of its step's operations.
+    The same equations up to rounding. Keras uses a dozen operations per variable, each a pass over memory: 21 ms
+    against 6 for the generator of `sc_fegan_faces_256` on two cores, and a third of its step's operations.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:

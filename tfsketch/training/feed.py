@@ -1,4 +1,4 @@
-"""The batches of a training, distributed over its replicas, also where a data worker is started anew meanwhile."""
+"""The batches of a training, distributed over its replicas, across restarts of data workers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tfsketch.data.batches import batches
 from tfsketch.data.shards import Shards
 
 _ATTEMPTS = 3
-"""How often a stream is opened anew for one batch."""
+"""How often a stream is reopened for one batch."""
 
 
-def _told(error: tf.errors.OpError) -> errors.TfsketchError | None:
-    """The error of ours by which a stage of an example ended: TensorFlow passes on its name, message and traceback."""
+def _own_error(error: tf.errors.OpError) -> errors.TfsketchError | None:
+    """Our own error in a stage of an example, if any: TensorFlow passes on its name, message and traceback."""
     match = re.search(r"(\w+Error): (.*?)\nTraceback \(most recent call last\)", error.message, re.DOTALL)
     kind = getattr(errors, match[1], None) if match else None
     return kind(match[2]) if match and isinstance(kind, type) and issubclass(kind, errors.TfsketchError) else None
@@ -28,9 +28,9 @@ def _told(error: tf.errors.OpError) -> errors.TfsketchError | None:
 class Feed:
     """An endless iterator over the batches from the current step on.
 
-    What a batch holds follows from its step (see `data.batches`). So where a data worker (`data.service`) was ended and
-    started again, which TensorFlow says by an error, the stream is opened anew at the step, and no result changes. A
-    job of several workers ends instead, since all of them would have to do so at once; it resumes when it is run again.
+    A batch depends on its step alone (see `data.batches`). So when a data worker (`data.service`) was restarted, which
+    TensorFlow reports by an error, the stream is reopened at the step, and no result changes. A job of several workers
+    ends instead, since all of them would have to reopen at once; it resumes when run again.
 
     Args:
       strategy: the training's.
@@ -59,21 +59,21 @@ class Feed:
         """The next step's batch.
 
         Raises:
-          DataError: a picture cannot be read; a data worker is gone for good, or another one's.
-          ConfigError: a setting that its conditions cannot be drawn by.
+          DataError: a picture cannot be read; a data worker is gone, or has other settings.
+          ConfigError: its conditions cannot be sampled with these settings.
         """
         try:
             return next(self._stream)
         except tf.errors.OpError as error:
-            if told := _told(error):
-                raise told from error
+            if own := _own_error(error):
+                raise own from error
             if not self._opens_again:
                 raise
             failure = error
         for _ in range(_ATTEMPTS):
             print(f"data.service: {failure.message.splitlines()[0]}; going on at step {self._step()}", flush=True)
-            # The old stream ends first: a worker that was started anew numbers its tasks as the one before did, and
-            # the old stream would take elements of the new one's, which is noticed by their numbers.
+            # The old stream ends first: a restarted worker numbers its tasks as before, and the old stream would take
+            # elements of the new one, which their numbers reveal.
             self._stream = None
             gc.collect()
             self._stream = self._open()

@@ -1,8 +1,8 @@
-"""What a run writes down about itself.
+"""A run's own records.
 
 `config.yaml` (effective), `runs.jsonl` (every start: command, versions, devices), `metrics.jsonl` (a line per logged
-step, without repetitions across resumes), and the text of the model card. Beside them the trainer puts `checkpoints/`,
-`grids/`, `tensorboard/`, and `weights.npz` + `README.md`, which make the folder a model directory.
+step, without repetitions across resumes), and the text of the model card. Beside them the trainer writes
+`checkpoints/`, `grids/`, `tensorboard/`, and `weights.npz` + `README.md`, which make the folder a model directory.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _OTHER = "{} holds a run with {} = {!r}; found {!r}. Resume with the same, or ch
 
 
 def check_resumable(old: Config, new: Config, folder: pathlib.Path) -> None:
-    """Raises TrainingError where `new` cannot go on from a run of `old`: other networks, size, seed or batch."""
-    assert new.model is not None  # it is what is trained
+    """Raises TrainingError if `new` cannot resume a run of `old`: other networks, size, seed or batch."""
+    assert new.model is not None  # a run without one trains nothing
     old_tree, new_tree = config_lib.to_dict(old), config_lib.to_dict(new)
     for tree in (old_tree, new_tree):
         tree["batch_size"] = tree["train"]["batch_size"]
@@ -41,13 +41,13 @@ def _load(path: pathlib.Path, like: Config) -> Config:
     """The configuration of an earlier start, of the same system as `like`.
 
     Raises:
-      TrainingError: it is of another system.
+      TrainingError: it belongs to another system.
       ConfigError: it cannot be read.
     """
     tree = document.read(document.text_of(path), str(path))
     if isinstance(tree, dict) and tree.get("system", like.system) != like.system:
         raise TrainingError(_OTHER.format(path.parent, "system", tree["system"], like.system))
-    assert like.model is not None  # it is what is trained
+    assert like.model is not None  # a run without one trains nothing
     return config_lib.load(path, {like.system: type(like.model)})
 
 
@@ -56,7 +56,7 @@ class RunFolder:
 
     def __init__(self, path: pathlib.Path, config: Config):
         """Args:
-          path: the folder, made by `open` where it is missing.
+          path: the folder, made by `open` if it is missing.
           config: the experiment.
 
         Raises:
@@ -68,7 +68,7 @@ class RunFolder:
             check_resumable(_load(path / "config.yaml", config), config, path)
 
     def open(self, step: int, replicas: int) -> None:
-        """Writes what describes this start, and drops log lines after the step that is resumed from."""
+        """Records this start, and drops log lines after the step that is resumed from."""
         self._path.mkdir(parents=True, exist_ok=True)
         files.write_bytes(self._path / "config.yaml", config_lib.dump(self._config).encode())
         self._start = {
@@ -82,7 +82,7 @@ class RunFolder:
         }
         with open(self._path / "runs.jsonl", "ab+") as file:
             if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-                file.write(b"\n")  # after a line that a full disk has cut
+                file.write(b"\n")  # after a line that a full disk cut off
             file.write(json.dumps(self._start).encode() + b"\n")
         log = self._path / "metrics.jsonl"
         if log.exists():
@@ -92,7 +92,7 @@ class RunFolder:
                     if json.loads(line)["step"] <= step:
                         lines.append(line + "\n")
                 except (json.JSONDecodeError, KeyError, TypeError):
-                    pass  # the line that a kill cut in two, or one that is not ours
+                    pass  # a line cut off by a kill, or not ours
             files.write_bytes(log, "".join(lines).encode())
 
     def append(self, row: dict[str, Any]) -> None:
@@ -100,19 +100,19 @@ class RunFolder:
         with open(self._path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def card(self, done: str, hours: float, pictures: int) -> str:
+    def card(self, progress: str, hours: float, pictures: int) -> str:
         """The model card of a run, in Markdown.
 
         Args:
-          done: how far it came, such as "10 of 20 steps of 8 examples".
+          progress: such as "10 of 20 steps of 8 examples".
           hours: spent training, over all starts.
           pictures: in the training set.
         """
         card = (
             f"# {self._config.system}\n\nTrained by tfsketch {__version__} (TensorFlow {tf.__version__}): "
-            f"{done}, {hours:.2f} hours, {pictures} pictures from `{self._config.data.train}`, "
+            f"{progress}, {hours:.2f} hours, {pictures} pictures from `{self._config.data.train}`, "
             f"{self._start['replicas']} replica(s).\n\n    {' '.join(self._start['command'])}\n\n"
             "Effective configuration: `config.yaml`. Losses: `metrics.jsonl`.\n"
         )
-        # A path may hold bytes that are no text.
+        # A path may hold bytes that are not text.
         return card.encode("utf-8", errors="backslashreplace").decode()

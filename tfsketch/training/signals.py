@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while a training runs: noted, and answered when the step is done and saved."""
+"""SIGTERM and Ctrl-C during training: noted, and handled when the step is done and saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 class Signals:
-    """A context that notes the signals which ask for an end, instead of what they do otherwise.
+    """A context that notes signals that ask for an end, instead of their default action.
 
-    Outside of the main thread Python lets nobody handle signals, and none arrives there: then nothing is changed.
+    Outside the main thread Python allows no signal handlers, and no signal arrives: then nothing changes.
 
     Attributes:
-      number: of the last signal that came, None before one has.
+      number: of the last signal, None before the first.
     """
 
     def __init__(self) -> None:

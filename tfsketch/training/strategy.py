@@ -1,4 +1,4 @@
-"""On which devices training runs."""
+"""Distribution strategies: the devices that training runs on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tfsketch.errors import TrainingError
 
 
 @functools.lru_cache(maxsize=None)
-def mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
-    """The MirroredStrategy of some devices, one a process.
+def mirrored_strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """The MirroredStrategy of some devices, one per process.
 
-    Two of them on the same devices would number their collective operations alike, and TensorFlow mix up their tensors.
+    Two of them on the same devices would number their collective operations alike, and TensorFlow would mix up their
+    tensors.
     """
     return tf.distribute.MirroredStrategy(list(devices))
 
@@ -23,15 +24,15 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "mirrored":
-        # Logical CPU devices count too: that is how several replicas are tested on a machine without a GPU.
+        # Logical CPU devices count too: so several replicas can be tested on a machine without a GPU.
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return mirrored(tuple(device.name for device in devices))
+        return mirrored_strategy(tuple(device.name for device in devices))
     return tf.distribute.get_strategy()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: the chief of several workers, or the first where none is called so;
-    and one that is alone."""
+    """Whether this process is the one that writes: the chief of several workers, or the first if none has that role, or
+    a single process."""
     resolver = strategy.cluster_resolver
     kind = getattr(resolver, "task_type", None)
     if kind in (None, "", "chief"):
@@ -39,9 +40,9 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return kind == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
 
 
-def explained(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
-    """What is said of an error of TensorFlow's that is no fault of the program: a full disk, or, under `multi_worker`,
-    another process that has ended or no longer answers. None for all others."""
+def explain(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
+    """A message for an error of TensorFlow's with an external cause: a full disk, or, under `multi_worker`, another
+    process that has ended or no longer answers. None for all others."""
     reason = error.message.strip().splitlines()[-1 if "events file" in error.message else 0].strip(" \t.")
     going_on = f"training goes on from {checkpoint or 'its beginning'}"
     if "events file" in error.message or "No space left" in error.message:

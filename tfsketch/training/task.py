@@ -56,7 +56,7 @@ class Task(abc.ABC):
         return self.networks
 
     @property
-    def averaged(self) -> list[tf.Variable]:
+    def averaged_variables(self) -> list[tf.Variable]:
         """The exported network's variables that the moving average follows."""
         return self.networks[self.exported].trainable_variables
 

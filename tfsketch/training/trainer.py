@@ -1,7 +1,7 @@
-"""The trainer: the only file that knows of a distribution strategy, and the one that knows of no system.
+"""The trainer: the only file that uses a distribution strategy; it knows no system.
 
-A `Task` owns networks and says what one step does to a replica's share of the batch; the trainer owns everything else:
-the strategy, optimisers, mixed precision, the moving average, phases, logs, grids, checkpoints, resuming.
+A `Task` owns networks and defines one step on a replica's share of the batch; the trainer owns everything else: the
+strategy, optimisers, mixed precision, the moving average, phases, logs, grids, checkpoints, resuming.
 
 - Loss over the global batch: a task gives one value per example; they are summed and divided by the global batch size,
   so one and many replicas take the same step.
@@ -36,7 +36,7 @@ from tfsketch.training.checkpoints import Checkpoints
 from tfsketch.training.feed import Feed
 from tfsketch.training.schedule import learning_rate
 from tfsketch.training.signals import Signals
-from tfsketch.training.strategy import explained, is_chief, make_strategy
+from tfsketch.training.strategy import explain, is_chief, make_strategy
 from tfsketch.training.task import Batch, Task, check_terms, load_initial
 
 
@@ -54,7 +54,7 @@ class Trainer:
 
         Args:
           config: the experiment.
-          model_dir: the run folder; if it holds a checkpoint, training goes on from it.
+          model_dir: the run folder; if it holds a checkpoint, training resumes from it.
           make_task: makes the task, inside the strategy's scope; `systems.make_task` knows every system's.
           strategy: overrides `config.train.strategy`.
 
@@ -69,10 +69,10 @@ class Trainer:
         self._strategy = strategy or make_strategy(train.strategy)
         self._is_chief = is_chief(self._strategy)
         if self._is_chief:
-            lock.check(self._folder)  # so that it is said before all is built; `run` holds the folder
+            lock.check(self._folder)  # an early check, before everything is built; `run` holds the folder
         wait = train.strategy == "multi_worker"  # for the one worker that prepares what all of them read
         self._shards = open_pictures(config.data.train, config, self._folder / "prepared", wait)
-        # Everything that draws initial weights follows from the seed, whatever ran in this process before.
+        # Initial weights depend on the seed alone, whatever ran in this process before.
         tf.keras.utils.set_random_seed(config.seed)
         policy = tf.keras.mixed_precision.global_policy()
         with self._strategy.scope():
@@ -85,7 +85,7 @@ class Trainer:
             check_terms(config, self._task)
             for name, network in self._task.trained_networks.items():
                 self._optimizers[name].build(network.trainable_variables)
-            self._averaged = self._task.averaged
+            self._averaged = self._task.averaged_variables
             self._ema = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in self._averaged] if train.ema else []
             self._step = tf.Variable(0, trainable=False, dtype=tf.int64)
             self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
@@ -109,7 +109,7 @@ class Trainer:
         return optimizer
 
     def _begin_average(self) -> None:
-        """The moving average begins with the weights as they are."""
+        """Starts the moving average from the current weights."""
         for average, variable in zip(self._ema, self._averaged):
             average.assign(tf.cast(variable, tf.float32))
 
@@ -154,9 +154,9 @@ class Trainer:
         return norm
 
     def _loss(self, phase: config_lib.PhaseConfig, step: int) -> Any:
-        """The loss weights of a step (counted from 0): the phase's, and of terms that come at some steps only, this
-        one's."""
-        assert self._config.model is not None  # it is what is trained
+        """The loss weights of a step (counted from 0): the phase's, after those of terms that are not computed at every
+        step."""
+        assert self._config.model is not None  # a run without one trains nothing
         return phase.applied(self._config.model.loss).at(step)
 
     def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
@@ -177,20 +177,20 @@ class Trainer:
         if train.jit_compile:
             replica_step = tf.function(replica_step, autograph=False, jit_compile=True)
 
-        @tf.function(autograph=False)  # a task's own errors then come out as they are
+        @tf.function(autograph=False)  # so that a task's own errors are raised unchanged
         def step(batch: Any) -> dict[str, tf.Tensor]:
             values = self._strategy.run(replica_step, args=(batch,))
-            reduced = {
+            totals = {
                 key: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
                 for key, value in values.items()
             }
             self._step.assign_add(1)
             if self._ema:
-                done = tf.cast(self._step, tf.float32)
-                decay = tf.minimum(train.ema, (1.0 + done) / (10.0 + done))
+                count = tf.cast(self._step, tf.float32)
+                decay = tf.minimum(train.ema, (1.0 + count) / (10.0 + count))
                 for average, variable in zip(self._ema, self._averaged):
                     average.assign_sub((average - tf.cast(variable, tf.float32)) * (1.0 - decay))
-            return reduced
+            return totals
 
         return step
 
@@ -199,8 +199,8 @@ class Trainer:
         return Feed(self._strategy, self._shards, self._config, lambda: self.step)
 
     def repeated_step(self) -> tuple[Any, Any]:
-        """The compiled step at this point of the training, and its batch: to run that again and again, as
-        `benchmarks.training` does. It trains, and saves and logs nothing."""
+        """The compiled step at this point of the training, and its batch, to be run repeatedly, as
+        `benchmarks.training` does. It trains, but saves and logs nothing."""
         phase, _ = self._phase(self.step)
         return self._make_step(self._loss(phase, self.step)), next(self._batches())
 
@@ -224,15 +224,15 @@ class Trainer:
             logs.write(self._run_folder, writer, self.step, self.total_steps, phase, rate, values)
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
-        """The exported network's variables by name, the averages where there are any."""
+        """The exported network's variables by name, with a moving average the averages."""
         network = self._task.networks[self._task.exported]
-        named = {name: variable.numpy() for name, variable in model_directory.variable_names(network).items()}
+        arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(network).items()}
         for average, variable in zip(self._ema, self._averaged):
-            named[variable.name.removesuffix(":0")] = average.numpy()
-        return named
+            arrays[variable.name.removesuffix(":0")] = average.numpy()
+        return arrays
 
     def _grid(self, batch: Batch, writer: tf.summary.SummaryWriter) -> None:
-        """The same pictures every time, drawn by the averaged float32 network."""
+        """Draws the same pictures every time, by the averaged float32 network."""
         arrays = self.averaged_weights()
         for name, variable in model_directory.variable_names(self._export).items():
             variable.assign(arrays[name])
@@ -247,15 +247,15 @@ class Trainer:
 
     def _save_model(self) -> None:
         if self._is_chief and self._export is not None:
-            done = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
-            card = self._run_folder.card(done, float(self._seconds.numpy()) / 3600, len(self._shards))
+            progress = f"{self.step} of {self.total_steps} steps of {self._config.train.batch_size} examples"
+            card = self._run_folder.card(progress, float(self._seconds.numpy()) / 3600, len(self._shards))
             model_directory.save(self._folder, self._config, self.averaged_weights(), card)
 
     def run(self, until: int | None = None) -> int:
         """Trains to the end of the last phase, or to step `until`.
 
         Returns:
-          0 when it got there, 128 + the signal's number when SIGTERM or SIGINT stopped it, after saving.
+          0 when it got there, 128 + the signal's number if SIGTERM or SIGINT stopped it, after saving.
 
         Raises:
           TrainingError: a loss or gradient is not finite, or a checkpoint cannot be saved; the last good one is kept.
@@ -283,17 +283,17 @@ class Trainer:
         )
         grid = None
         if self._is_chief and self._export is not None and train.image_every:
-            shown = open_held_out(self._config, self._shards, self._folder / "prepared_validation")
+            pictures = open_held_out(self._config, self._shards, self._folder / "prepared_validation")
             low, high = self._config.hand.abstraction
             level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
-            grid = fixed_batch(shown, self._config, range(min(train.image_count, len(shown))), level)
+            grid = fixed_batch(pictures, self._config, range(min(train.image_count, len(pictures))), level)
         signals = Signals()
         try:
             with signals:
                 self._loop(end, grid, writer, signals)
         except tf.errors.OpError as error:
-            if told := explained(error, train.strategy, self._checkpoints.latest):
-                raise told from error
+            if reason := explain(error, train.strategy, self._checkpoints.latest):
+                raise reason from error
             raise
         finally:
             with contextlib.suppress(tf.errors.OpError):  # a full disk, which is said already
@@ -309,7 +309,7 @@ class Trainer:
         batches, current = self._batches(), None
         compiled: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
         pending: list[dict[str, tf.Tensor]] = []
-        begun = mark = time.monotonic()
+        start = mark = time.monotonic()
         before, stopping = float(self._seconds.numpy()), False
         if self.step == 0:  # a run that is killed before its first checkpoint can be started again, too
             self._checkpoints.save(0)
@@ -325,18 +325,19 @@ class Trainer:
                 settings = train.optimizers.get(name, OptimizerConfig())
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
             pending.append(compiled[loss](next(batches)))
-            done = step + 1
-            # Asked once a step: a signal that comes later, as while a grid is drawn, ends the next step, saved as well.
+            count = step + 1
+            # Read once per step: a later signal, as while a grid is drawn, takes effect at the next step, saved as
+            # well.
             stopping = bool(signals.number)
-            last = done in (end, phase_end) or stopping
-            saving = last or done % train.checkpoint_every == 0
-            if saving or done % train.log_every == 0:
+            last = count in (end, phase_end) or stopping
+            saving = last or count % train.checkpoint_every == 0
+            if saving or count % train.log_every == 0:
                 rate = len(pending) / (time.monotonic() - mark)
                 self._log(pending, phase.name, rate, writer)
                 pending, mark = [], time.monotonic()
-            if grid is not None and (last or done % train.image_every == 0):
+            if grid is not None and (last or count % train.image_every == 0):
                 self._grid(grid, writer)
             if saving:
-                self._seconds.assign(before + time.monotonic() - begun)
+                self._seconds.assign(before + time.monotonic() - start)
                 self._save()
                 mark = time.monotonic()

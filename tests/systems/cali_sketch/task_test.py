@@ -27,7 +27,7 @@ from tfsketch.systems.cali_sketch import terms as cali_terms
 from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig, SynthesisConfig
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.training import trainer
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 _TRAINING = """
   loss: {perceptual: 0.0, style: 0.0, chamfer: 2.0, stroke_density: 2.0, line_cross_entropy: 1.0}
@@ -224,7 +224,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     phases = tuple(dataclasses.replace(p, steps=2) for p in tiny.train.phases if p.name == "joint")
     config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
     one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
     assert len(one) == len(two) == 2
     for a, b in zip(one, two):

@@ -17,7 +17,7 @@ from tfsketch.systems.contextual_gan import joint as joint_lib
 from tfsketch.systems.contextual_gan import network as contextual_gan
 from tfsketch.systems.contextual_gan.config import ContextualGanConfig, JointGeneratorConfig
 from tfsketch.training.describe import gflops
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 
 def _trained(model: tf.keras.Model) -> int:
@@ -154,7 +154,7 @@ def test_batch_norm_by_hand_and_its_gradient():
 
 
 def test_batch_norm_is_of_all_replicas_batches():
-    strategy = mirrored(("CPU:0", "CPU:1"))
+    strategy = mirrored_strategy(("CPU:0", "CPU:1"))
     x = tf.random.stateless_normal([4, 2, 2, 3], [5, 6], 1.0, 2.0)
     with strategy.scope():
         layer = norms.BatchNorm()

@@ -27,7 +27,7 @@ from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.joint import join
 from tfsketch.training import trainer
 from tfsketch.training.adam import Adam
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 _TRAINING = """
 data: {sketch_probability: 1.0}
@@ -270,5 +270,5 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
         shards, TINY, "model.encoder.widths=[4, 8]", guessing, "train.phases.0.steps=2", "train.image_every=0"
     )
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)

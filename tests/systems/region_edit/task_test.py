@@ -25,7 +25,7 @@ from tfsketch.systems.region_edit import losses as region_losses
 from tfsketch.systems.region_edit import task as region_edit
 from tfsketch.systems.region_edit.config import RegionEditLossConfig
 from tfsketch.training import run_folder, trainer
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 _TRAINING = """
   loss: {r1_every: 2, consistency_every: 2}
@@ -193,7 +193,7 @@ def test_a_resumed_run_goes_on_with_what_is_due_and_its_folder_is_a_model(shards
 def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
-        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored(devices)).run()
+        trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
 
 

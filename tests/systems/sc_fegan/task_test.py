@@ -23,7 +23,7 @@ from tfsketch.nn import losses, model_directory
 from tfsketch.systems import make_task
 from tfsketch.systems.sc_fegan import task as sc_fegan
 from tfsketch.training import trainer
-from tfsketch.training.strategy import mirrored
+from tfsketch.training.strategy import mirrored_strategy
 
 _ALL = {"pixel", "perceptual", "style", "total_variation", "adversarial", "critic", "drift", "gradient_penalty"}
 
@@ -93,7 +93,7 @@ def _recipe(config):
 def test_the_terms_in_the_hole_are_logged_and_add_up_and_two_replicas_take_the_same_steps(tiny, tmp_path):
     """Both discriminators learn. Replicas that are compiled are the trainer's own test."""
     config = _recipe(tiny)
-    run = trainer.Trainer(config, tmp_path / "one", make_task, strategy=mirrored(("CPU:0",)))
+    run = trainer.Trainer(config, tmp_path / "one", make_task, strategy=mirrored_strategy(("CPU:0",)))
     kernels = [v for v in run._task.networks["projected"].trainable_variables if "kernel" in v.name]
     before = [v.numpy() for v in kernels]
     run.run(until=2)
@@ -105,7 +105,7 @@ def test_the_terms_in_the_hole_are_logged_and_add_up_and_two_replicas_take_the_s
         row["critic"] + loss.drift * row["drift"] + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3
     )
     assert all(not np.array_equal(a, b) for a, b in zip(before, kernels))
-    trainer.Trainer(config, tmp_path / "two", make_task, strategy=mirrored(("CPU:0", "CPU:1"))).run(until=2)
+    trainer.Trainer(config, tmp_path / "two", make_task, strategy=mirrored_strategy(("CPU:0", "CPU:1"))).run(until=2)
     same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
 
 

@@ -119,7 +119,7 @@ class ContextualGanTask(Task):
         return {"generator": both.generator, "discriminator": both.discriminator, **critics}
 
     @property
-    def averaged(self) -> list[tf.Variable]:
+    def averaged_variables(self) -> list[tf.Variable]:
         return self.trained_networks["generator"].variables
 
     def _view(self, joint: tf.Tensor, loss: ContextualGanLossConfig) -> projected.View:
