@@ -179,3 +179,29 @@ def test_straw_does_not_come_into_smooth_skin():
         residuals.match(np.where(small[..., None] > 0, drawing, around), small).weight for drawing in drawings
     )
     assert rough[5:-5, 5:-5].mean() > 0.9 and smooth[5:-5, 5:-5].mean() < 0.15
+
+
+def test_a_smooth_repaint_takes_what_is_smooth_and_a_rough_one_what_is_rough(monkeypatch):
+    """Of two surfaces, which differ by roughness alone once they are softened, as in the graph."""
+    rows, columns = np.indices((64, 64))
+    weave = np.where((rows + columns) % 2, 10, -10)
+    composite = (
+        np.where(rows < 20, 150 + weave, np.where(rows < 40, 150, 148)).astype(np.uint8)[..., None].repeat(3, -1)
+    )
+    mask = np.zeros((64, 64), np.uint8)
+    mask[44:60, 8:56] = 1
+
+    def rough_share() -> float:
+        sources = residuals.match(composite, mask)
+        graph = residuals_graph.match(tf.constant(composite, tf.float32), tf.constant(mask > 0))
+        shares = [(np.asarray(place)[2:-2, 2:-2, 0] < 18).mean() for place in (sources.place, graph[1])]
+        assert abs(shares[0] - shares[1]) < 0.02
+        return shares[0]
+
+    smooth = rough_share()
+    composite[mask > 0] += np.where((rows + columns) % 2, 12, 0).astype(np.uint8)[..., None][mask > 0]
+    rough = rough_share()
+    monkeypatch.setattr(residuals, "SMOOTH", (-2.0, -1.0))  # roughness is not compared
+    monkeypatch.setattr(residuals_graph, "SMOOTH", (-2.0, -1.0))
+    blind = rough_share()
+    assert smooth < 0.2 < 0.5 < min(rough, blind), (smooth, rough, blind)

@@ -16,6 +16,8 @@ which averages texture away; we differ in this (all constants are ours):
 - For the same reason part of the band below is carried too, the source minus its softened self, as far as the repainted
   patch has less of it (`MIDDLE`). All of it would be nearer to the truth by ST-LPIPS, but shows as grain on lids; and
   little is carried from sources that are much rougher than the repaint (`ROUGHER`).
+- Where the repaint is smooth, sources are also compared by their roughness (`SMOOTH`): softened, a seam or a wrinkle of
+  the same mean colour is as near as plain cloth, and bare skin got scratches.
 - Sources that are about equally near take turns (`TOLERANCE`): a forehead whose patches all match one pore best would
   be tiled with it.
 - Patches are small and each takes its own best match. Larger ones, and neighbours made to continue each other's source
@@ -55,6 +57,11 @@ ROUGHER, GRAIN = 1.5, 3.0
 """How many times as rough as the repaint a source may be, by that band's deviation in levels, to which that of a
 photograph's grain is added, which a network does not paint. The rougher a source beyond that, the less is carried:
 straw is no lip, however alike their colours."""
+SMOOTH = 2.0, 4.0
+"""Roughness of a repainted patch, the deviation of that band in levels: up to the first the roughness of sources counts
+in their distance as much as a difference of all their pixels by as many levels, from the second on it does not."""
+SMOOTH_GRAIN = 1.5
+"""By how many levels a photograph is rougher than a smooth repaint of the same surface."""
 MIRRORED = 1.1
 """Factor of a mirrored source's squared distance: between equals, the unmirrored one is chosen."""
 OPPONENT = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
@@ -109,6 +116,13 @@ def patches_of(layer: np.ndarray) -> np.ndarray:
     return windows[:, :, 0]
 
 
+def smoothness(rough: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(k, wanted) for the roughness of repainted patches: what a source's squared distance from the `wanted` roughness
+    is multiplied by, and that roughness."""
+    share = np.clip((SMOOTH[1] - rough) / (SMOOTH[1] - SMOOTH[0]), 0.0, 1.0)
+    return np.square(PATCH * share), rough + np.float32(SMOOTH_GRAIN)
+
+
 def thinning(count: int) -> tuple[int, int]:
     """(m, g): of `count` known positions, those with (column + g * row) % m == 0 are compared with all patches."""
     m = -(-count // SOURCES)
@@ -156,19 +170,25 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     hole = on_grid((mask > 0)[..., None]).any(axis=(2, 3, 4))
     targets = np.ascontiguousarray(on_grid(colors)).reshape(*grid, -1)
 
-    # All pairs of the remaining ones: the nearest source, mirrored or not.
-    flat = targets[hole]
+    # All pairs of the remaining ones: the nearest source, mirrored or not. Two more features on either side make the
+    # product k * (wanted * rough - rough^2 / 2), of which the distance's k * (rough - wanted)^2 is made.
+    flat, own = targets[hole], on_grid(band).mean(axis=(2, 3, 4))
+    k, wanted = smoothness(np.sqrt(own[hole]))
+    rough = np.sqrt(patches_of(band)[tuple(places.T)].mean(axis=(1, 2, 3)))
+    constant = np.square(flat).sum(axis=-1) + k * np.square(wanted)
+    flat = np.concatenate([flat, np.stack([k * wanted, -0.5 * k], axis=-1)], axis=-1)
+    extra = np.stack([rough, np.square(rough)], axis=-1)
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
     kinds = [kind.reshape(len(places), -1) for kind in (sources, sources[:, :, ::-1])]
     squares = [np.square(those).sum(axis=-1) for those in kinds]
+    kinds = [np.concatenate([those, extra], axis=-1) for those in kinds]
     for begin in range(0, len(flat), _CHUNK):
         part = slice(begin, begin + _CHUNK)
-        own = np.square(flat[part]).sum(axis=-1)
-        chance = turns(begin, len(own), len(places)) * np.float32((TOLERANCE * PATCH) ** 2)
+        chance = turns(begin, len(flat[part]), len(places)) * np.float32((TOLERANCE * PATCH) ** 2)
         for is_mirror, (those, square) in enumerate(zip(kinds, squares)):
             distance = square - 2.0 * (flat[part] @ those.T)
             at = (distance + chance).argmin(axis=1)
-            value = (distance[np.arange(len(at)), at] + own) * (MIRRORED if is_mirror else 1.0)
+            value = (distance[np.arange(len(at)), at] + constant[part]) * (MIRRORED if is_mirror else 1.0)
             closer = value < best[part]
             best[part] = np.where(closer, value, best[part])
             nearest[part] = np.where(closer, at, nearest[part])
@@ -180,7 +200,6 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     rms = np.zeros(grid, np.float32)
     rms[hole] = np.sqrt(np.maximum(best, 0.0)) / PATCH
     weight = np.clip((FAR - rms) / (FAR - NEAR), 0.0, 1.0)
-    own = on_grid(band).mean(axis=(2, 3, 4))
     theirs = patches_of(band)[place[..., 0], place[..., 1]].mean(axis=(2, 3, 4))  # of the sources alone
     middle = MIDDLE * np.sqrt(np.maximum(1.0 - own / np.maximum(theirs, 1e-3), 0.0))
     weight *= np.minimum(ROUGHER * (np.sqrt(own) + GRAIN) / np.sqrt(np.maximum(theirs, 1e-3)), 1.0) ** 2

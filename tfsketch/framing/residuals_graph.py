@@ -11,7 +11,20 @@ import math
 import tensorflow as tf
 
 from tfsketch.framing import graph, residuals
-from tfsketch.framing.residuals import FAR, GRAIN, MIDDLE, MIRRORED, NEAR, OPPONENT, PATCH, ROUGHER, STEP, TOLERANCE
+from tfsketch.framing.residuals import (
+    FAR,
+    GRAIN,
+    MIDDLE,
+    MIRRORED,
+    NEAR,
+    OPPONENT,
+    PATCH,
+    ROUGHER,
+    SMOOTH,
+    SMOOTH_GRAIN,
+    STEP,
+    TOLERANCE,
+)
 
 _CHUNK = 512  # patches that are compared at a time
 _BAND = 256  # rows of the hole at a time
@@ -44,6 +57,12 @@ def _turns(first: tf.Tensor, count: int, places: tf.Tensor) -> tf.Tensor:
     )
     both = tf.cast(own, tf.float32)[:, None] + tf.cast(other, tf.float32)
     return both - tf.floor(both)
+
+
+def _smoothness(rough: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`residuals.smoothness`."""
+    share = tf.clip_by_value((SMOOTH[1] - rough) / (SMOOTH[1] - SMOOTH[0]), 0.0, 1.0)
+    return tf.square(PATCH * share), rough + SMOOTH_GRAIN
 
 
 def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -81,22 +100,31 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
     hole = tf.reduce_max(on_grid(erased), axis=-1) > 0.0
     targets = tf.boolean_mask(on_grid(colors), hole)
-    count, width = tf.shape(targets)[0], PATCH * PATCH * 3
+    count, width = tf.shape(targets)[0], PATCH * PATCH * 3 + 2
+    own, energies = tf.reduce_mean(on_grid(energy), axis=-1), tf.reduce_mean(_patches(energy), axis=-1)
+    k, wanted = _smoothness(tf.sqrt(tf.boolean_mask(own, hole)))
+    constants = tf.reduce_sum(tf.square(targets), axis=-1) + k * tf.square(wanted)
+    targets = tf.concat([targets, tf.stack([k * wanted, -0.5 * k], axis=-1)], axis=-1)
 
     def nearest_sources() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         sources = tf.gather_nd(_patches(colors), places)
-        mirrors = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width])
-        kinds = [(those, tf.reduce_sum(tf.square(those), axis=-1)) for those in (sources, mirrors)]
+        mirrors = tf.reshape(tf.reshape(sources, [-1, PATCH, PATCH, 3])[:, :, ::-1], [-1, width - 2])
+        theirs = tf.gather_nd(energies, places)
+        extra = tf.stack([tf.sqrt(theirs), theirs], axis=-1)
+        kinds = [
+            (tf.concat([those, extra], axis=-1), tf.reduce_sum(tf.square(those), axis=-1))
+            for those in (sources, mirrors)
+        ]
 
-        def nearest(args: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            part, first = args
+        def nearest(args: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            part, constant, first = args
             chance = _turns(first, _CHUNK, tf.shape(places)[0]) * (TOLERANCE * PATCH) ** 2
             candidates = []
             for factor, (those, squares) in zip((1.0, MIRRORED), kinds):
                 distance = squares - 2.0 * tf.matmul(part, those, transpose_b=True)
                 at = tf.argmin(distance + chance, axis=1, output_type=tf.int32)
                 least = tf.gather(distance, at, batch_dims=1)
-                candidates.append((at, (least + tf.reduce_sum(tf.square(part), axis=-1)) * factor))
+                candidates.append((at, (least + constant) * factor))
             flip = candidates[1][1] < candidates[0][1]
             return (
                 tf.where(flip, candidates[1][0], candidates[0][0]),
@@ -105,12 +133,14 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
             )
 
         chunks = -(-count // _CHUNK)
-        parts = tf.reshape(tf.pad(targets, [[0, chunks * _CHUNK - count], [0, 0]]), [chunks, _CHUNK, width])
+        rest = [0, chunks * _CHUNK - count]
+        parts = tf.reshape(tf.pad(targets, [rest, [0, 0]]), [chunks, _CHUNK, width])
+        parts = parts, tf.reshape(tf.pad(constants, [rest]), [chunks, _CHUNK])
         kinds_of = (tf.TensorSpec([_CHUNK], kind) for kind in (tf.int32, tf.bool, tf.float32))
         at, flip, squares = (
             tf.reshape(x, [-1])[:count]
             for x in tf.map_fn(
-                nearest, (parts, tf.range(chunks) * _CHUNK), fn_output_signature=tuple(kinds_of), parallel_iterations=1
+                nearest, (*parts, tf.range(chunks) * _CHUNK), fn_output_signature=tuple(kinds_of), parallel_iterations=1
             )
         )
         weight = (FAR - tf.sqrt(tf.maximum(squares, 0.0)) / PATCH) / (FAR - NEAR)
@@ -123,8 +153,7 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     at = tf.cast(tf.where(hole), tf.int32)
     place = tf.scatter_nd(at, place, tf.concat([grid, [2]], axis=0))
     mirror = tf.scatter_nd(at, tf.cast(flip, tf.int32), grid) > 0
-    own = tf.reduce_mean(on_grid(energy), axis=-1)
-    theirs = tf.gather_nd(tf.reduce_mean(_patches(energy), axis=-1), place)
+    theirs = tf.gather_nd(energies, place)
     middle = MIDDLE * tf.sqrt(tf.maximum(1.0 - own / tf.maximum(theirs, 1e-3), 0.0))
     smooth = tf.minimum(ROUGHER * (tf.sqrt(own) + GRAIN) / tf.sqrt(tf.maximum(theirs, 1e-3)), 1.0)
     return start, place, mirror, tf.scatter_nd(at, weight, grid) * tf.square(smooth), middle
