@@ -18,7 +18,7 @@ from tfsketch.config.shipped import MODELS, PRECISIONS, check_model
 
 _HOST = flags.DEFINE_string("host", LOOPBACK[0], "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 7860, "Port; 0 is any free one.", lower_bound=0, upper_bound=65535)
-_MODEL = flags.DEFINE_multi_string("model", list(MODELS), "What to offer; see tools.edit --model.")
+_MODEL = flags.DEFINE_multi_string("model", list(MODELS), "What to offer; see tools.edit --model")
 _PRECISION = flags.DEFINE_enum(
     "precision", PRECISIONS[0], PRECISIONS, "What models that edit compute in; see tools.edit --precision."
 )
@@ -36,6 +36,7 @@ def _main(argv: list[str]) -> None:
     for name in _MODEL.value:
         check_model(name)
     check_extra()
+    print(f"Loading {', '.join(_MODEL.value)} ...", flush=True)
     from tfsketch.app import server
 
     if _HOST.value not in LOOPBACK:

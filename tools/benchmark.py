@@ -8,7 +8,7 @@
     python -m tools.benchmark training
     python -m tools.benchmark training --config=sc_fegan_faces_256
     python -m tools.benchmark runtimes --data=mobile/sc_fegan_mobile
-    python -m tools.benchmark pipeline --config=configs/X.yaml --data=data/faces256 --markdown=docs/results.md
+    python -m tools.benchmark pipeline --config=sc_fegan_faces_256 --data=data/faces256 --markdown=docs/results.md
 
 The first argument names the benchmark (see tfsketch/benchmarks). Without --config `pipeline` measures all
 conditions at 256 px, `projection` the light networks, `region` the published one, `edits` that and the light ones, and
@@ -25,7 +25,7 @@ from tfsketch.config import cli
 from tfsketch.images import paths
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
 _DATA = flags.DEFINE_string("data", "", "Folder of shards; for `runtimes`, of .tflite files.")
 _SECONDS = flags.DEFINE_float("seconds", 20.0, "For each throughput; each part gets a tenth.", lower_bound=0.1)
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this benchmark is replaced.")

@@ -26,7 +26,7 @@ from tfsketch.vocabulary import size_of
 _IMAGE = flags.DEFINE_string("image", "", "A photograph of a face; its central square is taken.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the pictures.", required=True)
 _CONFIG = flags.DEFINE_string("config", "", "Experiment whose sketch, hand, mask and color are shown.")
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
 _SIDE = flags.DEFINE_integer("side", 256, "Side of the pictures, in pixels.", lower_bound=64)
 _PARSER = flags.DEFINE_string("parser", "face_parser", "Face parser: a shipped model's name or a model directory.")
 _DATA = flags.DEFINE_string("data", "", "Shards of faces with regions, to measure the default sketch on.")

@@ -19,7 +19,7 @@ from tfsketch.config import cli
 from tfsketch.images import paths
 
 _CONFIG = flags.DEFINE_string("config", None, "YAML file of the experiment, or a shipped one's name.", required=True)
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as data.train=data/faces128")
 _PORT = flags.DEFINE_integer("port", 5000, "Port that trainers connect to; 0 chooses one.", lower_bound=0)
 _HOST = flags.DEFINE_string("host", socket.gethostname(), "Name or address by which trainers reach this machine.")
 

@@ -1,6 +1,6 @@
 """Photographs -> TFRecord shards with sketches, colour maps and face regions, a report, and a contact sheet.
 
-    python -m tools.prepare_data --input=photos,more.zip,list.txt --output=data/photos --config=configs/X.yaml
+    python -m tools.prepare_data --input=photos,more.zip,list.txt --output=data/photos --config=sc_fegan_light_faces_128
 
 --input takes folders, zip archives and text files that name a photograph a line; names may hold commas, as long as
 there is one way to read the list, and the flag can be repeated instead. Run again on the same --output after a
@@ -24,7 +24,7 @@ from tfsketch.errors import DataError
 from tfsketch.images import paths
 
 _INPUT = flags.DEFINE_multi_string(
-    "input", None, "Folder, zip archive or list; several of them repeated, or separated by commas.", required=True
+    "input", None, "Folder, zip archive or list, or several of them between commas", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
 _CONFIG = flags.DEFINE_string(
@@ -33,13 +33,13 @@ _CONFIG = flags.DEFINE_string(
     "YAML file, or the name of a shipped experiment, whose sizes, prepare, sketch and color count.",
     required=True,
 )
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; may be repeated.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
 _ONLY = flags.DEFINE_string("only", "", "File listing the only pictures to take, one folder/name a line.")
 _EXCLUDE = flags.DEFINE_string("exclude", "", "File listing pictures to leave out, such as a hold-out.")
 _LABELS = flags.DEFINE_string("labels", "", "Folder of CelebAMask-HQ label pictures, for prepare.regions=labels.")
 _WORKERS = flags.DEFINE_integer("workers", os.cpu_count(), "Processes on this machine.", lower_bound=1)
 _RUNNER = flags.DEFINE_string("runner", "", "Apache Beam runner, such as DirectRunner, instead of --workers.")
-_BEAM = flags.DEFINE_multi_string("beam", [], "A flag for the Beam runner, such as --direct_num_workers=4; repeatable.")
+_BEAM = flags.DEFINE_multi_string("beam", [], "A flag for the Beam runner, such as --direct_num_workers=4")
 
 
 def _execute() -> Callable[..., Any]:

@@ -20,7 +20,7 @@ _CONFIG = flags.DEFINE_string(
 _DATA = flags.DEFINE_string("data", None, "Shards or photographs to fit on.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the narrow model; made if it is missing.", required=True)
 _PICTURES = flags.DEFINE_integer("pictures", 128, "Number of examples.", lower_bound=1)
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration; repeatable.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
 
 
 def _main(argv: list[str]) -> None:

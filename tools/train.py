@@ -20,7 +20,7 @@ _CONFIG = flags.DEFINE_string(
     required=True,
 )
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Run folder: checkpoints, logs, grids and the model.")
-_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4; repeatable.")
+_SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration, such as train.batch_size=4")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the effective configuration, parameters and GFLOPs, and stop.")
 
 

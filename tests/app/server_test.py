@@ -369,9 +369,10 @@ def test_models_that_fit_no_mode_are_left_out():
         studio_lib.Studio(["face_parser"])
 
 
-def test_an_address_that_is_taken_is_named(model_dirs):
+def test_an_address_that_is_taken_is_named_before_models_are_loaded(monkeypatch):
+    monkeypatch.setattr(server_lib, "Studio", lambda *_: pytest.fail("loaded"))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(TfsketchError, match="expected a free address of this machine"):
-            server_lib.serve("127.0.0.1", taken.getsockname()[1], model_dirs[:1])
+            server_lib.serve("127.0.0.1", taken.getsockname()[1], ["sc_fegan"])

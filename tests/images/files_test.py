@@ -227,3 +227,5 @@ def test_center_square_and_contact_sheet():
     sheet = sheets.contact_sheet([[_photo(), EMPTY], [_photo(), EMPTY]], ["photo", "mask"], pad=2)
     assert sheet.shape == (16 + 2 * 28, 2 * 36, 3) and sheet.dtype == np.uint8
     assert (sheet[18:42, 2:34] == _photo()).all()
+    wide = sheets.contact_sheet([[_photo(64, 64)] * 2], ["face regions", "hed"])
+    assert (wide[:16, :64] < 128).any() and (wide[:16, 67:71] == 255).all()  # a title ends above its own column

@@ -1,8 +1,9 @@
 """A binary, shortly: `python tests/proof/short.py tools.train FLAGS`; an installation's as `tfsketch-train`.
 
 What the documents' commands call while `tests.proof.commands` runs them, so that each is over soon: a training ends
-after two steps, an evaluation measures four pictures, and the app is asked for a page and for an edit and then ended.
-Nothing else is changed. It imports nothing of the tests, so that it runs with an installation alone.
+after two steps, an evaluation measures four pictures, a model is made narrower by four examples, and the app is asked
+for a page and for an edit and then ended. Nothing else is changed. It imports nothing of the tests, so that it runs
+with an installation alone.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def main() -> None:
         webbrowser.open = lambda address, *_: bool(threading.Thread(target=_visit, args=[address]).start())  # type: ignore
     if tool == "evaluate" and not any(argument.startswith("--count") for argument in arguments):
         arguments.append(f"--count={PICTURES}")
+    if tool in ("prune", "slim"):
+        arguments.append(f"--pictures={PICTURES}")
     module = importlib.import_module(name)
     if tool == "train":
         _train()

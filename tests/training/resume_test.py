@@ -140,6 +140,15 @@ def test_a_start_that_was_killed_before_its_first_step_can_begin_again(dummy, tm
     assert trainer.Trainer(dummy, tmp_path, Dummy).run(until=1) == 0
 
 
+def test_a_start_that_failed_before_its_first_step_keeps_the_folder_for_no_experiment(dummy, tmp_path):
+    trainer.Trainer(dummy, tmp_path, Dummy)._run_folder.open(0, 1)
+    other = dataclasses.replace(dummy, seed=9)
+    trainer.Trainer(other, tmp_path, Dummy).run(until=1)
+    assert systems.load(tmp_path / "config.yaml").seed == 9
+    with pytest.raises(TrainingError, match="holds a run with seed = 9; found "):
+        trainer.Trainer(dummy, tmp_path, Dummy)
+
+
 def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy, tmp_path, monkeypatch):
     run = trainer.Trainer(dummy, tmp_path, Dummy)
     log = run._log

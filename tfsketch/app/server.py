@@ -255,30 +255,26 @@ def serve(
     """
     import socket
 
-    studio = Studio(models, precision)
-    studio.submit(studio.warm_up)
-    server = create(studio, LOOPBACK if host in LOOPBACK else ("*",))
-    import uvicorn
-
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except (OSError, OverflowError) as error:
-        studio.close()
-        listening.close()
-        raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
     name = f"[{host}]" if ":" in host else host
-    address = f"http://{name}:{listening.getsockname()[1]}/"
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise TfsketchError(f"{host}:{port}: expected a free address of this machine, found {error}") from error
+        # Models are loaded once the address is ours: to hear that it is taken then takes no time.
+        studio = Studio(models, precision)
+        try:
+            studio.submit(studio.warm_up)
+            server = create(studio, LOOPBACK if host in LOOPBACK else ("*",))
+            import uvicorn
 
-    class Announced(uvicorn.Server):
-        async def startup(self, sockets: list | None = None) -> None:
-            await super().startup(sockets)
-            ready(address)
+            class Announced(uvicorn.Server):
+                async def startup(self, sockets: list | None = None) -> None:
+                    await super().startup(sockets)
+                    ready(f"http://{name}:{listening.getsockname()[1]}/")
 
-    settings = uvicorn.Config(server, log_level="warning", server_header=False, limit_concurrency=64)
-    try:
-        Announced(settings).run([listening])
-    finally:
-        studio.close()
-        listening.close()
+            settings = uvicorn.Config(server, log_level="warning", server_header=False, limit_concurrency=64)
+            Announced(settings).run([listening])
+        finally:
+            studio.close()

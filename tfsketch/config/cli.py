@@ -45,12 +45,16 @@ def _name() -> str:
     return f"python -m tools.{path.stem}" if path.suffix == ".py" else path.name
 
 
-def _documentation(main: Callable[[list[str]], int | None]) -> str:
-    """A binary's documentation, with examples of the kind that it was started as."""
-    text = sys.modules[main.__module__].__doc__ or ""
+def _as_started(text: str) -> str:
+    """A text in which binaries are called as this one was: `tfsketch-edit`, or by their modules in a clone."""
     if pathlib.Path(sys.argv[0]).suffix == ".py":
         return text
-    return re.sub(r"python -m tools\.(\w+)", lambda match: f"tfsketch-{match[1].replace('_', '-')}", text)
+    return re.sub(r"(?:python -m )?\btools\.(\w+)", lambda match: f"tfsketch-{match[1].replace('_', '-')}", text)
+
+
+def _documentation(main: Callable[[list[str]], int | None]) -> str:
+    """A binary's documentation, with examples of the kind that it was started as."""
+    return _as_started(sys.modules[main.__module__].__doc__ or "")
 
 
 def _misuse(main: Callable[[list[str]], int | None], error: app.UsageError) -> int:
@@ -66,16 +70,21 @@ def _introduce(main: Callable[[list[str]], int | None]) -> None:
     module = sys.modules[main.__module__]
     sys.modules["__main__"].__doc__ = _documentation(main)
     for flag in flags.FLAGS.flags_by_module_dict().get(module.__name__, ()):
+        flag.help = _as_started(flag.help)
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _parsed(argv: Sequence[str]) -> list[str]:
-    """absl's flags, with its errors as `app.UsageError`, which say nothing of Python's functions."""
+    """absl's flags, with its errors as `app.UsageError`, which say nothing of Python's functions. Who asks for help
+    made no mistake: the exit status is then 0, where absl's is 1."""
     try:
         return flags.FLAGS(argv)
+    except SystemExit:  # raised by --help and its like alone
+        sys.exit(0)
     except flags.Error as error:
         said = str(error).replace("invalid literal for int() with base 10:", "expected a whole number, found")
         said = said.replace("could not convert string to float:", "expected a number, found")
+        said = re.sub(r"flag --(\w+)=None: Flag --\1 must have a value.*", r"--\1: expected a value, found none", said)
         raise app.UsageError(said) from error
 
 

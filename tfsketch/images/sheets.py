@@ -46,7 +46,7 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = 
 
     Args:
       rows: each a sequence of [H,W,3], [H,W] uint8 pictures of one size.
-      titles: names of the columns, drawn above them.
+      titles: names of the columns, drawn above them, smaller where a column is narrow.
       pad: white pixels between pictures.
 
     Returns:
@@ -61,8 +61,10 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = 
     if titles:
         header = np.full((16, lines[0].shape[1], 3), 255, np.uint8)
         step = lines[0].shape[1] // len(rows[0])
+        widest = max(cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)[0][0] for title in titles)
+        size = 0.4 * min(1.0, (step - 6) / widest)
         for column, title in enumerate(titles):
             place = (column * step + 3, 12)
-            cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+            cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 1, cv2.LINE_AA)
         lines.insert(0, header)
     return np.concatenate(lines, axis=0)

@@ -19,6 +19,7 @@ from tfsketch.config import shipped
 from tfsketch.data.folders import open_pictures
 from tfsketch.errors import DataError
 from tfsketch.evaluation.report import Results, describe, with_section, write_section
+from tfsketch.evaluation.st_lpips import st_lpips_weights_path
 from tfsketch.images import files, paths, sheets
 from tfsketch.nn import model_directory
 from tfsketch.systems import SYSTEMS, check_protocol, experiment_of, networks
@@ -51,7 +52,7 @@ def evaluate(
     Raises:
       DataError, ImageError: no pictures, of another size than `image_size`, `output_folder` is the model's or cannot be
         written to, or its system has no protocol.
-      WeightsError, ConfigError: the model cannot be read.
+      WeightsError, ConfigError: the model cannot be read, or the package with ST-LPIPS's weights is not installed.
     """
     folder, output = shipped.model_folder(model_name_or_dir), pathlib.Path(output_folder)
     if count is not None and count < 1:
@@ -68,6 +69,8 @@ def evaluate(
         with_section(path, section, "")
     protocols = SYSTEMS[system].parts().protocols
     name = protocol or SYSTEMS[system].protocols[0]
+    if protocols[name].st_lpips:
+        st_lpips_weights_path()  # so that it is said before pictures are prepared
     while True:
         origin = describe(model_name_or_dir, folder)
         model = model_directory.load(model_name_or_dir, networks())

@@ -28,6 +28,8 @@ class Protocol:
     """(model, pictures, their side, how many) -> results."""
     side: int = 0
     """Of the pictures by default, in pixels; 0 is the one that the model was trained at."""
+    st_lpips: bool = True
+    """Whether it measures by ST-LPIPS, whose weights are in a package of their own."""
 
     def __call__(self, model: ExportedNetwork, shards: Shards, side: int, count: int) -> Results:
         return self.measure(model, shards, side, count)

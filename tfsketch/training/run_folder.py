@@ -51,6 +51,12 @@ def _load(path: pathlib.Path, like: Config) -> Config:
     return config_lib.load(path, {like.system: type(like.model)})
 
 
+def _began(folder: pathlib.Path) -> bool:
+    """Whether there is a run in a folder with a `config.yaml`, and not merely a start of ours that failed before its
+    first checkpoint, as one whose pictures have another size: what comes next may be anything."""
+    return not (folder / "runs.jsonl").exists() or any((folder / "checkpoints").glob("*.index"))
+
+
 class RunFolder:
     """A run's folder; nothing is written before `open`."""
 
@@ -64,7 +70,7 @@ class RunFolder:
         """
         self._path, self._config = path, config
         self._start: dict[str, Any] = {}
-        if (path / "config.yaml").exists():
+        if (path / "config.yaml").exists() and _began(path):
             check_resumable(_load(path / "config.yaml", config), config, path)
 
     def open(self, step: int, replicas: int) -> None:

@@ -302,6 +302,8 @@ class Trainer:
             name = signal.Signals(signals.number).name
             print(f"stopped by {name} at step {self.step}, saved; run the same command again to resume", flush=True)
             return 128 + signals.number
+        if self._is_chief and self._export is not None:
+            print(f"step {self.step} of {self.total_steps} is done; the model is {self._folder}", flush=True)
         return 0
 
     def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter, signals: Signals) -> None:

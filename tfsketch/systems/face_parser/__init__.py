@@ -10,7 +10,7 @@ def _parts() -> Parts:
     from tfsketch.conditions.face_parser import FaceParser
     from tfsketch.systems.face_parser import protocol, signatures, task
 
-    protocols = {protocol.PROTOCOL: Protocol(protocol.measure)}
+    protocols = {protocol.PROTOCOL: Protocol(protocol.measure, st_lpips=False)}
     return Parts(FaceParser, task.FaceParserTask, signatures.signatures, protocols)
 
 
