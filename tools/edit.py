@@ -51,9 +51,7 @@ _LEVEL = flags.DEFINE_float(
 )
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes on transparent, white or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
-_STYLE = flags.DEFINE_multi_string(
-    "style_image", [], "Photograph whose style is taken, or a folder; for a strip, more"
-)
+_STYLE = flags.DEFINE_multi_string("style_image", [], "Photograph whose style is taken, or a folder; for a strip, more")
 _REGION = flags.DEFINE_list("region", [], "Instead of a mask to restyle: hair, lips, skin, background, face and so on.")
 _STYLE_FROM = flags.DEFINE_enum(
     "style_from",

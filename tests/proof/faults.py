@@ -184,6 +184,13 @@ def read_only(lab: Lab, tries: int) -> Iterator[Row]:
     yield row
 
 
+def _flipped(data: bytes) -> bytes:
+    """The same but for one bit, wherever it is."""
+    damaged = bytearray(data)
+    damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
+    return bytes(damaged)
+
+
 def damaged_files(lab: Lab, tries: int) -> Iterator[Row]:
     row = Row("a truncated shard", note="refused by name before the first step")
     shards = sorted((lab.root / "shards").glob("*.tfrecord"))
@@ -198,6 +205,21 @@ def damaged_files(lab: Lab, tries: int) -> Iterator[Row]:
         row.count("" if said else f"ended with {status}: {process.output[-1500:]}")
     yield row
 
+    row = Row("a flipped bit in a shard", note="named by file and byte; with the shard mended, resumed exactly")
+    for number in range(min(tries, 10)):
+        folder, name = lab.root / f"shards-{number}", f"bit-run-{number}"
+        shutil.copytree(lab.root / "shards", folder)
+        shard = folder / random.choice(shards).name
+        whole = shard.read_bytes()
+        shard.write_bytes(_flipped(whole))
+        process = lab.train(name, f"--set=data.train={folder}")
+        status = process.wait()
+        said = status == 2 and re.search(rf"tools\.train: {shard}.* at byte \d+", process.output.splitlines()[-1])
+        shard.write_bytes(whole)
+        problem = "" if said else f"ended with {status}: {process.output[-1500:]}"
+        row.count(problem or _again(lambda: lab.train(name, f"--set=data.train={folder}")) or lab.same(name))
+    yield row
+
     row = Row("a flipped bit in a checkpoint", note="said by name; resumed from the one before, exactly")
     lab.done(lab.train("half", "--set=train.phases=[{name: main, steps: 48}]", patch=lambda: _until(20)))
     for number in range(min(tries, 20)):
@@ -205,9 +227,7 @@ def damaged_files(lab: Lab, tries: int) -> Iterator[Row]:
         shutil.copytree(lab.root / "half", lab.root / name)
         step = lab.step(name)
         file = random.choice(sorted((lab.root / name / "checkpoints").glob(f"ckpt-{step}.*")))
-        data = bytearray(file.read_bytes())
-        data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-        file.write_bytes(data)
+        file.write_bytes(_flipped(file.read_bytes()))
         process = lab.train(name)
         status = process.wait()
         before = re.search(rf"ckpt-{step}: expected a readable.*from the one before, .*ckpt-(\d+)", process.output)
@@ -379,7 +399,7 @@ def main() -> None:
                 print(row.text(), f"  [{time.monotonic() - begun:.0f} s]", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    head = ["| fault | tried | survived | lost | what was seen |", "| --- | ---: | ---: | ---: | --- |"]
+    head = ["| fault | tried | survived | lost | what was seen | day |", "| --- | ---: | ---: | ---: | --- | --- |"]
     print("\n".join([*head, *(row.text() for row in rows)]))
     if arguments.markdown:
         write_table(ROOT / arguments.markdown, "faults", head, rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import importlib
 import json
 import os
@@ -72,7 +73,8 @@ class Row:
             print(f"LOST {self.fault}: {problem}", flush=True)
 
     def text(self) -> str:
-        return f"| {self.fault} | {self.tried} | {self.tried - len(self.lost)} | {len(self.lost)} | {self.note} |"
+        counts = f"{self.tried} | {self.tried - len(self.lost)} | {len(self.lost)}"
+        return f"| {self.fault} | {counts} | {self.note} | {datetime.date.today()} |"
 
 
 class Process:

@@ -12,6 +12,7 @@ import argparse
 import base64
 import collections
 import concurrent.futures
+import datetime
 import http.client
 import json
 import os
@@ -361,7 +362,7 @@ def main() -> None:
             print(line, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    text = "\n".join([*lines, "", *done])
+    text = "\n".join([f"Run on {datetime.date.today()}.", "", *lines, "", *done])
     print(text)
     if arguments.markdown:
         report.write_section(ROOT / arguments.markdown, "load", text)

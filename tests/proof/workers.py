@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(row.text(), flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    head = ["| job | tried | right | wrong | what was seen |", "| --- | ---: | ---: | ---: | --- |"]
+    head = ["| job | tried | right | wrong | what was seen | day |", "| --- | ---: | ---: | ---: | --- | --- |"]
     print("\n".join([*head, *(row.text() for row in rows)]))
     if options.markdown:
         write_table(ROOT / options.markdown, "dask" if options.only == ["dask"] else "workers", head, rows)

@@ -111,8 +111,7 @@ class Shards:
         if picture.image.shape != (self._size, self._size, 3):
             raise DataError(
                 f"{where}: expected pictures of {self._size} px (data.stored_size or image_size), found "
-                f"{picture.image.shape[1]} x {picture.image.shape[0]}; prepare the photographs by this configuration, "
-                "in another folder"
+                f"{picture.image.shape[1]} x {picture.image.shape[0]}; prepare them anew, in another folder"
             )
         if self._cache is not None:
             self._cache[number] = picture
