@@ -21,7 +21,7 @@ from tfsketch.data import prepare
 from tfsketch.data.fixed import fixed_batch
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError, WeightsError
-from tfsketch.evaluation import metrics, report
+from tfsketch.evaluation import metrics, report, st_lpips
 from tfsketch.images import files
 from tfsketch.nn import model_directory
 from tfsketch.systems import protocols, record
@@ -248,6 +248,13 @@ def test_bad_input_is_refused_before_anything_is_written(model, photographs, tmp
     with pytest.raises(ValueError, match="found none"):
         protocols.evaluate(model, tmp_path / "empty", output)
     assert not output.exists()
+
+
+def test_st_lpips_that_is_not_installed_is_told_before_pictures_are_prepared(model, photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(st_lpips.torch_weights.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(protocols, "open_pictures", lambda *_: pytest.fail("prepared"))
+    with pytest.raises(WeightsError, match="stlpips_pytorch .*not installed; install it with: pip install --no-deps"):
+        protocols.evaluate(model, photographs, tmp_path / "out")
 
 
 def test_a_system_without_a_protocol_is_named(tmp_path, photographs, monkeypatch):
