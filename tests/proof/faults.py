@@ -178,7 +178,8 @@ def read_only(lab: Lab, tries: int) -> Iterator[Row]:
         ):
             process = start()
             status = process.wait()
-            said = status == 2 and "Traceback" not in process.output and "ead-only file system" in process.output
+            told = "expected a folder to write to at " in process.output and " to be read-only\n" in process.output
+            said = status == 2 and "Traceback" not in process.output and told
             problem = "" if said else f"ended with {status}: {process.output[-3000:]}"
             row.count(problem or ("" if contents(lab.root / "sealed") == before else "something changed"))
     yield row
