@@ -8,12 +8,14 @@
     python -m tools.benchmark training
     python -m tools.benchmark training --config=sc_fegan_faces_256
     python -m tools.benchmark runtimes --data=mobile/sc_fegan_mobile
+    python -m tools.benchmark quantizers --data=photographs
     python -m tools.benchmark pipeline --config=sc_fegan_faces_256 --data=data/faces256 --markdown=docs/results.md
 
 The first argument names the benchmark (see tfsketch/benchmarks). Without --config `pipeline` measures all
 conditions at 256 px, `projection` the light networks, `region` the published one, `edits` that and the light ones, and
 `training` SC-FEGAN's light ones and a light setting of each other system; without --data `pipeline` and `training` draw
-on squares from scikit-image's photographs; `runtimes` wants a folder of .tflite files there, and the others need none.
+on squares from scikit-image's photographs; `runtimes` wants a folder of .tflite files there, `quantizers` takes one of
+photographs, and the others need none.
 """
 
 import sys
@@ -26,7 +28,9 @@ from tfsketch.images import paths
 
 _CONFIG = flags.DEFINE_string("config", "", "YAML file of the experiment.")
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
-_DATA = flags.DEFINE_string("data", "", "Folder of shards; for `runtimes`, of .tflite files.")
+_DATA = flags.DEFINE_string(
+    "data", "", "Folder of shards; for `runtimes`, of .tflite files; for `quantizers`, of photographs."
+)
 _SECONDS = flags.DEFINE_float("seconds", 20.0, "For each throughput; each part gets a tenth.", lower_bound=0.1)
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this benchmark is replaced.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -38,17 +39,26 @@ def port(studio):
         yield number
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, where there is one. Its driver's event loop runs in this thread from then on."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
+@contextlib.contextmanager
+def chromium():
+    """Headless Chromium. Its driver's event loop runs in this thread as long."""
+    from playwright import sync_api
+
     switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
+    with sync_api.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, where there is one."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(name="photo", scope="module")

@@ -1,6 +1,7 @@
 """The benchmarks: that they measure what they say; how fast this machine is, no test can know."""
 
 import dataclasses
+import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tfsketch.benchmarks.experiments import NAMES, configurations
 from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.measures import cost, throughput
 from tfsketch.benchmarks.projection import projection
+from tfsketch.benchmarks.quantizers import quantizers
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
 from tfsketch.benchmarks.suite import BENCHMARKS
@@ -98,7 +100,7 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
     command = [sys.executable, "-c", code, "pipeline", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("status 2\n") and done.stdout.endswith("status 0\n"), done.stderr
-    known = "pipeline, projection, region, edits, latency, training, runtimes"
+    known = "pipeline, projection, region, edits, latency, training, runtimes, quantizers"
     assert f"expected one of {known} first, found 'nonsense'" in done.stderr
     written = results.read_text()
     assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")
@@ -162,6 +164,26 @@ def test_the_runtimes_table(editing_folder, tmp_path):
     assert sum("`float32`" in name for name in rows) == len(tflite.interpreters())
     with pytest.raises(DataError, match="one of them float32 .*found none in"):
         runtimes(_own("runtimes"), str(tmp_path / "empty"), 0.0)
+
+
+def test_the_quantizers_table(editing_folder, model_dirs):
+    settings = _own("quantizers")
+    rows = _rows(quantizers(settings, "", 0.0, str(editing_folder), calibrated_on=2))
+    names = {name.split(",")[0]: name for name in rows if "by `tools.export`" in name}
+    assert list(names) == [f"`{one}`" for one in ("float32", "float16", "dynamic", "int8", "weight_only")]
+    size, psnr, ratio, outside = (dict(zip(names, column)) for column in zip(*(rows[name] for name in names.values())))
+    assert ratio["`float32`"] == "1.00" and all(float(one) > 0 for one in ratio.values())
+    assert float(psnr["`float32`"]) > 100 > float(psnr["`weight_only`"]) > float(psnr["`int8`"]) > 20
+    assert float(size["`float16`"]) < float(size["`float32`"]) and set(outside.values()) == {"bit for bit"}
+    assert any("by the converter alone" in name for name in rows)
+    recipes = [name for name in rows if "ai-edge-quantizer" in name]
+    if importlib.util.find_spec("ai_edge_quantizer") is None:
+        assert recipes == []
+    else:
+        whole = [name for name in recipes if name.startswith(("`static_wi8_ai8`, by", "`static_wi8_ai16`"))]
+        assert len(recipes) == 8 and len(whole) == 2 and all(rows[name][3].endswith(" levels") for name in whole)
+    with pytest.raises(ConfigError, match="expected a model that edits, found one of cali_sketch"):
+        quantizers(settings, "", 0.0, model_dirs[1])
 
 
 def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_step_of_its_own(tiny, monkeypatch):

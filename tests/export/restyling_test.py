@@ -9,9 +9,10 @@ import tensorflow as tf
 from tests.edits import EDITS, encoded_of
 from tests.export.requests import check_transparency, decoders, strings_of
 from tests.pictures import crops
-from tfsketch import zoo
+from tfsketch import systems, zoo
 from tfsketch.editor.editor import Editor
 from tfsketch.export import edits, saved_model
+from tfsketch.framing import square
 from tfsketch.images import files
 
 
@@ -52,6 +53,25 @@ def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, res
 
 def test_every_picture_is_decoded_once(served_restyling):
     assert decoders(served_restyling["serving_default"].graph) == 3  # photograph, style, mask
+
+
+def test_what_a_whole_picture_does_not_need_is_not_computed(restyling_folder, monkeypatch):
+    """Neither a seam nor the style inside of a mask only."""
+    model, called = zoo.load_model(restyling_folder), set()
+
+    def watched(function):
+        def call(*given):
+            called.add(function.__name__)
+            return function(*given)
+
+        return call
+
+    parts = {"softened": square.Square, "pasted": square.Square, "merged": type(model)}
+    for name, owner in parts.items():
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    run = systems.signatures(model)["serving_default"].run  # not as a graph, which would trace both branches
+    for mask, needed in ((False, set()), (True, set(parts))):
+        assert run(**strings_of([_restyling(EDITS[0], mask)]))["image_bytes"].shape == [1] and called == needed
 
 
 def test_transparency_comes_back(restyle):

@@ -298,7 +298,20 @@ def _drawing(size):
     return sheet
 
 
-def test_a_drawing_is_the_editors():
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many PNGs are decoded while nothing is a graph, as the length of a list."""
+    decode, calls = tf.io.decode_png, []
+
+    def counted(*arguments, **settings):
+        calls.append(settings)
+        return decode(*arguments, **settings)
+
+    monkeypatch.setattr(tf.io, "decode_png", counted)
+    return calls
+
+
+def test_a_drawing_is_the_editors(decoded):
     tf.keras.utils.set_random_seed(3)
     model = systems.build(systems.parse(DRAWING))
     model.experiment = systems.parse(DRAWING)
@@ -308,7 +321,9 @@ def test_a_drawing_is_the_editors():
     )
     encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
     for fills in ([0.6, 1.0], [0.0, 0.75]):
+        decoded.clear()
         outputs = run(sketch_bytes=encoded, fill=tf.constant(fills))
+        assert len(decoded) == len(sheets)  # once each, however many framings are tried
         for number, (sheet, fill) in enumerate(zip(sheets, fills)):
             expected = Editor(model).draw(sheet == 0, fill or None)
             image = files.read_rgb("found", outputs["image_bytes"][number].numpy())
@@ -322,17 +337,18 @@ def test_a_drawing_is_the_editors():
         run(sketch_bytes=tf.constant([blank]), fill=tf.constant([1.0]))
 
 
-def test_regions_are_the_parsers():
+def test_regions_are_the_parsers(decoded):
     model = zoo.load_model("face_parser")
     run = systems.SYSTEMS["face_parser"].parts().signatures(model)["serving_default"].run
     faces = [crops(1, 96)[0], crops(2, 240)[1]]
     pngs = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
+    assert len(decoded) == len(faces)
     for face, png in zip(faces, pngs.numpy()):
         regions = files.read_rgb("found", png)[..., 0]
         assert (regions == face_parser.parse(model, face[None])[0]).mean() > 0.999
 
 
-def test_a_search_is_the_projections(monkeypatch):
+def test_a_search_is_the_projections(monkeypatch, decoded):
     tf.keras.utils.set_random_seed(5)
     config = systems.parse(CONTEXTUAL)
     model = systems.build(config)
@@ -353,7 +369,7 @@ def test_a_search_is_the_projections(monkeypatch):
         table["search_image"].run(image=image, z=tf.constant(z))["sketch"], expected.sketch[:, 0], atol=1e-4
     )
     answer = table["serving_default"].run(sketch_bytes=tf.constant([files.encode_png(_drawing((40, 24)))]))
-    assert files.read_rgb("found", answer["image_bytes"][0].numpy()).shape == (40, 24, 3)
+    assert files.read_rgb("found", answer["image_bytes"][0].numpy()).shape == (40, 24, 3) and len(decoded) == 1
 
 
 @pytest.mark.parametrize("size", [(40, 24), (24, 40), (90, 90)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tfsketch import systems
 from tfsketch.config import Config
 
-NAMES = ("pipeline", "projection", "region", "edits", "latency", "training", "runtimes")
+NAMES = ("pipeline", "projection", "region", "edits", "latency", "training", "runtimes", "quantizers")
 """The benchmarks; see `suite`."""
 _ALL_CONDITIONS = "{system: sc_fegan, image_size: 256, hand: {abstraction: [0.0, 1.0]}, train: {batch_size: 8}}"
 """Every condition, with the freehand simulator."""

@@ -8,10 +8,12 @@ measures against the network itself, on edits as in training.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from tfsketch.errors import DataError
 from tfsketch.export import edits
 from tfsketch.vocabulary import to_tensors
 
+_Key = TypeVar("_Key")
 EDITS = 8
 """How many, of which the first does not count for the time."""
 
@@ -43,11 +46,43 @@ def _examples(takes: list[str], side: int) -> list[dict[str, np.ndarray]]:
     return examples
 
 
-def _psnr(output: np.ndarray, truth: np.ndarray, example: Mapping[str, np.ndarray]) -> float:
+def psnr(output: np.ndarray, truth: np.ndarray, example: Mapping[str, np.ndarray]) -> float:
     """In dB, of the erased pixels, where something is erased."""
     counted = np.broadcast_to(example["mask"] > 0.5 if "mask" in example else True, truth.shape)
     square = float(np.mean(np.square(output - truth)[counted]))
     return float(10 * np.log10(4.0 / square)) if square else np.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """What one of several found that took turns."""
+
+    seconds: list[float]
+    """Of the calling thread's processor time, a call each; the first call fills caches."""
+    outputs: list[np.ndarray]
+    """Its picture of each example."""
+
+
+def turns(
+    calls: Mapping[_Key, Callable[..., dict[str, np.ndarray]]],
+    examples: Sequence[Mapping[str, np.ndarray]],
+    picture: str,
+) -> dict[_Key, Turn]:
+    """Runs every example by all of the calls, one call after the other.
+
+    Args:
+      calls: name -> takes an example's tensors by name and gives tensors by name.
+      examples: tensors by name, a call each.
+      picture: which of the tensors that a call gives is kept.
+    """
+    found = {key: Turn([], []) for key in calls}
+    for example in examples:
+        for key, call in calls.items():
+            start = time.thread_time()
+            outputs = call(**example)
+            found[key].seconds.append(time.thread_time() - start)
+            found[key].outputs.append(np.array(outputs[picture]))
+    return found
 
 
 def runtimes(config: Config, folder: str, seconds: float) -> str:
@@ -80,24 +115,13 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
         for variant, path in paths.items()
     }
     calls = {key: loaded.get_signature_runner(SIGNATURE) for key, loaded in runners.items()}
-    spent: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
-    psnr: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
-    for example in examples:
-        truth = None
-        for key, call in calls.items():
-            start = time.thread_time()
-            outputs = call(**example)
-            spent[key].append(time.thread_time() - start)
-            output = np.array(outputs[picture])
-            truth = output if truth is None else truth
-            psnr[key].append(_psnr(output, truth, example))
-    floor = next(iter(spent.values()))
-    rows = []
-    for (runtime, variant), times in spent.items():
-        ratios = np.divide(times[1:], floor[1:])
+    found = turns(calls, examples, picture)
+    floor, rows = next(iter(found.values())), []
+    for (runtime, variant), turn in found.items():
+        ratios = np.divide(turn.seconds[1:], floor.seconds[1:])
         low, ratio, high = np.percentile(ratios, [10, 50, 90])
         size = paths[variant].stat().st_size / 1e6
-        mean = float(np.mean(psnr[runtime, variant]))
+        mean = float(np.mean([psnr(*three) for three in zip(turn.outputs, floor.outputs, examples)]))
         rows.append(
             [f"`{variant}`, {runtime}", f"{size:.2f}", f"{ratio:.2f}", f"{low:.2f} - {high:.2f}", f"{mean:.1f}"]
         )

@@ -11,6 +11,7 @@ from tfsketch.benchmarks.edits import edits
 from tfsketch.benchmarks.latency import latency
 from tfsketch.benchmarks.pipeline import pipeline
 from tfsketch.benchmarks.projection import projection
+from tfsketch.benchmarks.quantizers import quantizers
 from tfsketch.benchmarks.region import region
 from tfsketch.benchmarks.runtimes import runtimes
 from tfsketch.benchmarks.training import training
@@ -24,5 +25,6 @@ BENCHMARKS: dict[str, Callable[[Config, str, float], str]] = {
     "latency": latency,
     "training": training,
     "runtimes": runtimes,
+    "quantizers": quantizers,
 }
 """Name -> (experiment, folder of data, seconds) -> Markdown."""

@@ -27,7 +27,7 @@ import os
 import pathlib
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ from tfsketch.images import files, paths
 from tfsketch.nn import delegate
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
-_NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "LEAKY_RELU")
+NEVER_INT8 = ("GREATER", "SELECT_V2", "MEAN", "SQUARED_DIFFERENCE", "RSQRT", "LEAKY_RELU")
 """What stays in float32 in `int8`: the composite, so that what was not erased is the input, bit for bit; the statistics
 of instance norms, whose squares 8 bits cannot hold; and LeakyReLU, whose built-in kernels (of tf.lite and of LiteRT
 alike) round negative values down: one in five to eight is a level below the nearest one, none above it. Every other
@@ -96,8 +96,16 @@ class Converter:
     def __exit__(self, *_: object) -> None:
         self._scratch.cleanup()
 
-    def convert(self, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
-        """A flatbuffer in one of `VARIANTS`, without metadata; see the function `convert`."""
+    def convert(
+        self,
+        variant: str,
+        calibration: Mapping[str, np.ndarray] | None = None,
+        in_float32: Sequence[str] = NEVER_INT8,
+    ) -> bytes:
+        """A flatbuffer in one of `VARIANTS`, without metadata; see the function `convert`.
+
+        `in_float32` are the built-in operations that `int8` leaves in float32.
+        """
         if variant == "weight_only":
             return weights.in_8_bits(self.convert("float32"))
         with _quiet():
@@ -109,7 +117,7 @@ class Converter:
                 converter.target_spec.supported_types = [tf.float16]
             try:
                 if variant == "int8":
-                    return self._in_int8(converter, calibration)
+                    return self._in_int8(converter, calibration, in_float32)
                 return converter.convert()
             except ExportError:
                 raise
@@ -118,7 +126,9 @@ class Converter:
                     f"{variant}: expected a model that converts, found {type(error).__name__}: {error}"
                 ) from error
 
-    def _in_int8(self, converter: Any, calibration: Mapping[str, np.ndarray] | None) -> bytes:
+    def _in_int8(
+        self, converter: Any, calibration: Mapping[str, np.ndarray] | None, in_float32: Sequence[str]
+    ) -> bytes:
         if calibration is None:
             raise ExportError("int8: expected real conditions to calibrate on, found none")
 
@@ -129,7 +139,7 @@ class Converter:
         converter.representative_dataset = examples
         norms = any(operation.type == "Rsqrt" for operation in self.edit.graph.graph.get_operations())
         options = tf.lite.experimental.QuantizationDebugOptions(
-            denylisted_ops=[*_NEVER_INT8, *(_NORM_NEVER_INT8 if norms else ())]
+            denylisted_ops=[*in_float32, *(_NORM_NEVER_INT8 if norms else ())]
         )
         return tf.lite.experimental.QuantizationDebugger(
             converter=converter, debug_dataset=examples, debug_options=options
