@@ -43,7 +43,7 @@ MISTAKES = {
     "edit": "--image: expected a photograph",
     "edit --mask=m.png": "usage: python -m tools.edit --image=photo.jpg",
     "edit a b c": "expected at most 2 files beside flags",
-    "edit --image=README.md": "expected a mask or strokes, found neither",
+    "edit --image=README.md": "expected a mask or strokes, found neither; --mask=FILE",
     "edit --image=README.md --mask=README.md --output=x.gif": "expected a file of .avif",
     "edit --image=README.md --mask=README.md --format=gif": "expected a file of .avif",
     "edit --image=README.md --mask=README.md --results=3": "--results: expected a model that draws or completes",

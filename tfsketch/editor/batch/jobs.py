@@ -287,7 +287,7 @@ def find_jobs(
     elif results or styles:
         source = pathlib.Path(image)
     elif "mask" not in layer_files and "strokes" not in layer_files:
-        raise ImageError("expected a mask or strokes, found neither")
+        raise ImageError("expected a mask or strokes, found neither; --mask=FILE or --strokes=FILE names them")
     else:
         source = pathlib.Path(image)
     folders = {}
