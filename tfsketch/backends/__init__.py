@@ -1,1 +1,1 @@
-"""Networks of other kinds for the editor: what `tools.export` wrote, or a server serves, in a Keras model's place."""
+"""Other networks for the editor: an export, or one on a server, in place of a Keras model."""

@@ -1,11 +1,11 @@
-"""What networks of other kinds than Keras have in common: exports and servers, used in place of a Keras model.
+"""The common part of networks other than Keras models: exports and servers, used in place of a Keras model.
 
-A backend runs the network on the vocabulary and nothing else. Cutting, scaling, pasting and fading stay the editor's,
-so outside of the mask the result is the input bit for bit with every backend. Only what edits and draws in one call can
-be one: a search (Contextual GAN) needs the network's gradients, and restyling its two halves.
+A backend runs the network on the vocabulary and nothing else. The editor does the cropping, scaling, pasting and
+fading, so outside the mask the result is the input bit for bit with every backend. Only models that edit or draw in one
+call can be backends: a search (Contextual GAN) needs the network's gradients, and restyling its two halves.
 
-What a SavedModel is, its signature `about` says, on the disk and on a server alike; of a TensorFlow Lite file, the
-metadata in it.
+A SavedModel describes itself by its signature `about`, on disk and on a server alike; a TensorFlow Lite file by its
+metadata.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 WAYS = ("edit", "draw")
 """Ways of working that are one call; see `editor.ways`."""
 OLD_WAYS = {"sc_fegan": "edit", "cali_sketch": "draw"}
-"""System -> way, for exports that were written before they said so themselves (28 November 2026)."""
+"""System -> way, for exports from before they recorded it themselves (28 November 2026)."""
 ABOUT = "about"
-"""Signature of a SavedModel: what it is, as JSON; see `export.signatures.about`."""
+"""Signature of a SavedModel: its description, as JSON; see `export.signatures.about`."""
 TENSORS = "tensors"
 """Signature of a SavedModel: the network, all of its outputs."""
 SIGNATURE = "edit"
-"""Signature of a TensorFlow Lite file, and of an SC-FEGAN's SavedModel: the network's results, and no more than these
-need."""
+"""Signature of a TensorFlow Lite file, and of an SC-FEGAN's SavedModel: the network's results, and only what they
+depend on."""
 METADATA = "metadata.json"
-"""In a TensorFlow Lite file: what it is."""
+"""Name of the description in a TensorFlow Lite file."""
 
 
 class Backend(abc.ABC):
@@ -45,13 +45,13 @@ class Backend(abc.ABC):
       where: the file, folder or address, for messages.
       system: the model's.
       way: of working.
-      takes: what it must be handed of the vocabulary.
+      takes: the keys of the vocabulary that it needs.
       image_size: side of the pictures that it was trained on.
       stride, smallest: sides that it takes are multiples of the one and at least the other.
       fixed: it takes pictures of `image_size` alone.
 
     Raises:
-      WeightsError: the way is none of `WAYS`.
+      WeightsError: the way is not one of `WAYS`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Backend(abc.ABC):
         """The network's outputs, by name.
 
         Args:
-          inputs: everything of `takes`, [B,S,S,C] float32; more is left out.
+          inputs: all keys of `takes`, [B,S,S,C] float32; others are ignored.
 
         Raises:
           TfsketchError: the network cannot be run.
@@ -91,14 +91,14 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The network's outputs of exactly what it takes, in float32."""
+        """The network's outputs for exactly its inputs, in float32."""
 
 
 def parse_about(where: str | os.PathLike, text: bytes) -> dict[str, Any]:
-    """What the signature `about` answered: the arguments of `Backend`, and `signature`, which is the network.
+    """Parses the answer of the signature `about`: the arguments of `Backend`, and `signature`, the network's name.
 
     Raises:
-      WeightsError: it is something else.
+      WeightsError: it is malformed.
     """
     try:
         about = json.loads(text)

@@ -14,21 +14,21 @@ from tfsketch.images import paths
 
 
 class SavedModel(Backend):
-    """A SavedModel of `tools.export`, run in this process; it needs nothing of Keras.
+    """A SavedModel of `tools.export`, run in this process, without Keras.
 
     Args:
       folder: a version's, with `saved_model.pb`.
 
     Raises:
-      WeightsError: it cannot be loaded, lacks a signature, or is of a system that cannot be a backend.
+      WeightsError: it cannot be loaded, lacks a signature, or its system cannot be a backend.
     """
 
     def __init__(self, folder: str | os.PathLike):
         try:
-            self._loaded = tf.saved_model.load(paths.literal(folder))  # kept: it holds the variables
+            self._model = tf.saved_model.load(paths.literal(folder))  # kept: it holds the variables
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise WeightsError(f"{folder}: expected a SavedModel, found a damaged one ({error})") from error
-        signatures = self._loaded.signatures
+        signatures = self._model.signatures
         if ABOUT not in signatures:
             raise WeightsError(
                 f"{folder}: expected a SavedModel written by tools.export, with the signature {ABOUT}, "
@@ -39,13 +39,13 @@ class SavedModel(Backend):
         super().__init__(folder, **about)
 
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        made = self._network(**{key: tf.constant(value) for key, value in inputs.items()})
-        return {key: value.numpy() for key, value in made.items()}
+        outputs = self._network(**{key: tf.constant(value) for key, value in inputs.items()})
+        return {key: value.numpy() for key, value in outputs.items()}
 
 
 def version_of(folder: str | os.PathLike) -> pathlib.Path | None:
-    """The folder of a SavedModel: the folder itself, or its newest version; None where there is none."""
+    """The folder of a SavedModel: the folder itself, or its newest version; None if there is none."""
     folder = pathlib.Path(folder)
     versions = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    tried = [folder, *sorted(versions, key=lambda path: int(path.name), reverse=True)]
-    return next((path for path in tried if (path / "saved_model.pb").is_file()), None)
+    candidates = [folder, *sorted(versions, key=lambda path: int(path.name), reverse=True)]
+    return next((path for path in candidates if (path / "saved_model.pb").is_file()), None)

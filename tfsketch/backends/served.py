@@ -21,7 +21,7 @@ class Served(Backend):
 
     Raises:
       ServingError: no such address, or the server cannot be reached, or refused.
-      WeightsError: the model is of a system that cannot be a backend.
+      WeightsError: the model's system cannot be a backend.
     """
 
     def __init__(self, address: str, **how: Any):

@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file of `tools.export`, used in place of a Keras model, and what runs such files."""
+"""A TensorFlow Lite file of `tools.export`, used in place of a Keras model, and the interpreters of such files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tfsketch.errors import ExportError, WeightsError, install_command
 
 
 class TFLite(Backend):
-    """A TensorFlow Lite file of `tools.export`, run by LiteRT where it is installed, else by TensorFlow. Its pictures
-    have one size; a batch is run one by one.
+    """A TensorFlow Lite file of `tools.export`, run by LiteRT if it is installed, else by TensorFlow. Its pictures have
+    one size; a batch is run one by one.
 
     Args:
       path: the file.
 
     Raises:
       ExportError: see `read_metadata`.
-      WeightsError: the file cannot be run, or is of a system that cannot be a backend.
+      WeightsError: the file cannot be run, or its system cannot be a backend.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -54,16 +54,16 @@ class TFLite(Backend):
         self._lock = threading.Lock()  # an interpreter has one set of tensors
 
     def _run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        made = []
+        rows = []
         for number in range(len(next(iter(inputs.values())))):
             with self._lock:
                 outputs = self._runner(**{key: value[number : number + 1] for key, value in inputs.items()})
-                made.append({key: np.array(value) for key, value in outputs.items()})
-        return {key: np.concatenate([one[key] for one in made]) for key in made[0]}
+                rows.append({key: np.array(value) for key, value in outputs.items()})
+        return {key: np.concatenate([one[key] for one in rows]) for key in rows[0]}
 
 
 def interpreters() -> dict[str, Callable[..., Any]]:
-    """What runs TensorFlow Lite files here: class by name."""
+    """The available interpreters of TensorFlow Lite files: class by name."""
     table = {}
     if importlib.util.find_spec("tensorflow") is not None:
         import tensorflow as tf
@@ -78,7 +78,7 @@ def interpreters() -> dict[str, Callable[..., Any]]:
 
 
 def _litert() -> Callable[..., Any] | None:
-    """LiteRT's interpreter where it is installed: the runtime of phones, an extra (`mobile`), without TensorFlow."""
+    """LiteRT's interpreter if it is installed: the runtime of phones, an extra (`mobile`), without TensorFlow."""
     if importlib.util.find_spec("ai_edge_litert") is None:
         return None
     from ai_edge_litert.interpreter import Interpreter
@@ -87,10 +87,10 @@ def _litert() -> Callable[..., Any] | None:
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """What `metadata.json` in a TensorFlow Lite file says.
+    """The content of `metadata.json` in a TensorFlow Lite file.
 
     Raises:
-      ExportError: there is none.
+      ExportError: there is no such file in it.
     """
     try:
         with zipfile.ZipFile(path) as archive:

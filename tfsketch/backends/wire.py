@@ -4,9 +4,9 @@
     caller = wire.at("grpc://localhost:8500/v1/models/sc_fegan/labels/stable")
     rows = caller.predict([{"image_bytes": png, ...}])
 
-A server puts requests of different clients into one batch, and when one of them is bad it refuses the whole batch. A
-request that is refused as invalid is therefore sent again, `retries` times, as is one that found the server unavailable
-or its queue full. Check it before: see `serving` and `backends`.
+A server puts requests of different clients into one batch, and refuses the whole batch if one of them is bad. A request
+that is refused as invalid is therefore sent again, `retries` times, as is one that met an unavailable server or a full
+queue. Check requests before sending: see `serving` and `backends`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Row = Mapping[str, Union[bytes, float, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Refused(Exception):
+class _RefusalError(Exception):
     """A server's refusal, or an answer that cannot be read."""
 
     text: str
@@ -54,14 +54,14 @@ class Caller:
 
     Args:
       address: `http://HOST:PORT` or `https://...` (REST) or `grpc://HOST:PORT`.
-      model: the name under which it is served.
+      model: its name on the server.
       version: of the model, by default the server's choice; or a label such as `stable`.
       timeout: seconds for one request.
-      retries: how often a request that was refused for no fault of its own is sent again.
+      retries: how often a request is sent again that may have been refused for another one's fault.
 
     Raises:
-      ServingError: an address of another kind, a model or a version that is none, or gRPC without the extra.
-      TfsketchError: a timeout or a number of retries out of its range.
+      ServingError: a malformed address, model or version, or gRPC without the extra.
+      TfsketchError: a timeout or a number of retries out of range.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Caller:
         for attempt in range(self._retries + 1):
             try:
                 return self._call(signature, rows)
-            except _Refused as refused:
+            except _RefusalError as refused:
                 if not refused.again or attempt == self._retries:
                     raise ServingError(f"{self._base}: {self._model}: {refused.text}") from refused
                 # Not all at once: the clients of a refused batch would meet again.
@@ -114,7 +114,7 @@ class Caller:
         answer = self._json(":predict", {"signature_name": signature, "instances": instances})
         predictions = answer.get("predictions") if isinstance(answer, dict) else None
         if not isinstance(predictions, list) or len(predictions) != len(rows):
-            raise _Refused(f"expected {len(rows)} predictions, found {str(answer)[:100]}", False)
+            raise _RefusalError(f"expected {len(rows)} predictions, found {str(answer)[:100]}", False)
         if predictions and (not isinstance(predictions[0], dict) or "b64" in predictions[0]):
             # Of a signature with one output, an answer gives values without their name.
             if signature not in self._outputs:
@@ -141,16 +141,16 @@ class Caller:
             text = error.read().decode(errors="replace")
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 text = json.loads(text)["error"]
-            raise _Refused(f"{error.code}: {text[:1000]}", error.code in _AGAIN_HTTP) from error
+            raise _RefusalError(f"{error.code}: {text[:1000]}", error.code in _AGAIN_HTTP) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _Refused(f"cannot be reached ({error})", True) from error
+            raise _RefusalError(f"cannot be reached ({error})", True) from error
         except ValueError as error:
-            raise _Refused(f"expected an answer in JSON, found another ({error})", False) from error
+            raise _RefusalError(f"expected an answer in JSON, found another ({error})", False) from error
 
 
 def at(address: str, **how: Any) -> Caller:
-    """The model at an address as REST writes it, which serves for gRPC too: `http://HOST:PORT/v1/models/NAME`, and
-    behind it `/versions/NUMBER` or `/labels/LABEL`.
+    """The model at an address in REST's notation, also for gRPC: `http://HOST:PORT/v1/models/NAME`, optionally followed
+    by `/versions/NUMBER` or `/labels/LABEL`.
 
     Args:
       address: the address.
@@ -202,6 +202,6 @@ class _Grpc:
             response = self._stub.Predict(request, self._timeout)
         except self._error as error:
             code = error.code().name
-            raise _Refused(f"{code}: {error.details()}", code in _AGAIN_GRPC) from error
+            raise _RefusalError(f"{code}: {error.details()}", code in _AGAIN_GRPC) from error
         columns = {key: self._tf.make_ndarray(value) for key, value in response.outputs.items()}
         return [{key: column[row] for key, column in columns.items()} for row in range(len(rows))]

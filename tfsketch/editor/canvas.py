@@ -1,9 +1,9 @@
-"""A model at work on a photograph: where it looks, and how what it drew comes back.
+"""A model applied to a photograph: what it sees, and how its output is pasted.
 
 A square larger than the working side comes back softer than the photograph around it. There the seam is feathered over
 half a working pixel just inside the mask's edge, by default; the erased original shows through in that ramp only. At
-the working side and below nothing is feathered. Outside the mask the result is the input bit for bit, whatever the
-sizes, because nothing else is ever written to.
+the working side and below nothing is feathered. Outside the mask the result is the input bit for bit, at any size,
+because no other pixel is ever written.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _check_finish(feather: float | None, seam: bool, texture: float) -> None:
 
 
 class Canvas:
-    """A model, and how it is used; arguments and errors are those of `Editor`."""
+    """A model with its settings; arguments and errors are those of `Editor`."""
 
     def __init__(
         self,
@@ -61,18 +61,18 @@ class Canvas:
         seam: bool = True,
         texture: float = 1.0,
     ):
-        given: Any = model  # whatever a caller hands in
-        if not callable(given):
-            taken = "names are taken by tfsketch.Editor"
-            raise TfsketchError(f"model: expected a network, found {excerpt(model)}; {taken}")
+        candidate: Any = model  # callers may pass anything
+        if not callable(candidate):
+            hint = "names are taken by tfsketch.Editor"
+            raise TfsketchError(f"model: expected a network, found {excerpt(model)}; {hint}")
         network: Any = model if hasattr(model, "way") else Function(model)  # what it offers depends on its way
-        stride, smallest, trained = network.stride, network.smallest, network.image_size
+        stride, smallest, native = network.stride, network.smallest, network.image_size
         if side is None:
-            if trained is None:
+            if native is None:
                 raise TfsketchError("side: expected one for a model that does not come from load_model, found none")
-            side = trained
-        if network.fixed and side != trained:
-            raise TfsketchError(f"side: expected {trained}, the only one of this model, found {side}")
+            side = native
+        if network.fixed and side != native:
+            raise TfsketchError(f"side: expected {native}, the only one of this model, found {side}")
         least = f" of at least {smallest}" if smallest > stride else ""
         multiple = f"a positive multiple of {stride}{least}"
         size = number(side, "side", smallest, math.sqrt(files.MAX_PIXELS), multiple)
@@ -85,7 +85,7 @@ class Canvas:
         self.seam, self.texture = seam, texture
         self.model = network
         self.side, self.context, self.feather = int(size), context, feather
-        # Between strokes most of what the network looks at stays as it was.
+        # Between strokes most of the network's input stays the same.
         self.network: Call = network.incremental()
         self._parser: FaceParser | None = None
         self._find_faces = find_faces
@@ -103,7 +103,7 @@ class Canvas:
         return to_tensors(layers, arrays=isinstance(self.model, Backend))
 
     def face_parser(self) -> FaceParser:
-        """The shipped face parser, read when it is first needed.
+        """The shipped face parser, loaded when first needed.
 
         Raises:
           TfsketchError: there is no TensorFlow to run it.
@@ -116,7 +116,7 @@ class Canvas:
         return self._parser
 
     def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:
-        """`faces.squares`, looked for once as long as the photograph is the same."""
+        """`faces.squares`, cached while the photograph is the same."""
         if not self._find_faces or self.context is not None:
             return []
         cache = self._looked_at
@@ -125,7 +125,7 @@ class Canvas:
         return cache[1]
 
     def view_of(self, image: np.ndarray, mask: np.ndarray) -> arrays.View:
-        """Where to look for a mask [H,W] that is not empty."""
+        """The view for a mask [H,W] that is not empty."""
         return arrays.view_of(mask, self.side, self.context, self._faces(image))
 
     def paste(
@@ -139,10 +139,10 @@ class Canvas:
         """A copy of the picture with `repaint`, of the box's size, in the mask; `soft` is `restyle.soft_weights`'s."""
         result = image.copy()
         hole = mask[view.window] > 0
-        result[view.window][hole] = self._faded(image, repaint, mask, view.window, view.edge, soft)[hole]
+        result[view.window][hole] = self._blend(image, repaint, mask, view.window, view.edge, soft)[hole]
         return result
 
-    def _faded(
+    def _blend(
         self,
         image: np.ndarray,
         repaint: np.ndarray,
@@ -151,12 +151,12 @@ class Canvas:
         edge: int,
         soft: np.ndarray | None = None,
     ) -> np.ndarray:
-        """What is pasted into the mask's box: `repaint`, fading to the picture towards the mask's edge."""
+        """The new pixels of the mask's box: `repaint`, fading to the picture towards the mask's edge."""
         scale = edge / self.side
         feather = self.feather if self.feather is not None else (scale / 2 if scale > 1 else 0.0)
         if feather == 0 and soft is None:
             return repaint
-        # One kept pixel around the box, where the picture has one, so that the box's own border counts as an edge there
+        # One kept pixel around the box, if the picture has one, so that the box's own border counts as an edge there
         # and the picture's border does not.
         top, left = min(window[0].start, 1), min(window[1].start, 1)
         around = mask[window[0].start - top : window[0].stop + 1, window[1].start - left : window[1].stop + 1]

@@ -1,8 +1,8 @@
 """Completing: photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
 
-What is given to a Contextual GAN is completed several times, by a search (the model's `project`). A sketch goes to the
-working side as the strokes of XDoG look there: redrawn with a pen of `arrays.PEN` pixels, and whatever is black over
-more than half a pixel stays.
+A Contextual GAN completes its input several times, by a search (the model's `project`). A sketch is scaled to the
+working side in the style of XDoG's strokes there: redrawn with a pen of `arrays.PEN` pixels, and pixels that are more
+than half black stay black.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Drawing: a photograph made of a sketch alone (Cali-Sketch).
+"""Drawing: a photograph from a sketch alone (Cali-Sketch).
 
-The sketch gets a place in the working square -> the model -> back to the sketch's size.
+The sketch is placed in the working square -> the model -> back to the sketch's size.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ FILLS = (1.0, 0.85, 0.75, 0.65, 0.55)
 """Shares of the square that the paper takes, which `draw` tries; see `arrays.place`."""
 
 _SEEDS = 2**24
-"""Seeds of a network from here on begin again: exports take them as float32, which has no more whole numbers."""
+"""Seeds of a network wrap around here: exports take them as float32, which has no more whole numbers."""
 
 
 def varies(model: Network) -> bool:
-    """Whether a model that draws gives other photographs with other seeds."""
+    """Whether a drawing model's photographs depend on the seed."""
     return "seed" in getattr(model, "takes", ())
 
 

@@ -1,8 +1,8 @@
 """Editing: the mask of a photograph, repainted by sketch and colours.
 
-An edit goes: check -> a square around the mask -> the model's working side -> the model -> the seam's step taken out,
-if asked for -> back to the square's size, with the photograph's own texture if asked for -> into the mask. Where the
-model looks, and how layers come to its side, is `framing`'s.
+The steps of an edit: check -> a square around the mask -> the model's working side -> the model -> the seam's step
+removed, if asked for -> back to the square's size, with the photograph's own texture if asked for -> into the mask. The
+square, and the scaling of layers to the working side, are `framing`'s.
 """
 
 from __future__ import annotations

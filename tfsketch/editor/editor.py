@@ -1,7 +1,7 @@
-"""The editor: photographs of any size are edited, drawn, completed or restyled, one file a way.
+"""The editor: photographs of any size are edited, drawn, completed or restyled, with a module for each way of working.
 
-Pictures are uint8 RGB here, as files have them. `edit`, `draw`, `complete` and `restyle` say what
-they do; `canvas` is what they share, `regions` where a face is.
+Pictures are uint8 RGB here, as in files. The ways are in `edit`, `draw`, `complete` and `restyle`; `canvas` has their
+common part, `regions` the regions of faces.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def in_precision(model: Network | Call, precision: str) -> Network | Call:
-    """A model that edits, computing in a precision of `PRECISIONS`; in float32 as it is.
+    """A model that edits, in a precision of `PRECISIONS`; unchanged for float32.
 
     Raises:
-      TfsketchError: no such precision, or one that this model or this machine does not have.
+      TfsketchError: an unknown precision, or one that this model or this machine does not support.
     """
     if precision not in PRECISIONS:
         raise TfsketchError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
@@ -47,22 +47,22 @@ class Editor:
     """Edits, draws or restyles photographs, at any size, with a model of the vocabulary.
 
     Args:
-      model: called with the vocabulary's dict it returns one with `image`, as `load_model` gives it, or any backend; a
-        bare function edits.
+      model: called with the vocabulary's dict it returns one with `image`: from `load_model`, or any backend; a bare
+        function edits.
       side: working side in pixels, a multiple of the model's stride; None is the side it was trained at.
       context: see `arrays.crop_square`.
       feather: pixels of the picture over which the result fades in inside the mask's edge; None is half of a working
-        pixel's size where the result was enlarged, else 0.
-      seam: of edits: take out the step at the mask's border by a membrane (see `framing.membrane`).
+        pixel's size if the result was enlarged, else 0.
+      seam: of edits: remove the step at the mask's border by a membrane (see `framing.membrane`).
       texture: of edits that were enlarged: how much of the photograph's own fine detail is carried into the hole, 0 to
         1 (see `framing.residuals`). Without it the hole is as soft as the enlargement; with it a pattern may be
         repeated, or come from the wrong place.
-      find_faces: whether faces are looked for, for `arrays.crop_square`; an export's `serving_default` does not.
-      precision: what the network computes in, of `config.shipped.PRECISIONS`. `bfloat16` is for models that edit, on
+      find_faces: detect faces for `arrays.crop_square`; an export's `serving_default` does not.
+      precision: of the network's arithmetic, one of `config.shipped.PRECISIONS`. `bfloat16` is for models that edit, on
         processors with units for it; colours in the mask differ by a level or so from float32's.
 
     Raises:
-      TfsketchError: a value outside of what is said here, or a model that cannot be loaded.
+      TfsketchError: a value out of range, or a model that cannot be loaded.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Editor:
         self._canvas = Canvas(model, side, context, feather, find_faces, seam, texture)
 
     def with_finish(self, feather: float | None, seam: bool = True, texture: float = 1.0) -> Editor:
-        """The same model with other last stages, without loading or tracing anything again; arguments as of `Editor`.
+        """The same model with other last stages, without loading or tracing it again; arguments as of `Editor`.
 
         Raises:
           TfsketchError: see `Editor`.
@@ -128,22 +128,22 @@ class Editor:
 
         Args:
           sketch: as of `draw`.
-          image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the square in its middle counts, and
-            results are of its size. A face should fill it as one fills CelebA's photographs.
-          results: how many searches, each from another start, at most the model's `candidates`.
+          image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the central square counts, and
+            results have its size. A face should fill it as in CelebA's photographs.
+          results: number of searches, each from another start, at most the model's `candidates`.
           seed: of the starts; a seed gives the same results every time.
-          fill: of a sketch; see `arrays.place`. 1 for one that is framed as a photograph is; None is
+          fill: of a sketch; see `arrays.place`. 1 for one that is framed like a photograph; None is
             `arrays.usual_fill`.
           steps: at most, of each search.
-          watch: told the share that is done, 0 to 1, every few steps; what it raises ends the search.
+          watch: called with the completed share, 0 to 1, every few steps; an exception that it raises ends the search.
 
         Returns:
           `results` drawings by their loss, the best first.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels; both or neither are given.
-          TfsketchError: another argument is out of its range, or the model completes nothing.
-          WeightsError: the model gave values that are not finite.
+          TfsketchError: another argument is out of range, or the model is not one that completes.
+          WeightsError: the model returned values that are not finite.
         """
         return complete(self._canvas, sketch, image, results, seed, fill, steps, watch)
 
@@ -153,16 +153,17 @@ class Editor:
         Args:
           sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
             128. Lines of any width.
-          fill: see `arrays.place`. A drawn face that fills its paper wants about 0.6, a drawing framed like a portrait
-            1. None tries `FILLS` and takes the one in whose photograph the shipped face parser sees the surest face.
-          seed: which of the photographs that it could be: of a model with palettes (see `varies`), other colours. A
-            seed gives the same result every time.
+          fill: see `arrays.place`. A drawn face that fills its paper needs about 0.6, a drawing framed like a portrait
+            1. None tries `FILLS` and chooses the one whose photograph has the face of which the shipped face parser is
+            most certain.
+          seed: chooses among possible photographs: for a model with palettes (see `varies`), other colours. A seed
+            gives the same result every time.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
-          TfsketchError: a `fill` outside of (0, 1], a seed that is no whole number from 0, or a model that edits
+          TfsketchError: a `fill` outside (0, 1], a seed that is not a whole number from 0, or a model that edits
             photographs.
-          WeightsError: the model gave values that are not finite.
+          WeightsError: the model returned values that are not finite.
         """
         return draw(self._canvas, sketch, fill, seed)
 
@@ -176,7 +177,7 @@ class Editor:
     ) -> np.ndarray:
         """Repaints the mask.
 
-        A photograph that is grey, or of one tone as a sepia print is, stays so, unless a colour stroke in the mask asks
+        A photograph that is grey, or of one tone like a sepia print, stays so, unless a colour stroke in the mask asks
         for colour (`framing.tone`).
 
         Args:
@@ -191,8 +192,8 @@ class Editor:
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
-          TfsketchError: a seed that is no whole number from 0, or a model that repaints nothing.
-          WeightsError: the model gave values that are not finite.
+          TfsketchError: a seed that is not a whole number from 0, or a model that does not edit.
+          WeightsError: the model returned values that are not finite.
         """
         return edit(self._canvas, image, mask, sketch, color, seed)
 
@@ -208,19 +209,19 @@ class Editor:
 
         Args:
           image: [H,W,3] uint8 RGB, any size up to `files.MAX_PIXELS`.
-          style: [h,w,3] uint8 RGB, of any size; the square in its middle counts.
-          mask: as of `edit`, nonzero = restyle, such as `region` gives it; None is the whole picture.
-          amount: between the photograph's own style, 0, and the other's, 1.
-          detail: add the model's change to the photograph; False pastes what the model drew. See the module's
-            docstring.
+          style: [h,w,3] uint8 RGB, of any size; its central square counts.
+          mask: as of `edit`, nonzero = restyle, for example from `region`; None is the whole picture.
+          amount: from the photograph's own style, 0, to the other's, 1.
+          detail: add the model's change to the photograph; False pastes the model's output. See the docstring of
+            `editor.restyle`.
 
         Returns:
           [H,W,3] uint8 RGB; outside the mask the input, bit for bit.
 
         Raises:
           ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
-          TfsketchError: `amount` is not from 0 to 1, or the model restyles nothing.
-          WeightsError: the model gave values that are not finite.
+          TfsketchError: `amount` is not from 0 to 1, or the model does not restyle.
+          WeightsError: the model returned values that are not finite.
         """
         number(amount, "amount", 0, 1, "a share from 0 to 1")
         return restyle(self._canvas, image, [style], [amount], mask, detail)[0]
@@ -237,10 +238,10 @@ class Editor:
 
         Args:
           image, mask, detail: as of `restyle`.
-          styles: photographs; from the first to the last in equal steps, or from the photograph's own style to the only
+          styles: photographs; from the first to the last in equal steps, or from the photograph's own style to a single
             one.
-          steps: how many pictures, at least 2. Between two photographs a style code is on the straight line between
-            theirs, as in Park et al., and of unit length.
+          steps: number of pictures, at least 2. Between two photographs a style code is on the straight line between
+            theirs, as in Park et al., scaled to unit length.
 
         Returns:
           `steps` pictures [H,W,3] uint8 RGB.
@@ -257,28 +258,28 @@ class Editor:
         return restyle(self._canvas, image, styles, np.linspace(0.0, 1.0, steps).tolist(), mask, detail)
 
     def region(self, image: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
-        """Where a photograph shows a region of a face, by the shipped face parser: a mask for `restyle`.
+        """The mask of a region of a face in a photograph, by the shipped face parser, for `restyle`.
 
         Args:
           image: [H,W,3] uint8 RGB, of any size, with a face that looks about at the camera, framed like a portrait.
-          names: of `conditions.regions.REGIONS`, or `face`; one or several. `skin` takes the nose along, which the
-            parser's data counts apart: a face with another skin and its old nose is what nobody asks for.
+          names: of `conditions.regions.REGIONS`, or `face`; one or several. `skin` includes the nose, a region of its
+            own in the parser's data: nobody wants a face with new skin and its old nose.
 
         Returns:
           [H,W] uint8 in {0,1}.
 
         Raises:
           DataError: an unknown name, or none.
-          ImageError: no such region is found, or less than `regions.LEAST` of the picture; or the picture is none.
+          ImageError: the region is not found, or is less than `regions.LEAST` of the picture; or a bad picture.
         """
         return find_region(self._canvas.face_parser, image, names)
 
     def region_style(self, style: np.ndarray, names: str | Iterable[str]) -> np.ndarray:
-        """A photograph's region as a style of its own, for `restyle` and `interpolate`: the hair of another, and not
-        the light of the room about it.
+        """A photograph's region as a style, for `restyle` and `interpolate`: another person's hair without the light of
+        the room around it.
 
         Args:
-          style: [H,W,3] uint8 RGB, as `region` takes it.
+          style: [H,W,3] uint8 RGB, as the image of `region`.
           names: as of `region`.
 
         Returns:

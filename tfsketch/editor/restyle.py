@@ -1,14 +1,14 @@
 """Restyling: a photograph, or a region of it, in the style of another (region-wise manipulation).
 
-The square, the mask's pixels at the working side and the pasting are an edit's; the seam is wider (`soft_weights`),
-since a change of light shows an edge that new detail hides; nothing is erased, the model sees the whole photograph. At
-its side, 64 or 128 px, such a model knows what colour and light a region should have, and little of a photograph's
-detail: pasted as it is, what it drew makes a face both soft and somebody else's. So by default its change alone is
-taken: what it drew in the wanted style less what it drew, the same way, in the photograph's own. Enlarged as a picture,
-that change would have halos of several of the photograph's pixels along every contour; so it is enlarged as lines of
-the photograph's luma (`arrays.lines_of`), whose edges are the photograph's own. Where the two agree the photograph
-stays, bit for bit. This hides how well the model redraws a photograph, and keeps detail that the other style might not
-have, such as the grain of hair; `detail=False` pastes what the model drew.
+The square, the mask's pixels at the working side and the pasting are the same as for an edit; the seam is wider
+(`soft_weights`), since a change of light shows an edge that new detail hides; nothing is erased, the model sees the
+whole photograph. At its side, 64 or 128 px, such a model captures the colour and light of a region, but little of a
+photograph's detail: pasted directly, its output makes a face soft, and somebody else's. So by default only its change
+is used: its output in the new style minus its output in the photograph's own. Enlarged as a picture, that change would
+have halos several pixels wide along every contour; so it is enlarged as a linear function of the photograph's luma
+(`arrays.lines_of`), with the photograph's own edges. Where the two outputs agree the photograph stays, bit for bit.
+This hides how well the model reconstructs a photograph, and keeps detail that the other style might not have, such as
+the grain of hair; `detail=False` pastes the model's output.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def restyle(
     mask: np.ndarray | None,
     detail: bool,
 ) -> list[np.ndarray]:
-    """`image` at shares of the way along styles, from its own where there is only one; see `Editor.interpolate`."""
+    """`image` at some shares of the way along styles, from its own if there is only one; see `Editor.interpolate`."""
     expect("restyle", canvas.model)
     truth(detail, "detail")
-    import tensorflow as tf  # here, because what restyles is TensorFlow's, and what edits may be not
+    import tensorflow as tf  # here, because only restyling always needs TensorFlow
 
     image, styles, mask = check_restyling(image, styles, mask)
     whole = mask is None
@@ -61,7 +61,7 @@ def restyle(
         if detail:
             change = finite(127.5 * (raw - base))[0][inner]
             within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)
-            repaint = _changed(image, arrays.lines_of(change, photograph[inner], within), view)
+            repaint = _change_box(image, arrays.lines_of(change, photograph[inner], within), view)
         else:
             repaint = resize(to_uint8(finite(raw))[0][inner], view.part)[view.inner]
         results.append(canvas.paste(image, repaint, mask, view, soft))
@@ -69,22 +69,22 @@ def restyle(
 
 
 def soft_weights(image: np.ndarray, photograph: np.ndarray, mask: np.ndarray, view: arrays.View) -> np.ndarray:
-    """How much of a restyled mask's box is pasted, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
-    contours (the guided filter, as `arrays.lines_of` has it), so that it sets in at once where the mask ends at a
-    contour, and over some working pixels where it ends in a plain area. And `arrays.middle`, enlarged: the least,
-    but for the usual feather, so that the middle of a thin mask is restyled too."""
+    """Blending weights of a restyled mask's box, [2,h,w] float32 in [0,1]: the mask, blurred along the picture's
+    contours (the guided filter, as in `arrays.lines_of`), so that it is sharp where the mask ends at a contour, and
+    soft over some working pixels where it ends in a plain area. And `arrays.middle`, enlarged: a lower bound, apart
+    from the usual feather, so that the middle of a thin mask is restyled too."""
     share = resize(mask[view.square].astype(np.float32), view.work)
     lines = arrays.lines_of(np.repeat(share[..., None], 3, axis=-1), photograph, np.ones(view.work, np.uint8))
     slope, offset = (resize(lines[..., k], view.part)[view.inner] for k in (0, 3))
     weight = slope * arrays.luma(image[view.window])
     weight += offset
-    # Half at an edge in a plain area, where it is to be nothing: outside the photograph stays as it is.
+    # The blurred mask is 0.5 at an edge in a plain area; it must be 0 there, as the photograph outside does not change.
     np.clip(2.0 * weight - 1.0, 0.0, 1.0, out=weight)
     middle = arrays.middle(arrays.resize_mask(mask[view.square], view.work))
     return np.stack([weight, np.clip(resize(middle, view.part)[view.inner], 0.0, 1.0)])
 
 
-def _changed(image: np.ndarray, lines: np.ndarray, view: arrays.View) -> np.ndarray:
+def _change_box(image: np.ndarray, lines: np.ndarray, view: arrays.View) -> np.ndarray:
     """The box of a picture, each channel changed by its `arrays.lines_of`."""
     under = image[view.window]
     luma, repaint = arrays.luma(under), np.empty_like(under)

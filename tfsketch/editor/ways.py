@@ -1,6 +1,6 @@
-"""The ways of working on a photograph, a row each: what is drawn for it, where it starts, what makes results differ.
+"""The ways of working on a photograph, a row each: its layers, its starting point, what makes results differ.
 
-A network says by `way` which of them is its own; whoever shows, reads or serves layers asks the row.
+A network's attribute `way` names its own; code that shows, reads or serves layers consults the row.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Way:
     verb: str
     """The same in a word, to finish "this one only"."""
     example: str
-    """A shipped model that works so."""
+    """A shipped model of this way."""
     layers: tuple[str, ...]
-    """What can be drawn, the first one first."""
+    """The layers that can be drawn, in order."""
     sheet: bool = False
-    """Whether it starts from a blank sheet and not from a photograph."""
+    """Whether it starts from a blank sheet instead of a photograph."""
     seeded: bool = False
-    """Whether seeds make a difference, so that several results can be asked for."""
+    """Whether seeds make a difference, so that several results can be requested."""
     styled: bool = False
     """Whether it takes the style of a second photograph."""
 
@@ -45,8 +45,8 @@ WAYS: dict[str, Way] = {
 
 
 class Network(Protocol):
-    """What the editor asks of a network: an `nn.exported.ExportedNetwork`, a `backends.base.Backend` or a `Function`.
-    What more it offers (`encode`, `project`) depends on its way."""
+    """The editor's view of a network: an `nn.exported.ExportedNetwork`, a `backends.base.Backend` or a `Function`.
+    Further methods (`encode`, `project`) depend on its way."""
 
     way: str
     stride: int
@@ -55,7 +55,7 @@ class Network(Protocol):
 
     @property
     def image_size(self) -> Optional[int]:
-        """Side of the pictures that it was trained on, in pixels, where that is known."""
+        """Side of the pictures that it was trained on, in pixels, if known."""
 
     def __call__(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The vocabulary's dict in, another out."""
@@ -65,7 +65,8 @@ class Network(Protocol):
 
 
 class Function:
-    """A bare function of the vocabulary's dict as a network that edits, at any size; a subclass may work otherwise."""
+    """A bare function of the vocabulary's dict as a network that edits, at any size; a subclass may have another
+    way."""
 
     way = "edit"
     stride, smallest, fixed, image_size = 1, 1, False, None
@@ -82,7 +83,7 @@ class Function:
 
 
 def expect(way: str, network: Network) -> None:
-    """Raises `TfsketchError` where a network works in another way than the one that is asked for."""
+    """Raises `TfsketchError` if a network's way is not the given one."""
     if network.way != way:
         only = f"only {WAYS[network.way].verb}" if network.way in WAYS else "makes no picture"
         row = WAYS[way]

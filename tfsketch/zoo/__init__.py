@@ -1,4 +1,4 @@
-"""What this package ships, and what a name stands for: `load_model`, `resolve`.
+"""Shipped models, and models by name: `load_model`, `resolve`.
 
 The folders beside this file are the shipped models, each a model directory (`nn.model_directory`).
 """
@@ -16,7 +16,7 @@ __all__ = ["SHIPPED", "load_model", "publish"]
 
 
 def __getattr__(name: str) -> object:
-    """What needs TensorFlow is imported when it is asked for: `resolve` alone does not."""
+    """Imports names that need TensorFlow on first use: `resolve` alone does not need it."""
     if name in ("load_model", "publish"):
         from tfsketch.zoo import models
 

@@ -1,4 +1,4 @@
-"""Shipped models and model directories, as Keras models: read, and written for users."""
+"""Shipped models and model directories as Keras models: loading, and publishing for users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_model(name_or_dir: str | os.PathLike = SHIPPED[0]) -> ExportedNetwork:
 
 
 def publish(run: str | os.PathLike, folder: str | os.PathLike, card: str) -> None:
-    """Copies a run's model into a directory of its own, in float16, under a card written for its users.
+    """Copies a run's model to a directory, in float16, with a model card for users.
 
     Args:
       run: a run folder or model directory.
@@ -38,7 +38,7 @@ def publish(run: str | os.PathLike, folder: str | os.PathLike, card: str) -> Non
     """
     model = load_model(run)
     config = model.experiment
-    # Paths of the machine that trained mean nothing elsewhere; the card names the data.
+    # Paths on the training machine mean nothing elsewhere; the card names the data.
     config = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, train="", validation=""),

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 def load(name: str | os.PathLike) -> ExportedNetwork | Backend:
     """The network that a name stands for, for `Editor`: see the module's docstring.
 
-    Each kind is imported when it is asked for: a server or a TensorFlow Lite file need not wait for TensorFlow, nor
-    have it.
+    Each kind is imported on demand: a server or a TensorFlow Lite file does not need TensorFlow.
 
     Raises:
       WeightsError, ConfigError, ExportError, ServingError: it cannot be used; the message says why.
@@ -63,11 +62,11 @@ class Editor(editor.Editor):
     """`editor.editor.Editor`, which also takes a model by its name.
 
     Args:
-      model: a network, or what `load` takes: a name, a model directory, an export, a server's address.
+      model: a network, or an argument of `load`: a name, a model directory, an export, a server's address.
       side, **settings: as there.
 
     Raises:
-      TfsketchError: a value outside of what is said there, or a model that cannot be loaded.
+      TfsketchError: a value out of range, or a model that cannot be loaded.
     """
 
     def __init__(self, model: Network | Call | str | os.PathLike, side: int | None = None, **settings: Any):

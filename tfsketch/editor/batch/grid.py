@@ -33,16 +33,16 @@ def mixing_grid(
     Args:
       editor: of a model that restyles.
       image: a photograph or a folder of them; of each the square in its middle, at most `STRIP_SIDE` pixels.
-      styles: the same of those whose style is taken.
+      styles: the same, for the style photographs.
       output: a file of a format in `encoding.KINDS`.
       region: names of face regions to restyle; the whole photographs by default.
       detail: see `Editor.restyle`.
-      mark: say in the grid's metadata that it was edited.
+      mark: record in the grid's metadata that it was edited.
       quality: of formats that have one; see `encoding.encode`.
-      whole_style: take the style of whole photographs, not of the same region of theirs.
+      whole_style: take the style of whole photographs, not of their same region.
 
     Returns:
-      (photographs, styles, notes: what of the files is not seen, and what the grid's format does not keep).
+      (photographs, styles, notes on what is ignored in the files, and what the grid's format does not keep).
 
     Raises:
       TfsketchError: a file cannot be read or a region is not found: a grid has no holes.
@@ -61,20 +61,20 @@ def mixing_grid(
         raise ImageError(f"expected at most {most} photographs and {most} styles in a grid, found {rows} and {columns}")
     squares: list[list[np.ndarray]] = [[], []]
     notes: dict[str, None] = {}  # a file may be photograph and style
-    for files, cut in zip(sources, squares):
+    for files, crops in zip(sources, squares):
         for file in files:
             picture, remarks = photographs.read_rgb(file)
-            cut.append(sizes.cut_square(picture))
+            crops.append(sizes.cut_square(picture))
             notes |= dict.fromkeys(remarks)
     side = min(STRIP_SIDE, max(map(len, squares[0])))
     contents, style_squares = ([sizes.center_square(square, side) for square in one] for one in squares)
     part = () if whole_style else region
-    styled = [style_of(editor, file, part)[0] for file in sources[1]] if part else style_squares
+    style_pictures = [style_of(editor, file, part)[0] for file in sources[1]] if part else style_squares
     grid = [[np.full((side, side, 3), 255, np.uint8), *style_squares]]
     for file, content in zip(sources[0], contents):
         try:
             mask = editor.region(content, region) if region else None
-            grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in styled)])
+            grid.append([content, *(editor.restyle(content, style, mask, detail=detail) for style in style_pictures)])
         except ImageError as error:
             raise ImageError(f"{file}: {error}") from error
     remarks = write(output, sheets.contact_sheet(grid), Metadata().with_source_type() if mark else None, quality)

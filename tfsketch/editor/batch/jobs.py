@@ -1,4 +1,4 @@
-"""Which files belong together: jobs, from pictures, masks, sketches, colours, strokes and styles matched by stem.
+"""Jobs: pictures, masks, sketches, colours, strokes and styles, matched by stem.
 
 No input is ever overwritten, and no result is written twice.
 """
@@ -20,7 +20,7 @@ from tfsketch.images import encoding, finder, paths
 from tfsketch.images import files as files_lib
 
 MOST_STEPS = 100
-"""Of a strip: PNG's reader refuses a picture that is a million pixels wide, phones and browsers far less."""
+"""Of a strip: PNG readers refuse a picture a million pixels wide, phones and browsers one far smaller."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Job:
     output: pathlib.Path
     """A file of a format in `encoding.KINDS`."""
     results: int = 0
-    """How many drawings are wanted, or with `styles` steps of a strip; 0 is an edit."""
+    """Number of drawings, or with `styles` steps of a strip; 0 is an edit."""
     styles: tuple[pathlib.Path, ...] = ()
-    """Photographs whose style is taken."""
+    """Style photographs."""
     region: tuple[str, ...] = ()
-    """Names of face regions, in a mask's place."""
+    """Names of face regions, instead of a mask."""
     mask: pathlib.Path | None = None
     sketch: pathlib.Path | None = None
     color: pathlib.Path | None = None
     strokes: pathlib.Path | None = None
     """JSON; its layers are drawn over those of the other files."""
     notes: tuple[str, ...] = ()
-    """What the user should know of how the files were matched."""
+    """Notes for the user on how the files were matched."""
 
     @property
     def source(self) -> pathlib.Path:
@@ -53,21 +53,21 @@ class Job:
 
     @property
     def inputs(self) -> list[pathlib.Path]:
-        """All that is read."""
+        """All input files."""
         return [path for path in (self.image, self.mask, self.sketch, self.color, self.strokes, *self.styles) if path]
 
     @property
     def files(self) -> list[pathlib.Path]:
-        """All that is written, the one that says that all are there first."""
+        """All output files; the first is written last, when the others are there."""
         if self.styles:
             return [self.output, self.output.with_suffix(".gif")] if self.results else [self.output]
         return [path for pair in self.drawings for path in pair] or [self.output]
 
     @property
     def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
-        """Where drawings go, what was asked for and beside it the other half: of a sketch the photograph, and the
-        redrawn lines as NAME_refined.png; of a photograph the sketch, and the redrawn photograph as NAME_photo.png.
-        Of several the best is NAME.png, and the others are NAME_2.png and on; or with the output's suffix."""
+        """Paths of each drawing and of its other half: for a sketch the photograph, and the redrawn lines as
+        NAME_refined.png; for a photograph the sketch, and the redrawn photograph as NAME_photo.png. Of several the best
+        is NAME.png, the others NAME_2.png and so on; or with the output's suffix."""
         stems = [self.output.stem] + [f"{self.output.stem}_{n}" for n in range(2, self.results + 1)]
         other = "photo" if self.image else "refined"
         return [
@@ -80,7 +80,7 @@ class Job:
 
 
 def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
-    """The files of a folder by their path below it, without the suffix, its accents composed."""
+    """The files of a folder by their path below it, without the suffix, in Unicode's normal form C."""
     if what == "strokes":
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".json" and p.is_file())
         if not files:
@@ -94,8 +94,8 @@ def _by_stem(folder: pathlib.Path, what: str) -> dict[str, list[pathlib.Path]]:
 
 
 def _output_file(image: pathlib.Path, output: str | os.PathLike, suffix: str) -> pathlib.Path:
-    """Where the result of a single picture goes: to a file, if it is named as one (also of a kind that is refused), or
-    into a folder."""
+    """Path of a single picture's result: `output` itself if it is named like a file (even of a refused kind), else in
+    that folder."""
     path = pathlib.Path(output)
     Image.init()
     pictures = files_lib.SUFFIXES | files_lib.LOCKED | set(Image.registered_extensions())
@@ -117,7 +117,7 @@ def _find_partners(
     folders: Mapping[str, Mapping[str, list[pathlib.Path]]],
     all_needed: bool,
 ) -> tuple[dict[str, pathlib.Path], list[str], str]:
-    """The partners of a picture: (files by kind, a line for each kind without one, why there can be no job or "")."""
+    """The partners of a picture: (files by kind, a line for each kind without one, why no job is possible or "")."""
     own: dict[str, pathlib.Path] = {}
     missing: list[str] = []
     for what, path in layer_files.items():
@@ -139,7 +139,7 @@ def check_restyling(
     region: Sequence[str],
     layers: set[str],
 ) -> None:
-    """What can be said of `find_jobs`' arguments for restyling without looking at files."""
+    """Checks those of `find_jobs`' arguments for restyling that need no files."""
     if not styles:
         raise ImageError("style: expected a photograph whose style is taken (--style_image), found none")
     if not image:
@@ -159,12 +159,12 @@ def check_restyling(
 
 
 def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, str]:
-    """Which file is what, of files as a desktop hands them over, in any order.
+    """The roles of files that a desktop hands over, in any order.
 
     Args:
       files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
         A folder of both is one of photographs, with a service's notes on each beside it, unless these are given.
-      reserved: what is given already, by name.
+      reserved: names of arguments that are given already.
 
     Returns:
       Keys of `find_jobs` to paths.
@@ -188,10 +188,10 @@ def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, 
 
 
 def default_output(source: str | os.PathLike | None, demo: bool = False) -> pathlib.Path:
-    """Where results go unless told: beside a picture, or a folder, under its name and `_edited`.
+    """The default place of results: beside a picture, or a folder, under its name and `_edited`.
 
     Raises:
-      ImageError: there is no picture to lie beside.
+      ImageError: there is no picture.
     """
     if not source or demo:
         raise ImageError("--output: expected a file or a folder, found none")
@@ -204,15 +204,15 @@ def left_out(
     output: str | os.PathLike,
     jobs: Sequence[Job] | None = None,
 ) -> list[str]:
-    """What lies in the given folders and has no part in any job: a line for each folder and reason.
+    """The files in the given folders that belong to no job: a line for each folder and reason.
 
     Args:
-      folders: (what it holds, the folder; what is none is passed over). The first holds the pictures that jobs are
-        named after: those without a job are named by `find_jobs` already.
-      output: where results go; what lies there of an earlier run is no input.
-      jobs: from `find_jobs`; None where every picture has its part.
+      folders: (what it holds, the folder; other paths are skipped). The first holds the pictures that jobs are named
+        after: `find_jobs` reports those without a job.
+      output: the place of results; files of an earlier run there are not inputs.
+      jobs: from `find_jobs`; None if every picture is used.
     """
-    used = {path for job in jobs or () for path in job.inputs}
+    inputs = {path for job in jobs or () for path in job.inputs}
     target = pathlib.Path(output).resolve()
     lines = []
     for number, (what, folder) in enumerate(folders):
@@ -226,7 +226,7 @@ def left_out(
                 reason = f"of an earlier run, in {output}"
             elif not is_input:
                 reason = "no strokes (.json)" if what == "strokes" else "no picture"
-            elif number and jobs is not None and path not in used:
+            elif number and jobs is not None and path not in inputs:
                 reason = "without a picture of its name"
             else:
                 continue
@@ -248,24 +248,24 @@ def find_jobs(
 
     Args:
       image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
-      output: for a picture, a file or a folder; for a folder, a folder of its own, which gets a file per picture.
-      results: drawings of each picture, for a model that completes; it wants an image or a sketch alone. 0: an edit.
-        With styles, the steps of a strip.
+      output: for a picture, a file or a folder; for a folder, another folder, which gets a file per picture.
+      results: drawings of each picture, for a model that completes, from an image or a sketch alone. 0: an edit. With
+        styles, the steps of a strip.
       styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
-        strip. A mask is optional then, but what is given must be there for every picture.
+        strip. A mask is optional then, but if given it must exist for every picture.
       region: names of face regions instead of a mask, for a model that restyles.
       suffix: of the files in a folder.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
-        picture's partner has the same path but for the suffix. For an image a mask or strokes are needed.
+        picture's partner has the same path except for the suffix. An image needs a mask or strokes.
 
     Returns:
       (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
       without a partner among the optional layers gets a job, whose notes say so.
 
     Raises:
-      ImageError: nothing there, no mask at all, a result that would overwrite an input or another result; for a single
-        picture also whatever would have been a line.
-      DataError: a region without such a name.
+      ImageError: a missing input, no mask at all, a result that would overwrite an input or another result; for a
+        single picture also anything that would be a line for one of several.
+      DataError: an unknown region.
     """
     encoding.kind_of(f"NAME{suffix}")
     place = output
@@ -307,7 +307,7 @@ def find_jobs(
             raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
         if output.resolve() in {path.resolve() for path in (source, *layer_files.values())}:
             raise ImageError(f"output: expected a folder that holds no input, found {output}")
-        if source.resolve() in output.resolve().parents:  # results of an earlier run are no pictures to edit
+        if source.resolve() in output.resolve().parents:  # results of an earlier run are not inputs
             pictures = {
                 stem: files for stem, files in pictures.items() if output.resolve() not in files[0].resolve().parents
             }
@@ -316,13 +316,13 @@ def find_jobs(
     else:
         raise ImageError(f"{leading}: expected a picture or a folder of pictures, found nothing at {source}")
 
-    jobs, skipped = [], []
+    jobs, problems = [], []
     for stem, files in pictures.items():
         own, missing, problem = _find_partners(stem, layer_files, folders, all_needed=bool(styles))
         if len(files) > 1:
             problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
         if problem:
-            skipped.append(f"{files[0]}: skipped: {problem}")
+            problems.append(f"{files[0]}: skipped: {problem}")
             continue
         target = (
             (output / files[0].relative_to(source)).with_suffix(suffix)
@@ -335,8 +335,8 @@ def find_jobs(
         jobs.append(
             Job(output=target, results=results, styles=style_files, region=tuple(region), notes=notes, **layers)
         )
-    if skipped and not source.is_dir():
-        raise ImageError(skipped[0])
+    if problems and not source.is_dir():
+        raise ImageError(problems[0])
     inputs = {file.resolve() for job in jobs for file in job.inputs}
     targets: set[pathlib.Path] = set()
     for job in jobs:
@@ -346,4 +346,4 @@ def find_jobs(
             if result.resolve() in targets:
                 raise ImageError(f"output: expected a place of its own for every result, found two for {result}")
             targets.add(result.resolve())
-    return jobs, skipped
+    return jobs, problems

@@ -1,4 +1,4 @@
-"""What a job reads and makes: its layers, and the pictures of an edit, a drawing or a restyling."""
+"""The inputs and outputs of a job: its layers, and the pictures of an edit, a drawing or a restyling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfsketch.images.photographs import Photograph
 from tfsketch.vocabulary import size_of
 
 STRIP_SIDE = 512
-"""Pixels that the longer side of a picture in a strip, an animation or a grid has at most."""
+"""Longest side in pixels of a picture in a strip, an animation or a grid."""
 
 
 def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, np.ndarray, np.ndarray, list[str]]:
@@ -72,7 +72,7 @@ def _black_on_white(lines: np.ndarray) -> np.ndarray:
 def side_by_side(
     image: np.ndarray, mask: np.ndarray, sketch: np.ndarray, color: np.ndarray, result: np.ndarray
 ) -> list[np.ndarray]:
-    """The five pictures of an edit for the eye, [H,W,3] uint8: white mask, black lines and colours on white paper."""
+    """The five pictures of an edit for display, [H,W,3] uint8: white mask, black lines and colours on white paper."""
     paper = np.where(color[..., 3:] > 0, color[..., :3], np.uint8(255))
     return [image, _black_on_white(np.uint8(1) - mask), _black_on_white(sketch), paper, result]
 
@@ -80,18 +80,18 @@ def side_by_side(
 def draw(
     editor: Editor, job: Job, seed: int, fill: float | None, level: float = 0.0
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str]]:
-    """The drawings of a job: (all of it side by side for the eye, file -> picture, notes)."""
+    """The drawings of a job: (all pictures side by side for display, file -> picture, notes)."""
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
     if job.image is None:
         inputs["sketch"], notes = meaning.read_sketch(job.source, level)
         if not inputs["sketch"].any():
             raise ImageError(f"{job.sketch}: expected at least one stroke, found a sheet without lines")
-        shown = [_black_on_white(inputs["sketch"])]
+        pictures = [_black_on_white(inputs["sketch"])]
     else:
         inputs["image"], notes = photographs.read_rgb(job.image)
-        shown = [sizes.cut_square(inputs["image"])]
-        if shown[0].shape != inputs["image"].shape:
+        pictures = [sizes.cut_square(inputs["image"])]
+        if pictures[0].shape != inputs["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
         drawings = editor.complete(inputs.get("sketch"), inputs.get("image"), results=job.results, seed=seed, fill=fill)
@@ -106,16 +106,16 @@ def draw(
     for paths, drawing in zip(job.drawings, drawings):
         pair = [drawing.image, _black_on_white(drawing.refined)]
         files.update(zip(paths, pair if job.image is None else reversed(pair)))
-        shown += reversed(pair)
-    return shown, files, notes
+        pictures += reversed(pair)
+    return pictures, files, notes
 
 
 def style_of(editor: Editor, path: pathlib.Path, region: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """A photograph whose style is taken, [H,W,3] uint8: of its region, or where none is named, of all of it; and a note
-    on what of its file is not seen.
+    """A style photograph, [H,W,3] uint8: its region, or if none is named, all of it; and notes on what of its file is
+    ignored.
 
     Raises:
-      ImageError: it cannot be read, or shows no such region.
+      ImageError: it cannot be read, or does not show the region.
     """
     style, notes = photographs.read_rgb(path)
     try:
@@ -127,8 +127,8 @@ def style_of(editor: Editor, path: pathlib.Path, region: Sequence[str]) -> tuple
 def restyle(
     editor: Editor, job: Job, detail: bool, whole_style: bool = False, concat: bool = False
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str], Metadata]:
-    """A restyled photograph, as `draw`, and its metadata: or a strip of steps, and an animation there and back; with
-    `concat` only what is shown is used."""
+    """A restyled photograph, as `draw`, and its metadata; or a strip of steps, and an animation back and forth. With
+    `concat` only the pictures for display are used."""
     mask: np.ndarray | None
     if job.mask or job.strokes:
         photograph, mask, _, _, notes = read_layers(job)
@@ -156,15 +156,15 @@ def restyle(
         return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, photograph.metadata
     result = editor.restyle(image, styles[0], mask, detail=detail)
     size = image.shape[1::-1]
-    shown = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
-    shown += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
-    return [*shown, result], {job.output: photograph.with_result(result)}, notes, photograph.metadata
+    pictures = [image, cv2.resize(sizes.fit(styles[0], max(size)), size, interpolation=cv2.INTER_CUBIC)]
+    pictures += [] if mask is None else [_black_on_white(np.uint8(1) - mask)]
+    return [*pictures, result], {job.output: photograph.with_result(result)}, notes, photograph.metadata
 
 
 def write(
     path: pathlib.Path, picture: Picture | bytes, metadata: Metadata | None = None, quality: int | None = None
 ) -> list[str]:
-    """Writes a result, whole or not at all; returns what is not as in the photograph, a line each. Arguments as of
+    """Writes a result atomically; returns a line on each thing that it does not keep of the photograph. Arguments as of
     `encoding.encode`, or the file's content."""
     notes = list(picture.notes) if isinstance(picture, Photograph) else []
     data, remarks = (picture, []) if isinstance(picture, bytes) else encoding.encode(path, picture, metadata, quality)

@@ -1,8 +1,8 @@
-"""Editing files: one picture, or folders matched by stem. Likewise drawing from sketches, completing sketches or
+"""Editing files: one picture, or folders matched by stem. Also drawing from sketches, completing sketches or
 photographs, and restyling photographs by others.
 
-Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is named and the next goes on; a result gets its
-final name only when it is whole; no input is ever overwritten.
+Every edit is a `Job` and ends in an `Outcome`. In a batch a bad file is reported and the next one follows; results are
+written atomically; no input is ever overwritten.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tfsketch.images.photographs import Photograph
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a job: its result is at `job.output` if `error` is None, and nothing was written if it is not."""
+    """The outcome of a job: its result is at `job.output` if `error` is None; otherwise nothing was written."""
 
     job: Job
     notes: tuple[str, ...] = ()
@@ -48,35 +48,36 @@ def edit_files(
     whole_style: bool = False,
     quality: int | None = None,
 ) -> Iterator[Outcome]:
-    """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error` and the next goes on.
+    """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error`, and the next
+    follows.
 
     Args:
-      editor: what edits.
+      editor: the editor.
       jobs: from `find_jobs`.
       seed: of every edit.
-      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, what
-        was given, and the lines and photograph of every result; of a restyling, photograph, style, mask and result.
+      concat: write input, mask, sketch, colour and result side by side instead of the result alone; of a drawing, its
+        input, and the lines and photograph of every result; of a restyling, photograph, style, mask and result.
       fill: of every drawing; see `Editor.draw`.
-      mark: say in the result's metadata that it was edited, or made, by a network. What the photograph's file says
-        beside its pixels (`metadata`) is kept in any case, or named in the outcome's notes.
+      mark: record in the result's metadata that it was edited, or made, by a network. The photograph's own metadata is
+        kept in any case, or reported in the outcome's notes.
       detail: of every restyling; see `Editor.restyle`.
       level: of every sketch's file, -1 to 1; see `meaning.sketch`.
       whole_style: of every restyling of a region: take the style of the whole other photograph, not of the same region.
       quality: of formats that have one; see `encoding.encode`.
 
     Yields:
-      An outcome per job, after its results lie, whole, under their final names.
+      An outcome per job, after its results are complete under their final names.
     """
     for job in jobs:
         notes: list[str] = list(job.notes)
         try:
             metadata = Metadata()
-            shown: list[np.ndarray] = []
+            pictures: list[np.ndarray] = []
             files: dict[pathlib.Path, Picture | bytes]
             if job.styles:
-                shown, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
+                pictures, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
             elif job.results:
-                shown, files, remarks = draw(editor, job, seed, fill, level)
+                pictures, files, remarks = draw(editor, job, seed, fill, level)
                 notes += remarks
             else:
                 photograph, mask, sketch, color, notes = read_layers(job, level)
@@ -86,11 +87,11 @@ def edit_files(
                     notes.append(f"{job.image}: it is of one tone and stays so; a colour stroke asks for colour")
                 files = {job.output: photograph.with_result(result)}
                 if concat:
-                    shown = side_by_side(image, mask, sketch, color, result)
+                    pictures = side_by_side(image, mask, sketch, color, result)
                     notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
             if concat and not (job.styles and job.results):  # a strip is side by side
-                files = {job.output: np.concatenate(shown, axis=1)}
-            for path, picture in reversed(files.items()):  # the first is the one that says that all are there
+                files = {job.output: np.concatenate(pictures, axis=1)}
+            for path, picture in reversed(files.items()):  # the first last: it marks that all are there
                 own = picture.metadata if isinstance(picture, Photograph) else metadata
                 if mark:
                     own = own.with_source_type(EDITED if job.styles or not job.results else MADE)
@@ -102,23 +103,23 @@ def edit_files(
 
 
 def run(
-    editor: Editor, jobs: Sequence[Job], skipped: Sequence[str], place: str | os.PathLike, single: bool, **how: Any
+    editor: Editor, jobs: Sequence[Job], problems: Sequence[str], place: str | os.PathLike, single: bool, **how: Any
 ) -> int:
-    """Edits files as `edit_files` does, and says on the console what came of it.
+    """Edits files as `edit_files` does, and reports on the console.
 
     Args:
       editor, jobs: as of `edit_files`.
-      skipped: lines of `find_jobs`, counted as failed.
+      problems: lines of `find_jobs`, counted as failed.
       place: where the results go, for the last line.
-      single: there is one picture, whose error is raised.
+      single: there is only one picture; its error is raised.
       **how: as of `edit_files`.
 
     Returns:
       The exit status: 1 if a picture failed.
     """
-    for line in skipped:
+    for line in problems:
         print(line, file=sys.stderr)
-    failed = len(skipped)
+    failed = len(problems)
     with tqdm(edit_files(editor, jobs, **how), total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:
@@ -129,5 +130,5 @@ def run(
                 progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
                 failed += 1
     verb = "made" if jobs and all(job.results and not job.styles for job in jobs) else "edited"
-    print(f"{len(jobs) + len(skipped) - failed} {verb} into {place}, {failed} skipped")
+    print(f"{len(jobs) + len(problems) - failed} {verb} into {place}, {failed} skipped")
     return 1 if failed else 0

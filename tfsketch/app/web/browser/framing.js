@@ -96,7 +96,7 @@ function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
   };
 }
 
-/* What is pasted, fading to the picture towards the mask's edge; `soft` is as of `pasted`. */
+/* What is pasted, fading to the picture towards the mask's edge; `soft` is as of `paste`. */
 function faded(kept, drawn, mask, box, feather, soft) {
   if (feather === 0 && !soft) return drawn.data;
   // One kept pixel around the box, where the picture has one: the picture's border is no edge.
@@ -117,7 +117,7 @@ function faded(kept, drawn, mask, box, feather, soft) {
 /** RGB within a mask's box: the picture, and in the mask what was painted, a layer of the box's size.
  *
  * scale: pixels of the picture to one of the working side; feather: as of `edit`; soft: {weight, middle}, shares for each
- * pixel of the box, as `restyle.softened` of the program gives them, or null. */
+ * pixel of the box, as `restyle.soft_weights` of the program gives them, or null. */
 export function pasted(picture, painted, mask, box, scale, feather, soft = null) {
   const kept = cut(picture, box.left, box.top, box.width, box.height), hole = cut(mask, box.left, box.top, box.width, box.height);
   const data = faded(kept, painted, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather, soft);
