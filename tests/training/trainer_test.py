@@ -52,11 +52,11 @@ def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, 
     monkeypatch.setattr(logs.operations, "accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(training(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
-        told = "no bfloat16 of its own" in capsys.readouterr().out
+        told = "no native bfloat16" in capsys.readouterr().out
         assert told == (precision != "float32")
 
 
-def test_an_optimizer_without_a_player_is_told(dummy, tmp_path, capsys):
+def test_an_optimizer_without_a_network_is_told(dummy, tmp_path, capsys):
     for name in ("net", "generator"):
         config = training(dummy, optimizers={name: config_lib.OptimizerConfig()})
         trainer.Trainer(config, tmp_path / name, Dummy).run(until=1)

@@ -296,7 +296,7 @@ def test_what_the_projected_discriminator_sees_does_not_tell_whose_lines_they_ar
     assert lot.shape == light.shape == (2,) and not np.isclose(lot, light).any()
 
 
-def test_players_that_are_not_in_the_exported_network_take_no_weights(tiny, tmp_path):
+def test_networks_that_are_not_in_the_exported_one_take_no_weights(tiny, tmp_path):
     save_model(tmp_path / "start", model_directory.build(CaliSketch, tiny), tiny)
     train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_players=("scn", "d1"))
     with pytest.raises(ConfigError, match=r"init_players: expected networks .*scn, isn.* found d1"):
