@@ -44,15 +44,15 @@ def test_every_sheet_is_full():
 def test_features_with_and_without_a_line_are_counted():
     picture = _face()
     counts = conditions.measure([picture], CONFIG)
-    assert counts.shown == counts.lined == dict.fromkeys(conditions.FEATURES, 1) and counts.share == 1.0
+    assert counts.visible == counts.with_line == dict.fromkeys(conditions.FEATURES, 1) and counts.share == 1.0
     image = picture.image.copy()
     image[20:45, 12:52] = image[20, 30]  # neither eyes nor a nose are in the photograph
     blind = conditions.measure([picture.having(image=image)], CONFIG)
-    assert blind.shown == counts.shown
-    assert blind.lined == {"left eye": 0, "right eye": 0, "nose": 0, "mouth": 1} and blind.share == 0.25
+    assert blind.visible == counts.visible
+    assert blind.with_line == {"left eye": 0, "right eye": 0, "nose": 0, "mouth": 1} and blind.share == 0.25
     assert "25.0 %" in blind.markdown() and "| nose | 1 | 0.0 % |" in blind.markdown()
     one = np.where(np.arange(64) < 32, picture.regions, np.where(picture.regions == 4, 1, picture.regions))
-    assert conditions.measure([picture.having(regions=one.astype(np.uint8))], CONFIG).shown == {
+    assert conditions.measure([picture.having(regions=one.astype(np.uint8))], CONFIG).visible == {
         "left eye": 1,
         "right eye": 0,
         "nose": 1,
@@ -63,7 +63,7 @@ def test_features_with_and_without_a_line_are_counted():
 def test_both_eyes_are_counted_wherever_the_face_is():
     aside = np.pad(_face().regions, ((0, 0), (0, 64)))  # in the left half of a wider picture
     picture = Picture("aside", {"image": regions.to_rgb(aside), "regions": aside})
-    assert conditions.measure([picture], CONFIG).shown == dict.fromkeys(conditions.FEATURES, 1)
+    assert conditions.measure([picture], CONFIG).visible == dict.fromkeys(conditions.FEATURES, 1)
 
 
 def test_a_histogram_shows_where_the_shares_are():

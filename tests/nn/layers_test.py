@@ -34,9 +34,9 @@ def test_gated_convolution_is_its_formula(norm):
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("accelerated", [False, True])
 def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelerated, padding):
-    if accelerated and not operations.accelerated(tf.float32):
+    if accelerated and not operations.is_accelerated(tf.float32):
         pytest.skip("these kernels have none")
-    monkeypatch.setattr(operations, "accelerated", lambda dtype: accelerated)
+    monkeypatch.setattr(operations, "is_accelerated", lambda dtype: accelerated)
     x, kernel = _x((2, 9, 7, 3)), _x((3, 3, 3, 4), seed=1)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, kernel])

@@ -35,7 +35,7 @@ def _squares(rng: np.random.Generator) -> tuple[tf.Tensor, np.ndarray]:
 
 def test_it_learns_where_lines_are_and_misses_those_that_are_not_drawn(trunk):
     tf.keras.utils.set_random_seed(0)
-    reader, rng = line_reader.built(trunk), np.random.default_rng(0)
+    reader, rng = line_reader.build(trunk), np.random.default_rng(0)
     optimizer, paid = tf.keras.optimizers.Adam(3e-3), []
     for _ in range(25):
         images, lines = _squares(rng)
@@ -58,7 +58,7 @@ def test_it_learns_where_lines_are_and_misses_those_that_are_not_drawn(trunk):
 
 
 def test_a_gradient_reaches_the_picture_in_the_hole(trunk):
-    reader = line_reader.built(trunk)
+    reader = line_reader.build(trunk)
     image = tf.Variable(np.stack(crops(1, SIDE)) / 127.5 - 1.0, dtype=tf.float32)
     lines = np.zeros((1, SIDE, SIDE, 1), np.float32)
     lines[:, 30, 20:40] = 1
@@ -72,7 +72,7 @@ def test_a_gradient_reaches_the_picture_in_the_hole(trunk):
 
 
 def test_where_nothing_was_drawn_and_nothing_is_erased_nothing_is_paid(trunk):
-    reader = line_reader.built(trunk)
+    reader = line_reader.build(trunk)
     layers = _layers(np.zeros((1, SIDE, SIDE, 1), np.float32))
     layers["mask"] = tf.zeros_like(layers["mask"])
     view = projected.view(trunk, tf.zeros((1, SIDE, SIDE, 3)), layers, 0.0)

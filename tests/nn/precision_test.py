@@ -15,7 +15,7 @@ from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
 from tfsketch.images import photographs
 from tfsketch.nn import precision
-from tfsketch.nn.operations import accelerated
+from tfsketch.nn.operations import is_accelerated
 
 CPU_INFO = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\nbogomips\t: 4000\n"
 
@@ -26,7 +26,7 @@ def _processor(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
     monkeypatch.setattr(precision, "_CPU_INFO", info)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    monkeypatch.setattr(precision, "accelerated", lambda dtype: True)
+    monkeypatch.setattr(precision, "is_accelerated", lambda dtype: True)
     return lambda flags: info.write_text(CPU_INFO.format(flags))
 
 
@@ -41,7 +41,7 @@ def _edit():
 
 
 def test_a_picture_is_near_float32s_in_the_mask_and_the_input_outside(edit, processor):
-    if not accelerated(tf.bfloat16):
+    if not is_accelerated(tf.bfloat16):
         pytest.skip("TensorFlow adds up bfloat16 in bfloat16 on this processor")
     processor("avx512_bf16")
     photograph, mask, sketches = edit
@@ -73,7 +73,7 @@ def test_processors_without_units_are_refused(processor, model_dirs, tmp_path):
 
 def test_kernels_that_add_up_in_16_bits_are_refused(processor, monkeypatch):
     processor("avx512_bf16")
-    monkeypatch.setattr(precision, "accelerated", lambda dtype: False)
+    monkeypatch.setattr(precision, "is_accelerated", lambda dtype: False)
     assert precision.bfloat16_units() == ""
 
 

@@ -96,7 +96,7 @@ def test_patches_that_do_not_see_the_hole_do_not_count(inputs):
 def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inputs):
     def augmented(rows, share=1.0):
         part = {key: value[rows] for key, value in inputs.items()}
-        return projected.augmented(part["image"], part, part["seed"], 2, share)
+        return projected.augment(part["image"], part, part["seed"], 2, share)
 
     image, conditions = augmented(slice(None))
     alone, _ = augmented(slice(1, 2))
@@ -105,7 +105,7 @@ def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inpu
     assert set(conditions) == {"mask", "sketch", "color"} and not np.array_equal(conditions["mask"], inputs["mask"])
     # Where the hole went, the picture went: a picture that is the mask is still the mask, but for its light.
     as_mask = tf.repeat(inputs["mask"], 3, axis=-1)
-    moved, conditions = projected.augmented(as_mask, inputs, inputs["seed"], 2, 1.0)
+    moved, conditions = projected.augment(as_mask, inputs, inputs["seed"], 2, 1.0)
     for one, hole in zip(moved.numpy(), conditions["mask"].numpy()):
         inside, outside = one[hole[..., 0] > 0.5], one[hole[..., 0] < 0.5]
         assert inside.std() < 1e-5 and outside.std() < 1e-5
@@ -118,7 +118,7 @@ def test_augmentation_has_a_gradient(inputs):
     image = inputs["image"]
     with tf.GradientTape() as tape:
         tape.watch(image)
-        moved, _ = projected.augmented(image, inputs, inputs["seed"], 2, 1.0)
+        moved, _ = projected.augment(image, inputs, inputs["seed"], 2, 1.0)
         loss = tf.reduce_sum(tf.square(moved))
     gradient = tape.gradient(loss, image).numpy()
     assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0

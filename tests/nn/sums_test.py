@@ -19,7 +19,7 @@ from tfsketch.nn import gated, norms, operations, plain, spectral, stylegan2, su
 pytestmark = [
     pytest.mark.usefixtures("grappler"),
     pytest.mark.skipif(
-        not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
+        not operations.is_accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
     ),
 ]
 

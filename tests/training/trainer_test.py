@@ -49,7 +49,7 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
 
 
 def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(logs.operations, "accelerated", lambda dtype: dtype == tf.float32)
+    monkeypatch.setattr(logs.operations, "is_accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(training(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
         told = "no native bfloat16" in capsys.readouterr().out

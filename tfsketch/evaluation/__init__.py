@@ -1,1 +1,1 @@
-"""How good a picture is (`metrics`), and how that is written down (`report`); protocols are the systems' own."""
+"""Quality measures (`metrics`) and their reports (`report`); protocols belong to the systems."""

@@ -1,8 +1,8 @@
-"""Conditions looked at and measured: what a model is given in training, for people to judge.
+"""Contact sheets and measures of conditions: a model's inputs in training, for people to judge.
 
-`sheets` shows one face in every sketch style, drawn worse and worse, with every kind of mask and of colour. `measure`
-answers two questions about the default sketch on a set of faces: does every eye, the nose and the mouth carry a line (a
-sketch that loses them teaches a model to invent them), and how much of the picture is line (people draw few).
+`sheets` shows one face in every sketch style, at growing levels of abstraction, with every kind of mask and of colour.
+`measure` answers two questions about the default sketch on a set of faces: does every eye, the nose and the mouth carry
+a line (a sketch that loses them teaches a model to invent them), and how much of the picture is line (people draw few).
 `histogram` shows what share of the picture masks cover.
 """
 
@@ -21,7 +21,7 @@ from tfsketch.errors import DataError
 from tfsketch.vocabulary import size_of
 
 FEATURES = ("left eye", "right eye", "nose", "mouth")
-"""What must carry a line; left and right as one sees them."""
+"""Features that must have a line; left and right as in the picture."""
 LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 """Levels of abstraction on the freehand simulator's sheet."""
 _BRUSH = StrokeConfig(curved=1.0, taper=0.3)
@@ -116,8 +116,8 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
     for row in range(3):
         cells = [image, smooth, colors.flatten(smooth, region_map)]
         for brush in brushes.values():
-            color, painted = colors.paint(rng(3, row), smooth, brush, region_map)
-            cells.append(np.where(painted[..., None] > 0, color, np.uint8(255)))
+            color, strokes = colors.paint(rng(3, row), smooth, brush, region_map)
+            cells.append(np.where(strokes[..., None] > 0, color, np.uint8(255)))
         dabs.append(cells)
     return {
         "styles": styles,
@@ -129,8 +129,7 @@ def sheets(image: np.ndarray, region_map: np.ndarray, config: Config) -> dict[st
 
 
 def _features(region_map: np.ndarray) -> dict[str, np.ndarray]:
-    """The masks of a face's `FEATURES`, as far as it shows them, grown by a 64th of the side: a line that draws a
-    feature runs along its edge."""
+    """The masks of a face's visible `FEATURES`, grown by a 64th of the side: a feature's line runs along its edge."""
     side = min(region_map.shape)
     parts: dict[str, np.ndarray] = {}
     eyes = regions.mask_of(region_map, "eyes")
@@ -148,12 +147,12 @@ def _features(region_map: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """What `measure` found."""
+    """Results of `measure`."""
 
     pictures: int
-    shown: dict[str, int]
+    visible: dict[str, int]
     """Feature -> how many pictures show it."""
-    lined: dict[str, int]
+    with_line: dict[str, int]
     """Feature -> in how many of those it carries a line."""
     line_shares: np.ndarray
     """[pictures] float64: share of a picture's pixels that are line."""
@@ -161,14 +160,14 @@ class Coverage:
     @property
     def share(self) -> float:
         """Of all features that are shown, those that carry a line."""
-        return sum(self.lined.values()) / max(1, sum(self.shown.values()))
+        return sum(self.with_line.values()) / max(1, sum(self.visible.values()))
 
     def markdown(self) -> str:
         """As a Markdown table."""
         low, median, high = np.percentile(100 * self.line_shares, [0, 50, 100])
         inside = np.mean((self.line_shares >= 0.02) & (self.line_shares <= 0.08))
         rows = "\n".join(
-            f"| {name} | {self.shown[name]} | {100 * self.lined[name] / max(1, self.shown[name]):.1f} % |"
+            f"| {name} | {self.visible[name]} | {100 * self.with_line[name] / max(1, self.visible[name]):.1f} % |"
             for name in FEATURES
         )
         return (
@@ -185,7 +184,7 @@ def measure(pictures: Sequence[Picture], config: Config) -> Coverage:
       DataError: a picture has no region map.
     """
     sketcher = sketches.Sketcher(config.sketch)
-    shown, lined = dict.fromkeys(FEATURES, 0), dict.fromkeys(FEATURES, 0)
+    visible, with_line = dict.fromkeys(FEATURES, 0), dict.fromkeys(FEATURES, 0)
     shares = []
     for picture in pictures:
         if picture.regions is None:
@@ -193,13 +192,14 @@ def measure(pictures: Sequence[Picture], config: Config) -> Coverage:
         lines = sketcher(picture.image[None], [picture.regions])[0]
         shares.append(lines.mean())
         for name, part in _features(picture.regions).items():
-            shown[name] += 1
-            lined[name] += bool((lines & part).any())
-    return Coverage(len(pictures), shown, lined, np.array(shares))
+            visible[name] += 1
+            with_line[name] += bool((lines & part).any())
+    return Coverage(len(pictures), visible, with_line, np.array(shares))
 
 
 def histogram(shares: np.ndarray, expected: tuple[float, float], size: tuple[int, int] = (240, 480)) -> np.ndarray:
-    """A histogram of covered shares, in 50 bins over 0 to 1, with the asked range in grey behind: [H,W,3] uint8."""
+    """A histogram of covered shares, in 50 bins over 0 to 1, with the configured range in grey behind: [H,W,3]
+    uint8."""
     height, width = size
     picture = np.full((height, width, 3), 255, np.uint8)
     bottom, left, right = height - 24, 10, width - 10

@@ -1,7 +1,7 @@
-"""Whose feature is asked for on whose face: labelled faces that exchange mouths, eyes, brows, noses, hair and glasses.
+"""The choice of donors for edits in which labelled faces exchange mouths, eyes, brows, noses, hair and glasses.
 
-Nobody asks for a mouth seen from the side on a face seen from the front. So the other face, the donor, is one of the
-`DONORS` that are nearest in pose and in the colour of the skin, and for hair in its outline too.
+Nobody wants a mouth seen from the side on a face seen from the front. So the donor is one of the `DONORS` faces that
+are nearest in pose and in the colour of the skin, and for hair in its outline too.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ FARTHEST = 0.6
 WEIGHTS = (2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0)
 """Of `Face.look`, when donors are chosen."""
 MOST_HAIR = 0.35
-"""Share of the picture: to ask for other hair where there is more would erase nearly all of it."""
+"""Largest share of the picture: replacing more hair would erase nearly all of it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A feature that is asked for."""
+    """A feature to exchange."""
 
     regions: tuple[str, ...]
-    """What the parser and the labels call it: see `features.REGIONS_OF`."""
+    """Its name in the labels: see `features.REGIONS_OF`."""
     least: float
-    """Share of the picture from which on a face shows it."""
+    """Least share of the picture from which a face counts as showing it."""
     turns: int
     """How many of 25 edits are of this kind."""
     pair: bool = False
     """Whether it has two parts, and a face shows it only with both."""
-    moved: bool = False
-    """Whether it is moved to the photograph's own by its centre; else the eyes decide."""
+    own_position: bool = False
+    """Whether its centre is aligned to the photograph's own; otherwise the eyes decide."""
     hull: bool = True
 
 
 KINDS = {
     # Few faces wear glasses: they choose first.
     "glasses": Kind(features.REGIONS_OF["glasses"], 0.01, 1, hull=False),
-    "mouth": Kind(features.REGIONS_OF["mouth"], 0.005, 6, moved=True),
+    "mouth": Kind(features.REGIONS_OF["mouth"], 0.005, 6, own_position=True),
     "eyes": Kind(features.REGIONS_OF["eyes"], 0.002, 6, pair=True),
     "brows": Kind(features.REGIONS_OF["brows"], 0.003, 4, pair=True),
-    "nose": Kind(features.REGIONS_OF["nose"], 0.01, 4, moved=True),
+    "nose": Kind(features.REGIONS_OF["nose"], 0.01, 4, own_position=True),
     "hair": Kind(features.REGIONS_OF["hair"], 0.08, 4, hull=False),
 }
 """Name -> feature."""
@@ -59,7 +59,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Edit:
-    """Whose feature goes to whom: numbers of pictures."""
+    """An exchange: numbers of the two pictures."""
 
     kind: str
     recipient: int
@@ -68,10 +68,10 @@ class Edit:
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """What donors are chosen by."""
+    """The properties that donors are chosen by."""
 
     eyes: tuple[complex, complex] | None
-    """Centres x + iy, left first; None where the labels do not show both."""
+    """Centres x + iy, left first; None if the labels do not show both."""
     shares: Mapping[str, float]
     """Kind -> share of the picture."""
     pairs: Mapping[str, bool]
@@ -85,23 +85,23 @@ class Face:
         feature = KINDS[kind]
         if self.eyes is None or self.shares[kind] < feature.least or (feature.pair and not self.pairs[kind]):
             return False
-        # What hides the feature hides what is erased and what is drawn.
+        # Anything that hides the feature would hide the erased and drawn parts.
         return not (kind in ("eyes", "brows") and self.shares["glasses"] > 0)
 
     def takes(self, kind: str) -> bool:
-        """Whether the feature can be asked for on this face."""
+        """Whether this face can receive the feature."""
         if kind == "glasses":
             return self.eyes is not None and not self.shares["glasses"]
         return self.shows(kind) and not (kind == "hair" and self.shares["hair"] > MOST_HAIR)
 
 
-def _turned(one: Face, two: Face) -> float:
-    """How unlike two faces' poses are, in distances between the eyes."""
+def _pose_difference(one: Face, two: Face) -> float:
+    """Difference of two faces' poses, in distances between the eyes."""
     return float(np.abs(one.look[:4] - two.look[:4]).sum())
 
 
-def _apart(one: Face, two: Face, kind: str) -> float:
-    """How unlike two faces are for an exchange."""
+def _dissimilarity(one: Face, two: Face, kind: str) -> float:
+    """Dissimilarity of two faces for an exchange."""
     apart = float(np.abs((one.look - two.look) * WEIGHTS).sum())
     return apart + 4 * float(np.abs(one.hair - two.hair).mean()) if kind == "hair" else apart
 
@@ -110,7 +110,7 @@ def labels_of(picture: Picture) -> np.ndarray:
     """A picture's region map, [S,S] uint8.
 
     Raises:
-      DataError: it carries none.
+      DataError: it has none.
     """
     if picture.regions is None:
         raise DataError(
@@ -124,7 +124,7 @@ def face_of(picture: Picture) -> Face:
     """Reads a labelled picture.
 
     Raises:
-      DataError: it carries no labels.
+      DataError: it has no labels.
     """
     labels = labels_of(picture)
     centers = {name: regions.centers(labels, name) for name in ("eyes", "brows")}
@@ -145,18 +145,18 @@ def face_of(picture: Picture) -> Face:
 
 
 def schedule(faces: Sequence[Face]) -> list[Edit]:
-    """Whose feature goes to whom.
+    """The list of exchanges.
 
-    Kinds take turns as `Kind.turns` says, and each takes the face that has been edited least, at random among equals,
-    shows the kind (for glasses: wears none), and has not had it. Of its possible donors one is taken that has given the
-    kind least. Where no face or no donor is left, the other kinds get more.
+    Kinds take turns by `Kind.turns`, and each chooses the face that has been edited least, at random among equals, that
+    shows the kind (for glasses: wears none) and has not received it. Of its possible donors the one that has given the
+    kind least is chosen. If no face or no donor is left, the other kinds get more.
 
     Returns:
-      `EDITS` times as many edits as faces, fewer where the faces show too little, by kind in the order of `KINDS`, each
-      by recipient.
+      `EDITS` times as many edits as faces, fewer if the faces show too little, by kind in the order of `KINDS`, each by
+      recipient.
 
     Raises:
-      DataError: nothing can be asked of any of them.
+      DataError: no exchange is possible.
     """
     rng = np.random.default_rng([SEED, len(faces)])
     total = EDITS * len(faces)
@@ -172,13 +172,13 @@ def schedule(faces: Sequence[Face]) -> list[Edit]:
         donors = [n for n, face in enumerate(faces) if face.shows(kind)]
         order = rng.permutation(len(faces))
         order = order[np.argsort(times[order], kind="stable")].tolist()
-        if kind == "glasses" and donors:  # donors are few: who looks their way comes first
-            order.sort(key=lambda n: min(_apart(faces[n], faces[donor], kind) for donor in donors))
+        if kind == "glasses" and donors:  # donors are few: faces of the same pose come first
+            order.sort(key=lambda n: min(_dissimilarity(faces[n], faces[donor], kind) for donor in donors))
         for recipient in order:
-            others = [n for n in donors if n != recipient and _turned(faces[recipient], faces[n]) <= FARTHEST]
+            others = [n for n in donors if n != recipient and _pose_difference(faces[recipient], faces[n]) <= FARTHEST]
             if recipient in had or not faces[recipient].takes(kind) or not others:
                 continue
-            others.sort(key=lambda n: _apart(faces[recipient], faces[n], kind))
+            others.sort(key=lambda n: _dissimilarity(faces[recipient], faces[n], kind))
             gifts = [sum(edit == Edit(kind, edit.recipient, n) for edit in edits) for n in others[:DONORS]]
             edits.append(Edit(kind, recipient, int(rng.choice(np.array(others[:DONORS])[gifts == np.min(gifts)]))))
             times[recipient] += 1

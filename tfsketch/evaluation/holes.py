@@ -1,8 +1,8 @@
 """Measures of how well a repainted hole belongs to its photograph: as sharp, without a rim, and like real photographs.
 
-L1, SSIM and ST-LPIPS of `metrics` ask whether the truth came back. These ask what a person sees first: whether the hole
-is blurred, and whether its border shows. Pictures are [H,W,3] uint8 RGB, masks [H,W] with nonzero for erased, of any
-size. Detail is measured in luma (ITU-R BT.601), in levels of 255.
+L1, SSIM and ST-LPIPS of `metrics` measure whether the truth was restored. These measure what a person sees first:
+whether the hole is blurred, and whether its border shows. Pictures are [H,W,3] uint8 RGB, masks [H,W] with nonzero for
+erased, of any size. Detail is measured in luma (ITU-R BT.601), in levels of 255.
 
 | name | better | what |
 |---|---|---|
@@ -25,11 +25,11 @@ import numpy as np
 from tfsketch.errors import ImageError
 
 MARGIN = 1 / 64
-"""How far inside of its border a hole begins, and outside of it the surroundings, as a share of the shorter side."""
+"""Distance from the border at which a hole's core, and its surroundings, begin, as a share of the shorter side."""
 AROUND = 1 / 8
-"""How far the surroundings reach, as a share of the shorter side."""
+"""Extent of the surroundings, as a share of the shorter side."""
 MOST = 100.0
-"""Quotients are from 1 / `MOST` to `MOST`: by a plain wall, everything else is infinitely sharp."""
+"""Quotients are clipped to 1 / `MOST` to `MOST`: compared with a plain wall, anything is infinitely sharp."""
 CROP = 192
 """Side of the crops whose features are compared, in pixels."""
 ROOM = 1.5
@@ -78,7 +78,7 @@ def _energy(image: np.ndarray, where: np.ndarray) -> float:
 
 
 def _quotient(value: float, reference: float) -> float | None:
-    """None where neither picture has anything to compare."""
+    """None if neither picture has anything to compare."""
     if value == reference == 0:
         return None
     return float(np.clip(value / reference, 1 / MOST, MOST)) if reference else MOST
@@ -106,25 +106,26 @@ def sharpness(output: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> float 
 
 
 def beside(mask: np.ndarray) -> np.ndarray:
-    """What a hole without a truth is compared with, [H,W] bool: never erased, nor within `MARGIN` of what is.
+    """The pixels that a hole without a truth is compared with, [H,W] bool: never erased, nor within `MARGIN` of erased
+    ones.
 
-    The hole's `core` mirrored left to right, where at least half of it is untouched, as an eye has the other eye: the
-    picture's middle is taken for the face's, as in FFHQ's alignment. Else what lies within `AROUND` of the hole, such
-    as the skin round a mouth.
+    The hole's `core` mirrored left to right, if at least half of that is untouched, as an eye has the other eye: the
+    picture's middle is taken for the face's, as in FFHQ's alignment. Otherwise the pixels within `AROUND` of the hole,
+    such as the skin around a mouth.
     """
     inside = np.asarray(mask) > 0
     distance = _distance(~inside)
     untouched = distance > _margin(inside)
-    mirrored = core(mask)[:, ::-1]
-    other = mirrored & untouched
-    if other.any() and 2 * np.count_nonzero(other) >= np.count_nonzero(mirrored):
+    mirror = core(mask)[:, ::-1]
+    other = mirror & untouched
+    if other.any() and 2 * np.count_nonzero(other) >= np.count_nonzero(mirror):
         return other
     return untouched & (distance <= _margin(inside) + AROUND * min(inside.shape))
 
 
 def sharpness_beside(output: np.ndarray, mask: np.ndarray) -> float | None:
-    """How sharp the hole is where there is no truth: the energy of `sharpness` in the hole's `core`, over that of the
-    same picture in `beside`.
+    """How sharp the hole is without a truth: the energy of `sharpness` in the hole's `core`, over that of the same
+    picture in `beside`.
 
     A mouth has more detail than the cheeks round it, so 1 is not the aim: the aim is the same measure of the photograph
     before the edit. Arguments and range as of `sharpness`; None too where all of the picture is erased.
@@ -173,7 +174,7 @@ def seam(output: np.ndarray, mask: np.ndarray, truth: np.ndarray, reach: int = 1
 
 
 def crop_round(image: np.ndarray, mask: np.ndarray, side: int = CROP) -> np.ndarray:
-    """The hole and what is round it: a square of `ROOM` times the longer side of its box, resized.
+    """The hole and its surroundings: a square of `ROOM` times the longer side of its box, resized.
 
     Args:
       image: [H,W,3] uint8.

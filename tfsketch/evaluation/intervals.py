@@ -1,6 +1,6 @@
-"""How far a figure of some pictures can be trusted: 95 % intervals by resampling the pictures.
+"""95 % confidence intervals by resampling the pictures.
 
-An interval tells what other pictures of the same kind would have given, not what another training run would have.
+An interval tells what other pictures of the same kind would give, not what another training run would.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def of_mean(
     """The bootstrap's percentile interval (Efron 1979) of a mean over pictures, at `LEVEL`, from `DRAWS` draws.
 
     Args:
-      values: one a picture; those without a value (None) are left out, as means leave them out.
+      values: one per picture; those without a value (None) are left out, as in means.
       mean: `metrics.mean_of`, or another statistic of a list of numbers, such as `holes.mean_of`.
 
     Returns:
@@ -49,8 +49,8 @@ def of_statistic(count: int, statistic: Callable[[np.ndarray], Sequence[float | 
 
     Args:
       count: how many pictures.
-      statistic: gets how often each draw has each picture, [DRAWS,count] int, and gives its value for each draw; None
-        where a draw has none.
+      statistic: gets the number of times that each draw has each picture, [DRAWS,count] int, and returns its value for
+        each draw; None if a draw has none.
 
     Returns:
       (low, high), the same for the same pictures; None for fewer than 2.
@@ -67,34 +67,34 @@ def of_quotient(above: np.ndarray, below: np.ndarray) -> Interval | None:
     return of_statistic(len(above), lambda draws: [a / b if b else None for a, b in zip(draws @ above, draws @ below)])
 
 
-def of_set_distance(real: np.ndarray, made: np.ndarray) -> Interval | None:
+def of_set_distance(real: np.ndarray, output: np.ndarray) -> Interval | None:
     """The interval of `metrics.feature_distance`, the estimator for sets that are taken for independent.
 
     Args:
-      real, made: [N,D] of `metrics.embed`, row by row of one photograph, so that a draw has the same rows of both. A
+      real, output: [N,D] of `metrics.embed`, row by row of one photograph, so that a draw has the same rows of both. A
         picture is never compared with its own copy.
 
     Returns:
       (low, high) at `LEVEL`; None for fewer than 2 rows.
     """
-    within = metrics.kernel(real, real) + metrics.kernel(made, made)
-    across, share = metrics.kernel(real, made), 1.0 / len(real)
+    within = metrics.kernel(real, real) + metrics.kernel(output, output)
+    across, share = metrics.kernel(real, output), 1.0 / len(real)
     terms = within - 2.0 * (1.0 - share) * across
 
     def distances(draws: np.ndarray) -> np.ndarray:
         weights = draws.astype(float)
         apart = ((weights @ terms) * weights).sum(axis=1) - weights**2 @ np.diagonal(terms)
         pairs = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
-        own = weights @ np.diagonal(across) * share  # a photograph and what was made of it, as often as in the estimate
+        own = weights @ np.diagonal(across) * share  # a photograph and its edit, as often as in the estimate
         return np.asarray(1000.0 * (apart / np.maximum(pairs, 1.0) - 2.0 * share * own))
 
     return of_statistic(len(real), distances)
 
 
 def feature_distance(
-    real: np.ndarray, made: np.ndarray, people: Sequence[Set[object]] | None = None
+    real: np.ndarray, output: np.ndarray, people: Sequence[Set[object]] | None = None
 ) -> tuple[float | None, Interval | None]:
-    """`metrics.feature_distance` between photographs and what was made of each of them, and its bootstrap interval.
+    """`metrics.feature_distance` between photographs and their edits, and its bootstrap interval.
 
     A photograph and its own edit are more alike than two photographs, which that estimator takes for independent: its
     own edits would be nearer to a set than the set is to itself. Here nobody is compared with themselves. It is the
@@ -106,7 +106,7 @@ def feature_distance(
     for equal sets, and far less noisy: whom the photographs show falls out.
 
     Args:
-      real, made: [N,D] of `metrics.embed`, row by row of one photograph.
+      real, output: [N,D] of `metrics.embed`, row by row of one photograph.
       people: who is in each row's two pictures; by default somebody else in every row.
 
     Returns:
@@ -117,8 +117,8 @@ def feature_distance(
     apart = np.array([[not one & two for two in people] for one in people], float)
     if len(real) < 4 or not apart.any():
         return None, None
-    across = metrics.kernel(real, made)
-    terms = (metrics.kernel(real, real) + metrics.kernel(made, made) - across - across.T) * apart
+    across = metrics.kernel(real, output)
+    terms = (metrics.kernel(real, real) + metrics.kernel(output, output) - across - across.T) * apart
     count = len(real)
     weights = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), DRAWS).astype(float)
     sums, pairs = (((weights @ matrix) * weights).sum(axis=1) for matrix in (terms, apart))

@@ -137,48 +137,48 @@ def sketch_f1(sketch: np.ndarray, edges: np.ndarray, mask: np.ndarray, tolerance
     if not strokes_inside.any() or not edges_inside.any():
         return float(strokes_inside.any() == edges_inside.any())
 
-    def matched(pixels: np.ndarray, candidates: np.ndarray) -> float:
+    def share_near(pixels: np.ndarray, candidates: np.ndarray) -> float:
         # float32 roots: sqrt(8) may come out above itself
         return float((_distance(candidates)[pixels] <= tolerance + 1e-3).mean())
 
-    precision, recall = matched(edges_inside, sketch), matched(strokes_inside, edges)
+    precision, recall = share_near(edges_inside, sketch), share_near(strokes_inside, edges)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def chamfer(predicted: np.ndarray, true: np.ndarray) -> float:
+def chamfer(prediction: np.ndarray, true: np.ndarray) -> float:
     """The mean distance from a drawn line's pixel to the nearest true one and the reverse, halved sum, in pixels.
 
     Args:
-      predicted, true: [H,W], nonzero = line.
+      prediction, true: [H,W], nonzero = line.
 
     Returns:
       0 for equal drawings, or where neither has a line; the picture's diagonal where only one has.
     """
-    predicted, true = np.asarray(predicted) > 0, np.asarray(true) > 0
-    if predicted.shape != true.shape:
-        raise ImageError(f"expected two drawings of one size, found {predicted.shape} and {true.shape}")
-    if not predicted.any() or not true.any():
-        return 0.0 if predicted.any() == true.any() else float(np.hypot(*size_of(predicted)))
+    prediction, true = np.asarray(prediction) > 0, np.asarray(true) > 0
+    if prediction.shape != true.shape:
+        raise ImageError(f"expected two drawings of one size, found {prediction.shape} and {true.shape}")
+    if not prediction.any() or not true.any():
+        return 0.0 if prediction.any() == true.any() else float(np.hypot(*size_of(prediction)))
 
     def mean_distance(pixels: np.ndarray, lines: np.ndarray) -> float:
         return float(_distance(lines)[pixels].mean())
 
-    return (mean_distance(predicted, true) + mean_distance(true, predicted)) / 2
+    return (mean_distance(prediction, true) + mean_distance(true, prediction)) / 2
 
 
-def color_error(output: np.ndarray, color: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> float | None:
+def color_error(output: np.ndarray, color: np.ndarray, strokes: np.ndarray, mask: np.ndarray) -> float | None:
     """Mean absolute error between the output and the given colours, in 0..255 levels, under the strokes in the mask.
 
     Args:
       output: [H,W,3] uint8.
       color: [H,W,3] uint8, the given colours.
-      painted: [H,W], nonzero = under a colour stroke.
+      strokes: [H,W], nonzero = under a colour stroke.
       mask: [H,W], nonzero = erased.
 
     Returns:
       The error, or None where no stroke lies in the mask; `mean_of` leaves such pictures out.
     """
-    under = _inside(mask, output, color, painted) & (np.asarray(painted) > 0)
+    under = _inside(mask, output, color, strokes) & (np.asarray(strokes) > 0)
     return float(np.abs(output[under].astype(np.float64) - color[under]).mean()) if under.any() else None
 
 
@@ -207,26 +207,26 @@ def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x @ y.T / 5.0 + 1.0) ** 3
 
 
-def feature_distance(real: np.ndarray, made: np.ndarray) -> float:
-    """How unlike two sets of pictures are, whoever they show: 1000 times the unbiased squared maximum mean discrepancy
-    of their features under the kernel (x . y / 5 + 1)^3.
+def feature_distance(real: np.ndarray, output: np.ndarray) -> float:
+    """Distance of two sets of pictures, whoever they show: 1000 times the unbiased squared maximum mean discrepancy of
+    their features under the kernel (x . y / 5 + 1)^3.
 
-    This is the estimator of the Kernel Inception Distance (Binkowski et al., ICLR 2018), which a hundred pictures
-    suffice for where Frechet's distance wants thousands, on other features: ST-LPIPS' AlexNet (`embed`; five layers of
+    This is the estimator of the Kernel Inception Distance (Binkowski et al., ICLR 2018), for which a hundred pictures
+    suffice where Frechet's distance needs thousands, on other features: ST-LPIPS' AlexNet (`embed`; five layers of
     unit length, hence the 5). Its numbers compare with each other and with no paper's. Around 0 for two halves of one
     set; it may come out slightly negative.
 
     Args:
-      real, made: [N,D] and [M,D] of `embed`, at least two each.
+      real, output: [N,D] and [M,D] of `embed`, at least two each.
     """
-    if min(len(real), len(made)) < 2:
-        raise ImageError(f"expected at least 2 pictures in each set, found {len(real)} and {len(made)}")
+    if min(len(real), len(output)) < 2:
+        raise ImageError(f"expected at least 2 pictures in each set, found {len(real)} and {len(output)}")
 
     def within(x: np.ndarray) -> float:
         products = kernel(x, x)
         return (products.sum() - np.trace(products)) / (len(x) * (len(x) - 1))
 
-    return float(1000.0 * (within(real) + within(made) - 2.0 * kernel(real, made).mean()))
+    return float(1000.0 * (within(real) + within(output) - 2.0 * kernel(real, output).mean()))
 
 
 def st_lpips(truth: np.ndarray, output: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -262,13 +262,13 @@ def measure(
     sketch: np.ndarray,
     edges: np.ndarray,
     color: np.ndarray,
-    painted: np.ndarray,
+    strokes: np.ndarray,
 ) -> dict[str, list[float | None]]:
     """All measures of a batch.
 
     Args:
       truth, output, color: [B,H,W,3] uint8 RGB.
-      mask, sketch, painted: [B,H,W], the conditions that the output was asked to meet.
+      mask, sketch, strokes: [B,H,W], the conditions that the output was asked to meet.
       edges: [B,H,W], the output's edges.
 
     Returns:
@@ -283,5 +283,5 @@ def measure(
         "st_lpips_hole": hole.tolist(),
         "st_lpips": whole.tolist(),
         "sketch_f1": [sketch_f1(*c) for c in zip(sketch, edges, mask)],
-        "color_error": [color_error(*c) for c in zip(output, color, painted, mask)],
+        "color_error": [color_error(*c) for c in zip(output, color, strokes, mask)],
     }

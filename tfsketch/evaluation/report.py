@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table for the console, as Markdown between markers, and as JSON lines."""
+"""Results of an evaluation, as a table for the console, as Markdown between markers, and as JSON lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a protocol found."""
+    """Results of a protocol."""
 
     protocol: str
     pictures: int
@@ -49,7 +49,7 @@ class Results:
     """Values of single pictures or edits, for a file of their own."""
 
     def cells(self, with_intervals: bool = False) -> list[list[str]]:
-        """The table's cells, the header first; what is undefined is a dash."""
+        """The table's cells, the header first; undefined values are dashes."""
 
         def text(name: str, row: Row) -> str:
             value, digits = row[name], self.columns[name].digits
@@ -69,13 +69,13 @@ class Results:
         )
 
     def markdown(self, origin: Mapping[str, Any], flags: str = "") -> str:
-        """The rows with their intervals as a Markdown table, above it what was measured and how, below it `closing`.
+        """The rows with their intervals as a Markdown table, above it the model, data and command, below it `closing`.
 
         Args:
-          origin: what `describe` gives, with `data` and `image_size`.
-          flags: of the `tools.evaluate` that measured, as they are named above the table.
+          origin: from `describe`, with `data` and `image_size`.
+          flags: of the call of `tools.evaluate`, to be named above the table.
         """
-        # Folders by name: where they lay on the machine that measured is nobody's business.
+        # Folders by name only: their paths on the measuring machine do not matter.
         data_name, model_name = pathlib.Path(origin["data"]).name, pathlib.Path(origin["model"]).name
         arrows = {"lower": " (↓)", "higher": " (↑)", "": ""}
         header, *lines = self.cells(with_intervals=True)
@@ -101,8 +101,8 @@ def sheet_numbers(count: int) -> set[int]:
 
 
 def describe(name_or_dir: str | os.PathLike, folder: pathlib.Path) -> dict[str, Any]:
-    """What was measured: the model as it was named, a checksum of its weights, the step (None where the model card
-    names none, as for converted models) and the date."""
+    """The origin of a measurement: the model's name, a checksum of its weights, the step (None if the model card has
+    none, as for converted models) and the date."""
     card = folder / "README.md"
     match = re.search(r"(\d+) of \d+ steps", card.read_text(encoding="utf-8")) if card.is_file() else None
     digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
@@ -147,5 +147,5 @@ def write_section(path: str | os.PathLike, system: str, text: str) -> None:
     Raises:
       DataError: the markers are not one pair in order, or the file cannot be read or written.
     """
-    # The name of a folder may hold bytes that are no text.
+    # The name of a folder may hold bytes that are not text.
     files.write_bytes(path, with_section(path, system, text).encode("utf-8", errors="backslashreplace"))

@@ -1,4 +1,4 @@
-"""Settings that several protocols measure with. Defaults for training may move; what is measured may not."""
+"""Settings shared by several protocols. Training defaults may change; measurements must not."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Real edits to calibrate and to measure exports with: photographs, and conditions drawn for them as in training.
+"""Real edits for calibrating and measuring exports: photographs, and conditions sampled for them as in training.
 
-Conditions come from the model's own experiment (its masks, colours and hand), with two exceptions, so that any folder
-of photographs will do and nothing needs to be installed or parsed first: lines are Canny's, and there are no face
-regions. Everything is a function of the photographs and their order.
+Conditions come from the model's own experiment (its masks, colours and freehand simulator), with two exceptions, so
+that any folder of photographs will do without further packages or face parsing: lines are Canny's, and there are no
+face regions. Everything is a function of the photographs and their order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PORTRAIT = (0, 100, 256)
 
 
 def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
-    """[count,side,side,3] uint8: the first pictures of a folder of photographs or shards, or, where `folder` is empty,
+    """[count,side,side,3] uint8: the first pictures of a folder of photographs or shards, or, if `folder` is empty,
     squares around the face in scikit-image's portrait.
 
     Raises:
@@ -63,9 +63,9 @@ def photographs(folder: str | os.PathLike, side: int, count: int) -> np.ndarray:
 
 
 def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """What a model takes of the vocabulary, [B,...] float32, drawn for photographs [B,S,S,3] uint8."""
+    """A model's inputs, [B,...] float32, sampled for photographs [B,S,S,3] uint8."""
     experiment = model.experiment
-    assert experiment.model is not None  # it is what the network was made of
+    assert experiment.model is not None  # the network was built from it
     config = dataclasses.replace(
         experiment,
         image_size=pictures.shape[1],
@@ -76,17 +76,17 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
     if model.takes == ("image",):
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawings = sketches.Sketcher(config.sketch)(pictures)
-    # Where its batches have regions, they are for its training: here nothing is known of them.
+    # Regions in its batches are for training only: they are unknown here.
     unknown = np.full(pictures.shape[1:3], IGNORED, np.uint8)
     regions = {"regions": unknown} if "regions" in experiment.model.conditions else {}
-    prepared = {
+    values = {
         n: Picture(
             str(n),
             {"image": picture, "sketch/canny": lines, "color": colors.color_map(picture, config.color)} | regions,
         )
         for n, (picture, lines) in enumerate(zip(pictures, drawings))
     }
-    batch = fixed_batch(prepared, config, range(len(pictures)))
+    batch = fixed_batch(values, config, range(len(pictures)))
     batch["seed"] = tf.cast(batch["seed"] % 1000, tf.float32)  # exports take float32, which has few whole numbers
     batch["style"] = tf.roll(batch["image"], 1, axis=0)  # the photograph before it
     batch["amount"] = tf.ones([len(pictures), 1])

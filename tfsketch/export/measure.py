@@ -1,4 +1,5 @@
-"""How near a TensorFlow Lite file is to its model, how fast it is, and what of it a phone's GPU cannot take."""
+"""Measures of a TensorFlow Lite file: its difference from the model, its speed, and operations unsuited to a phone's
+GPU."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ LIMITS = {"float32": 1e-4, "float16": 40.0, "weight_only": 40.0, "dynamic": 30.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
-    """What is known of one file."""
+class Measurement:
+    """Measurements of one file."""
 
     variant: str
     megabytes: float
@@ -34,7 +35,7 @@ class Measured:
     operations: Mapping[str, int]
     """Built-in operation -> how often."""
     not_on_gpu: tuple[str, ...]
-    """The analyzer's sentences on what a GPU delegate cannot take."""
+    """The analyzer's sentences on operations that a GPU delegate does not support."""
     difference: float
     """The largest from the network, over all outputs and edits."""
     psnr: float
@@ -45,7 +46,7 @@ class Measured:
     """What ran it."""
 
     def problem(self) -> str:
-        """Why the file must not be used; empty where it may."""
+        """Why the file must not be used; empty if it may."""
         limit = LIMITS[self.variant]
         if self.variant == "float32":
             return "" if self.difference <= limit else f"a difference of at most {limit:g}, found {self.difference:g}"
@@ -54,16 +55,16 @@ class Measured:
 
 def _run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:
     """({output: [B,...]}, seconds of each call) of the examples one after the other."""
-    loaded = interpreter(model_content=content, num_threads=2)
-    runner = loaded.get_signature_runner(SIGNATURE)
+    runtime = interpreter(model_content=content, num_threads=2)
+    runner = runtime.get_signature_runner(SIGNATURE)
     outputs: dict[str, list[np.ndarray]] = collections.defaultdict(list)
     seconds = []
     for number in range(len(next(iter(inputs.values())))):
         example = {key: value[number : number + 1] for key, value in inputs.items()}
-        begun = time.perf_counter()
-        made = runner(**example)
-        seconds.append(time.perf_counter() - begun)
-        for key, value in made.items():
+        start = time.perf_counter()
+        answers = runner(**example)
+        seconds.append(time.perf_counter() - start)
+        for key, value in answers.items():
             outputs[key].append(np.array(value))
     return {key: np.concatenate(value) for key, value in outputs.items()}, seconds
 
@@ -83,15 +84,15 @@ def _analysis(content: bytes) -> tuple[dict[str, int], tuple[str, ...]]:
 
 def measure(
     model: ExportedNetwork, variant: str, content: bytes, plain: bytes, inputs: Mapping[str, np.ndarray]
-) -> list[Measured]:
-    """What a file does, by every runtime that is installed.
+) -> list[Measurement]:
+    """Measures a file in every installed runtime.
 
     Args:
       model: the network.
       variant, content: the file.
       plain: the same network as `float32`. It is analysed for a GPU instead of `float16`, since a delegate
         takes 16-bit weights as they are, and the analyzer complains of the operation that widens them for a processor.
-      inputs: edits, as `edits.conditions` gives them.
+      inputs: edits, from `edits.conditions`.
 
     Raises:
       ExportError: a pixel that was not erased is not the input's, bit for bit.
@@ -111,7 +112,7 @@ def measure(
         errors = {key: np.abs(outputs[key] - expected[key]) for key in outputs}
         square = float(np.mean(np.square(errors[last][erased])))
         results.append(
-            Measured(
+            Measurement(
                 variant,
                 len(content) / 1e6,
                 operations,
@@ -125,24 +126,24 @@ def measure(
     return results
 
 
-def table(written: Mapping[pathlib.Path, Sequence[Measured]]) -> str:
-    """What `export` measured, as Markdown."""
+def table(results: Mapping[pathlib.Path, Sequence[Measurement]]) -> str:
+    """The measurements of `export`, as Markdown."""
     lines = [
         "| file | MB | operations | largest difference | PSNR, dB | ms | run by |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    for path, measured in written.items():
-        for one in measured:
+    for path, measurements in results.items():
+        for one in measurements:
             count = sum(one.operations.values())
             lines.append(
                 f"| `{path.name}` | {one.megabytes:.2f} | {count} | {one.difference:.1e} | {one.psnr:.1f} | "
                 f"{one.milliseconds:.0f} | {one.runtime} |"
             )
-    for path, measured in written.items():
-        if any(one.problem() for one in measured):
+    for path, measurements in results.items():
+        if any(one.problem() for one in measurements):
             lines += ["", f"`{path.name}` differs too much and is not written."]
             continue
-        names = ", ".join(f"{name} {count}" for name, count in measured[0].operations.items())
-        verdict = " ".join(measured[0].not_on_gpu) or "nothing."
+        names = ", ".join(f"{name} {count}" for name, count in measurements[0].operations.items())
+        verdict = " ".join(measurements[0].not_on_gpu) or "nothing."
         lines += ["", f"`{path.name}`: {names}. A GPU delegate cannot take: {verdict}"]
     return "\n".join(lines)

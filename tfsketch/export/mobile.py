@@ -11,10 +11,10 @@ quantised as they come; `int8`: weights and activations, calibrated on real edit
 float32.
 
 A GPU delegate has no local response norm; `norms.local_response_norm` becomes a 1x1 convolution with a band of ones
-(`delegate.gpu`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain where the map is no larger
-than the dilation. What is left is told by TensorFlow Lite's own analyzer, in the report.
+(`delegate.gpu`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain ones if the map is no larger than
+the dilation. TensorFlow Lite's own analyzer reports what remains.
 
-Nothing is written that differs too much (`LIMITS`). PSNR counts the erased pixels only, where there is a mask: the
+A file that differs too much is not written (`LIMITS`). PSNR counts the erased pixels only, if there is a mask: the
 others are the input.
 """
 
@@ -36,7 +36,7 @@ import tensorflow as tf
 from tfsketch.backends.base import METADATA, SIGNATURE
 from tfsketch.errors import ExportError
 from tfsketch.export import VARIANTS, edits, saved_model, weights
-from tfsketch.export.measure import Measured, measure
+from tfsketch.export.measure import Measurement, measure
 from tfsketch.images import files, paths
 from tfsketch.nn import delegate
 from tfsketch.nn.exported import ExportedNetwork, shapes
@@ -66,8 +66,8 @@ class Edit(tf.Module):
             )
 
         def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            made = model(inputs)
-            return {key: made[key] for key in model.gives}
+            outputs = model(inputs)
+            return {key: outputs[key] for key in model.gives}
 
         specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, model.image_size).items()}
         with delegate.gpu():
@@ -78,10 +78,10 @@ class Edit(tf.Module):
 class Converter:
     """Makes TensorFlow Lite flatbuffers of a model, which is traced and saved once for all of them.
 
-    A context: what it saves is in a temporary folder that goes with it.
+    A context: its files are in a temporary folder that is removed at the end.
 
     Attributes:
-      edit: what is converted.
+      edit: the module to convert.
     """
 
     def __init__(self, model: ExportedNetwork):
@@ -166,7 +166,7 @@ def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.n
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the converter prints."""
+    """Suppresses the converter's output."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
 
@@ -176,7 +176,7 @@ def export(
     output: str | os.PathLike,
     variants: tuple[str, ...] = ("float16",),
     folder: str | os.PathLike = "",
-) -> dict[pathlib.Path, list[Measured]]:
+) -> dict[pathlib.Path, list[Measurement]]:
     """Writes a model as TensorFlow Lite files, each measured before it is written.
 
     Args:
@@ -187,7 +187,7 @@ def export(
         calibration come after the measured ones.
 
     Returns:
-      File -> what was measured, by every runtime. Of several variants, those with a `problem` are not written.
+      File -> measurements in every runtime. Of several variants, those with a `problem` are not written.
 
     Raises:
       ExportError: see `convert`, or the only variant differs too much; it is then not written.
@@ -203,21 +203,21 @@ def export(
     (paths.check_place if single else paths.check_folder)(output.parent if single else output, "output")
     count = edits.COUNT + (CALIBRATION if "int8" in variants else 0)
     inputs = edits.conditions(model, edits.photographs(folder, model.image_size, count))
-    measured, calibration = (
+    measurement_inputs, calibration = (
         {key: value[part] for key, value in inputs.items()} for part in (slice(edits.COUNT), slice(edits.COUNT, None))
     )
-    written = {}
+    results = {}
     with Converter(model) as converter:
-        described = saved_model.describe(model, {SIGNATURE: converter.edit.graph}, origin)
+        metadata = saved_model.describe(model, {SIGNATURE: converter.edit.graph}, origin)
         plain = converter.convert("float32")
         for variant in variants:
             if variant == "weight_only":
                 content = weights.in_8_bits(plain)
             else:
                 content = plain if variant == "float32" else converter.convert(variant, calibration)
-            measurements = measure(model, variant, content, plain, measured)
-            path = output if single else output / f"{described['model']}_{variant}.tflite"
-            written[path] = measurements
+            measurements = measure(model, variant, content, plain, measurement_inputs)
+            path = output if single else output / f"{metadata['model']}_{variant}.tflite"
+            results[path] = measurements
             problem = "; ".join(
                 f"{one.problem()} ({variant}, run by {one.runtime})" for one in measurements if one.problem()
             )
@@ -225,24 +225,24 @@ def export(
                 raise ExportError(f"{path}: expected {problem}")
             if problem:
                 continue
-            extra = {METADATA: json.dumps(_ordered(described, content) | {"variant": variant}, indent=2)}
+            extra = {METADATA: json.dumps(_order(metadata, content) | {"variant": variant}, indent=2)}
             extra |= origin.card
             files.write_bytes(path, _with_files(content, extra))
-    return written
+    return results
 
 
-def _ordered(described: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """Metadata whose inputs and outputs stand in the order of the file's tensors, for callers that have no names."""
+def _order(metadata: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Metadata with inputs and outputs in the order of the file's tensors, for callers that cannot use names."""
     runner = tf.lite.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
     signature = {}
     for side, details in (("inputs", runner.get_input_details()), ("outputs", runner.get_output_details())):
-        rows = described["signatures"][SIGNATURE][side]
+        rows = metadata["signatures"][SIGNATURE][side]
         signature[side] = sorted(rows, key=lambda row: details[row["name"]]["index"])
-    return described | {"signatures": {SIGNATURE: signature}}
+    return metadata | {"signatures": {SIGNATURE: signature}}
 
 
 def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:
-    """A flatbuffer with a ZIP archive behind it; interpreters stop where the flatbuffer ends."""
+    """A flatbuffer followed by a ZIP archive; interpreters stop at the end of the flatbuffer."""
     buffer = io.BytesIO(content)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():

@@ -1,8 +1,8 @@
 """A model as an ONNX file, for the many runtimes that read one; the extra `onnx`.
 
 The same graph as the signature `edit` of a TensorFlow Lite file (`mobile`): static shapes, batch 1, the vocabulary's
-tensors in, the composite inside. Outputs are called `out_image` and so on, because ONNX has one room of names for
-inputs and outputs. tf2onnx converts, in a process of its own, and ONNX Runtime checks the file before it is written.
+tensors in, the composite inside. Outputs are called `out_image` and so on, because inputs and outputs share a namespace
+in ONNX. tf2onnx converts, in a process of its own, and ONNX Runtime checks the file before it is written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
 
 
 class _Renamed(tf.Module):
-    """The graph of an `edit` with outputs that no input is called like."""
+    """The graph of an `edit` with output names that differ from those of inputs."""
 
     def __init__(self, edit: mobile.Edit):
         super().__init__(name="onnx")
@@ -64,14 +64,25 @@ def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.P
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     renamed = _Renamed(mobile.Edit(model))
     with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:
-        saved, made = pathlib.Path(scratch) / "saved", pathlib.Path(scratch) / "model.onnx"
-        tf.saved_model.save(renamed, str(saved), signatures={base.SIGNATURE: renamed.graph})
-        flags = ["--saved-model", saved, "--signature_def", base.SIGNATURE, "--opset", OPSET, "--output", made]
+        saved_model_path, model_path = pathlib.Path(scratch) / "saved", pathlib.Path(scratch) / "model.onnx"
+        tf.saved_model.save(renamed, str(saved_model_path), signatures={base.SIGNATURE: renamed.graph})
+        flags = [
+            "--saved-model",
+            saved_model_path,
+            "--signature_def",
+            base.SIGNATURE,
+            "--opset",
+            OPSET,
+            "--output",
+            model_path,
+        ]
         command = [sys.executable, "-m", "tf2onnx.convert", *map(str, flags)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode or not made.is_file():
-            raise ExportError(f"{output}: expected a model that tf2onnx converts, found: {ran.stderr.strip()[-1000:]}")
-        content = made.read_bytes()
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if process.returncode or not model_path.is_file():
+            raise ExportError(
+                f"{output}: expected a model that tf2onnx converts, found: {process.stderr.strip()[-1000:]}"
+            )
+        content = model_path.read_bytes()
     difference = _difference(model, content, inputs)
     if not difference <= measure.LIMITS["float32"]:
         raise ExportError(

@@ -4,11 +4,11 @@
     OUTPUT/<version>/assets.extra/   tf_serving_warmup_requests, metadata.json, config.yaml, README.md (the model card)
     OUTPUT/metadata.json, README.md  those of the version written last, for people
 
-A server picks up every folder of OUTPUT whose name is a number, and it may look at any moment. So a version is written
-whole under another name, checked, and then renamed, which is one step on one file system; a version that exists is
-never touched. An export that was killed leaves a folder `.partial-*`, which no server looks at. Weights are what
-`zoo.load_model` gives: the moving average, in float32 whatever the training's precision. What is saved is a `tf.Module`
-of variables and signatures and no Keras object: loading it needs nothing of Keras, nor of tfsketch.
+A server picks up every folder of OUTPUT whose name is a number, at any moment. So a version is written under another
+name, checked, and then renamed, which is atomic on one file system; an existing version is never touched. A killed
+export leaves a folder `.partial-*`, which servers ignore. Weights are those of `zoo.load_model`: the moving average, in
+float32 whatever the training's precision. The saved object is a `tf.Module` of variables and signatures, not a Keras
+object: loading it needs neither Keras nor tfsketch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MAX_DIFFERENCE = 1e-5
 """Largest difference between a network called here and the signatures `tensors` and `edit` of its SavedModel, on real
 edits."""
 _EXTRA = "assets.extra"
-# Loads with nothing but TensorFlow, so that what is missing in the file is missed.
+# Loads with nothing but TensorFlow, so that anything missing from the file is noticed.
 _RUN = """
 import sys
 import numpy as np
@@ -60,26 +60,26 @@ np.savez(outputs_file, **{f"{name}/{key}": value for name in names for key, valu
 
 
 class Served(tf.Module):
-    """A model's signatures, and the variables that they read.
+    """A model's signatures and their variables.
 
     Args:
       model: as `zoo.load_model` gives it.
       described: its signatures; they may hold networks beside the model.
     """
 
-    def __init__(self, model: ExportedNetwork, described: Mapping[str, Signature]):
+    def __init__(self, model: ExportedNetwork, signatures_: Mapping[str, Signature]):
         super().__init__(name="served")
         self.graphs = {}
-        described = {**described, base.ABOUT: signatures.about(model, list(described))}
-        for name, signature in described.items():
+        signatures_ = {**signatures_, base.ABOUT: signatures.about(model, list(signatures_))}
+        for name, signature in signatures_.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
-            run = signatures.checked(signature).run
+            run = signatures.check_batch(signature).run
             self.graphs[name] = tf.function(run, autograph=False).get_concrete_function(**specs)
         self.weights = list({id(v): v for graph in self.graphs.values() for v in graph.variables}.values())
 
 
 def inputs_of(graph: Any) -> dict[str, tf.TensorSpec]:
-    """What a concrete function takes, by name."""
+    """Inputs of a concrete function, by name."""
     return {spec.name: spec for spec in tf.nest.flatten(graph.structured_input_signature)}
 
 
@@ -87,7 +87,7 @@ def _directory(model: ExportedNetwork) -> pathlib.Path:
     """The model directory that a model was read from.
 
     Raises:
-      ExportError: it was made otherwise, so that nothing says what its weights are.
+      ExportError: it was built in another way, so that the origin of its weights is unknown.
     """
     if model.folder is None:
         raise ExportError("expected a model from a model directory, found one that load_model did not read")
@@ -95,41 +95,41 @@ def _directory(model: ExportedNetwork) -> pathlib.Path:
 
 
 def card(model: ExportedNetwork) -> dict[str, str]:
-    """The model card, as the text of a file by name; none where the model directory has none."""
+    """The model card, as the text of a file by name; empty if the model directory has none."""
     path = _directory(model) / "README.md"
     return {path.name: path.read_text(encoding="utf-8")} if path.is_file() else {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What the directory of a model says when an export begins. A training that goes on there writes other weights
-    before the export, which has read these, is at its end."""
+    """The state of a model's directory when an export begins. A training that continues there may write other weights
+    before the export, which has read these, ends."""
 
-    described: Mapping[str, Any]
+    report: Mapping[str, Any]
     """Of `report.describe`."""
     card: Mapping[str, str]
     config: bytes
 
     @staticmethod
     def of(model: ExportedNetwork) -> Origin:
-        """That of a model as `zoo.load_model` has just given it."""
+        """That of a model just loaded by `zoo.load_model`."""
         folder = _directory(model)
         return Origin(report.describe(folder.name, folder), card(model), (folder / "config.yaml").read_bytes())
 
 
 def describe(model: ExportedNetwork, graphs: Mapping[str, Any], origin: Origin | None = None) -> dict[str, Any]:
-    """What a program, or a person, has to know to call an export.
+    """The description that a program, or a person, needs to call an export.
 
     Args:
       model: as `zoo.load_model` gives it.
       graphs: concrete functions by the name of their signature.
-      origin: of the model, by default what its directory says now.
+      origin: of the model, by default the present state of its directory.
 
     Returns:
-      What becomes `metadata.json`: where the model comes from and, for every signature, each input's and output's
-      dtype, shape (null = any) and meaning.
+      The content of `metadata.json`: the model's origin and, for every signature, each input's and output's dtype,
+      shape (null = any) and meaning.
     """
-    described = (origin or Origin.of(model)).described
+    source = (origin or Origin.of(model)).report
 
     def table(specs: Mapping[str, tf.TensorSpec | tf.Tensor]) -> list[dict[str, Any]]:
         return [
@@ -143,11 +143,11 @@ def describe(model: ExportedNetwork, graphs: Mapping[str, Any], origin: Origin |
         ]
 
     return {
-        "model": described["model"],
+        "model": source["model"],
         "system": model.experiment.system,
         "way": model.way,
         "image_size": model.experiment.image_size,
-        "weights_sha256": described["weights_sha256"],
+        "weights_sha256": source["weights_sha256"],
         "tfsketch": __version__,
         "tensorflow": tf.__version__,
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -165,27 +165,27 @@ def describe(model: ExportedNetwork, graphs: Mapping[str, Any], origin: Origin |
 def run_elsewhere(
     folder: str | os.PathLike, names: Sequence[str], inputs: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """What signatures of a SavedModel give for the same inputs, loaded by TensorFlow alone in a process of its own.
+    """Outputs of signatures of a SavedModel for the same inputs, loaded by TensorFlow alone in a process of its own.
 
     Returns:
       Signature -> output -> array.
 
     Raises:
-      ExportError: the process failed; the message is the end of what it said.
+      ExportError: the process failed; the message is the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="tfsketch-run-") as scratch:
         inputs_file, outputs_file = (str(pathlib.Path(scratch) / f"{name}.npz") for name in ("inputs", "outputs"))
         arrays: dict[str, Any] = dict(inputs)
         np.savez(inputs_file, **arrays)
-        ran = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", _RUN, paths.literal(os.path.abspath(folder)), inputs_file, outputs_file, *names],
             capture_output=True,
             text=True,
             cwd=scratch,
             check=False,
         )
-        if ran.returncode:
-            raise ExportError(f"{folder}: expected a SavedModel that runs, found: {ran.stderr.strip()[-2000:]}")
+        if process.returncode:
+            raise ExportError(f"{folder}: expected a SavedModel that runs, found: {process.stderr.strip()[-2000:]}")
         outputs: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
         with np.load(outputs_file) as file:
             for path in file.files:
@@ -200,8 +200,8 @@ def difference(
     inputs: Mapping[str, np.ndarray],
     names: Sequence[str] = (base.TENSORS,),
 ) -> float:
-    """The largest difference in any output between a network and its SavedModel, in a process of its own; NaN, where
-    there is one.
+    """The largest difference in any output between a network and its SavedModel, in a process of its own; NaN if there
+    is a NaN.
 
     Args:
       model: the network, as `zoo.load_model` gives it.
@@ -218,7 +218,7 @@ def difference(
         expected = {"image": whole["image"]} if name == base.SIGNATURE else whole
         if set(outputs) != set(expected):
             raise ExportError(f"{folder}: expected the outputs {sorted(expected)} of {name}, found {sorted(outputs)}")
-        # A region's number is no measure: where two are as likely, either is right.
+        # Indices of regions are not compared: of two equally likely ones, either is right.
         differences += [
             np.abs(expected[key] - outputs[key]).max() for key in expected if expected[key].dtype == np.float32
         ]
@@ -234,7 +234,7 @@ def next_version(output: str | os.PathLike) -> int:
 
 def export(
     model: ExportedNetwork,
-    described: Mapping[str, Signature],
+    signatures_: Mapping[str, Signature],
     output: str | os.PathLike,
     version: int | None = None,
     folder: str | os.PathLike = "",
@@ -243,7 +243,7 @@ def export(
 
     Args:
       model: as `zoo.load_model` gives it.
-      described: its signatures, by its system's record.
+      signatures_: its signatures, by its system's record.
       output: the model's base folder, whose last part is the name that warmup requests carry.
       version: a whole number from 1; the next one by default.
       folder: photographs or shards to check it with (`edits.photographs`).
@@ -265,18 +265,18 @@ def export(
     if final.exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
-    served = Served(model, described)
+    module = Served(model, signatures_)
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f".partial-{secrets.token_hex(8)}"
     partial.mkdir()  # not `tempfile`'s, which is private: the server runs as another user
     try:
-        tf.saved_model.save(served, paths.literal(partial), signatures=served.graphs)
-        networks = [name for name in served.graphs if name in (base.TENSORS, base.SIGNATURE)]
+        tf.saved_model.save(module, paths.literal(partial), signatures=module.graphs)
+        networks = [name for name in module.graphs if name in (base.TENSORS, base.SIGNATURE)]
         apart = difference(model, partial, inputs, networks)
         if not apart <= MAX_DIFFERENCE:
             raise ExportError(f"{final}: expected a difference of at most {MAX_DIFFERENCE:g}, found {apart:g}")
-        metadata = describe(model, served.graphs, origin) | {"version": version, "difference": apart}
-        request = example_request(tuple(inputs_of(served.graphs["serving_default"])))
+        metadata = describe(model, module.graphs, origin) | {"version": version, "difference": apart}
+        request = example_request(tuple(inputs_of(module.graphs["serving_default"])))
         extra = partial / _EXTRA
         extra.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:

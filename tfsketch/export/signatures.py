@@ -1,10 +1,10 @@
-"""What a served model answers to: the named signatures of each system, with all work on pictures inside the graph.
+"""The signatures of a served model, by system, with all work on pictures inside the graph.
 
 `serving_default` takes encoded pictures, a batch of strings each, and gives PNG; the pictures of a batch may differ in
 size. It does what `editor.Editor` does by default, seed 0 and its rule for the square included, so an edit is the same
-from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any size that it
-takes. `about` says what the model is to those who cannot read its metadata: clients of a server. Further signatures
-are a system's own.
+from a server (see `pictures` for how near). `tensors` is the network itself on the vocabulary, at any supported size.
+`about` describes the model to those who cannot read its metadata: clients of a server. Further signatures are a
+system's own.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def to_png(levels: tf.Tensor) -> tf.Tensor:
 
 
 def photograph_png(levels: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-    """An edited photograph [H,W,3] uint8 with the transparency [H,W] uint8 that it came with: RGB where it has none."""
+    """An edited photograph [H,W,3] uint8 with its original transparency [H,W] uint8; RGB if it has none."""
     return tf.cond(
         tf.reduce_all(alpha == 255),
         lambda: tf.io.encode_png(levels),
@@ -96,9 +96,9 @@ def each(function: Callable[..., tf.Tensor | Outputs], *batches: tf.Tensor, give
     return tf.map_fn(lambda one: function(*one), batches, fn_output_signature=gives)
 
 
-def checked(signature: Signature) -> Signature:
-    """The signature, which refuses inputs of different numbers of examples: TensorFlow would leave out what comes after
-    the first input's in silence, or speak of elements of a list."""
+def check_batch(signature: Signature) -> Signature:
+    """The signature, refusing inputs with different numbers of examples: TensorFlow would silently drop those beyond
+    the first input's, or report elements of a list."""
     first = next(iter(signature.inputs))
 
     def run(**inputs: tf.Tensor) -> Outputs:
@@ -126,7 +126,7 @@ def network_signature(model: ExportedNetwork) -> Signature:
 
 
 def about(model: ExportedNetwork, names: Sequence[str]) -> Signature:
-    """What `backends` asks an export for; `names` are those of its other signatures."""
+    """The description that `backends` requests from an export; `names` are those of its other signatures."""
     answer = {
         "system": model.experiment.system,
         "way": model.way,

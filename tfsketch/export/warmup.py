@@ -23,8 +23,8 @@ def _field(number: int, data: bytes | str) -> bytes:
 
 
 def warmup_log(name: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
-    """A serialised `tensorflow.serving.PredictionLog` of one request, as a server replays it before it takes others;
-    written without the package that knows the message, which is an extra.
+    """A serialised `tensorflow.serving.PredictionLog` of one request, for a server to replay before it takes others;
+    written without the package that defines the message, which is an extra.
 
     Args:
       name: the model's.

@@ -23,7 +23,7 @@ def to_int8(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _operation(model: schema.ModelT, builtin: int) -> int:
-    """The index of a built-in operation's code, which is added where the model has none."""
+    """The index of a built-in operation's code, which is added if the model has none."""
     for index, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
             return index
@@ -34,8 +34,9 @@ def _operation(model: schema.ModelT, builtin: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _widened(model: schema.ModelT, subgraph: schema.SubGraphT, index: int, dequantize: int) -> schema.OperatorT:
-    """Makes a constant tensor of a subgraph the result of an operation on the same in 8 bits, and gives it."""
+def _dequantize(model: schema.ModelT, subgraph: schema.SubGraphT, index: int, dequantize: int) -> schema.OperatorT:
+    """Replaces a constant tensor of a subgraph by the result of an operation on its 8-bit version; returns the
+    operation."""
     tensor = subgraph.tensors[index]
     kernel = np.frombuffer(np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes(), np.float32)
     numbers, scales = to_int8(kernel.reshape(tensor.shape))
@@ -48,7 +49,7 @@ def _widened(model: schema.ModelT, subgraph: schema.SubGraphT, index: int, dequa
     small.quantization.scale, small.quantization.zeroPoint = scales, np.zeros(len(scales), np.int64)
     small.quantization.quantizedDimension = 0
     subgraph.tensors.append(small)
-    # A buffer of its own, as those of activations are, which hold nothing: another tensor may have had the old one.
+    # Its own empty buffer, like those of activations: another tensor may share the old one.
     model.buffers.append(schema.BufferT())
     tensor.buffer = len(model.buffers) - 1
     operation = schema.OperatorT()
@@ -71,12 +72,12 @@ def in_8_bits(content: bytes) -> bytes:
         )
         constant = [k for k in kernels if model.buffers[subgraph.tensors[k].buffer].data is not None]
         subgraph.operators = [
-            *(_widened(model, subgraph, index, dequantize) for index in constant),
+            *(_dequantize(model, subgraph, index, dequantize) for index in constant),
             *subgraph.operators,
         ]
-    used = {tensor.buffer for subgraph in model.subgraphs for tensor in subgraph.tensors}
-    used |= {entry.buffer for entry in model.metadata or ()}
+    buffers = {tensor.buffer for subgraph in model.subgraphs for tensor in subgraph.tensors}
+    buffers |= {entry.buffer for entry in model.metadata or ()}
     for number, buffer in enumerate(model.buffers):
-        if number not in used:
+        if number not in buffers:
             buffer.data = None
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -1,1 +1,1 @@
-"""What networks are built of and trained with: layers, losses, perceptual backbones. Nothing here knows a system."""
+"""Building blocks of networks and their training: layers, losses, perceptual backbones. Nothing here knows a system."""

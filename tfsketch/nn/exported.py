@@ -1,6 +1,6 @@
-"""What the exported network of any system is: a Keras model that says what it takes, gives and is for.
+"""The base class of every system's exported network: a Keras model that describes its inputs, outputs and use.
 
-Trainer, exports, backends and editor ask it these things instead of knowing systems by name.
+Trainer, exports, backends and editor rely on this description instead of knowing systems by name.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 class ExportedNetwork(tf.keras.Model):
     """A network that users run, made of its system's section `model`: `Network(section)`.
 
-    A 16-bit policy casts nothing on the way in: the picture must reach the composite as it came, and the layers cast
-    for themselves.
+    A 16-bit policy does not cast inputs: the picture must reach the composite unchanged, and layers do their own casts.
     """
 
     section: ClassVar[type[Section]]
-    """Class of the section that it is made of."""
+    """Class of the section that it is built from."""
     way: ClassVar[str] = ""
     """How it works on a photograph, a name of `editor.ways.WAYS`; empty for one that makes no picture."""
     takes: tuple[str, ...]
-    """What it must be handed of the vocabulary."""
+    """The keys of the vocabulary that it needs."""
     gives: ClassVar[tuple[str, ...]] = ()
-    """What an `edit` on a phone gives, the picture last; empty where one call makes none, so that it cannot be a
+    """Outputs of an `edit` on a phone, the picture last; empty if one call makes no picture, so that it cannot be a
     TensorFlow Lite file."""
     fixed: ClassVar[bool] = False
-    """Whether it takes pictures of `image_size` alone."""
+    """Whether it takes pictures of `image_size` only."""
     stride: int
     """Sides of pictures are multiples of it, in pixels."""
     smallest: int
     """The least side, in pixels."""
     experiment: Config
-    """What it was made by, once `model_directory.build` has."""
+    """Its experiment, set by `model_directory.build`."""
     folder: Optional[pathlib.Path] = None
     """The model directory that it was read from."""
 
@@ -57,13 +56,13 @@ class ExportedNetwork(tf.keras.Model):
         return self.experiment.image_size
 
     def incremental(self) -> Call:
-        """The same results to rounding, from less work where most of a call's inputs are those of the call before; by
+        """The same results up to rounding, with less work if most of a call's inputs equal those of the call before; by
         default the network itself."""
         return self
 
     def in_one_call(self) -> ExportedNetwork:
-        """What the editor does by several calls of this network, as a network of one: what a page without a server
-        runs. By default the network itself."""
+        """The editor's several calls of this network as a network with one call, for a page without a server. By
+        default the network itself."""
         return self
 
 
@@ -71,9 +70,9 @@ NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
 
 
 def in_bfloat16(network: NetworkT) -> NetworkT:
-    """The same network, computing in bfloat16: a copy of its own, whose weights stay float32.
+    """A copy of the network that computes in bfloat16; its weights stay float32.
 
-    Where that is faster, and by how much, is a matter of the processor: see `precision`."""
+    Whether that is faster depends on the processor: see `precision`."""
     policy = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -84,13 +83,13 @@ def in_bfloat16(network: NetworkT) -> NetworkT:
     for variable, value in zip(twin.variables, network.variables):
         variable.assign(value)
     twin.folder = network.folder
-    if hasattr(network, "experiment"):  # a network that was made by itself has none
+    if hasattr(network, "experiment"):  # a network built directly has none
         twin.experiment = network.experiment
     return twin
 
 
 def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:
-    """Shapes of one example of everything that an exported network takes: pictures of a side, vectors `z`, a `seed`,
-    an `amount`."""
+    """Shapes of one example of each input of an exported network: pictures of a side, vectors `z`, a `seed`, an
+    `amount`."""
     vectors = {"z": getattr(model, "latent", 0), "seed": 2, "amount": 1}
     return {key: [1, vectors[key]] if key in vectors else [1, side, side, CHANNELS[key]] for key in model.takes}

@@ -1,4 +1,4 @@
-"""Losses on feature maps, of pretrained networks and of discriminators, and where in a picture those look.
+"""Losses on feature maps, of pretrained networks and of discriminators, and the windows that those see.
 
 As in `losses`, one value per example [B], no reduction over the batch; masks are [B,H,W,1] with 1 = erased.
 """
@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 import tensorflow as tf
 
 from tfsketch.nn.losses import mean, per_pixel
-from tfsketch.nn.operations import enlarged
+from tfsketch.nn.operations import enlarge
 
 
 def hole_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean of a map [B,h,w,C] over the positions that see the hole, [B] float32: those whose cell or a neighbouring one
-    holds a part of it; 0 where there is no hole.
+    contains a part of it; 0 without a hole.
 
     Args:
       values: on a grid that is H/h times coarser than the picture.
@@ -29,8 +29,8 @@ def hole_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 def window(mask: tf.Tensor, side: int, chance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Rows and columns of a square window on the hole of each example, [B,side] int32 each.
 
-    The window holds all of the hole's bounding box where that is possible, at a random place among those that do; of a
-    larger box a random part of it.
+    The window contains the hole's bounding box if possible, at a random position among those that do; of a larger box,
+    a random part.
 
     Args:
       mask: [B,H,W,1], 1 = erased.
@@ -55,29 +55,29 @@ def near_hole(layers: Mapping[str, tf.Tensor], side: int, chance: tf.Tensor) -> 
     """Layers [B,H,W,C] cut to the window on the hole, [B,side,side,C]; `mask` is one of them. Arguments of `window`."""
     rows, columns = window(layers["mask"], side, chance)
 
-    def cut(layer: tf.Tensor) -> tf.Tensor:
+    def crop(layer: tf.Tensor) -> tf.Tensor:
         layer = tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
         return tf.ensure_shape(layer, (None, side, side, None))
 
-    return {key: cut(layer) for key, layer in layers.items()}
+    return {key: crop(layer) for key, layer in layers.items()}
 
 
 def close_up(
     layers: Mapping[str, tf.Tensor], side: int, chance: tf.Tensor, pictures: Collection[str]
 ) -> dict[str, tf.Tensor]:
-    """The same, of half the side and enlarged twice to it: what is small on the whole picture, an eye or a tooth, as
-    large as a network that was trained on objects expects it.
+    """The same with half the side, enlarged twice: small parts of a picture, an eye or a tooth, at the size that a
+    network trained on objects expects.
 
     After GFP-GAN's discriminators of facial components (Wang et al., CVPR 2021), which see eyes and mouth cut out and
     enlarged; for holes anywhere, and by the same discriminators as the rest, ours.
 
     Args:
       layers, side, chance: as in `near_hole`; side is even.
-      pictures: keys of what is enlarged bilinearly; the others, masks and strokes, keep their values.
+      pictures: keys of layers that are enlarged bilinearly; the others, masks and strokes, keep their values.
     """
     near = near_hole(layers, side // 2, chance)
     return {
-        key: tf.cast(tf.image.resize(layer, (side, side)), layer.dtype) if key in pictures else enlarged(layer, 2)
+        key: tf.cast(tf.image.resize(layer, (side, side)), layer.dtype) if key in pictures else enlarge(layer, 2)
         for key, layer in near.items()
     }
 

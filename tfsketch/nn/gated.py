@@ -92,8 +92,9 @@ class GatedConv2D(tf.keras.layers.Layer):
         self.gate_bias = self.add_weight(name="gate_bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, x: tf.Tensor, padding: str = "SAME", training: bool = False) -> tf.Tensor:
-        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters], or with the padding VALID what the kernel covers
-        whole: for a part of a map. `training` chooses the form whose gradient is cheap; the function is the same."""
+        """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters], or with the padding VALID the positions that the
+        kernel covers fully, for a part of a map. `training` chooses the form with the cheap gradient; the function is
+        the same."""
         if training and self.norm == "none" and self.activate and len(x.shape) == 4 and None not in x.shape[1:3]:
             kernel = tf.concat([self.kernel, self.gate_kernel], axis=-1)
             bias = tf.concat([self.bias, self.gate_bias], axis=0)
@@ -139,7 +140,7 @@ class GatedDeconv2D(tf.keras.layers.Layer):
             )
 
     def call(self, x: tf.Tensor, padding: str = "SAME") -> tf.Tensor:
-        """[B,H,W,C] -> [B,2H,2W,filters], or with the padding VALID all that the kernel reaches,
+        """[B,H,W,C] -> [B,2H,2W,filters], or with the padding VALID everything that the kernel reaches,
         [B,2(H-1)+kernel_size,2(W-1)+kernel_size,filters]: for a part of a map."""
         shape = tf.shape(x)
         more = self.kernel_size - 2 if padding == "VALID" else 0

@@ -7,74 +7,74 @@ import tensorflow as tf
 from tfsketch.nn.losses import mean
 
 
-def line_cross_entropy(predicted: tf.Tensor, true: tf.Tensor, weight: float) -> tf.Tensor:
+def line_cross_entropy(prediction: tf.Tensor, true: tf.Tensor, weight: float) -> tf.Tensor:
     """Mean of -weight * t log p - (1 - t) log(1 - p) over pixels, p predicted and t true.
 
-    Not in the Cali-Sketch paper. It is what takes a confidently wrong line away again: every other term reaches a pixel
-    through the slope of a sigmoid, which is flat there.
+    Not in the Cali-Sketch paper. This term removes confidently wrong lines: every other term reaches a pixel through
+    the slope of a sigmoid, which is flat there.
 
     Args:
-      predicted: [B,H,W,1] in [0,1].
+      prediction: [B,H,W,1] in [0,1].
       true: the same, in {0,1}.
-      weight: of the line's pixels, which are few: alone, this term would draw a line where its chance is above
+      weight: of the line's pixels, which are few: alone, this term would draw a line wherever its probability is above
         1 / (1 + weight).
     """
-    predicted, true = tf.cast(predicted, tf.float32), tf.cast(true, tf.float32)
-    return -mean(weight * true * tf.math.log(predicted + 1e-6) + (1.0 - true) * tf.math.log(1.0 - predicted + 1e-6))
+    prediction, true = tf.cast(prediction, tf.float32), tf.cast(true, tf.float32)
+    return -mean(weight * true * tf.math.log(prediction + 1e-6) + (1.0 - true) * tf.math.log(1.0 - prediction + 1e-6))
 
 
 def _strokes(lines: tf.Tensor) -> tf.Tensor:
-    """[B,H,W,1] in [0,1] -> the same, where a pixel counts as much as two of its eight neighbours are line, and so do
-    those: full in a stroke, nothing in a dot."""
+    """[B,H,W,1] in [0,1] -> the same, each pixel limited by the second largest of its eight neighbours, twice: 1 in a
+    stroke, 0 in a dot."""
     for _ in range(2):
         around = 9.0 * tf.nn.avg_pool2d(tf.pad(lines, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 1, "VALID") - lines
         lines = lines * tf.minimum(around / 2.0, 1.0)
     return lines
 
 
-def soft_chamfer(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
-    """The Chamfer distance between soft and true lines, in pixels: how far a predicted pixel is from the nearest true
-    one on average, and how far a true pixel is from the nearest predicted stroke, halved sum.
+def soft_chamfer(prediction: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """The Chamfer distance between soft and true lines, in pixels: half the sum of the mean distance from a predicted
+    pixel to the nearest true one and that from a true pixel to the nearest predicted stroke.
 
-    Not in the Cali-Sketch paper. A line that is a few pixels off costs as much as one that is missing in a pixelwise
-    comparison, and in a discriminator's first layers, so that nothing draws it to its place. A mean distance is the sum
-    over r of the share of pixels that are further than r from a line; near a line is what its maximum over a window of
-    radius r reaches. So distances are by rows and columns (Chebyshev's), r goes 0, 1, 2, 4, 8, each standing for the
-    distances up to the next, and distances end at 16.
+    Not in the Cali-Sketch paper. In a pixelwise comparison, and in a discriminator's first layers, a line that is a few
+    pixels off costs as much as a missing one, so that nothing pulls it to its place. A mean distance is the sum over r
+    of the share of pixels further than r from a line; the maximum over a window of radius r tells which are nearer. So
+    distances are Chebyshev's, r is 0, 1, 2, 4, 8, each standing for the distances up to the next, and distances are
+    capped at 16.
 
-    Single dots, spread evenly, would make the second half small at little cost to the first; strokes alone count there.
+    Evenly spread dots would make the second half small at little cost to the first; so only strokes count there.
 
     Args:
-      predicted: [B,H,W,1] in [0,1]; each pixel counts as much as it is line.
+      prediction: [B,H,W,1] in [0,1]; each pixel counts as much as it is line.
       true: the same, in {0,1}.
     """
-    predicted, true = tf.cast(predicted, tf.float32), tf.cast(true, tf.float32)
+    prediction, true = tf.cast(prediction, tf.float32), tf.cast(true, tf.float32)
 
     def share(far: tf.Tensor, lines: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(far * lines, axis=[1, 2, 3]) / (tf.reduce_sum(lines, axis=[1, 2, 3]) + 1.0)
 
-    distance, near_predicted, near_true = tf.zeros_like(predicted[:, 0, 0, 0]), _strokes(predicted), true
+    distance, near_predicted, near_true = tf.zeros_like(prediction[:, 0, 0, 0]), _strokes(prediction), true
     for wider, step in ((0, 1), (1, 1), (1, 2), (2, 4), (4, 8)):
         if wider:  # windows add up: a maximum over radius 2 and then 4 is one over 6
             near_predicted, near_true = (
                 tf.nn.max_pool2d(lines, 2 * wider + 1, 1, "SAME") for lines in (near_predicted, near_true)
             )
-        distance += step * 0.5 * (share(1.0 - near_true, predicted) + share(1.0 - near_predicted, true))
+        distance += step * 0.5 * (share(1.0 - near_true, prediction) + share(1.0 - near_predicted, true))
     return distance
 
 
-def stroke_density(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+def stroke_density(prediction: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
     """Mean squared difference of the predicted and the true share of line over windows of 8 and 32 px, in tenths.
 
-    Not in the Cali-Sketch paper. Where hair or a background has lines that nobody could place, the least absolute
-    error, feature matching's included, is to draw none; the least squared error is to draw as many as there are on
-    average, and where is left to the discriminator. Grey and dots are no strokes and do not count.
+    Not in the Cali-Sketch paper. If hair or a background has lines whose position nobody could guess, drawing none has
+    the least absolute error, feature matching's included; drawing as many as there are on average has the least squared
+    error, and leaves their position to the discriminator. Grey and dots are not strokes and do not count.
 
     Args:
-      predicted: [B,H,W,1] in [0,1].
+      prediction: [B,H,W,1] in [0,1].
       true: the same, in {0,1}.
     """
-    difference = _strokes(tf.cast(predicted, tf.float32)) - tf.cast(true, tf.float32)
+    difference = _strokes(tf.cast(prediction, tf.float32)) - tf.cast(true, tf.float32)
     windows = [tf.nn.avg_pool2d(difference, size, size // 2, "SAME") for size in (8, 32)]
     return tf.add_n([mean(tf.square(10.0 * window)) for window in windows]) / len(windows)
 
@@ -82,9 +82,9 @@ def stroke_density(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
 def kl_divergence(target: tf.Tensor, estimate: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:
     """sum(p log(p / q)), p the picture `target` and q `estimate` as distributions: Contextual GAN's contextual loss.
 
-    One direction for everything, from the target to the estimate, so that a missing stroke costs much and a superfluous
-    one its share of the mass; the public code searches with one and picks its start by the other. Its pictures have
-    white paper for their mass; ours have strokes.
+    Always in the same direction, from the target to the estimate, so that a missing stroke costs much and a superfluous
+    one its share of the mass; the public code searches with one direction and picks its start by the other. In its
+    pictures white paper is the mass; in ours, strokes are.
 
     Args:
       target, estimate: [B,H,W,1], not negative, 1 = stroke; broadcast against each other.

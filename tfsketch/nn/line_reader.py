@@ -1,9 +1,9 @@
 """An auxiliary head that reads lines off a pretrained trunk's features, after AC-GAN (Odena et al., ICML 2017).
 
-It learns on photographs alone, whose lines are known, and then reads what a generator made: lines that were asked for
-and cannot be read there cost the generator, and so do lines where neither the drawing nor the photograph has any. A
-discriminator asks whether a picture is likely; this asks whether it is the picture that was drawn. SC-FEGAN has no such
-term; it is ours.
+It learns from photographs alone, whose lines are known, and then reads the generator's output: the generator pays for
+requested lines that cannot be read there, and for lines where neither the drawing nor the photograph has any. A
+discriminator asks whether a picture is plausible; this asks whether it matches the drawing. SC-FEGAN has no such term;
+it is ours.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import tensorflow as tf
 
 from tfsketch.nn import efficientnet
 from tfsketch.nn.losses import per_pixel
-from tfsketch.nn.operations import enlarged, leaky_relu
+from tfsketch.nn.operations import enlarge, leaky_relu
 from tfsketch.nn.plain import Conv2D
 from tfsketch.nn.projected import View
 
 _MAPS = ("stride2", "stride4", "stride8")
 _WIDTH = 32
 _LINE_WEIGHT = 4.0
-"""How much more a cell with a line counts in learning: such cells are few."""
+"""Weight of cells with a line in training: such cells are few."""
 
 
 class LineReader(tf.keras.Model):
@@ -36,20 +36,20 @@ class LineReader(tf.keras.Model):
     def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Reads the lines of pictures whose sides are multiples of 8."""
         maps = [tf.cast(features[name], self.compute_dtype) for name in _MAPS]
-        maps = [maps[0], *(enlarged(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
+        maps = [maps[0], *(enlarge(x, 2 ** (number + 1)) for number, x in enumerate(maps[1:]))]
         x = leaky_relu(self.first(tf.concat(maps, axis=-1)))
         return self.last(tf.cast(x, tf.float32))
 
 
-def built(trunk: efficientnet.EfficientNetLite1) -> LineReader:
-    """A reader with its variables made."""
+def build(trunk: efficientnet.EfficientNetLite1) -> LineReader:
+    """A reader with its variables created."""
     reader = LineReader()
     reader(trunk(tf.zeros([1, 32, 32, 3]), _MAPS))
     return reader
 
 
 def _cells(lines: tf.Tensor) -> tf.Tensor:
-    """[B,H,W,1] -> [B,H/2,W/2,1]: which cells hold a part of a line."""
+    """[B,H,W,1] -> [B,H/2,W/2,1]: which cells contain a part of a line."""
     return tf.nn.max_pool2d(lines, 2, 2, "SAME")
 
 
@@ -58,7 +58,7 @@ def _near(cells: tf.Tensor) -> tf.Tensor:
 
 
 def learning_term(reader: LineReader, truth: View) -> tf.Tensor:
-    """What a reader pays on photographs, [B]: the cross-entropy to their `lines`, over all cells."""
+    """A reader's loss on photographs, [B]: the cross-entropy to their `lines`, over all cells."""
     logits, true = reader(truth.features), _cells(truth.conditions["lines"])
     weight = 1.0 + (_LINE_WEIGHT - 1.0) * true
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits)
@@ -66,12 +66,12 @@ def learning_term(reader: LineReader, truth: View) -> tf.Tensor:
 
 
 def generator_term(reader: LineReader, fake: View) -> tf.Tensor:
-    """What a generator pays, [B]: in the hole, the mean of -log p over cells of lines that were asked for, p the best
-    of a cell and its neighbours (a line may lie 2 pixels off), and the mean of -log(1 - p) over cells that are further
-    than that from lines of the drawing and of the photograph. Where nothing was drawn, the first is 0."""
+    """A generator's loss, [B]: in the hole, the mean of -log p over cells of requested lines, p the largest of a cell
+    and its neighbours (a line may be 2 pixels off), and the mean of -log(1 - p) over cells that are further than that
+    from lines of the drawing and of the photograph. If nothing was drawn, the first is 0."""
     logits = reader(fake.features)
     mask = _cells(fake.conditions["mask"])
-    asked, true = _cells(fake.conditions["sketch"] * fake.conditions["mask"]), _cells(fake.conditions["lines"])
-    elsewhere = mask * (1.0 - _near(tf.maximum(asked, true)))
-    missing = per_pixel(tf.nn.softplus(-_near(logits)), asked)
+    targets, true = _cells(fake.conditions["sketch"] * fake.conditions["mask"]), _cells(fake.conditions["lines"])
+    elsewhere = mask * (1.0 - _near(tf.maximum(targets, true)))
+    missing = per_pixel(tf.nn.softplus(-_near(logits)), targets)
     return missing + per_pixel(tf.nn.softplus(logits), elsewhere)

@@ -27,8 +27,8 @@ def pixel(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor, alpha: float) -> tf
 
 
 def per_pixel(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Mean of values [B,H,W,C] over the pixels and channels that a weight [B,H,W,1] counts, however little they weigh
-    together; 0 where it counts none."""
+    """Weighted mean of values [B,H,W,C] over pixels and channels, by a weight [B,H,W,1], however small its sum; 0 if it
+    is all 0."""
     total = tf.reduce_sum(tf.reduce_sum(values * weight, axis=[2, 3]), axis=1)
     count = tf.reduce_sum(tf.reduce_sum(weight, axis=[2, 3]), axis=1) * float(values.shape[-1])
     return tf.math.divide_no_nan(total, count)
@@ -42,8 +42,8 @@ def known(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 def rim(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean L1 over the erased pixels, weighted by how near the kept ones are: `nearness`.
 
-    At the border the surroundings say what must come, and a mean is right; deeper in, it would be blur. DeepFill's
-    spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 a pixel.
+    At the border the surroundings determine the result, and a mean is right; deeper inside, it would be blur.
+    DeepFill's spatially discounted loss (Yu et al., CVPR 2018) does the same with weights that fall by 0.99 per pixel.
     """
     return per_pixel(tf.abs(raw - truth), nearness(mask))
 
@@ -54,7 +54,7 @@ def nearness(mask: tf.Tensor) -> tf.Tensor:
     # A pooling of one channel is ten times slower than one whose channels are a row's pixels: so columns, then rows.
     near = tf.transpose(1.0 - mask, [0, 1, 3, 2])
     weight = tf.zeros_like(mask)
-    for step in (1, 1, 2, 4):  # wider and wider: 1, 2, 4 and 8 pixels
+    for step in (1, 1, 2, 4):  # cumulative: 1, 2, 4 and 8 pixels
         columns = tf.nn.max_pool2d(near, (2 * step + 1, 1), 1, "SAME")
         rows = tf.transpose(columns, [0, 3, 2, 1])
         near = tf.transpose(tf.nn.max_pool2d(rows, (2 * step + 1, 1), 1, "SAME"), [0, 3, 2, 1])
@@ -65,13 +65,13 @@ def nearness(mask: tf.Tensor) -> tf.Tensor:
 def window_means(x: tf.Tensor, size: int) -> tf.Tensor:
     """[B,H,W,C] -> [B,2H/size,2W/size,C]: means over square windows that overlap by half. `size` is a multiple of 4, H
     and W multiples of its quarter."""
-    # As means of the quarters' means: the gradient of a wide pooling is slow.
+    # Means of the quarters' means: the gradient of a wide pooling is slow.
     return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, size // 4, size // 4, "SAME"), 4, 2, "SAME")
 
 
 def _of_means(difference: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Mean absolute value of a difference's means over 8 and over 32 pixels, of what a weight [B,H,W,1] counts alone,
-    so that a small hole or stroke is not lost in its surroundings."""
+    """Mean absolute value of a difference's means over 8 and over 32 pixels, weighted by [B,H,W,1], so that a small
+    hole or stroke is not lost in its surroundings."""
     distances = []
     for size in (8, 32):
         share = window_means(weight, size)
@@ -81,19 +81,19 @@ def _of_means(difference: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 
 
 def low_pass(raw: tf.Tensor, truth: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean L1 in the hole of means over 8 and 32 pixels: it holds colours and light and says nothing of detail
+    """Mean L1 in the hole of means over 8 and 32 pixels: it constrains colours and light, not detail
     (ours)."""
     return _of_means(raw - truth, mask)
 
 
 def stroke_color(raw: tf.Tensor, color: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean L1 to the colours that were asked for, of means over 8 and 32 pixels under the strokes in the hole (ours).
+    """Mean L1 to the requested colours, of means over 8 and 32 pixels under the strokes in the hole (ours).
 
     The truth under a stroke has shades and its surroundings' light; a person means the colour of the stroke. `color` is
-    exactly 0 where there is none (`vocabulary.to_tensors`).
+    exactly 0 outside strokes (`vocabulary.to_tensors`).
     """
-    painted = tf.cast(tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True), color.dtype)
-    return _of_means(raw - color, mask * painted)
+    strokes = tf.cast(tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True), color.dtype)
+    return _of_means(raw - color, mask * strokes)
 
 
 def total_variation(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

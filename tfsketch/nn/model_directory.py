@@ -1,9 +1,9 @@
 """Model directories: reading and writing them.
 
 A model directory holds `config.yaml` (the effective configuration), `weights.npz` (an array per variable under its
-name, float16 where shipped) and `README.md` (the model card). A run folder of `tools.train` is one too; where one is,
-`config.shipped.model_folder` says. NumPy's format, because it is readable without TensorFlow and the same in both
-lanes.
+name, float16 in shipped ones) and `README.md` (the model card). A run folder of `tools.train` is one too;
+`config.shipped.model_folder` resolves names. NumPy's format, because it is readable without TensorFlow and the same in
+both lanes.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ NetworkT = TypeVar("NetworkT", bound=ExportedNetwork)
 
 def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
     """The variables of a built model by name, such as `generator/gconv1_ds/kernel`."""
-    named = {variable.name.removesuffix(":0"): variable for variable in model.variables}
-    if len(named) != len(model.variables):
+    variables = {variable.name.removesuffix(":0"): variable for variable in model.variables}
+    if len(variables) != len(model.variables):
         raise WeightsError(f"{model.name}: two variables share a name; weights cannot be stored by name")
-    return named
+    return variables
 
 
 def load_weights(model: tf.keras.Model, path: str | os.PathLike, only: Collection[tf.Variable] | None = None) -> None:
     """Reads a `weights.npz` into a built model.
 
     Args:
-      model: what it is of.
+      model: with the same variables.
       path: of the file.
-      only: variables of the model: those alone, from a file whose others may be anything.
+      only: read only these variables of the model; others in the file may be anything.
 
     Raises:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
     """
     try:
-        # NumPy leaves a file that it opened itself open where the archive is damaged.
-        with open(path, "rb") as stored, np.load(stored, allow_pickle=False) as file:
+        # NumPy leaves a file that it opened itself open if the archive is damaged.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise WeightsError(
@@ -55,18 +55,18 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike, only: Collectio
         ) from error
     except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
         raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
-    named = variable_names(model)
+    variables = variable_names(model)
     if only is not None:
-        chosen = {id(variable) for variable in only}
-        named = {name: value for name, value in named.items() if id(value) in chosen}
-        arrays = {name: value for name, value in arrays.items() if name in named}
-    missing, extra = sorted(set(named) - set(arrays)), sorted(set(arrays) - set(named))
+        wanted_ids = {id(variable) for variable in only}
+        variables = {name: value for name, value in variables.items() if id(value) in wanted_ids}
+        arrays = {name: value for name, value in arrays.items() if name in variables}
+    missing, extra = sorted(set(variables) - set(arrays)), sorted(set(arrays) - set(variables))
     if missing or extra:
         raise WeightsError(
             f"{path}: expected the weights of this configuration; missing: {', '.join(missing[:5]) or 'none'}"
             f"; unknown: {', '.join(extra[:5]) or 'none'}"
         )
-    for name, variable in named.items():
+    for name, variable in variables.items():
         if tuple(arrays[name].shape) != tuple(variable.shape):
             raise WeightsError(
                 f"{path}: {name}: expected the shape {tuple(variable.shape)}, found {arrays[name].shape}"
@@ -77,11 +77,11 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike, only: Collectio
 
 
 def build(network: type[NetworkT], config: config_lib.Config) -> NetworkT:
-    """The exported network of an experiment, its variables made: with one small picture of zeros, eagerly, so that
-    names of variables do not depend on where the first call happens.
+    """The exported network of an experiment, its variables created: by an eager call on one small picture of zeros, so
+    that names of variables do not depend on where the first call happens.
 
     Raises:
-      ConfigError: the experiment is of another system.
+      ConfigError: the experiment belongs to another system.
     """
     model = network(config.section(network.section))
     model.experiment = config
@@ -92,7 +92,7 @@ def build(network: type[NetworkT], config: config_lib.Config) -> NetworkT:
 def load(
     name_or_dir: str | os.PathLike, networks: Mapping[str, type[NetworkT]], overrides: Sequence[str] = ()
 ) -> NetworkT:
-    """A trained network in float32, of one of some systems.
+    """A trained network in float32, of one of several systems.
 
     Args:
       name_or_dir: a shipped model's name, a run folder, or any model directory.
@@ -118,10 +118,10 @@ def save(
     card: str,
     dtype: type = np.float32,
 ) -> None:
-    """Writes a model directory, each file whole or not at all.
+    """Writes a model directory, each file atomically.
 
     Args:
-      folder: made where it is missing.
+      folder: made if it is missing.
       config: the effective configuration.
       arrays: a value per variable, by `variable_names`.
       card: the model card, in Markdown.
@@ -129,8 +129,8 @@ def save(
     """
     folder = pathlib.Path(folder)
     buffer = io.BytesIO()
-    stored: dict[str, Any] = {name: np.asarray(array, dtype) for name, array in arrays.items()}
-    np.savez(buffer, **stored)
+    values: dict[str, Any] = {name: np.asarray(array, dtype) for name, array in arrays.items()}
+    np.savez(buffer, **values)
     files.write_bytes(folder / "weights.npz", buffer.getvalue())
     files.write_bytes(folder / "config.yaml", config_lib.dump(config).encode())
     files.write_bytes(folder / "README.md", card.encode())

@@ -33,17 +33,17 @@ def leaky_relu(x: tf.Tensor) -> tf.Tensor:
     return leaky_relu16(x) if x.dtype == tf.bfloat16 else tf.nn.leaky_relu(x, LEAK)
 
 
-def enlarged(x: tf.Tensor, times: int) -> tf.Tensor:
+def enlarge(x: tf.Tensor, times: int) -> tf.Tensor:
     """A map [B,H,W,C] `times` as large along both sides, by nearest neighbours."""
     return tf.repeat(tf.repeat(x, times, axis=1), times, axis=2)
 
 
 @functools.cache
-def accelerated(dtype: tf.DType) -> bool:
+def is_accelerated(dtype: tf.DType) -> bool:
     """Whether convolutions of this type run on the kernels of a GPU or oneDNN, and not on TensorFlow's own for CPUs.
 
-    Those run on macOS, where oneDNN is off, and for 16 bits on processors that cannot compute with them. They have no
-    gradient of a dilated convolution, which is how they are told, and add up 16 bits in 16 bits."""
+    The latter run on macOS, where oneDNN is off, and for 16 bits on processors without 16-bit units. They have no
+    gradient of a dilated convolution, by which they are recognised, and add up 16 bits in 16 bits."""
     try:
         with tf.init_scope():
             y = tf.zeros((1, 5, 5, 1), dtype)
@@ -61,11 +61,11 @@ def accelerated(dtype: tf.DType) -> bool:
 
 
 def convolution(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str, dilation: int) -> tf.Tensor:
-    """`tf.nn.conv2d`, whose gradient runs everywhere: where a dilated one has none, the same by way of the batch, which
-    is slower. And whose results are right everywhere, see `_misread`."""
-    if dilation > 1 and not accelerated(x.dtype):
+    """`tf.nn.conv2d` with a gradient everywhere: where a dilated convolution has none, it goes through the batch
+    dimension, which is slower. And with correct results everywhere, see `_misread`."""
+    if dilation > 1 and not is_accelerated(x.dtype):
         return tf.nn.convolution(x, kernel, strides, padding, dilations=dilation)
-    if dilation == 1 and _misread(kernel, strides) and not _padded(x, kernel, strides, padding):
+    if dilation == 1 and _misread(kernel, strides) and not _needs_padding(x, kernel, strides, padding):
         return tf.nn.conv2d(x, _odd(kernel), strides, [[0, 0], [0, 1], [0, 1], [0, 0]])
     return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
 
@@ -93,7 +93,7 @@ def _misread(kernel: tf.Tensor, strides: int) -> bool:
     return channels % 32 == 16 or (side == strides and channels <= 24)
 
 
-def _padded(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str) -> bool:
+def _needs_padding(x: tf.Tensor, kernel: tf.Tensor, strides: int, padding: str) -> bool:
     return padding == "SAME" and (kernel.shape[0] > strides or any(s is None or s % strides for s in x.shape[1:3]))
 
 

@@ -1,7 +1,7 @@
-"""In how many bits an edit is computed: bfloat16 where the processor has units for it, refused elsewhere.
+"""The precision of an edit: bfloat16 if the processor has units for it, refused otherwise.
 
-Without such units bfloat16 is emulated, which takes longer than float32. Nothing but the network's convolutions and
-activations changes its type: pictures go in and come out as float32, and what lies outside of the mask is the input bit
+Without such units bfloat16 is emulated, which takes longer than float32. Only the network's convolutions and
+activations change their type: pictures go in and come out as float32, and outside the mask the result is the input bit
 for bit.
 """
 
@@ -14,20 +14,20 @@ import tensorflow as tf
 
 from tfsketch.errors import TfsketchError
 from tfsketch.nn.exported import ExportedNetwork, in_bfloat16
-from tfsketch.nn.operations import accelerated
+from tfsketch.nn.operations import is_accelerated
 
 _CPU_FLAGS = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512"}
-"""What Linux calls a processor's bfloat16 instructions that oneDNN uses, the fastest first -> their name."""
+"""Linux' flag of a processor's bfloat16 instructions that oneDNN uses, the fastest first -> their name."""
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 _LEAST_CAPABILITY = (8, 0)
 """Of a GPU of NVIDIA's with bfloat16 units: Ampere."""
 
 
 def bfloat16_units() -> str:
-    """The units for bfloat16 that convolutions run on here, in a word; empty where there are none.
+    """The name of the units for bfloat16 that convolutions run on here; empty if there are none.
 
-    A GPU is asked by TensorFlow, a processor by Linux' `/proc/cpuinfo`, since TensorFlow does not say. On other systems
-    none is known. oneDNN must be in use too: TensorFlow's own 16-bit kernels add up in 16 bits.
+    GPUs are queried through TensorFlow, processors through Linux' `/proc/cpuinfo`, since TensorFlow does not tell. On
+    other systems none is known. oneDNN must be in use too: TensorFlow's own 16-bit kernels add up in 16 bits.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         details: dict[str, Any] = tf.config.experimental.get_device_details(gpu)
@@ -39,11 +39,11 @@ def bfloat16_units() -> str:
         return ""
     flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
     name = next((name for flag, name in _CPU_FLAGS.items() if flag in flags), "")
-    return name if name and accelerated(tf.bfloat16) else ""
+    return name if name and is_accelerated(tf.bfloat16) else ""
 
 
 def check_bfloat16() -> None:
-    """Raises `TfsketchError` where bfloat16 would be slower than float32."""
+    """Raises `TfsketchError` if bfloat16 would be slower than float32."""
     if not bfloat16_units():
         raise TfsketchError(
             "precision: expected float32 on this machine, found bfloat16: no units for it are known here (a processor "
@@ -56,7 +56,7 @@ def edits_in_bfloat16(network: Any) -> ExportedNetwork:
     """A network that edits, in bfloat16.
 
     Raises:
-      TfsketchError: see `check_bfloat16`; or the network is no Keras model, or works in another way.
+      TfsketchError: see `check_bfloat16`; or the network is not a Keras model, or has another way of working.
     """
     if not isinstance(network, ExportedNetwork):
         raise TfsketchError(

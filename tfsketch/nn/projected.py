@@ -21,7 +21,7 @@ from tfsketch.config import ProjectedDiscriminatorConfig
 from tfsketch.nn import adversarial, efficientnet
 from tfsketch.nn.adversarial import per_example_uniform
 from tfsketch.nn.feature_losses import hole_perceptual
-from tfsketch.nn.operations import enlarged, leaky_relu
+from tfsketch.nn.operations import enlarge, leaky_relu
 from tfsketch.nn.spectral import SpectralConv2D
 
 _CONDITIONS = ("mask", "sketch", "color", "lines")
@@ -43,11 +43,11 @@ def conditions_at(inputs: Mapping[str, tf.Tensor], stride: int) -> tf.Tensor:
     """The conditions inside the mask, [B,H/stride,W/stride,5]: shares of mask and of stroke (scaled so that a line one
     pixel wide across a cell is about 1), mean colour of the strokes times their share."""
     mask = inputs["mask"]
-    packed = tf.concat([mask, inputs["sketch"] * mask * float(stride), inputs["color"] * mask], axis=-1)
-    return tf.nn.avg_pool2d(packed, stride, stride, "SAME")
+    layers = tf.concat([mask, inputs["sketch"] * mask * float(stride), inputs["color"] * mask], axis=-1)
+    return tf.nn.avg_pool2d(layers, stride, stride, "SAME")
 
 
-def augmented(
+def augment(
     image: tf.Tensor, inputs: Mapping[str, tf.Tensor], seed: tf.Tensor, salt: int, share: float
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """DiffAugment's colour and translation (Zhao et al., NeurIPS 2020), the same for a picture and its conditions.
@@ -76,15 +76,15 @@ def augmented(
     image = middle + (image - middle) * (1.0 + 0.5 * contrast)
 
     def indices(size: int, number: tf.Tensor) -> tf.Tensor:
-        shift = tf.cast(tf.round(share * number * size / 8), tf.int32)
-        return tf.clip_by_value(tf.range(size)[None] + shift[:, None], 0, size - 1)
+        offset = tf.cast(tf.round(share * number * size / 8), tf.int32)
+        return tf.clip_by_value(tf.range(size)[None] + offset[:, None], 0, size - 1)
 
     rows, columns = indices(height, numbers[:, 3]), indices(width, numbers[:, 4])
 
-    def moved(layer: tf.Tensor) -> tf.Tensor:
+    def shift(layer: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.gather(layer, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
-    return moved(image), {key: moved(inputs[key]) for key in _CONDITIONS if key in inputs}
+    return shift(image), {key: shift(inputs[key]) for key in _CONDITIONS if key in inputs}
 
 
 class ProjectedDiscriminator(tf.keras.Model):
@@ -97,9 +97,9 @@ class ProjectedDiscriminator(tf.keras.Model):
         names = list(efficientnet.SCALES)
         for number, name in enumerate(names):
             channels, width = efficientnet.SCALES[name], widths[number]
-            self._across_channels[name] = self._fixed(f"across_channels_{name}", 1, channels, width)
+            self._across_channels[name] = self._constant_kernel(f"across_channels_{name}", 1, channels, width)
             if number:
-                self._across_scales[name] = self._fixed(f"across_scales_{name}", 3, width, widths[number - 1])
+                self._across_scales[name] = self._constant_kernel(f"across_scales_{name}", 3, width, widths[number - 1])
         self.heads = {
             name: [
                 # The finest scales are halved first: a patch is then judged at a wider view and a quarter of the cost.
@@ -110,7 +110,7 @@ class ProjectedDiscriminator(tf.keras.Model):
             for number, name in enumerate(names)
         }
 
-    def _fixed(self, name: str, side: int, channels: int, filters: int) -> tf.Variable:
+    def _constant_kernel(self, name: str, side: int, channels: int, filters: int) -> tf.Variable:
         """A random kernel that keeps its input's variance. It is never trained, but saved: the heads have learnt to
         read its mixture."""
         initializer = tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
@@ -118,7 +118,7 @@ class ProjectedDiscriminator(tf.keras.Model):
             name=name, shape=(side, side, channels, filters), initializer=initializer, trainable=False
         )
 
-    def mixed(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def mix(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The trunk's maps mixed across channels and scales, by scale; no trained weight is in it."""
         maps: dict[str, tf.Tensor] = {}
         above = None
@@ -126,7 +126,7 @@ class ProjectedDiscriminator(tf.keras.Model):
             x = tf.cast(features[name], self.compute_dtype)
             x = tf.nn.conv2d(x, tf.cast(self._across_channels[name], x.dtype), 1, "SAME")
             if above is not None:
-                x = x + _doubled(above, x)
+                x = x + _double(above, x)
             maps[name] = x
             if name in self._across_scales:
                 above = tf.nn.conv2d(x, tf.cast(self._across_scales[name], x.dtype), 1, "SAME")
@@ -146,7 +146,7 @@ class ProjectedDiscriminator(tf.keras.Model):
           A map of judgements per scale, [B,h,w,1] float32, unbounded.
         """
         scores = []
-        for name, x in self.mixed(features).items():
+        for name, x in self.mix(features).items():
             x = tf.concat([x, tf.cast(conditions_at(inputs, _STRIDES[name]), x.dtype)], axis=-1)
             first, second, last = self.heads[name]
             x = leaky_relu(first(x, training=training))
@@ -155,7 +155,7 @@ class ProjectedDiscriminator(tf.keras.Model):
         return scores
 
 
-def built(
+def build(
     config: ProjectedDiscriminatorConfig, trunk: efficientnet.EfficientNetLite1, height: int, width: int
 ) -> ProjectedDiscriminator:
     """A projected discriminator with its variables made, for pictures of a size."""
@@ -177,7 +177,7 @@ def view(
     """
     conditions = {key: inputs[key] for key in _CONDITIONS if key in inputs}
     if share:
-        image, conditions = augmented(image, inputs, inputs["seed"], salt=2, share=share)
+        image, conditions = augment(image, inputs, inputs["seed"], salt=2, share=share)
     return View(conditions, trunk(image, _MAPS))
 
 
@@ -209,6 +209,6 @@ def trunk_distance(fake: View, truth: View) -> tf.Tensor:
     return hole_perceptual(*pairs, fake.conditions["mask"])
 
 
-def _doubled(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+def _double(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """A map at the next finer scale, by nearest neighbours, cut to the size of `like`."""
-    return enlarged(x, 2)[:, : like.shape[1], : like.shape[2]]
+    return enlarge(x, 2)[:, : like.shape[1], : like.shape[2]]

@@ -64,9 +64,9 @@ class SpectralConv2D(tf.keras.layers.Layer):
         flat = self._matrix(w)
         u = tf.convert_to_tensor(self.u)
         if update:
-            fixed = tf.stop_gradient(flat)
-            v = tf.math.l2_normalize(tf.matmul(u, fixed, transpose_b=True))
-            u = tf.math.l2_normalize(tf.matmul(v, fixed))
+            constant = tf.stop_gradient(flat)
+            v = tf.math.l2_normalize(tf.matmul(u, constant, transpose_b=True))
+            u = tf.math.l2_normalize(tf.matmul(v, constant))
             self.u.assign(u)
         # v is the direction of W u^T, so one product gives both.
         image = tf.matmul(flat, tf.stop_gradient(u), transpose_b=True)

@@ -130,7 +130,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def _scaled_kernel(self) -> tf.Tensor:
+    def _scale_kernel(self) -> tf.Tensor:
         kernel = tf.cast(self.kernel, tf.float32)
         if self.demodulate:
             length = tf.sqrt(tf.reduce_sum(tf.square(kernel), axis=[0, 1, 2], keepdims=True) + 1e-8)
@@ -140,7 +140,7 @@ class EqualizedConv2D(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B,H,W,C] -> [B,h,w,filters]; h = H, H / strides or 2 H, or as `valid` has it."""
-        kernel, margin = self._scaled_kernel(), self.kernel_size // 2
+        kernel, margin = self._scale_kernel(), self.kernel_size // 2
         if self.up:
             shape, side = tf.shape(x), self.kernel_size
             target = tf.stack([shape[0], 2 * shape[1] + side - 2, 2 * shape[2] + side - 2, self.filters])

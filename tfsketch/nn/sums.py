@@ -26,7 +26,7 @@ def _sum_of_positions(x: tf.Tensor) -> tf.Tensor:
 def add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """x [...,C] + bias [C], whose gradient for the bias is added up in float32.
 
-    It is differentiable as often as one likes. Forward it stays `tf.nn.bias_add`, which oneDNN fuses with the
+    It has gradients of every order. Forward it is `tf.nn.bias_add`, which oneDNN fuses with the
     convolution before it. (Not +: the gradient of a broadcast sum is a generic reduction, several times slower.)"""
     bias = tf.cast(tf.convert_to_tensor(bias), x.dtype)
     return tf.nn.bias_add(x, bias) if x.dtype.size > 2 else _add_short_bias(x, bias)

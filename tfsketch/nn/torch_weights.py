@@ -15,7 +15,7 @@ from tfsketch.errors import WeightsError
 _DTYPES: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-def packaged(package: str, file: str, hint: str) -> pathlib.Path:
+def package_file(package: str, file: str, hint: str) -> pathlib.Path:
     """Path of a file of weights in an installed package, which is located and not imported: its own code needs PyTorch.
 
     Args:
@@ -55,14 +55,14 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            allowed = {
+            classes = {
                 ("collections", "OrderedDict"): collections.OrderedDict,
                 ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
                 **{("torch", storage): storage for storage in _DTYPES},
             }
-            if (module, name) not in allowed:
+            if (module, name) not in classes:
                 raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-            return allowed[module, name]
+            return classes[module, name]
 
         def persistent_load(self, pid: tuple) -> str:
             kind, dtype, key, _, _, _ = pid
@@ -86,8 +86,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
             last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides))
             if min((offset, *shape, *strides), default=0) < 0 or not last < len(storages[key]):
                 raise pickle.UnpicklingError(f"{name} reaches outside of its storage")
-            stored = storages[key][offset:]
-            view = np.lib.stride_tricks.as_strided(stored, shape, [s * stored.itemsize for s in strides])
+            values = storages[key][offset:]
+            view = np.lib.stride_tricks.as_strided(values, shape, [s * values.itemsize for s in strides])
             arrays[name] = np.ascontiguousarray(view).reshape(shape)
         return arrays
 

@@ -32,7 +32,7 @@ def not_finite(values: Mapping[str, float], precision: str) -> list[str]:
 def warn_of_precision(precision: str) -> None:
     """Warns if this processor has no native arithmetic for `train.precision`."""
     half = precision.removeprefix("mixed_")
-    if half != "float32" and not operations.accelerated(tf.dtypes.as_dtype(half)):
+    if half != "float32" and not operations.is_accelerated(tf.dtypes.as_dtype(half)):
         print(
             f"train.precision={precision}: this processor has no native {half}. TensorFlow's emulation is several "
             "times slower than float32, with inexact gradients: better --set train.precision=float32",

@@ -24,7 +24,7 @@ Minimize = Callable[[str, tf.GradientTape, tf.Tensor], None]
 """minimize(name, tape, loss [B]): one optimiser step of a trained network. The trainer scales, reduces and clips."""
 
 
-def weighted(loss: LossConfig, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def weighted_sum(loss: LossConfig, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The weighted sum [B] of terms that have their weights' names.
 
     Raises:

@@ -153,7 +153,7 @@ def test_spectral_transposed_convolution_has_norm_one_and_a_true_gradient():
 
 
 @pytest.mark.skipif(
-    not operations.accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
+    not operations.is_accelerated(tf.bfloat16), reason="this processor has no bfloat16; TensorFlow's is inexact"
 )
 def test_bfloat16_computes_the_same_networks_and_gradients():
     """oneDNN computes some strided bfloat16 convolutions with even kernels wrongly (see `layers.convolution`), so this

@@ -119,7 +119,7 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
     laid = edit_requests._lay(pictures[donor], faces[donor], labels, faces[0], feature)
     places = [
         [np.argwhere(regions.mask_of(region_map, feature.regions) > 0).mean(axis=0)]
-        if feature.moved
+        if feature.own_position
         else regions.centers(region_map, "eyes")
         for region_map in (labels, laid.regions)
     ]

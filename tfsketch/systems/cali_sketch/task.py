@@ -35,7 +35,7 @@ from tfsketch.systems.cali_sketch import terms as terms_lib
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, CaliSketchLossConfig
 from tfsketch.systems.cali_sketch.network import CaliSketch
 from tfsketch.systems.cali_sketch.palette import palette_of
-from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 from tfsketch.vocabulary import to_uint8
 
 _ON_TRUNK = ("trunk", "projected")
@@ -75,7 +75,7 @@ class CaliSketchTask(Task):
         self._augment = settings.projected.augment
         if any(loss.projected for loss in phases):
             assert self._trunk is not None
-            self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
+            self.networks["projected"] = projected.build(settings.projected, self._trunk, side, side)
 
     @property
     def trained_networks(self) -> dict[str, tf.keras.Model]:
@@ -108,7 +108,7 @@ class CaliSketchTask(Task):
     def features(self, image: tf.Tensor, layers: tuple[str, ...], loss: CaliSketchLossConfig) -> dict[str, tf.Tensor]:
         """The backbone's layers of pictures, as the terms on features take them."""
         assert self._backbone is not None  # a term needs it
-        return self._backbone.scaled(image, layers, loss.perceptual_scale)
+        return self._backbone.scaled_features(image, layers, loss.perceptual_scale)
 
     def _palette(self, batch: Batch) -> Batch:
         """What ISN takes beside the lines: the true photographs' palettes, where it takes any."""
@@ -145,7 +145,7 @@ class CaliSketchTask(Task):
             logged |= self._criticize("d1", seen.truth, refined, loss, minimize)
             with scn_tape:
                 terms = {name: term(seen) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
-                scn_total = weighted(loss, terms)
+                scn_total = weighted_sum(loss, terms)
             logged |= terms
 
         if synthesizes:
@@ -186,7 +186,7 @@ class CaliSketchTask(Task):
                 }
                 logged |= terms
                 terms |= {name: distances * terms[name] for name in terms_lib.DISTANCES if name in terms}
-                isn_total = weighted(loss, terms)
+                isn_total = weighted_sum(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total
             minimize("isn", isn_tape, isn_total)

@@ -32,7 +32,7 @@ import tensorflow as tf
 from tfsketch.nn import addons
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import BatchNorm, InstanceNorm
-from tfsketch.nn.operations import enlarged, leaky_relu
+from tfsketch.nn.operations import enlarge, leaky_relu
 from tfsketch.nn.plain import Conv2D, Conv2DTranspose
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.nn.sums import modulate
@@ -154,7 +154,7 @@ class JointGenerator(tf.keras.Model):
                 if number >= _LATER:
                     x = self.excitations[number - _LATER](x, maps[number - _LATER])
             if self.nearest:
-                x = enlarged(x, 2)
+                x = enlarge(x, 2)
             x = up(x)
             for residual in self.residuals[number] if number < len(self.residuals) else ():
                 x = residual(x, training=training)

@@ -35,7 +35,7 @@ from tfsketch.nn import adversarial, efficientnet, line_losses, model_directory,
 from tfsketch.systems.contextual_gan.config import GUESSED, ContextualGanConfig, ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.joint import join, split
 from tfsketch.systems.contextual_gan.network import ContextualGan
-from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 from tfsketch.vocabulary import to_uint8
 
 
@@ -110,7 +110,7 @@ class ContextualGanTask(Task):
             self._trunk = efficientnet.EfficientNetLite1(dtype)
         if any(phase.projected for phase in phases):
             size = settings.side, 2 * settings.side
-            self.networks["projected"] = projected.built(settings.projected, self._trunk, *size)
+            self.networks["projected"] = projected.build(settings.projected, self._trunk, *size)
 
     @property
     def trained_networks(self) -> dict[str, tf.keras.Model]:
@@ -220,7 +220,7 @@ class ContextualGanTask(Task):
                 if loss.projected and seen:
                     terms["projected"] = projected.generator_term(self.networks["projected"], seen)
                 if terms:
-                    total += weighted(loss, terms)
+                    total += weighted_sum(loss, terms)
                 logged |= terms
             minimize("generator", tape, total)
         return logged | {"generator": total}

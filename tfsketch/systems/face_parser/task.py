@@ -13,7 +13,7 @@ from tfsketch.config import Config
 from tfsketch.config.face_parser import FaceParserLossConfig
 from tfsketch.nn import model_directory
 from tfsketch.systems.face_parser import losses
-from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 from tfsketch.vocabulary import to_uint8
 
 TERMS: dict[str, Callable[[Batch, Batch], tf.Tensor]] = {
@@ -37,7 +37,7 @@ class FaceParserTask(Task):
         with tf.GradientTape() as tape:
             outputs = self.networks["parser"](batch, training=True)
             terms = {name: term(outputs, batch) for name, term in TERMS.items() if getattr(loss, name)}
-            total = weighted(loss, terms)
+            total = weighted_sum(loss, terms)
         minimize("parser", tape, total)
         right = tf.cast(outputs["regions"] == batch["regions"], tf.float32)
         return terms | {"parser": total, "right": tf.reduce_mean(right, axis=[1, 2, 3])}

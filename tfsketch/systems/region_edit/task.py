@@ -36,7 +36,7 @@ from tfsketch.systems.region_edit import losses
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.systems.region_edit.network import RegionEdit
-from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 from tfsketch.vocabulary import to_uint8
 
 
@@ -200,7 +200,7 @@ class RegionEditTask(Task):
             if loss.content_alignment:
                 merged = network.merged(features, style, other, batch["mask"], tf.stop_gradient(swap))
                 terms["content_alignment"] = losses.content_alignment(merged, swap, image, batch["mask"])
-            total = weighted(loss, terms)
+            total = weighted_sum(loss, terms)
         minimize("region_edit", tape, total)
         return logged | terms | {"region_edit": total}
 

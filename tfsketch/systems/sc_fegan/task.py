@@ -28,7 +28,7 @@ from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
 from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted
+from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 
 Features = dict[str, tf.Tensor]
 """Maps of a pretrained network by layer."""
@@ -152,19 +152,19 @@ class ScFeganTask(Task):
         self._augment = settings.projected.augment
         if _weighted(phases, ["projected"]):
             assert self._trunk is not None
-            self.networks["projected"] = projected.built(settings.projected, self._trunk, side, side)
+            self.networks["projected"] = projected.build(settings.projected, self._trunk, side, side)
         self._lines = f"sketch_{config.sketch.style}"
         if _weighted(phases, ["lines"]):
             assert self._trunk is not None
             if (style := config.sketch.style) not in config.data.maps:
                 problem = f"expected {style}, the photographs' own lines, for the weight of lines"
                 raise ConfigError(f"data.maps: {problem}, found {list(config.data.maps)}")
-            self.networks["line_reader"] = line_reader.built(self._trunk)
+            self.networks["line_reader"] = line_reader.build(self._trunk)
 
     def features(self, image: tf.Tensor, loss: ScFeganLossConfig) -> Features:
         """The backbone's features of pictures, as the perceptual and style terms take them."""
         assert self._backbone is not None  # a term needs it
-        return self._backbone.scaled(image, loss.perceptual_layers, loss.perceptual_scale)
+        return self._backbone.scaled_features(image, loss.perceptual_layers, loss.perceptual_scale)
 
     def _view(self, image: tf.Tensor, batch: Batch) -> projected.View:
         """A picture through the trunk; the photograph and the composite of an example are augmented alike."""
@@ -246,6 +246,6 @@ class ScFeganTask(Task):
         with tape:  # goes on recording what the generator's output is judged by
             inputs = GeneratorInputs(self, batch, outputs, (near, image), views, loss)
             terms = {name: term(inputs) for name, term in TERMS.items() if getattr(loss, name)}
-            total = weighted(loss, terms)
+            total = weighted_sum(loss, terms)
         minimize("generator", tape, total)
         return logged | terms | {"generator": total}
