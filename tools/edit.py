@@ -126,8 +126,8 @@ _MARK = flags.DEFINE_bool(
 def _editor() -> Editor:
     from tfsketch.zoo import resolve
 
-    looks = {"seam": _SEAM.value, "texture": _TEXTURE.value}
-    return resolve.Editor(_MODEL.value, _SIDE.value, precision=_PRECISION.value, **looks)
+    finish = {"seam": _SEAM.value, "texture": _TEXTURE.value}
+    return resolve.Editor(_MODEL.value, _SIDE.value, precision=_PRECISION.value, **finish)
 
 
 def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) -> tuple[list[Job], list[str]]:
@@ -180,7 +180,7 @@ def _main(argv: list[str]) -> int:
     if way is None:
         model = _editor()
         way = model.way
-    jobs, skipped = ([], []) if _DEMO.value or _GRID.value else _jobs(way, output, partners)
+    jobs, problems = ([], []) if _DEMO.value or _GRID.value else _jobs(way, output, partners)
     from tfsketch.editor.batch.demo import edit_demo
     from tfsketch.editor.batch.grid import mixing_grid
     from tfsketch.editor.batch.run import run
@@ -204,7 +204,7 @@ def _main(argv: list[str]) -> int:
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
     how |= {"mark": _MARK.value, "level": _LEVEL.value, "quality": _QUALITY.value}
     how["whole_style"] = _STYLE_FROM.value == "whole"
-    return run(model, jobs, skipped, place, single, **how)
+    return run(model, jobs, problems, place, single, **how)
 
 
 def main() -> None:

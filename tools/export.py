@@ -111,9 +111,9 @@ def _main(argv: list[str]) -> int:
         text = f"A first visit loads {static.first_load(content) / 1e6:.1f} MB as a server sends them, compressed."
     else:
         variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value or "float16",)
-        written = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
-        text, path = measure.table(written), _OUTPUT.value
-        failed = any(one.problem() for measured in written.values() for one in measured)
+        results = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
+        text, path = measure.table(results), _OUTPUT.value
+        failed = any(one.problem() for measurements in results.values() for one in measurements)
     print(f"{text}\n{path}")
     if _MARKDOWN.value:
         report.write_section(_MARKDOWN.value, f"{pathlib.Path(_MODEL.value).name}_{_FORMAT.value}", text)

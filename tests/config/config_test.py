@@ -197,7 +197,7 @@ def test_mistakes_are_named(text, overrides, expected):
 
 def test_a_phase_keeps_what_it_does_not_change():
     loaded = systems.parse("", overrides=["train.phases.0.loss={window: 64, pixel: 2}"])
-    loss = loaded.train.phases[0].applied(loaded.model.loss)
+    loss = loaded.train.phases[0].apply(loaded.model.loss)
     assert loss == dataclasses.replace(loaded.model.loss, window=64, pixel=2.0) and type(loss.window) is int
 
 

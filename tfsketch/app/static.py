@@ -138,7 +138,7 @@ def _entry(path: str, content: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _state(
-    model: ExportedNetwork, name: str, examples_: list[dict[str, str]], content: dict[str, bytes]
+    model: ExportedNetwork, name: str, entries: list[dict[str, str]], content: dict[str, bytes]
 ) -> dict[str, Any]:
     mode = MODES[model.way]
     runtimes = {}
@@ -149,7 +149,7 @@ def _state(
     return {
         "modes": {model.way: {"title": mode.title, "hint": mode.hint} | traits},
         "models": [{"name": name, "mode": model.way}],
-        "examples": examples_,
+        "examples": entries,
         "sides": [],
         "places": ["everywhere", "drawn"] if mode.way.styled else [],
         "regions": [],

@@ -113,7 +113,7 @@ class Studio:
 
         future = self._worker.submit(run_counted)
         # Work cancelled before its turn never runs, and would occupy its place in the queue forever.
-        future.add_done_callback(lambda future_: over() if future_.cancelled() else None)
+        future.add_done_callback(lambda job: over() if job.cancelled() else None)
         return future
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tfsketch import systems
 from tfsketch.backends.base import SIGNATURE
 from tfsketch.backends.tflite import interpreters
-from tfsketch.benchmarks.measures import Spent, Spread, table
+from tfsketch.benchmarks.measures import Spread, Times, table
 from tfsketch.benchmarks.region import strokes_of
 from tfsketch.config import Config, shipped
 from tfsketch.errors import ConfigError, ExportError
@@ -46,8 +46,8 @@ def _lite(model: ExportedNetwork) -> tuple[str, Run]:
     calibration = edits_lib.conditions(model, edits_lib.photographs("", model.image_size, _CALIBRATION))
     content = mobile.convert(model, "int8", calibration)
     runtime, interpreter = list(interpreters().items())[-1]
-    loaded = interpreter(model_content=content, num_threads=os.cpu_count())
-    runner = loaded.get_signature_runner(SIGNATURE)
+    lite = interpreter(model_content=content, num_threads=os.cpu_count())
+    runner = lite.get_signature_runner(SIGNATURE)
 
     def run(inputs: Mapping[str, tf.Tensor]) -> np.ndarray:
         return np.array(runner(**{key: value.numpy() for key, value in inputs.items()})["image"])
@@ -108,16 +108,16 @@ def edits(config: Config, folder: str, seconds: float) -> str:
         pictures = {name: run(inputs) for name, run in runs.items()}
         for name, made in pictures.items():
             apart[name] = 127.5 * np.abs(made - pictures["float32"])[hole]
-    spent: dict[str, list[Spent]] = {name: [] for name in runs}
-    begun = time.perf_counter()
-    while len(spent["float32"]) < _LEAST or time.perf_counter() - begun < seconds * len(runs):
-        inputs = strokes[len(spent["float32"]) % 2]
+    times: dict[str, list[Times]] = {name: [] for name in runs}
+    start = time.perf_counter()
+    while len(times["float32"]) < _LEAST or time.perf_counter() - start < seconds * len(runs):
+        inputs = strokes[len(times["float32"]) % 2]
         for name, run in runs.items():
-            spent[name].append(Spent.of(lambda: run(inputs), 1))
+            times[name].append(Times.of(lambda: run(inputs), 1))
     rows = []
-    for name, turns in spent.items():
+    for name, turns in times.items():
         ratios = [
-            Spread.of([getattr(ours, of) / getattr(floor, of) for ours, floor in zip(turns, spent["float32"])])
+            Spread.of([getattr(ours, of) / getattr(floor, of) for ours, floor in zip(turns, times["float32"])])
             for of in ("processor", "clock")
         ]
         milliseconds = 1000 * float(np.median([turn.processor for turn in turns]))

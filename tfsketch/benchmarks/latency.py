@@ -34,18 +34,18 @@ def latency(
       factor: by which the picture is enlarged: 10, to 24 megapixels.
     """
     del config, folder
-    served = studio.Studio(zoo.SHIPPED[:1])
-    example = served.example("fringe")
-    small = served.picture(example["picture"])
+    app = studio.Studio(zoo.SHIPPED[:1])
+    example = app.example("fringe")
+    small = app.picture(example["picture"])
     pixels = np.repeat(np.repeat(small.image, factor, axis=0), factor, axis=1)[:, : 480 * factor]
     large = Picture(photographs.of_array(pixels))
     rows = []
     cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
     enlarged = f"{pixels.shape[1]} x {pixels.shape[0]}, working side 128"
     for name, picture, side in [*cases, (enlarged, large, 128)]:
-        opened = served.keep(picture)
+        entry = app.keep(picture)
         without_sketch = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
-        spent: dict[str, list[float]] = {}
+        samples: dict[str, list[float]] = {}
         start = time.perf_counter()
         number = 0
         while number < 7 or time.perf_counter() - start < seconds:
@@ -54,17 +54,17 @@ def latency(
                 "points": [[200 + number % 9 * 10, 130], [205 + number % 9 * 10, 180]],
                 "width": 2,
             }
-            strokes = {"size": opened["preview"], "strokes": [*without_sketch, line]}
-            request = {"model": zoo.SHIPPED[0], "picture": opened["picture"], "strokes": strokes, "side": side}
-            begun = time.perf_counter()
-            answer = json.loads(json.dumps(served.run(json.loads(json.dumps(request)))))
+            strokes = {"size": entry["preview"], "strokes": [*without_sketch, line]}
+            request = {"model": zoo.SHIPPED[0], "picture": entry["picture"], "strokes": strokes, "side": side}
+            clock = time.perf_counter()
+            answer = json.loads(json.dumps(app.run(json.loads(json.dumps(request)))))
             if number > 1:  # the first two make the graphs
-                whole = time.perf_counter() - begun
+                whole = time.perf_counter() - clock
                 parts = {"whole": whole, **answer["seconds"], "JSON": whole - sum(answer["seconds"].values())}
                 for part, value in parts.items():
-                    spent.setdefault(part, []).append(1000.0 * value)
+                    samples.setdefault(part, []).append(1000.0 * value)
             number += 1
-        spreads = {part: Spread.of(values) for part, values in spent.items()}
+        spreads = {part: Spread.of(values) for part, values in samples.items()}
         medians = [f"{spreads[part].median:.0f}" for part in ("strokes", "model", "encode", "JSON")]
         rows.append([name, *spreads["whole"].cells(0), *medians])
     lines = [

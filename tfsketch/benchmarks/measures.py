@@ -51,12 +51,12 @@ def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread
       Milliseconds of processor time a picture, of all threads together.
     """
     work(0), work(1)
-    spent: list[float] = []
-    while len(spent) < 5 or sum(spent) < seconds:
+    samples: list[float] = []
+    while len(samples) < 5 or sum(samples) < seconds:
         start = time.process_time()
-        work(len(spent) + 2)
-        spent.append(time.process_time() - start)
-    return Spread.of([1000.0 * value / pictures for value in spent])
+        work(len(samples) + 2)
+        samples.append(time.process_time() - start)
+    return Spread.of([1000.0 * value / pictures for value in samples])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,15 +113,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Spent:
+class Times:
     """What a search of one sketch took, in seconds."""
 
     processor: float
     clock: float
 
     @staticmethod
-    def of(work: Callable[[], object], sketches_: float) -> Spent:
+    def of(work: Callable[[], object], sketches_: float) -> Times:
         """What a piece of work took that searched so many sketches, or such a share of one."""
         processor, clock = time.process_time(), time.perf_counter()
         work()
-        return Spent((time.process_time() - processor) / sketches_, (time.perf_counter() - clock) / sketches_)
+        return Times((time.process_time() - processor) / sketches_, (time.perf_counter() - clock) / sketches_)

@@ -69,32 +69,32 @@ def _online(
     shards = Shards(folder, config.stored_size, cache=False)
     read = stages(pictures, config)["read"]
     outputs = keys(config)
-    cut = [center_crop(picture, config.image_size) for picture in pictures]
+    crops = [center_crop(picture, config.image_size) for picture in pictures]
     size = (config.image_size, config.image_size)
     rng = np.random.default_rng(config.seed)
 
     def at(number: int) -> Picture:
-        return cut[number % len(cut)]
+        return crops[number % len(crops)]
 
     yield "read and decode a record (floor)", "comes first", lambda n: shards[n % len(shards)], 1
     moves = tf.function(Moves(config))
     yield "stack its maps, from memory", follows, read, 1
-    stacks = [tf.constant(read(n)[0]) for n in range(len(cut))]
-    chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(cut))]
-    yield "crop and mirror (keras-cv)", anew, lambda n: moves(stacks[n % len(cut)], chances[n % len(cut)]), 1
+    stacks = [tf.constant(read(n)[0]) for n in range(len(crops))]
+    chances = [tf.constant(rng.random(3, np.float32)) for _ in range(len(crops))]
+    yield "crop and mirror (keras-cv)", anew, lambda n: moves(stacks[n % len(crops)], chances[n % len(crops)]), 1
     if "mask" in outputs:
         yield "mask", anew, lambda n: masks.free_form(rng, size, config.mask, at(n).regions), 1
     if "color" in outputs:
         yield "colour strokes", anew, lambda n: colors.paint(rng, at(n).color, config.color, at(n).regions), 1
     if "sketch" in outputs and config.hand.abstraction[1] > 0:
-        lines = [picture.sketches[config.sketch.style] for picture in cut]
-        traced = [trace(drawing) for drawing in lines]
+        lines = [picture.sketches[config.sketch.style] for picture in crops]
+        strokes = [trace(drawing) for drawing in lines]
 
         def simulate(n: int) -> None:
             level = rng.uniform(*config.hand.abstraction)
-            hand.draw_badly(rng, traced[n % len(cut)], size, level, config.hand, at(n).regions)
+            hand.draw_badly(rng, strokes[n % len(crops)], size, level, config.hand, at(n).regions)
 
-        yield "hand: trace the lines", follows, lambda n: trace(lines[n % len(cut)]), 1
+        yield "hand: trace the lines", follows, lambda n: trace(lines[n % len(crops)]), 1
         yield "hand: draw them badly", anew, simulate, 1
     if "noise" in outputs:
         yield "noise", anew, lambda n: rng.standard_normal(size, np.float32), 1

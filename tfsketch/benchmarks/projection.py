@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.benchmarks.measures import Spent, table
+from tfsketch.benchmarks.measures import Times, table
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, line_losses
@@ -87,22 +87,22 @@ def projection(
         "plain loop, eager (floor)": _plain_loop(model, one, candidates, compiled=False),
         "plain loop, each step compiled": _plain_loop(model, one, candidates, compiled=True),
     }
-    spent: dict[str, list[Spent]] = {}
+    times: dict[str, list[Times]] = {}
 
     def measure_loops() -> None:
         for name, search in loops.items():
             search(3)  # traces
-            start = Spent.of(functools.partial(search, 0), 1)
-            ten = Spent.of(functools.partial(search, 10), 1)
+            start = Times.of(functools.partial(search, 0), 1)
+            ten = Times.of(functools.partial(search, 10), 1)
             some = max(10, round(10 * seconds / max(ten.clock - start.clock, 1e-3)))
-            end = Spent.of(functools.partial(search, some), 1)
+            end = Times.of(functools.partial(search, some), 1)
             # A few steps stand for all; the candidates are not scaled.
             scale = steps / some
-            spending = Spent(
+            per_sketch = Times(
                 start.processor + (end.processor - start.processor) * scale,
                 start.clock + (end.clock - start.clock) * scale,
             )
-            spent.setdefault(name, []).append(spending)
+            times.setdefault(name, []).append(per_sketch)
 
     measure_loops()
     for name, searched in (("one call", model), ("one call, searching in bfloat16", in_bfloat16(model))):
@@ -113,12 +113,12 @@ def projection(
             )
 
         call(1)  # traces
-        spent[name] = [Spent.of(functools.partial(call, steps), count)]
+        times[name] = [Times.of(functools.partial(call, steps), count)]
     measure_loops()
 
     mean = {
         name: [float(np.mean([getattr(s, key) for s in seconds])) for key in ("processor", "clock")]
-        for name, seconds in spent.items()
+        for name, seconds in times.items()
     }
     floor = next(iter(mean.values()))
     rows = [

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.benchmarks.measures import Spent, Spread, table
+from tfsketch.benchmarks.measures import Spread, Times, table
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.systems.sc_fegan import region_inference
@@ -66,14 +66,14 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
             apart = 0.0
             for inputs in (*pair, *pair):  # also makes the graphs
                 apart = max(apart, float(tf.reduce_max(tf.abs(inference(inputs)["image"] - whole(inputs)["image"]))))
-            spent: list[tuple[Spent, Spent]] = []
+            times: list[tuple[Times, Times]] = []
             start = time.perf_counter()
-            while len(spent) < 5 or time.perf_counter() - start < seconds:
-                inputs = pair[len(spent) % 2]
-                floor, ours = (Spent.of(lambda: work(inputs)["image"].numpy(), 1) for work in (whole, inference))
-                spent.append((floor, ours))
+            while len(times) < 5 or time.perf_counter() - start < seconds:
+                inputs = pair[len(times) % 2]
+                floor, ours = (Times.of(lambda: work(inputs)["image"].numpy(), 1) for work in (whole, inference))
+                times.append((floor, ours))
             ratios = [
-                Spread.of([getattr(ours, of) / getattr(floor, of) for floor, ours in spent])
+                Spread.of([getattr(ours, of) / getattr(floor, of) for floor, ours in times])
                 for of in ("processor", "clock")
             ]
             size = f"{hole} px" if hole < side else "whole picture"

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch import systems
-from tfsketch.benchmarks.measures import Spent, Spread, table
+from tfsketch.benchmarks.measures import Spread, Times, table
 from tfsketch.benchmarks.pipeline import own_shards
 from tfsketch.config import Config
 from tfsketch.nn import efficientnet, gated, losses, operations
@@ -137,13 +137,13 @@ def ceiling(dtype: tf.DType, seconds: float) -> float:
     x, kernel = tf.cast(x, dtype), tf.cast(kernel, dtype)
     convolve = tf.function(lambda: tf.reduce_max(tf.nn.conv2d(x, kernel, 1, "SAME")[:, 0, 0, 0]))
     work = 2.0 * 9 * math.prod(_CEILING) * _CEILING[-1] / 1e9
-    spent: list[float] = []
-    begun = time.perf_counter()
-    while len(spent) < 20 or time.perf_counter() - begun < seconds:
+    times: list[float] = []
+    clock = time.perf_counter()
+    while len(times) < 20 or time.perf_counter() - clock < seconds:
         start = time.perf_counter()
         convolve().numpy()
-        spent.append(time.perf_counter() - start)
-    return work / float(np.median(spent[2:]))
+        times.append(time.perf_counter() - start)
+    return work / float(np.median(times[2:]))
 
 
 def training(config: Config, folder: str, seconds: float) -> str:
@@ -168,17 +168,17 @@ def training(config: Config, folder: str, seconds: float) -> str:
         for name, experiment in variants.items():
             steps[name], work[name] = _step_as(name, experiment, root / name)
             steps[name]()
-        spent: dict[str, list[Spent]] = {name: [] for name in steps}
-        begun = time.perf_counter()
-        while len(spent["reference"]) < _LEAST or time.perf_counter() - begun < seconds * len(steps):
+        times: dict[str, list[Times]] = {name: [] for name in steps}
+        begin = time.perf_counter()
+        while len(times["reference"]) < _LEAST or time.perf_counter() - begin < seconds * len(steps):
             for name, run in steps.items():
-                spent[name].append(Spent.of(run, 1))
+                times[name].append(Times.of(run, 1))
         dtype = tf.bfloat16 if train.precision == "mixed_bfloat16" else tf.float32
         most = ceiling(dtype, seconds / 4)
     rows = []
-    for name, turns in spent.items():
+    for name, turns in times.items():
         clock = float(np.median([turn.clock for turn in turns]))
-        ratio = Spread.of([turn.clock / floor.clock for turn, floor in zip(turns, spent["reference"])])
+        ratio = Spread.of([turn.clock / floor.clock for turn, floor in zip(turns, times["reference"])])
         rate = work[name] / clock
         rows.append(
             [

@@ -74,18 +74,20 @@ def _introduce(main: Callable[[list[str]], int | None]) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
-def _parsed(argv: Sequence[str]) -> list[str]:
-    """absl's flags, with its errors as `app.UsageError`, which say nothing of Python's functions. Who asks for help
-    made no mistake: the exit status is then 0, where absl's is 1."""
+def _parse(argv: Sequence[str]) -> list[str]:
+    """absl's flags, with its errors as `app.UsageError`, without the names of Python's functions. A request for
+    help is not a mistake: its exit status is 0, where absl's is 1."""
     try:
         return flags.FLAGS(argv)
     except SystemExit:  # raised by --help and its like alone
         sys.exit(0)
     except flags.Error as error:
-        said = str(error).replace("invalid literal for int() with base 10:", "expected a whole number, found")
-        said = said.replace("could not convert string to float:", "expected a number, found")
-        said = re.sub(r"flag --(\w+)=None: Flag --\1 must have a value.*", r"--\1: expected a value, found none", said)
-        raise app.UsageError(said) from error
+        message = str(error).replace("invalid literal for int() with base 10:", "expected a whole number, found")
+        message = message.replace("could not convert string to float:", "expected a number, found")
+        message = re.sub(
+            r"flag --(\w+)=None: Flag --\1 must have a value.*", r"--\1: expected a value, found none", message
+        )
+        raise app.UsageError(message) from error
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -149,6 +151,6 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
     _introduce(main)
     hush()
     try:
-        app.run(guarded, with_paths(sys.argv), flags_parser=_parsed)
+        app.run(guarded, with_paths(sys.argv), flags_parser=_parse)
     except app.UsageError as error:
         sys.exit(_misuse(main, error))

@@ -45,8 +45,8 @@ class StrokeConfig:
 
 def _of_stroke(stroke: StrokeConfig, image_size: int) -> Problems:
     """The problems of a section's stroke, as the section's own."""
-    for key, expected, found in stroke.problems(image_size):
-        yield f"stroke.{key}", expected, found
+    for key, expected, value in stroke.problems(image_size):
+        yield f"stroke.{key}", expected, value
 
 
 LARGE_HOLES = ("half", "face", "inner", "outer")

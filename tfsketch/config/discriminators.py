@@ -51,10 +51,10 @@ class FeatureDiscriminatorConfig(DiscriminatorConfig):
 
     def problems(self, name: str, image_size: int) -> Problems:
         """As `DiscriminatorConfig.problems`, and a picture that its unpadded layers make nothing of."""
-        told = list(super().problems(name, image_size))
-        yield from told
+        general = list(super().problems(name, image_size))
+        yield from general
         side = image_size
-        for stride in () if told else self.strides:
+        for stride in () if general else self.strides:
             side = (side + 2 * ((self.kernel - 1) // 2) - self.kernel) // stride + 1
         if side < 1:
             yield f"{name}.strides", f"few enough halvings for image_size={image_size}", list(self.strides)

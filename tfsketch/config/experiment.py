@@ -166,12 +166,12 @@ def _check_phases(config: Config, model: Section, where: str) -> None:
             if kind not in (float, int, bool) or kind(value) != value:
                 expected = {int: "a whole number", bool: "0 or 1"}.get(kind, "none, since it is no number")
                 raise ConfigError(f"{place}.{key}: expected {expected}, found {value:g}")
-        loss = phase.applied(model.loss)
+        loss = phase.apply(model.loss)
         for problem, expected, value in loss.problems():
             raise ConfigError(f"{_at(where, 'model')}.{problem}: expected {expected}, found {value!r}")
-        changed: typing.Any = model  # a dataclass, whichever it is
+        section: typing.Any = model  # a dataclass, whichever it is
         try:
-            check_section(dataclasses.replace(config, model=dataclasses.replace(changed, loss=loss)), "model", where)
+            check_section(dataclasses.replace(config, model=dataclasses.replace(section, loss=loss)), "model", where)
         except ConfigError as error:
             raise ConfigError(f"{error}, in the phase {phase.name!r} of train.phases") from error
 

@@ -50,13 +50,13 @@ class UnknownKeyError(ConfigError):
         ends: dict[str, list[str]] = {}
         for path in paths_of(tree):
             ends.setdefault(path.rpartition(".")[2], []).append(path)
-        near = _meant(self.key, tree) if self.key in GUESSES else []
+        near = _settings_of(self.key, tree) if self.key in GUESSES else []
         for end in difflib.get_close_matches(self.key, ends, n=2, cutoff=0.75):
             near += [path for path in ends[end] if path not in near]
         return UnknownKeyError(self.key, self.valid, self.where, near[:3])
 
 
-def _meant(key: str, tree: dict[str, Any]) -> list[str]:
+def _settings_of(key: str, tree: dict[str, Any]) -> list[str]:
     """The settings that a key of `GUESSES` stands for; an optimizer's, for the networks that the tree names."""
     before, generator, end = GUESSES[key].partition(".generator.")
     networks = list(tree["train"]["optimizers"])

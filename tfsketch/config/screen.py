@@ -38,12 +38,12 @@ def quiet(lines: bytes, before: bool = False) -> tuple[bytes, bool]:
     Returns:
       What is to be seen, and `before` of what comes next.
     """
-    kept = []
+    output = []
     for line in lines.splitlines(keepends=True):
         before = bool(_NOISE.match(line)) or (before and not line.strip())
         if not before:
-            kept.append(line)
-    return b"".join(kept), before
+            output.append(line)
+    return b"".join(output), before
 
 
 def _write(screen: int, data: bytes) -> None:
@@ -60,8 +60,8 @@ def _stand_between(source: int, screen: int) -> None:
             rest, noise = b"", False
         data = os.read(source, 65536)
         lines, end, rest = (rest + data).rpartition(b"\n") if data else (rest, b"", b"")
-        shown, noise = quiet(lines + end, noise)
-        _write(screen, shown)
+        output, noise = quiet(lines + end, noise)
+        _write(screen, output)
         if not data:
             return
 

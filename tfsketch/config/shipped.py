@@ -20,8 +20,8 @@ MODELS_FOLDER = _PACKAGE / "zoo"
 
 def configs_folder() -> pathlib.Path:
     """Where the experiments are: inside the installed package, or at the top of a checkout."""
-    installed = _PACKAGE / "configs"
-    return installed if installed.is_dir() else _PACKAGE.parent / "configs"
+    inside = _PACKAGE / "configs"
+    return inside if inside.is_dir() else _PACKAGE.parent / "configs"
 
 
 def configuration(name_or_path: str | os.PathLike) -> pathlib.Path:

@@ -74,7 +74,7 @@ class PhaseConfig:
     learning_rate: float = 1.0
     """Multiplies every network's learning rate in this phase."""
 
-    def applied(self, loss: LossT) -> LossT:
+    def apply(self, loss: LossT) -> LossT:
         """`model.loss` in this phase."""
         # YAML's whole numbers have become floats here.
         return dataclasses.replace(loss, **{key: type(getattr(loss, key))(value) for key, value in self.loss.items()})

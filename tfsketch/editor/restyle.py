@@ -52,12 +52,12 @@ def restyle(
     path = tf.concat([own, path], axis=0) if len(styles) == 1 else path
     soft = None if whole or canvas.feather is not None else soft_weights(image, photograph[inner], mask, view)
     results = []
-    base = canvas.model.restyled(batch["image"], own, batch.get("mask")) if detail else None
+    base = canvas.model.restyle(batch["image"], own, batch.get("mask")) if detail else None
     for share in shares:
         place = float(share) * (len(path) - 1)
         first = min(int(place), len(path) - 2)
         code = path[first : first + 1] + (path[first + 1 : first + 2] - path[first : first + 1]) * (place - first)
-        raw = canvas.model.restyled(batch["image"], code, batch.get("mask"))
+        raw = canvas.model.restyle(batch["image"], code, batch.get("mask"))
         if detail:
             change = finite(127.5 * (raw - base))[0][inner]
             within = layers["mask"][inner] if "mask" in layers else np.ones(view.work, np.uint8)

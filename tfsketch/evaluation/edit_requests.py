@@ -103,8 +103,8 @@ def _colors(rng: np.random.Generator, name: str, donor: Picture, region: np.ndar
         return np.zeros((*region.shape, 4), np.uint8)
     parts = features.color_regions(name, donor.image, labels_of(donor), region)
     smooth = colors.color_map(donor.image, SETTINGS.color)
-    dabs_, where = feature_strokes.dabs(rng, name, smooth, parts, SETTINGS.color)
-    return np.dstack([dabs_, 255 * where])
+    rgb, where = feature_strokes.dabs(rng, name, smooth, parts, SETTINGS.color)
+    return np.dstack([rgb, 255 * where])
 
 
 def request(

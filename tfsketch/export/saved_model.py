@@ -67,11 +67,11 @@ class Served(tf.Module):
       described: its signatures; they may hold networks beside the model.
     """
 
-    def __init__(self, model: ExportedNetwork, signatures_: Mapping[str, Signature]):
+    def __init__(self, model: ExportedNetwork, named_signatures: Mapping[str, Signature]):
         super().__init__(name="served")
         self.graphs = {}
-        signatures_ = {**signatures_, base.ABOUT: signatures.about(model, list(signatures_))}
-        for name, signature in signatures_.items():
+        named_signatures = {**named_signatures, base.ABOUT: signatures.about(model, list(named_signatures))}
+        for name, signature in named_signatures.items():
             specs = {key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in signature.inputs.items()}
             run = signatures.check_batch(signature).run
             self.graphs[name] = tf.function(run, autograph=False).get_concrete_function(**specs)
@@ -234,7 +234,7 @@ def next_version(output: str | os.PathLike) -> int:
 
 def export(
     model: ExportedNetwork,
-    signatures_: Mapping[str, Signature],
+    named_signatures: Mapping[str, Signature],
     output: str | os.PathLike,
     version: int | None = None,
     folder: str | os.PathLike = "",
@@ -243,7 +243,7 @@ def export(
 
     Args:
       model: as `zoo.load_model` gives it.
-      signatures_: its signatures, by its system's record.
+      named_signatures: its signatures, by its system's record.
       output: the model's base folder, whose last part is the name that warmup requests carry.
       version: a whole number from 1; the next one by default.
       folder: photographs or shards to check it with (`edits.photographs`).
@@ -265,7 +265,7 @@ def export(
     if final.exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
-    module = Served(model, signatures_)
+    module = Served(model, named_signatures)
     output.mkdir(parents=True, exist_ok=True)
     partial = output / f".partial-{secrets.token_hex(8)}"
     partial.mkdir()  # not `tempfile`'s, which is private: the server runs as another user

@@ -90,8 +90,8 @@ def evaluate(
         results = protocols[name](model, shards, side, min(count or len(shards), len(shards)))
     origin |= {"data": str(data_folder), "image_size": side}
     # Folders by name, as in the table's head.
-    named = {"model": pathlib.Path(model_name_or_dir).name, "data": pathlib.Path(data_folder).name} | options
-    flags = " ".join(f"--{key}={value}" for key, value in named.items() if value)
+    arguments = {"model": pathlib.Path(model_name_or_dir).name, "data": pathlib.Path(data_folder).name} | options
+    flags = " ".join(f"--{key}={value}" for key, value in arguments.items() if value)
     output.mkdir(parents=True, exist_ok=True)
     common = {"protocol": results.protocol, "pictures": results.pictures}
     with open(output / "metrics.jsonl", "a", encoding="utf-8") as file:

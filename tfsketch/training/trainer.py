@@ -157,7 +157,7 @@ class Trainer:
         """The loss weights of a step (counted from 0): the phase's, after those of terms that are not computed at every
         step."""
         assert self._config.model is not None  # a run without one trains nothing
-        return phase.applied(self._config.model.loss).at(step)
+        return phase.apply(self._config.model.loss).at(step)
 
     def _make_step(self, loss: Any) -> Callable[[Any], dict[str, tf.Tensor]]:
         """The compiled step for some loss weights, which are constants in it: terms of weight 0 cost nothing."""

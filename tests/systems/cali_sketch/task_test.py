@@ -150,9 +150,9 @@ def test_scn_is_asked_for_the_lines_near_the_sketch_alone(tiny, monkeypatch):
     sketch = np.zeros((2, side, side, 1), np.float32)
     sketch[0, 10, 4:12] = 1  # and none in the second
     batch |= {"sketch": tf.constant(sketch), "refined": tf.ones_like(batch["refined"])}
-    near = cali_terms.asked(batch["refined"], batch["sketch"], reach=3 / side).numpy()
+    near = cali_terms.lines_near(batch["refined"], batch["sketch"], reach=3 / side).numpy()
     assert near[0, 7:14, 1:15].all() and near.sum() == 7 * 14
-    assert cali_terms.asked(batch["refined"], batch["sketch"], 0.0) is batch["refined"]
+    assert cali_terms.lines_near(batch["refined"], batch["sketch"], 0.0) is batch["refined"]
     # What is farther away changes no line's term, nor what D1 takes for real; and a blank sheet is no fault.
     task, seen, real = cali_sketch.CaliSketchTask(tiny), [], []
     monkeypatch.setattr(task, "_criticize", lambda name, truth, *_: real.append(truth) or {})

@@ -58,7 +58,7 @@ def test_every_variable_has_a_name_and_gets_a_gradient(overrides):
     with tf.GradientTape() as tape:
         features = model.encoder.features(pictures(3))
         style = model.encoder.style(features)
-        merged = model.merged(features, style, style[::-1], masks(3))
+        merged = model.merge(features, style, style[::-1], masks(3))
         loss = tf.reduce_sum(tf.square(merged - pictures(3, seed=1)))
     for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables)):
         assert gradient is not None and np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.name
@@ -116,7 +116,7 @@ def test_without_the_features_statistics_light_and_palette_stay_out_of_the_struc
     image, mask = pictures(1, 64), tf.concat([tf.zeros([1, 64, 48, 1]), tf.ones([1, 64, 16, 1])], axis=2)
     style = without.encode(pictures(1, 64, seed=1) * 0.2 + 0.7)[1]
     alone = without.decode(*without.encode(image))
-    np.testing.assert_allclose(without.restyled(image, style, mask)[:, :, :8], alone[:, :, :8], atol=1e-5)
+    np.testing.assert_allclose(without.restyle(image, style, mask)[:, :, :8], alone[:, :, :8], atol=1e-5)
 
 
 @pytest.mark.parametrize("overrides", [[], LIGHT])

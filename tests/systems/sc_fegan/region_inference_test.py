@@ -10,7 +10,7 @@ from tfsketch.errors import ImageError
 from tfsketch.systems.sc_fegan import network as sc_fegan
 from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
-from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Cache, edited
+from tfsketch.systems.sc_fegan.region_inference import RegionInference, _Cache, edit
 from tfsketch.systems.sc_fegan.windows import Stencil, decoder_share, encoder_share, encoder_windows
 
 # Every kind of layer, with the published kernels (7 and 5 pad unevenly), and a size that is no square.
@@ -196,9 +196,7 @@ def test_a_batch_and_another_size(network):
 def test_one_graph_for_any_mask_size_and_batch(network):
     """What an export holds: shapes are unknown, and the box is found inside."""
     specs = {key: tf.TensorSpec([None, None, None, value.shape[-1]]) for key, value in _inputs((0, 1, 0, 1)).items()}
-    graph = tf.function(
-        lambda inputs: edited(network, inputs, worthwhile=1.0), input_signature=[specs], autograph=False
-    )
+    graph = tf.function(lambda inputs: edit(network, inputs, worthwhile=1.0), input_signature=[specs], autograph=False)
     other = _inputs((20, 30, 40, 50), seed=50)
     for seed, hole in enumerate(HOLES):
         inputs = _inputs(hole, seed)
@@ -216,7 +214,7 @@ def test_the_graph_computes_the_box_or_all(monkeypatch):
         way = getattr(where, name)
         with monkeypatch.context() as patched:
             patched.setattr(where, name, lambda *arguments, way=way: way(*arguments) * np.nan)
-            image = tf.function(lambda inputs: edited(model, inputs), autograph=False)(_inputs(hole))
+            image = tf.function(lambda inputs: edit(model, inputs), autograph=False)(_inputs(hole))
         assert np.abs(image - model(_inputs(hole))["image"]).max() < 1e-5
 
 
@@ -224,4 +222,4 @@ def test_an_instance_norm_is_whole_in_the_graph_too():
     model = sc_fegan.Generator(ScFeganConfig(generator=GeneratorConfig(4, 8, 2, (3, 3), (), "instance")))
     inputs = _inputs((20, 24, 20, 24))
     expected = model(inputs)
-    np.testing.assert_array_equal(edited(model, inputs), expected["image"])
+    np.testing.assert_array_equal(edit(model, inputs), expected["image"])

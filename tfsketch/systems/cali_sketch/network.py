@@ -112,14 +112,14 @@ class Translator(tf.keras.Model):
             for i in halvings
         ]
         self.blocks = [_Block(config, widths[-1], name=f"block{i + 1}") for i in range(config.blocks)]
-        doubled = config.upsampling == "nearest"
+        is_doubled = config.upsampling == "nearest"
         self.up = [
             _Conv(config, width, 3, padding="SAME", name=f"up{i + 1}")
-            if doubled
+            if is_doubled
             else _Conv(config, width, config.kernel, strides=2, transposed=True, name=f"up{i + 1}")
             for i, width in enumerate(widths[-2::-1])
         ]
-        self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if doubled else tf.identity
+        self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if is_doubled else tf.identity
         self.last = Conv2D(
             channels, config.outer_kernel, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last"
         )

@@ -132,7 +132,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
             features[name].append(metrics.embed(made[name]))
         for i, n in enumerate(numbers):
             if n in shown:
-                parts = [part for sketch in _SKETCHES for part in _shown(drawings, made, sketch, i)]
+                parts = [part for sketch in _SKETCHES for part in _sheet_pictures(drawings, made, sketch, i)]
                 sheet.append([*parts, sheets.ink(true[i]), made["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
@@ -150,11 +150,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     )
 
 
-def _shown(
-    drawings: dict[str, np.ndarray], made: dict[str, np.ndarray], sketch: float | str, number: int
+def _sheet_pictures(
+    drawings: dict[str, np.ndarray], results: dict[str, np.ndarray], sketch: float | str, number: int
 ) -> list[np.ndarray]:
     lines, refined = (sheets.ink(drawings[f"{kind} {sketch}"][number]) for kind in ("input", "refined"))
-    return [lines, refined, made[f"refined {sketch}"][number]]
+    return [lines, refined, results[f"refined {sketch}"][number]]
 
 
 def _closing(rows: list[Row]) -> str:

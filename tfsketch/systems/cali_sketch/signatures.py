@@ -43,7 +43,7 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         open_ = fill == 0.0
         tries = tf.where(tf.reduce_any(open_), len(FILLS), 1)
         # Pictures whose place is given take all tries at that place, where others of the batch need them.
-        tried = tf.where(open_[:, None], fills[None], fill[:, None])[:, :tries]
+        candidate_fills = tf.where(open_[:, None], fills[None], fill[:, None])[:, :tries]
 
         def before(data: tf.Tensor, shares: tf.Tensor) -> Outputs:
             sketch = read_sketch(data)
@@ -53,14 +53,14 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             return {"squares": squares, "size": tf.shape(sketch)}
 
         placements = {"squares": tf.TensorSpec([None, side, side, 1]), "size": tf.TensorSpec([2], tf.int32)}
-        placed_sketches = each(before, sketch_bytes, tried, gives=placements)
+        placed_sketches = each(before, sketch_bytes, candidate_fills, gives=placements)
         squares = tf.reshape(placed_sketches["squares"], [-1, side, side, 1])
-        made = model({"sketch": squares, "seed": tf.zeros([tf.shape(squares)[0], 2])})
-        image = tf.reshape(to_levels(made["image"]), [-1, tries, side, side, 3])
+        outputs = model({"sketch": squares, "seed": tf.zeros([tf.shape(squares)[0], 2])})
+        image = tf.reshape(to_levels(outputs["image"]), [-1, tries, side, side, 3])
         image = tf.ensure_shape(image, [None, None, side, side, 3])
         best = tf.cond(tries > 1, lambda: _surest_face(parser, image), lambda: tf.zeros_like(fill, tf.int32))
-        image, share = tf.gather(image, best, batch_dims=1), tf.gather(tried, best, batch_dims=1)
-        refined = tf.gather(tf.reshape(made["refined"], [-1, tries, side, side]), best, batch_dims=1)
+        image, share = tf.gather(image, best, batch_dims=1), tf.gather(candidate_fills, best, batch_dims=1)
+        refined = tf.gather(tf.reshape(outputs["refined"], [-1, tries, side, side]), best, batch_dims=1)
         long_strokes = drop_short(refined >= LINE, SPECK)
         refined = (refined * tf.cast(long_strokes, tf.float32))[..., None]
 
@@ -69,8 +69,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
             photograph = graph.round_levels(sheet_of(image, size, share))
             return {"image_bytes": to_png(photograph), "refined_bytes": to_png(255.0 * lines)}
 
-        encoded = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))
-        return each(after, placed_sketches["size"], image, refined, share, gives=encoded)
+        specs = dict.fromkeys(("image_bytes", "refined_bytes"), tf.TensorSpec([], tf.string))
+        return each(after, placed_sketches["size"], image, refined, share, gives=specs)
 
     inputs = {"sketch_bytes": PICTURE, "fill": tf.TensorSpec([None])}
     return {"serving_default": Signature(draw, inputs), base.TENSORS: network_signature(model)}

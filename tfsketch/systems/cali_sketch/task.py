@@ -59,7 +59,7 @@ class CaliSketchTask(Task):
         d1(tf.zeros([1, side, side, 1]))
         d2(tf.zeros([1, side, side, 3]))
         self.networks = {"cali_sketch": model_directory.build(CaliSketch, config), "d1": d1, "d2": d2}
-        phases = [phase.applied(settings.loss) for phase in config.train.phases]
+        phases = [phase.apply(settings.loss) for phase in config.train.phases]
         self.details = f"sketch_{config.data.maps[0]}" if config.data.maps else ""
         if not self.details and any(loss.local_detail for loss in phases):
             raise ConfigError(
@@ -68,10 +68,10 @@ class CaliSketchTask(Task):
             )
         # As for SC-FEGAN: float16 cannot hold the features of grey levels; a loss needs no more digits than bfloat16.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        needed = any(_moves(loss, terms_lib.FEATURE_TERMS) for loss in phases)
-        self._backbone = Vgg16(settings.loss.backbone, dtype) if needed else None
-        needed = any(_moves(loss, _ON_TRUNK) for loss in phases)
-        self._trunk = efficientnet.EfficientNetLite1(dtype) if needed else None
+        is_needed = any(_moves(loss, terms_lib.FEATURE_TERMS) for loss in phases)
+        self._backbone = Vgg16(settings.loss.backbone, dtype) if is_needed else None
+        is_needed = any(_moves(loss, _ON_TRUNK) for loss in phases)
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if is_needed else None
         self._augment = settings.projected.augment
         if any(loss.projected for loss in phases):
             assert self._trunk is not None
@@ -132,21 +132,21 @@ class CaliSketchTask(Task):
         joint = synthesizes and loss.calibrated > 0 and loss.joint > 0
         calibrates = _moves(loss, terms_lib.SCN_TERMS) or joint
         lines = self.lines(batch)
-        logged: Terms = {}
+        values: Terms = {}
         scn_tape, isn_tape = tf.GradientTape(), tf.GradientTape()
         scn_total = tf.zeros_like(lines[:, 0, 0, 0])
 
         if calibrates or (synthesizes and loss.calibrated > 0):
             with scn_tape if calibrates else contextlib.nullcontext():
                 refined = scn(batch, training=calibrates)["refined"]
-            logged["line_error"] = tf.reduce_mean(tf.abs(refined - lines), axis=[1, 2, 3])
+            values["line_error"] = tf.reduce_mean(tf.abs(refined - lines), axis=[1, 2, 3])
         if _moves(loss, terms_lib.SCN_TERMS):
-            seen = terms_lib.LineInputs(self, batch, refined, loss)
-            logged |= self._criticize("d1", seen.truth, refined, loss, minimize)
+            inputs = terms_lib.LineInputs(self, batch, refined, loss)
+            values |= self._criticize("d1", inputs.truth, refined, loss, minimize)
             with scn_tape:
-                terms = {name: term(seen) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
+                terms = {name: term(inputs) for name, term in terms_lib.SCN_TERMS.items() if getattr(loss, name)}
                 scn_total = weighted_sum(loss, terms)
-            logged |= terms
+            values |= terms
 
         if synthesizes:
             isn_lines, distances = lines, 1.0
@@ -156,12 +156,12 @@ class CaliSketchTask(Task):
                 salt = 4 if loss.projected else 2
                 chance = tf.reshape(adversarial.per_example_uniform(batch["seed"], salt=salt), [-1, 1, 1, 1])
                 isn_lines = tf.where(chance < 1.0 - loss.uncalibrated, lines, batch["sketch"])
-                aligned = (chance >= loss.calibrated) & (chance < 1.0 - loss.uncalibrated)
-                distances = tf.where(aligned[:, 0, 0, 0], 1.0, loss.misaligned)
+                is_calibrated = (chance >= loss.calibrated) & (chance < 1.0 - loss.uncalibrated)
+                distances = tf.where(is_calibrated[:, 0, 0, 0], 1.0, loss.misaligned)
             if loss.calibrated > 0:
                 with scn_tape if joint else contextlib.nullcontext():
-                    served = refined if joint else tf.stop_gradient(refined)
-                    isn_lines = tf.where(chance < loss.calibrated, served, isn_lines)
+                    sketch = refined if joint else tf.stop_gradient(refined)
+                    isn_lines = tf.where(chance < loss.calibrated, sketch, isn_lines)
             palette = self._palette(batch)
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
@@ -171,12 +171,12 @@ class CaliSketchTask(Task):
             if isn.palette is not None:
                 isn.palette.remember(palette["palette"])
             if loss.isn_adversarial:
-                logged |= self._criticize("d2", batch["image"], raw, loss, minimize)
+                values |= self._criticize("d2", batch["image"], raw, loss, minimize)
             if loss.projected:
                 with tf.GradientTape() as tape:
                     total, parts = projected.critic_terms(self.networks["projected"], *views)
                 minimize("projected", tape, total)
-                logged |= parts | {"projected_critic": total}
+                values |= parts | {"projected_critic": total}
             with contextlib.ExitStack() as recording:
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
@@ -184,18 +184,18 @@ class CaliSketchTask(Task):
                 terms = {
                     name: term(photograph_inputs) for name, term in terms_lib.ISN_TERMS.items() if getattr(loss, name)
                 }
-                logged |= terms
+                values |= terms
                 terms |= {name: distances * terms[name] for name in terms_lib.DISTANCES if name in terms}
                 isn_total = weighted_sum(loss, terms)
                 if joint:
                     scn_total += loss.joint * isn_total
             minimize("isn", isn_tape, isn_total)
-            logged["isn"] = isn_total
+            values["isn"] = isn_total
 
         if calibrates:
             minimize("scn", scn_tape, scn_total)
-            logged["scn"] = scn_total
-        return logged
+            values["scn"] = scn_total
+        return values
 
     def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
         """With the true photographs' palettes, and where there are palettes, with one that it remembers."""

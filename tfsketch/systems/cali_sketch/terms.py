@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfsketch.systems.cali_sketch.task import CaliSketchTask
 
 
-def asked(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
+def lines_near(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
     """True lines [B,H,W,1] that a sketch [B,H,W,1] asks for: those within `CaliSketchLossConfig.reach` of its own."""
     if not reach:
         return lines
@@ -31,17 +31,17 @@ class LineInputs:
 
     def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
         self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
-        self.truth = asked(task.lines(batch), batch["sketch"], loss.reach)
+        self.truth = lines_near(task.lines(batch), batch["sketch"], loss.reach)
 
     @functools.cached_property
-    def judged(self) -> dict[str, tf.Tensor]:
+    def d1_maps(self) -> dict[str, tf.Tensor]:
         """D1's maps of SCN's lines."""
         return self._task.networks["d1"](self.refined)
 
     def matching(self, key: str) -> tf.Tensor:
         """Feature matching with the lines `key` of the batch."""
-        lines = asked(self._batch[key], self._batch["sketch"], self.loss.reach)
-        return feature_matching(self.judged, self._task.networks["d1"](lines))
+        lines = lines_near(self._batch[key], self._batch["sketch"], self.loss.reach)
+        return feature_matching(self.d1_maps, self._task.networks["d1"](lines))
 
     def local_detail(self) -> tf.Tensor:
         """Feature matching with the details."""
@@ -96,7 +96,7 @@ class PhotographInputs:
 
 
 SCN_TERMS: dict[str, Callable[[LineInputs], tf.Tensor]] = {
-    "scn_adversarial": lambda s: adversarial.generator_least_squares(s.judged["score"], s.loss.wanted_label),
+    "scn_adversarial": lambda s: adversarial.generator_least_squares(s.d1_maps["score"], s.loss.wanted_label),
     "global_contour": lambda s: s.matching("refined"),
     "local_detail": LineInputs.local_detail,
     "line_cross_entropy": lambda s: line_losses.line_cross_entropy(s.refined, s.truth, s.loss.line_weight),

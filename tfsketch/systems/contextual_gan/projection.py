@@ -73,7 +73,7 @@ class Projection:
     """[S,N]: the contextual losses of all candidates, in the order in which they were drawn."""
 
 
-def _checked(model: ContextualGan, sketch: np.ndarray | None, image: np.ndarray | None) -> tuple[str, np.ndarray]:
+def _check_input(model: ContextualGan, sketch: np.ndarray | None, image: np.ndarray | None) -> tuple[str, np.ndarray]:
     """The known half's name and its pictures [S,H,W,C] float32.
 
     Raises:
@@ -156,7 +156,7 @@ def project(
       ImageError: none or both halves are given, of another shape or range, or a sketch has no stroke.
       ConfigError: a setting makes no sense.
     """
-    half, target = _checked(model, sketch, image)
+    half, target = _check_input(model, sketch, image)
     problems = [
         *one_of("initialization", initialization, ("kl", "random")),
         *one_of("optimizer", optimizer, tuple(RATES)),
@@ -177,16 +177,16 @@ def project(
         around = [candidates_of(searched, half, target[n], draws[n]).numpy() for n in _stretches(count, chunk)]
         draws = np.concatenate(around)
     flat, owner = draws.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
-    judged = [
+    scores = [
         rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()
         for part in _stretches(len(flat), chunk)
     ]
-    first = np.concatenate(judged).reshape(count, candidates)
-    chosen = np.argsort(first, axis=1, kind="stable") if initialization == "kl" else np.arange(candidates)[None]
-    chosen = np.broadcast_to(chosen[:, :restarts], (count, restarts))
+    first = np.concatenate(scores).reshape(count, candidates)
+    indices = np.argsort(first, axis=1, kind="stable") if initialization == "kl" else np.arange(candidates)[None]
+    indices = np.broadcast_to(indices[:, :restarts], (count, restarts))
 
     rows = np.arange(count)[:, None]
-    flat, owner = draws[rows, chosen].reshape(count * restarts, -1), np.repeat(np.arange(count), restarts)
+    flat, owner = draws[rows, indices].reshape(count * restarts, -1), np.repeat(np.arange(count), restarts)
     numbers = {"patience": tf.constant(patience)} | {
         key: tf.constant(value, tf.float32)
         for key, value in (
@@ -218,7 +218,7 @@ def project(
         parts[-1]["curve"] = np.concatenate([curve, np.repeat(curve[-1:], steps + 1 - len(curve), axis=0)]).T
     results = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     results = {key: value.reshape(count, restarts, *value.shape[1:]) for key, value in results.items()}
-    results["start"] = first[rows, chosen]
+    results["start"] = first[rows, indices]
     results["loss"] = results["contextual"] + np.float32(perceptual) * results.pop("judged")
     order = np.argsort(results["loss"], axis=1, kind="stable")
     results = {key: value[rows, order] for key, value in results.items()}

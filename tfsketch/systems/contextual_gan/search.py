@@ -34,8 +34,8 @@ def _contextual(half: str, target: tf.Tensor, joint: tf.Tensor, epsilon: float) 
 def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
     """What each z [B,Z] draws, `sketch` and `image`, and its losses [B], `contextual` and `judged`."""
     joint = model.generator(z)
-    judged = adversarial.GENERATORS[model.adversarial_loss](model.discriminator(joint))
-    return split(joint) | {"contextual": _contextual(half, target, joint, epsilon), "judged": judged}
+    scores = adversarial.GENERATORS[model.adversarial_loss](model.discriminator(joint))
+    return split(joint) | {"contextual": _contextual(half, target, joint, epsilon), "judged": scores}
 
 
 @tf.function(autograph=False, reduce_retracing=True)
@@ -102,15 +102,15 @@ def descend(
     """
     rate, decay = numbers["learning_rate"], numbers["momentum"]
 
-    def moved(step: tf.Tensor, z: tf.Tensor, gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tuple:
+    def adam_step(step: tf.Tensor, z: tf.Tensor, gradient: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tuple:
         """z after a step, and the optimiser's two memories."""
         if optimizer == "momentum":
             velocity = decay * first - rate * gradient
             return z - decay * first + (1.0 + decay) * velocity, velocity, second
-        done = tf.cast(step, tf.float32) + 1.0
+        count = tf.cast(step, tf.float32) + 1.0
         first = decay * first + (1.0 - decay) * gradient
         second = 0.999 * second + 0.001 * tf.square(gradient)
-        unbiased = first / (1.0 - decay**done), second / (1.0 - 0.999**done)
+        unbiased = first / (1.0 - decay**count), second / (1.0 - 0.999**count)
         return z - rate * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), first, second
 
     def goes_on(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tf.Tensor:
@@ -124,14 +124,14 @@ def descend(
             joint = model.generator(z)
             loss = _contextual(half, target, joint, epsilon)
             if listens:
-                judged = model.discriminator(joint)
-                loss += numbers["perceptual"] * adversarial.GENERATORS[model.adversarial_loss](judged)
+                scores = model.discriminator(joint)
+                loss += numbers["perceptual"] * adversarial.GENERATORS[model.adversarial_loss](scores)
         # Each example's loss depends on its own z alone, so this is each one's own gradient.
         gradient = tape.gradient(loss, z)
         searching = state["stale"] < numbers["patience"]
         better = loss < state["loss"]
         fell = loss < state["mark"] - numbers["tolerance"]
-        new, first, second = moved(step, z, gradient, state["first"], state["second"])
+        new, first, second = adam_step(step, z, gradient, state["first"], state["second"])
         state = {
             "z": tf.where(searching[:, None], tf.clip_by_value(new, -1.0, 1.0), z),
             "first": first,
@@ -190,6 +190,6 @@ def search(
     how = model, half, "momentum", perceptual > 0, epsilon
     end, _ = descend(*how, beginning(start), target, numbers, tf.constant(0), tf.constant(steps))
     latents = end["best"]
-    judged = judge(model, half, epsilon, latents, target)
-    loss = judged["contextual"] + np.float32(perceptual) * judged["judged"]
-    return {"sketch": judged["sketch"], "image": judged["image"], "z": latents, "loss": loss}
+    scores = judge(model, half, epsilon, latents, target)
+    loss = scores["contextual"] + np.float32(perceptual) * scores["judged"]
+    return {"sketch": scores["sketch"], "image": scores["image"], "z": latents, "loss": loss}

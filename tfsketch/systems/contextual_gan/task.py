@@ -104,7 +104,7 @@ class ContextualGanTask(Task):
     def __init__(self, config: Config):
         self.networks = {"contextual_gan": model_directory.build(ContextualGan, config)}
         settings = config.section(ContextualGanConfig)
-        phases = [phase.applied(settings.loss) for phase in config.train.phases]
+        phases = [phase.apply(settings.loss) for phase in config.train.phases]
         if any(phase.projected or phase.trunk for phase in phases):
             dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
             self._trunk = efficientnet.EfficientNetLite1(dtype)
@@ -186,7 +186,7 @@ class ContextualGanTask(Task):
         generator, discriminator = self.trained_networks["generator"], self.trained_networks["discriminator"]
         guessing, viewing = any(getattr(loss, name) for name in GUESSED), bool(loss.projected or loss.trunk)
         sketch = self.networks["contextual_gan"].soften(batch["sketch"])
-        logged: Terms = {}
+        values: Terms = {}
         for turn in range(loss.generator_steps):
             z = batch["z"]
             if turn:
@@ -197,33 +197,33 @@ class ContextualGanTask(Task):
                     z = tf.where(guesses["counts"][:, None] > 0.0, guesses["z"], z)
                 fake = generator(z, training=True)
                 # As its pair was, where the two are compared.
-                shown = augment(fake, batch["seed"], 8 if guessing else 10 + turn) if loss.augment else fake
-                seen = self._view(shown, loss) if viewing else None
+                pictures = augment(fake, batch["seed"], 8 if guessing else 10 + turn) if loss.augment else fake
+                view = self._view(pictures, loss) if viewing else None
             if not turn:
                 real = join(sketch, batch["image"])
                 real = augment(real, batch["seed"], 8) if loss.augment else real
                 truth = self._view(real, loss) if viewing else None
                 with tf.GradientTape() as critic_tape:
-                    total, logged = self._discriminator_terms(batch, real, tf.stop_gradient(shown), loss)
+                    total, values = self._discriminator_terms(batch, real, tf.stop_gradient(pictures), loss)
                 minimize("discriminator", critic_tape, total)
-                if loss.projected and truth and seen:
+                if loss.projected and truth and view:
                     with tf.GradientTape() as critic_tape:
-                        total, parts = projected.critic_terms(self.networks["projected"], truth, seen)
+                        total, parts = projected.critic_terms(self.networks["projected"], truth, view)
                     minimize("projected", critic_tape, total)
-                    logged |= parts | {"projected_critic": total}
+                    values |= parts | {"projected_critic": total}
             with tape:  # goes on recording what the generator's output is judged by
-                judged = discriminator(shown, training=True, update=False)
-                total = adversarial.GENERATORS[loss.adversarial_loss](judged)
+                scores = discriminator(pictures, training=True, update=False)
+                total = adversarial.GENERATORS[loss.adversarial_loss](scores)
                 terms = self._guess_terms(sketch, guesses, z, fake, loss) if guessing else {}
-                if loss.trunk and truth and seen:
-                    terms["trunk"] = guesses["counts"] * projected.trunk_distance(seen, truth)
-                if loss.projected and seen:
-                    terms["projected"] = projected.generator_term(self.networks["projected"], seen)
+                if loss.trunk and truth and view:
+                    terms["trunk"] = guesses["counts"] * projected.trunk_distance(view, truth)
+                if loss.projected and view:
+                    terms["projected"] = projected.generator_term(self.networks["projected"], view)
                 if terms:
                     total += weighted_sum(loss, terms)
-                logged |= terms
+                values |= terms
             minimize("generator", tape, total)
-        return logged | {"generator": total}
+        return values | {"generator": total}
 
     def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
         """What the vectors give; with an encoder also what its guesses from the examples' sketches give, `guess_image`

@@ -33,15 +33,15 @@ EIGHT: dict[str, tuple[str, ...]] = {
 _BATCH = 8
 
 
-def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def confusion(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """[R,R] counts of pixels, true region by found region; what `truth` ignores is left out.
 
     Args:
-      truth, predicted: region maps of one shape, uint8.
+      truth, prediction: region maps of one shape, uint8.
     """
     count = len(regions.REGIONS)
     valid = truth < count
-    pairs = truth[valid].astype(np.int64) * count + predicted[valid]
+    pairs = truth[valid].astype(np.int64) * count + prediction[valid]
     return np.bincount(pairs, minlength=count * count).reshape(count, count)
 
 
@@ -74,7 +74,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     del side
     matrices: list[np.ndarray] = []
     sheet: list[list[np.ndarray]] = []
-    shown = sheet_numbers(count)
+    numbers = sheet_numbers(count)
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         pictures = [shards[n] for n in range(start, min(start + _BATCH, count))]
         predictions = face_parser.parse(model, np.stack([p.image for p in pictures]))
@@ -85,9 +85,9 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                     "prepare.regions=labels"
                 )
             matrices.append(confusion(picture.regions, result))
-            if number in shown:
-                blended = picture.image // 2 + regions.to_rgb(result) // 2
-                sheet.append([picture.image, regions.to_rgb(result), regions.to_rgb(picture.regions), blended])
+            if number in numbers:
+                overlay = picture.image // 2 + regions.to_rgb(result) // 2
+                sheet.append([picture.image, regions.to_rgb(result), regions.to_rgb(picture.regions), overlay])
     parts = EIGHT | {name: (name,) for name in regions.REGIONS if name not in EIGHT}
     matrix = np.sum(matrices, axis=0)
     pixels = matrix.sum()

@@ -44,10 +44,10 @@ class StyleChange(ExportedNetwork):
 
         def drawn_in(style: tf.Tensor) -> tf.Tensor:
             if network.blend == "styles":
-                return network.merged(features, own, style, mask)
+                return network.merge(features, own, style, mask)
             # Merged features are not the photograph's, even where the mask is everywhere.
             swap = network.decode(structure, style)
             everywhere = tf.reduce_min(mask, axis=[1, 2, 3], keepdims=True) > 0.5
-            return tf.where(everywhere, swap, network.merged(features, own, style, mask, swap))
+            return tf.where(everywhere, swap, network.merge(features, own, style, mask, swap))
 
         return {"change": drawn_in(own + (other - own) * inputs["amount"]) - drawn_in(own)}

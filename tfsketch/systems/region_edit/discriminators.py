@@ -52,8 +52,8 @@ def cut_patches(image: tf.Tensor, chances: tf.Tensor, config: PatchesConfig) -> 
     start = (1.0 - extent) * chances[..., 2:4]
     top, left = tf.unstack(start, axis=-1)
     bottom, right = tf.unstack(start + extent, axis=-1)
-    mirrored = chances[..., 4] < 0.5
-    boxes = tf.stack([top, tf.where(mirrored, right, left), bottom, tf.where(mirrored, left, right)], axis=-1)
+    is_mirror = chances[..., 4] < 0.5
+    boxes = tf.stack([top, tf.where(is_mirror, right, left), bottom, tf.where(is_mirror, left, right)], axis=-1)
     # The operation's boxes are between the centres of the corner pixels.
     shape, count = tf.shape(image), chances.shape[1]
     owner = tf.repeat(tf.range(shape[0]), count)

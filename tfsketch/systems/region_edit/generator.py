@@ -16,7 +16,7 @@ from tfsketch.systems.region_edit.blocks import HALF, unit
 from tfsketch.systems.region_edit.config import RegionGeneratorConfig
 
 
-def resized(x: tf.Tensor, size: Sequence[int], method: str) -> tf.Tensor:
+def resize(x: tf.Tensor, size: Sequence[int], method: str) -> tf.Tensor:
     """[B,h,w,C] -> [B,*size,C] float32; as it is where it has that size."""
     x, own_size = tf.cast(x, tf.float32), x.shape[1:3]
     if list(own_size) == list(size):
@@ -49,16 +49,16 @@ class Styles:
         """An affine function of the style at every position of a map of `size`: [B,1,1,C] where it is the same
         everywhere, else [B,*size,C], float32."""
 
-        def spread(code: tf.Tensor) -> tf.Tensor:
+        def broadcast(code: tf.Tensor) -> tf.Tensor:
             values = affine(code)
-            return values if code.shape[1:3] == [1, 1] else resized(values, size, "bilinear")
+            return values if code.shape[1:3] == [1, 1] else resize(values, size, "bilinear")
 
-        values = spread(self._style)
+        values = broadcast(self._style)
         if self._inside is None:
             return values
         if size not in self._masks:
-            self._masks[size] = resized(self._mask, size, "area")
-        return values + weighted(spread(self._inside) - values, self._masks[size])
+            self._masks[size] = resize(self._mask, size, "area")
+        return values + weighted(broadcast(self._inside) - values, self._masks[size])
 
 
 class _Modulated(tf.keras.layers.Layer):

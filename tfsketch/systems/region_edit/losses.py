@@ -40,15 +40,15 @@ def code_consistency(
     return distance + style_weight * code_distance(style, tf.stop_gradient(target_style))
 
 
-def content_alignment(merged: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def content_alignment(features: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """L1(I_h * M, I_g * M) + L1(I_h * (1 - M), I_A * (1 - M)): a picture that is restyled in a region is the restyled
     picture there, and the photograph elsewhere (You et al. 2021). Both are constants.
 
     Args:
-      merged: I_h [B,H,W,3].
+      features: I_h [B,H,W,3].
       swap: I_g, all of it restyled.
       image: I_A, the photograph.
       mask: M [B,H,W,1], 1 = the region.
     """
-    inside = l1(merged * mask, tf.stop_gradient(swap) * mask)
-    return inside + l1(merged * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))
+    inside = l1(features * mask, tf.stop_gradient(swap) * mask)
+    return inside + l1(features * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))

@@ -44,7 +44,7 @@ from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense
 from tfsketch.systems.region_edit.blocks import Down, unit
 from tfsketch.systems.region_edit.change import StyleChange
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEncoderConfig
-from tfsketch.systems.region_edit.generator import Generator, Styles, resized
+from tfsketch.systems.region_edit.generator import Generator, Styles, resize
 from tfsketch.vocabulary import check_sides
 
 
@@ -139,7 +139,7 @@ class RegionEdit(ExportedNetwork):
         """
         return self.generator(structure, Styles(style, inside, mask))
 
-    def merged(
+    def merge(
         self,
         features: tf.Tensor,
         style: tf.Tensor,
@@ -159,14 +159,14 @@ class RegionEdit(ExportedNetwork):
         if self.blend == "features":
             if swap is None:
                 swap = self.decode(self.encoder.structure(content), inside)
-            share = resized(mask, (content.shape[1], content.shape[2]), "area")
+            share = resize(mask, (content.shape[1], content.shape[2]), "area")
             # Each without its own statistics, so that what changes in the region moves nothing outside.
             theirs = tf.cast(self.encoder.content(self.encoder.features(swap)), tf.float32)
             ours = tf.cast(content, tf.float32)
             content = ours + (theirs - ours) * share
         return self.decode(self.encoder.structure(content), style, inside, mask)
 
-    def restyled(self, image: tf.Tensor, inside: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    def restyle(self, image: tf.Tensor, inside: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """A photograph in another style, before it is composited: [B,H,W,3] float32, about [-1,1].
 
         Args:
@@ -181,7 +181,7 @@ class RegionEdit(ExportedNetwork):
         features = self.encoder.features(image)
         if mask is None:
             return self.decode(self.encoder.structure(self.encoder.content(features)), inside)
-        return self.merged(features, self.encoder.style(features), inside, mask)
+        return self.merge(features, self.encoder.style(features), inside, mask)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """See the module's docstring; `training` changes nothing.
@@ -191,7 +191,7 @@ class RegionEdit(ExportedNetwork):
         """
         del training
         image, mask = inputs["image"], inputs.get("mask")
-        raw = self.restyled(image, self.encode(inputs["style"])[1], mask)
+        raw = self.restyle(image, self.encode(inputs["style"])[1], mask)
         mask = tf.ones_like(image[..., :1]) if mask is None else mask
         raw = tf.clip_by_value(raw, -1.0, 1.0)
         return {"raw": raw, "image": tf.where(mask > 0.5, raw, image)}

@@ -171,7 +171,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     confusions = {name: np.zeros([len(regions.REGIONS)] * 2, np.int64) for name in ("reconstruction", "swap")}
     embeddings: dict[str, list[np.ndarray]] = {name: [] for name in ("content", *confusions)}
     sheet: list[list[np.ndarray]] = []
-    shown = sheet_numbers(count)
+    sheet_rows = sheet_numbers(count)
 
     def levels(pictures: np.ndarray) -> tf.Tensor:
         return to_unit(pictures)
@@ -181,7 +181,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         content = np.stack([shards[n].image for n in numbers])
         style = np.stack([shards[style_of[n]].image for n in numbers])
         batch = {"image": levels(content), "style": levels(style)}
-        parsed, of_style = face_parser.parse(parser, content), face_parser.parse(parser, style)
+        content_labels, of_style = face_parser.parse(parser, content), face_parser.parse(parser, style)
         outputs = {
             "reconstruction": to_uint8(model({**batch, "style": batch["image"]})["raw"]),
             "swap": to_uint8(model(batch)["raw"]),
@@ -191,11 +191,11 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         pairs = [[vgg(levels(x), LAYERS) for x in (content, style)]]
         pairs += [[vgg(levels(x), LAYERS) for x in (outputs["reconstruction"], theirs_own)]]
 
-        def moved(
-            made: np.ndarray, mask: np.ndarray | None = None, goal: np.ndarray | None = None
+        def distances_of(
+            drawing: np.ndarray, mask: np.ndarray | None = None, goal: np.ndarray | None = None
         ) -> dict[str, np.ndarray]:
             """How far a drawn picture's style, in a mask, is from the style image's, in another, and the content's."""
-            own_grams, distances = grams(vgg(levels(made), LAYERS), mask), {}
+            own_grams, distances = grams(vgg(levels(drawing), LAYERS), mask), {}
             for suffix, (ours, theirs) in zip(("", "_own"), pairs):
                 target_grams = grams(theirs, goal)
                 distances[f"moved{suffix}"] = style_distance(own_grams, target_grams)
@@ -204,14 +204,14 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
 
         edges, everywhere = sketcher(content), np.ones(content.shape[:3], np.uint8)
         embeddings["content"].append(metrics.embed(content))
-        for name, made in outputs.items():
+        for name, drawing in outputs.items():
             sums.add(
                 name,
-                edge_f1=[metrics.sketch_f1(*pair) for pair in zip(edges, sketcher(made), everywhere)],
-                **moved(made),
+                edge_f1=[metrics.sketch_f1(*pair) for pair in zip(edges, sketcher(drawing), everywhere)],
+                **distances_of(drawing),
             )
-            confusions[name] += parsing.confusion(parsed, face_parser.parse(parser, made))
-            embeddings[name].append(metrics.embed(made))
+            confusions[name] += parsing.confusion(content_labels, face_parser.parse(parser, drawing))
+            embeddings[name].append(metrics.embed(drawing))
         own = outputs["reconstruction"]
         sums.add(
             "reconstruction",
@@ -220,10 +220,10 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         )
         rows = [[content[i], style[i], own[i], outputs["swap"][i]] for i in range(len(numbers))]
         theirs = _masks(of_style, numbers)
-        for name, mask in _masks(parsed, numbers).items():
-            edited = model({**batch, "mask": tf.cast(mask[..., None], tf.float32)})
-            raw = to_uint8(edited["raw"])
-            for row, picture in zip(rows, to_uint8(edited["image"])):
+        for name, mask in _masks(content_labels, numbers).items():
+            answer = model({**batch, "mask": tf.cast(mask[..., None], tf.float32)})
+            raw = to_uint8(answer["raw"])
+            for row, picture in zip(rows, to_uint8(answer["image"])):
                 row.append(picture)
             share = np.minimum(mask.mean(axis=(1, 2)), theirs[name].mean(axis=(1, 2)))
             counts = (share >= LEAST) & (mask.mean(axis=(1, 2)) < 1)  # else nothing is outside
@@ -235,16 +235,16 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 outside=_outside(raw[counts], content[counts], inside),
                 outside_own=_outside(raw[counts], own[counts], inside),
                 swap_outside_own=_outside(outputs["swap"][counts], own[counts], inside),
-                **{key: value[counts] for key, value in moved(raw, mask, theirs[name]).items()},
+                **{key: value[counts] for key, value in distances_of(raw, mask, theirs[name]).items()},
             )
-        sheet += [row for n, row in zip(numbers, rows) if n in shown]
+        sheet += [row for n, row in zip(numbers, rows) if n in sheet_rows]
 
     results = [sums.row(name) for name in sums.values]
     for result in results[:2]:
         result["region_iou"] = parsing.mean_iou(confusions[result["method"]])[0]
-        real, made = (np.concatenate(embeddings[name]) for name in ("content", result["method"]))
-        result["feature_distance"] = metrics.feature_distance(real, made)
-        if (interval := intervals.of_set_distance(real, made)) is not None:
+        real, drawing = (np.concatenate(embeddings[name]) for name in ("content", result["method"]))
+        result["feature_distance"] = metrics.feature_distance(real, drawing)
+        if (interval := intervals.of_set_distance(real, drawing)) is not None:
             result["intervals"]["feature_distance"] = interval
     titles = ["content", "style", "reconstr.", "swap", *(name[:7] for name in REGIONS), "free form"]
     return Results(PROTOCOL, count, COLUMNS, results, closing(results), sheet, titles)

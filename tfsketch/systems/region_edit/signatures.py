@@ -43,11 +43,11 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         def output_of(style: tf.Tensor) -> tf.Tensor:
             swap = model.decode(structure, style)
 
-            def merged() -> tf.Tensor:
-                swap_inside = model.merged(features, own, style, examples["mask"], swap)
+            def region_only() -> tf.Tensor:
+                swap_inside = model.merge(features, own, style, examples["mask"], swap)
                 return tf.where(whole[:, None, None, None], swap, swap_inside)
 
-            return tf.cond(tf.reduce_all(whole), lambda: swap, merged)
+            return tf.cond(tf.reduce_all(whole), lambda: swap, region_only)
 
         change = 127.5 * (output_of(other) - output_of(own))
         finite = tf.reduce_all(tf.math.is_finite(change))
@@ -69,11 +69,11 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
     def restyle(image_bytes: tf.Tensor, style_bytes: tf.Tensor, mask_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        stored = dict.fromkeys(("photograph", "region"), tf.TensorSpec([], tf.string))
-        examples = each(before, image_bytes, style_bytes, mask_bytes, gives=layers | stored)
+        specs = dict.fromkeys(("photograph", "region"), tf.TensorSpec([], tf.string))
+        examples = each(before, image_bytes, style_bytes, mask_bytes, gives=layers | specs)
         whole = tf.strings.length(mask_bytes) == 0
         change = change_of(examples, whole)
-        results = each(after, *(examples[key] for key in stored), whole, change, gives=tf.TensorSpec([], tf.string))
+        results = each(after, *(examples[key] for key in specs), whole, change, gives=tf.TensorSpec([], tf.string))
         return {"image_bytes": results}
 
     inputs = dict.fromkeys(("image_bytes", "style_bytes", "mask_bytes"), PICTURE)

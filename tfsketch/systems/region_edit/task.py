@@ -86,7 +86,7 @@ class RegionEditTask(Task):
             "patch_discriminator": patch_discriminator,
         }
 
-    def _cut(self, image: tf.Tensor, seed: tf.Tensor, salt: int, count: int) -> tf.Tensor:
+    def _crop(self, image: tf.Tensor, seed: tf.Tensor, salt: int, count: int) -> tf.Tensor:
         """`count` random patches of every picture [B,count,P,P,3]; `salt` tells apart what is cut."""
         return cut_patches(image, adversarial.per_example_uniform(seed, salt, [count, 5]), self._patches)
 
@@ -104,10 +104,10 @@ class RegionEditTask(Task):
             slope = tape.gradient(score, image)
         else:
             real = discriminator(image)
-        judged = discriminator(tf.concat([reconstruction, swap], axis=0))
-        again, swapped = _for_both(judged[:-count], count), judged[-count:]
-        total = tf.nn.softplus(-real) + 0.5 * tf.nn.softplus(again) + 0.5 * tf.nn.softplus(swapped)
-        terms = {"d_real": real, "d_swap": swapped}
+        scores = discriminator(tf.concat([reconstruction, swap], axis=0))
+        again, swap_scores = _for_both(scores[:-count], count), scores[-count:]
+        total = tf.nn.softplus(-real) + 0.5 * tf.nn.softplus(again) + 0.5 * tf.nn.softplus(swap_scores)
+        terms = {"d_real": real, "d_swap": swap_scores}
         if loss.r1:
             terms["r1"] = adversarial.r1(slope)
             total += loss.r1 * terms["r1"]
@@ -149,7 +149,7 @@ class RegionEditTask(Task):
         network, image, seed = self.networks["region_edit"], batch["image"], batch["seed"]
         count = tf.shape(image)[0]
         partner = partners(count)
-        logged: Terms = {}
+        values: Terms = {}
         judges = bool(loss.gan_reconstruction or loss.gan_swap)
         if not (judges or loss.patches or loss.code_consistency or loss.content_alignment):
             return self._reconstruct(image, loss, minimize)
@@ -165,17 +165,17 @@ class RegionEditTask(Task):
             with tf.GradientTape() as critic_tape:
                 critic_terms = self._criticize(image, tf.stop_gradient(reconstruction), tf.stop_gradient(swap), loss)
             minimize("discriminator", critic_tape, critic_terms["discriminator"])
-            logged |= critic_terms
+            values |= critic_terms
         if loss.patches:
             target = tf.gather(image, partner)
-            real = self._cut(target, seed, 1, self._patches.count)
-            references = self._cut(target, seed, 2, self._patches.references)
+            real = self._crop(target, seed, 1, self._patches.count)
+            references = self._crop(target, seed, 2, self._patches.references)
             with tape:
-                fake = self._cut(swap, seed, 3, self._patches.count)
+                fake = self._crop(swap, seed, 3, self._patches.count)
             with tf.GradientTape() as critic_tape:
                 critic_terms = self._criticize_patches(real, references, tf.stop_gradient(fake), loss)
             minimize("patch_discriminator", critic_tape, critic_terms["patch_discriminator"])
-            logged |= critic_terms
+            values |= critic_terms
 
         if loss.code_consistency:
             with tf.GradientTape(watch_accessed_variables=False) as judging:
@@ -188,9 +188,9 @@ class RegionEditTask(Task):
         with tape:  # goes on recording what the pictures are judged by
             terms["reconstruction"] = _for_both(losses.l1(reconstruction, image[::2]), count)
             if judges:
-                judged = self.networks["discriminator"](pictures)
-                terms["gan_reconstruction"] = _for_both(adversarial.generator_logistic(judged[:-count]), count)
-                terms["gan_swap"] = adversarial.generator_logistic(judged[-count:])
+                scores = self.networks["discriminator"](pictures)
+                terms["gan_reconstruction"] = _for_both(adversarial.generator_logistic(scores[:-count]), count)
+                terms["gan_swap"] = adversarial.generator_logistic(scores[-count:])
             if loss.patches:
                 terms["patches"] = adversarial.generator_logistic(
                     self.networks["patch_discriminator"](fake, references)
@@ -198,11 +198,11 @@ class RegionEditTask(Task):
             if loss.code_consistency:
                 terms["code_consistency"] = _as_judged(swap, consistency, consistency_slope)
             if loss.content_alignment:
-                merged = network.merged(features, style, other, batch["mask"], tf.stop_gradient(swap))
-                terms["content_alignment"] = losses.content_alignment(merged, swap, image, batch["mask"])
+                mixture = network.merge(features, style, other, batch["mask"], tf.stop_gradient(swap))
+                terms["content_alignment"] = losses.content_alignment(mixture, swap, image, batch["mask"])
             total = weighted_sum(loss, terms)
         minimize("region_edit", tape, total)
-        return logged | terms | {"region_edit": total}
+        return values | terms | {"region_edit": total}
 
     def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
         """Pictures of the sheet: every example's reconstruction, swap and region."""

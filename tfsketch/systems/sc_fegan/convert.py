@@ -33,7 +33,7 @@ from tfsketch.images import paths
 from tfsketch.nn import model_directory
 from tfsketch.systems.sc_fegan.config import GeneratorConfig, ScFeganConfig
 from tfsketch.systems.sc_fegan.network import Generator
-from tfsketch.systems.sc_fegan.published import find_prefix, listed
+from tfsketch.systems.sc_fegan.published import enumeration, find_prefix
 
 _PACKED_RGB = [2, 1, 0, 3, 6, 5, 4, 7, 8]
 """Where channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) is in the released, BGR one."""
@@ -126,10 +126,10 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         expected_shapes = {published_name(name): shape for name, shape in shapes.items()}
         missing = sorted(set(expected_shapes) - set(own_shapes))
         if missing:
-            holds = listed(sorted(own_shapes)) or "nothing"
+            holds = enumeration(sorted(own_shapes)) or "nothing"
             raise WeightsError(
                 f"{prefix}: expected the {len(expected_shapes)} variables of SC-FEGAN's generator, found "
-                f"{len(expected_shapes) - len(missing)} of them; missing: {listed(missing)}"
+                f"{len(expected_shapes) - len(missing)} of them; missing: {enumeration(missing)}"
                 + (f" (the checkpoint holds {holds})" if len(missing) == len(expected_shapes) else "")
             )
         misshapen = [
@@ -140,7 +140,7 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
         if misshapen:
             raise WeightsError(
                 f"{prefix}: {len(misshapen)} variables of other shapes than SC-FEGAN's generator has; "
-                f"{listed(misshapen)}"
+                f"{enumeration(misshapen)}"
             )
         arrays, infinite = {}, []
         for name in shapes:
@@ -156,7 +156,9 @@ def read_sc_fegan(prefix: str, shapes: dict[str, tuple[int, ...]], last: str) ->
             f"{prefix}: expected a whole TensorFlow checkpoint, found {type(error).__name__}: {error}"
         ) from error
     if infinite:
-        raise WeightsError(f"{prefix}: expected finite numbers, found NaN or infinity in {listed(sorted(infinite))}")
+        raise WeightsError(
+            f"{prefix}: expected finite numbers, found NaN or infinity in {enumeration(sorted(infinite))}"
+        )
     return arrays, len(own_shapes) - len(expected_shapes)
 
 

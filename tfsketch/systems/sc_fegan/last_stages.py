@@ -80,8 +80,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
         for numbers, batch in editing.examples(shards, config, sketcher, count):
             layers = {key: batch[key].numpy()[..., 0].astype(np.uint8) for key in ("mask", "sketch")}
-            painted = np.any(batch["color"].numpy() != 0, axis=-1, keepdims=True)  # no uint8 level is 0 in [-1,1]
-            color = np.where(painted, np.concatenate([to_uint8(batch["color"]), 255 * painted], axis=-1), 0)
+            strokes = np.any(batch["color"].numpy() != 0, axis=-1, keepdims=True)  # no uint8 level is 0 in [-1,1]
+            color = np.where(strokes, np.concatenate([to_uint8(batch["color"]), 255 * strokes], axis=-1), 0)
             truths = to_uint8(batch["image"])
             for place, number in enumerate(numbers):
                 truth, mask = truths[place], layers["mask"][place]

@@ -42,8 +42,8 @@ def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor
     zeros = tf.zeros_like(mask)
     color = inputs.get("color", tf.zeros_like(image))
     if empty_color != 0.0:
-        painted = tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True)
-        color = tf.where(painted, color, tf.cast(empty_color, color.dtype))
+        strokes = tf.reduce_any(tf.not_equal(color, 0.0), axis=-1, keepdims=True)
+        color = tf.where(strokes, color, tf.cast(empty_color, color.dtype))
     sketch, noise = inputs.get("sketch", zeros), inputs.get("noise", zeros)
     return tf.concat([image * (1.0 - mask), sketch * mask, color * mask, mask, noise * mask], axis=-1)
 
@@ -108,9 +108,9 @@ class Generator(ExportedNetwork):
         """`pack` with this network's empty colour."""
         return pack(inputs, self._empty_color)
 
-    def encode(self, packed: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+    def encode(self, inputs: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """[B,H,W,9] -> itself and every encoder stage's map, the largest first."""
-        maps = [packed]
+        maps = [inputs]
         for layer in self.encoder:
             maps.append(layer(maps[-1], training=training))
         return maps

@@ -98,8 +98,10 @@ def inpaint(image: np.ndarray, mask: np.ndarray, method: str) -> np.ndarray:
       [H,W,3] uint8, the input outside the mask.
     """
     inside = mask > 0
-    filled = cv2.inpaint(np.where(inside[..., None], np.uint8(0), image), inside.astype(np.uint8), 3, BASELINES[method])
-    return np.where(inside[..., None], filled, image)
+    baseline = cv2.inpaint(
+        np.where(inside[..., None], np.uint8(0), image), inside.astype(np.uint8), 3, BASELINES[method]
+    )
+    return np.where(inside[..., None], baseline, image)
 
 
 def examples(
@@ -108,12 +110,12 @@ def examples(
     """The protocol's examples: (numbers of the pictures, batch of the vocabulary)."""
     for start in range(0, count, _BATCH):
         numbers = list(range(start, min(start + _BATCH, count)))
-        loaded = [shards[n] for n in numbers]
-        lines = sketcher(np.stack([p.image for p in loaded]))
-        style, made = config.sketch.style, [colors.color_map(p.image, config.color) for p in loaded]
+        group = [shards[n] for n in numbers]
+        lines = sketcher(np.stack([p.image for p in group]))
+        style, color_maps = config.sketch.style, [colors.color_map(p.image, config.color) for p in group]
         pictures = {
             n: Picture(p.name, {"image": p.image, f"sketch/{style}": sketch, "color": color})
-            for n, p, sketch, color in zip(numbers, loaded, lines, made)
+            for n, p, sketch, color in zip(numbers, group, lines, color_maps)
         }
         yield numbers, fixed_batch(pictures, config, numbers)
 
@@ -147,7 +149,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     features: dict[str, list[np.ndarray]] = {}
     sheet: list[list[np.ndarray]] = []
     titles: list[str] = []
-    shown = sheet_numbers(count)
+    sheet_rows = sheet_numbers(count)
     with tqdm(total=count, unit="pictures", mininterval=5) as bar:
         for numbers, batch in examples(shards, config, sketcher, count):
             outputs = _outputs(model, batch)
@@ -162,27 +164,27 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 squares = np.stack([holes.crop_round(*pair, crop) for pair in zip(pictures, conditions["mask"])])
                 features.setdefault(method, []).append(metrics.embed(squares))
             for method, pictures in outputs.items():
-                measured = metrics.measure(output=pictures, edges=sketcher(pictures), **conditions)
+                measures = metrics.measure(output=pictures, edges=sketcher(pictures), **conditions)
                 triples = list(zip(pictures, conditions["mask"], conditions["truth"]))
-                measured["sharpness"] = [holes.sharpness(*triple) for triple in triples]
-                measured["seam"] = [holes.seam(*triple) for triple in triples]
-                for name, numbers_ in measured.items():
+                measures["sharpness"] = [holes.sharpness(*triple) for triple in triples]
+                measures["seam"] = [holes.seam(*triple) for triple in triples]
+                for name, numbers_ in measures.items():
                     values.setdefault(method, {}).setdefault(name, []).extend(numbers_)
             rows, titles = sheets.layer_rows(batch, telea=outputs["telea"], output=outputs["all"])
-            sheet += [row for n, row in zip(numbers, rows) if n in shown]
+            sheet += [row for n, row in zip(numbers, rows) if n in sheet_rows]
             bar.update(len(numbers))
     sets = {method: np.concatenate(parts) for method, parts in features.items()}
-    means = [_row(method, measured, sets) for method, measured in values.items()]
+    means = [_row(method, measures, sets) for method, measures in values.items()]
     columns = {name: Column(better, _DIGITS[name]) for name, better in metrics.NAMES.items()} | _HOLES
     return Results(PROTOCOL, count, columns, means, closing(means), sheet, titles)
 
 
-def _row(method: str, measured: Mapping[str, list[float | None]], features: Mapping[str, np.ndarray]) -> Row:
+def _row(method: str, measures: Mapping[str, list[float | None]], features: Mapping[str, np.ndarray]) -> Row:
     """A method's means and their intervals."""
     row: Row = {"method": method, **dict.fromkeys([*metrics.NAMES, *_HOLES])}
     distance, interval = intervals.feature_distance(features["truth"], features[method])
     row["feature_distance"], row["intervals"] = distance, {"feature_distance": interval}
-    for name, values in measured.items():
+    for name, values in measures.items():
         mean = holes.mean_of if name in _HOLES else metrics.mean_of
         row[name], row["intervals"][name] = mean(values), intervals.of_mean(values, mean)
     row["intervals"] = {name: ends for name, ends in row["intervals"].items() if ends is not None}
@@ -196,8 +198,8 @@ def closing(rows: Sequence[Row]) -> str:
 
     def ratio(name: str, other: str) -> str:
         a, b = by["all"][name], by[other][name]
-        shown = "-" if a is None or not b else f"{a / b:.2f}"
-        return f"{name} {shown} of {other}'s"
+        quotient = "-" if a is None or not b else f"{a / b:.2f}"
+        return f"{name} {quotient} of {other}'s"
 
     return (
         f"Ratios: {ratio('st_lpips_hole', 'telea')}, {ratio('st_lpips', 'telea')}, "

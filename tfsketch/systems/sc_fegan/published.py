@@ -10,7 +10,7 @@ import re
 from tfsketch.errors import WeightsError
 
 
-def listed(items: list[str]) -> str:
+def enumeration(items: list[str]) -> str:
     """The first five, and how many more there are."""
     return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
 
@@ -32,13 +32,13 @@ def find_prefix(path: str | os.PathLike) -> str:
         if len(near) != 1:
             raise WeightsError(
                 f"{path}: expected a checkpoint's prefix, such as {path / 'SC-FEGAN.ckpt'}; found "
-                f"a folder with {len(near)} checkpoints{': ' + listed(near) if near else ''}"
+                f"a folder with {len(near)} checkpoints{': ' + enumeration(near) if near else ''}"
             )
         prefix = near[0]
     else:
         prefix = re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", str(path))
     if not pathlib.Path(prefix + ".index").is_file():
-        hint = f"; did you mean {listed(near)}?" if near else ""
+        hint = f"; did you mean {enumeration(near)}?" if near else ""
         actual = f"a file {prefix}, but no" if pathlib.Path(prefix).is_file() else "no"
         raise WeightsError(
             f"{path}: expected a checkpoint's prefix, with PREFIX.index and PREFIX.data-00000-of-00001 "

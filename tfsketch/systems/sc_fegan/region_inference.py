@@ -40,9 +40,9 @@ from tfsketch.systems.sc_fegan.windows import (
     Number,
     Window,
     box_of,
-    clipped,
+    clip,
     convolved,
-    cut,
+    crop,
     decode_box,
     decoder_share,
     encoder_share,
@@ -74,7 +74,7 @@ def _box_to_picture(
     return tf.pad(_to_picture(decode_box(model, x, skips, box, size)), [(0, 0), *around, (0, 0)])
 
 
-def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float = WORTHWHILE) -> tf.Tensor:
+def edit(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float = WORTHWHILE) -> tf.Tensor:
     """The network's `image` from one graph that keeps nothing, for an export: the decoder on the mask's box, or on all
     of the picture, as the graph finds worthwhile.
 
@@ -112,33 +112,33 @@ def edited(model: Generator, inputs: Mapping[str, tf.Tensor], worthwhile: float 
 class _Cache:
     """The encoder's maps of the last picture, and the graphs that make and use them, for one shape of pictures."""
 
-    def __init__(self, model: Generator, packed: tf.Tensor):
-        self.shape, self._model = tuple(packed.shape), model
+    def __init__(self, model: Generator, stack: tf.Tensor):
+        self.shape, self._model = tuple(stack.shape), model
         self.size = self.shape[1:3]
-        self._maps = [tf.Variable(packed, trainable=False)]
+        self._maps = [tf.Variable(stack, trainable=False)]
         for stage, layer in enumerate(model.encoder, 1):
             shape = [self.shape[0], *(side >> stage for side in self.size), layer.filters]
             self._maps.append(tf.Variable(tf.zeros(shape, layer.compute_dtype), trainable=False))
 
     @_graph
-    def changed(self, packed: tf.Tensor) -> tf.Tensor:
+    def change_box(self, stack: tf.Tensor) -> tf.Tensor:
         """The box of what differs from the last input."""
-        return box_of(packed != self._maps[0])
+        return box_of(stack != self._maps[0])
 
     @_graph
-    def encode(self, packed: tf.Tensor) -> None:
-        for variable, x in zip(self._maps, self._model.encode(packed)):
+    def encode(self, stack: tf.Tensor) -> None:
+        for variable, x in zip(self._maps, self._model.encode(stack)):
             variable.assign(x)
 
     @_graph
-    def update(self, packed: tf.Tensor, box: tf.Tensor) -> None:
+    def update(self, stack: tf.Tensor, box: tf.Tensor) -> None:
         """`encode`, of an input that differs from the last one in a box."""
-        self._maps[0].assign(packed)
+        self._maps[0].assign(stack)
         sizes = [self.size, *(variable.shape[1:3] for variable in self._maps[1:])]
         windows = encoder_windows(self._model, window_of(tf.unstack(box)), self.size)
         for stage, (layer, window) in enumerate(zip(self._model.encoder, windows)):
-            source = clipped(source_window(layer, window), sizes[stage])
-            part = convolved(layer, cut(self._maps[stage], source), window, sizes[stage])
+            source = clip(source_window(layer, window), sizes[stage])
+            part = convolved(layer, crop(self._maps[stage], source), window, sizes[stage])
             (top, bottom), (left, right) = window
             self._maps[stage + 1][:, top:bottom, left:right].assign(part)
 
@@ -174,7 +174,7 @@ class RegionInference:
         self._lock = threading.Lock()
         self._worthwhile = 0.0 if model.config.norm == "instance" else worthwhile
         # A small network is done in the time that counting takes, and a next stroke has the same hole.
-        self._counted = functools.lru_cache(64)(lambda share, box, size: share(model, window_of(box), size))
+        self._share_of = functools.lru_cache(64)(lambda share, box, size: share(model, window_of(box), size))
         self._pack = _graph(lambda inputs: (model.pack(inputs), box_of(inputs["mask"] > 0.5)))
 
     def __call__(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -185,29 +185,29 @@ class RegionInference:
         """
         inputs = {key: tf.convert_to_tensor(value) for key, value in inputs.items()}
         self._model.check_size(inputs["image"].shape)
-        packed, box = self._pack(inputs)
+        stack, box = self._pack(inputs)
         with self._lock:
             try:
-                repaint = self._draw(packed, box)
+                repaint = self._draw(stack, box)
             except BaseException:  # maps of two pictures must not be mixed
                 self._cache = None
                 raise
         return {"image": composite(repaint, inputs["image"], inputs["mask"])}
 
-    def _draw(self, packed: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    def _draw(self, stack: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
         """What the network draws in the box, [B,H,W,3]; anything outside of it."""
-        if self._cache is None or self._cache.shape != tuple(packed.shape):
-            self._cache = _Cache(self._model, packed)
-            self._cache.encode(packed)
+        if self._cache is None or self._cache.shape != tuple(stack.shape):
+            self._cache = _Cache(self._model, stack)
+            self._cache.encode(stack)
         else:
-            changed = self._cache.changed(packed)
-            if int(changed[1]) and self._share(encoder_share, changed) > self._worthwhile:
-                self._cache.encode(packed)
-            elif int(changed[1]):
-                self._cache.update(packed, changed)
+            region = self._cache.change_box(stack)
+            if int(region[1]) and self._share(encoder_share, region) > self._worthwhile:
+                self._cache.encode(stack)
+            elif int(region[1]):
+                self._cache.update(stack, region)
         whole = self._share(decoder_share, box) > self._worthwhile
         return self._cache.decode() if whole else self._cache.decode_box(box)
 
     def _share(self, share: Callable[[Generator, Window, Sequence[int]], float], box: tf.Tensor) -> float:
         assert self._cache is not None  # what `_draw` makes first
-        return self._counted(share, tuple(box.numpy().tolist()), self._cache.size)
+        return self._share_of(share, tuple(box.numpy().tolist()), self._cache.size)

@@ -47,11 +47,11 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     def optional(field: str, data: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A layer [H,W,4] uint8 of the picture's size, all transparent black where the string is empty."""
 
-        def decoded() -> tuple[tf.Tensor, tf.Tensor]:
+        def decode_layer() -> tuple[tf.Tensor, tf.Tensor]:
             rgba, exact = decode(field, data)
             return same_size(field, rgba, image), exact
 
-        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decoded)
+        return tf.cond(tf.strings.length(data) == 0, lambda: (tf.zeros_like(image), tf.constant(True)), decode_layer)
 
     def before(
         image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor
@@ -59,13 +59,13 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         image = decode("image_bytes", image_bytes)[0]
         mask = read_mask(mask_bytes, image, "erased pixel")
         sketch = sketch_of("sketch_bytes", *optional("sketch_bytes", sketch_bytes, image))
-        color, painted = color_of("color_bytes", *optional("color_bytes", color_bytes, image))
-        line, toned = tone_of(image[..., :3], mask, color, painted)
+        color, strokes = color_of("color_bytes", *optional("color_bytes", color_bytes, image))
+        line, toned = tone_of(image[..., :3], mask, color, strokes)
         square = Square(mask, side)
-        cut, work = square.crop, square.work
+        crop, work = square.crop, square.work
         levels, erased = square.shrink(image[..., :3]), square.shrink_mask()[..., None]
-        lines = thin(graph.resize_sketch(cut(sketch), work)[None])[0, ..., None]
-        paint = graph.resize_color(tf.cast(cut(color), tf.float32), cut(painted), work)
+        lines = thin(graph.resize_sketch(crop(sketch), work)[None])[0, ..., None]
+        paint = graph.resize_color(tf.cast(crop(color), tf.float32), crop(strokes), work)
         layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
         levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
         return {
@@ -90,14 +90,14 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}
-        stored = dict.fromkeys(("photograph", "hole"), tf.TensorSpec([], tf.string))
-        stored |= {"line": tf.TensorSpec([256, 3], tf.int32), "toned": tf.TensorSpec([], tf.bool)}
-        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers | stored)
-        levels = to_levels(region_inference.edited(model, {key: examples[key] for key in layers}))
-        results = each(after, *(examples[key] for key in stored), levels, gives=tf.TensorSpec([], tf.string))
+        specs = dict.fromkeys(("photograph", "hole"), tf.TensorSpec([], tf.string))
+        specs |= {"line": tf.TensorSpec([256, 3], tf.int32), "toned": tf.TensorSpec([], tf.bool)}
+        examples = each(before, image_bytes, mask_bytes, sketch_bytes, color_bytes, gives=layers | specs)
+        levels = to_levels(region_inference.edit(model, {key: examples[key] for key in layers}))
+        results = each(after, *(examples[key] for key in specs), levels, gives=tf.TensorSpec([], tf.string))
         return {"image_bytes": results}
 
     inputs = dict.fromkeys(("image_bytes", "mask_bytes", "sketch_bytes", "color_bytes"), PICTURE)
     whole = network_signature(model)
-    part = Signature(lambda **inputs: {"image": region_inference.edited(model, inputs)}, whole.inputs)
+    part = Signature(lambda **inputs: {"image": region_inference.edit(model, inputs)}, whole.inputs)
     return {"serving_default": Signature(edit, inputs), base.TENSORS: whole, base.SIGNATURE: part}

@@ -125,7 +125,7 @@ ON_TRUNK = ("trunk", "projected", "lines")
 """Which terms need what; it is neither made nor run where none of them has a weight."""
 
 
-def _weighted(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool:
+def _has_weight(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool:
     """Whether any of the terms has a weight in any of the phases."""
     return any(getattr(loss, name) for loss in phases for name in names)
 
@@ -146,15 +146,15 @@ class ScFeganTask(Task):
         # float16 cannot hold VGG's activations of 0..255 inputs; bfloat16 has the range, and a loss needs no more
         # digits.
         dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
-        phases = [phase.applied(settings.loss) for phase in config.train.phases]
-        self._backbone = Vgg16(settings.loss.backbone, dtype) if _weighted(phases, ON_BACKBONE) else None
-        self._trunk = efficientnet.EfficientNetLite1(dtype) if _weighted(phases, ON_TRUNK) else None
+        phases = [phase.apply(settings.loss) for phase in config.train.phases]
+        self._backbone = Vgg16(settings.loss.backbone, dtype) if _has_weight(phases, ON_BACKBONE) else None
+        self._trunk = efficientnet.EfficientNetLite1(dtype) if _has_weight(phases, ON_TRUNK) else None
         self._augment = settings.projected.augment
-        if _weighted(phases, ["projected"]):
+        if _has_weight(phases, ["projected"]):
             assert self._trunk is not None
             self.networks["projected"] = projected.build(settings.projected, self._trunk, side, side)
         self._lines = f"sketch_{config.sketch.style}"
-        if _weighted(phases, ["lines"]):
+        if _has_weight(phases, ["lines"]):
             assert self._trunk is not None
             if (style := config.sketch.style) not in config.data.maps:
                 problem = f"expected {style}, the photographs' own lines, for the weight of lines"
@@ -214,38 +214,38 @@ class ScFeganTask(Task):
         near = feature_losses.near_hole(layers, side, chance)
         if close_up:
             closer = feature_losses.close_up(layers, side, chance, ("image", "other"))
-            chosen = adversarial.per_example_uniform(batch["seed"], salt=4) < close_up
-            near = {key: tf.where(chosen[:, None, None, None], closer[key], near[key]) for key in near}
+            is_close = adversarial.per_example_uniform(batch["seed"], salt=4) < close_up
+            near = {key: tf.where(is_close[:, None, None, None], closer[key], near[key]) for key in near}
         near["seed"] = batch["seed"]
         return near, near.pop("other")
 
     def step(self, batch: Batch, loss: ScFeganLossConfig, minimize: Minimize) -> Terms:
         generator = self.networks["generator"]
-        logged: Terms = {}
+        values: Terms = {}
         views: list[projected.View] = []
         with tf.GradientTape() as tape:
             outputs = generator(batch, training=True)
             near, image = self._near(batch, outputs["image"], loss.window, loss.close_up)
-            if _weighted([loss], ON_TRUNK):
+            if _has_weight([loss], ON_TRUNK):
                 views = [self._view(near["image"], near), self._view(image, near)]
-        if _weighted([loss], ON_DISCRIMINATOR):
+        if _has_weight([loss], ON_DISCRIMINATOR):
             with tf.GradientTape() as critic_tape:
                 total, parts = self._discriminator_terms(near, tf.stop_gradient(image), loss)
             minimize("discriminator", critic_tape, total)
-            logged |= parts | {"discriminator": total}
+            values |= parts | {"discriminator": total}
         if loss.projected:
             with tf.GradientTape() as critic_tape:
                 total, parts = projected.critic_terms(self.networks["projected"], *views)
             minimize("projected", critic_tape, total)
-            logged |= parts | {"projected_critic": total}
+            values |= parts | {"projected_critic": total}
         if loss.lines:
             with tf.GradientTape() as reader_tape:
                 total = line_reader.learning_term(self.networks["line_reader"], views[0])
             minimize("line_reader", reader_tape, total)
-            logged["line_reader"] = total
+            values["line_reader"] = total
         with tape:  # goes on recording what the generator's output is judged by
             inputs = GeneratorInputs(self, batch, outputs, (near, image), views, loss)
             terms = {name: term(inputs) for name, term in TERMS.items() if getattr(loss, name)}
             total = weighted_sum(loss, terms)
         minimize("generator", tape, total)
-        return logged | terms | {"generator": total}
+        return values | terms | {"generator": total}

@@ -106,10 +106,10 @@ def _measures(
 ) -> dict[str, float | None]:
     """The measures of one picture in an edit's place; see `MEANS`."""
     side = edges.shape[0], edges.shape[1]
-    painted = layers.color[..., 3]
+    alpha = layers.color[..., 3]
     return {
         "overlap": overlap(layers.region, labels, layers.mask, kind.regions),
-        "color_error": metrics.color_error(picture, layers.color[..., :3], painted, layers.mask),
+        "color_error": metrics.color_error(picture, layers.color[..., :3], alpha, layers.mask),
         "sketch_f1": metrics.sketch_f1(
             arrays.resize_sketch(layers.sketch, side), edges, arrays.resize_mask(layers.mask, side)
         ),

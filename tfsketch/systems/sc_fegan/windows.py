@@ -63,7 +63,7 @@ def _clip(value: Number, high: int) -> Number:
     return min(max(value, 0), high)
 
 
-def clipped(window: Window, size: Sequence[int]) -> Window:
+def clip(window: Window, size: Sequence[int]) -> Window:
     rows, columns = ((_clip(start, side), _clip(stop, side)) for (start, stop), side in zip(window, size))
     return rows, columns
 
@@ -83,7 +83,7 @@ def _all_of(size: Sequence[Number]) -> Window:
     return (0, height), (0, width)
 
 
-def cut(x: tf.Tensor, window: Window, origin: Window = ((0, 0), (0, 0))) -> tf.Tensor:
+def crop(x: tf.Tensor, window: Window, origin: Window = ((0, 0), (0, 0))) -> tf.Tensor:
     """The window of a map, of which `x` is what starts at the start of `origin`."""
     (top, bottom), (left, right) = window
     (y, _), (x0, _) = origin
@@ -100,7 +100,7 @@ def convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: 
       size: (height, width) of the input.
     """
     source = source_window(layer, window)
-    pads = [(inner[0] - outer[0], outer[1] - inner[1]) for outer, inner in zip(source, clipped(source, size))]
+    pads = [(inner[0] - outer[0], outer[1] - inner[1]) for outer, inner in zip(source, clip(source, size))]
     x = tf.pad(x, [(0, 0), *pads, (0, 0)])
     if isinstance(layer, tf.keras.layers.Conv2D):
         x, kernel, bias = (tf.cast(value, layer.compute_dtype) for value in (x, layer.kernel, layer.bias))
@@ -108,7 +108,7 @@ def convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: 
     return layer(x, padding="VALID")
 
 
-def _doubled(layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window: Window) -> tf.Tensor:
+def _double(layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window: Window) -> tf.Tensor:
     """A doubling's output on a window.
 
     Args:
@@ -118,7 +118,7 @@ def _doubled(layer: tf.keras.layers.Layer, x: tf.Tensor, origin: Window, window:
       window: of the output.
     """
     x = layer(x) if isinstance(layer, tf.keras.layers.UpSampling2D) else layer(x, padding="VALID")
-    return cut(x, window, source_window(layer, origin))
+    return crop(x, window, source_window(layer, origin))
 
 
 def _weights(layer: tf.keras.layers.Layer) -> int:
@@ -153,13 +153,13 @@ def decoder_windows(model: Generator, box: Window, size: Sequence[Number]) -> li
     Returns:
       For every stage the windows of (its input, its doubled input, its output), cut at the border.
     """
-    target = box if model.to_rgb is None else clipped(source_window(model.to_rgb, box), size)
+    target = box if model.to_rgb is None else clip(source_window(model.to_rgb, box), size)
     windows = []
     for stage, (mixer, larger) in reversed(list(enumerate(zip(model.mixers, _sizes(model, size))))):
-        doubled = clipped(source_window(mixer, target), larger)
+        double_window = clip(source_window(mixer, target), larger)
         smaller = [side // 2 for side in larger]
-        source = clipped(_reaches(_doubling(model, stage), doubled), smaller)
-        windows.append((source, doubled, target))
+        source = clip(_reaches(_doubling(model, stage), double_window), smaller)
+        windows.append((source, double_window, target))
         target = source
     return windows[::-1]
 
@@ -181,11 +181,11 @@ def decode_box(
     """
     origin = ((0, 0), (0, 0))
     plan = zip(decoder_windows(model, box, size), model.mixers, _sizes(model, size))
-    for stage, ((source, doubled, mixed), mixer, larger) in enumerate(plan):
-        x = _doubled(_doubling(model, stage), cut(x, source, origin), source, doubled)
-        skip = tf.cast(cut(skips[-1 - stage], doubled), x.dtype)
-        x = convolved(mixer, tf.concat([skip, x], axis=-1), mixed, larger)
-        origin = mixed
+    for stage, ((source, double_window, mix_window), mixer, larger) in enumerate(plan):
+        x = _double(_doubling(model, stage), crop(x, source, origin), source, double_window)
+        skip = tf.cast(crop(skips[-1 - stage], double_window), x.dtype)
+        x = convolved(mixer, tf.concat([skip, x], axis=-1), mix_window, larger)
+        origin = mix_window
     return x if model.to_rgb is None else convolved(model.to_rgb, x, box, size)
 
 
@@ -196,32 +196,32 @@ def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> floa
         head = 0 if model.to_rgb is None else _area(box) * _weights(model.to_rgb)
         plan = enumerate(zip(decoder_windows(model, box, size), model.mixers))
         return head + sum(
-            _area(source) * _weights(_doubling(model, stage)) + _area(mixed) * _weights(mixer)
-            for stage, ((source, _, mixed), mixer) in plan
+            _area(source) * _weights(_doubling(model, stage)) + _area(mix_window) * _weights(mixer)
+            for stage, ((source, _, mix_window), mixer) in plan
         )
 
     return cost(box) / cost(_all_of(size))
 
 
-def encoder_windows(model: Generator, changed: Window, size: Sequence[int]) -> list[Window]:
+def encoder_windows(model: Generator, box: Window, size: Sequence[int]) -> list[Window]:
     """What changes in the encoder's maps with a box of its input: a window a stage, cut at the border."""
     windows = []
     for layer in model.encoder:
         size = [side // 2 for side in size]
-        changed = clipped(_reaches(layer, changed), size)
-        windows.append(changed)
+        box = clip(_reaches(layer, box), size)
+        windows.append(box)
     return windows
 
 
-def encoder_share(model: Generator, changed: Window, size: Sequence[int]) -> float:
+def encoder_share(model: Generator, box: Window, size: Sequence[int]) -> float:
     """The arithmetic of encoding a change again as a share of encoding all; numbers. The bottleneck counts in both."""
 
-    def cost(changed: Window) -> int:
-        windows = encoder_windows(model, changed, size)
+    def cost(box: Window) -> int:
+        windows = encoder_windows(model, box, size)
         least = _area(_all_of([side // model.stride for side in size])) * sum(_weights(x) for x in model.dilated)
         return least + sum(_area(window) * _weights(layer) for window, layer in zip(windows, model.encoder))
 
-    return cost(changed) / cost(_all_of(size))
+    return cost(box) / cost(_all_of(size))
 
 
 def box_of(where: tf.Tensor) -> tf.Tensor:
