@@ -137,9 +137,9 @@ def _fields(body: list[ast.stmt]) -> list[str]:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
             default = f" = {ast.unparse(node.value)}" if node.value else ""
             default = re.sub(r"dataclasses\.field\(default_factory=(.*)\)", r"\1", default)
-            said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
-            said = " ".join(str(said).split())
-            lines.append(f"- `{node.target.id}: {ast.unparse(node.annotation)}{default}`{': ' if said else ''}{said}")
+            text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            text = " ".join(str(text).split())
+            lines.append(f"- `{node.target.id}: {ast.unparse(node.annotation)}{default}`{': ' if text else ''}{text}")
     return lines
 
 
@@ -152,10 +152,10 @@ def _function(node: ast.FunctionDef, level: int, name: str, bound: bool = False)
 
 def _class(node: ast.ClassDef, name: str) -> str:
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    made = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
+    result = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
     code = f"class {node.name}({bases})" if bases else f"class {node.name}"
-    if made:
-        code += f"\n\n{node.name}({_parameters(made.args, True)})"
+    if result:
+        code += f"\n\n{node.name}({_parameters(result.args, True)})"
     fields = _fields(node.body)
     parts = [f"### `{name}`", _fence(code), markdown(ast.get_docstring(node)), "\n".join(fields)]
     for one in node.body:
@@ -175,15 +175,15 @@ def entries(module: str) -> list[Entry]:
         full = f"tfsketch.{module}.{name}"
         if not name or name.startswith("_"):
             continue
-        shown = SHORT.get(full, full)
+        label = SHORT.get(full, full)
         if isinstance(node, ast.ClassDef):
-            result.append(Entry(full, _class(node, shown)))
+            result.append(Entry(full, _class(node, label)))
         elif isinstance(node, ast.FunctionDef):
-            result.append(Entry(full, _function(node, 3, shown)))
+            result.append(Entry(full, _function(node, 3, label)))
         elif (
             isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str)
         ):
-            result.append(Entry(full, f"### `{shown}`\n\n{markdown(after.value.value)}"))
+            result.append(Entry(full, f"### `{label}`\n\n{markdown(after.value.value)}"))
     return result
 
 

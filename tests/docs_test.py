@@ -74,12 +74,12 @@ def test_commands_name_existing_flags(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_to_a_heading(path):
-    broken = []
+    bad = []
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", path.read_text(encoding="utf-8")):
         document = path.parent / target if target else path
         if not document.is_file() or anchor not in _slugs(document):
-            broken.append(f"{target}#{anchor}")
-    assert not broken, broken
+            bad.append(f"{target}#{anchor}")
+    assert not bad, bad
 
 
 def test_every_picture_is_shown_or_named():
@@ -118,18 +118,18 @@ def test_blocks_are_run_or_it_is_said_why_not():
 
 def test_blocks_of_the_shell_can_be_parsed():
     text = "\n".join(f"{{\n{block.text}}}" for block in documents.all_blocks() if block.language == "shell")
-    done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
-    assert not done.returncode, done.stderr
+    process = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+    assert not process.returncode, process.stderr
 
 
 def test_arguments_of_the_commands_are_taken():
     """Their values too: numbers, choices, what is required. One process defines one binary's flags after another."""
     calls = [(block.place, *call) for block in documents.all_blocks() for call in block.tools()]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _PARSE], input=json.dumps(calls), cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert not done.returncode, done.stderr[-2000:]
-    assert json.loads(done.stdout) == []
+    assert not process.returncode, process.stderr[-2000:]
+    assert json.loads(process.stdout) == []
 
 
 _PARSE = """
@@ -197,15 +197,15 @@ def test_the_table_counts_the_blocks_as_they_are_written_now(tmp_path, monkeypat
 def test_commands_name_files_that_are_there_or_were_made_before(tmp_path):
     commands.small_data(tmp_path, "")
     for path in DOCUMENTS:
-        blocks, made = [block for block in documents.blocks(path) if not block.reason], set()
+        blocks, result = [block for block in documents.blocks(path) if not block.reason], set()
         for arguments in (arguments for block in blocks for _, arguments in block.tools()):
             flags = dict(re.findall(r"--(\w+)=(\S+)", "\n".join(arguments)))
             names = ("image", "mask", "sketch", "color", "strokes", "style_image", "input", "data")
             files = [flags[name] for name in names if name in flags] + [a for a in arguments if a.endswith(".jpg")]
             files += [flags["model"]] if "/" in flags.get("model", "") else []
             missing = [
-                name for name in files if "=" not in name and not (tmp_path / name).exists() and name not in made
+                name for name in files if "=" not in name and not (tmp_path / name).exists() and name not in result
             ]
             assert not missing, (path.name, arguments, missing)
             output = flags.get("output", flags.get("model_dir", ""))
-            made |= {output} | ({f"models/{m}" for m in MODELS} if "$model" in output else set())
+            result |= {output} | ({f"models/{m}" for m in MODELS} if "$model" in output else set())

@@ -150,7 +150,7 @@ def test_arrays(editor):
         sketch = _array(rng, 0) if rng.random() < 0.5 else None
         color = _array(rng, 4) if rng.random() < 0.5 else None
         seed = rng.choice([0, 7, 2**40, *_ODD[:10]])
-        started = time.perf_counter()
+        start = time.perf_counter()
         try:
             result = editor.edit(image, mask, sketch, color, seed)
         except TfsketchError as error:
@@ -159,7 +159,7 @@ def test_arrays(editor):
             done += 1
             outside = np.asarray(mask).reshape(result.shape[:2]) == 0
             assert result.dtype == np.uint8 and (result[outside] == np.asarray(image)[outside]).all()
-        assert time.perf_counter() - started < SLOW
+        assert time.perf_counter() - start < SLOW
     assert done < COUNT and (done or COUNT < 60)  # two of the first 60 are valid, and none of the first 25
 
 
@@ -177,7 +177,7 @@ def test_files(editor, tmp_path):
         if rng.random() < 0.7:
             (folder / "strokes.json").write_bytes(_json(rng, STROKES))
             layers["strokes"] = str(folder / "strokes.json")
-        started = time.perf_counter()
+        start = time.perf_counter()
         try:
             jobs, skipped = find_jobs(layers.pop("image"), folder / "out.png", **layers)
         except TfsketchError as error:
@@ -185,13 +185,13 @@ def test_files(editor, tmp_path):
             continue
         assert not skipped
         (outcome,) = edit_files(editor, jobs, rng.randrange(9))
-        assert time.perf_counter() - started < SLOW
-        written = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
+        assert time.perf_counter() - start < SLOW
+        output = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
         if outcome.error is None:
-            assert written == ["out.png"] and files.read_rgb(folder / "out.png").ndim == 3
+            assert output == ["out.png"] and files.read_rgb(folder / "out.png").ndim == 3
         else:
             _said(outcome.error)
-            assert not written
+            assert not output
 
 
 def _odd_photograph(rng: random.Random) -> bytes:
@@ -204,8 +204,8 @@ def _odd_photograph(rng: random.Random) -> bytes:
     if kind == "JPEG":
         buffer = io.BytesIO()
         Image.fromarray((values >> 8).astype(np.uint8)[..., 0]).convert("RGB").save(buffer, "JPEG")
-        said = metadata.Metadata(*(rng.randbytes(rng.randrange(90)) for _ in range(4)), (72.0, 1.5), rng.randbytes(9))
-        data = encoding.with_segments(buffer.getvalue(), said)
+        text = metadata.Metadata(*(rng.randbytes(rng.randrange(90)) for _ in range(4)), (72.0, 1.5), rng.randbytes(9))
+        data = encoding.with_segments(buffer.getvalue(), text)
     else:
         data = cv2.imencode(".png" if kind == "PNG" else ".tif", values.astype(rng.choice([np.uint8, np.uint16])))[1]
         data = data.tobytes()
@@ -230,7 +230,7 @@ def _odd_photograph(rng: random.Random) -> bytes:
 
 def test_photographs(tmp_path):
     rng = random.Random(5)
-    read = 0
+    content = 0
     for number in range(4 * COUNT):
         path = tmp_path / f"{number}{rng.choice(sorted(files.SUFFIXES))}"
         path.write_bytes(_odd_photograph(rng))
@@ -239,18 +239,18 @@ def test_photographs(tmp_path):
             photograph = photographs.read(path)
             result = photograph.image.copy()
             result[: len(result) // 2] ^= rng.randrange(256)
-            made = photograph.with_result(result)
-            data, notes = encoding.encode(output, made)
+            edit = photograph.with_result(result)
+            data, notes = encoding.encode(output, edit)
         except TfsketchError as error:
             _said(error)
             continue
         again = photographs.read(output, data)
-        assert all(len(note) > 10 for note in (*notes, *made.notes))
+        assert all(len(note) > 10 for note in (*notes, *edit.notes))
         assert again.image.shape == result.shape
         if not output.endswith(".jpg"):
             assert (again.image[len(result) // 2 :] == result[len(result) // 2 :]).all(), (path, output)
-        read += 1
-    assert COUNT < read < 4 * COUNT
+        content += 1
+    assert COUNT < content < 4 * COUNT
 
 
 KINDS = ("picture", "drawing", "run", "run", "run", "file", "file", "tile", "mask", "jobs/x", "continue", "path")
@@ -290,7 +290,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
             if what == "mask":
                 request = {"picture": picture, "strokes": STROKES, "grow": rng.uniform(-20, 90), "invert": True}
                 request |= {"region": "hair"} if rng.random() < 0.3 else {}
-            started = time.perf_counter()
+            start = time.perf_counter()
             if what == "picture":
                 status, body = ask(port, "/api/pictures", _file(rng), "application/octet-stream")
             elif what == "drawing":
@@ -306,7 +306,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
                 status, body = ask(port, path, rng.choice([None, b"", b"{}"]))
             else:
                 status, body = ask(port, f"/api/{what}", _json(rng, request))
-            assert time.perf_counter() - started < SLOW
+            assert time.perf_counter() - start < SLOW
             assert status in (200, 400, 404, 405), (what, status, body[:300])
             if status == 400:
                 assert len(json.loads(body)["error"]) > 10

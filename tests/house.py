@@ -56,8 +56,8 @@ def crossing() -> list[str]:
 def reached(module: str) -> list[str]:
     """The modules of tfsketch that importing one loads, in a fresh process; itself and packages included."""
     code = f"import sys, {module}; print(*sorted(m for m in sys.modules if m.split('.')[0] == 'tfsketch'))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.split()
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return process.stdout.split()
 
 
 def main() -> None:

@@ -105,6 +105,6 @@ def test_binaries_and_targets_of_the_documents_exist():
         text = path.read_text(encoding="utf-8")
         modules = re.findall(r"(?<![\w./])(?:tools|tests)(?:\.[a-z_]+)+\b", text)
         missing += [f"{path.name}: {name}" for name in modules if name not in build_files.modules()]
-        made = re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE)
-        missing += [f"{path.name}: make {name}" for name in made if name not in targets]
+        result = re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE)
+        missing += [f"{path.name}: make {name}" for name in result if name not in targets]
     assert not missing, missing

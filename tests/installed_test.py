@@ -24,11 +24,11 @@ _BUILD = "import sys; from setuptools import build_meta; print(getattr(build_met
 
 
 def _run(*command: str, cwd: pathlib.Path, **environment: str) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_the_wheel_has_what_is_imported_and_read(installation):
 @pytest.mark.parametrize("name", ["edit", "train", "export", "prepare-data", "app"])
 def test_installed_commands_speak_of_themselves(installation, name):
     folder, _ = installation
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(folder / "bin" / f"tfsketch-{name}"), "--help"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
@@ -80,7 +80,7 @@ def test_installed_commands_speak_of_themselves(installation, name):
         text=True,
         check=False,
     )
-    assert f"tfsketch-{name}" in said.stdout and "python -m tools" not in said.stdout, said.stderr
+    assert f"tfsketch-{name}" in process.stdout and "python -m tools" not in process.stdout, process.stderr
 
 
 def test_an_installation_edits_with_the_weights_that_it_ships(installation, tmp_path):

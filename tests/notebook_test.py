@@ -19,9 +19,7 @@ def test_the_cells_run(tmp_path, monkeypatch):
     for number, cell in enumerate(cells):
         exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
     assert len(cells) == 5
-    written = files.read_rgb(tmp_path / "edited.png")
+    output = files.read_rgb(tmp_path / "edited.png")
     assert (
-        (written == names["result"]).all()
-        and names["changed"].any()
-        and not np.array_equal(written, names["photograph"])
+        (output == names["result"]).all() and names["changed"].any() and not np.array_equal(output, names["photograph"])
     )

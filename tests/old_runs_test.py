@@ -38,9 +38,9 @@ def test_an_old_run_goes_on_as_the_old_code_did(run, tmp_path):
     config = systems.load(run / "config.yaml", [f"data.train={shards}"])
     resumed = trainer.Trainer(config, run, make_task)
     assert resumed.step == 2
-    stored = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
+    arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
     for name, value in resumed.averaged_weights().items():
-        np.testing.assert_array_equal(value, stored[name], err_msg=name)
+        np.testing.assert_array_equal(value, arrays[name], err_msg=name)
     assert resumed.run() == 0
     whole = [json.loads(line) for line in (run / "whole.jsonl").read_text().splitlines()]
     assert [row["step"] for row in whole] == [1, 2, 3, 4]

@@ -135,8 +135,8 @@ class Maker:
 
     def _place(self, name: str) -> pathlib.Path:
         """Where a file is that a command names: in the repository, among the sources, or made here."""
-        kept = [folder / name for folder in (ROOT, self._sources) if (folder / name).exists()]
-        return kept[0] if kept and not (self._work / name).exists() else self._work / name
+        rest = [folder / name for folder in (ROOT, self._sources) if (folder / name).exists()]
+        return rest[0] if rest and not (self._work / name).exists() else self._work / name
 
     def missing(self, section: Section) -> list[str]:
         """What a section wants and is not there, in words."""
@@ -217,8 +217,8 @@ def main() -> None:
             continue
         if arguments.list:
             missing = maker.missing(section)
-            said = f"missing: {', '.join(missing)}" if missing else "can be made"
-            print(f"{section.name}: {said}\n    python -m tools.{' '.join(section.command)}")
+            message = f"missing: {', '.join(missing)}" if missing else "can be made"
+            print(f"{section.name}: {message}\n    python -m tools.{' '.join(section.command)}")
             continue
         try:
             print(f"{section.name}: {maker.make(section, arguments.again)}", flush=True)

@@ -31,14 +31,14 @@ Before <!-- face_parser:begin -->
 
 
 def test_every_section_of_the_document_has_its_command():
-    made = {section.name: section for section in results.sections()}
-    assert len(made) >= 12
+    result = {section.name: section for section in results.sections()}
+    assert len(result) >= 12
     text = results.DOCUMENT.read_text(encoding="utf-8")
     there = set(re.findall(r"<!-- (\w+):begin -->", text))
-    assert set(made) <= there
-    assert made["face_parser"].before[0][0] == "prepare_data" and made["benchmark_pipeline"].speed
+    assert set(result) <= there
+    assert result["face_parser"].before[0][0] == "prepare_data" and result["benchmark_pipeline"].speed
     # The others say that they cannot be made from what is shipped.
-    other = {name for name in there - set(made) if not name.startswith("region_edit_")}
+    other = {name for name in there - set(result) if not name.startswith("region_edit_")}
     former = {"transplant_sc_fegan_before", "cali_sketch_before", "cali_sketch_direct"}
     assert other == {"sc_fegan", "sc_fegan_at_256", *former}
 
@@ -50,9 +50,9 @@ def test_sections_that_can_be_made_are_of_the_shipped_weights():
         model = section.flags().get("model", results.MODELS[0])
         if section.command[0] == "evaluate":
             weights = report.describe(model, results.MODELS_FOLDER / model)["weights_sha256"]
-            measured = re.search(r"model `(\w+)`, weights `(\w+)`", results.text_of(results.DOCUMENT, section.name))
-            if not measured or measured[1] != model or measured[2] != weights:
-                stale[section.name] = measured and measured[0]
+            values = re.search(r"model `(\w+)`, weights `(\w+)`", results.text_of(results.DOCUMENT, section.name))
+            if not values or values[1] != model or values[2] != weights:
+                stale[section.name] = values and values[0]
     assert not stale, f"expected sections of the shipped weights, found others: {stale}"
 
 

@@ -103,13 +103,13 @@ def test_a_hundred_at_once_lose_none_beside_bad_ones(stand_in):
     bad = json.dumps(
         {"instances": [{key: {"b64": base64.b64encode(b"bad").decode()} for key in encoded_of(EDITS[0])}]}
     ).encode()
-    refused = []
+    errors = []
 
     def spoil() -> None:
         try:
             urllib.request.urlopen(f"{stand_in.rest}/v1/models/tiny:predict", bad)
         except urllib.error.HTTPError as error:
-            refused.append((error.code, json.load(error)["error"]))
+            errors.append((error.code, json.load(error)["error"]))
 
     def edit(number: int) -> bool:
         if number % 20 == 7:
@@ -121,7 +121,7 @@ def test_a_hundred_at_once_lose_none_beside_bad_ones(stand_in):
     before = len(stand_in.batches)
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         assert sum(pool.map(edit, range(100))) == 100
-    assert len(refused) == 5 and all(code == 400 and "image_bytes" in text for code, text in refused)
+    assert len(errors) == 5 and all(code == 400 and "image_bytes" in text for code, text in errors)
     assert max(stand_in.batches[before:]) > 1
 
 

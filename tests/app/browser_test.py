@@ -146,10 +146,10 @@ def test_a_changed_mask_is_pythons_but_for_its_outermost_pixels(page, grow, inve
         [base64.b64encode(png_of(face(240)[:200])).decode(), tree, grow, invert],
     )
     expected = masks.resize_mask(strokes_lib.render(strokes_lib.parse(tree), (200, 240)).mask, grow, invert)
-    covered = strokes_lib.render(strokes_lib.parse(tree_of_mask), (200, 240)).mask
+    coverage = strokes_lib.render(strokes_lib.parse(tree_of_mask), (200, 240)).mask
     border = cv2.morphologyEx(expected, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    assert not ((covered != expected) & (border == 0)).any()
-    assert (covered != expected).mean() < 0.01
+    assert not ((coverage != expected) & (border == 0)).any()
+    assert (coverage != expected).mean() < 0.01
 
 
 def _grey(side: int) -> np.ndarray:

@@ -56,7 +56,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         # A line of 120 pixels of the screen is one of 120 pixels of the photograph, and what is under it is there.
         page.click("[data-tool=mask]")
         page.locator("#width").fill("50")
-        shown = page.inner_text("#width-shown")
+        image = page.inner_text("#width-shown")
         page.mouse.move(x - 60, y)
         page.mouse.down()
         page.mouse.move(x + 60, y, steps=10)
@@ -65,7 +65,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         assert tree["size"] == [3000, 1500]
         (stroke,) = tree["strokes"]
         assert stroke["points"][-1][0] - stroke["points"][0][0] == pytest.approx(120, abs=1)
-        assert shown == f"{stroke['width']:g} px" and stroke["width"] == pytest.approx(30, abs=1)
+        assert image == f"{stroke['width']:g} px" and stroke["width"] == pytest.approx(30, abs=1)
         assert 1400 < stroke["points"][0][0] < 1500
         # The result, too, is looked at pixel by pixel.
         with page.expect_response("**/api/tile") as tile:

@@ -25,9 +25,9 @@ def test_a_drawing_comes_back_as_strokes(port):
     status, answer = _read(port, png_of(SCAN))
     tree = json.loads(answer)
     assert status == 200 and "dark strokes on bright paper" in tree.pop("notes")
-    found = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
-    wanted = meaning.sketch(sheets.opaque(SCAN), "s").layer
-    assert ((found > 0) & (wanted > 0)).sum() >= 0.97 * wanted.sum() and found.sum() <= 1.5 * wanted.sum()
+    result = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
+    target = meaning.sketch(sheets.opaque(SCAN), "s").layer
+    assert ((result > 0) & (target > 0)).sum() >= 0.97 * target.sum() and result.sum() <= 1.5 * target.sum()
     counts = [len(json.loads(_read(port, png_of(RULED), level)[1])["strokes"]) for level in (0, 0.7)]
     assert counts[1] > 3 * counts[0] > 0
 
@@ -76,9 +76,9 @@ def test_a_scan_becomes_the_sheet(browser, port, model_dirs, tmp_path, viewport)
         tree = json.loads(download_of(page, "#save-strokes"))
         assert page.locator("#history img").count() == 1
     assert tree["size"] == [300, 300]
-    found = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
-    wanted = meaning.sketch(sheets.opaque(SCAN), "s").layer
-    assert ((found > 0) & (wanted > 0)).sum() >= 0.97 * wanted.sum()
+    result = strokes_lib.render(strokes_lib.parse(tree), (300, 300)).sketch
+    target = meaning.sketch(sheets.opaque(SCAN), "s").layer
+    assert ((result > 0) & (target > 0)).sum() >= 0.97 * target.sum()
 
 
 @on_the_phone
@@ -114,10 +114,10 @@ def test_a_drawing_is_the_sketch_of_a_photograph(browser, port, tmp_path, viewpo
         assert stroke_counts(page)[:2] == [mask, sketch]
         with page.expect_response("**/api/run") as answer:
             press_run(page)
-        sent = json.loads(answer.value.request.post_data)["strokes"]
-        assert json.loads(download_of(page, "#save-strokes")) == sent
-    found = strokes_lib.render(strokes_lib.parse(sent), (60, 80)).sketch
-    rows, columns = np.argwhere(found).T
+        request = json.loads(answer.value.request.post_data)["strokes"]
+        assert json.loads(download_of(page, "#save-strokes")) == request
+    result = strokes_lib.render(strokes_lib.parse(request), (60, 80)).sketch
+    rows, columns = np.argwhere(result).T
     assert abs(columns.mean() - 40) < 3 and 20 <= columns.min() and columns.max() < 62 and np.ptp(rows) > 40
 
 

@@ -69,7 +69,7 @@ def _refused(tree) -> bool:
 
 def test_the_page_takes_the_strokes_that_the_program_takes(browser, port, photo, tmp_path):
     with page_of(browser, port) as page:
-        said = page.evaluate(
+        text = page.evaluate(
             """async (trees) => {
               const { checkStrokes } = await import("./strokes.js"), said = {};
               for (const [name, tree] of Object.entries(trees)) {
@@ -79,9 +79,9 @@ def test_the_page_takes_the_strokes_that_the_program_takes(browser, port, photo,
             }""",
             TREES,
         )
-        refused = [name for name, words in said.items() if words]
-        assert refused == [name for name, tree in TREES.items() if _refused(tree)] and "good" not in refused
-        assert all(said[name].startswith("a.json: ") and "expected" in said[name] for name in refused)
+        errors = [name for name, words in text.items() if words]
+        assert errors == [name for name, tree in TREES.items() if _refused(tree)] and "good" not in errors
+        assert all(text[name].startswith("a.json: ") and "expected" in text[name] for name in errors)
         open_photo(page, photo)
         (tmp_path / "mine.json").write_text(json.dumps(TREES["color {'color': None}"]))
         page.set_input_files("#file", tmp_path / "mine.json")

@@ -29,12 +29,12 @@ def test_undo_leads_back_to_what_was_open_before(browser, port, model_dirs, phot
         page.click("[data-tool=mask]")
         draw(page, Hand(page), *MARK)
         draw(page, Hand(page), (0.5, 0.4), (0.5, 0.6))
-        drawn = strokes_of(page)
+        strokes = strokes_of(page)
         press_run(page)
         page.set_input_files("#file", other)
         until(page, f"{TITLE} == 'empty'")
         page.keyboard.press("Control+z")
-        assert (strokes_of(page), size_of(page)) == (drawn, [80, 60])
+        assert (strokes_of(page), size_of(page)) == (strokes, [80, 60])
         press_run(page)
         page.keyboard.press("Control+z")
         assert len(strokes_of(page)) == 1
@@ -51,7 +51,7 @@ def test_undo_leads_back_to_what_was_open_before(browser, port, model_dirs, phot
         page.click("#undo")
         assert stroke_counts(page)[1] == "1 stroke" and size_of(page) == [512, 512]
         page.click("#history button:first-child")  # of the first photograph, and by mistake, too
-        assert (strokes_of(page), size_of(page)) == (drawn, [80, 60])
+        assert (strokes_of(page), size_of(page)) == (strokes, [80, 60])
         page.click("#undo")
         assert page.input_value("#model") == model_dirs[1] and stroke_counts(page)[1] == "1 stroke"
         page.click("#undo")  # the stroke, and then the model
@@ -103,8 +103,8 @@ def test_the_eyedropper_takes_what_is_seen(browser, port, photo):
         page.locator("#width").fill("100")
         draw(page, Hand(page), (0.5, 0.45), (0.5, 0.55))
         press_run(page)
-        made = files.read_rgb("made", download_of(page, "#download")).astype(int)
-        assert abs(made[30, 40] - gradient()[30, 40]).max() > 24
+        result = files.read_rgb("made", download_of(page, "#download")).astype(int)
+        assert abs(result[30, 40] - gradient()[30, 40]).max() > 24
 
         def taken(view: str, *place: float) -> np.ndarray:
             page.click(f"[data-view={view}]")
@@ -115,13 +115,13 @@ def test_the_eyedropper_takes_what_is_seen(browser, port, photo):
 
         middle = place_of(page, 40.5 / 80, 30.5 / 60)
         assert abs(taken("draw", *middle) - gradient()[30, 40]).max() < 12
-        assert abs(taken("result", *middle) - made[30, 40]).max() < 12
+        assert abs(taken("result", *middle) - result[30, 40]).max() < 12
         left, right = (place_of(page, x, 30.5 / 60) for x in (0.2, 0.8))
         assert abs(taken("compare", *left) - gradient()[30, 16]).max() < 12
         box = page.locator("#stage").bounding_box()
         page.click("[data-view=beside]")
         axis = int(page.evaluate("document.getElementById('sides').classList.contains('below')"))
-        for half, wanted in ((0.25, gradient()), (0.75, made)):
+        for half, wanted in ((0.25, gradient()), (0.75, result)):
             shares = [0.5, 0.5]
             shares[axis] = half
             seen = taken("beside", box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"])

@@ -90,8 +90,8 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
         press_run(page)
         assert download_of(page, "#download") == first
         page.select_option("#format", "jpeg")
-        shown = Image.open(io.BytesIO(download_of(page, "#download")))
-        assert shown.format == "JPEG" and shown.size == (240, 180) and b"compositeWith" in shown.info["xmp"]
+        picture = Image.open(io.BytesIO(download_of(page, "#download")))
+        assert picture.format == "JPEG" and picture.size == (240, 180) and b"compositeWith" in picture.info["xmp"]
         page.click("#continue")
         page.wait_for_selector("#views", state="hidden")
 
@@ -129,7 +129,7 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):
 
 def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
     context = browser.new_context(service_workers="block")  # its console may say what was not there
-    asked = refuse_first(context, "**/*.tflite")
+    requests = refuse_first(context, "**/*.tflite")
     try:
         with http_server(site) as (port, _):
             page = context.new_page()
@@ -138,8 +138,8 @@ def test_a_model_that_does_not_come_is_told_and_asked_for_again(browser, site):
             page.click("#agree")
             page.click("[data-example=features]")
             page.wait_for_selector("#start", state="hidden")
-            _until(lambda: asked, page)
+            _until(lambda: requests, page)
             press_run(page)  # loads it again
-        assert len(asked) >= 2
+        assert len(requests) >= 2
     finally:
         context.close()

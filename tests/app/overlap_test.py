@@ -88,10 +88,10 @@ def test_what_is_painted_while_a_mask_is_made_stays(browser, port, photo, monkey
         held = hold(page, "**/api/mask")
         page.click("#mask-cover")
         draw(page, Hand(page), *MARK)
-        (painted,) = strokes_of(page)
+        (strokes,) = strokes_of(page)
         held[0].continue_()
         until(page, f"document.getElementById('busy').hidden && {TITLE} != '1 stroke'")
-        assert painted in strokes_of(page) and len(strokes_of(page)) > 1
+        assert strokes in strokes_of(page) and len(strokes_of(page)) > 1
 
 
 class _Slow:

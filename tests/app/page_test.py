@@ -176,14 +176,14 @@ def test_a_mask_from_a_region_of_a_face(browser, port, model_dirs, photo, monkey
         page.fill("#feather", "6")
         with page.expect_response("**/api/run") as answer:
             press_run(page)
-        asked = json.loads(answer.value.request.post_data)
-        assert (asked["feather"], asked["seam"], asked["texture"]) == (6, True, 1)
+        requests = json.loads(answer.value.request.post_data)
+        assert (requests["feather"], requests["seam"], requests["texture"]) == (6, True, 1)
         for name in ("seam", "texture"):
             page.uncheck(f"#{name}")
         with page.expect_response("**/api/run") as answer:
             press_run(page)
-        asked = json.loads(answer.value.request.post_data)
-        assert (asked["seam"], asked["texture"]) == (False, 0)
+        requests = json.loads(answer.value.request.post_data)
+        assert (requests["seam"], requests["texture"]) == (False, 0)
         page.select_option("#model", model_dirs[2])  # restyles
         assert page.is_hidden("#seam-field") and page.is_hidden("#texture-field")
 
@@ -197,23 +197,23 @@ def test_strokes_survive_a_reload(browser, studio, port, photo, viewport):
     open_photo(page, photo)
     page.click("[data-tool=mask]")
     draw(page, Hand(page), (0.4, 0.4), (0.6, 0.5))
-    drawn = strokes_of(page)
+    strokes = strokes_of(page)
     page.reload()
     page.wait_for_selector("#start", state="hidden")
-    assert strokes_of(page) == drawn and page.is_enabled("#run")
+    assert strokes_of(page) == strokes and page.is_enabled("#run")
     press_run(page)
     studio._pictures.clear()  # the program was started anew
     page.reload()
     page.wait_for_selector("#message:has-text('open the photograph again')")
     open_photo(page, photo)
     until(page, "!document.getElementById('run').disabled")
-    assert strokes_of(page) == drawn
+    assert strokes_of(page) == strokes
     other = context.new_page()  # the tab was closed, and the page is opened again
     page.close()
     other.goto(f"http://127.0.0.1:{port}/")
     other.click("#start-restore")
     other.wait_for_selector("#start", state="hidden")
-    assert strokes_of(other) == drawn
+    assert strokes_of(other) == strokes
     if viewport["width"] > 760:
         other.click(".brand")  # anew is anew, and what was there is offered
         other.wait_for_selector("#start-restore:not([hidden])")
@@ -266,11 +266,11 @@ def test_settings_survive_a_reload_and_end_with_the_tab(browser, port, photo, mo
         for selector in ("[data-tool=eraser]", "[data-shape=ellipse]", "#mirror"):
             page.click(selector)
         page.keyboard.press("]")  # a broader eraser
-        chosen = page.evaluate(SETTINGS)
-        assert FIELDS.items() <= {name: value for name, value, _ in chosen}.items() and chosen != first
+        choice = page.evaluate(SETTINGS)
+        assert FIELDS.items() <= {name: value for name, value, _ in choice}.items() and choice != first
         page.reload()
         page.wait_for_selector("#start", state="hidden")
-        _until_settings(page, chosen)
+        _until_settings(page, choice)
         page.click(".brand")  # anew is anew
         page.wait_for_selector("#start-title")
         _until_settings(page, first)
@@ -291,8 +291,8 @@ def test_what_an_example_lends_ends_with_it_after_a_reload_too(browser, port, ph
             settings | {"fields": settings["fields"] | {"side": "64"}, "lent": lent},
         )
         assert "96" in sides and page.evaluate(side) == "96"
-        kept = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
-        assert kept["fields"]["side"] == "64" and kept["lent"] == lent
+        rest = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
+        assert rest["fields"]["side"] == "64" and rest["lent"] == lent
         open_photo(page, photo)
         until(page, f"{side} === '64'")
 
@@ -311,11 +311,11 @@ def test_a_telephone_that_is_turned(browser, port, photo, shots):
         box = page.locator("#stage").bounding_box()
         assert box["height"] > 250 and page.locator("#run").bounding_box()["y"] < 350
         Hand(page).swipe((0.45, 0.5), (0.55, 0.5))
-        drawn = strokes_of(page)
-        assert drawn[0] == before and len(drawn) == 2
+        strokes = strokes_of(page)
+        assert strokes[0] == before and len(strokes) == 2
         page.set_viewport_size({"width": 390, "height": 844})
         until(page, "document.getElementById('stage').getBoundingClientRect().width <= 390")
-        assert strokes_of(page) == drawn
+        assert strokes_of(page) == strokes
 
 
 @in_both_layouts

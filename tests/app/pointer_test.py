@@ -53,13 +53,13 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         hand.swipe((0.4, 0.4), (0.5, 0.5))  # from now on a finger moves the picture
         assert stroke_counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoomed
         hand.pen_line((0.4, 0.6), (0.6, 0.6))
-        moved = strokes_of(page)[-1]["points"][0]
+        copy = strokes_of(page)[-1]["points"][0]
         before = hand.at(0.4, 0.6)
         hand.swipe((0.5, 0.5), (0.4, 0.4))
         hand.pen("pressed", (0.4, 0.6))
         hand.pen("moved", (0.45, 0.6))
         hand.pen("released", (0.45, 0.6))
-        assert before == hand.at(0.4, 0.6) and strokes_of(page)[-1]["points"][0][0] > moved[0] + 1
+        assert before == hand.at(0.4, 0.6) and strokes_of(page)[-1]["points"][0][0] > copy[0] + 1
         hand.touch("Start", (0.4, 0.5), (0.6, 0.5))
         hand.touch("Move", (0.35, 0.5), (0.65, 0.5))
         hand.touch("Move", (0.2, 0.5), (0.8, 0.5))

@@ -31,14 +31,14 @@ def _request(port, model_dirs):
 
 def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs, monkeypatch):
     """With a stand-in for the search, which takes a minute."""
-    told, go_on = threading.Event(), threading.Event()
+    text, go_on = threading.Event(), threading.Event()
 
     class Searching:
         def complete(self, sketch, results, seed, fill, watch):
             for share in (0.0, 0.25, 0.5, 0.75):
                 watch(share)
                 if share == 0.25:
-                    told.set()
+                    text.set()
                     assert go_on.wait(30)
             raise AssertionError("it should have been ended")
 
@@ -50,7 +50,7 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
         target=lambda: answers.append(ask(port, "/api/run", {"model": model_dirs[1], "strokes": sheet}, Job="mine"))
     )
     asking.start()
-    assert told.wait(30)
+    assert text.wait(30)
     assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": 0.25}
     assert json.loads(ask(port, "/api/jobs/other")[1]) == {"share": None}
     assert "job: expected a new name" in error_of(ask(port, "/api/run", {}, Job="mine"))
@@ -65,11 +65,11 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
 
 
 def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
-    started, ended = threading.Event(), threading.Event()
+    start, ended = threading.Event(), threading.Event()
 
     class Searching:
         def complete(self, sketch, results, seed, fill, watch):
-            started.set()
+            start.set()
             try:
                 for _ in range(300):
                     watch(0.5)
@@ -84,7 +84,7 @@ def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = json.dumps({"model": model_dirs[1], "strokes": strokes})
     connection.request("POST", "/api/run", body, {"Content-Type": "application/json"})  # without a name
-    assert started.wait(30)
+    assert start.wait(30)
     connection.close()
     assert ended.wait(10)
 
@@ -196,8 +196,8 @@ def test_the_last_stages_are_the_editors(port, model_dirs, request_):
 def test_a_result_is_saved_as_jpeg_and_webp(port, model_dirs):
     exif = Image.Exif()
     exif[0x010F] = "Camera"
-    opened = open_picture(port, png_of(gradient(), exif=exif))
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    entry = open_picture(port, png_of(gradient(), exif=exif))
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES}
     full = files.read_rgb("file", ask(port, "/api/file", request)[1]).astype(int)
     for kind in ("jpeg", "webp"):
         sizes = []
@@ -236,8 +236,8 @@ def test_layers_are_an_openraster_file(port, request_):
     assert (image.get("w"), image.get("h")) == ("80", "60") and max(thumbnail.size) <= 256
     assert [one.get("name") for one in layers] == ["Sketch", "Colours", "Mask", "Result", "Photograph"]
     assert [one.get("visibility") for one in layers] == ["hidden"] * 3 + ["visible"] * 2
-    shown = Image.alpha_composite(pictures["Photograph"].convert("RGBA"), pictures["Result"])
-    assert (np.asarray(shown)[..., :3] == full).all() and (merged == full).all()
+    picture = Image.alpha_composite(pictures["Photograph"].convert("RGBA"), pictures["Result"])
+    assert (np.asarray(picture)[..., :3] == full).all() and (merged == full).all()
     request_layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
     for name, layer in (
         ("Sketch", request_layers.sketch),
@@ -261,11 +261,11 @@ def test_layers_keep_transparency_and_have_no_profile_of_grey(port, model_dirs, 
     with zipfile.ZipFile(io.BytesIO(ask(port, "/api/file", request)[1])) as archive:
         names = [name for name in archive.namelist() if name.endswith(".png") and "thumb" not in name]
         layers = {name: Image.open(io.BytesIO(archive.read(name))) for name in names}
-    *_, made, photograph = (layers[name] for name in sorted(names) if name.startswith("data/"))
+    *_, result, photograph = (layers[name] for name in sorted(names) if name.startswith("data/"))
     merged = layers["mergedimage.png"]
-    shown = np.asarray(Image.alpha_composite(photograph, made))
-    assert (np.asarray(merged)[..., 3] == alpha).all() and (shown[..., 3] == alpha).all()
-    assert (shown[alpha > 0] == np.asarray(merged)[alpha > 0]).all()
+    view = np.asarray(Image.alpha_composite(photograph, result))
+    assert (np.asarray(merged)[..., 3] == alpha).all() and (view[..., 3] == alpha).all()
+    assert (view[alpha > 0] == np.asarray(merged)[alpha > 0]).all()
     assert {layer.info.get("icc_profile") for layer in layers.values()} == {None if mode == "LA" else profile}
 
 

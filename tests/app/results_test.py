@@ -162,10 +162,10 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
 
 @pytest.fixture(name="shipped_port", scope="module")
 def _shipped_port():
-    made = studio_lib.Studio(["sc_fegan"])
-    with serving(made) as found:
+    studio = studio_lib.Studio(["sc_fegan"])
+    with serving(studio) as found:
         yield found
-    made.close()
+    studio.close()
 
 
 @functools.cache

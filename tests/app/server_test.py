@@ -80,34 +80,34 @@ def test_nothing_of_the_page_comes_from_elsewhere():
 
 def test_a_run_is_the_editors_picture(port, studio, model_dirs):
     photo = gradient()
-    opened = open_picture(port, png_of(photo))
-    assert opened["size"] == opened["preview"] == [80, 60]
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES, "seed": 3, "count": 2}
+    entry = open_picture(port, png_of(photo))
+    assert entry["size"] == entry["preview"] == [80, 60]
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES, "seed": 3, "count": 2}
     status, answer = ask(port, "/api/run", request)
-    found = json.loads(answer)
-    assert status == 200 and [result["seed"] for result in found["results"]] == [3, 4]
+    matches = json.loads(answer)
+    assert status == 200 and [result["seed"] for result in matches["results"]] == [3, 4]
     layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
-    for result in found["results"]:
+    for result in matches["results"]:
         expected = Editor(zoo.load_model(model_dirs[0])).edit(
             photo, layers.mask, layers.sketch, layers.color, result["seed"]
         )
         left, top, width, height = result["box"]
         patch = files.read_rgb("patch", base64.b64decode(result["png"]))
         assert patch.shape == (height, width, 3) and (layers.mask.sum() <= width * height <= 60 * 80 / 2)
-        shown = photo.copy()
-        shown[top : top + height, left : left + width] = patch
-        assert (shown == expected).all() and (shown != photo).any()
-    assert set(found["seconds"]) == {"strokes", "model", "encode"}
+        picture = photo.copy()
+        picture[top : top + height, left : left + width] = patch
+        assert (picture == expected).all() and (picture != photo).any()
+    assert set(matches["seconds"]) == {"strokes", "model", "encode"}
     status, file = ask(port, "/api/file", request)
     assert status == 200 and (files.read_rgb("file", file) == files.read_rgb("file", studio.file(request)[0])).all()
 
 
 def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model_dirs):
     photo = gradient(1500, 2000)
-    opened = open_picture(port, png_of(photo))
-    assert opened["preview"] == [1600, 1200]
+    entry = open_picture(port, png_of(photo))
+    assert entry["preview"] == [1600, 1200]
     strokes = {"size": [1600, 1200], "strokes": [{"layer": "mask", "points": [[400, 300]], "width": 100}]}
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": strokes}
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": strokes}
     result = json.loads(ask(port, "/api/run", request)[1])["results"][0]
     assert all(abs(found - wanted) <= 4 for found, wanted in zip(result["box"], (350, 250, 100, 100)))
     full = files.read_rgb("file", ask(port, "/api/file", request)[1])
@@ -115,7 +115,7 @@ def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model
     assert (
         full.shape == photo.shape and (abs(changed.mean(axis=0) - (375, 500)) < 5).all() and np.ptp(changed[:, 0]) > 100
     )
-    preview = Image.open(io.BytesIO(ask(port, f"/api/pictures/{opened['picture']}")[1]))
+    preview = Image.open(io.BytesIO(ask(port, f"/api/pictures/{entry['picture']}")[1]))
     assert preview.size == (1600, 1200)
 
 
@@ -123,32 +123,32 @@ def test_files_keep_their_metadata_and_are_marked(port, model_dirs):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Camera", 6  # turned
-    opened = open_picture(port, png_of(np.rot90(gradient()).copy(), exif=exif, icc_profile=profile))
-    assert opened["size"] == [80, 60]
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    entry = open_picture(port, png_of(np.rot90(gradient()).copy(), exif=exif, icc_profile=profile))
+    assert entry["size"] == [80, 60]
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES}
     for mark in (True, False):
         file = Image.open(io.BytesIO(ask(port, "/api/file", request | {"mark": mark})[1]))
         file.load()
         assert file.getexif().get(0x010F) == "Camera" and 0x0112 not in file.getexif()
         assert file.info["icc_profile"] == profile
         assert ("compositeWithTrainedAlgorithmicMedia" in str(file.info.get("XML:com.adobe.xmp", ""))) is mark
-    assert Image.open(io.BytesIO(ask(port, f"/api/pictures/{opened['picture']}")[1])).info["icc_profile"] == profile
+    assert Image.open(io.BytesIO(ask(port, f"/api/pictures/{entry['picture']}")[1])).info["icc_profile"] == profile
 
 
 def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
     deep = np.random.default_rng(3).integers(0, 65_536, (60, 80, 4)).astype(np.uint16)
-    opened = open_picture(port, cv2.imencode(".png", deep)[1].tobytes())
-    assert [note.split(",")[0] for note in opened["notes"]] == [
+    entry = open_picture(port, cv2.imencode(".png", deep)[1].tobytes())
+    assert [note.split(",")[0] for note in entry["notes"]] == [
         "16 bits a channel are kept in PNG and TIFF; the network sees the upper 8",
         "its transparency is kept",
     ]
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES}
     further = json.loads(ask(port, "/api/continue", request)[1])["picture"]
     corner = {"size": [80, 60], "strokes": [{"layer": "mask", "points": [[5, 5]], "width": 6}]}
     for one in (request, request | {"picture": further, "strokes": corner}):
-        made = cv2.imdecode(np.frombuffer(ask(port, "/api/file", one)[1], np.uint8), cv2.IMREAD_UNCHANGED)
-        differ = (made != deep).any(axis=-1)
-        assert made.dtype == np.uint16 and 0 < differ.mean() < 0.5 and (made[..., 3] == deep[..., 3]).all()
+        result = cv2.imdecode(np.frombuffer(ask(port, "/api/file", one)[1], np.uint8), cv2.IMREAD_UNCHANGED)
+        differ = (result != deep).any(axis=-1)
+        assert result.dtype == np.uint16 and 0 < differ.mean() < 0.5 and (result[..., 3] == deep[..., 3]).all()
     grey = open_picture(port, png_of(gradient()[..., 0], icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108))["picture"]
     assert "icc_profile" not in Image.open(io.BytesIO(ask(port, f"/api/pictures/{grey}")[1])).info  # it is shown as RGB
     assert Image.open(io.BytesIO(ask(port, "/api/file", request | {"picture": grey, "strokes": corner})[1])).mode == "L"
@@ -158,12 +158,12 @@ def test_sixteen_bits_and_transparency_come_back(port, model_dirs):
 
 
 def test_a_result_can_be_edited_further(port, model_dirs):
-    opened = open_picture(port, png_of(gradient()))
-    request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    entry = open_picture(port, png_of(gradient()))
+    request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES}
     result = files.read_rgb("result", ask(port, "/api/file", request)[1])
     status, answer = ask(port, "/api/continue", request)
     further = json.loads(answer)
-    assert status == 200 and further["picture"] != opened["picture"]
+    assert status == 200 and further["picture"] != entry["picture"]
     corner = {"size": [80, 60], "strokes": [{"layer": "mask", "points": [[5, 5]], "width": 6}]}
     again = files.read_rgb(
         "again", ask(port, "/api/file", request | {"picture": further["picture"], "strokes": corner})[1]
@@ -201,9 +201,9 @@ def test_a_search_gives_several_and_any_of_them_can_be_saved(studio, model_dirs,
     monkeypatch.setitem(studio._editors, (model_dirs[1], None), Searching())
     sheet = {"size": [40, 50], "strokes": [{"layer": "sketch", "points": [[5, 5], [30, 40]], "width": 2}]}
     request = {"model": model_dirs[1], "strokes": sheet, "seed": 3, "count": 3}
-    found = studio.run(request)["results"]
-    assert [int(files.read_rgb("p", base64.b64decode(one["png"])).max()) for one in found] == [3, 13, 23]
-    assert [int(files.read_rgb("l", base64.b64decode(one["lines"])).max()) for one in found] == [255, 0, 255]
+    result = studio.run(request)["results"]
+    assert [int(files.read_rgb("p", base64.b64decode(one["png"])).max()) for one in result] == [3, 13, 23]
+    assert [int(files.read_rgb("l", base64.b64decode(one["lines"])).max()) for one in result] == [255, 0, 255]
     assert files.read_rgb("file", studio.file(request | {"pick": 2})[0]).max() == 23
     with pytest.raises(TfsketchError, match="pick: expected a whole number of 0 to 2"):
         studio.file(request | {"pick": 3})
@@ -219,14 +219,14 @@ def _restyling(port, model_dirs):
 
 def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypatch):
     editor, photo = Editor(zoo.load_model(model_dirs[2])), gradient()
-    drawn = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80)).mask
+    strokes = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80)).mask
     lips = np.zeros((60, 80), np.uint8)
     lips[35:45, 30:50] = 1
     monkeypatch.setattr(Editor, "region", lambda self, image, names: lips if names == "lips" else None)
     monkeypatch.setattr(Editor, "region_style", lambda self, style, names: style[::-1] if names == "lips" else None)
     for more, mask, style in (
         ({}, None, style_picture()),
-        ({"region": "drawn", "strokes": STROKES}, drawn, style_picture()),
+        ({"region": "drawn", "strokes": STROKES}, strokes, style_picture()),
         ({"region": "lips", "style_from": "whole"}, lips, style_picture()),
         ({"region": "lips"}, lips, style_picture()[::-1]),
     ):
@@ -236,10 +236,10 @@ def test_restyling_is_the_editors_picture(port, model_dirs, restyling, monkeypat
             assert status == 200, answer
             (result,) = json.loads(answer)["results"]
             left, top, width, height = result["box"]
-            shown = photo.copy()
-            shown[top : top + height, left : left + width] = files.read_rgb("p", base64.b64decode(result["png"]))
+            picture = photo.copy()
+            picture[top : top + height, left : left + width] = files.read_rgb("p", base64.b64decode(result["png"]))
             expected = editor.restyle(photo, style, mask, amount)
-            assert (shown == expected).all() and (shown != photo).any()
+            assert (picture == expected).all() and (picture != photo).any()
             assert width * height == 80 * 60 if mask is None else width * height <= 80 * 60 / 2
     assert (files.read_rgb("file", ask(port, "/api/file", request)[1]) == expected).all()
     further = json.loads(ask(port, "/api/continue", request)[1])
@@ -269,22 +269,22 @@ def test_what_is_refused_of_restyling(port, restyling):
 def test_examples_open(port, studio, model_dirs):
     for name, example in EXAMPLES.items():
         status, answer = ask(port, f"/api/examples/{name}", {})
-        opened = json.loads(answer)
-        assert status == 200 and opened["mode"] == example.mode
-        assert strokes_lib.parse(opened["strokes"]).strokes or example.style
-        assert ("picture" in opened, "style" in opened) == (bool(example.picture), bool(example.style))
+        entry = json.loads(answer)
+        assert status == 200 and entry["mode"] == example.mode
+        assert strokes_lib.parse(entry["strokes"]).strokes or example.style
+        assert ("picture" in entry, "style" in entry) == (bool(example.picture), bool(example.style))
         assert Image.open(io.BytesIO(ask(port, f"/api/examples/{name}")[1])).size == (THUMBNAIL,) * 2
         if example.picture:
-            request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": opened["strokes"]}
+            request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": entry["strokes"]}
             if example.style:
-                request |= {"model": model_dirs[2], "style": opened["style"]["picture"], "region": opened["region"]}
+                request |= {"model": model_dirs[2], "style": entry["style"]["picture"], "region": entry["region"]}
             assert ask(port, "/api/run", request)[0] == 200
     assert "example: expected one of" in error_of(ask(port, "/api/examples/none", {}))
 
 
 def test_what_is_refused(port, model_dirs):
-    opened = open_picture(port, png_of(gradient()))
-    good = {"model": model_dirs[0], "picture": opened["picture"], "strokes": STROKES}
+    entry = open_picture(port, png_of(gradient()))
+    good = {"model": model_dirs[0], "picture": entry["picture"], "strokes": STROKES}
     for changes, message in (
         ({"model": "../secret"}, "model: expected one of"),
         ({"model": ["x"]}, "model: expected one of"),

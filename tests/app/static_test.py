@@ -30,34 +30,33 @@ def content(editing_folder, archives, tmp_path_factory):
 
 
 def test_the_folder_is_whole_and_says_so(content):
-    folder, written = content
-    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == set(written)
+    folder, output = content
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == set(output)
     assert not list(folder.parent.glob(".*partial*"))
-    state = json.loads(written["state.json"])
-    small = json.loads(re.search(r"const FILES = (\{.*?\});", written["sw.js"].decode(), re.S)[1])
+    state = json.loads(output["state.json"])
+    small = json.loads(re.search(r"const FILES = (\{.*?\});", output["sw.js"].decode(), re.S)[1])
     engine = state["engine"]
     large = {one["path"]: one["integrity"] for one in (engine["model"], *engine["runtimes"].values())}
-    assert set(small) | set(large) == set(written) - {"sw.js"} and not set(small) & set(large)
+    assert set(small) | set(large) == set(output) - {"sw.js"} and not set(small) & set(large)
     for path, integrity in (small | large).items():
-        assert integrity == "sha256-" + base64.b64encode(hashlib.sha256(written[path]).digest()).decode(), path
-    assert engine["version"] in written["sw.js"].decode() and engine["side"] == 32
+        assert integrity == "sha256-" + base64.b64encode(hashlib.sha256(output[path]).digest()).decode(), path
+    assert engine["version"] in output["sw.js"].decode() and engine["side"] == 32
     assert set(engine["takes"]) == {"image", "mask", "sketch", "color", "noise"}
     # Every module that one imports is there, and none is too long to be read.
-    for path in (path for path in written if path.endswith(".js") and path.split("/")[0] not in ("vendor", "litert")):
-        text = written[path].decode()
+    for path in (path for path in output if path.endswith(".js") and path.split("/")[0] not in ("vendor", "litert")):
+        text = output[path].decode()
         assert text.count("\n") <= 350
         for name in re.findall(r'(?:from|import) "(\./[\w./]+)"', text):
             place = (pathlib.PurePosixPath(path).parent / name).as_posix()
-            assert place in written or place == "backend.js", (path, name)
+            assert place in output or place == "backend.js", (path, name)
     assert (
-        "Apache License" in written["litert/LICENSE"].decode()
-        and litert.VERSION in written["litert/NOTICE.txt"].decode()
+        "Apache License" in output["litert/LICENSE"].decode() and litert.VERSION in output["litert/NOTICE.txt"].decode()
     )
 
 
 def test_the_policy_allows_no_other_origin(content):
-    _, written = content
-    page = written["index.html"].decode()
+    _, output = content
+    page = output["index.html"].decode()
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'" and rules["connect-src"] == "'self'"
@@ -68,24 +67,24 @@ def test_the_policy_allows_no_other_origin(content):
     assert "unsafe" not in rules["script-src"].replace("'wasm-unsafe-eval'", "") and "blob:" not in rules["script-src"]
     # And nothing of ours asks for one.
     for path in (
-        path for path in written if path.endswith((".html", ".js", ".css")) and path[:6] not in ("vendor", "litert")
+        path for path in output if path.endswith((".html", ".js", ".css")) and path[:6] not in ("vendor", "litert")
     ):
-        addresses = set(re.findall(r"https?://[^\s\"'`<]+", written[path].decode()))
+        addresses = set(re.findall(r"https?://[^\s\"'`<]+", output[path].decode()))
         assert all("w3.org" in one or "adobe.com" in one or "iptc.org" in one for one in addresses), (path, addresses)
 
 
 def _written(way, folder, archives, where):
     """(state.json, files by path) of a model's folder, which offers its way and all that it needs for it."""
-    written = static.export(zoo.load_model(folder), "tiny", where, "float32", runtime=archives)
-    state = json.loads(written["state.json"])
+    output = static.export(zoo.load_model(folder), "tiny", where, "float32", runtime=archives)
+    state = json.loads(output["state.json"])
     assert list(state["modes"]) == [way] and state["engine"]["way"] == way and state["lacks"] == static.LACKS[way]
     for one in state["examples"]:
-        about = json.loads(written[f"examples/{one['name']}.json"])
+        about = json.loads(output[f"examples/{one['name']}.json"])
         assert one["mode"] == about["mode"] == way
-        assert all(f"examples/{about[key]}" in written for key in ("photograph", "style") if about[key])
+        assert all(f"examples/{about[key]}" in output for key in ("photograph", "style") if about[key])
         assert bool(about["style"]) == (way == "restyle") and bool(about["photograph"]) == (way != "draw")
     assert state["examples"]
-    return state, written
+    return state, output
 
 
 def test_a_folder_that_draws(model_dirs, archives, tmp_path):
@@ -169,7 +168,7 @@ def test_an_animation_is_no_photograph(browser, content, tmp_path):
 def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_path):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     context = browser.new_context(service_workers="block")  # its console may say what was not there
-    asked = refuse_first(context, "**/browser/worker.js")
+    requests = refuse_first(context, "**/browser/worker.js")
     with _served(content[0]) as port:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
@@ -177,5 +176,5 @@ def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_pat
         page.wait_for_timeout(500)
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
-    assert len(asked) == 2
+    assert len(requests) == 2
     context.close()

@@ -107,12 +107,12 @@ def test_the_binary_and_the_page_take_an_export_and_an_error_is_one_line(served_
         f"--{key}={tmp_path / name}.png" for key, name in (("image", "photo"), ("mask", "mask"), ("output", "out"))
     ]
     command = [sys.executable, "-c", _TWICE, str(tmp_path / "bad"), f"--model={served_folder}", *flags]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ran.stdout.startswith("status 2\n") and ran.stdout.endswith("status 0\n"), ran.stderr
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert process.stdout.startswith("status 2\n") and process.stdout.endswith("status 0\n"), process.stderr
     lines = [
-        line for line in ran.stderr.splitlines() if line.startswith("python -m tools.edit: ") or "Traceback" in line
+        line for line in process.stderr.splitlines() if line.startswith("python -m tools.edit: ") or "Traceback" in line
     ]
-    assert len(lines) == 1 and "bad: expected a readable picture" in lines[0], ran.stderr
+    assert len(lines) == 1 and "bad: expected a readable picture" in lines[0], process.stderr
     assert not (tmp_path / "bad.png").exists()
     expected = Editor(served_folder).edit(image, mask)
     np.testing.assert_array_equal(files.read_rgb(tmp_path / "out.png"), expected)

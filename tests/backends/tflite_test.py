@@ -32,9 +32,11 @@ def tflite(editing_folder, tmp_path_factory):
 
 def _bare(*arguments):
     """A process that can import nothing of `bare.MISSING`; returns what it printed."""
-    ran = subprocess.run([sys.executable, *map(str, arguments)], cwd=build_files.ROOT, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    process = subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=build_files.ROOT, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 _EDIT = """
@@ -82,8 +84,8 @@ def test_the_binary_needs_no_tensorflow(tflite, editing_folder, tmp_path):
         files.write_png(names["colors"], color)
     flags = [f"--{flag}={tmp_path / folder}" for flag, folder in zip(("image", "mask", "sketch", "color"), folders)]
     flags.append("--seam")
-    said = _bare("-m", "tests.bare", "tools.edit", f"--model={tflite}", f"--output={tmp_path / 'bare'}", *flags)
-    assert "2 edited into" in said
+    text = _bare("-m", "tests.bare", "tools.edit", f"--model={tflite}", f"--output={tmp_path / 'bare'}", *flags)
+    assert "2 edited into" in text
     assert run_edit(editing_folder, f"--output={tmp_path / 'keras'}", *flags) == 0
     for number, (image, mask, *_) in enumerate(EDITS[:2]):
         edited_alone, expected = (Image.open(tmp_path / folder / f"{number}.png") for folder in ("bare", "keras"))

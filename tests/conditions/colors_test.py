@@ -67,9 +67,9 @@ def test_strokes_of_the_evaluation_protocol_never_change():
     digest = hashlib.sha256()
     for number in range(50):
         rng = np.random.default_rng([1, 2, number])
-        shown, painted = colors.paint(rng, picture, config)
-        assert shown is picture
-        digest.update(painted.tobytes())
+        image, strokes = colors.paint(rng, picture, config)
+        assert image is picture
+        digest.update(strokes.tobytes())
         digest.update(rng.integers(0, 2**31, 4).tobytes())  # what is drawn after it
     assert digest.hexdigest() == "bbf47efc6aaf40d41664a1f00649736110c33b588e203a085ac5de09da9b8cd1"
 
@@ -80,16 +80,16 @@ def test_strokes_are_left_out_as_often_as_asked():
         has_strokes = [colors.paint(np.random.default_rng(s), picture, config, labels)[1].any() for s in range(200)]
         assert 0.6 < np.mean(has_strokes) < 0.8
     for seed in range(20):
-        _, painted = colors.paint(np.random.default_rng(seed), picture, ColorConfig(probability=1.0))
-        assert painted.dtype == np.uint8 and config.share[0] <= painted.mean() <= ColorConfig.share[1]
+        _, strokes = colors.paint(np.random.default_rng(seed), picture, ColorConfig(probability=1.0))
+        assert strokes.dtype == np.uint8 and config.share[0] <= strokes.mean() <= ColorConfig.share[1]
 
 
 def test_without_flat_strokes_the_map_shows_through():
     picture, labels = face()
     config = dataclasses.replace(USER, flat=0.0, flatten=(0.0, 0.0))
     for seed in range(5):
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
-        assert painted.any() and np.array_equal(shown, picture)
+        image, strokes = colors.paint(np.random.default_rng(seed), picture, config, labels)
+        assert strokes.any() and np.array_equal(image, picture)
         flat, same = colors.paint(
             np.random.default_rng(seed), picture, dataclasses.replace(config, flatten=(1.0, 1.0)), labels
         )
@@ -100,18 +100,18 @@ def test_a_flat_stroke_has_one_colour_the_median_of_what_is_seen_of_it():
     picture = crops(1, 96)[0]
     before, most = picture.copy(), 0
     for seed in range(10):
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, USER)
+        image, strokes = colors.paint(np.random.default_rng(seed), picture, USER)
         rng = np.random.default_rng(seed)
         rng.random()  # whether there are strokes at all
         share = rng.uniform(*USER.share)
         numbers = masks.strokes(rng, (96, 96), USER.stroke, share, USER.share[1], by_number=True)
-        assert np.array_equal(painted, numbers > 0)
+        assert np.array_equal(strokes, numbers > 0)
         most = max(most, int(numbers.max()))
         for number in range(1, int(numbers.max()) + 1):
             inside = numbers == number
             if inside.any():
-                assert (shown[inside] == np.sort(picture[inside], axis=0)[(inside.sum() - 1) // 2]).all()
-        assert np.array_equal(shown[painted == 0], picture[painted == 0])
+                assert (image[inside] == np.sort(picture[inside], axis=0)[(inside.sum() - 1) // 2]).all()
+        assert np.array_equal(image[strokes == 0], picture[strokes == 0])
     assert np.array_equal(picture, before) and most > 3
 
 
@@ -120,16 +120,16 @@ def test_a_flat_stroke_keeps_its_regions_colour_and_stays_near():
     config = dataclasses.replace(USER, regions=("lips",), overshoot=0.05, flatten=(1.0, 1.0))
     lips = regions.mask_of(labels, "lips")
     for seed in range(10):
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
-        assert painted.any() and not painted[lips == 0].any()  # what is left after the cut
-        assert len(np.unique(shown[painted > 0], axis=0)) == 1
+        image, strokes = colors.paint(np.random.default_rng(seed), picture, config, labels)
+        assert strokes.any() and not strokes[lips == 0].any()  # what is left after the cut
+        assert len(np.unique(image[strokes > 0], axis=0)) == 1
         everywhere = dataclasses.replace(config, regions=())
-        shown, painted = colors.paint(np.random.default_rng(seed), picture, everywhere, labels)
-        tones = {tuple(t) for t in np.unique(shown[(painted > 0) & (labels > 0)], axis=0).tolist()}
+        image, strokes = colors.paint(np.random.default_rng(seed), picture, everywhere, labels)
+        tones = {tuple(t) for t in np.unique(image[(strokes > 0) & (labels > 0)], axis=0).tolist()}
         medians = {
             tuple(colors.flatten(picture, labels)[labels == label][0].tolist()) for label in np.unique(labels) if label
         }
-        background = {tuple(t) for t in np.unique(shown[(painted > 0) & (labels == 0)], axis=0).tolist()}
+        background = {tuple(t) for t in np.unique(image[(strokes > 0) & (labels == 0)], axis=0).tolist()}
         assert tones <= medians | background
 
 
@@ -138,10 +138,10 @@ def test_strokes_start_in_lips_as_often_as_in_hair_and_never_on_what_is_excluded
     config = dataclasses.replace(USER, regions=("face", "hair"), overshoot=0.0, share=(0.01, 0.012))
     hits = {"lips": 0, "hair": 0}
     for seed in range(60):
-        _, painted = colors.paint(np.random.default_rng(seed), picture, config, labels)
-        assert not painted[labels == 0].any()
+        _, strokes = colors.paint(np.random.default_rng(seed), picture, config, labels)
+        assert not strokes[labels == 0].any()
         for name in hits:
-            hits[name] += bool(painted[regions.mask_of(labels, name) > 0].any())
+            hits[name] += bool(strokes[regions.mask_of(labels, name) > 0].any())
     assert hits["lips"] > 15 and hits["hair"] > 15  # lips are a sixth of the hair's pixels
 
 

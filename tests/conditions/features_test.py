@@ -50,11 +50,11 @@ def test_a_feature_is_covered_from_half_of_it_on():
 
 
 def test_lines_are_of_what_is_covered_and_not_the_detectors():
-    covered = features.features_in(FACE.regions, EYES)
+    coverage = features.features_in(FACE.regions, EYES)
 
     def lines(around: float) -> np.ndarray:
         rng, config = np.random.default_rng(0), HandConfig(around=around)
-        return feature_strokes.drawing(rng, FACE.image, FACE.regions, FACE.sketches["hed"], covered, 0.0, config)
+        return feature_strokes.drawing(rng, FACE.image, FACE.regions, FACE.sketches["hed"], coverage, 0.0, config)
 
     alone, both = lines(0.0), lines(1.0)
     assert alone.any() and not (alone & (1 - EYES)).any() and not alone[64, 56:72].any()
@@ -68,9 +68,9 @@ def test_lines_are_of_what_is_covered_and_not_the_detectors():
 def test_eyes_are_dabbed_with_the_iris():
     eyes = features.region_of("eyes", FACE.regions)
     parts = features.color_regions("eyes", FACE.image, FACE.regions, eyes)
-    color, painted = feature_strokes.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
-    assert painted.any() and np.unique(color[painted > 0], axis=0).tolist() == [list(IRIS)]
-    assert not color[painted == 0].any()
+    color, strokes = feature_strokes.dabs(np.random.default_rng(0), "eyes", FACE.image, parts, ColorConfig())
+    assert strokes.any() and np.unique(color[strokes > 0], axis=0).tolist() == [list(IRIS)]
+    assert not color[strokes == 0].any()
 
 
 def test_another_colour_stays_in_its_part_and_keeps_its_shades():
@@ -106,13 +106,13 @@ def test_an_example_is_asked_for_as_a_person_asks(config):
     """The strokes' colour is the iris' new one, so only they tell it: the surroundings are as they were."""
     for seed in range(4):
         example = draw(FACE, np.random.default_rng(seed), config, training=True)
-        mask, painted = example["mask"] > 0, example["painted"] > 0
-        assert painted.any() and mask[painted].all()
+        mask, strokes = example["mask"] > 0, example["painted"] > 0
+        assert strokes.any() and mask[strokes].all()
         irises = features.irises_of(FACE.image, features.region_of("eyes", FACE.regions)) > 0
-        assert irises[painted].all()
-        colors = np.unique(example["color"][painted], axis=0)
+        assert irises[strokes].all()
+        colors = np.unique(example["color"][strokes], axis=0)
         assert len(colors) == 1 and np.abs(colors[0].astype(int) - IRIS).max() > 3
-        assert np.abs(example["image"][painted].astype(int) - colors[0]).mean() < 12
+        assert np.abs(example["image"][strokes].astype(int) - colors[0]).mean() < 12
         far = masks.grow(irises.astype(np.uint8), 6) == 0
         assert np.array_equal(example["image"][far], FACE.image[far])
         assert not (example["sketch"] & (1 - EYES)).any()
@@ -147,7 +147,7 @@ def test_dabs_are_paints_strokes(name):
     image, labels, smooth = FACE.image, FACE.maps["regions"], FACE.color
     parts = features.color_regions(name, image, labels, features.region_of(name, labels))
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
-    dabbed, painted = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
+    dabbed, strokes = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
     label = {"eyes": "eyes", "mouth": "lips"}[name]
     whole, index = regions.mask_of(parts, label), np.uint8(regions.REGIONS.index(label))
     expected, side = np.zeros_like(whole), min(whole.shape)
@@ -160,7 +160,7 @@ def test_dabs_are_paints_strokes(name):
         share = float(part.mean())
         config = dataclasses.replace(ColorConfig(), share=(0.4 * share, 0.7 * share), stroke=stroke, **how)
         expected |= colors.paint(other, smooth, config, part * index)[1]
-    np.testing.assert_array_equal(painted, expected)
+    np.testing.assert_array_equal(strokes, expected)
     np.testing.assert_array_equal(dabbed, colors.flatten(smooth, whole * index) * expected[..., None])
     assert 0 < expected.sum() < whole.sum() and rng.random() == other.random()
 

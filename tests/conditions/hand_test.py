@@ -226,8 +226,8 @@ def test_regions_say_what_is_kept():
         faces = np.full(size, regions.REGIONS.index("background"), np.uint8)
         faces[50 * feature : 50 * feature + 50] = regions.REGIONS.index("mouth")
         for seed in range(5):
-            chosen = hand._choose(np.random.default_rng(seed), strokes, size, 1.0, CONFIG, faces)
-            assert [id(stroke) for stroke in chosen] == [id(strokes[feature])]
+            choice = hand._choose(np.random.default_rng(seed), strokes, size, 1.0, CONFIG, faces)
+            assert [id(stroke) for stroke in choice] == [id(strokes[feature])]
     with pytest.raises(DataError, match=r"expected the sketch's shape \[100, 100\], found \[50, 100\]"):
         hand.draw_badly(np.random.default_rng(0), strokes, size, 1.0, CONFIG, faces[:50])
 
@@ -237,8 +237,8 @@ def test_of_two_strokes_side_by_side_one_is_drawn():
     lines = cv2.line(cv2.line(_blank(*size), (40, 100), (220, 100), 1), (60, 103), (200, 103), 1)
     cv2.line(lines, (60, 160), (200, 160), 1)
     strokes = trace(lines)
-    chosen = hand._choose(np.random.default_rng(0), strokes, size, 0.9, CONFIG, None)
-    assert sorted(stroke[0, 1] for stroke in chosen) == [100, 160]
+    choice = hand._choose(np.random.default_rng(0), strokes, size, 0.9, CONFIG, None)
+    assert sorted(stroke[0, 1] for stroke in choice) == [100, 160]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (37, 501), (64, 64), (3, 2)])

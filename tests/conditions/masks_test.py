@@ -162,8 +162,8 @@ def test_masks_grow_over_the_training():
         return masks.covered_shares(np.random.default_rng(0), (64, 64), grown, 40, progress=progress)
 
     for progress, (low, high) in {0.0: (0.02, 0.04), 0.25: (0.16, 0.22), 0.5: (0.3, 0.4), 1.0: (0.3, 0.4)}.items():
-        covered = shares(progress)
-        assert low <= covered.min() and covered.max() <= high
+        coverage = shares(progress)
+        assert low <= coverage.min() and coverage.max() <= high
     assert np.array_equal(shares(0.6), shares(0.0, growth=0.0))
     large = {"large_probability": 1.0, "large_share": (0.6, 0.7)}
     assert (shares(0.0, **large) < 0.1).all() and (shares(0.5, **large) > 0.5).all()

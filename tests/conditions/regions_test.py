@@ -54,6 +54,6 @@ def test_eyes_have_two_centres_left_first_and_a_profile_one():
 
 def test_a_coloured_map_shows_every_region_and_black_for_ignored():
     everything = np.append(np.arange(len(regions.REGIONS)), regions.IGNORED).astype(np.uint8)[None]
-    shown = regions.to_rgb(everything)
-    assert shown.shape == (1, len(regions.REGIONS) + 1, 3) and shown.dtype == np.uint8
-    assert len(np.unique(shown[0], axis=0)) == len(regions.REGIONS) + 1 and not shown[0, -1].any()
+    picture = regions.to_rgb(everything)
+    assert picture.shape == (1, len(regions.REGIONS) + 1, 3) and picture.dtype == np.uint8
+    assert len(np.unique(picture[0], axis=0)) == len(regions.REGIONS) + 1 and not picture[0, -1].any()

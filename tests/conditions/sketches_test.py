@@ -103,11 +103,11 @@ def test_ridges_are_where_a_blurred_line_was():
     edges = np.zeros((1, 64, 64), np.float32)
     cv2.line(edges[0], (8, 20), (56, 44), 1.0, 1)
     line = edges[0] > 0
-    blurred = cv2.GaussianBlur(edges[0], (0, 0), 2.0)
-    top = ridges(blurred[None])[0] & (blurred > 0.05)
+    blur = cv2.GaussianBlur(edges[0], (0, 0), 2.0)
+    top = ridges(blur[None])[0] & (blur > 0.05)
     away = cv2.distanceTransform((~line).astype(np.uint8), cv2.DIST_L2, 5)
     assert 40 <= top.sum() <= 80 and away[top].max() <= 2.0 and away[top].mean() < 0.5
-    assert (blurred > 0.05).sum() > 4 * top.sum()
+    assert (blur > 0.05).sum() > 4 * top.sum()
 
 
 def test_suppression_draws_nearly_the_same_lines(sketcher, face):
@@ -181,8 +181,8 @@ def test_every_style_draws_a_dark_line_on_paper(style):
     lines = sketches.Sketcher(SketchConfig(), style)(picture)[0]
     away = cv2.distanceTransform((picture[0, ..., 0] > 100).astype(np.uint8), cv2.DIST_L2, 5)
     assert lines.any() and away[lines > 0].max() <= 2.5
-    covered = [lines[:, column].any() for column in range(24, 102)]
-    assert np.mean(covered) > 0.95
+    coverage = [lines[:, column].any() for column in range(24, 102)]
+    assert np.mean(coverage) > 0.95
 
 
 @pytest.mark.parametrize("style", ["xdog", "fdog", "photocopy"])

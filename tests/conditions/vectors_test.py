@@ -27,10 +27,10 @@ def _far(one, other, slack):
 @pytest.mark.parametrize(("side", "width"), [(192, 1), (192, 3), (192, 9), (700, 5), (1500, 14)])
 def test_strokes_cover_the_sketch(side, width):
     sketch = sheets.face(side, width).astype(np.uint8)
-    tree, rendered = _rendered(sketch)
+    tree, layers = _rendered(sketch)
     slack = 1 if side <= vectors.LONGEST else 2
-    assert _far(rendered, sketch, slack) + _far(sketch, rendered, slack) <= 0.02 * sketch.sum()
-    assert 0.9 <= rendered.sum() / sketch.sum() <= 1.4
+    assert _far(layers, sketch, slack) + _far(sketch, layers, slack) <= 0.02 * sketch.sum()
+    assert 0.9 <= layers.sum() / sketch.sum() <= 1.4
     assert max(tree["size"]) == min(side, vectors.LONGEST)
     assert len(tree["strokes"]) <= 20  # and no heap of pieces: brows, eyes, pupils, nose, mouth, outline
 
@@ -50,10 +50,10 @@ def test_areas_are_filled_and_holes_stay_open():
         cv2.line(sketch, (8, 8 + 18 * row), (60, 8 + 18 * row), 1, 2)
     cv2.circle(sketch, (110, 60), 40, 1, -1)
     cv2.circle(sketch, (118, 64), 14, 0, -1)
-    tree, rendered = _rendered(sketch)
+    tree, layers = _rendered(sketch)
     assert sum(stroke.get("fill", False) for stroke in tree["strokes"]) == 1
-    assert _far(rendered, sketch, 1) == 0 and _far(sketch, rendered, 1) <= 4
-    assert not rendered[58:70, 112:124].any()
+    assert _far(layers, sketch, 1) == 0 and _far(sketch, layers, 1) <= 4
+    assert not layers[58:70, 112:124].any()
 
 
 def test_nothing_dots_and_noise():
@@ -61,8 +61,8 @@ def test_nothing_dots_and_noise():
     assert vectors.strokes_of(empty) == {"size": [12, 9], "strokes": []}
     dots = empty.copy()
     dots[2, 3] = dots[6, 8] = 1
-    tree, rendered = _rendered(dots)
-    np.testing.assert_array_equal(rendered, dots)
+    tree, layers = _rendered(dots)
+    np.testing.assert_array_equal(layers, dots)
     assert len(tree["strokes"]) == 2
     full = np.ones((30, 40), np.uint8)
     assert _rendered(full)[1].mean() > 0.99

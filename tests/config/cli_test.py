@@ -24,10 +24,10 @@ def test_an_installed_command_explains_itself(tmp_path):
     """Started as the stub that pip writes starts it, whose module has neither flags nor documentation."""
     stub = tmp_path / "tfsketch-edit"
     stub.write_text("import sys\nfrom tools.edit import main\nsys.exit(main())\n")
-    shown = _run([sys.executable, str(stub), "--help"])
-    assert "Edits photographs by mask" in shown.stdout and "--style_from" in shown.stdout
-    assert "    tfsketch-edit --image=photo.jpg" in shown.stdout and "python -m tools" not in shown.stdout
-    assert shown.returncode == 0
+    process = _run([sys.executable, str(stub), "--help"])
+    assert "Edits photographs by mask" in process.stdout and "--style_from" in process.stdout
+    assert "    tfsketch-edit --image=photo.jpg" in process.stdout and "python -m tools" not in process.stdout
+    assert process.returncode == 0
     other = tmp_path / "tfsketch-app"
     other.write_text("from tools.app import main\nmain()\n")
     assert "see tfsketch-edit --precision" in _run([sys.executable, str(other), "--help"]).stdout.replace("\n    ", " ")
@@ -134,10 +134,10 @@ def _told() -> dict[str, tuple[int, str]]:
             print(json.dumps([call, said]), flush=True)
     """
     calls = [*MISTAKES, *(f"{name} --help" for name in TOOLS)]
-    done = _run([sys.executable, "-c", textwrap.dedent(code)], input=json.dumps(calls))
-    assert done.returncode == 0, done.stderr
+    process = _run([sys.executable, "-c", textwrap.dedent(code)], input=json.dumps(calls))
+    assert process.returncode == 0, process.stderr
     answers = {}
-    for call, said in map(json.loads, done.stdout.splitlines()):
+    for call, said in map(json.loads, process.stdout.splitlines()):
         text, _, status = said.rpartition("\n")
         answers[call] = (int(status), text)
     return answers
@@ -145,16 +145,16 @@ def _told() -> dict[str, tuple[int, str]]:
 
 @pytest.mark.parametrize("call", MISTAKES)
 def test_a_mistake_is_told_before_tensorflow_is_imported(told, call):
-    status, said = told[call]
-    assert status == 2 and MISTAKES[call] in said and "Traceback" not in said, said
-    assert len(said.splitlines()) <= 4
+    status, text = told[call]
+    assert status == 2 and MISTAKES[call] in text and "Traceback" not in text, text
+    assert len(text.splitlines()) <= 4
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_help_is_told_before_tensorflow_is_imported(told, name):
-    status, said = told[f"{name} --help"]
-    assert status == 0 and "Traceback" not in said and ".;" not in said
-    assert f"python -m tools.{name} " in said and "\n  --" in said
+    status, text = told[f"{name} --help"]
+    assert status == 0 and "Traceback" not in text and ".;" not in text
+    assert f"python -m tools.{name} " in text and "\n  --" in text
 
 
 def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_imported():
@@ -165,9 +165,11 @@ def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_im
         from tools.app import main
         main()
     """
-    done = _run([sys.executable, "-c", textwrap.dedent(code)])
-    assert done.returncode == 2 and done.stderr.startswith("tfsketch-app: expected the extra `app`, found no starlette")
-    assert "pip install -c constraints.txt -e '.[app]'" in done.stderr and len(done.stderr.splitlines()) == 1
+    process = _run([sys.executable, "-c", textwrap.dedent(code)])
+    assert process.returncode == 2 and process.stderr.startswith(
+        "tfsketch-app: expected the extra `app`, found no starlette"
+    )
+    assert "pip install -c constraints.txt -e '.[app]'" in process.stderr and len(process.stderr.splitlines()) == 1
 
 
 def test_shipped_weights_that_were_not_installed_are_told_as_such(tmp_path, monkeypatch):

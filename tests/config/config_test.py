@@ -16,14 +16,14 @@ _CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml")
 
 @pytest.mark.parametrize("path", _CONFIGS, ids=lambda p: p.stem)
 def test_every_committed_config_loads_and_survives_a_round_trip(path):
-    loaded = systems.load(path)
-    assert systems.parse(config.dump(loaded)) == loaded
+    again = systems.load(path)
+    assert systems.parse(config.dump(again)) == again
 
 
 def test_the_celebahq_config_is_the_papers_setting():
-    loaded = systems.load(_CONFIGS[0].parent / "sc_fegan_celebahq_512.yaml")
-    loss = loaded.model.loss
-    assert loaded.image_size == 512 and loaded.model.generator == GeneratorConfig()
+    again = systems.load(_CONFIGS[0].parent / "sc_fegan_celebahq_512.yaml")
+    loss = again.model.loss
+    assert again.image_size == 512 and again.model.generator == GeneratorConfig()
     assert (loss.perceptual, loss.style, loss.total_variation, loss.adversarial, loss.drift, loss.gradient_penalty) == (
         0.05,
         120.0,
@@ -36,7 +36,7 @@ def test_the_celebahq_config_is_the_papers_setting():
 
 
 def test_overrides_reach_nested_keys_lists_and_maps():
-    loaded = systems.parse(
+    copy = systems.parse(
         "",
         overrides=[
             "train.batch_size=4",
@@ -45,15 +45,15 @@ def test_overrides_reach_nested_keys_lists_and_maps():
             "train.optimizers.generator.learning_rate=2e-4",
         ],
     )
-    assert loaded.train.batch_size == 4 and loaded.train.phases[0].steps == 7 and loaded.mask.share == (0.2, 0.3)
-    assert loaded.train.optimizers["generator"].learning_rate == pytest.approx(2e-4)
+    assert copy.train.batch_size == 4 and copy.train.phases[0].steps == 7 and copy.mask.share == (0.2, 0.3)
+    assert copy.train.optimizers["generator"].learning_rate == pytest.approx(2e-4)
 
 
 def test_a_part_of_a_section_keeps_the_rest_of_it():
     """Of that section's own defaults: the colour brush is finer than a mask's."""
-    loaded = systems.parse("color: {stroke: {angle: 30}}")
-    assert loaded.color.stroke == dataclasses.replace(config.ColorConfig().stroke, angle=30.0)
-    assert loaded.color.stroke.width != config.StrokeConfig().width
+    copy = systems.parse("color: {stroke: {angle: 30}}")
+    assert copy.color.stroke == dataclasses.replace(config.ColorConfig().stroke, angle=30.0)
+    assert copy.color.stroke.width != config.StrokeConfig().width
 
 
 @pytest.mark.parametrize(
@@ -196,16 +196,16 @@ def test_mistakes_are_named(text, overrides, expected):
 
 
 def test_a_phase_keeps_what_it_does_not_change():
-    loaded = systems.parse("", overrides=["train.phases.0.loss={window: 64, pixel: 2}"])
-    loss = loaded.train.phases[0].apply(loaded.model.loss)
-    assert loss == dataclasses.replace(loaded.model.loss, window=64, pixel=2.0) and type(loss.window) is int
+    copy = systems.parse("", overrides=["train.phases.0.loss={window: 64, pixel: 2}"])
+    loss = copy.train.phases[0].apply(copy.model.loss)
+    assert loss == dataclasses.replace(copy.model.loss, window=64, pixel=2.0) and type(loss.window) is int
 
 
 def test_texts_that_look_like_other_things_are_texts():
     """Folders have such names, and what is written without quotes is read as it was."""
     for name in ("2026-11-30", "010", "08", "1:30", "-.5", "+1", "0x10", "1e3", "a, b", "yes", "~", "p #2", "\udce4"):
-        loaded = systems.parse("", overrides=[f"data.train={name}"])
-        assert loaded.data.train == name and systems.parse(config.dump(loaded)) == loaded
+        copy = systems.parse("", overrides=[f"data.train={name}"])
+        assert copy.data.train == name and systems.parse(config.dump(copy)) == copy
     assert systems.parse("data: {train: 2026-11-30, validation: 010}").data.train == "2026-11-30"
 
 

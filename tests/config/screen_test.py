@@ -40,8 +40,8 @@ SAID = [
 
 def test_noise_is_left_out_and_what_is_said_stays():
     assert screen.quiet("\n".join([*NOISE, ""]).encode())[0] == b""
-    said = "\n".join([*SAID, ""]).encode()
-    assert screen.quiet(said) == (said, False)
+    message = "\n".join([*SAID, ""]).encode()
+    assert screen.quiet(message) == (message, False)
     mixed = "".join(f"{noise}\n{line}\n" for noise, line in zip(NOISE, SAID) if line).encode()
     assert screen.quiet(mixed)[0].decode().splitlines() == [line for line in SAID if line]
 
@@ -60,7 +60,7 @@ def test_a_command_writes_only_what_is_for_people(end):
         os.write(2, b"yes\\n" + {NOISE[3].encode()!r} + b"\\nlast words")
         {end}
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -69,5 +69,5 @@ def test_a_command_writes_only_what_is_for_people(end):
         check=False,
         timeout=60,
     )
-    assert done.stderr == "said\nOverwrite? yes\nlast words"
-    assert done.returncode == (3 if end.startswith("sys") else -6)
+    assert process.stderr == "said\nOverwrite? yes\nlast words"
+    assert process.returncode == (3 if end.startswith("sys") else -6)

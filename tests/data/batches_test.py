@@ -84,24 +84,24 @@ def _colored(side: int) -> Picture:
 
 def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
     """keras-cv crops by interpolation; with our whole corners it must copy, for every corner."""
-    stored = 40
-    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=stored))
-    moves, picture = Moves(config), _colored(stored)
+    arrays = 40
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=arrays))
+    moves, picture = Moves(config), _colored(arrays)
     features = features_of(picture)
     stack = _stack(picture, features)
     sides = set()
     rng = np.random.default_rng(0)
     for _ in range(40):
         chances = rng.random(3, np.float32)
-        moved = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), features)
+        copy = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), features)
         top, left = (int(c * 9) for c in chances[:2])
         mirrored = bool(chances[2] < 0.5)
         sides.add(mirrored)
         cut = (slice(top, top + 32), slice(left, left + 32))
         turn = (slice(None), slice(None, None, -1 if mirrored else 1))
-        assert set(moved.maps) == {"image", "color", "regions", "sketch/hed", "sketch/canny"}
+        assert set(copy.maps) == {"image", "color", "regions", "sketch/hed", "sketch/canny"}
         for feature, layer in picture.maps.items():
-            np.testing.assert_array_equal(moved.maps[feature], layer[cut][turn])
+            np.testing.assert_array_equal(copy.maps[feature], layer[cut][turn])
     assert sides == {True, False}
 
 
@@ -112,11 +112,11 @@ def test_turning_moves_picture_and_regions_alike():
     picture = Picture("p", {"image": np.dstack([inside * 255] * 3), "sketch/hed": inside, "regions": inside})
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
-        moved = warp(picture, np.random.default_rng(seed), config, SketchConfig())
-        known = moved.regions != regions.IGNORED
-        bright = moved.image[..., 0] > 127
-        assert np.mean(bright[known] == (moved.regions[known] == 1)) > 0.97
-        assert not np.array_equal(moved.regions, inside)
+        copy = warp(picture, np.random.default_rng(seed), config, SketchConfig())
+        known = copy.regions != regions.IGNORED
+        bright = copy.image[..., 0] > 127
+        assert np.mean(bright[known] == (copy.regions[known] == 1)) > 0.97
+        assert not np.array_equal(copy.regions, inside)
     lit = warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
 
@@ -179,8 +179,8 @@ def test_enlarging_moves_thin_lines_and_leaves_them_thin():
     image = np.dstack([sketch * 255] * 3)
     picture = Picture("p", {"image": image, "sketch/hed": sketch, "sketch/xdog": sketch})
     for seed in range(4):
-        moved = warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
-        thin, ink = moved.sketches["hed"], moved.sketches["xdog"]
+        copy = warp(picture, np.random.default_rng(seed), AffineConfig(zoom_in=1.0), SketchConfig())
+        thin, ink = copy.sketches["hed"], copy.sketches["xdog"]
         # No square of four pixels is all line; the columns have moved apart.
         assert not (thin[1:, 1:] & thin[:-1, 1:] & thin[1:, :-1] & thin[:-1, :-1]).any() and ink.sum() > thin.sum()
         left, right = np.flatnonzero(thin[32])[[0, -1]]

@@ -61,11 +61,11 @@ def test_the_second_is_told_who_holds_it_and_the_dead_hold_nothing(kind, tmp_pat
     )
     try:
         assert process.stdout.readline() == "holds\n"
-        told = f"{tmp_path}: expected a folder .* held by process {process.pid} on .* since 20.*-c .*{tmp_path.name}"
+        message = f"{tmp_path}: expected a folder .* held by process {process.pid} on .* since 20.*-c .*{tmp_path.name}"
         for _ in range(2):
-            with pytest.raises(LockedError, match=told), lock.hold(tmp_path):
+            with pytest.raises(LockedError, match=message), lock.hold(tmp_path):
                 pass
-        with pytest.raises(LockedError, match=told):
+        with pytest.raises(LockedError, match=message):
             lock.check(tmp_path)
     finally:
         process.send_signal(signal.SIGKILL)

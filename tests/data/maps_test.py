@@ -70,29 +70,29 @@ def test_a_new_map_goes_from_photographs_to_batches(kind, shards):
     assert still["depth"].dtype == (tf.int32 if kind == "labels" else tf.float32)
     np.testing.assert_allclose(still["depth"], _expected(still["image"], kind), atol=1e-6)
     # Cropped and mirrored alike, and nothing else: the map still is that of the photograph beside it.
-    moved = dataclasses.replace(config, data=dataclasses.replace(config.data, affine=AffineConfig()))
-    batch = next(iter(batches(shards, moved)))
+    copy = dataclasses.replace(config, data=dataclasses.replace(config.data, affine=AffineConfig()))
+    batch = next(iter(batches(shards, copy)))
     assert batch["depth"].shape == (4, 32, 32, 1)
     np.testing.assert_allclose(batch["depth"], _expected(batch["image"], kind), atol=1e-6)
     assert not np.array_equal(batch["image"][0], still["image"][0])
-    turned = next(iter(batches(shards, config)))  # turned too, in another light
-    assert turned["depth"].shape == (4, 32, 32, 1) and np.ptp(turned["depth"]) > 0
+    rotation = next(iter(batches(shards, config)))  # turned too, in another light
+    assert rotation["depth"].shape == (4, 32, 32, 1) and np.ptp(rotation["depth"]) > 0
 
 
 def test_a_new_map_is_moved_by_its_kind(kind, shards):
     picture, config = shards[0], AffineConfig(rotation=30.0, shift=0.1, zoom=0.2)
-    moved = warp(picture, np.random.default_rng(3), config, SketchConfig()).maps["depth"]
-    before, after = np.unique(picture.maps["depth"]), np.unique(moved)
+    copy = warp(picture, np.random.default_rng(3), config, SketchConfig()).maps["depth"]
+    before, after = np.unique(picture.maps["depth"]), np.unique(copy)
     if kind == "picture":  # as the photograph that it was made of, but for the rounding of both
         image = warp(picture, np.random.default_rng(3), config, SketchConfig()).image
-        assert np.abs(moved.astype(int) - _depth(image, kind)).max() <= 1 and not np.array_equal(
-            moved, picture.maps["depth"]
+        assert np.abs(copy.astype(int) - _depth(image, kind)).max() <= 1 and not np.array_equal(
+            copy, picture.maps["depth"]
         )
     elif kind == "labels":  # no label that was not there, but the unknown ones from outside
         assert set(after) <= {*before, 255} and 255 in after
     else:  # of one pixel: no square of four is all line
         assert set(after) == {0, 1} == set(before)
-        assert not (moved[1:, 1:] & moved[:-1, 1:] & moved[1:, :-1] & moved[:-1, :-1]).any()
+        assert not (copy[1:, 1:] & copy[:-1, 1:] & copy[1:, :-1] & copy[:-1, :-1]).any()
     np.testing.assert_array_equal(center_crop(picture, 32).maps["depth"], picture.maps["depth"][4:36, 4:36])
 
 

@@ -27,14 +27,14 @@ def test_near_duplicates_are_dropped_within_a_distance(tmp_path):
     files.write_png(folder / "again.png", first)
     files.write_png(folder / "larger.png", cv2.resize(second, (160, 160), interpolation=cv2.INTER_CUBIC))
     Image.fromarray(third).save(folder / "pressed.jpg", quality=70)
-    written = {}
+    output = {}
     for distance in (-1, 0, 16):
         out = tmp_path / f"out{distance}"
         report = prepare.prepare([str(folder)], str(out), preparing(duplicates=distance))
-        written[distance] = names_in(out)
+        output[distance] = names_in(out)
         assert report.photographs == 6 == report.written + len(report.duplicates)
-    assert len(written[-1]) == 6 and written[0] == [n for n in written[-1] if "again" not in n]
-    assert written[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
+    assert len(output[-1]) == 6 and output[0] == [n for n in output[-1] if "again" not in n]
+    assert output[16] == ["photos/0.png", "photos/1.png", "photos/2.png"]
     assert {(d.id, d.twin, d.kind) for d in report.duplicates} == {
         ("photos/again.png", "photos/0.png", "content"),
         ("photos/larger.png", "photos/1.png", "near"),
@@ -84,9 +84,9 @@ def test_the_content_alone_decides_between_training_and_validation(tmp_path):
 def test_lists_choose_and_leave_out(tmp_path):
     photos = photos_in(tmp_path / "photos")
     (tmp_path / "list.txt").write_text("photos/1.png\n")
-    chosen = prepare.prepare([str(photos)], str(tmp_path / "only"), CONFIG, only=str(tmp_path / "list.txt"))
+    choice = prepare.prepare([str(photos)], str(tmp_path / "only"), CONFIG, only=str(tmp_path / "list.txt"))
     rest = prepare.prepare([str(photos)], str(tmp_path / "rest"), CONFIG, exclude=str(tmp_path / "list.txt"))
-    assert (chosen.written, chosen.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
+    assert (choice.written, choice.left_out, rest.written, rest.left_out) == (1, 2, 2, 1)
     assert names_in(tmp_path / "only") == ["photos/1.png"]
 
 

@@ -161,12 +161,12 @@ def _execute_until(limit):
 
     @contextlib.contextmanager
     def execute(setup):
-        worker, started = setup.worker(), []
+        worker, start = setup.worker(), []
 
         def run(jobs, tick):
             for job in jobs:
-                started.append(job)
-                if len(started) > limit:
+                start.append(job)
+                if len(start) > limit:
                     pathlib.Path(f"{job.result}.77.partial").write_bytes(b"half")  # what SIGKILL leaves behind
                     raise KeyboardInterrupt
                 job.run(worker, tick)
@@ -186,8 +186,8 @@ def test_running_again_after_a_kill_gives_the_same_files(tmp_path, monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         prepare.prepare([str(photos)], str(tmp_path / "out"), config, execute=_execute_until(limit))
     assert not (tmp_path / "out/manifest.json").exists()
-    written = {name: file for name, file in files_of(tmp_path / "out").items() if name.endswith(".tfrecord")}
-    assert len(written) == max(0, limit - 4) and written.items() <= whole.items()
+    output = {name: file for name, file in files_of(tmp_path / "out").items() if name.endswith(".tfrecord")}
+    assert len(output) == max(0, limit - 4) and output.items() <= whole.items()
     assert prepare.prepare([str(photos)], str(tmp_path / "out"), config) == report
     assert files_of(tmp_path / "out") == whole
     # A third time nothing is done, and a shard that was lost comes back.
@@ -211,14 +211,14 @@ def test_processes_make_the_same_files(tmp_path, monkeypatch):
 def test_a_signal_ends_the_processes_and_is_one_line(tmp_path, number):
     """Ctrl-C, which a terminal sends to all processes, while one of them imports; and SIGTERM to the first one alone,
     while another is in the middle of a job of minutes."""
-    script, begun = tmp_path / "binary.py", tmp_path / "begun"
+    script, start = tmp_path / "binary.py", tmp_path / "begun"
     code = f"""
         import pathlib, time
         from tfsketch.config import cli
 
         class Job:
             def run(self, worker, tick):
-                pathlib.Path({str(begun)!r}).touch()
+                pathlib.Path({str(start)!r}).touch()
                 time.sleep(600)
 
         def work(argv):
@@ -242,14 +242,14 @@ def test_a_signal_ends_the_processes_and_is_one_line(tmp_path, number):
         for child in importing.read_text().split():
             with contextlib.suppress(OSError):  # it has ended since
                 commands.append(pathlib.Path(f"/proc/{child}/cmdline").read_bytes())
-        return begun.exists() if number == signal.SIGTERM else any(b"spawn_main" in command for command in commands)
+        return start.exists() if number == signal.SIGTERM else any(b"spawn_main" in command for command in commands)
 
     while not ready():
         assert process.poll() is None
         time.sleep(0.02)
     (os.kill if number == signal.SIGTERM else os.killpg)(process.pid, number)
-    said = process.communicate(timeout=300)[1]  # ends when the last process has closed the screen
-    assert said == f"python -m tools.binary: stopped by {number.name}; it goes on\n"
+    output = process.communicate(timeout=300)[1]  # ends when the last process has closed the screen
+    assert output == f"python -m tools.binary: stopped by {number.name}; it goes on\n"
     assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
 
 
@@ -382,7 +382,9 @@ def test_the_binary_reports_and_counts(tmp_path):
     flags = [f"--input={photos}", f"--output={tmp_path / 'out'}", f"--config={tmp_path / 'c.yaml'}", "--workers=1"]
     command = [sys.executable, "-m", "tools.prepare_data", *flags]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert not re.search(r"tensorflow/|absl|_factory|\.cc:", done.stderr), done.stderr
-    assert done.returncode == 1 and "bad.png" in done.stdout and "4 photographs found: 3 written" in done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert not re.search(r"tensorflow/|absl|_factory|\.cc:", process.stderr), process.stderr
+    assert (
+        process.returncode == 1 and "bad.png" in process.stdout and "4 photographs found: 3 written" in process.stdout
+    )
     assert (tmp_path / "out/contact_sheet.png").exists()

@@ -58,13 +58,13 @@ def test_archives_are_read_by_member_and_never_unpacked(tmp_path):
     assert good == ["in.zip/x/0.png", "in.zip/y/x/0.png"]
     assert sum("inside the archive" in item.problem for item in pictures.items) == 5
     assert pictures.ignored == {".png": 1, ".txt": 1}
-    read = sources.Reader()
+    content = sources.Reader()
     for item in pictures.items:
         if item.problem:
             with pytest.raises(ImageError, match="leads elsewhere"):
-                read(item)
+                content(item)
         else:
-            np.testing.assert_array_equal(read(item), crops(1, 32)[0])
+            np.testing.assert_array_equal(content(item), crops(1, 32)[0])
     assert os.listdir(tmp_path) == ["in.zip"]
 
 
@@ -74,10 +74,10 @@ def test_damaged_members_and_archives_are_named(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(_PNG, data.index(b"bad.png")) + 60] ^= 255  # its checksum no longer fits
     path.write_bytes(data)
-    read, why = sources.Reader(), {}
+    content, why = sources.Reader(), {}
     for item in sources.find([str(path)]).items:
         try:
-            read(item)
+            content(item)
         except ImageError as error:
             why[item.member] = str(error)
     assert sorted(why) == ["bad.png", "empty.png", "text.png"]

@@ -128,9 +128,9 @@ def test_strokes_reach_the_model_as_in_training():
     lines = spy.inputs["sketch"][..., 0]
     assert set(np.unique(lines)) == {0.0, 1.0}
     assert (lines[:, 8:24].sum(axis=0) == 2).all()  # two lines, one pixel each, unbroken
-    painted = spy.inputs["color"].any(axis=-1)
-    assert painted[15:17, 6:26].all() and painted.sum() <= 2 * 21
-    assert (spy.inputs["color"][painted] == (1, 1, -1)).all()  # unpainted black is not mixed in
+    strokes = spy.inputs["color"].any(axis=-1)
+    assert strokes[15:17, 6:26].all() and strokes.sum() <= 2 * 21
+    assert (spy.inputs["color"][strokes] == (1, 1, -1)).all()  # unpainted black is not mixed in
     assert (spy.inputs["noise"][spy.inputs["mask"] == 0] == 0).all() and spy.inputs["noise"].std() > 0.5
 
 

@@ -36,8 +36,8 @@ def test_sharpness_is_the_share_of_the_laplacians_energy():
     assert holes.sharpness(truth, MIDDLE, truth) == 1.0
     half = _with(truth, MIDDLE, (truth.astype(int) + 128) // 2)
     assert holes.sharpness(half, MIDDLE, truth) == pytest.approx(0.25)
-    blurred = [_with(truth, MIDDLE, cv2.GaussianBlur(truth, (0, 0), sigma)) for sigma in (0.5, 1.0, 2.0)]
-    values = [holes.sharpness(picture, MIDDLE, truth) for picture in blurred]
+    blur = [_with(truth, MIDDLE, cv2.GaussianBlur(truth, (0, 0), sigma)) for sigma in (0.5, 1.0, 2.0)]
+    values = [holes.sharpness(picture, MIDDLE, truth) for picture in blur]
     assert 1 > values[0] > values[1] >= values[2] and values[1] < 0.1
     assert holes.sharpness(_with(truth, MIDDLE, _noise(1, 80)), MIDDLE, truth) > 2  # noise counts as detail
     brighter = _with(truth, MIDDLE, truth + 20)
@@ -176,32 +176,37 @@ def test_who_is_in_two_rows_is_not_compared_with_themselves():
     rng = np.random.default_rng(2)
     faces = 0.1 * rng.standard_normal((30, 50)) + 0.1
     real = np.concatenate([faces, faces])
-    made = real + 0.05 * rng.standard_normal(real.shape) + 0.02
+    result = real + 0.05 * rng.standard_normal(real.shape) + 0.02
     people = [{n} for n in range(30)] * 2
-    value, (low, high) = intervals.feature_distance(real, made, people)
+    value, (low, high) = intervals.feature_distance(real, result, people)
     assert low < value < high
     pairs_of_others = [(i, j) for i in range(60) for j in range(60) if i % 30 != j % 30]
     kernel = metrics.kernel
     terms = [
-        float(kernel(real[i], real[j]) + kernel(made[i], made[j]) - kernel(real[i], made[j]) - kernel(made[i], real[j]))
+        float(
+            kernel(real[i], real[j])
+            + kernel(result[i], result[j])
+            - kernel(real[i], result[j])
+            - kernel(result[i], real[j])
+        )
         for i, j in pairs_of_others
     ]
     assert value == pytest.approx(1000 * np.mean(terms))
-    assert intervals.feature_distance(real[:3], made[:3]) == (None, None)
-    assert intervals.feature_distance(real[:8], made[:8], [{"a"}] * 8) == (None, None)
+    assert intervals.feature_distance(real[:3], result[:3]) == (None, None)
+    assert intervals.feature_distance(real[:8], result[:8], [{"a"}] * 8) == (None, None)
 
 
 def test_an_interval_of_a_distance_of_sets_covers_it():
-    rng, covered = np.random.default_rng(3), 0
+    rng, coverage = np.random.default_rng(3), 0
     for _ in range(20):
         real = rng.normal(0.0, 0.1, (40, 6))
-        made = real + rng.normal(0.05, 0.05, (40, 6))
-        low, high = intervals.of_set_distance(real, made)
-        covered += low <= metrics.feature_distance(real, made) <= high
-    assert covered >= 19
-    assert intervals.of_set_distance(real, made) == intervals.of_set_distance(real, made)
-    assert intervals.of_set_distance(real[:1], made[:1]) is None
-    far = intervals.of_set_distance(real, made + 0.5)
+        result = real + rng.normal(0.05, 0.05, (40, 6))
+        low, high = intervals.of_set_distance(real, result)
+        coverage += low <= metrics.feature_distance(real, result) <= high
+    assert coverage >= 19
+    assert intervals.of_set_distance(real, result) == intervals.of_set_distance(real, result)
+    assert intervals.of_set_distance(real[:1], result[:1]) is None
+    far = intervals.of_set_distance(real, result + 0.5)
     assert far[0] > high
 
 

@@ -85,8 +85,8 @@ def test_st_lpips_is_the_published_one(photograph, mask, change, whole, hole):
 
 
 def test_st_lpips_grows_with_blur_and_forgives_a_shift(photograph, mask):
-    blurred = [cv2.GaussianBlur(photograph, (0, 0), sigma) for sigma in (1, 2, 4)]
-    changed = [photograph, np.roll(photograph, 1, axis=1), *blurred]
+    blur = [cv2.GaussianBlur(photograph, (0, 0), sigma) for sigma in (1, 2, 4)]
+    changed = [photograph, np.roll(photograph, 1, axis=1), *blur]
     for values in metrics.st_lpips(np.stack([photograph] * 5), np.stack(changed), np.stack([mask] * 5)):
         assert values.tolist() == sorted(values.tolist())
         assert values[0] == pytest.approx(0.0) and values[1] < 0.2 * values[2]
@@ -152,14 +152,14 @@ def test_sketch_f1_of_empties():
 
 def test_color_error_counts_under_the_strokes_in_the_mask(mask):
     output, color = np.full((128, 128, 3), 100, np.uint8), np.zeros((128, 128, 3), np.uint8)
-    painted = np.zeros((128, 128), np.uint8)
-    painted[40:50, 20:60] = 1
-    color[painted > 0] = 108
+    strokes = np.zeros((128, 128), np.uint8)
+    strokes[40:50, 20:60] = 1
+    color[strokes > 0] = 108
     color[45:50, 20:60] = 96
-    assert metrics.color_error(output, color, painted, mask) == pytest.approx(6.0)
+    assert metrics.color_error(output, color, strokes, mask) == pytest.approx(6.0)
     output[mask == 0] = 0
-    assert metrics.color_error(output, color, painted, mask) == pytest.approx(6.0)
-    assert metrics.color_error(output, color, np.zeros_like(painted), mask) is None
+    assert metrics.color_error(output, color, strokes, mask) == pytest.approx(6.0)
+    assert metrics.color_error(output, color, np.zeros_like(strokes), mask) is None
     assert metrics.color_error(output, color, 1 - mask, mask) is None
 
 
@@ -230,8 +230,8 @@ def test_feature_distance_tells_sets_apart_and_not_their_members():
     picture = skimage.data.astronaut()
     rng = np.random.default_rng(0)
     crops = np.stack([picture[y : y + 64, x : x + 64] for y, x in rng.integers(0, 448, (48, 2))])
-    blurred = np.stack([cv2.GaussianBlur(crop, (0, 0), 2.5) for crop in crops])
-    real, other, soft = (metrics.embed(part) for part in (crops[:24], crops[24:], blurred[24:]))
+    blur = np.stack([cv2.GaussianBlur(crop, (0, 0), 2.5) for crop in crops])
+    real, other, soft = (metrics.embed(part) for part in (crops[:24], crops[24:], blur[24:]))
     assert real.shape == (24, 1152)
     same, worse = metrics.feature_distance(real, other), metrics.feature_distance(real, soft)
     assert abs(same) < 0.3 * worse and worse == pytest.approx(metrics.feature_distance(soft, real))

@@ -83,8 +83,8 @@ def test_the_files_alone_make_an_edit(files, tmp_path):
     variants = ("float16", "int8")
     paths = [str(next(path for path in files if variant in path.name)) for variant in variants]
     command = [sys.executable, "-c", _PHONE, *paths]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     for variant in variants:
         with np.load(tmp_path / f"{variant}.npz") as outputs:
             inside = np.zeros((32, 32), bool)
@@ -105,9 +105,9 @@ def test_weights_alone_are_in_8_bits(files):
                 assert not row["quantization_parameters"]["zero_points"].any()
                 shapes.append(tuple(row["shape"]))
     assert len(kernels[small]) == 11 and all(len(shape) == 4 for shape in kernels[small]) and not kernels[large]
-    measured = {path.stem: one for path, (one, *_) in files.items()}
-    assert measured["tiny_weight_only"].operations["DEQUANTIZE"] == 11
-    assert 40 < measured["tiny_weight_only"].psnr < measured["tiny_float16"].psnr
+    values = {path.stem: one for path, (one, *_) in files.items()}
+    assert values["tiny_weight_only"].operations["DEQUANTIZE"] == 11
+    assert 40 < values["tiny_weight_only"].psnr < values["tiny_float16"].psnr
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 40.0])
@@ -139,9 +139,9 @@ def test_what_differs_too_much_is_not_written(editing_folder, tmp_path, monkeypa
     with pytest.raises(ExportError, match=r"tiny.tflite: expected at least 400 dB, found \d+"):
         mobile.export(zoo.load_model(editing_folder), path)
     assert list(tmp_path.iterdir()) == []
-    measured = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
+    values = mobile.export(zoo.load_model(editing_folder), tmp_path / "several", ("float32", "float16"))
     assert [path.name for path in (tmp_path / "several").iterdir()] == ["tiny_float32.tflite"]
-    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(measured)
+    assert "`tiny_float16.tflite` differs too much and is not written." in measure.table(values)
     with pytest.raises(ExportError, match="a folder for several variants"):
         mobile.export(zoo.load_model(editing_folder), path, ("float16", "int8"))
 
@@ -166,10 +166,10 @@ def _files_of(config, plain=True):
 def test_the_published_layers_are_for_a_gpu_too():
     model, content = _files_of(systems.parse(PUBLISHED))
     inputs = edits.conditions(model, edits.photographs("", 32, 4))
-    measured = measure.measure(model, "float32", content, content, inputs)
-    assert measured[0].difference < 1e-4 and measured[0].not_on_gpu == ()
-    assert "LOCAL_RESPONSE_NORMALIZATION" not in measured[0].operations
-    assert measured[0].operations["TRANSPOSE_CONV"] == 3
+    values = measure.measure(model, "float32", content, content, inputs)
+    assert values[0].difference < 1e-4 and values[0].not_on_gpu == ()
+    assert "LOCAL_RESPONSE_NORMALIZATION" not in values[0].operations
+    assert values[0].operations["TRANSPOSE_CONV"] == 3
 
 
 @pytest.mark.parametrize(("overrides", "variants"), [(LIGHT, mobile.VARIANTS), ([], ("float32",))])

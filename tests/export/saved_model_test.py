@@ -53,8 +53,8 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     assert {p.stat().st_mode & 0o777 for p in path.rglob("*") if p.is_file()} == {0o664}
     assert json.loads((path / "assets.extra/metadata.json").read_text())["difference"] <= saved_model.MAX_DIFFERENCE
     image, mask, *_ = EDITS[0]
-    made = tfsketch.Editor(str(folder / "served")).edit(image, mask)
-    assert np.abs(made.astype(int) - tfsketch.Editor(str(editing_folder)).edit(image, mask)).max() <= 1
+    result = tfsketch.Editor(str(folder / "served")).edit(image, mask)
+    assert np.abs(result.astype(int) - tfsketch.Editor(str(editing_folder)).edit(image, mask)).max() <= 1
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def test_inputs_of_different_numbers_are_refused(served):
     good = {key: [value] * 2 for key, value in row.items()}
     for field, count in (("mask_bytes", 3), ("mask_bytes", 1), ("color_bytes", 5)):
         request = {key: tf.constant(values) for key, values in (good | {field: [row[field]] * count}).items()}
-        told = f"{field}: expected as many examples as in image_bytes, 2, found {count}"
-        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        message = f"{field}: expected as many examples as in image_bytes, 2, found {count}"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             served["serving_default"](**request)
     none = {key: tf.zeros([0], tf.string) for key in good}
     with pytest.raises(tf.errors.InvalidArgumentError, match="image_bytes: expected at least 1 example, found 0"):
@@ -279,14 +279,14 @@ saved_model.export(zoo.load_model(sys.argv[1]), tiny, *sys.argv[2:])
 
 
 def test_killed_at_the_last_moment_it_leaves_no_version(editing_folder, tmp_path):
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _KILLED, str(editing_folder), str(tmp_path)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    assert process.returncode == -signal.SIGKILL, process.stderr
     left = [p.name for p in tmp_path.iterdir()]
     assert len(left) == 1 and left[0].startswith(".partial-") and (tmp_path / left[0] / "saved_model.pb").is_file()
 

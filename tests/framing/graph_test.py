@@ -50,8 +50,8 @@ def test_layers_are_resized_as_by_the_editor(size, new_size):
     np.testing.assert_array_equal(thinned, arrays.resize_sketch(lines, new_size))
     inked = graph.resize_ink(tf.constant(lines > 0), target)
     np.testing.assert_array_equal(inked, arrays.resize_ink(lines, new_size))
-    painted = color[..., 3] >= 128
-    resized = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(painted), target).numpy()
+    strokes = color[..., 3] >= 128
+    resized = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(strokes), target).numpy()
     expected = arrays.resize_color(color, new_size)
     np.testing.assert_array_equal(resized[..., 3], expected[..., 3])
     assert np.abs(resized - expected).max() <= 1

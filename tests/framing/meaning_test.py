@@ -51,12 +51,12 @@ def runs():
 
 
 def test_a_graph_reads_as_the_editor_does(runs):
-    refused = 0
+    errors = 0
     for kind, name, sheet in _table():
         try:
             layer = _READERS[kind][0](sheet, "field").layer
         except ImageError as error:
-            refused += 1
+            errors += 1
             with pytest.raises(tf.errors.InvalidArgumentError) as caught:
                 runs[kind](sheet)
             assert str(error)[:60] in caught.value.message, (kind, name)
@@ -67,7 +67,7 @@ def test_a_graph_reads_as_the_editor_does(runs):
             np.testing.assert_array_equal(levels[strokes], layer[layer[..., 3] > 0][:, :3], name)
         expected = layer[..., 3] > 0 if kind == "color" else layer > 0
         np.testing.assert_array_equal(strokes.numpy(), expected, f"{kind}: {name}")
-    assert refused >= 6
+    assert errors >= 6
     lines = sheets.face(1100, 10)  # above `images.ink.WORK`
     for sheet in (sheets.sheet(lines, (250,) * 3, (60,) * 3, 12, "side"), sheets.sheet(lines, (255,) * 3, (60,) * 3)):
         strokes, expected = (
@@ -80,7 +80,7 @@ def test_a_graph_reads_as_the_editor_does(runs):
 def test_odd_sheets(runs):
     """Strokes, washes, noise, ramps and clear parts in any order; TFSKETCH_FUZZ sets how many, as in `fuzz_test`."""
     rng = random.Random(4)
-    read = refused = 0
+    content = errors = 0
     for number in range(int(os.environ.get("TFSKETCH_FUZZ", "30"))):
         sheet = sheets.odd(rng)
         for kind, (read_sheet, _) in _READERS.items():
@@ -88,7 +88,7 @@ def test_odd_sheets(runs):
                 sheet_meaning = read_sheet(sheet, "field")
             except TfsketchError as error:
                 assert len(str(error)) > 10
-                refused += 1
+                errors += 1
                 with pytest.raises(tf.errors.InvalidArgumentError):
                     runs[kind](sheet)
             else:
@@ -97,8 +97,8 @@ def test_odd_sheets(runs):
                 layer = layer[..., 3] if kind == "color" else layer
                 np.testing.assert_array_equal(strokes, layer > 0, f"{number}: {kind}")
                 assert all(note.startswith("field: ") for note in sheet_meaning.notes)
-                read += 1
-    assert read and refused
+                content += 1
+    assert content and errors
 
 
 def test_the_editors_own_layers_are_not_guessed_at():

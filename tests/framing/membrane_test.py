@@ -24,23 +24,23 @@ def test_a_constant_step_goes_and_the_known_side_stays():
     mask = np.zeros((90, 70), np.uint8)
     cv2.circle(mask, (30, 45), 22, 1, -1)
     repaint = np.where(mask[..., None] > 0, flat + np.array([6, 3, 8], np.uint8), flat)
-    blended = membrane.membrane(flat, repaint, mask)
+    blend = membrane.membrane(flat, repaint, mask)
     # Of a small step a twelfth is taken for an outline at most.
-    assert np.abs(blended.astype(int) - flat).max() <= 1
-    np.testing.assert_array_equal(blended[mask == 0], flat[mask == 0])
+    assert np.abs(blend.astype(int) - flat).max() <= 1
+    np.testing.assert_array_equal(blend[mask == 0], flat[mask == 0])
     half = membrane.membrane(flat, repaint, mask, strength=0.5)
     assert np.abs(half.astype(int)[mask > 0] - [123, 121.5, 124]).max() <= 1.5
 
 
 def test_a_photographs_seam_becomes_smaller():
     image, repaint, mask = _case()
-    blended = membrane.membrane(image, repaint, mask)
-    np.testing.assert_array_equal(blended[mask == 0], repaint[mask == 0])
+    blend = membrane.membrane(image, repaint, mask)
+    np.testing.assert_array_equal(blend[mask == 0], repaint[mask == 0])
 
     def error(picture):
         return np.abs(picture[mask > 0].astype(float) - image[mask > 0]).mean()
 
-    assert error(blended) < 0.6 * error(repaint)
+    assert error(blend) < 0.6 * error(repaint)
 
 
 def test_nothing_changes_without_a_known_border_or_a_step():
@@ -57,8 +57,8 @@ def test_one_hair_across_the_border_does_not_streak():
     mask[20:60, 20:60] = 1
     hair = image.copy()
     hair[:20, 40] = 20
-    blended = membrane.membrane(hair, np.where(mask[..., None] > 0, image, hair), mask)
-    np.testing.assert_array_equal(blended[mask > 0], image[mask > 0])
+    blend = membrane.membrane(hair, np.where(mask[..., None] > 0, image, hair), mask)
+    np.testing.assert_array_equal(blend[mask > 0], image[mask > 0])
 
 
 def test_an_outline_along_the_border_is_no_step():
@@ -74,9 +74,9 @@ def test_a_reach_keeps_the_middle():
     mask = np.zeros((100, 100), np.uint8)
     mask[10:90, 10:90] = 1
     repaint = np.where(mask[..., None] > 0, np.uint8(130), flat)
-    blended = membrane.membrane(flat, repaint, mask, reach=6.0)
-    assert (blended[45:55, 45:55] == 130).all()
-    assert (blended[10, 40:60] <= 122).all()
+    blend = membrane.membrane(flat, repaint, mask, reach=6.0)
+    assert (blend[45:55, 45:55] == 130).all()
+    assert (blend[10, 40:60] <= 122).all()
 
 
 def test_the_equation_is_solved():
@@ -101,6 +101,6 @@ def test_the_graph_is_the_same(reach, longest):
         image, repaint, mask = _case(size)
         for layer in (mask, np.ones_like(mask)):
             tensors = (tf.cast(image, tf.float32), tf.cast(repaint, tf.float32), tf.constant(layer > 0))
-            blended, expected = run(*tensors).numpy(), membrane.membrane(image, repaint, layer, 0.9, reach)
-            assert np.abs(blended - expected).max() <= 1
-            assert (blended != expected).mean() < 0.01
+            blend, expected = run(*tensors).numpy(), membrane.membrane(image, repaint, layer, 0.9, reach)
+            assert np.abs(blend - expected).max() <= 1
+            assert (blend != expected).mean() < 0.01

@@ -71,8 +71,8 @@ def test_damaged_exif_turns_nothing_and_stops_nothing():
         for _ in range(rng.choice([0, 1, 8])):
             exif[rng.randrange(len(exif))] = rng.randrange(256)
         exif = bytes(exif[: rng.choice([len(exif), rng.randrange(len(exif))])]) or b"x"
-        said = metadata.Metadata(exif=exif)
-        shapes.add(tuple(RUN(_png(exif) if rng.random() < 0.5 else _jpeg(said)).shape[:2]))
+        text = metadata.Metadata(exif=exif)
+        shapes.add(tuple(RUN(_png(exif) if rng.random() < 0.5 else _jpeg(text)).shape[:2]))
     assert shapes == {(48, 64), (64, 48)}
     for value in (0, 9, 65_535):
         assert RUN(_png(_exif(value))).shape[:2] == (48, 64)

@@ -42,8 +42,8 @@ def test_untouched_blocks_are_the_photographs_own(tmp_path, sampling, progressiv
     Image.fromarray(PHOTO).save(
         path, quality=83, subsampling=sampling, progressive=progressive, exif=exif, comment=b"mine"
     )
-    made = _edit(photographs.read(path))
-    data, notes = encoding.encode("b.jpg", made)
+    edit = _edit(photographs.read(path))
+    data, notes = encoding.encode("b.jpg", edit)
     assert len(notes) == 1 and "the others are the photograph's own" in notes[0]
     (tmp_path / "b.jpg").write_bytes(data)
     old, new = jpeglib.read_dct(str(path)), jpeglib.read_dct(str(tmp_path / "b.jpg"))
@@ -51,12 +51,12 @@ def test_untouched_blocks_are_the_photographs_own(tmp_path, sampling, progressiv
         differ = (getattr(old, name) != getattr(new, name)).any(axis=(2, 3))
         assert 0 < differ.sum() < 0.3 * differ.size
     again = photographs.read(tmp_path / "b.jpg")
-    assert again.image.shape == made.image.shape and again.metadata.comment == b"mine"
-    assert abs(again.image[42:58, 50:78].astype(int) - made.image[42:58, 50:78]).mean() < 12
+    assert again.image.shape == edit.image.shape and again.metadata.comment == b"mine"
+    assert abs(again.image[42:58, 50:78].astype(int) - edit.image[42:58, 50:78]).mean() < 12
     far = np.ones(PHOTO.shape[:2], bool) if orientation < 5 else np.ones(PHOTO.shape[1::-1], bool)
     far[15:85, 23:105] = False
-    assert (again.image[far] == made.image[far]).all()
-    assert encoding.encode("b.jpg", made, None, 80)[1] == [
+    assert (again.image[far] == edit.image[far]).all()
+    assert encoding.encode("b.jpg", edit, None, 80)[1] == [
         "all of it is re-encoded, outside of the edit too, since a quality was asked for"
     ]
 
@@ -65,13 +65,13 @@ def test_a_jpeg_of_red_green_and_blue_stays_one(tmp_path):
     pytest.importorskip("jpeglib")
     path = tmp_path / "a.jpg"
     Image.fromarray(PHOTO).save(path, quality=90, subsampling=0, keep_rgb=True)
-    made = _edit(photographs.read(path))
-    data, notes = encoding.encode("b.jpg", made)
+    edit = _edit(photographs.read(path))
+    data, notes = encoding.encode("b.jpg", edit)
     assert "the others are the photograph's own" in notes[0]
     again = photographs.read("b.jpg", data).image
     assert (
-        abs(again.astype(int) - made.image).mean() < 1
-        and abs(again[40:60, 48:80].astype(int) - made.image[40:60, 48:80]).mean() < 6
+        abs(again.astype(int) - edit.image).mean() < 1
+        and abs(again[40:60, 48:80].astype(int) - edit.image[40:60, 48:80]).mean() < 6
     )
 
 
@@ -87,8 +87,8 @@ def test_a_sampling_that_is_not_written_is_named(tmp_path):
 
 
 def test_without_a_jpeg_all_is_re_encoded_and_that_is_said(tmp_path):
-    made = _edit(photographs.of_array(PHOTO))
-    assert "since the photograph is no JPEG" in encoding.encode("b.jpg", made)[1][0]
+    edit = _edit(photographs.of_array(PHOTO))
+    assert "since the photograph is no JPEG" in encoding.encode("b.jpg", edit)[1][0]
     Image.fromarray(PHOTO).save(tmp_path / "a.jpg", subsampling="4:4:4")
     grey = photographs.read(tmp_path / "a.jpg")
     merged, why = blocks.merge(tmp_path / "a.jpg", PHOTO[..., 0], np.ones(PHOTO.shape[:2], bool))

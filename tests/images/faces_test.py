@@ -38,8 +38,8 @@ def test_the_square_is_the_recipes():
     np.testing.assert_allclose(quad, [(10, 15), (10, 195), (190, 195), (190, 15)], atol=1e-9)
     assert faces.side_of(quad) == pytest.approx(180)
     # It turns, moves and grows with the face.
-    turned = faces.quad_of(_turned(_landmarks((80, 100), (120, 100), (100, 150)), 30, (100, 100)) * 2 + 7)
-    np.testing.assert_allclose(turned, _turned(quad, 30, (100, 100)) * 2 + 7, atol=1e-9)
+    rotation = faces.quad_of(_turned(_landmarks((80, 100), (120, 100), (100, 150)), 30, (100, 100)) * 2 + 7)
+    np.testing.assert_allclose(rotation, _turned(quad, 30, (100, 100)) * 2 + 7, atol=1e-9)
 
 
 def _marked(height, width, points):

@@ -181,9 +181,9 @@ def test_masks_from_every_kind_of_file(tmp_path):
         "white_alpha": "alpha channel",
     }
     for name, expected in notes.items():
-        mask, said = meaning.read_mask(tmp_path / f"{name}.png")
+        mask, text = meaning.read_mask(tmp_path / f"{name}.png")
         assert mask.dtype == np.uint8 and (mask == SQUARE // 255).all(), name
-        assert (len(said) == 1 and expected in said[0] and name in said[0]) if expected else not said, (name, said)
+        assert (len(text) == 1 and expected in text[0] and name in text[0]) if expected else not text, (name, text)
 
 
 def test_antialiased_mask_is_thresholded_and_said_so(tmp_path):

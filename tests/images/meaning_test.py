@@ -126,17 +126,17 @@ def test_a_photograph_is_neither_sketch_nor_mask(name, tone):
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_photographs_are_neither_sketches_nor_masks(folder, least, mode):
     files = sorted((DRAWINGS.parent / folder).rglob("*.jpg"))
-    files, refused = files[3 :: len(files) // 20][:20], {"sketch": 0, "mask": 0}
+    files, errors = files[3 :: len(files) // 20][:20], {"sketch": 0, "mask": 0}
     for file in files:
         picture = Image.open(file).convert(mode).convert("RGB")
         picture.thumbnail((512, 512))
         levels = np.asarray(picture)
-        for kind in refused:
+        for kind in errors:
             try:
                 getattr(meaning, kind)(sheets.opaque(levels), "p")
             except ImageError:
-                refused[kind] += 1
-    assert min(refused.values()) >= least, refused
+                errors[kind] += 1
+    assert min(errors.values()) >= least, errors
 
 
 @pytest.mark.parametrize("thickness", [1, 3, 6])
@@ -144,9 +144,9 @@ def test_a_frame_along_the_edges_is_drawn_and_a_rim_is_the_scanners(thickness):
     lines = sheets.FACE.copy()
     lines[:thickness], lines[-thickness:], lines[:, :thickness], lines[:, -thickness:] = (True,) * 4
     for name in ("black on white", "red", "white on black", "JPEG"):
-        found = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name)
-        assert _overlap(found.layer, lines) >= 0.95, name
-        assert f"{name}: the frame along the sheet's edges counts as strokes" in found.notes
+        result = meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name)
+        assert _overlap(result.layer, lines) >= 0.95, name
+        assert f"{name}: the frame along the sheet's edges counts as strokes" in result.notes
     scan = meaning.sketch(sheets.opaque(sheets.SHEETS["scan with a rim"]), "s")
     assert "s: a dark rim at the sheet's edge was taken for the scan's and left out" in scan.notes
 
@@ -154,10 +154,10 @@ def test_a_frame_along_the_edges_is_drawn_and_a_rim_is_the_scanners(thickness):
 @pytest.mark.parametrize("width, soft, depth", [(0.02, 0.004, 0.4), (0.02, 0.004, 0.55), (0.03, 0.015, 0.4)])
 def test_a_narrow_shadow_is_left_out_and_that_is_said(width, soft, depth):
     lines = sheets.face(480, 6)
-    found = meaning.sketch(sheets.opaque(sheets.lit(lines, sheets.bar(480, width, soft, depth))), "s.jpg")
-    assert _overlap(found.layer, lines) >= 0.97
+    result = meaning.sketch(sheets.opaque(sheets.lit(lines, sheets.bar(480, width, soft, depth))), "s.jpg")
+    assert _overlap(result.layer, lines) >= 0.97
     if width < 0.03:  # else it is wider than the window in which lines are looked for
-        assert "lines much fainter than the strokes were taken for rulings or shadows" in " ".join(found.notes)
+        assert "lines much fainter than the strokes were taken for rulings or shadows" in " ".join(result.notes)
 
 
 def test_a_pencil_drawing_with_eyes_in_ink_keeps_its_pencil():
@@ -166,29 +166,29 @@ def test_a_pencil_drawing_with_eyes_in_ink_keeps_its_pencil():
     eyes[200:240, 150:210] = lines[200:240, 150:210]
     drawing = sheets.sheet(lines, (238, 236, 228), (150, 150, 152), 2)
     drawing[eyes] = (30, 30, 40)
-    found = meaning.sketch(sheets.opaque(sheets.jpeg(drawing, 85)), "s.jpg")
-    assert _overlap(found.layer, lines) >= 0.97
-    assert "s.jpg: lines of two strengths count as strokes, the fainter ones too" in found.notes
+    result = meaning.sketch(sheets.opaque(sheets.jpeg(drawing, 85)), "s.jpg")
+    assert _overlap(result.layer, lines) >= 0.97
+    assert "s.jpg: lines of two strengths count as strokes, the fainter ones too" in result.notes
 
 
 @pytest.mark.parametrize("columns", [False, True])
 @pytest.mark.parametrize("turn", [0.0, 1.0])
 def test_rulings_as_dark_as_the_pencil_are_told_of(columns, turn):
-    told = "lines straight across the sheet count as strokes; if they are its rulings, erase them"
+    message = "lines straight across the sheet count as strokes; if they are its rulings, erase them"
     lines = sheets.face(480, 4)
     for paper, expected in ((sheets.ruled(480, (150, 150, 152), columns), True), ((238, 236, 228), False)):
         levels = sheets.sheet(lines, paper, (150, 150, 152), 2)
         askew = cv2.getRotationMatrix2D((240, 240), turn, 1.0)
         levels = cv2.warpAffine(levels, askew, (480, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
         sketch = meaning.sketch(sheets.opaque(sheets.jpeg(levels, 85)), "s.jpg")
-        assert (told in " ".join(sketch.notes)) == expected, sketch.notes
+        assert (message in " ".join(sketch.notes)) == expected, sketch.notes
 
 
 def test_a_mask_that_is_mostly_white_says_so():
     inverse = np.repeat((255 - sheets.HOLE)[..., None], 3, axis=2)
-    found = meaning.mask(sheets.opaque(inverse), "m.png")
-    assert (found.layer == (sheets.HOLE == 0)).all()
-    assert found.notes == ("m.png: white covers 91% of the mask, and is repainted; if black is meant, invert it",)
+    result = meaning.mask(sheets.opaque(inverse), "m.png")
+    assert (result.layer == (sheets.HOLE == 0)).all()
+    assert result.notes == ("m.png: white covers 91% of the mask, and is repainted; if black is meant, invert it",)
 
 
 def test_transparency_round_and_under_strokes():
@@ -223,17 +223,17 @@ def test_real_drawings():
 
 @pytest.mark.parametrize("name", sheets.masks())
 def test_a_mask_of_every_kind(name):
-    sheet, said = sheets.masks()[name]
+    sheet, text = sheets.masks()[name]
     mask = meaning.mask(sheet, "m.png")
     wrong = (mask.layer != (sheets.HOLE >= 128)).mean()
     assert wrong < (0.01 if name in ("JPEG", "soft") else 1e-9)
-    assert (len(mask.notes) == 1 and said in mask.notes[0] and "m.png: " in mask.notes[0]) if said else not mask.notes
+    assert (len(mask.notes) == 1 and text in mask.notes[0] and "m.png: " in mask.notes[0]) if text else not mask.notes
 
 
 @pytest.mark.parametrize("name", sheets.no_masks())
 def test_what_may_be_no_mask_is_refused(name):
-    sheet, said = sheets.no_masks()[name]
-    with pytest.raises(ImageError, match=f"m.png: expected a mask, .*{said}"):
+    sheet, text = sheets.no_masks()[name]
+    with pytest.raises(ImageError, match=f"m.png: expected a mask, .*{text}"):
         meaning.mask(sheet, "m.png")
 
 
@@ -241,12 +241,12 @@ def test_what_may_be_no_mask_is_refused(name):
 def test_colors_on_any_paper_are_one_result(name):
     strokes, kinds = sheets.colors()
     color = meaning.color(kinds[name], "c.png")
-    painted = color.layer[..., 3] > 0
-    assert _overlap(painted, strokes > 0) >= (0.95 if "JPEG" in name else 0.999)
-    assert abs(painted.sum() / (strokes > 0).sum() - 1) < 0.1
-    assert not color.layer[~painted].any()
+    paint_mask = color.layer[..., 3] > 0
+    assert _overlap(paint_mask, strokes > 0) >= (0.95 if "JPEG" in name else 0.999)
+    assert abs(paint_mask.sum() / (strokes > 0).sum() - 1) < 0.1
+    assert not color.layer[~paint_mask].any()
     for stroke, paint in ((1, (200, 40, 60)), (2, (60, 40, 30))):
-        mean = color.layer[painted & (strokes == stroke)][:, :3].mean(axis=0)
+        mean = color.layer[paint_mask & (strokes == stroke)][:, :3].mean(axis=0)
         assert np.abs(mean - paint).max() < (12 if "JPEG" in name else 1), (stroke, mean)
     paper = "" if name == "clear" else "black was taken for paper" if "black" in name else "white was taken for paper"
     assert [note.removeprefix("c.png: ") for note in color.notes] == ([paper] if paper else [])
@@ -273,6 +273,6 @@ def test_paper_that_is_not_plain_and_so_counts_as_paint_is_said(noise, shade, sa
     for quality in (60, 95) if not said else (95,):
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "JPEG", quality=quality)
-        found, notes = meaning.read_color("color.jpg", buffer.getvalue())
+        result, notes = meaning.read_color("color.jpg", buffer.getvalue())
         assert ("hardly another colour than the paper" in notes[0]) is said
-        assert said or (found[..., 3] > 0).mean() < 0.06
+        assert said or (result[..., 3] > 0).mean() < 0.06

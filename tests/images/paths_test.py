@@ -100,8 +100,8 @@ def test_files_whose_names_begin_with_a_dash_are_no_flags(tmp_path, monkeypatch)
 def test_names_that_are_no_text_can_be_printed():
     code = "from tfsketch.config import cli; cli.run(lambda argv: print('\\udcff.jpg'))"
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
-    assert done.stdout.strip() == b"\\udcff.jpg"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert process.stdout.strip() == b"\\udcff.jpg"
 
 
 def test_a_folder_is_not_named_as_a_file_is(tmp_path):

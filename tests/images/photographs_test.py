@@ -43,11 +43,11 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_sixteen_bits_stay_outside_and_are_dithered_inside(tmp_path, suffix, channels, orientation):
     values = _deep(channels)
-    stored = (
+    arrays = (
         values if channels < 3 else cv2.cvtColor(values, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
     )
     path = tmp_path / f"deep{suffix}"
-    cv2.imwrite(str(path), stored)
+    cv2.imwrite(str(path), arrays)
     expected = values
     if orientation == 6 and suffix == ".png":
         exif = Image.Exif()
@@ -60,9 +60,9 @@ def test_sixteen_bits_stay_outside_and_are_dithered_inside(tmp_path, suffix, cha
     assert (photograph.image == files.read_rgb(path)).all()
     result = photograph.image.copy()
     result[HOLE] = 90 if channels == 1 else (200, 40, 90)
-    made = photograph.with_result(result)
+    edit = photograph.with_result(result)
     for target in (".png", ".tif"):
-        data, notes = encoding.encode(f"out{target}", made)
+        data, notes = encoding.encode(f"out{target}", edit)
         assert notes == []
         again = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         again = (
@@ -83,8 +83,8 @@ def test_eight_bits_in_a_file_of_sixteen_are_said(tmp_path):
     cv2.imwrite(str(tmp_path / "low.png"), PHOTO[..., ::-1].astype(np.uint16))
     photograph = photographs.read(tmp_path / "low.png")
     assert (photograph.image == PHOTO).all() and "8 bits a channel in a file of 16" in photograph.notes[0]
-    made = _edit(photograph)
-    assert (made.pixels == made.image).all() and made.pixels.dtype == np.uint16
+    edit = _edit(photograph)
+    assert (edit.pixels == edit.image).all() and edit.pixels.dtype == np.uint16
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
@@ -92,14 +92,14 @@ def test_a_cut_out_keeps_its_transparency(tmp_path, suffix):
     alpha = np.full(PHOTO.shape[:2], 255, np.uint8)
     alpha[:20, :30], alpha[40:] = 0, 99
     Image.fromarray(np.dstack([PHOTO, alpha])).save(tmp_path / f"cut{suffix}", lossless=True, exact=True)
-    made = _edit(photographs.read(tmp_path / f"cut{suffix}"))
-    assert made.notes == ("25% of what was repainted is transparent in the photograph, and stays so",)
+    edit = _edit(photographs.read(tmp_path / f"cut{suffix}"))
+    assert edit.notes == ("25% of what was repainted is transparent in the photograph, and stays so",)
     for target in (".png", ".webp", ".tif"):
-        data, notes = encoding.encode(f"out{target}", made)
+        data, notes = encoding.encode(f"out{target}", edit)
         again = np.asarray(Image.open(io.BytesIO(data)))
         assert notes == [] and (again[..., 3] == alpha).all()
-        assert (again[OUTSIDE][..., :3] == PHOTO[OUTSIDE]).all() and (again[HOLE][..., :3] == made.image[HOLE]).all()
-    data, notes = encoding.encode("out.jpg", made)
+        assert (again[OUTSIDE][..., :3] == PHOTO[OUTSIDE]).all() and (again[HOLE][..., :3] == edit.image[HOLE]).all()
+    data, notes = encoding.encode("out.jpg", edit)
     assert Image.open(io.BytesIO(data)).mode == "RGB" and "JPEG has no transparency: it is left out" in notes
 
 
@@ -107,13 +107,13 @@ def test_a_cut_out_keeps_its_transparency(tmp_path, suffix):
 def test_grey_stays_grey_unless_colour_comes_in(tmp_path, mode):
     Image.fromarray(PHOTO).convert(mode).save(tmp_path / "grey.png")
     photograph = photographs.read(tmp_path / "grey.png")
-    made = _edit(photograph, grey=True)
+    edit = _edit(photograph, grey=True)
     for target in (".png", ".tif", *([".jpg"] if mode == "L" else [])):
-        again = Image.open(io.BytesIO(encoding.encode(f"out{target}", made)[0]))
+        again = Image.open(io.BytesIO(encoding.encode(f"out{target}", edit)[0]))
         assert again.mode == mode
         if target != ".jpg":
             assert (np.asarray(again.convert("RGB"))[OUTSIDE] == photograph.image[OUTSIDE]).all()
-    assert encoding.encode("out.webp", made)[1] == ["WEBP has no grey: it is RGB of the same values"]
+    assert encoding.encode("out.webp", edit)[1] == ["WEBP has no grey: it is RGB of the same values"]
     colored = _edit(photograph)
     assert "the result is RGB, not grey" in colored.notes[0]
     assert Image.open(io.BytesIO(encoding.encode("out.png", colored)[0])).mode == {"L": "RGB", "LA": "RGBA"}[mode]
@@ -133,9 +133,9 @@ def test_modes_that_cannot_stay_are_said(tmp_path, mode, expected, said):
     picture.save(tmp_path / "a.tif")
     photograph = photographs.read(tmp_path / "a.tif")
     assert any(said in note for note in photograph.notes), photograph.notes
-    made = _edit(photograph, grey=expected == "L")
-    assert Image.open(io.BytesIO(encoding.encode("out.png", made)[0])).mode == expected
-    assert (made.image[OUTSIDE] == files.read_rgb(tmp_path / "a.tif")[OUTSIDE]).all()
+    edit = _edit(photograph, grey=expected == "L")
+    assert Image.open(io.BytesIO(encoding.encode("out.png", edit)[0])).mode == expected
+    assert (edit.image[OUTSIDE] == files.read_rgb(tmp_path / "a.tif")[OUTSIDE]).all()
 
 
 def test_a_palette_with_a_transparent_colour_keeps_that(tmp_path):
@@ -160,15 +160,15 @@ def test_a_pngs_tags_texts_and_resolution_are_kept(tmp_path):
     ]
     data = files.encode_png(PHOTO)
     (tmp_path / "tagged.png").write_bytes(data[:33] + b"".join(_chunk(*one) for one in chunks) + data[33:])
-    made = _edit(photographs.read(tmp_path / "tagged.png"))
-    data, notes = encoding.encode("out.png", made)
-    assert not notes and made.notes == () and all(_chunk(*one) in data for one in chunks)
+    edit = _edit(photographs.read(tmp_path / "tagged.png"))
+    data, notes = encoding.encode("out.png", edit)
+    assert not notes and edit.notes == () and all(_chunk(*one) in data for one in chunks)
     assert Image.open(io.BytesIO(data)).text["Title"] == "A face"
     for target, lost in ((".jpg", "PNG's gAMA, cHRM, sRGB, cICP"), (".tif", "PNG's texts Author, Title, Comment")):
-        data, notes = encoding.encode(f"out{target}", made)
+        data, notes = encoding.encode(f"out{target}", edit)
         assert any(lost in note and "left out" in note for note in notes), notes
         assert round(float(Image.open(io.BytesIO(data)).info["dpi"][0])) == 300
-    assert any("the resolution (300" in note for note in encoding.encode("out.webp", made)[1])
+    assert any("the resolution (300" in note for note in encoding.encode("out.webp", edit)[1])
 
 
 def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
@@ -176,20 +176,20 @@ def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
     exif[0x010F] = "Camera"
     photo = io.BytesIO()
     Image.fromarray(PHOTO).save(photo, "JPEG", quality=95)
-    said = metadata.Metadata(exif.tobytes()[6:], SRGB, b"<x/>", IPTC, (72.0, 96.0), b"mine")
-    (tmp_path / "a.jpg").write_bytes(encoding.with_segments(photo.getvalue(), said))
+    text = metadata.Metadata(exif.tobytes()[6:], SRGB, b"<x/>", IPTC, (72.0, 96.0), b"mine")
+    (tmp_path / "a.jpg").write_bytes(encoding.with_segments(photo.getvalue(), text))
     with Image.open(tmp_path / "a.jpg") as picture:
         assert picture.info["photoshop"][0x0404] == IPTC
     photograph = photographs.read(tmp_path / "a.jpg")
-    assert photograph.metadata == said and photograph.notes == ()
+    assert photograph.metadata == text and photograph.notes == ()
     for target, lost in ((".png", ""), (".jpg", ""), (".tif", "the comment"), (".webp", "IPTC-IIM, the comment, the")):
         data, notes = encoding.encode(tmp_path / f"b{target}", _edit(photograph))
         (tmp_path / f"b{target}").write_bytes(data)
         again = photographs.read(tmp_path / f"b{target}").metadata
         assert (again.icc, again.xmp) == (SRGB, b"<x/>")
-        stored = Image.Exif()
-        stored.load(again.exif)
-        assert stored[0x010F] == "Camera"
+        arrays = Image.Exif()
+        arrays.load(again.exif)
+        assert arrays[0x010F] == "Camera"
         if lost:
             assert any(lost in note for note in notes), (target, notes)
         else:
@@ -201,8 +201,8 @@ def test_a_jpegs_iptc_comment_resolution_and_profile_are_kept(tmp_path):
 
 
 def test_what_is_too_long_for_a_jpegs_segment_is_said():
-    said = metadata.Metadata(xmp=b"x" * 70_000, iptc=IPTC, icc=SRGB * 200)
-    data, notes = encoding.encode("a.jpg", PHOTO, said)
+    text = metadata.Metadata(xmp=b"x" * 70_000, iptc=IPTC, icc=SRGB * 200)
+    data, notes = encoding.encode("a.jpg", PHOTO, text)
     again = photographs.read("a.jpg", data).metadata
     assert notes == ["no place in JPEG for XMP longer than a segment: left out"]
     assert (again.xmp, again.iptc, again.icc) == (b"", IPTC, SRGB * 200)
@@ -255,18 +255,18 @@ def test_sixteen_bit_tiffs_keep_profile_and_records(tmp_path):
 
 def test_results_have_a_format_and_a_quality(tmp_path):
     photograph = photographs.of_array(PHOTO)
-    made = _edit(photograph)
-    assert (np.asarray(Image.open(io.BytesIO(encoding.encode("a.webp", made)[0]))) == made.image).all()
+    edit = _edit(photograph)
+    assert (np.asarray(Image.open(io.BytesIO(encoding.encode("a.webp", edit)[0]))) == edit.image).all()
     sizes = [
-        len(encoding.encode(f"a{suffix}", made, None, quality)[0])
+        len(encoding.encode(f"a{suffix}", edit, None, quality)[0])
         for suffix in (".jpg", ".webp")
         for quality in (20, 90)
     ]
     assert sizes[0] < sizes[1] and sizes[2] < sizes[3]
-    assert "changes pixels outside of the edit" in encoding.encode("a.webp", made, None, 90)[1][0]
+    assert "changes pixels outside of the edit" in encoding.encode("a.webp", edit, None, 90)[1][0]
     for name in ("a.bmp", "a.gif", "a.txt", "a"):
         with pytest.raises(ImageError, match="output: expected a file of .*.jpg.*, found a"):
-            encoding.encode(name, made)
+            encoding.encode(name, edit)
     with pytest.raises(ImageError, match="expected a picture that fits into WEBP"):
         encoding.encode("a.webp", np.zeros((1, 20_000, 3), np.uint8))
 
@@ -388,12 +388,12 @@ def test_a_profile_of_grey_is_in_no_file_of_colours(output):
     buffer, profile = io.BytesIO(), SRGB[:16] + b"GRAY" + SRGB[20:]
     Image.fromarray(PHOTO[..., 0]).save(buffer, "PNG", icc_profile=profile)
     photograph = _edit(photographs.read("a.png", buffer.getvalue()), grey=True)
-    said = "the colour profile is one of grey, and is left out"
+    message = "the colour profile is one of grey, and is left out"
     for picture, grey in ((photograph, output[2:] not in ("webp", "avif")), (photograph.image, False)):
         data, notes = encoding.encode(output, picture, photograph.metadata)  # as an array, it is side by side
         with Image.open(io.BytesIO(data)) as written:
             assert (written.mode == "L") is grey and written.info.get("icc_profile") == (profile if grey else None)
-        assert (said in notes) is not grey
+        assert (message in notes) is not grey
 
 
 def test_a_transparent_level_of_deep_grey_is_said(tmp_path):
@@ -420,24 +420,24 @@ def test_a_cameras_exif_is_kept_and_makes_no_other_file(mode, output):
     picture = Image.fromarray(_deep(1)[..., 0]) if mode == "I;16" else Image.fromarray(PHOTO).convert(mode)
     profile = SRGB if mode.startswith("RGB") else SRGB[:16] + b"GRAY" + SRGB[20:]
     picture.save(buffer, "PNG", exif=_camera(), icc_profile=profile, dpi=(150, 150))
-    made = _edit(photographs.read("a.png", buffer.getvalue()), grey=not mode.startswith("RGB"))
-    data, notes = encoding.encode(output, made)
+    edit = _edit(photographs.read("a.png", buffer.getvalue()), grey=not mode.startswith("RGB"))
+    data, notes = encoding.encode(output, edit)
     again = photographs.read(output, data)
-    assert (again.pixels == made.pixels).all() and again.pixels.dtype == made.pixels.dtype and notes == []
+    assert (again.pixels == edit.pixels).all() and again.pixels.dtype == edit.pixels.dtype and notes == []
     assert again.metadata.icc == profile and again.metadata.dpi == pytest.approx((150, 150), abs=0.1)
     with Image.open(io.BytesIO(data)) as written:
         exif = written.getexif()
         assert exif[0x010F] == "Camera" and exif.get_ifd(0x8825)[1] == "N"
         assert exif.get_ifd(0x8769)[0x9003] == "2024:01:01 00:00:00" and 0x0140 not in exif
     if output == "b.tif":
-        assert (tifffile.imread(io.BytesIO(data)) == made.pixels).all()
+        assert (tifffile.imread(io.BytesIO(data)) == edit.pixels).all()
 
 
 def test_exif_that_a_tiff_cannot_hold_is_said():
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x013F] = (76, 162, 166)  # chromaticities, of which there are six
     Image.fromarray(PHOTO).save(buffer, "JPEG", exif=exif)
-    made = _edit(photographs.read("a.jpg", buffer.getvalue()))
-    data, notes = encoding.encode("b.tif", made)
+    edit = _edit(photographs.read("a.jpg", buffer.getvalue()))
+    data, notes = encoding.encode("b.tif", edit)
     assert notes == ["no place in TIFF for EXIF of other types than the standard's: left out"]
-    assert (photographs.read("b.tif", data).image == made.image).all()
+    assert (photographs.read("b.tif", data).image == edit.image).all()

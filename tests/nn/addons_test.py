@@ -25,15 +25,15 @@ def _picture() -> tf.Tensor:
 def test_a_blur_keeps_the_sum_and_has_its_sigma(lane):
     impulse = np.zeros((1, 41, 51, 2), np.float32)
     impulse[0, 20, 25] = 1.0, 2.0
-    blurred = addons.gaussian_blur(tf.constant(impulse), 2.5).numpy()[0]
-    np.testing.assert_allclose(blurred.sum(axis=(0, 1)), [1.0, 2.0], rtol=1e-5)
+    blur = addons.gaussian_blur(tf.constant(impulse), 2.5).numpy()[0]
+    np.testing.assert_allclose(blur.sum(axis=(0, 1)), [1.0, 2.0], rtol=1e-5)
     offsets = np.arange(41) - 20.0
-    assert np.sqrt((blurred[..., 0].sum(axis=1) * offsets**2).sum()) == pytest.approx(2.5, rel=0.03)
+    assert np.sqrt((blur[..., 0].sum(axis=1) * offsets**2).sum()) == pytest.approx(2.5, rel=0.03)
 
 
 def test_a_blur_wider_than_the_picture(lane):
-    blurred = addons.gaussian_blur(tf.constant(np.eye(4, dtype=np.float32)[None, ..., None]), 9.0)
-    assert blurred.shape == (1, 4, 4, 1) and np.isfinite(blurred).all()
+    blur = addons.gaussian_blur(tf.constant(np.eye(4, dtype=np.float32)[None, ..., None]), 9.0)
+    assert blur.shape == (1, 4, 4, 1) and np.isfinite(blur).all()
 
 
 def test_a_warp_by_whole_pixels_moves_and_repeats_the_border(lane):

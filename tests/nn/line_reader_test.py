@@ -47,13 +47,15 @@ def test_it_learns_where_lines_are_and_misses_those_that_are_not_drawn(trunk):
         paid.append(float(tf.reduce_mean(term)))
     assert np.mean(paid[-3:]) < 0.5 * paid[0]
     images, lines = _squares(rng)
-    asked = projected.view(trunk, images, _layers(lines), 0.0)
-    obeyed = line_reader.generator_term(reader, asked).numpy()
-    empty = asked._replace(features=trunk(tf.fill(images.shape, -0.7), line_reader._MAPS))
+    requests = projected.view(trunk, images, _layers(lines), 0.0)
+    obeyed = line_reader.generator_term(reader, requests).numpy()
+    empty = requests._replace(features=trunk(tf.fill(images.shape, -0.7), line_reader._MAPS))
     assert (obeyed < 0.5 * line_reader.generator_term(reader, empty).numpy()).all()
     # Nobody asked for anything there.
     layers = _layers(np.zeros_like(lines))
-    unasked = [line_reader.generator_term(reader, view._replace(conditions=layers)).numpy() for view in (asked, empty)]
+    unasked = [
+        line_reader.generator_term(reader, view._replace(conditions=layers)).numpy() for view in (requests, empty)
+    ]
     assert (unasked[0] > unasked[1]).all()
 
 

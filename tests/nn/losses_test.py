@@ -107,10 +107,10 @@ def test_the_low_pass_compares_means_over_windows_that_overlap_by_half():
 
 def test_a_stroke_asks_for_its_own_colour_and_nothing_else():
     rng = np.random.default_rng(0)
-    mask, painted = np.zeros((1, 32, 32, 1), np.float32), np.zeros((1, 32, 32, 1), np.float32)
-    mask[:, 8:24, 8:24], painted[:, 12:20, 12:30] = 1, 1
-    color = np.float32([0.5, -0.25, 0.125]) * painted
-    inside = (mask * painted)[..., 0] > 0
+    mask, strokes = np.zeros((1, 32, 32, 1), np.float32), np.zeros((1, 32, 32, 1), np.float32)
+    mask[:, 8:24, 8:24], strokes[:, 12:20, 12:30] = 1, 1
+    color = np.float32([0.5, -0.25, 0.125]) * strokes
+    inside = (mask * strokes)[..., 0] > 0
     output = rng.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
     output[inside] = color[inside]
     assert losses.stroke_color(output, color, mask).numpy() == pytest.approx([0.0], abs=1e-6)
@@ -121,8 +121,8 @@ def test_a_stroke_asks_for_its_own_colour_and_nothing_else():
     variable = tf.Variable(output + 0.25)
     with tf.GradientTape() as tape:
         value = losses.stroke_color(variable, color, mask)
-    moved = np.asarray(tape.gradient(value, variable))[..., 0] != 0
-    np.testing.assert_array_equal(moved, inside)
+    copy = np.asarray(tape.gradient(value, variable))[..., 0] != 0
+    np.testing.assert_array_equal(copy, inside)
     assert losses.stroke_color(output, np.zeros_like(color), mask).numpy() == [0.0]
 
 
@@ -279,11 +279,11 @@ def test_soft_chamfer_is_a_distance_in_pixels():
 
 def test_soft_chamfer_draws_lines_where_they_belong():
     """Downhill, a faint line in its place grows, beside a strong one that is off; one that belongs nowhere fades."""
-    predicted = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
+    prediction = tf.constant(0.05 + 0.1 * _drawing(10) + 0.8 * _drawing(12) + 0.5 * _drawing(30))
     with tf.GradientTape() as tape:
-        tape.watch(predicted)
-        loss = line_losses.soft_chamfer(predicted, tf.constant(_drawing(10)))
-    slope = tape.gradient(loss, predicted).numpy()[0, :, :, 0].mean(axis=0)
+        tape.watch(prediction)
+        loss = line_losses.soft_chamfer(prediction, tf.constant(_drawing(10)))
+    slope = tape.gradient(loss, prediction).numpy()[0, :, :, 0].mean(axis=0)
     assert slope[10] < 0 < slope[30]
 
 
@@ -309,9 +309,9 @@ def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
 
 
 def test_line_cross_entropy_weighs_lines_and_never_goes_flat():
-    predicted, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
+    prediction, true = tf.constant([[[[0.8]], [[0.3]]]]), tf.constant([[[[1.0]], [[0.0]]]])
     expected = -(4.0 * np.log(0.8) + np.log(0.7)) / 2
-    np.testing.assert_allclose(line_losses.line_cross_entropy(predicted, true, 4.0), [expected], rtol=1e-4)
+    np.testing.assert_allclose(line_losses.line_cross_entropy(prediction, true, 4.0), [expected], rtol=1e-4)
     logits = tf.constant([[[[-8.0]], [[8.0]]]])  # a line missed and one invented, both confidently
     theory, numeric = tf.test.compute_gradient(
         lambda x: line_losses.line_cross_entropy(tf.sigmoid(x), true, 4.0), [logits], delta=1e-2

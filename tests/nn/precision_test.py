@@ -103,8 +103,8 @@ def test_the_page_is_served_in_bfloat16(processor, model_dirs):
     results = {}
     for name in ("float32", "bfloat16"):
         studio = studio_lib.Studio(model_dirs[:2], name)
-        opened = studio.keep(Picture(photographs.of_array(photograph)))
-        request = {"model": model_dirs[0], "picture": opened["picture"], "strokes": strokes}
+        entry = studio.keep(Picture(photographs.of_array(photograph)))
+        request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": strokes}
         results[name] = studio.results(studio.request(request))[0]
         types = {model: network.compute_dtype for model, network in studio._networks.items()}
         assert types == {model_dirs[0]: name, model_dirs[1]: "float32"}

@@ -64,8 +64,8 @@ def test_the_conditions_count(trunk, inputs):
 
 def test_it_learns_to_tell_photographs_from_blurred_holes(trunk, inputs):
     network = _network()
-    blurred = tf.nn.avg_pool2d(inputs["image"], 9, 1, "SAME")
-    fake = tf.where(inputs["mask"] > 0.5, blurred, inputs["image"])
+    blur = tf.nn.avg_pool2d(inputs["image"], 9, 1, "SAME")
+    fake = tf.where(inputs["mask"] > 0.5, blur, inputs["image"])
     real_features, fake_features = trunk(inputs["image"]), trunk(fake)
     network(real_features, inputs)
     optimizer = tf.keras.optimizers.Adam(1e-2)
@@ -105,8 +105,8 @@ def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inpu
     assert set(conditions) == {"mask", "sketch", "color"} and not np.array_equal(conditions["mask"], inputs["mask"])
     # Where the hole went, the picture went: a picture that is the mask is still the mask, but for its light.
     as_mask = tf.repeat(inputs["mask"], 3, axis=-1)
-    moved, conditions = projected.augment(as_mask, inputs, inputs["seed"], 2, 1.0)
-    for one, hole in zip(moved.numpy(), conditions["mask"].numpy()):
+    copy, conditions = projected.augment(as_mask, inputs, inputs["seed"], 2, 1.0)
+    for one, hole in zip(copy.numpy(), conditions["mask"].numpy()):
         inside, outside = one[hole[..., 0] > 0.5], one[hole[..., 0] < 0.5]
         assert inside.std() < 1e-5 and outside.std() < 1e-5
     for same, name in zip(augmented(slice(None), 0.0), ("image", None)):
@@ -118,7 +118,7 @@ def test_augmentation_has_a_gradient(inputs):
     image = inputs["image"]
     with tf.GradientTape() as tape:
         tape.watch(image)
-        moved, _ = projected.augment(image, inputs, inputs["seed"], 2, 1.0)
-        loss = tf.reduce_sum(tf.square(moved))
+        copy, _ = projected.augment(image, inputs, inputs["seed"], 2, 1.0)
+        loss = tf.reduce_sum(tf.square(copy))
     gradient = tape.gradient(loss, image).numpy()
     assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0

@@ -129,10 +129,12 @@ def _checkout(folder: pathlib.Path) -> None:
 def _run(command: list[str], folder: pathlib.Path, path: str) -> str:
     """Runs a command; what went wrong, empty where nothing did."""
     environment = {key: value for key, value in os.environ.items() if key not in _STRIPPED} | {"PATH": path}
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    return f"ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2500:]}" if done.returncode else ""
+    return (
+        f"ended with {process.returncode}:\n{(process.stdout + process.stderr)[-2500:]}" if process.returncode else ""
+    )
 
 
 def _block(block: Block, before: list[str], folder: pathlib.Path, path: str) -> str:
@@ -156,11 +158,11 @@ def run(
     for block in blocks:
         if block.reason or not first <= block.line <= last:
             continue
-        begun = time.monotonic()
+        start = time.monotonic()
         problem = _block(block, before, folder, path)
         if block.language == "python":
             before += documents.imports(block.text)
-        yield block, problem, time.monotonic() - begun
+        yield block, problem, time.monotonic() - start
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -175,9 +177,9 @@ def fresh(scratch: pathlib.Path) -> bool:
     commands = _commands(scratch / "bin", str(environment / "bin" / "python"), True)
     path = f"{commands}:{environment / 'bin'}:{os.environ['PATH']}"
     for line in block.text.replace("\\\n", " ").splitlines():
-        begun = time.monotonic()
+        start = time.monotonic()
         problem = _run(["bash", "-euo", "pipefail", "-c", line], folder, path)
-        print(f"{'FAILED' if problem else 'ran'} | {time.monotonic() - begun:.0f} s | {line}\n{problem}", flush=True)
+        print(f"{'FAILED' if problem else 'ran'} | {time.monotonic() - start:.0f} s | {line}\n{problem}", flush=True)
         if problem:
             return False
     return True
@@ -193,23 +195,23 @@ def _recorded() -> dict[str, dict[str, str]]:
 
 def record(block: Block, problem: str, document: pathlib.Path) -> None:
     """Writes down what came of a block of a document, and drops what is said of texts that it no longer has."""
-    recorded = _recorded()
+    records = _recorded()
     there = {_digest(other) for other in documents.blocks(document)}
-    days = {digest: day for digest, day in recorded.get(block.document, {}).items() if digest in there}
+    days = {digest: day for digest, day in records.get(block.document, {}).items() if digest in there}
     last = problem.strip().splitlines()[-1:] or [""]
     days[_digest(block)] = f"{datetime.date.today()} {last[0]}".strip()
-    text = json.dumps(recorded | {block.document: days}, indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(records | {block.document: days}, indent=1, sort_keys=True, ensure_ascii=False)
     RECORD.write_text(text + "\n", encoding="utf-8")
 
 
 def table(paths: Sequence[pathlib.Path] = documents.DOCUMENTS) -> str:
     """What came of the blocks as they are written now, a row a document."""
-    recorded = _recorded()
+    records = _recorded()
     rows = [TITLE]
     for path in paths:
         blocks = documents.blocks(path)
         run = [block for block in blocks if not block.reason]
-        days = [recorded.get(block.document, {}).get(_digest(block), "") for block in run]
+        days = [records.get(block.document, {}).get(_digest(block), "") for block in run]
         due, failed = days.count(""), sum(" " in day for day in days)
         numbers = (len(blocks), len(run) - failed - due, failed, due, len(blocks) - len(run))
         if blocks:
@@ -231,16 +233,16 @@ def main() -> None:
     chosen_lines = {name: lines for name, _, lines in (one.partition(":") for one in arguments.only)}
     if unknown := set(chosen_lines) - set(names):
         parser.error(f"expected documents among {', '.join(names)}, found {', '.join(sorted(unknown))}")
-    chosen = [path for path in documents.DOCUMENTS if path.name in chosen_lines]
+    choice = [path for path in documents.DOCUMENTS if path.name in chosen_lines]
     if arguments.list:
-        for block in (block for path in chosen for block in documents.blocks(path)):
+        for block in (block for path in choice for block in documents.blocks(path)):
             print(f"{block.place} | {block.language} | {block.reason or 'runs'}\n{block.text}")
         return
     scratch, failed = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0
     try:
         if arguments.fresh:
             raise SystemExit(not fresh(scratch))
-        for document in chosen:
+        for document in choice:
             ends = [int(line) for line in chosen_lines[document.name].split("-") if line]
             for block, problem, seconds in run(document, scratch, *ends):
                 record(block, problem, document)

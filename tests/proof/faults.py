@@ -90,7 +90,7 @@ def kills_in_export(lab: Lab, tries: int) -> Iterator[Row]:
 
     whole = lab.done(export())
     first = _digests(models / "1")
-    written = 1
+    output = 1
     while row.tried < tries:
         process = export()
         killed = process.send_after(random.uniform(0, whole), KILL)
@@ -106,10 +106,10 @@ def kills_in_export(lab: Lab, tries: int) -> Iterator[Row]:
             row.count("; ".join(problems))
         elif problems:
             row.lost += problems
-        written = len(versions)
+        output = len(versions)
     lab.done(export())
     left = len([path for path in models.iterdir() if path.name.startswith(".partial-")])
-    row.note = f"{written + 1} versions, all whole; {left} folders `.partial-*` left, which no server looks at"
+    row.note = f"{output + 1} versions, all whole; {left} folders `.partial-*` left, which no server looks at"
     yield row
 
 
@@ -178,8 +178,8 @@ def read_only(lab: Lab, tries: int) -> Iterator[Row]:
         ):
             process = start()
             status = process.wait()
-            told = "expected a folder to write to at " in process.output and " to be read-only\n" in process.output
-            said = status == 2 and "Traceback" not in process.output and told
+            message = "expected a folder to write to at " in process.output and " to be read-only\n" in process.output
+            said = status == 2 and "Traceback" not in process.output and message
             problem = "" if said else f"ended with {status}: {process.output[-3000:]}"
             row.count(problem or ("" if contents(lab.root / "sealed") == before else "something changed"))
     yield row
@@ -389,7 +389,7 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(arguments.seed)
     scratch, rows = pathlib.Path(tempfile.mkdtemp(prefix="faults-")), []
-    begun = time.monotonic()
+    start = time.monotonic()
     try:
         lab = Lab(scratch)
         if "preparation" not in arguments.only:
@@ -397,7 +397,7 @@ def main() -> None:
         for name in arguments.only:
             for row in GROUPS[name](lab, arguments.disks if name == "disk" else arguments.tries):
                 rows.append(row)
-                print(row.text(), f"  [{time.monotonic() - begun:.0f} s]", flush=True)
+                print(row.text(), f"  [{time.monotonic() - start:.0f} s]", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     head = ["| fault | tried | survived | lost | what was seen | day |", "| --- | ---: | ---: | ---: | --- | --- |"]

@@ -251,9 +251,9 @@ def small_disk(folder: pathlib.Path, size: str) -> Iterator[Callable[[str], None
     folder.mkdir(parents=True)
 
     def mount(*arguments: str) -> None:
-        done = subprocess.run(["mount", *arguments, str(folder)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"no file system could be mounted at {folder}: {done.stderr.strip()}")
+        process = subprocess.run(["mount", *arguments, str(folder)], capture_output=True, text=True, check=False)
+        if process.returncode:
+            raise RuntimeError(f"no file system could be mounted at {folder}: {process.stderr.strip()}")
 
     mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs")
     try:

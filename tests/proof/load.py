@@ -83,19 +83,19 @@ class Client:
 
     def ask(self, path: str, body: bytes | None = None, headers: Mapping[str, str] = _JSON) -> tuple[int, bytes, float]:
         """(status, body, seconds); status 0 where no whole answer came."""
-        begun = time.monotonic()
+        start = time.monotonic()
         for fresh in (False, True):
             try:
                 method = "GET" if body is None else "POST"
                 self._connection.request(method, path, body, {} if body is None else dict(headers))
                 answer = self._connection.getresponse()
-                return answer.status, answer.read(), time.monotonic() - begun
+                return answer.status, answer.read(), time.monotonic() - start
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
                 # The server closes what is idle for 5 s; a browser, too, then asks again on a connection of its own.
                 if fresh or not isinstance(error, ConnectionError):
-                    return 0, repr(error).encode(), time.monotonic() - begun
+                    return 0, repr(error).encode(), time.monotonic() - start
         raise AssertionError
 
 
@@ -157,9 +157,9 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
     before = app.rss()
     for count in (1, 4, 16):
         names[:] = [""] * 16  # the app keeps the pictures that were used last
-        begun = time.monotonic()
+        start = time.monotonic()
         statuses, seconds = _crowd(count, requests // 3, work)
-        whole, now = time.monotonic() - begun, app.rss()
+        whole, now = time.monotonic() - start, app.rss()
         yield _line("small requests", count, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}")
 
     def edit(client: int, number: int) -> tuple[int, float]:
@@ -171,11 +171,11 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
 
     for client in range(16):
         names[client] = json.loads(clients[client].ask("/api/pictures", picture, _BYTES)[1])["picture"]
-    begun = time.monotonic()
+    start = time.monotonic()
     statuses, seconds = _crowd(16, requests // 20, edit)
     now = app.rss()
     yield _line(
-        "edits only", 16, statuses, seconds, time.monotonic() - begun, f"{now:.0f} MiB, {now / before - 1:+.1%}"
+        "edits only", 16, statuses, seconds, time.monotonic() - start, f"{now:.0f} MiB, {now / before - 1:+.1%}"
     )
 
 
@@ -299,9 +299,9 @@ def _error(answer: bytes) -> str:
 
 def served_graph(model: pathlib.Path, scratch: pathlib.Path, requests: int) -> Iterator[str]:
     """The exported graph behind the stand-in, here in this process; growth is of all of it, clients included."""
-    loaded = zoo.load_model(model)
+    copy = zoo.load_model(model)
     base = scratch / "models" / "tiny"
-    saved_model.export(loaded, systems.signatures(loaded), base)
+    saved_model.export(copy, systems.signatures(copy), base)
     server = StandIn(base)
     port = server.http.server_port
     mask = np.zeros((60, 80), np.uint8)
@@ -323,16 +323,16 @@ def served_graph(model: pathlib.Path, scratch: pathlib.Path, requests: int) -> I
     _crowd(4, 40, work)
     before = _rss(os.getpid())
     for count in (1, 4, 16):
-        begun = time.monotonic()
+        start = time.monotonic()
         statuses, seconds = _crowd(count, requests // 3, work)
-        whole, now = time.monotonic() - begun, _rss(os.getpid())
+        whole, now = time.monotonic() - start, _rss(os.getpid())
         yield _line(
             "edits by the served graph", count, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}"
         )
     kind = 1
-    begun = time.monotonic()
+    start = time.monotonic()
     statuses, seconds = _crowd(16, requests // 10, work)
-    whole, now = time.monotonic() - begun, _rss(os.getpid())
+    whole, now = time.monotonic() - start, _rss(os.getpid())
     yield _line("requests without a picture", 16, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}")
     server.http.shutdown()
 

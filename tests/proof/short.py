@@ -71,9 +71,9 @@ def main() -> None:
     sys.path[:] = [path for path in sys.path if path != here]
     if called.startswith("tools."):
         sys.path.insert(0, os.getcwd())  # as `python -m` does
-        name, shown = called, called.replace(".", os.sep) + ".py"
+        name, picture = called, called.replace(".", os.sep) + ".py"
     else:
-        name, shown = "tfsketch.tools." + called.removeprefix("tfsketch-").replace("-", "_"), called
+        name, picture = "tfsketch.tools." + called.removeprefix("tfsketch-").replace("-", "_"), called
     tool = name.rpartition(".")[2]
     if tool == "app":
         arguments += ["--port=0", "--browser"]
@@ -85,7 +85,7 @@ def main() -> None:
     module = importlib.import_module(name)
     if tool == "train":
         _train()
-    sys.argv = [shown, *arguments]
+    sys.argv = [picture, *arguments]
     module.main()
 
 

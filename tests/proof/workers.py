@@ -59,18 +59,18 @@ class Job:
 
     def keep_up(self, seconds: float = 900) -> str:
         """Starts again what ended with an error, until all are through; what went wrong otherwise."""
-        end, done = time.monotonic() + seconds, set()
-        while len(done) < len(self.workers):
+        end, clock = time.monotonic() + seconds, set()
+        while len(clock) < len(self.workers):
             for number, worker in enumerate(self.workers):
-                if number not in done and worker.over():
+                if number not in clock and worker.over():
                     if worker.wait() == 0:
-                        done.add(number)
+                        clock.add(number)
                     else:
                         print(f"worker {number} ended with {worker.status}: {worker.output[-300:]}", flush=True)
                         self.workers[number] = self._start(number)
             if time.monotonic() > end:
                 for number, worker in enumerate(self.workers):
-                    if number not in done:
+                    if number not in clock:
                         os.kill(worker.pid, KILL)
                         worker.wait()
                 return f"not through after {seconds:g} s"
@@ -124,12 +124,12 @@ def restarted(lab: Lab) -> Iterator[Row]:
     job = Job(lab, config, "killed", 2)
     log, step = lab.root / "killed" / "metrics.jsonl", random.randint(5, 14)
     job.workers[1].send_when(lambda: log.exists() and log.read_text().count("\n") >= step, KILL)
-    begun = time.monotonic()
+    start = time.monotonic()
     problem = job.keep_up()
     apart = float("inf") if problem else _difference(lab.root / "one", lab.root / "killed")
     row.count(problem or ("" if apart <= 1e-5 else f"differs from one process by {apart:.1e}"))
     row.note = (
-        f"killed after step {step}; {job.starts} starts of two workers, through {time.monotonic() - begun:.0f} s "
+        f"killed after step {step}; {job.starts} starts of two workers, through {time.monotonic() - start:.0f} s "
     )
     row.note += f"later; largest difference from one process: {apart:.1e}"
     yield row
@@ -216,20 +216,22 @@ def on_dask(lab: Lab) -> Iterator[Row]:
     try:
         for title, kill in (("Beam's DaskRunner, two workers", False), ("the same, a worker killed in mid-run", True)):
             row, name = Row(title), f"dask-{int(kill)}"
-            begun = time.monotonic()
+            begin = time.monotonic()
             process = prepare(name)
-            told = ""
+            message = ""
             if kill:
                 while process.poll() is None and not list((lab.root / name).glob("unfinished/examined-*.json")):
                     time.sleep(0.02)
                 workers[0].send_signal(signal.SIGKILL)
                 workers[0].wait()
-                told = f"killed with {len(list((lab.root / name).glob('unfinished/*.json')))} of 20 jobs done; "
+                message = f"killed with {len(list((lab.root / name).glob('unfinished/*.json')))} of 20 jobs done; "
             output = process.communicate(timeout=900)[0]
             content = contents(lab.root / name)
             same = process.returncode == 0 and content == reference
             row.count("" if same else f"ended with {process.returncode}: {output[-2500:]}")
-            row.note = f"{told}all {len(reference)} files equal those of one process; {time.monotonic() - begun:.0f} s"
+            row.note = (
+                f"{message}all {len(reference)} files equal those of one process; {time.monotonic() - begin:.0f} s"
+            )
             yield row
     finally:
         print((lab.root / "dask.txt").read_text()[-3000:], flush=True)

@@ -38,7 +38,7 @@ def work(editor: Editor) -> dict[str, np.ndarray]:
     image = crops(1, 64)[0][:40, :56]
     mask, lines = np.zeros((40, 56), np.uint8), np.zeros((40, 56), np.uint8)
     mask[8:30, 10:40] = lines[20, 12:36] = 1
-    made = {}
+    result = {}
     calls = {
         "edit": lambda: editor.edit(image, mask, lines),
         "draw": lambda: editor.draw(lines, fill=1.0).image,
@@ -47,12 +47,12 @@ def work(editor: Editor) -> dict[str, np.ndarray]:
     }
     for way, call in calls.items():
         try:
-            made[way] = call()
+            result[way] = call()
         except TfsketchError as error:
             assert str(error).startswith(f"{way}: expected a model that"), error
-    for way in {"edit", "restyle"} & set(made):
-        np.testing.assert_array_equal(made[way][mask == 0], image[mask == 0])
-    return made
+    for way in {"edit", "restyle"} & set(result):
+        np.testing.assert_array_equal(result[way][mask == 0], image[mask == 0])
+    return result
 
 
 @functools.cache
@@ -88,19 +88,19 @@ class Conformance:
         assert tuple(record.parts().protocols) == record.protocols
         assert set(model.takes) <= {*CHANNELS, "z"} and (model.way in WAYS or not model.way)
         assert (model.stride, model.image_size) == (settings.model.sides()[0], settings.image_size)
-        made = model({key: tf.zeros(shape) for key, shape in shapes(model, model.image_size).items()})
-        assert set(model.gives) <= set(made)
+        result = model({key: tf.zeros(shape) for key, shape in shapes(model, model.image_size).items()})
+        assert set(model.gives) <= set(result)
         if model.way:
-            assert made["image"].shape == [1, model.image_size, model.image_size, 3]
+            assert result["image"].shape == [1, model.image_size, model.image_size, 3]
 
     def test_saved_and_loaded_it_is_the_same(self, model, folder):
-        loaded = zoo.load_model(folder)
-        assert loaded.experiment == model.experiment and loaded.folder == folder
+        copy = zoo.load_model(folder)
+        assert copy.experiment == model.experiment and copy.folder == folder
         inputs = {
             key: tf.random.stateless_normal(shape, [1, 2]) for key, shape in shapes(model, model.image_size).items()
         }
         for key, value in model(inputs).items():
-            np.testing.assert_array_equal(loaded(inputs)[key], value)
+            np.testing.assert_array_equal(copy(inputs)[key], value)
 
     def test_sides_that_it_cannot_take_are_refused(self, model, settings):
         odd = settings.image_size + 1
@@ -148,16 +148,16 @@ class Conformance:
         described = systems.signatures(model)
         assert "serving_default" in described  # what it does with pictures is its own tests' to say
         networks = {name: described[name] for name in (base.TENSORS, base.SIGNATURE) if name in described}
-        served = saved_model.Served(model, networks)
-        tf.saved_model.save(served, str(tmp_path / "1"), signatures=served.graphs)
+        server = saved_model.Served(model, networks)
+        tf.saved_model.save(server, str(tmp_path / "1"), signatures=server.graphs)
         run = tf.saved_model.load(str(tmp_path / "1")).signatures
         assert {base.TENSORS, base.ABOUT} <= set(run)
         inputs = edits.conditions(model, edits.photographs("", model.image_size, 2))
-        made = run[base.TENSORS](**{key: tf.constant(value) for key, value in inputs.items()})
+        result = run[base.TENSORS](**{key: tf.constant(value) for key, value in inputs.items()})
         for key, value in model({key: tf.constant(value) for key, value in inputs.items()}).items():
             if value.dtype == tf.float32:
-                np.testing.assert_allclose(made[key], value, atol=saved_model.MAX_DIFFERENCE)
-        metadata = saved_model.describe(model, served.graphs)
+                np.testing.assert_allclose(result[key], value, atol=saved_model.MAX_DIFFERENCE)
+        metadata = saved_model.describe(model, server.graphs)
         rows = [row for one in metadata["signatures"].values() for row in one["inputs"] + one["outputs"]]
         assert all(row["meaning"] == signatures.MEANINGS[row["name"]] for row in rows)
         if model.way not in base.WAYS:
@@ -181,9 +181,9 @@ class Conformance:
             assert not one.problem()
 
     def test_it_works_in_its_way_and_refuses_the_others(self, model, settings):
-        made = work(Editor(model))
-        assert list(made) == ([model.way] if model.way else [])
-        for picture in made.values():
+        result = work(Editor(model))
+        assert list(result) == ([model.way] if model.way else [])
+        for picture in result.values():
             assert picture.shape == (40, 56, 3) and picture.dtype == np.uint8
 
     def test_a_protocol_that_it_does_not_have_is_refused(self, folder, tmp_path):

@@ -90,9 +90,9 @@ def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(dummy, tmp_pa
     if "byte" in lost:
         _damage(tmp_path / "run", "ckpt-9", position=1000)
     resumed = trainer.Trainer(dummy, tmp_path / "run", Dummy)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert resumed.step == (8 if "byte" in lost else 9)
-    assert bool(re.search(r"run/checkpoints/ckpt-9: expected a readable.*from the one before, .*ckpt-8", said)) == (
+    assert bool(re.search(r"run/checkpoints/ckpt-9: expected a readable.*from the one before, .*ckpt-8", output)) == (
         "byte" in lost
     )
     resumed.run()
@@ -263,5 +263,5 @@ def test_weights_of_another_system_are_refused_and_of_other_settings_told(tiny, 
     generator = dataclasses.replace(tiny.model.generator, dilations=(4,))
     other = dataclasses.replace(start, model=dataclasses.replace(tiny.model, generator=generator))
     trainer.Trainer(other, tmp_path / "x", make_task)
-    told = "first was trained with other settings: model.generator.dilations=[4] here, [2] there\n"
-    assert told in capsys.readouterr().out
+    message = "first was trained with other settings: model.generator.dilations=[4] here, [2] there\n"
+    assert message in capsys.readouterr().out

@@ -152,12 +152,12 @@ def test_sigterm_saves_and_says_so(dummy, tmp_path, capsys):
 def test_a_run_that_a_signal_stopped_goes_on_in_the_same_process(dummy, tmp_path, monkeypatch):
     """As in a notebook, where a cell is interrupted and run again."""
     run = trainer.Trainer(training(dummy, checkpoint_every=100), tmp_path, Dummy)
-    log, sent = run._log, []
+    log, request = run._log, []
 
     def signalled(*arguments):
         log(*arguments)
-        if not sent:
-            sent.append(os.kill(os.getpid(), signal.SIGINT))
+        if not request:
+            request.append(os.kill(os.getpid(), signal.SIGINT))
 
     monkeypatch.setattr(run, "_log", signalled)
     assert run.run(until=0) == 0 and run.step == 0
@@ -183,11 +183,11 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
 
 def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, monkeypatch, capsys):
     trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
-    run, opened = trainer.Trainer(dummy, tmp_path / "run", Dummy), []
+    run, entry = trainer.Trainer(dummy, tmp_path / "run", Dummy), []
     plain = feed.Feed._open
 
     def interrupted(self):
-        opened.append(self._step())
+        entry.append(self._step())
         stream = plain(self)
         self._opens_again = True  # as with `data.service`
         for _ in range(5):
@@ -195,7 +195,7 @@ def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, mo
         raise tf.errors.NotFoundError(None, None, "Dataset id 1000 not found. A dispatcher restart")
 
     monkeypatch.setattr(feed.Feed, "_open", interrupted)
-    assert run.run() == 0 and opened == [0, 5, 10]
+    assert run.run() == 0 and entry == [0, 5, 10]
     assert "A dispatcher restart; going on at step 5\n" in capsys.readouterr().out
     assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
 

@@ -23,9 +23,9 @@ def _inputs():
 
 def test_a_saved_model_loads_the_same(saved, tiny):
     model, folder = saved
-    loaded = zoo.load_model(folder)
-    assert loaded.experiment == tiny
-    np.testing.assert_array_equal(loaded(_inputs())["image"], model(_inputs())["image"])
+    copy = zoo.load_model(folder)
+    assert copy.experiment == tiny
+    np.testing.assert_array_equal(copy(_inputs())["image"], model(_inputs())["image"])
     assert sorted(p.name for p in folder.iterdir()) == ["README.md", "config.yaml", "weights.npz"]
 
 

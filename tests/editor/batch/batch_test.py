@@ -51,8 +51,8 @@ def test_notes_of_the_readers_are_printed(editing_folder, folders, capsys):
             )
             == 0
         )
-        printed = capsys.readouterr().out
-        assert expected in printed and "the sketch lies outside the mask" in printed
+        output = capsys.readouterr().out
+        assert expected in output and "the sketch lies outside the mask" in output
     assert (files_lib.read_rgb(folders / "grey_out.png") == files_lib.read_rgb(folders / "alpha_out.png")).all()
 
 
@@ -64,12 +64,12 @@ def test_what_is_left_out_of_folders_is_named_and_counted(editing_folder, folder
     flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/photos/out"]
     for _ in range(2):  # the second time results of the first lie in the folder
         assert run_edit(editing_folder, *flags) == 0
-        told = capsys.readouterr()
-        assert "3 edited" in told.out and (folders / "photos/out/a.png").is_file()
-        assert f"image: {folders}/photos: left out, no picture: 2 files: ._b.png, notes.txt" in told.err
-        assert f"mask: {folders}/masks: left out, no picture: 1 file: ._a.png" in told.err
-        assert f"mask: {folders}/masks: left out, without a picture of its name: 1 file: z.png" in told.err
-    assert "of an earlier run" in told.err and "3 files: out/a.png, out/b.png, out/c.png" in told.err
+        output = capsys.readouterr()
+        assert "3 edited" in output.out and (folders / "photos/out/a.png").is_file()
+        assert f"image: {folders}/photos: left out, no picture: 2 files: ._b.png, notes.txt" in output.err
+        assert f"mask: {folders}/masks: left out, no picture: 1 file: ._a.png" in output.err
+        assert f"mask: {folders}/masks: left out, without a picture of its name: 1 file: z.png" in output.err
+    assert "of an earlier run" in output.err and "3 files: out/a.png, out/b.png, out/c.png" in output.err
 
 
 def test_accents_match_between_folders_however_they_are_encoded(editing_folder, folders):
@@ -134,10 +134,10 @@ def test_folders_and_concat(editing_folder, folders, capsys):
 def test_what_pictures_side_by_side_do_not_hold_is_said(editing_folder, folders, capsys):
     deep = np.dstack([noise_photo().astype(np.uint16) * 257, np.full((48, 64), 40000, np.uint16)])
     files_lib.write_png(folders / "deep.png", deep)
-    given = [f"--image={folders}/deep.png", f"--mask={folders}/masks/a.png", f"--output={folders}/wide.png"]
-    assert run_edit(editing_folder, *given, "--concat") == 0
-    said = capsys.readouterr().out
-    assert "deep.png: seen as 8 bits of RGB; left out of its file: transparency, 16 bits a channel" in said
+    inputs = [f"--image={folders}/deep.png", f"--mask={folders}/masks/a.png", f"--output={folders}/wide.png"]
+    assert run_edit(editing_folder, *inputs, "--concat") == 0
+    output = capsys.readouterr().out
+    assert "deep.png: seen as 8 bits of RGB; left out of its file: transparency, 16 bits a channel" in output
 
 
 def test_one_bad_file_among_good_ones(editing_folder, folders, capsys):
@@ -155,7 +155,7 @@ def test_one_bad_file_among_good_ones(editing_folder, folders, capsys):
     (masks / "b.png").write_bytes(b"")
     assert run_edit(editing_folder, f"--image={photos}", f"--mask={masks}", f"--output={folders}/out") == 1
     assert sorted(p.name for p in (folders / "out").iterdir()) == ["a.png", "c.png"]
-    printed = capsys.readouterr()
+    output = capsys.readouterr()
     for expected in (
         "truncated.png: expected a readable picture",
         "found an empty file",
@@ -165,8 +165,8 @@ def test_one_bad_file_among_good_ones(editing_folder, folders, capsys):
         "masks/b.png: expected a readable picture",
         "masks/size.png: expected the size of",
     ):
-        assert expected in printed.err, expected
-    assert "2 edited" in printed.out and "7 skipped" in printed.out
+        assert expected in output.err, expected
+    assert "2 edited" in output.out and "7 skipped" in output.out
 
 
 def test_a_missing_optional_partner_is_named(editing_folder, folders, capsys):
@@ -184,9 +184,9 @@ def test_a_missing_optional_partner_is_named(editing_folder, folders, capsys):
         == 0
     )
     assert len(list((folders / "out").iterdir())) == 3
-    printed = capsys.readouterr().out
-    assert "b.png: edited without: no sketch file b.*" in printed
-    assert "c.png: edited without: no mask file c.*" in printed
+    output = capsys.readouterr().out
+    assert "b.png: edited without: no sketch file b.*" in output
+    assert "c.png: edited without: no mask file c.*" in output
 
 
 def test_matching(folders):

@@ -39,14 +39,14 @@ def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
         _run_edit(editing_folder, f"--image={tmp_path / 'photo.png'}", *arguments, f"--output={tmp_path / 'out.png'}")
         == 0
     )
-    said = capsys.readouterr().out + capsys.readouterr().err
+    output = capsys.readouterr().out + capsys.readouterr().err
     for file, what in (
         ("mask", "the clear part was taken for the hole"),
         ("sketch", "dark strokes on bright paper"),
         ("color", "black was taken for paper"),
         ("photo", "it is of one tone and stays so"),
     ):
-        assert any(f"{file}.png: " in line and what in line for line in said.splitlines()), (file, said)
+        assert any(f"{file}.png: " in line and what in line for line in output.splitlines()), (file, output)
     out = files.read_rgb(tmp_path / "out.png")
     assert (out[MASK == 0] == picture[MASK == 0]).all() and (out[MASK > 0] != picture[MASK > 0]).any()
     assert np.ptp(out.astype(int), axis=-1).max() <= 1

@@ -70,12 +70,12 @@ def test_a_photograph_comes_back_at_its_depth_and_with_its_transparency(editing_
                 run_edit(editing_folder, f"--image={source}", f"--mask={folders}/masks/a.png", f"--output={output}")
                 == 0
             )
-            made = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
-            assert made.dtype == np.uint16 and made.shape == original.shape
-            assert (made[MASK == 0] == original[MASK == 0]).all() and (made[MASK > 0] != original[MASK > 0]).any()
-            told = capsys.readouterr().out
-            assert ("is transparent in the photograph, and stays so" in told) is (name == "deep")
-            assert "left out" not in told
+            outcome = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
+            assert outcome.dtype == np.uint16 and outcome.shape == original.shape
+            assert (outcome[MASK == 0] == original[MASK == 0]).all() and (outcome[MASK > 0] != original[MASK > 0]).any()
+            console = capsys.readouterr().out
+            assert ("is transparent in the photograph, and stays so" in console) is (name == "deep")
+            assert "left out" not in console
     Image.fromarray(noise_photo()).convert("CMYK").save(folders / "print.jpg", dpi=(300, 300))
     flags = [f"--image={folders}/print.jpg", f"--mask={folders}/masks/a.png", f"--output={folders}/out.png"]
     assert run_edit(editing_folder, *flags) == 0
@@ -147,7 +147,7 @@ def test_a_mark_replaces_one_in_any_of_rdfs_forms(form, quote):
     )
     tree = ElementTree.fromstring(metadata.Metadata(xmp=packet).with_source_type().xmp)
     name = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
-    said = [value for node in tree.iter() for key, value in node.attrib.items() if key == name]
-    said += [(node.text or "") + "".join(node.attrib.values()) for node in tree.iter() if node.tag == name]
-    assert said == [f"http://cv.iptc.org/newscodes/digitalsourcetype/{metadata.EDITED}"]
+    message = [value for node in tree.iter() for key, value in node.attrib.items() if key == name]
+    message += [(node.text or "") + "".join(node.attrib.values()) for node in tree.iter() if node.tag == name]
+    assert message == [f"http://cv.iptc.org/newscodes/digitalsourcetype/{metadata.EDITED}"]
     assert [text.strip() for text in tree.itertext() if text.strip()] == ["here"]

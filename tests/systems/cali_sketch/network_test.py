@@ -175,8 +175,8 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
     for nets in zip(*both):
         for variable, twin in zip(nets[0].variables, nets[1].variables):
             # The blocks start as their shortcuts: moved, so that they count. Rounded, so that the two are the same.
-            moved = variable + rng.normal(0, 0.02, variable.shape) if "norm" in variable.name else variable
-            variable.assign(tf.cast(tf.cast(moved, tf.bfloat16), tf.float32))
+            copy = variable + rng.normal(0, 0.02, variable.shape) if "norm" in variable.name else variable
+            variable.assign(tf.cast(tf.cast(copy, tf.bfloat16), tf.float32))
             twin.assign(variable)
     sketch, results = _sketch(2, 128), []
     for model, d2 in both:

@@ -44,19 +44,19 @@ def test_a_photograph_without_a_face_has_its_mean_everywhere():
 
 def test_a_palette_remembers_the_last_photographs_and_picks_the_most_typical_one_first():
     layer, rng = palettes.Palette([4]), np.random.default_rng(0)
-    shown = rng.uniform(-1, 1, (palettes.REMEMBERED + 3, len(palettes.PARTS), 3)).astype(np.float32)
-    shown[5] = shown[3:].mean(axis=0)
-    for one in shown:
+    picture = rng.uniform(-1, 1, (palettes.REMEMBERED + 3, len(palettes.PARTS), 3)).astype(np.float32)
+    picture[5] = picture[3:].mean(axis=0)
+    for one in picture:
         layer.remember(tf.constant(np.stack([one, np.zeros_like(one)])))
-    np.testing.assert_array_equal(layer.palettes, shown[3:])
+    np.testing.assert_array_equal(layer.palettes, picture[3:])
     like = tf.zeros([palettes.REMEMBERED, 1])
-    np.testing.assert_array_equal(layer.pick(None, like[:2]), shown[[5, 5]])
+    np.testing.assert_array_equal(layer.pick(None, like[:2]), picture[[5, 5]])
     seeds = np.arange(palettes.REMEMBERED)
     picked = layer.pick(tf.constant(np.stack([seeds, seeds], axis=1)), like).numpy()
-    np.testing.assert_array_equal(picked[0], shown[5])
+    np.testing.assert_array_equal(picked[0], picture[5])
     assert len(np.unique(picked.reshape(len(picked), -1), axis=0)) == palettes.REMEMBERED
     again = layer.pick(tf.constant([[palettes.REMEMBERED, 0.0]]), like[:1])
-    np.testing.assert_array_equal(again[0], shown[5])
+    np.testing.assert_array_equal(again[0], picture[5])
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def test_another_palette_is_another_photograph_of_the_same_lines(network):
     other = network({"refined": lines, "seed": tf.constant([[1, 0], [0, 9]])})["image"]
     assert np.abs(other[0] - typical[0]).max() > 0.01
     np.testing.assert_allclose(other[1], typical[1], atol=1e-6)
-    given = network({"refined": lines, "palette": network.palette.pick(None, lines)})["image"]
-    np.testing.assert_array_equal(given, typical)
+    inputs = network({"refined": lines, "palette": network.palette.pick(None, lines)})["image"]
+    np.testing.assert_array_equal(inputs, typical)
 
 
 def test_the_editor_draws_by_the_seed(tmp_path):

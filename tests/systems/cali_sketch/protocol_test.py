@@ -119,9 +119,9 @@ def test_bad_sketches_are_refused(model):
         with pytest.raises(TfsketchError, match="fill: expected"):
             draw(sketch, fill)
     spy = Copyist()
-    broken = type("Broken", (Function,), {"way": "draw"})(lambda b: {k: v * math.nan for k, v in spy(b).items()})
+    damage = type("Broken", (Function,), {"way": "draw"})(lambda b: {k: v * math.nan for k, v in spy(b).items()})
     with pytest.raises(WeightsError, match="finite"):
-        Editor(broken, side=SIDE).draw(sketch, 1.0)
+        Editor(damage, side=SIDE).draw(sketch, 1.0)
 
 
 def test_each_model_does_its_own(model):
@@ -167,9 +167,9 @@ def test_bad_sheets_are_named_and_the_others_drawn(model_dir, sheets, tmp_path, 
     (sheets / "bad.png").write_bytes(b"no picture")
     Image.fromarray(np.full((20, 20), 255, np.uint8)).save(sheets / "empty.png")
     assert run_edit(model_dir, f"--sketch={sheets}", f"--output={tmp_path / 'out'}", "--fill=1") == 1
-    printed = capsys.readouterr()
-    assert "3 made" in printed.out and "2 skipped" in printed.out
-    assert "bad.png: skipped" in printed.err and "empty.png: skipped" in printed.err and "stroke" in printed.err
+    output = capsys.readouterr()
+    assert "3 made" in output.out and "2 skipped" in output.out
+    assert "bad.png: skipped" in output.err and "empty.png: skipped" in output.err and "stroke" in output.err
     assert not (tmp_path / "out" / "empty.png").exists()
 
 

@@ -78,31 +78,31 @@ def _batch(config: config_lib.Config) -> dict[str, tf.Tensor]:
 
 @pytest.mark.parametrize("stage", _STAGES)
 def test_a_stage_trains_its_networks_through_their_own_losses(tiny, stage):
-    task, batch, moved = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
+    task, batch, reach = cali_sketch.CaliSketchTask(tiny), _batch(tiny), {}
     everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
     def minimize(name, tape, value):
         assert value.shape == (2,)
         gradients = tape.gradient(value, everyone)
-        moved[name] = {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}
+        reach[name] = {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}
         assert all(g is not None for g in gradients[name])
 
     terms = task.step(batch, _phases(tiny)[stage], minimize)
-    assert sorted(moved) == _STAGES[stage] and all(term.shape == (2,) for term in terms.values())
+    assert sorted(reach) == _STAGES[stage] and all(term.shape == (2,) for term in terms.values())
     # A discriminator learns from its own judgement alone; a generator's loss passes through the discriminators (which
     # the trainer does not move by it), and ISN's reaches SCN in the joint stage only.
-    assert all(moved[name] == {name} for name in moved if name[0] == "d")
+    assert all(reach[name] == {name} for name in reach if name[0] == "d")
     if stage == "scn":
-        assert moved["scn"] == {"scn", "d1"} and {
+        assert reach["scn"] == {"scn", "d1"} and {
             "global_contour",
             "local_detail",
             "scn_adversarial",
             "chamfer",
         } <= set(terms)
     elif stage != "joint":
-        assert moved["isn"] == {"isn", "d2"} and ("line_error" in terms) == (stage == "isn_calibrated")
+        assert reach["isn"] == {"isn", "d2"} and ("line_error" in terms) == (stage == "isn_calibrated")
     else:
-        assert moved["scn"] == {"scn", "d1", "isn", "d2"}
+        assert reach["scn"] == {"scn", "d1", "isn", "d2"}
 
 
 def test_totals_are_weighted_sums(tiny):
@@ -154,15 +154,15 @@ def test_scn_is_asked_for_the_lines_near_the_sketch_alone(tiny, monkeypatch):
     assert near[0, 7:14, 1:15].all() and near.sum() == 7 * 14
     assert cali_terms.lines_near(batch["refined"], batch["sketch"], 0.0) is batch["refined"]
     # What is farther away changes no line's term, nor what D1 takes for real; and a blank sheet is no fault.
-    task, seen, real = cali_sketch.CaliSketchTask(tiny), [], []
+    task, view, real = cali_sketch.CaliSketchTask(tiny), [], []
     monkeypatch.setattr(task, "_criticize", lambda name, truth, *_: real.append(truth) or {})
     loss = dataclasses.replace(_phases(tiny)["scn"], reach=3 / side)
     for far in (0.0, 1.0):
         there = {key: far + (1 - far) * tf.constant(near) for key in ("refined", "sketch_canny")}
-        seen.append(task.step(batch | there, loss, lambda *_: None))
-    assert all(np.isfinite(value).all() for terms in seen for value in terms.values())
+        view.append(task.step(batch | there, loss, lambda *_: None))
+    assert all(np.isfinite(value).all() for terms in view for value in terms.values())
     for key in ("line_cross_entropy", "chamfer", "stroke_density"):
-        np.testing.assert_array_equal(seen[0][key], seen[1][key], key)
+        np.testing.assert_array_equal(view[0][key], view[1][key], key)
     np.testing.assert_array_equal(real, [near, near])
 
 

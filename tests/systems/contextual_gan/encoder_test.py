@@ -50,9 +50,9 @@ def test_in_training_guesses_are_spread_as_the_prior_is():
     guess = encoder(alike, training=True).numpy()
     np.testing.assert_allclose(guess.mean(axis=0), 0.0, atol=0.2)
     np.testing.assert_allclose(guess.std(axis=0), 3**-0.5, atol=0.12)
-    moved = encoder.z_norm.moving_variance.numpy()
+    reach = encoder.z_norm.moving_variance.numpy()
     encoder(alike, training=True, update=False)
-    np.testing.assert_array_equal(moved, encoder.z_norm.moving_variance)
+    np.testing.assert_array_equal(reach, encoder.z_norm.moving_variance)
 
 
 def test_numbers_that_follow_each_other_cost():
@@ -89,8 +89,8 @@ def test_half_the_examples_are_held_to_their_pairs():
     terms = task.step(batch, config.model.loss, minimize)
     assert set(task.trained_networks) == {"generator", "discriminator"}
     assert all(slope is not None for own in slopes.values() for slope in own)
-    trained = {id(variable) for variable in task.trained_networks["generator"].trainable_variables}
-    assert all(id(variable) in trained for variable in both.encoder.trainable_variables)
+    run = {id(variable) for variable in task.trained_networks["generator"].trainable_variables}
+    assert all(id(variable) in run for variable in both.encoder.trainable_variables)
 
     guesses = task._guesses(both.soften(batch["sketch"]), batch["seed"])
     counts = guesses["counts"].numpy()
@@ -101,8 +101,8 @@ def test_half_the_examples_are_held_to_their_pairs():
     softened = both.soften(batch["sketch"])
     expected = counts * line_losses.kl_divergence(softened, halves["sketch"])
     np.testing.assert_allclose(terms["contextual"], expected, rtol=1e-4, atol=1e-5)
-    found = both.encoder(halves["sketch"], training=True, update=False)
-    error = np.mean(np.square(found - batch["z"]), axis=-1)
+    result = both.encoder(halves["sketch"], training=True, update=False)
+    error = np.mean(np.square(result - batch["z"]), axis=-1)
     np.testing.assert_allclose(terms["inversion"], (1 - counts) * error, rtol=1e-3, atol=1e-5)
     rest = terms["generator"] - tf.add_n(
         [getattr(config.model.loss, key) * terms[key] for key in ("contextual", "inversion", "decorrelation")]
@@ -127,12 +127,12 @@ def test_the_trunk_compares_a_picture_with_its_pair():
 def test_a_search_starts_at_the_guess_and_round_it():
     model, batch = _model(), _batch(3)
     draws = projection.first_candidates(batch["image"].numpy(), 0, 5, 6)
-    seen = model.soften(batch["sketch"])
-    starts = search.candidates(model, "sketch", seen, tf.constant(draws)).numpy()
-    guess = model.encoder(seen)
+    view = model.soften(batch["sketch"])
+    starts = search.candidates(model, "sketch", view, tf.constant(draws)).numpy()
+    guess = model.encoder(view)
     np.testing.assert_allclose(starts[:, 0], guess, atol=1e-6)
-    moved = np.clip(guess[:, None] + search.SPREAD * draws, -1, 1)
-    np.testing.assert_allclose(starts[:, 1:], moved[:, 1:], atol=1e-6)
+    shift = np.clip(guess[:, None] + search.SPREAD * draws, -1, 1)
+    np.testing.assert_allclose(starts[:, 1:], shift[:, 1:], atol=1e-6)
     np.testing.assert_array_equal(search.candidates(model, "image", batch["image"], tf.constant(draws)), draws)
     sketch = batch["sketch"].numpy()
     result = projection.project(model, sketch, candidates=1, steps=0)
@@ -144,8 +144,8 @@ def test_a_search_starts_at_the_guess_and_round_it():
     draws = projection.first_candidates(model.soften(batch["sketch"]).numpy(), 0, 5, 6)
     at_random = projection.project(model, sketch, candidates=5, steps=0, initialization="random")
     np.testing.assert_array_equal(at_random.z[:, 0], draws[:, 0])
-    served = search.search(model, "sketch", batch["sketch"], z_of(15).numpy().reshape(3, 5, 6), steps=3)
-    assert served["z"].shape == (3, 6) and np.isfinite(served["loss"]).all()
+    server = search.search(model, "sketch", batch["sketch"], z_of(15).numpy().reshape(3, 5, 6), steps=3)
+    assert server["z"].shape == (3, 6) and np.isfinite(server["loss"]).all()
 
 
 def test_a_folder_keeps_the_encoder(tmp_path):

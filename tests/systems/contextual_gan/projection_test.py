@@ -96,10 +96,10 @@ def test_nothing_depends_on_batch_mates_or_chunks(model, pairs):
     options = {"candidates": 6, "restarts": 2, "steps": 5, "learning_rate": 0.1}
     whole = projection.project(model, pairs["sketch"], **options)
     alone = projection.project(model, pairs["sketch"][3:4], **options)
-    turned = projection.project(model, pairs["sketch"][::-1], chunk=3, **options)
+    rotation = projection.project(model, pairs["sketch"][::-1], chunk=3, **options)
     for key in ("z", "image", "loss", "candidates"):
         np.testing.assert_allclose(getattr(whole, key)[3], getattr(alone, key)[0], atol=1e-4)
-        np.testing.assert_allclose(getattr(whole, key), getattr(turned, key)[::-1], atol=1e-4)
+        np.testing.assert_allclose(getattr(whole, key), getattr(rotation, key)[::-1], atol=1e-4)
     other = projection.project(model, pairs["sketch"], seed=1, **options)
     assert np.abs(other.candidates - whole.candidates).min() > 0
 

@@ -113,11 +113,11 @@ def test_what_is_refused(model):
     with pytest.raises(TfsketchError, match="draw: expected a model that takes a sketch alone"):
         Editor(model).draw(sketch)
     settings = dataclasses.replace(model.experiment)
-    broken = systems.build(settings)
-    broken.experiment = settings
-    broken.generator.bias.assign([math.nan] * 3)
+    bad = systems.build(settings)
+    bad.experiment = settings
+    bad.generator.bias.assign([math.nan] * 3)
     with pytest.raises(WeightsError, match="finite"):
-        Editor(broken).complete(sketch, results=1, steps=1)
+        Editor(bad).complete(sketch, results=1, steps=1)
 
 
 def test_files_either_way(model_dir, tmp_path, capsys):
@@ -245,8 +245,8 @@ def test_the_protocols_sketches(photographs):
     by_style = completion.drawings(np.stack([files.read_rgb(f"{photographs}/{n}.png") for n in range(3)]), range(3))
     true = by_style["xdog"] > 0
     assert all(set(np.unique(lines)) <= {0, 1} for lines in by_style.values())
-    covered = [(true & (by_style[f"hand {level:g}"] > 0)).sum() / true.sum() for level in completion.LEVELS]
-    assert covered[0] > covered[1] > covered[2] and covered[0] > 0.5
+    coverage = [(true & (by_style[f"hand {level:g}"] > 0)).sum() / true.sum() for level in completion.LEVELS]
+    assert coverage[0] > coverage[1] > coverage[2] and coverage[0] > 0.5
     again = completion.drawings(files.read_rgb(f"{photographs}/2.png")[None], range(2, 3))
     assert (again["hand 0.6"][0] == by_style["hand 0.6"][2]).all()
 

@@ -81,19 +81,19 @@ def test_a_batch_carries_its_vectors(shards):
 )
 def test_who_moves_and_how_often(shards, text, overrides):
     config = _config(shards, text, *overrides)
-    task, moved = contextual_gan.ContextualGanTask(config), []
+    task, reach = contextual_gan.ContextualGanTask(config), []
     everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
     def minimize(name, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
+        reach.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
         assert all(g is not None for g in gradients[name])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
     passes = {"generator", "discriminator"}
     # The discriminator learns from its own judgement alone; the generator's loss passes through it.
-    assert moved == [("discriminator", {"discriminator"}), ("generator", passes), ("generator", passes)]
+    assert reach == [("discriminator", {"discriminator"}), ("generator", passes), ("generator", passes)]
     assert all(term.shape == (4,) for term in terms.values())
     assert ("gradient_penalty" in terms) == (overrides == [_WGAN])
     assert ("r1" in terms) == (overrides == [_R1])
@@ -105,18 +105,18 @@ def test_who_moves_and_how_often(shards, text, overrides):
 def test_the_projected_discriminator_judges_joint_pictures_too(shards, sees):
     projected = "model.loss.projected=0.5", f"model.loss.trunk_sees={sees}", "model.projected={width: 2, head_width: 4}"
     config = _config(shards, TINY, *projected, _AUGMENT)
-    task, totals, moved = contextual_gan.ContextualGanTask(config), {}, {}
+    task, totals, reach = contextual_gan.ContextualGanTask(config), {}, {}
     everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
     assert set(everyone) == {"generator", "discriminator", "projected"}
 
     def minimize(name, tape, value):
         slopes = tape.gradient(value, everyone)
         totals[name] = value.numpy()
-        moved[name] = {other for other, own in slopes.items() if all(g is not None for g in own)}
+        reach[name] = {other for other, own in slopes.items() if all(g is not None for g in own)}
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
-    assert moved["discriminator"] == {"discriminator"} and moved["projected"] == {"projected"}
-    assert "generator" in moved["generator"]
+    assert reach["discriminator"] == {"discriminator"} and reach["projected"] == {"projected"}
+    assert "generator" in reach["generator"]
     without = dataclasses.replace(config.model.loss, projected=0.0, generator_steps=1)
     rest = task.step(_batch(config), without, lambda *_: None)
     assert {"p_real", "p_fake", "projected_critic"} <= set(terms) and "projected" not in rest
@@ -173,16 +173,16 @@ def test_augmentation_moves_both_halves_alike_and_lets_gradients_through():
     seed = tf.constant(rng.integers(0, 2**31 - 1, (6, 2)), tf.int32)
     with tf.GradientTape() as tape:
         tape.watch(joint)
-        shown = contextual_gan.augment(joint, seed, 8)
-        score = tf.reduce_sum(tf.square(shown))
-    sketch, image = np.split(shown.numpy(), 2, axis=2)
-    assert shown.shape == joint.shape and ((sketch == 0) == (image == 0)).mean() > 0.999
+        picture = contextual_gan.augment(joint, seed, 8)
+        score = tf.reduce_sum(tf.square(picture))
+    sketch, image = np.split(picture.numpy(), 2, axis=2)
+    assert picture.shape == joint.shape and ((sketch == 0) == (image == 0)).mean() > 0.999
     assert all(0.0 < (one == 0).mean() < 0.7 for one in sketch)
     # A stroke is as black as before, wherever it went, and a photograph's light is another.
     assert set(np.unique(sketch)) - {0.0} <= set(np.unique(joint))
     assert np.std([one[one != 0].mean() for one in image]) > 0.05
-    np.testing.assert_array_equal(shown, contextual_gan.augment(joint, seed, 8))
-    assert np.abs(shown - contextual_gan.augment(joint, seed, 9)).max() > 0.1
+    np.testing.assert_array_equal(picture, contextual_gan.augment(joint, seed, 8))
+    assert np.abs(picture - contextual_gan.augment(joint, seed, 9)).max() > 0.1
     slope, step = tape.gradient(score, joint).numpy(), 1e-2
     for place in ((0, 8, 8, 0), (3, 5, 24, 2), (5, 10, 20, 1)):
         change = np.zeros(joint.shape, np.float32)
@@ -225,8 +225,8 @@ def test_the_run_folder_is_a_model(shards, tmp_path):
     model, trained = zoo.load_model(tmp_path), run._task.networks["contextual_gan"]
     # The average follows the generator with its statistics; the discriminator is exported as it stands.
     for name, same in (("generator/fc/kernel", False), ("generator/norm1/moving_mean", False)):
-        loaded, last = (model_directory.variable_names(m)[name].numpy() for m in (model, trained))
-        assert np.allclose(loaded, last, atol=1e-6) == same and np.abs(loaded - last).max() < 0.5
+        copy, last = (model_directory.variable_names(m)[name].numpy() for m in (model, trained))
+        assert np.allclose(copy, last, atol=1e-6) == same and np.abs(copy - last).max() < 0.5
     for variable, last in zip(model.discriminator.variables, trained.discriminator.variables):
         np.testing.assert_allclose(variable, last, atol=2e-4)
     batch = _batch(_config(shards))
@@ -241,10 +241,10 @@ def test_fine_tuning_starts_from_both_networks(shards, tmp_path):
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)
     init = dataclasses.replace(config, train=dataclasses.replace(config.train, init=str(tmp_path / "first")))
     run = trainer.Trainer(init, tmp_path / "second", make_task)
-    stored = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
+    arrays = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
     for name, variable in model_directory.variable_names(run._task.networks["contextual_gan"]).items():
-        np.testing.assert_array_equal(variable, stored[name])
-    np.testing.assert_array_equal(run.averaged_weights()["generator/fc/kernel"], stored["generator/fc/kernel"])
+        np.testing.assert_array_equal(variable, arrays[name])
+    np.testing.assert_array_equal(run.averaged_weights()["generator/fc/kernel"], arrays["generator/fc/kernel"])
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -254,12 +254,12 @@ def test_fine_tuning_may_start_from_the_generator_alone(shards, tmp_path):
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)
     train = dataclasses.replace(config.train, init=str(tmp_path / "first"), init_players=("generator",))
     run = trainer.Trainer(dataclasses.replace(config, train=train), tmp_path / "second", make_task)
-    stored = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
+    arrays = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
     both = run._task.networks["contextual_gan"]
     names = {id(value): name for name, value in model_directory.variable_names(both).items()}
     for variable in both.generator.variables:
-        np.testing.assert_array_equal(variable, stored[names[id(variable)]])
-    assert any(not np.array_equal(value, stored[names[id(value)]]) for value in both.discriminator.trainable_variables)
+        np.testing.assert_array_equal(variable, arrays[names[id(variable)]])
+    assert any(not np.array_equal(value, arrays[names[id(value)]]) for value in both.discriminator.trainable_variables)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -97,19 +97,19 @@ def test_what_is_not_seen_of_photographs_and_styles_is_said(model_dir, folders, 
     clear, deep = folders / "clear.png", folders / "deep.png"
     files.write_png(clear, np.dstack([grey_photo(), grey_photo()[..., 0]]))
     files.write_png(deep, grey_photo().astype(np.uint16) * 257)
-    given = [f"--image={deep}", f"--style_image={clear}"]
-    said = [
+    inputs = [f"--image={deep}", f"--style_image={clear}"]
+    text = [
         f"{clear}: seen as 8 bits of RGB; left out of its file: transparency",
         f"{deep}: seen as 8 bits of RGB; left out of its file: 16 bits a channel",
     ]
     for more in (["--grid"], ["--steps=2"], ["--concat"]):
-        assert run_edit(model_dir, *given, *more, "--quality=50", f"--output={folders / 'out.webp'}") == 0
+        assert run_edit(model_dir, *inputs, *more, "--quality=50", f"--output={folders / 'out.webp'}") == 0
         lines = capsys.readouterr().out.splitlines()
-        assert set(said) <= set(lines), more
+        assert set(text) <= set(lines), more
         assert any("out.webp: WEBP of quality 50 changes" in line for line in lines), more
-    assert run_edit(model_dir, *given, f"--output={folders / 'out.png'}") == 0  # keeps its depth
+    assert run_edit(model_dir, *inputs, f"--output={folders / 'out.png'}") == 0  # keeps its depth
     lines = capsys.readouterr().out.splitlines()
-    assert said[0] in lines and said[1] not in lines
+    assert text[0] in lines and text[1] not in lines
 
 
 def test_what_cannot_be_restyled_at_all(model_dir, folders):

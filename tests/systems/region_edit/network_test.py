@@ -41,8 +41,8 @@ def test_the_published_networks_have_the_public_codes_sizes():
     blocks = sum(9 * a * a + a + 9 * a * b + b + a * b for a, b in ((32, 64), (64, 128), (128, 256), (256, 512)))
     structure = 512 * 512 + 512 + 512 * 8 + 8
     style = 9 * 512 * 1024 + 1024 + 9 * 1024 * 2048 + 2048 + 2048 * 2048 + 2048
-    trained = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
-    assert trained == 3 * 32 + 32 + blocks + structure + style
+    run = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
+    assert run == 3 * 32 + 32 + blocks + structure + style
     settings = RegionEditConfig().discriminator
     assert [256 // 2**i for i in range(len(settings.widths))][-1] == 4 and settings.widths[0] == 128
 
@@ -76,8 +76,8 @@ def test_outside_the_mask_the_photograph_stays_bit_for_bit(overrides, blend):
     np.testing.assert_array_equal(outputs["image"].numpy()[~outside], outputs["raw"].numpy()[~outside])
     assert np.abs(outputs["raw"]).max() <= 1
     # The region's edge matters in the picture: the style rules inside alone.
-    moved = model({**inputs, "mask": 1.0 - mask})["raw"]
-    assert np.abs(moved - outputs["raw"]).max() > 1e-3
+    copy = model({**inputs, "mask": 1.0 - mask})["raw"]
+    assert np.abs(copy - outputs["raw"]).max() > 1e-3
 
 
 def test_same_content_and_style_give_the_reconstruction():
@@ -104,14 +104,14 @@ def test_without_the_features_statistics_light_and_palette_stay_out_of_the_struc
     plain, without = _model(), _model("model.encoder.structure_norm=instance")
     features = tf.random.stateless_normal([2, 4, 4, 16], [1, 2])
     other = 0.5 * features * tf.random.stateless_uniform([1, 1, 1, 16], [3, 4], 1.0, 2.0) + 3.0
-    same, moved = (
+    same, copy = (
         np.abs(
             model.encoder.structure(model.encoder.content(features))
             - model.encoder.structure(model.encoder.content(other))
         )
         for model in (without, plain)
     )
-    assert same.max() < 1e-3 and moved.max() > 0.1
+    assert same.max() < 1e-3 and copy.max() > 0.1
     # What is drawn in the region does not reach the structure outside by way of a mean over the picture.
     image, mask = pictures(1, 64), tf.concat([tf.zeros([1, 64, 48, 1]), tf.ones([1, 64, 16, 1])], axis=2)
     style = without.encode(pictures(1, 64, seed=1) * 0.2 + 0.7)[1]

@@ -83,8 +83,8 @@ def test_what_leaks_is_counted_beside_the_models_own_reconstruction(monkeypatch)
     rows = _measured(monkeypatch, leaks)
     assert rows["reconstruction"]["l1"] == pytest.approx(5)
     for name in ("hair", "background", "free form"):
-        measured = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
-        assert measured == pytest.approx([20, 15, 25])
+        values = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
+        assert values == pytest.approx([20, 15, 25])
 
 
 def test_a_blur_that_takes_the_style_is_there_by_its_own_measure(monkeypatch):

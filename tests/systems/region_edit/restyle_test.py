@@ -172,12 +172,12 @@ def test_what_is_refused(model):
     assert editor.restyles and not Editor(repaints).restyles
     with pytest.raises(TfsketchError, match="restyle: expected a model that takes a style"):
         Editor(repaints).restyle(image, image)
-    broken = systems.build(model.experiment)
-    broken.experiment = model.experiment
-    broken.generator.to_rgb.conv.bias.assign([math.nan] * 3)
+    bad = systems.build(model.experiment)
+    bad.experiment = model.experiment
+    bad.generator.to_rgb.conv.bias.assign([math.nan] * 3)
     for detail in (True, False):
         with pytest.raises(WeightsError, match="finite"):
-            Editor(broken).restyle(image, image, detail=detail)
+            Editor(bad).restyle(image, image, detail=detail)
 
 
 def test_the_shipped_model_takes_light_from_a_photograph_and_keeps_the_face():
@@ -185,12 +185,12 @@ def test_the_shipped_model_takes_light_from_a_photograph_and_keeps_the_face():
     face = sizes.center_square(skimage.data.astronaut()[12:199, 130:317], 128)
     warm = (face * np.float32([1.0, 0.55, 0.35])).astype(np.uint8)
     editor = Editor(zoo.load_model("region_edit"))
-    same, moved = editor.restyle(face, face), editor.restyle(face, warm)
+    same, copy = editor.restyle(face, face), editor.restyle(face, warm)
     assert np.abs(same.astype(int) - face).max() <= 1  # its own looks are no change
-    before, after, there = (p.reshape(-1, 3).mean(0) for p in (face, moved, warm))
+    before, after, there = (p.reshape(-1, 3).mean(0) for p in (face, copy, warm))
     assert after[0] - after[2] > before[0] - before[2] + 8  # redder beside blue, as the style is
     assert np.abs(after - there).mean() < np.abs(before - there).mean()
-    edges = [cv2.Canny(p, 60, 160) > 0 for p in (face, moved)]
+    edges = [cv2.Canny(p, 60, 160) > 0 for p in (face, copy)]
     in_both = edges[0] & (cv2.dilate(edges[1].astype(np.uint8), np.ones((5, 5))) > 0)
     assert in_both.sum() > 0.8 * edges[0].sum()
     hair = editor.region(face, "hair")

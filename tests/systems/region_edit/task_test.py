@@ -86,17 +86,17 @@ def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
 @pytest.mark.parametrize("overrides", [[], ["model.blend=features"], _PLAIN])
 def test_who_learns_from_what(shards, overrides):
     config = _config(shards, *overrides)
-    task, moved = region_edit.RegionEditTask(config), []
+    task, reach = region_edit.RegionEditTask(config), []
     everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
 
     def minimize(name, tape, value):
         assert value.shape == (4,)
         gradients = tape.gradient(value, everyone)
-        moved.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
+        reach.append((name, {other for other, slopes in gradients.items() if any(g is not None for g in slopes)}))
         assert all(g is not None and np.isfinite(g).all() for g in gradients[name])
 
     terms = task.step(_batch(config), config.model.loss.at(0), minimize)
-    assert moved == [
+    assert reach == [
         ("discriminator", {"discriminator"}),
         ("patch_discriminator", {"patch_discriminator"}),
         ("region_edit", set(everyone)),
@@ -222,10 +222,10 @@ def test_the_union_of_two_sets(shards, tmp_path):
 
 
 def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks(shards, tmp_path):
-    started = _config(shards)
-    run_folder.check_resumable(started, _config(shards, "model.blend=features"), tmp_path)
+    start = _config(shards)
+    run_folder.check_resumable(start, _config(shards, "model.blend=features"), tmp_path)
     with pytest.raises(TrainingError, match="another --model_dir"):
-        run_folder.check_resumable(started, _config(shards, "model.encoder.structure=5"), tmp_path)
+        run_folder.check_resumable(start, _config(shards, "model.encoder.structure=5"), tmp_path)
 
 
 def test_the_larger_light_setting_takes_the_smaller_ones_weights():

@@ -166,24 +166,24 @@ def _inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 def _released_input(inputs: dict[str, np.ndarray]) -> np.ndarray:
     """What the release's demo would feed for the same edit: BGR, -1 where the hole has no colour, masked."""
     bgr, mask, strokes = inputs["image"][..., ::-1], inputs["mask"], inputs["color"][..., ::-1]
-    painted = np.abs(strokes).max(axis=3, keepdims=True) > 0
-    color = np.where(painted, strokes, np.float32(-1))
+    paint_mask = np.abs(strokes).max(axis=3, keepdims=True) > 0
+    color = np.where(paint_mask, strokes, np.float32(-1))
     return np.concatenate([bgr * (1 - mask), inputs["sketch"] * mask, color * mask, mask, inputs["noise"] * mask], 3)
 
 
 def test_the_released_networks_checkpoint_is_asked_for(tiny, tmp_path, monkeypatch):
     """Every name and shape at full size, which is the default's."""
-    shapes, asked = _published_shapes(**FULL), {}
+    shapes, requests = _published_shapes(**FULL), {}
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 92_886_100  # the published table's
 
     def read(prefix, needed, last):
-        asked.update({convert.published_name(name): shape for name, shape in needed.items()}, last=last)
+        requests.update({convert.published_name(name): shape for name, shape in needed.items()}, last=last)
         raise WeightsError("far enough")
 
     monkeypatch.setattr(convert, "read_sc_fegan", read)
     with pytest.raises(WeightsError, match="far enough"):
         convert.convert_sc_fegan(_write(tmp_path / "a.ckpt", tiny), tmp_path / "model")
-    assert asked == {**shapes, "last": "gconv14"}
+    assert requests == {**shapes, "last": "gconv14"}
 
 
 def test_a_checkpoint_draws_the_published_graphs_picture(tmp_path):

@@ -98,8 +98,8 @@ def test_packing_order_and_the_empty_colour():
     released = sc_fegan.pack(inputs, empty_color=-1.0).numpy()
     empty = (color == 0).all(-1) & (mask[..., 0] == 1)
     assert (released[..., 4:7][empty] == -1).all() and (released[..., 4:7][mask[..., 0] == 0] == 0).all()
-    painted = (color != 0).any(-1)
-    np.testing.assert_array_equal(released[..., 4:7][painted], packed[..., 4:7][painted])
+    strokes = (color != 0).any(-1)
+    np.testing.assert_array_equal(released[..., 4:7][strokes], packed[..., 4:7][strokes])
 
 
 def test_any_batch_and_size_in_one_graph():

@@ -142,18 +142,18 @@ def test_where_nothing_can_be_written_is_told_before_anything_is_measured(model,
 
 @pytest.mark.usefixtures("fast")
 def test_what_a_training_writes_meanwhile_is_not_what_was_measured(model, photographs, tmp_path, monkeypatch):
-    run, opened = pathlib.Path(shutil.copytree(model, tmp_path / "run")), protocols.open_pictures
-    measured = report.describe(run, run)
+    run, entry = pathlib.Path(shutil.copytree(model, tmp_path / "run")), protocols.open_pictures
+    values = report.describe(run, run)
 
     def trained(*arguments):
         (run / "weights.npz").write_bytes(b"later ones")
         (run / "README.md").write_text("99 of 100 steps")
-        return opened(*arguments)
+        return entry(*arguments)
 
     monkeypatch.setattr(protocols, "open_pictures", trained)
     protocols.evaluate(run, photographs, tmp_path / "out", count=1)
     line = json.loads((tmp_path / "out/metrics.jsonl").read_text().splitlines()[0])
-    assert (line["step"], line["weights_sha256"]) == (12, measured["weights_sha256"])
+    assert (line["step"], line["weights_sha256"]) == (12, values["weights_sha256"])
 
 
 @pytest.mark.usefixtures("fast")

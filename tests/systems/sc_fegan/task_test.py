@@ -54,18 +54,18 @@ def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum
 def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_round(tiny):
     task = sc_fegan.ScFeganTask(tiny)
     batch = fixed_batch(Shards(tiny.data.train, 32), tiny, [0, 1])
-    moved = {}
+    reach = {}
 
     def minimize(network_name, tape, loss):
         assert loss.shape == (2,)
-        moved[network_name] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
+        reach[network_name] = tape.gradient(loss, [v for n in task.networks.values() for v in n.trainable_variables])
 
     task.step(batch, tiny.model.loss, minimize)
     count = len(task.networks["generator"].trainable_variables)
-    assert list(moved) == ["discriminator", "generator"]
-    assert all(g is None for g in moved["discriminator"][:count])
-    assert all(g is not None for g in moved["discriminator"][count:])
-    assert all(g is not None for g in moved["generator"][:count])
+    assert list(reach) == ["discriminator", "generator"]
+    assert all(g is None for g in reach["discriminator"][:count])
+    assert all(g is not None for g in reach["discriminator"][count:])
+    assert all(g is not None for g in reach["generator"][:count])
 
 
 _RECIPE = {"known", "rim", "low_pass", "stroke_color", "trunk", "feature_matching", "projected", "adversarial"}
@@ -306,9 +306,9 @@ for arguments in ([*sys.argv[1:], "--dry_run"], sys.argv[1:]):
 
 def test_the_binary_describes_a_run_and_names_mistakes_in_one_line(tmp_path, tiny_file):
     flags = [f"--config={tiny_file}", f"--model_dir={tmp_path / 'a'}", "--set=data.train=/nowhere"]
-    done = subprocess.run([sys.executable, "-c", _TWICE, *flags], capture_output=True, text=True, check=True)
-    dry, status, rest = done.stdout.partition("status 0\n")
+    process = subprocess.run([sys.executable, "-c", _TWICE, *flags], capture_output=True, text=True, check=True)
+    dry, status, rest = process.stdout.partition("status 0\n")
     assert status and "GFLOP" in dry and "parameters" in dry and "image_size: 32" in dry
-    assert rest.endswith("status 2\n") and "Traceback" not in done.stderr
-    (line,) = done.stderr.splitlines()  # and none of TensorFlow's
+    assert rest.endswith("status 2\n") and "Traceback" not in process.stderr
+    (line,) = process.stderr.splitlines()  # and none of TensorFlow's
     assert line.startswith("python -m tools.train: ") and "prepare_data" in line

@@ -138,13 +138,13 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
     grown = cv2.dilate(features.region_of(kind, laid.regions), np.ones((9, 9), np.uint8))
     assert (layers.sketch & grown).sum() > 0.95 * layers.sketch.sum()
 
-    painted = layers.color[..., 3] > 0
-    assert not layers.color[~painted].any() and mask[painted].all()
+    strokes = layers.color[..., 3] > 0
+    assert not layers.color[~strokes].any() and mask[strokes].all()
     if kind == "nose":
-        assert not painted.any()
+        assert not strokes.any()
         return
-    assert painted.any() and (painted & (grown == 0)).sum() == 0
-    flat = np.unique(layers.color[painted], axis=0)
+    assert strokes.any() and (strokes & (grown == 0)).sum() == 0
+    flat = np.unique(layers.color[strokes], axis=0)
     assert len(flat) <= 2  # a colour for each region: lips, and teeth
     smooth = colors.color_map(laid.image, edit_requests.SETTINGS.color)
     for name in feature.regions:
@@ -157,8 +157,8 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
 
 def test_lips_are_drawn_as_two(pictures):
     """Closed lips get a line between them, open ones the mouth's outline."""
-    closed, opened = pictures[4], pictures[5]
-    assert not regions.mask_of(closed.regions, "mouth").any() and regions.mask_of(opened.regions, "mouth").any()
+    closed, entry = pictures[4], pictures[5]
+    assert not regions.mask_of(closed.regions, "mouth").any() and regions.mask_of(entry.regions, "mouth").any()
     image = closed.image.copy()
     lips = regions.mask_of(closed.regions, "lips")
     row = round(np.argwhere(lips > 0)[:, 0].mean())
@@ -167,8 +167,8 @@ def test_lips_are_drawn_as_two(pictures):
     rows, columns = np.nonzero(line)
     inner = (columns > columns.min() + 3) & (columns < columns.max() - 3)
     assert (np.abs(rows[inner] - row) <= 1).all() and len(set(columns)) > 0.9 * lips.any(axis=0).sum()
-    region = regions.mask_of(opened.regions, ("mouth", "lips"))
-    lines = features.lines_of("mouth", opened.image, opened.regions, region, np.zeros_like(region))
+    region = regions.mask_of(entry.regions, ("mouth", "lips"))
+    lines = features.lines_of("mouth", entry.image, entry.regions, region, np.zeros_like(region))
     assert cv2.connectedComponents(lines)[0] - 1 == 2
 
 
