@@ -1,6 +1,6 @@
 """The errors that tfsketch raises for people.
 
-Every one says what was expected, what came, and which file or key it came from. They are `ValueError`s, so a caller
+Every one says what was expected, what was found, and in which file or key. They are `ValueError`s, so a caller
 that knows nothing of tfsketch still catches them; the binaries turn them into one line and exit status 2.
 """
 

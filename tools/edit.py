@@ -51,7 +51,7 @@ _LEVEL = flags.DEFINE_float(
 )
 _COLOR = flags.DEFINE_string("color", None, "Colour strokes on transparent, white or black paper; or a folder.")
 _STROKES = flags.DEFINE_string("strokes", None, "Strokes as JSON, over the layers above; or a folder.")
-_STYLE = flags.DEFINE_multi_string("style_image", [], "Photograph whose style is taken, or a folder; for a strip, more")
+_STYLE = flags.DEFINE_multi_string("style_image", [], "Style photograph, or a folder; for a strip, more")
 _REGION = flags.DEFINE_list("region", [], "Instead of a mask to restyle: hair, lips, skin, background, face and so on.")
 _STYLE_FROM = flags.DEFINE_enum(
     "style_from",
@@ -59,7 +59,7 @@ _STYLE_FROM = flags.DEFINE_enum(
     ["region", "whole"],
     "With --region: take the style of the same region of the other photograph, or of all of it.",
 )
-_STEPS = flags.DEFINE_integer("steps", 0, "Restyle in so many steps, at least 2: a strip, and a GIF beside it.", 0)
+_STEPS = flags.DEFINE_integer("steps", 0, "Restyle in this many steps, at least 2: a strip, and a GIF beside it.", 0)
 _GRID = flags.DEFINE_bool("grid", False, "Restyle every photograph by every style, into one picture.")
 _DETAIL = flags.DEFINE_bool(
     "detail", True, "Restyle: add the model's change to the photograph; else paste its drawing."
@@ -85,16 +85,16 @@ _QUALITY = flags.DEFINE_integer(
     100,
 )
 _SIDE = flags.DEFINE_integer(
-    "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less sure."
+    "side", None, "Working side in pixels; by default the model's own. A larger one is sharper, and less reliable."
 )
 _PRECISION = flags.DEFINE_enum(
     "precision",
     PRECISIONS[0],
     PRECISIONS,
-    "What the model computes in. bfloat16 is faster where the processor has units for it, and refused elsewhere; for "
-    "models that edit.",
+    "Precision of the model's arithmetic. bfloat16 is faster on processors with units for it, and refused on others; "
+    "for models that edit.",
 )
-_SEAM = flags.DEFINE_bool("seam", True, "Take out the step in light and colour at the mask's border.")
+_SEAM = flags.DEFINE_bool("seam", True, "Remove the step in light and colour at the mask's border.")
 _TEXTURE = flags.DEFINE_float(
     "texture",
     1.0,
@@ -112,14 +112,14 @@ _FILL = flags.DEFINE_float(
 _RESULTS = flags.DEFINE_integer(
     "results",
     None,
-    "How many different photographs of a sketch, or sketches of a photograph, are made: by default 4 by "
-    "contextual_gan, 1 by cali_sketch.",
+    "Number of different photographs of a sketch, or sketches of a photograph: by default 4 for contextual_gan, 1 for "
+    "cali_sketch.",
     1,
 )
 _CONCAT = flags.DEFINE_bool("concat", False, "Write input, mask, sketch, colour (or lines) and result side by side.")
-_DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by ready-made strokes into the folder --output.")
+_DEMO = flags.DEFINE_bool("demo", False, "Edit scikit-image's portrait by prepared strokes into the folder --output.")
 _MARK = flags.DEFINE_bool(
-    "mark", True, "Say in the result's metadata (IPTC's, in XMP) that it was edited; a GIF has none."
+    "mark", True, "Record in the result's metadata (IPTC's, in XMP) that it was edited; a GIF has none."
 )
 
 

@@ -4,7 +4,7 @@
 
 --input takes folders, zip archives and text files that name a photograph a line; names may hold commas, as long as
 there is one way to read the list, and the flag can be repeated instead. Run again on the same --output after a
-kill, it goes on. Bad pictures and duplicates are named in OUTPUT/report.txt and skipped; with a bad one the exit status
+kill, it resumes. Bad pictures and duplicates are named in OUTPUT/report.txt and skipped; with a bad one the exit status
 is 1. With --runner an Apache Beam pipeline does the work (extra `beam`), here or on other machines that share the
 folders, and makes the same files; its own flags are passed on with --beam:
 
@@ -34,7 +34,7 @@ _CONFIG = flags.DEFINE_string(
     required=True,
 )
 _SET = flags.DEFINE_multi_string("set", [], "key=value over the configuration")
-_ONLY = flags.DEFINE_string("only", "", "File listing the only pictures to take, one folder/name a line.")
+_ONLY = flags.DEFINE_string("only", "", "File listing the only pictures to take, one folder/name per line.")
 _EXCLUDE = flags.DEFINE_string("exclude", "", "File listing pictures to leave out, such as a hold-out.")
 _LABELS = flags.DEFINE_string("labels", "", "Folder of CelebAMask-HQ label pictures, for prepare.regions=labels.")
 _WORKERS = flags.DEFINE_integer("workers", os.cpu_count(), "Processes on this machine.", lower_bound=1)

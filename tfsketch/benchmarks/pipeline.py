@@ -1,6 +1,6 @@
 """How fast shards become batches, and where the time goes.
 
-What runs for every example stands beside what is computed once when the shards are made, so that it can be seen that
+The work done for every example is listed beside that done once when the shards are made, to show that
 nothing slow runs online that need not.
 """
 

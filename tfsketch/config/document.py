@@ -1,6 +1,6 @@
 """YAML as configurations are read: strictly, since a line that says something else than it seems to costs a training.
 
-PyYAML takes the last of two equal keys in silence, and reads YAML 1.1, in which `010` is 8, `1:30` is 90 and
+PyYAML silently takes the last of two equal keys, and reads YAML 1.1, in which `010` is 8, `1:30` is 90 and
 `2026-11-30` a date. Here a key stands once in its mapping, whole numbers are decimal, and the others of these are text,
 which a setting that is a number refuses by name. Whatever YAML's writers leave without quotes reads as it was.
 """

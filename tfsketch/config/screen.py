@@ -25,7 +25,7 @@ _NOISE = re.compile(
     rb"|-{20,}$|- \w+\.\w+: +\d+ occurrences|  \(\w+: \d+(, \w+: \d+)*\)$"
 )
 _WAIT = 0.2
-"""Seconds after which what is no whole line yet is shown: a question, or a progress bar of another process of ours."""
+"""Seconds after which an incomplete line is shown: a question, or a progress bar of another process of ours."""
 
 
 def quiet(lines: bytes, before: bool = False) -> tuple[bytes, bool]:

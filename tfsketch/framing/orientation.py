@@ -28,7 +28,7 @@ def _number(digits: tf.Tensor, little: tf.Tensor) -> tf.Tensor:
 
 
 def _in_jpeg(data: tf.Tensor) -> tf.Tensor:
-    """Where a JPEG's EXIF begins, behind its name; 0 where there is none."""
+    """Offset of a JPEG's EXIF, after its name; 0 if there is none."""
     length = tf.strings.length(data)
 
     def is_exif(at: tf.Tensor) -> tf.Tensor:
@@ -49,7 +49,7 @@ def _in_jpeg(data: tf.Tensor) -> tf.Tensor:
 
 
 def _in_png(data: tf.Tensor) -> tf.Tensor:
-    """Where a PNG's EXIF begins; 0 where there is none before its pixels."""
+    """Offset of a PNG's EXIF; 0 if there is none before its pixels."""
     length = tf.strings.length(data)
 
     def kind(at: tf.Tensor) -> tf.Tensor:

@@ -62,7 +62,7 @@ def experiment_of(name_or_dir: str | os.PathLike) -> Config:
     """The effective configuration of a model: of a shipped name or a model directory.
 
     Raises:
-      WeightsError, ConfigError: it is no model directory, or its configuration cannot be read.
+      WeightsError, ConfigError: it is not a model directory, or its configuration cannot be read.
     """
     return load(shipped.model_folder(name_or_dir) / "config.yaml")
 

@@ -74,7 +74,7 @@ def evaluate(
     while True:
         origin = describe(model_name_or_dir, folder)
         model = model_directory.load(model_name_or_dir, networks())
-        # A training that goes on in this folder writes others, now and while they are measured.
+        # A training that continues in this folder may overwrite the weights while they are measured.
         if describe(model_name_or_dir, folder)["weights_sha256"] == origin["weights_sha256"]:
             break
     side = image_size or protocols[name].side or model.image_size

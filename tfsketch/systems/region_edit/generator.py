@@ -28,7 +28,7 @@ def resize(x: tf.Tensor, size: Sequence[int], method: str) -> tf.Tensor:
 
 
 class Styles:
-    """Which style is where, for every layer at its size.
+    """The style at every position, for every layer at its size.
 
     Args:
       style: a code [B,S], or a style map [B,h,w,S] of any size.
