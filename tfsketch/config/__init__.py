@@ -1,8 +1,8 @@
 """Configurations: frozen dataclasses, YAML over them, `--set key=value` over that.
 
-A configuration is one tree of frozen dataclasses: `experiment` has its root and what reads and writes it, the other
-modules the sections that all systems share. A system's own section is in its room (`systems.SYSTEM.config`), and
-`systems.parse` and `systems.load` know all of them.
+A configuration is one tree of frozen dataclasses: `experiment` has its root, its parser and its writer, the other
+modules the sections that all systems share. A system's own section is in `systems.SYSTEM.config`; `systems.parse` and
+`systems.load` know all of them.
 """
 
 from tfsketch.config.conditions import ColorConfig, HandConfig, MaskConfig, Range, StrokeConfig

@@ -1,4 +1,4 @@
-"""What every binary does around its one library call: absl's flags, and errors for people instead of tracebacks."""
+"""The common part of all binaries: absl's flags, and error messages instead of tracebacks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tfsketch.config.screen import hush
 from tfsketch.errors import TfsketchError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system says of a full disk, a quota, and a place where nothing may be written."""
+"""Errors of the system for a full disk, a quota, and a place that cannot be written to."""
 
 
 def with_paths(argv: Sequence[str]) -> list[str]:
-    """A command line in which files whose names begin with a dash are no flags: `-x.jpg`, if there is such a file and
-    no such flag, becomes `./-x.jpg`."""
+    """A command line in which file names that begin with a dash are not taken for flags: `-x.jpg`, if there is such a
+    file and no such flag, becomes `./-x.jpg`."""
 
     def is_flag(argument: str) -> bool:
         name = argument.lstrip("-").partition("=")[0].replace("-", "_")
@@ -40,7 +40,7 @@ def with_paths(argv: Sequence[str]) -> list[str]:
 
 
 def _name() -> str:
-    """What a binary is called on the command line."""
+    """A binary's name on the command line."""
     path = pathlib.Path(sys.argv[0])
     return f"python -m tools.{path.stem}" if path.suffix == ".py" else path.name
 
@@ -53,12 +53,12 @@ def _as_started(text: str) -> str:
 
 
 def _documentation(main: Callable[[list[str]], int | None]) -> str:
-    """A binary's documentation, with examples of the kind that it was started as."""
+    """A binary's documentation, its examples in the form in which it was started."""
     return _as_started(sys.modules[main.__module__].__doc__ or "")
 
 
 def _misuse(main: Callable[[list[str]], int | None], error: app.UsageError) -> int:
-    """Says what is wrong with a call, with the first example of the documentation; returns the exit status."""
+    """Reports a wrong call, with the first example of the documentation; returns the exit status."""
     example = next((line for line in _documentation(main).splitlines() if line.startswith("    ")), _name())
     print(f"{_name()}: {error}\nusage: {example.strip()}\n(--help: all flags)", file=sys.stderr)
     return 2
@@ -91,30 +91,30 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Makes SIGTERM what Ctrl-C is, so that processes of ours are ended and what is half written is removed."""
+    """Makes SIGTERM equivalent to Ctrl-C, so that our processes end and unfinished files are removed."""
     raise KeyboardInterrupt(number)
 
 
 def _stopped(interrupt: KeyboardInterrupt, again: str) -> int:
-    """Says what stopped a binary; returns the exit status for SIGTERM, and raises again for Ctrl-C."""
+    """Reports what stopped a binary; returns the exit status for SIGTERM, and raises again for Ctrl-C."""
     number = interrupt.args[0] if interrupt.args else signal.SIGINT
     print(f"{_name()}: stopped by {signal.Signals(number).name}{again and '; '}{again}", file=sys.stderr)
     if number != signal.SIGINT:
         return 128 + number
-    # Python then ends by the signal itself, without which a loop of the shell would go on with the next command.
+    # Python then ends by the signal itself; otherwise a loop of the shell would continue with the next command.
     sys.excepthook = lambda *_: None
     raise interrupt
 
 
 def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str = "") -> None:
     """Runs a binary: a `TfsketchError` becomes one line on stderr and exit status 2, and so does a wrong call, with a
-    second that shows a right one. Ctrl-C and SIGTERM are a line too. `main` imports what needs TensorFlow, after its
-    checks: an error then takes no time.
+    second line that shows a right one. Ctrl-C and SIGTERM are reported in a line too. `main` imports TensorFlow after
+    its checks, so that errors come at once.
 
     Args:
-      main: gets the name of the binary and the arguments that are no flags.
-      arguments: how many of those it takes at most.
-      again: what the same command does after it was stopped.
+      main: gets the name of the binary and the arguments that are not flags.
+      arguments: the most of those that it takes.
+      again: words on what the same command does after it was stopped.
     """
 
     def guarded(argv: list[str]) -> int | None:
@@ -137,15 +137,15 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
-            # The system names the file where an opening fails, not where a write does.
+            # The system names the file when opening fails, not when writing does.
             reason = f"expected room and permission to write, found: {error.strerror}"
             print(f"{_name()}: {error.filename or 'a file'}: {reason}", file=sys.stderr)
             return 2
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files may be other bytes than the console's encoding has
+        if isinstance(stream, io.TextIOWrapper):  # names of files may not fit the console's encoding
             stream.reconfigure(errors="backslashreplace")
-    # Before TensorFlow is imported, whose C++ code reads it then; what goes wrong is still said.
+    # Before TensorFlow is imported, whose C++ code reads it then; errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on retracing is for programmers
     _introduce(main)

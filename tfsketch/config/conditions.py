@@ -1,4 +1,4 @@
-"""Sections `mask`, `hand` and `color`: what is drawn on pictures.
+"""Sections `mask`, `hand` and `color`: the simulated user input.
 
 Lengths of masks and strokes are shares of the picture's shorter side, so that one setting serves every size.
 """
@@ -27,7 +27,7 @@ class StrokeConfig:
     curved: float = 0.0
     """Chance that the strokes of a mask are smooth curves, as a mouse draws them, instead of zig-zags."""
     taper: float = 0.0
-    """How far the width of a curved stroke falls along it, at most, as a share of the width."""
+    """Largest decrease of a curved stroke's width along it, as a share of the width."""
     gap: float = 0.0
     """Chance, from vertex to vertex of a curved stroke, that the brush is lifted."""
 
@@ -67,7 +67,7 @@ class MaskConfig:
     eye_probability: float = 0.5
     """Chance that the first strokes start at one or both eyes."""
     eyes: tuple[Range, ...] = ((0.385, 0.475), (0.615, 0.475))
-    """Where the eyes are, as shares of (width, height): the default is where FFHQ's alignment puts them."""
+    """Positions of the eyes, as shares of (width, height); by default those of FFHQ's alignment."""
     eye_jitter: float = 0.03
     """Largest shift of an eye stroke's start, as a share of the side."""
     box_probability: float = 0.2
@@ -77,19 +77,19 @@ class MaskConfig:
     region_probability: float = 0.4
     """Chance of a whole face region in the mask, for examples that carry a region map."""
     regions: tuple[str, ...] = ("hair", "hair", "face", "brows", "eyes", "nose", "lips")
-    """Which regions that may be: one of them is taken at random (names of `conditions.regions`, or `face`), one named
-    twice twice as often."""
+    """The regions to choose from at random (names of `conditions.regions`, or `face`); one named twice is chosen twice
+    as often."""
     region_dilation: float = 0.03
-    """How far the region is grown at most, as a share of the side, since people erase generously."""
+    """Largest growth of the region, as a share of the side, since people erase generously."""
     compact_probability: float = 0.0
     """Chance of a compact mask instead of all this: one feature of the face out of `compact`, alone, with a generous
     margin and a simple outline, as people erase it (ours; for examples that carry a region map)."""
     compact: tuple[str, ...] = ("mouth", "mouth", "eyes", "eyes", "eye", "brows", "nose", "glasses", "hair")
-    """Which features, one named twice twice as often: regions of `conditions.regions`, `mouth` with its lips, `eyes`
-    with their lids, `eye` one of them. A part of the hair is taken, not all of it. `spot` is an ellipse anywhere, as
-    round an object that is to go."""
+    """The features; one named twice is chosen twice as often: regions of `conditions.regions`, `mouth` with its lips,
+    `eyes` with their lids, `eye` one of them. Of the hair only a part is used. `spot` is an ellipse anywhere, as around
+    an object to be removed."""
     compact_margin: Range = (0.015, 0.08)
-    """How far the feature's outline is grown, as a share of the side."""
+    """Growth of the feature's outline, as a share of the side."""
     large_probability: float = 0.0
     """Chance of a large hole instead of all this; while the masks grow, it grows from 0."""
     large: tuple[str, ...] = LARGE_HOLES
@@ -133,14 +133,14 @@ class HandConfig:
     draws them (`conditions.features`), instead of the edge detector's; of a system that erases nothing, the portrait of
     the whole face (`feature_strokes.drawing`). The freehand simulator draws all of them."""
     around: float = 0.5
-    """Chance that the edge detector's lines of what is beside these features are drawn too."""
+    """Chance that the edge detector's lines around these features are drawn too."""
     join: float = 0.04
     """Strokes whose ends point at each other over a gap up to this become one, as a share of the side."""
     shortest: float = 0.2
     """Strokes shorter than about this are left out, as a share of the side; about half of those
     of just this length are."""
     feature_weight: float = 5.0
-    """How many times its length a stroke on the face's features counts; one far from them counts for as much less."""
+    """Weight of the length of a stroke on the face's features; far from them it is the inverse."""
     crowding: float = 0.022
     """A stroke that runs within one to two times this of a longer one is left out, as a share of the side."""
     simplify: float = 0.08
@@ -194,17 +194,17 @@ class ColorConfig:
     flat: float = 0.9
     """Chance that a stroke carries a single colour, the median of the map under it, as users pick one and drag it."""
     overshoot: float = 0.02
-    """How far a stroke of one colour leaves the region that it starts in, as a share of the side, where a region map
-    is given."""
+    """How far a stroke of one colour may leave the region that it starts in, as a share of the side, with a region
+    map."""
     regions: tuple[str, ...] = ("face", "hair")
-    """Where colour strokes may fall, for examples that carry a region map: the paper colours `face` and `hair` only.
-    Empty is everywhere."""
+    """The regions of colour strokes, for examples with a region map: the paper colours `face` and `hair` only. Empty is
+    everywhere."""
     features: float = 0.0
     """Chance that the strokes of a training example with a region map are dabs on the features that its mask covers, as
     a person gives them (`conditions.features`): the iris of an eye, the lips, the frame of glasses."""
     recolor: float = 0.0
-    """Chance, where there are such dabs, that one of these features has another colour in the photograph too. Else its
-    surroundings tell the colour, and a model learns to believe them and not the stroke."""
+    """Chance, if there are such dabs, that one of these features has another colour in the photograph too. Otherwise
+    its surroundings reveal the colour, and a model learns to trust them instead of the stroke."""
     flatten: Range = (0.0, 1.0)
     """How far the regions of a face become their median colours, drawn for each example that carries a region map: 0 is
     the smoothed photograph, 1 the paper's flat regions."""

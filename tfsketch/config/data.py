@@ -1,4 +1,4 @@
-"""Sections `data` and `prepare`: where pictures come from, how they are prepared and moved."""
+"""Sections `data` and `prepare`: the source of pictures, their preparation and augmentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfsketch.config.sketches import SKETCH_STYLES
 
 @dataclasses.dataclass(frozen=True)
 class AffineConfig:
-    """Random turns, shifts and zooms of the picture and its maps together, and of its light; 0 is none."""
+    """Random rotations, shifts and scalings of the picture and its maps together, and changes of light; 0 is none."""
 
     rotation: float = 0.0
     """Largest turn, in degrees."""
@@ -26,7 +26,7 @@ class AffineConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Where pictures come from and how they become batches; see `data`."""
+    """The source of pictures and the making of batches; see `data`."""
 
     train: str = ""
     """Folder of TFRecord shards made by `tools.prepare_data`, or several, separated by commas: their union. A name may
@@ -42,19 +42,19 @@ class DataConfig:
     """Further sketch styles of the shards that a batch carries, under the keys `sketch_STYLE`."""
     affine: AffineConfig = AffineConfig()
     occlusion_probability: float = 0.0
-    """Chance that something lies before the face or a hat on the head, for systems that must see through it: the
-    picture changes, and its regions become background or hat there."""
+    """Chance of an object in front of the face or a hat on the head, for systems that must cope with it: the picture
+    changes, and its regions become background or hat there."""
     grey_probability: float = 0.0
     """Chance that a photograph and its colours become grey, so that a grey one is repainted in grey."""
     sketch_probability: float = 0.95
-    """Chance that an example keeps its sketch; the rest learn to fill without one."""
+    """Chance that an example keeps its sketch; from the others the network learns to fill without one."""
     cache: bool = True
     """Keep decoded pictures in memory (about 115 KB each at 128 px)."""
     workers: int = 2
     """Examples drawn in parallel."""
     service: str = ""
-    """Addresses of data workers (`tools.data_worker`) that make the examples in this process's place, separated by
-    commas, such as `grpc://host:5000`; see `data_service`."""
+    """Addresses of data workers (`tools.data_worker`) that make the examples instead of this process, separated by
+    commas, such as `grpc://host:5000`; see `data.service`."""
 
     def problems(self, image_size: int) -> Problems:
         if self.stored_size and not image_size <= self.stored_size < 2 * image_size:
@@ -81,10 +81,10 @@ class PrepareConfig:
     """How a photograph becomes a square: `center` takes its middle, `ffhq` turns and crops the face as FFHQ did (needs
     the extra `faces`, whose landmark model is for non-commercial use)."""
     faceless: str = "center"
-    """What `ffhq` does with a photograph without a face: `center` crops its middle, `refuse` refuses it."""
+    """How `ffhq` treats a photograph without a face: `center` crops its middle, `refuse` refuses it."""
     duplicates: int = 0
-    """Photographs of the same content are dropped but one; above 0, also those whose difference hashes differ in at
-    most so many of 256 bits: 16 finds other sizes and compressions of a photograph. -1 keeps all."""
+    """Of photographs with the same content one is kept; above 0, also of those whose difference hashes differ in at
+    most this many of 256 bits: 16 finds other sizes and compressions of a photograph. -1 keeps all."""
     windows: int = 0
     """Further squares of every photograph that is large enough, cut out at random at nearly its own sharpness and
     stored as examples of their own: of a photograph's square of side S, windows of `data.stored_size` to half of S. For

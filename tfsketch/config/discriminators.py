@@ -33,7 +33,7 @@ class ProjectedDiscriminatorConfig:
     head_width: int = 64
     """Channels of the heads' hidden layers."""
     augment: float = 1.0
-    """How far pictures are changed in colour and place before it (DiffAugment); 0 is not at all."""
+    """Strength of the augmentation of colour and position before it (DiffAugment); 0 is none."""
 
     def problems(self, name: str) -> Problems:
         """Those of the section `name`."""
@@ -50,7 +50,7 @@ class FeatureDiscriminatorConfig(DiscriminatorConfig):
     kernel: int = 4
 
     def problems(self, name: str, image_size: int) -> Problems:
-        """As `DiscriminatorConfig.problems`, and a picture that its unpadded layers make nothing of."""
+        """As `DiscriminatorConfig.problems`, and a picture too small for its unpadded layers."""
         general = list(super().problems(name, image_size))
         yield from general
         side = image_size

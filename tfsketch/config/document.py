@@ -1,4 +1,4 @@
-"""YAML as configurations are read: strictly, since a line that says something else than it seems to costs a training.
+"""Strict YAML for configurations, since a line that does not mean what it seems to costs a training run.
 
 PyYAML silently takes the last of two equal keys, and reads YAML 1.1, in which `010` is 8, `1:30` is 90 and
 `2026-11-30` a date. Here a key stands once in its mapping, whole numbers are decimal, and the others of these are text,
@@ -17,7 +17,7 @@ from tfsketch.errors import ConfigError
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _OTHERWISE = {_INT, _FLOAT, "tag:yaml.org,2002:timestamp"}
-"""What is recognised by another pattern here, or not at all."""
+"""Types that are recognised by other patterns here, or not at all."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -55,11 +55,11 @@ _Loader.add_implicit_resolver(
 
 
 def read(text: str, where: str) -> Any:
-    """The plain tree that YAML text stands for.
+    """The plain tree of YAML text.
 
     Args:
       text: the YAML.
-      where: what messages call it.
+      where: its name in messages.
 
     Raises:
       ConfigError: it is not YAML, or a key stands twice.

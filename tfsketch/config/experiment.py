@@ -1,9 +1,9 @@
-"""An experiment: the root of a configuration's tree, and what reads and writes it.
+"""An experiment: the root of a configuration's tree, with its parser and writer.
 
-What a YAML file does not name keeps its default; what it names and the tree does not know is refused with the nearest
-valid name, because a mistyped key that is silently ignored costs a training run. The key `system` chooses the class of
-the section `model`, among those that are handed in (`systems.networks` knows every system's); everything else is common
-to all systems. A section that has rules of its own has a method `problems`.
+Keys that a YAML file leaves out keep their defaults; unknown keys are refused with the nearest valid name, because a
+mistyped key that is silently ignored costs a training run. The key `system` chooses the class of the section `model`,
+among the given ones (`systems.networks` knows every system's); everything else is common to all systems. A section with
+rules of its own has a method `problems`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from tfsketch.errors import ConfigError
 
 
 class Section(typing.Protocol):
-    """What the sections `model` of all systems have; a system's own code asks for more by `Config.section`."""
+    """The common part of the sections `model` of all systems; a system's own code gets its class by
+    `Config.section`."""
 
     changeable: typing.ClassVar[tuple[str, ...]]
     """Names of its settings that may differ when a run is resumed: what has no weights of its own."""
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """Keys of its batches beside `image` and `seed`. What is not named is not drawn."""
+        """Keys of its batches besides `image` and `seed`. Others are not sampled."""
 
     @property
     def loss(self) -> LossConfig:
@@ -60,7 +61,7 @@ class Config:
     """Side of the square training pictures, in pixels."""
     seed: int = 1
     model: typing.Optional[Section] = None
-    """The system's own section (see its `config`); None where nothing is built or trained."""
+    """The system's own section (see its `config`); None if nothing is built or trained."""
     data: DataConfig = DataConfig()
     prepare: PrepareConfig = PrepareConfig()
     mask: MaskConfig = MaskConfig()
@@ -86,7 +87,8 @@ class Config:
 
 
 def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
-    """Turns a plain YAML value into `kind`, or says what was expected. What a section leaves out keeps `default`'s."""
+    """Converts a plain YAML value to `kind`, or reports what was expected. Keys that a section leaves out keep
+    `default`'s values."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return value if isinstance(value, kind) else _build(kind, value, where, default)
@@ -116,11 +118,11 @@ def _convert(value: Any, kind: Any, where: str, default: Any = None) -> Any:
 
 
 _SET = "--set "
-"""Where a value of the command line stands."""
+"""Location of a value from the command line."""
 
 
 def _at(where: str, key: str) -> str:
-    """Where a key stands: `FILE.train`, or `--set train`."""
+    """Location of a key: `FILE.train`, or `--set train`."""
     return f"{where}{key}" if where == _SET else f"{where}.{key}"
 
 
@@ -139,7 +141,7 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
             raise UnknownKeyError(str(system), sorted(sections), _at(where, "system"))
         hints["model"] = sections[system]
         default = kind(model=sections[system]())
-    # Not the class's own defaults: `color.stroke` is a brush of other widths than `StrokeConfig()`.
+    # Not the class's own defaults: the brush `color.stroke` has other widths than `StrokeConfig()`.
     default = kind() if default is None else default
     for key in values:
         if key not in hints:
@@ -177,8 +179,8 @@ def _check_phases(config: Config, model: Section, where: str) -> None:
 
 
 def _check(config: Config, where: str) -> Config:
-    """Checks what no type can say."""
-    if not 0 <= config.seed < 2**32:  # what TensorFlow and NumPy both take
+    """Checks rules beyond types."""
+    if not 0 <= config.seed < 2**32:  # the common range of TensorFlow and NumPy
         raise ConfigError(f"{_at(where, 'seed')}: expected 0 to 2^32 - 1, found {config.seed}")
     for field in dataclasses.fields(config):
         check_section(config, field.name, where)
@@ -198,8 +200,8 @@ def parse(text: str, sections: Sections, where: str = "config", overrides: typin
 
     Args:
       text: YAML; empty for all defaults.
-      sections: the systems that it may be of.
-      where: what error messages call the source, usually the file's name.
+      sections: of the possible systems.
+      where: name of the source in error messages, usually the file's.
       overrides: `key=value` assignments, the values in YAML.
 
     Raises:
@@ -243,7 +245,7 @@ def load(path: str | pathlib.Path, sections: Sections, overrides: typing.Sequenc
 
 
 def to_dict(config: Any) -> Any:
-    """The plain tree of a configuration: what `dump` writes and `parse` reads."""
+    """The plain tree of a configuration, as `dump` writes and `parse` reads it."""
     if dataclasses.is_dataclass(config):
         return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
     if isinstance(config, (list, tuple)):

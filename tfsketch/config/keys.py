@@ -1,4 +1,4 @@
-"""Keys that a configuration does not have, and what their writer meant."""
+"""Unknown keys of a configuration, and guesses at what was meant."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GUESSES = {
     "path": "data.train",
     "train_data": "data.train",
 }
-"""What people call settings that have another name, or that lie elsewhere, than they expect."""
+"""Names that people expect for settings with another name or in another section."""
 
 
 class UnknownKeyError(ConfigError):
@@ -44,7 +44,7 @@ class UnknownKeyError(ConfigError):
         super().__init__(f"{where.strip()}: unknown key {key!r}{hint} (valid here: {', '.join(valid)})")
 
     def among(self, tree: dict[str, Any]) -> UnknownKeyError:
-        """The same, with the nearest keys of the whole tree where the section has none that is near."""
+        """The same, with the nearest keys of the whole tree if the section has no near one."""
         if self.key not in GUESSES and difflib.get_close_matches(self.key, self.valid, n=1, cutoff=0.75):
             return self
         ends: dict[str, list[str]] = {}

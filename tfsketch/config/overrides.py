@@ -1,4 +1,4 @@
-"""Assignments over a configuration's plain tree: what `--set a.b.c=value` does."""
+"""Assignments to a configuration's plain tree, for `--set a.b.c=value`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tfsketch.errors import ConfigError
 
 
 def _plain(text: str, old: Any, path: str) -> Any:
-    """The value of an assignment over `old`: YAML, but where a text stood the text as it is, since in YAML `[1]`,
-    `p #2` and `2024` are no names of folders. Quotes around it are taken off."""
+    """The value of an assignment over `old`: YAML, but plain text if `old` is text, since in YAML `[1]`, `p #2` and
+    `2024` are not names of folders. Quotes around it are removed."""
     if isinstance(old, str) and not (len(text) > 1 and text[0] == text[-1] and text[0] in "'\""):
         return text
     return document.read(text, f"--set {path}={text}")
 
 
 def _index(key: str, values: list[Any], path: str) -> int:
-    """Which of a list's values a part of a path means."""
+    """The index in a list that a part of a path means."""
     if not key.isdecimal() or int(key) >= len(values):
         before = path.split(f".{key}")[0]
         raise ConfigError(
@@ -29,7 +29,7 @@ def _index(key: str, values: list[Any], path: str) -> int:
 
 
 def override(tree: dict[str, Any], assignment: str) -> None:
-    """Puts one `a.b.c=value` into the plain tree; list elements are addressed by their index."""
+    """Assigns one `a.b.c=value` in the plain tree; list elements are addressed by their index."""
     path, sep, text = assignment.partition("=")
     path = re.sub(r"\[(\d+)\]", r".\1", path)  # lists are also written with brackets
     if not sep or not path:

@@ -1,4 +1,4 @@
-"""What a section of a configuration says about values that contradict each other."""
+"""Problems of a configuration's section: values out of range or in contradiction."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ Problems = Iterator[tuple[str, str, Any]]
 
 
 def one_of(key: str, value: str, valid: Sequence[str]) -> Problems:
-    """A problem where a value is not among the valid ones."""
+    """A problem if a value is not among the valid ones."""
     if value not in valid:
         yield key, f"one of {', '.join(valid)}", value
 
 
 def increasing(key: str, value: tuple[float, float], highest: float = 1.0) -> Problems:
-    """A problem where a range is not increasing within 0 and `highest`."""
+    """A problem if a range is not increasing within 0 and `highest`."""
     low, high = value
     if not 0 <= low <= high <= highest:
         yield key, f"0 <= low <= high <= {highest:g}", value
 
 
 def at_least(key: str, value: float, lowest: float) -> Problems:
-    """A problem where a value is too small."""
+    """A problem if a value is too small."""
     if value < lowest:
         yield key, f"at least {lowest:g}", value
 
 
 def within(key: str, value: float, lowest: float = 0.0, highest: float = 1.0) -> Problems:
-    """A problem where a value is outside of a range: by default, where it is no share and no chance."""
+    """A problem if a value is outside a range, by default that of shares and probabilities."""
     if not lowest <= value <= highest:
         yield key, f"{lowest:g} to {highest:g}", value
 
 
 def not_negative(where: str, section: Any) -> Problems:
-    """Problems where a number of a section is below 0, as no length, width, sigma or count can be; `where` is what
-    stands before the section's keys, such as `canny.`."""
+    """Problems if a number of a section is below 0, which no length, width, sigma or count can be; `where` is the
+    prefix of the section's keys, such as `canny.`."""
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         if type(value) in (int, float):
