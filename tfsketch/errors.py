@@ -47,8 +47,8 @@ class ServingError(TfsketchError):
 
 
 def cause(error: BaseException) -> str:
-    """What another library or the system says went wrong, as a message for people quotes it: without the name of the
-    error's class, its number, or the file, which the message names itself. The class stands where nothing is said."""
+    """The message of another library's or the system's error, for quoting: without the error's class, its number, or
+    the file, which our message names itself. The class is used if there is no message."""
     said = error.strerror if isinstance(error, OSError) else None
     return said or str(error) or type(error).__name__
 

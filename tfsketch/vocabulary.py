@@ -1,4 +1,4 @@
-"""What every part of the package speaks: a batch is a dict, and these are its keys, shapes and ranges.
+"""The common vocabulary of the package: a batch is a dict with these keys, shapes and ranges.
 
 | key | shape | range | meaning |
 |---|---|---|---|
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 CHANNELS = {"image": 3, "mask": 1, "sketch": 1, "color": 3, "noise": 1, "style": 3}
-"""What a network may be handed as pictures, and their channels."""
+"""Keys of a network's possible inputs that are pictures, and their channels."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredMap:
-    """What shards hold of a photograph beside its name: one plane or three, as a PNG of [S,S] or [S,S,3] uint8."""
+    """A map of a photograph in the shards: one plane or three, as a PNG of [S,S] or [S,S,3] uint8."""
 
     title: str
     """In words, for messages and sheets."""
@@ -56,7 +56,7 @@ class StoredMap:
     styled: bool = False
     """Whether there are several by name, `sketch/STYLE`; all examples of a set have the same."""
     source: str = "data.examples.MAKERS"
-    """What makes it, for messages."""
+    """Its maker, for messages."""
 
 
 STORED_MAPS = {

@@ -1,4 +1,4 @@
-"""What an edit costs an SC-FEGAN's network: in float32, the floor, in bfloat16 (`nn.precision`) and as an int8
+"""The cost of an edit in an SC-FEGAN's network: in float32, the floor, in bfloat16 (`nn.precision`) and as an int8
 TensorFlow Lite file, the whole picture and the next stroke of one that is being edited (`region_inference`).
 
 All take turns in one process, on all cores; what the editor does around the network is not in it. Colours are compared
@@ -56,7 +56,7 @@ def _lite(model: ExportedNetwork) -> tuple[str, Run]:
 
 
 def _runs(model: ExportedNetwork) -> tuple[dict[str, Run], list[str]]:
-    """What is measured, by name, the floor first; and what cannot be, in words."""
+    """The measured variants by name, the floor first; and words on those that are unavailable."""
     notes = []
     networks: dict[str, Callable] = {"float32": tf.function(model)}
     units = bfloat16_units()
@@ -82,7 +82,7 @@ def _runs(model: ExportedNetwork) -> tuple[dict[str, Run], list[str]]:
 
 
 def edits(config: Config, folder: str, seconds: float) -> str:
-    """What an edit costs; see the module's docstring.
+    """Measures the cost of an edit; see the module's docstring.
 
     Args:
       config: the experiment, of SC-FEGAN; the hole is a square of half its side.

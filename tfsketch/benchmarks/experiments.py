@@ -1,4 +1,4 @@
-"""What the benchmarks measure, without TensorFlow, which the measuring itself needs."""
+"""The experiments of the benchmarks, without TensorFlow, which only the measuring needs."""
 
 from __future__ import annotations
 

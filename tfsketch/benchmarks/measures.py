@@ -1,4 +1,4 @@
-"""How speed is measured. What all benchmarks keep to:
+"""Measuring speed. The rules of all benchmarks:
 
 - Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
   that. Only throughput is by the clock, and there the processor time a picture stands beside it.
@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 _ROUNDS = 8
-"""Throughput is the median over so many turns."""
+"""Throughput is the median over this many turns."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """What repeated measurements found."""
+    """Statistics of repeated measurements."""
 
     low: float
     """10th percentile."""
@@ -40,7 +40,7 @@ class Spread:
 
 
 def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread:
-    """What a piece of work costs.
+    """The cost of a piece of work.
 
     Args:
       work: called with 0, 1, 2, ...; the first two calls do not count (they fill caches and trace graphs).
@@ -61,7 +61,7 @@ def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread
 
 @dataclasses.dataclass(frozen=True)
 class Throughput:
-    """How fast a dataset ran."""
+    """A dataset's speed."""
 
     rate: Spread
     """Pictures a second."""
@@ -72,7 +72,7 @@ class Throughput:
 
 
 def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: float) -> dict[str, Throughput]:
-    """How fast datasets run.
+    """Measures the speed of datasets.
 
     They take turns, each time from a new iterator whose first two batches do not count, so that what else happens on
     the machine falls on all of them and none lives on what it had in store.
@@ -114,14 +114,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """What a search of one sketch took, in seconds."""
+    """Times of one sketch's search, in seconds."""
 
     processor: float
     clock: float
 
     @staticmethod
     def of(work: Callable[[], object], sketches_: float) -> Times:
-        """What a piece of work took that searched so many sketches, or such a share of one."""
+        """Times per sketch of work that searches `sketches_` sketches, or a share of one."""
         processor, clock = time.process_time(), time.perf_counter()
         work()
         return Times((time.process_time() - processor) / sketches_, (time.perf_counter() - clock) / sketches_)

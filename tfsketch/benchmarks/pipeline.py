@@ -1,4 +1,4 @@
-"""How fast shards become batches, and where the time goes.
+"""Speed of the input pipeline, from shards to batches, and its parts.
 
 The work done for every example is listed beside that done once when the shards are made, to show that
 nothing slow runs online that need not.

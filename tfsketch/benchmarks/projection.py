@@ -1,4 +1,4 @@
-"""How fast Contextual GAN's search for z is, many sketches in one call.
+"""Speed of Contextual GAN's search for z, with many sketches in one call.
 
 Its floor is the plain loop that public code has: one sketch, one step a call.
 """

@@ -27,7 +27,7 @@ from tfsketch.vocabulary import to_tensors
 
 _Key = TypeVar("_Key")
 EDITS = 8
-"""How many, of which the first does not count for the time."""
+"""Number of calls, of which the first is not timed."""
 
 
 def _examples(takes: list[str], side: int) -> list[dict[str, np.ndarray]]:

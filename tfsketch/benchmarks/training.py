@@ -1,8 +1,8 @@
-"""How fast a training step is, beside the same step written plainly, and beside what the processor can do.
+"""Speed of a training step, beside the same step in plain TensorFlow, and beside the processor's peak.
 
 Both steps run in one process, in turns, each on a batch that it has in memory: the pipeline is measured by `pipeline`.
 The reference is the plain composition of TensorFlow's operations where ours has forms of its own (`plainly`), and for
-SC-FEGAN looks at all of the picture where the configuration has a window on the hole. So `kernels` is at equal
+SC-FEGAN sees all of the picture even if the configuration has a window on the hole. So `kernels` is at equal
 mathematics, and `as configured` may do less work for the same pictures. The ceiling is what a convolution
 of a friendly shape reaches in the experiment's precision. The peak of memory is of a process of its own for each step.
 """
@@ -65,12 +65,12 @@ _PLAIN: tuple[tuple[Any, str, Any], ...] = (
     (losses, "window_means", lambda x, size: tf.nn.avg_pool2d(x, size, size // 2, "SAME")),
     (trainer, "Adam", tf.keras.optimizers.Adam),
 )
-"""What has a form of its own here -> the same of TensorFlow's and Keras' own operations."""
+"""Our own implementations -> the same by TensorFlow's and Keras' operations."""
 
 
 @contextlib.contextmanager
 def plainly() -> Iterator[None]:
-    """What is made and traced within takes TensorFlow's own operations throughout. For one thread at a time."""
+    """A context in which everything is built and traced with TensorFlow's own operations. For one thread at a time."""
     ours = [getattr(module, name) for module, name, _ in _PLAIN]
     for module, name, plain in _PLAIN:
         setattr(module, name, plain)

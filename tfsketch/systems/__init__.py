@@ -97,7 +97,7 @@ def build(config: Config) -> ExportedNetwork:
 
 
 def signatures(model: ExportedNetwork) -> dict[str, Signature]:
-    """What an export of a model answers to, as `zoo.load_model` gives it."""
+    """The signatures of a model's exports, for a model from `zoo.load_model`."""
     return SYSTEMS[model.experiment.system].parts().signatures(model)
 
 

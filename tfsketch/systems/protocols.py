@@ -1,4 +1,4 @@
-"""How good a model is: a fixed protocol per system, so that numbers of different models and runs compare.
+"""Evaluation by a fixed protocol per system, so that numbers of different models and runs are comparable.
 
 SC-FEGAN's measures repainted faces beside classical inpainting and blanked conditions, and by `transplant` what people
 do with it; Cali-Sketch's photographs made of poor sketches, Contextual GAN's photographs searched for by a sketch, the
@@ -70,7 +70,7 @@ def evaluate(
     protocols = SYSTEMS[system].parts().protocols
     name = protocol or SYSTEMS[system].protocols[0]
     if protocols[name].st_lpips:
-        st_lpips_weights_path()  # so that it is said before pictures are prepared
+        st_lpips_weights_path()  # an early error, before pictures are prepared
     while True:
         origin = describe(model_name_or_dir, folder)
         model = model_directory.load(model_name_or_dir, networks())

@@ -1,4 +1,4 @@
-"""What a system is to the rest of the package: one record, made in its room.
+"""The record by which the rest of the package knows a system, made in the system's folder.
 
 Its configuration can be read, and refused, without TensorFlow, whose import takes seconds; what the system does comes
 when it is asked for.
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How good a model of a system is: a fixed measurement, so that numbers of different models and runs compare."""
+    """A fixed measurement of a system's models, so that numbers of different models and runs are comparable."""
 
     measure: Callable[..., Results]
     """(model, pictures, their side, how many) -> results."""
     side: int = 0
-    """Of the pictures by default, in pixels; 0 is the one that the model was trained at."""
+    """Default side of the pictures, in pixels; 0 is the model's own."""
     st_lpips: bool = True
     """Whether it measures by ST-LPIPS, whose weights are in a package of their own."""
 
@@ -37,14 +37,14 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """What a system does. What its network takes, gives and is for, the network says itself (`nn.exported`)."""
+    """A system. Its network describes its own inputs, outputs and use (`nn.exported`)."""
 
     network: type[ExportedNetwork]
     """Class of the network that users run."""
     task: Callable[[Config], Task]
-    """What a training step does; called inside the strategy's scope."""
+    """Makes the task; called inside the strategy's scope."""
     signatures: Callable[..., dict[str, Signature]]
-    """What an export of a model answers to."""
+    """The signatures of a model's exports."""
     protocols: Mapping[str, Protocol] = dataclasses.field(default_factory=dict)
     """By name, the usual one first."""
 

@@ -74,15 +74,15 @@ class CaliSketchLossConfig(LossConfig):
     line_cross_entropy: float = 0.0
     """Not in the paper: the redrawn and the true lines pixel by pixel (see `line_losses.line_cross_entropy`)."""
     line_weight: float = 4.0
-    """How much more a pixel of a true line counts there than one of the paper."""
+    """Weight there of a pixel of a true line, relative to one of the paper."""
     chamfer: float = 0.0
     """Not in the paper: the distance between the redrawn and the true lines, per pixel (see
     `line_losses.soft_chamfer`)."""
     stroke_density: float = 0.0
     """Not in the paper: how much line there is where (see `line_losses.stroke_density`)."""
     reach: float = 0.0
-    """How far from the poor sketch's lines, as a share of the side, the true ones are asked of SCN; 0: everywhere, as
-    in the paper. A background that nobody drew cannot be known, and who is asked for it strews dashes. Ours."""
+    """Distance from the poor sketch's lines, as a share of the side, up to which SCN must draw the true ones; 0:
+    everywhere, as in the paper. SCN cannot know a background that nobody drew, and scatters dashes instead. Ours."""
     fake_label: float = 0.0
     """a of LSGAN, in both GAN losses"""
     real_label: float = 1.0

@@ -95,7 +95,7 @@ class _Block(tf.keras.layers.Layer):
 
 
 class Translator(tf.keras.Model):
-    """What SCN and ISN have in common: an encoder, dilated residual blocks, a decoder; see the module's docstring."""
+    """The common part of SCN and ISN: an encoder, dilated residual blocks, a decoder; see the module's docstring."""
 
     def __init__(self, config: TranslatorConfig, channels: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)

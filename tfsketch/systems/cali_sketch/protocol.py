@@ -1,4 +1,4 @@
-"""How good a model is that draws a photograph from a poor sketch (Cali-Sketch).
+"""Protocol for models that draw a photograph from a poor sketch (Cali-Sketch).
 
 The protocol `poor_sketches` is fixed, so that numbers of different models and runs compare. From the model come its
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:

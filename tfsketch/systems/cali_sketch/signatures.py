@@ -1,4 +1,4 @@
-"""What a served Cali-Sketch answers to."""
+"""The signatures of a served Cali-Sketch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one training step of Cali-Sketch does (Xia, Yang & Xue, arXiv 1911.00426; see `network`).
+"""One training step of Cali-Sketch (Xia, Yang & Xue, arXiv 1911.00426; see `network`).
 
     D1:   least squares between the true lines and SCN's
     SCN:  scn_adversarial * GAN + global_contour * FM(E_gc) + local_detail * FM(E_ld)
@@ -111,7 +111,7 @@ class CaliSketchTask(Task):
         return self._backbone.scaled_features(image, layers, loss.perceptual_scale)
 
     def _palette(self, batch: Batch) -> Batch:
-        """What ISN takes beside the lines: the true photographs' palettes, where it takes any."""
+        """ISN's inputs besides the lines: the true photographs' palettes, if it takes any."""
         return {"palette": palette_of(batch["image"], batch["regions"])} if "regions" in batch else {}
 
     def _views(self, batch: Batch, lines: tf.Tensor, raw: tf.Tensor, window: int) -> list[projected.View]:
@@ -198,7 +198,7 @@ class CaliSketchTask(Task):
         return values
 
     def draw(self, network: tf.keras.Model, batch: Batch) -> Batch:
-        """With the true photographs' palettes, and where there are palettes, with one that it remembers."""
+        """With the true photographs' palettes and, if it takes palettes, with one that it remembers."""
         outputs = network(batch | self._palette(batch))
         if "regions" in batch:
             outputs["another"] = network(batch)["image"]

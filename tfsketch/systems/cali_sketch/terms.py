@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def lines_near(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
-    """True lines [B,H,W,1] that a sketch [B,H,W,1] asks for: those within `CaliSketchLossConfig.reach` of its own."""
+    """The true lines [B,H,W,1] near a sketch [B,H,W,1]: those within `CaliSketchLossConfig.reach` of its own."""
     if not reach:
         return lines
     size = 2 * round(reach * sketch.shape[1]) + 1
@@ -27,7 +27,7 @@ def lines_near(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
 
 
 class LineInputs:
-    """What SCN's terms look at: its lines, the true ones that it is asked for, and both as D1 sees them."""
+    """Inputs of SCN's terms: its lines, the true ones that it must draw, and D1's maps of both."""
 
     def __init__(self, task: CaliSketchTask, batch: Batch, refined: tf.Tensor, loss: CaliSketchLossConfig):
         self._task, self._batch, self.refined, self.loss = task, batch, refined, loss
@@ -49,7 +49,7 @@ class LineInputs:
 
 
 class PhotographInputs:
-    """What ISN's terms look at: its photograph, the true one, and both as D2, the backbone and the trunk see them."""
+    """Inputs of ISN's terms: its photograph, the true one, and the maps of both by D2, the backbone and the trunk."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PhotographInputs:
         self.everywhere = tf.ones_like(raw[..., :1])
 
     def adversarial(self) -> tf.Tensor:
-        """What D2 says."""
+        """D2's judgement."""
         score = self._task.networks["d2"](self.raw)["score"]
         return adversarial.generator_least_squares(score, self.loss.wanted_label)
 
@@ -74,7 +74,7 @@ class PhotographInputs:
         return losses.total_variation(self.raw, self.everywhere)
 
     def projected(self) -> tf.Tensor:
-        """What the projected discriminator says."""
+        """The projected discriminator's judgement."""
         return projected.generator_term(self._task.networks["projected"], self._views[1])
 
     def trunk(self) -> tf.Tensor:

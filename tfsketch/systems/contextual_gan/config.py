@@ -65,7 +65,7 @@ class ContextualGanLossConfig(LossConfig):
     """gamma of R1 on the discriminator (Mescheder et al., ICML 2018), which keeps it from growing ever surer; not the
     paper's."""
     r1_every: int = 16
-    """R1 is computed at every so many steps, weighted as many times."""
+    """R1 is computed every this many steps, weighted accordingly."""
     generator_steps: int = 2
     """Steps of the generator for every one of the discriminator (the public code's 2)."""
     projected: float = 0.0

@@ -242,11 +242,11 @@ class ContextualGan(ExportedNetwork):
 
     @property
     def encoder(self) -> JointEncoder | None:
-        """What guesses z, if the configuration has one."""
+        """The encoder that guesses z, if the configuration has one."""
         return self.generator.encoder
 
     def soften(self, sketch: tf.Tensor) -> tf.Tensor:
-        """A sketch [B,H,W,1] in [0,1] as the networks know sketches: with soft edges, if `blur` says so."""
+        """A sketch [B,H,W,1] in [0,1] as the networks expect them: with soft edges, depending on `blur`."""
         return addons.gaussian_blur(sketch, self.blur) if self.blur else sketch
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:

@@ -51,7 +51,7 @@ STRETCH = 20
 
 @dataclasses.dataclass(frozen=True)
 class Projection:
-    """What was found for S known halves with K searches each, the best first: arrays of float32 unless said."""
+    """Results for S known halves with K searches each, the best first: arrays of float32 unless noted."""
 
     z: np.ndarray
     """[S,K,Z] in [-1,1]."""

@@ -1,4 +1,4 @@
-"""How good a model is that completes a sketch to a photograph (Contextual GAN), beside models that draw it directly.
+"""Protocol for models that complete a sketch to a photograph (Contextual GAN), beside models that draw it directly.
 
 The protocol `sketch_completion` is fixed, so that numbers of different models and runs compare. From the model come its
 picture size and nothing else; everything random or tunable is in `SETTINGS`, with seed 1:
@@ -71,7 +71,7 @@ COLUMNS = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is tunable; defaults for training may move, what is measured may not."""
+    """Tunable settings. Training defaults may change; measurements must not."""
 
     sketch: SketchConfig = SketchConfig(
         style="xdog",
@@ -115,7 +115,7 @@ def _direct(side: int) -> Iterator[tuple[str, Editor]]:
 
 
 def _draw_directly(editor: Editor, sketch: np.ndarray) -> np.ndarray:
-    """What a direct model makes of a sketch: [S,S,3] uint8."""
+    """A direct model's photograph of a sketch: [S,S,3] uint8."""
     large = np.kron(sketch, np.ones((2, 2), np.uint8))
     if editor.draws:
         picture = editor.draw(large, fill=1.0).image

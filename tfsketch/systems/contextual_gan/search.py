@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RATES = {"momentum": 1.0, "adam": 0.03}
 """Optimiser -> learning rate. The public code's is 0.01 for momentum, but with a loss that is 100 times ours."""
 SPREAD = 0.6
-"""How far from the encoder's guess the candidates lie, as a share of the prior's own half width; ours."""
+"""Distance of the candidates from the encoder's guess, as a share of the prior's own half width; ours."""
 
 
 def _contextual(half: str, target: tf.Tensor, joint: tf.Tensor, epsilon: float) -> tf.Tensor:
@@ -32,7 +32,7 @@ def _contextual(half: str, target: tf.Tensor, joint: tf.Tensor, epsilon: float) 
 
 @tf.function(autograph=False, reduce_retracing=True)
 def judge(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What each z [B,Z] draws, `sketch` and `image`, and its losses [B], `contextual` and `judged`."""
+    """The `sketch` and `image` of each z [B,Z], and its losses [B], `contextual` and `judged`."""
     joint = model.generator(z)
     scores = adversarial.GENERATORS[model.adversarial_loss](model.discriminator(joint))
     return split(joint) | {"contextual": _contextual(half, target, joint, epsilon), "judged": scores}
@@ -46,8 +46,8 @@ def rate(model: ContextualGan, half: str, epsilon: float, z: tf.Tensor, target: 
 
 @tf.function(autograph=False, reduce_retracing=True)
 def candidates(model: ContextualGan, half: str, target: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """What a search chooses its start from, [B,N,Z] in [-1,1]: draws [B,N,Z] from the prior as they are, or for
-    sketches, where there is an encoder, its guess, for all but the first moved by the draws."""
+    """Candidates for the start of a search, [B,N,Z] in [-1,1]: draws [B,N,Z] from the prior, or for sketches, with an
+    encoder, its guess, for all but the first shifted by the draws."""
     if model.encoder is None or half != "sketch":
         return draws
     guess = model.encoder(target)[:, None]

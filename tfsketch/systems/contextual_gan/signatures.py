@@ -1,4 +1,4 @@
-"""What a served Contextual GAN answers to."""
+"""The signatures of a served Contextual GAN."""
 
 from __future__ import annotations
 

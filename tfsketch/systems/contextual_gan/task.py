@@ -1,4 +1,4 @@
-"""What one training step of Contextual GAN does (Lu, Wu, Tai & Tang, ECCV 2018; see `network`).
+"""One training step of Contextual GAN (Lu, Wu, Tai & Tang, ECCV 2018; see `network`).
 
     discriminator, once:              -log D(joint) - log(1 - D(G(z)))
     generator, `generator_steps`:     -log D(G(z)), each time with another z + the terms of guesses
@@ -161,7 +161,8 @@ class ContextualGanTask(Task):
         return total, terms | {"discriminator": total}
 
     def _guesses(self, sketch: tf.Tensor, seed: tf.Tensor) -> Batch:
-        """What the encoder makes of the examples' softened sketches: `z` [B,Z], and where it `counts` [B] (0 or 1)."""
+        """The encoder's guesses from the examples' softened sketches: `z` [B,Z], and whether each `counts` [B] (0 or
+        1)."""
         counts = tf.cast(adversarial.per_example_uniform(seed, 20) < 0.5, tf.float32)
         return {"counts": counts, "z": self.networks["contextual_gan"].encoder(sketch, training=True)}
 

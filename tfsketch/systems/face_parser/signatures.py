@@ -1,4 +1,4 @@
-"""What a served face parser answers to."""
+"""The signatures of a served face parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one training step of the face parser does: cross-entropy over pixels + soft Dice over regions (ours)."""
+"""One training step of the face parser: cross-entropy over pixels + soft Dice over regions (ours)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the region editor's encoder and its discriminators are built of."""
+"""Building blocks of the region editor's encoder and discriminators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfsketch.nn.stylegan2 import EqualizedConv2D, blur
 
 HALF = math.sqrt(0.5)
-"""What the sum of a residual block's two ways is divided by, put into their kernels."""
+"""Divisor of the sum of a residual block's two paths, folded into their kernels."""
 
 
 def unit(code: tf.Tensor) -> tf.Tensor:

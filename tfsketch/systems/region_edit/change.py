@@ -1,4 +1,4 @@
-"""What another style changes of a photograph, in one call: the region editor as a page without a server runs it.
+"""A photograph's change by another style, in one call: the region editor for a page without a server.
 
 `Editor.restyle` encodes two photographs, mixes their style codes and draws twice, in the wanted style and in the
 photograph's own; what it pastes is made of the difference. Here all of that up to the difference is one network, so

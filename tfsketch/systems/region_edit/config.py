@@ -22,7 +22,7 @@ class RegionEncoderConfig:
     structure: int = 8
     """Channels of the structure code."""
     structure_norm: str = "none"
-    """What the structure head looks at: the features (`none`, published), or those without the mean and variance of
+    """The structure head's input: the features (`none`, published), or those without the mean and variance of
     every channel (`instance`, ours), which leaves light and palette to the style code."""
     style_widths: tuple[int, ...] = (1024, 2048)
     """Channels of the style head's halving convolutions."""
@@ -106,7 +106,7 @@ class RegionEditLossConfig(LossConfig):
     """lambda: the style code's share in code consistency"""
     content_alignment: float = 1.0
     r1_every: int = 16
-    """R1 is computed at every so many steps, weighted as many times."""
+    """R1 is computed every this many steps, weighted accordingly."""
     consistency_every: int = 16
     """K: the same of code consistency."""
     alignment_every: int = 1
@@ -138,7 +138,7 @@ class RegionEditConfig:
     patches: PatchesConfig = PatchesConfig()
     loss: RegionEditLossConfig = RegionEditLossConfig()
     blend: str = "styles"
-    """What is merged through the mask, which is not published: `styles` (the styles alone) or `features` (the encoder's
+    """What is merged by the mask (not published): `styles` (the styles alone) or `features` (the encoder's
     maps of the photograph and of its swap, and the styles; two passes instead of one). The default changes less outside
     of the mask (docs/results.md)."""
 

@@ -1,4 +1,4 @@
-"""Region-wise manipulation: what is where from one photograph, how it looks from another, in a region or everywhere
+"""Region-wise manipulation: the structure of one photograph, the style of another, in a region or everywhere
 (You, Zhou, Zhang & Xu, ACM MM 2021, on the Swapping Autoencoder of Park et al., NeurIPS 2020).
 
 In: a dict with `image` [B,H,W,3] in [-1,1], whose structure stays; `style` [B,H,W,3], the photograph whose style it
@@ -76,7 +76,7 @@ class Encoder(tf.keras.Model):
         return x
 
     def content(self, features: tf.Tensor) -> tf.Tensor:
-        """e [B,h,w,C] -> what the structure head looks at, the same shape: e, or e without its statistics."""
+        """e [B,h,w,C] -> the structure head's input, the same shape: e, or e without its statistics."""
         return instance_norm(features) if self.without_statistics else features
 
     def structure(self, content: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""How good a model is that restyles a photograph, or a region of it, by another (region-wise manipulation).
+"""Protocol for models that restyle a photograph, or a region of it, by another (region-wise manipulation).
 
 The protocol `region_swaps` is fixed, so that numbers of different models and runs compare. From the model come its
 picture size and nothing else; everything random or tunable is here or in `SETTINGS`, with seed 1:
@@ -194,7 +194,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         def distances_of(
             drawing: np.ndarray, mask: np.ndarray | None = None, goal: np.ndarray | None = None
         ) -> dict[str, np.ndarray]:
-            """How far a drawn picture's style, in a mask, is from the style image's, in another, and the content's."""
+            """Distances of a drawing's style, in a mask, to the style image's, in another, and of the content's."""
             own_grams, distances = grams(vgg(levels(drawing), LAYERS), mask), {}
             for suffix, (ours, theirs) in zip(("", "_own"), pairs):
                 target_grams = grams(theirs, goal)

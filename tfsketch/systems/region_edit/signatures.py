@@ -1,4 +1,4 @@
-"""What a served region editor answers to."""
+"""The signatures of a served region editor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one training step of region-wise manipulation does (You et al., ACM MM 2021, on Park et al., NeurIPS 2020; see
+"""One training step of region-wise manipulation (You et al., ACM MM 2021, on Park et al., NeurIPS 2020; see
 `network`).
 
 Every example A has a partner B in the batch, whose style it takes. I_g = G(C_A, S_B) is the swap, A' = G(C_A, S_A) the

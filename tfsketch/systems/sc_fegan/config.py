@@ -39,7 +39,7 @@ class ScFeganLossConfig(LossConfig):
 
     pixel: float = 1.0
     alpha: float = 6.0
-    """How much more an erased pixel counts than a kept one. Not published; 6 is PartialConv's."""
+    """Weight of an erased pixel relative to a kept one. Not published; 6 is PartialConv's."""
     perceptual: float = 0.05
     """sigma"""
     normalized_perceptual: float = 0.0
@@ -86,7 +86,7 @@ class ScFeganLossConfig(LossConfig):
     features of inputs divided by ImageNet's deviation (255 * 0.226 = 57.6 grey levels); our backbone takes grey levels,
     and a stack of convolutions and ReLUs is nearly homogeneous. The paper does not say; this scale is ours."""
     perceptual_on: tuple[str, ...] = ("raw", "image")
-    """Which pictures the perceptual and style terms look at; `image` alone halves their cost."""
+    """The pictures that the perceptual and style terms compare; `image` alone halves their cost."""
     backbone: str = "hed"
     """`hed`, `imagenet` or an HDF5 file (see `features`)."""
     settings: ClassVar[tuple[str, ...]] = (
@@ -110,7 +110,7 @@ class ScFeganConfig:
     projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: ScFeganLossConfig = ScFeganLossConfig()
     empty_color: float = 0.0
-    """What the network sees in the hole where no colour was given. Ours: 0. The released checkpoint expects -1."""
+    """The network's input in the hole outside colour strokes. Ours: 0. The released checkpoint expects -1."""
 
     conditions: ClassVar[tuple[str, ...]] = ("mask", "sketch", "color", "noise")
     changeable: ClassVar[tuple[str, ...]] = ("loss",)

@@ -36,7 +36,7 @@ from tfsketch.systems.sc_fegan.network import Generator
 from tfsketch.systems.sc_fegan.published import enumeration, find_prefix
 
 _PACKED_RGB = [2, 1, 0, 3, 6, 5, 4, 7, 8]
-"""Where channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) is in the released, BGR one."""
+"""Position of channel i of our packed input (incomplete 3, sketch, colour 3, mask, noise) in the released, BGR one."""
 _RGB = [2, 1, 0]
 
 _CARD = """# SC-FEGAN, the published weights, converted
@@ -65,7 +65,7 @@ which leaves zeros and ones. To get the demo's pictures, pass such a `noise` to 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did."""
+    """Summary of a conversion."""
 
     checkpoint: str
     """The prefix that was read."""

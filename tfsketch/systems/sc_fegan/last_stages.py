@@ -1,4 +1,5 @@
-"""What the editor's last stages do for large photographs: the membrane at the seam, the photograph's own fine detail.
+"""Protocol for the editor's last stages on large photographs: the membrane at the seam, the photograph's own fine
+detail.
 
 The protocol `last_stages` edits photographs that are larger than the model's side, so that the network's picture is
 enlarged. Masks, lines and colours are those of `free_form_10_40`, made at the photographs' size, and the edit is

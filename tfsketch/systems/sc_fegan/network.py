@@ -122,7 +122,7 @@ class Generator(ExportedNetwork):
         return x
 
     def decode(self, x: tf.Tensor, skips: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """What `dilate` gives, and the other maps of `encode` -> the picture before the tanh, [B,H,W,3]."""
+        """The output of `dilate`, and the other maps of `encode` -> the picture before the tanh, [B,H,W,3]."""
         for i, mixer in enumerate(self.mixers):
             x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
             skip = skips[-1 - i]

@@ -1,4 +1,5 @@
-"""How good a model is: the measures of `metrics` on a hold-out, beside classical inpainting and blanked conditions.
+"""Protocol for editing models: the measures of `metrics` on a hold-out, beside classical inpainting and blanked
+conditions.
 
 The protocol `free_form_10_40` is fixed, so that numbers of different models and runs compare. From the model come its
 picture size and nothing else; everything random or tunable is the default of `config.Config` with seed 1:

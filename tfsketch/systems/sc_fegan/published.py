@@ -1,4 +1,4 @@
-"""Where SC-FEGAN's published TF1 checkpoint is: what `convert` reads, without TensorFlow."""
+"""Locating SC-FEGAN's published TF1 checkpoint, for `convert`, without TensorFlow."""
 
 from __future__ import annotations
 

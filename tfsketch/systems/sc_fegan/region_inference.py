@@ -2,13 +2,13 @@
 
 In: the vocabulary's dict, as the network itself takes it. Out: `image`, the same as the network's to rounding.
 
-Only pixels inside the mask are kept of what the network draws, and between two strokes most of what it looks at stays
+Only pixels inside the mask are kept of the network's output, and between two strokes most of its input stays
 the same. So two things need not be computed:
 
 - **The decoder outside of the mask's box.** Its upper levels hold most of the arithmetic and each pixel of them looks
-  at a few of the level below. From the mask's box the windows go down the levels: what a convolution's output looks at
-  (`source_window`), what a doubling's output comes from (`reaches`, because a doubling is a strided convolution's
-  adjoint). Going back up, each layer is computed on its window alone.
+  at a few of the level below. From the mask's box the windows go down the levels: the receptive field of a
+  convolution's output (`source_window`), what a doubling's output comes from (`reaches`, because a doubling is a
+  strided convolution's adjoint). Going back up, each layer is computed on its window alone.
 - **The encoder where nothing changed.** Its maps are kept from one call to the next. What changed in the packed input
   has a box; the windows go up the levels with what each convolution carries it to (`reaches`), and only these parts of
   the maps are computed again, in place.
@@ -21,7 +21,7 @@ whole: a dilated kernel reaches across it whatever the box, and it is a thousand
 
 Both shortcuts stand alone, and each is taken only where its share of the arithmetic is small enough (`WORTHWHILE`):
 windows cost some copying, and convolutions of small maps run slower. Where neither is taken, this is the network
-itself, split in two graphs. An instance norm looks at the whole map, so a network with one is never cut.
+itself, split in two graphs. An instance norm depends on the whole map, so a network with one is never cropped.
 
 Box arithmetic is the same on Python's numbers and on tensors: one graph serves every box. `edited` is the first
 shortcut for an export, in one graph that finds the box, decides, and keeps nothing.
@@ -62,7 +62,7 @@ WORTHWHILE = 0.8
 
 
 def _to_picture(x: tf.Tensor) -> tf.Tensor:
-    """What a decoder gave, as a picture."""
+    """A decoder's output as a picture."""
     return tf.tanh(tf.cast(x, tf.float32))
 
 
@@ -195,7 +195,7 @@ class RegionInference:
         return {"image": composite(repaint, inputs["image"], inputs["mask"])}
 
     def _draw(self, stack: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-        """What the network draws in the box, [B,H,W,3]; anything outside of it."""
+        """The network's picture inside the box, [B,H,W,3]; undefined outside it."""
         if self._cache is None or self._cache.shape != tuple(stack.shape):
             self._cache = _Cache(self._model, stack)
             self._cache.encode(stack)

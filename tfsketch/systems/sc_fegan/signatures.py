@@ -1,4 +1,4 @@
-"""What a served SC-FEGAN answers to."""
+"""The signatures of a served SC-FEGAN."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tfsketch.vocabulary import CHANNELS, to_unit
 
 
 def _finished(square: Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """What the network drew, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
+    """The network's output, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
     small = square.shrink_mask() > 0.5
     repaint = membrane_graph.membrane(square.shrink(image), output, small, longest=square.side)

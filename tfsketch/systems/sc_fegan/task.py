@@ -1,4 +1,4 @@
-"""What one training step of SC-FEGAN does.
+"""One training step of SC-FEGAN.
 
 Published (Jo & Park 2019, section 3.3):
 
@@ -35,7 +35,7 @@ Features = dict[str, tf.Tensor]
 
 
 class GeneratorInputs:
-    """What the generator's terms look at. Each part is made when a term first asks for it, on the tape that records.
+    """Inputs of the generator's terms. Each part is computed when a term first needs it, on the recording tape.
 
     Args:
       task: its discriminators, backbone and trunk.
@@ -75,7 +75,7 @@ class GeneratorInputs:
         return self._task.networks["discriminator"].maps(conditioned(image, batch))
 
     def adversarial(self) -> tf.Tensor:
-        """What the first discriminator says."""
+        """The first discriminator's judgement."""
         score = tf.cast(self._maps[-1], tf.float32)
         if self.loss.adversarial_loss == "hinge_hole":
             return adversarial.generator_hinge_hole([score], self._near[0]["mask"])
@@ -88,11 +88,11 @@ class GeneratorInputs:
         return feature_losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], batch["mask"])
 
     def projected(self) -> tf.Tensor:
-        """What the projected discriminator says."""
+        """The projected discriminator's judgement."""
         return projected.generator_term(self._task.networks["projected"], self._views[1])
 
     def lines(self) -> tf.Tensor:
-        """What cannot be read of the lines."""
+        """The loss of lines that cannot be read."""
         return line_reader.generator_term(self._task.networks["line_reader"], self._views[1])
 
     def trunk(self) -> tf.Tensor:
@@ -122,7 +122,7 @@ CRITIC_TERMS = ("drift", "gradient_penalty")
 ON_BACKBONE = ("perceptual", "normalized_perceptual", "style")
 ON_DISCRIMINATOR = ("adversarial", "feature_matching")
 ON_TRUNK = ("trunk", "projected", "lines")
-"""Which terms need what; it is neither made nor run where none of them has a weight."""
+"""The terms that need each part; it is neither built nor run if none of them has a weight."""
 
 
 def _has_weight(phases: Sequence[ScFeganLossConfig], names: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""How good an editing model is at what people do: another feature, drawn freehand, on a photograph.
+"""Protocol for realistic edits: another feature, drawn freehand, on a photograph.
 
 The protocol `transplant_edits` is fixed, so that numbers of different models and runs compare. Its pictures are
 labelled faces (CelebAMask-HQ's), and each is edited about twice. A feature of another of these faces is asked for, a
@@ -169,7 +169,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     own_readings: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def read(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the parser and the edge detector see in a picture."""
+        """The regions and edges of a picture, by the parser and the edge detector."""
         return face_parser.parse(parser, picture[None])[0], edge_finder(resize(picture, small)[None])[0]
 
     for number, edit in enumerate(tqdm(edits, unit="edits", mininterval=5)):

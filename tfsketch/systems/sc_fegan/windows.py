@@ -1,4 +1,4 @@
-"""Which part of a map another part depends on, and what computing it there costs: the arithmetic of `region_inference`.
+"""The receptive fields of parts of maps, and the cost of computing them: the arithmetic of `region_inference`.
 
 Windows come from the layers' own kernels, strides and dilations, on each axis, so any configuration is right. A window
 is cut at the map's true border, where the network pads with zeros, and only there are zeros added; inside, the halo is
@@ -95,7 +95,7 @@ def convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: 
 
     Args:
       layer: a `GatedConv2D`, or the plain convolution to RGB.
-      x: what the window looks at of the input, cut at the border.
+      x: the receptive field of the window in the input, clipped at the border.
       window: of the output.
       size: (height, width) of the input.
     """
@@ -143,7 +143,7 @@ def _sizes(model: Generator, size: Sequence[Number]) -> list[tuple[Number, Numbe
 
 
 def decoder_windows(model: Generator, box: Window, size: Sequence[Number]) -> list[tuple[Window, Window, Window]]:
-    """What the decoder must compute for a box of the picture.
+    """The windows that the decoder must compute for a box of the picture.
 
     Args:
       model: the network.
@@ -204,7 +204,7 @@ def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> floa
 
 
 def encoder_windows(model: Generator, box: Window, size: Sequence[int]) -> list[Window]:
-    """What changes in the encoder's maps with a box of its input: a window a stage, cut at the border."""
+    """The windows of the encoder's maps that change with a box of its input: one per stage, clipped at the border."""
     windows = []
     for layer in model.encoder:
         size = [side // 2 for side in size]
