@@ -48,8 +48,8 @@ def _examples(takes: list[str], side: int) -> list[dict[str, np.ndarray]]:
 
 def psnr(output: np.ndarray, truth: np.ndarray, example: Mapping[str, np.ndarray]) -> float:
     """In dB, of the erased pixels, where something is erased."""
-    counted = np.broadcast_to(example["mask"] > 0.5 if "mask" in example else True, truth.shape)
-    square = float(np.mean(np.square(output - truth)[counted]))
+    mask = np.broadcast_to(example["mask"] > 0.5 if "mask" in example else True, truth.shape)
+    square = float(np.mean(np.square(output - truth)[mask]))
     return float(10 * np.log10(4.0 / square)) if square else np.inf
 
 
@@ -114,7 +114,7 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
         for runtime, interpreter in reversed(interpreters().items())
         for variant, path in paths.items()
     }
-    calls = {key: loaded.get_signature_runner(SIGNATURE) for key, loaded in runners.items()}
+    calls = {key: runner.get_signature_runner(SIGNATURE) for key, runner in runners.items()}
     found = turns(calls, examples, picture)
     floor, rows = next(iter(found.values())), []
     for (runtime, variant), turn in found.items():
