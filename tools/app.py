@@ -36,7 +36,7 @@ def _main(argv: list[str]) -> None:
     for name in _MODEL.value:
         check_model(name)
     check_extra()
-    print(f"Loading {', '.join(_MODEL.value)} ...", flush=True)
+    print(f"Loading {', '.join(_MODEL.value)} ...", file=sys.stderr)  # stdout's first line is the address
     from tfsketch.app import server
 
     if _HOST.value not in LOOPBACK:
