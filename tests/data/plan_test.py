@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.data.photos import CONFIG, names_in, photos_in, preparing
 from tests.pictures import crops
+from tfsketch import systems
 from tfsketch.data import examples, prepare
 from tfsketch.data.folders import differences, open_pictures
 from tfsketch.data.plan import without_duplicates
@@ -127,7 +128,7 @@ def test_sketches_that_were_made_otherwise_are_said(tmp_path, capsys):
 
     assert not said() and not said(bfloat16=True) and not said(threshold=0.4)  # HED's, which these are not of
     line = said(canny=dataclasses.replace(canny, sigma=3.5, low=0.2))
-    assert line.startswith(f"{tmp_path / 'out'}: its sketches (canny) were made with ") and line.count("\n") == 1
+    assert line.startswith(f"{tmp_path / 'out'}: its shards were made with ") and line.count("\n") == 1
     assert "sketch.canny.sigma 2.0 (here 3.5)" in line and "sketch.canny.low 0.4 (here 0.2)" in line
     (tmp_path / "out/validation").mkdir()
     sharper = dataclasses.replace(
@@ -139,9 +140,40 @@ def test_sketches_that_were_made_otherwise_are_said(tmp_path, capsys):
     (tmp_path / "out/plan.json").write_text(json.dumps(plan))
     lines = dataclasses.replace(CONFIG, sketch=dataclasses.replace(CONFIG.sketch, style="hed"))
     assert "sketch.surround 0.0 (here 1.0)" in differences(tmp_path / "out", lines)[0]
-    for text in ("{", "[]", '{"sketch": 3}', '{"sketch": {}}'):  # another program's
+    for text in ("{", "[]", "{}", '{"sketch": 3}', '{"sketch": {}, "color": [], "prepare": 1}'):  # another program's
         (tmp_path / "out/plan.json").write_text(text)
         assert differences(tmp_path / "out", lines) == []
+
+
+def test_maps_and_squares_that_were_made_otherwise_are_said(tmp_path):
+    color = dataclasses.replace(CONFIG.color, median=7, bilateral_sigma=12.0)
+    others = dataclasses.replace(preparing(styles=("xdog",)), color=color)
+    folder = tmp_path / "out"
+    prepare.prepare([str(photos_in(tmp_path / "photos"))], str(folder), others)
+
+    def words(config) -> str:
+        return "".join(differences(folder, config))
+
+    assert not words(others)
+    assert words(CONFIG).startswith(
+        f"{folder}: its shards were made with color.median 7 (here 3), color.bilateral_sigma 12.0 (here 30.0), and"
+    )
+    drawn_later = dataclasses.replace(color, probability=0.1, flat=0.0)  # and so no matter of shards
+    assert not words(dataclasses.replace(others, color=drawn_later))
+    other = dataclasses.replace(others.prepare, regions="face_parser", align="ffhq", windows=2)
+    assert 'prepare.align "center" (here "ffhq"), prepare.windows 0 (here 2), prepare.regions "none" (here' in words(
+        dataclasses.replace(others, prepare=other)
+    )
+    chosen = dataclasses.replace(others.prepare, duplicates=16, validation_share=0.1, styles=())
+    assert not words(dataclasses.replace(others, prepare=chosen))  # which photographs, and not how
+    xdog = dataclasses.replace(others.sketch, xdog=dataclasses.replace(others.sketch.xdog, phi=9.0))
+    assert not words(dataclasses.replace(others, sketch=xdog))  # nothing of it is in a batch
+    assert "sketch.xdog.phi 10.0 (here 9.0)" in words(
+        dataclasses.replace(others, sketch=xdog, data=dataclasses.replace(others.data, maps=("xdog",)))
+    )
+    sheets = systems.parse("system: contextual_gan\nimage_size: 64\nsketch: {style: canny}\nprepare: {regions: none}")
+    assert not words(sheets)  # it takes no colours
+    assert not words(dataclasses.replace(CONFIG, model=None))  # it is after the photographs alone
 
 
 def test_a_report_from_before_its_key_was_renamed_is_read(tmp_path):

@@ -6,13 +6,15 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tfsketch.conditions import regions
 from tfsketch.config import Config, to_dict
-from tfsketch.data import prepare
+from tfsketch.data import prepare as prepare_lib
+from tfsketch.data import sampling
 from tfsketch.data.batches import features_of
 from tfsketch.data.shards import Shards
 from tfsketch.errors import DataError
@@ -39,12 +41,13 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     # If it is not a folder, `Shards` reports what was expected.
     is_one = isinstance(folder, os.PathLike)
     parts: Sequence[str | os.PathLike] = [folder] if is_one else paths.split(os.fspath(folder), "data.train")
+    folder = parts[0] if len(parts) == 1 else folder
     if len(parts) > 1 or not os.path.isdir(folder) or any(pathlib.Path(folder).glob("*.tfrecord")):
         shards = Shards(folder, config.stored_size, config.data.cache)
         for line in (line for part in parts for line in differences(part, config)):
             print(line, file=sys.stderr, flush=True)
         return shards
-    report = prepare.prepare([str(folder)], str(scratch), config, wait=wait)
+    report = prepare_lib.prepare([str(folder)], str(scratch), config, wait=wait)
     for line in report.refused:
         print(f"refused: {line}")
     if report.others:
@@ -52,33 +55,51 @@ def open_pictures(folder: str | os.PathLike, config: Config, scratch: str | os.P
     return Shards(pathlib.Path(scratch), config.stored_size, config.data.cache)
 
 
+def _settings_of(tree: Mapping[str, Any], styles: Sequence[str], has_colors: bool) -> dict[str, Any]:
+    """Key -> value of the settings, in the tree of a plan or a configuration, on which a batch depends: those of its
+    sketches, its colour maps, its squares and its face regions."""
+    sketch = tree.get("sketch", {})
+    prepare = {"windows": 0, **tree.get("prepare", {})}  # a plan without windows does not name them
+    made = {}
+    for style in styles:
+        is_hed = style == "hed"  # its settings are beside the other styles' sections
+        section, prefix = (sketch, "sketch") if is_hed else (sketch.get(style, {}), f"sketch.{style}")
+        values = {key: value for key, value in section.items() if not isinstance(value, dict)}
+        made.update({f"{prefix}.{key}": value for key, value in values.items() if key not in _NO_LINES})
+    if has_colors:
+        color = tree.get("color", {}).items()
+        made.update({f"color.{key}": value for key, value in color if key.startswith(prepare_lib.FILTERS)})
+    squares = ("align", "windows", "regions", *(["faceless"] if prepare.get("align") == "ffhq" else []))
+    return made | {f"prepare.{key}": prepare[key] for key in squares if key in prepare}
+
+
 def differences(folder: str | os.PathLike, config: Config) -> list[str]:
-    """The settings in which the sketches of a folder of shards differ from a configuration: one line, or none if all
-    agree or the folder has no record of its settings (`prepare`'s plan)."""
-    folder = pathlib.Path(folder)
+    """The settings in which the shards of a folder differ from a configuration: one line, or none.
+
+    Only settings on which a batch depends are compared: those of the sketches and colour maps that the system takes, of
+    squares and of face regions; not those that select photographs (`prepare.duplicates`, `prepare.validation_share`).
+    None as well if the folder has no record of its settings (`prepare`'s plan), or if the configuration has no model,
+    and only the photographs are used.
+    """
+    if config.model is None:
+        return []
+    folder, batch = pathlib.Path(folder), sampling.keys(config)
     plan = folder / "plan.json"
     if folder.name == "validation" and not plan.is_file():
         plan = folder.parent / "plan.json"
+    styles = tuple(dict.fromkeys(([config.sketch.style] if "sketch" in batch else []) + list(config.data.maps)))
     try:
-        theirs = json.loads(plan.read_text(encoding="utf-8"))["sketch"]
-        ours, style = to_dict(config)["sketch"], config.sketch.style
-        if style == "hed":  # its settings are beside the other styles' sections
-            sections = [
-                {key: value for key, value in one.items() if not isinstance(value, dict)} for one in (theirs, ours)
-            ]
-        else:
-            sections = [theirs[style], ours[style]]
-        old, new = ({key: section[key] for key in section if key not in _NO_LINES} for section in sections)
-        other = [key for key in old if key in new and old[key] != new[key]]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        trees = (json.loads(plan.read_text(encoding="utf-8")), to_dict(config))
+        old, new = (_settings_of(tree, styles, "color" in batch) for tree in trees)
+    except (OSError, ValueError, TypeError, AttributeError):
         return []
+    other = [key for key in old if key in new and old[key] != new[key]]
     if not other:
         return []
-    prefix = "sketch" if style == "hed" else f"sketch.{style}"
-    words = ", ".join(f"{prefix}.{key} {json.dumps(old[key])} (here {json.dumps(new[key])})" for key in other)
+    words = ", ".join(f"{key} {json.dumps(old[key])} (here {json.dumps(new[key])})" for key in other)
     return [
-        f"{folder}: its sketches ({style}) were made with {words}, and are used as they are; for others prepare the "
-        "photographs again, in another folder"
+        f"{folder}: its shards were made with {words}, and are used as they are; for others prepare the photographs "
+        "again, in another folder"
     ]
 
 

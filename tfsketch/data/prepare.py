@@ -50,6 +50,9 @@ from tfsketch.nn.features import hed_weights_path
 _SHARD = 256
 """Photographs per job: of a shard, and of an examination."""
 
+FILTERS = ("median", "bilateral")
+"""How the names of those settings of `color` begin that a colour map depends on."""
+
 Run = Callable[[Sequence[Job], Tick], None]
 """Runs jobs in any order and returns when all are done."""
 Execute = Callable[[Setup], contextlib.AbstractContextManager[Run]]
@@ -196,7 +199,7 @@ def _depends(collection: sources.Collection, config: config_lib.Config, labels: 
         "size": config.stored_size,
         "styles": examples.styles(config),
         "sketch": tree["sketch"],
-        "color": {key: value for key, value in tree["color"].items() if key.startswith(("median", "bilateral"))},
+        "color": {key: value for key, value in tree["color"].items() if key.startswith(FILTERS)},
         "prepare": tree["prepare"],
         "labels": os.path.abspath(labels) if labels else "",
         "pictures": hashlib.sha256(json.dumps(items).encode()).hexdigest(),
