@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfsketch.errors import ImageError
-from tfsketch.images import files, meaning, sheets, sizes
+from tfsketch.data import sources
+from tfsketch.errors import DataError, ImageError
+from tfsketch.images import files, finder, meaning, photographs, sheets, sizes
 
 SQUARE = np.zeros((12, 16), np.uint8)
 SQUARE[3:9, 4:12] = 255
@@ -121,6 +122,57 @@ def test_animations_and_pages_are_refused(tmp_path):
         assert files.read_rgb(tmp_path / name).shape == (24, 32, 3)
     frames[0].save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=frames[1:])
     assert np.abs(files.read_rgb(tmp_path / "phone.jpg").astype(int) - _photo()).mean() < 60
+
+
+def _ftyp(major: bytes, *others: bytes) -> bytes:
+    """The begin of a file of ISO/IEC 14496-12."""
+    body = b"ftyp" + major + bytes(4) + b"".join(others)
+    return struct.pack(">I", 4 + len(body)) + body + struct.pack(">I", 8) + b"mdat" + b"\xff" * 200
+
+
+@pytest.mark.parametrize(
+    "data, found",
+    [
+        (_ftyp(b"heic", b"mif1", b"heic"), "HEIC; .*heif"),
+        (_ftyp(b"mif1", b"miaf", b"heix"), "HEIC; .*heif"),
+        (_ftyp(b"avif", b"mif1"), "AVIF; .*heif"),
+        (_ftyp(b"mif1", b"avif"), "AVIF; .*heif"),
+        (_ftyp(b"isom", b"mp42"), "a file of another kind"),
+        (b"\xff\x0a" + bytes(100), "a JPEG XL file, which is not read"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "a JPEG XL file, which is not read"),
+        (b"%PDF-1.7" + bytes(100), "a PDF"),
+    ],
+)
+def test_what_is_not_read_is_told_by_its_content(tmp_path, monkeypatch, data, found):
+    """Under whatever name: telephones' HEIC photographs go round as .jpg."""
+    kinds = {kind: suffixes for kind, suffixes in files._KINDS.items() if kind not in ("HEIF", "AVIF")}
+    monkeypatch.setattr(files, "_KINDS", kinds)
+    monkeypatch.setattr(files, "_FORMATS", tuple(kinds))
+    (tmp_path / "photo.jpg").write_bytes(data)
+    for read in (files.read_rgb, meaning.read_mask, meaning.read_sketch, meaning.read_color, photographs.read):
+        with pytest.raises(ImageError, match=f"photo.jpg: expected a readable picture, found {found}"):
+            read(tmp_path / "photo.jpg")
+    with pytest.raises(ImageError, match=f"archive.zip/a.jpg: expected a readable picture, found {found}"):
+        files.read_rgb("archive.zip/a.jpg", data)
+    monkeypatch.setattr(files, "SUFFIXES", files.SUFFIXES - {".heic"})
+    monkeypatch.setattr(files, "LOCKED", frozenset([".heic"]))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.heic").write_bytes(data)
+    for find in (lambda: finder.find_pictures(tmp_path / "folder"), lambda: sources.find([str(tmp_path / "folder")])):
+        with pytest.raises(ImageError, match="found none; .heic: pip install .*heif.* reads them"):
+            find()
+    if b"ftyp" in data and "another" not in found:  # else a list of files, or no text
+        with pytest.raises(DataError, match=f"a.heic: expected a folder, .* found {found}"):
+            sources.find([str(tmp_path / "folder/a.heic")])
+
+
+def test_the_thumbnail_of_a_raw_photograph_is_not_taken_for_it(tmp_path):
+    photo = Image.fromarray(_photo())
+    photo.save(tmp_path / "photo.dng", "TIFF", tiffinfo={254: 1})
+    photo.save(tmp_path / "whole.tif", tiffinfo={254: 0})
+    assert files.read_rgb(tmp_path / "whole.tif").shape == (24, 32, 3)
+    with pytest.raises(ImageError, match="photo.dng: expected a photograph, found .*small copy .* raw files"):
+        files.read_rgb(tmp_path / "photo.dng")
 
 
 def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):

@@ -122,6 +122,12 @@ def test_accents_are_compared_composed(tmp_path):
     name = unicodedata.normalize("NFD", "café.png")
     files.write_png(tmp_path / "été" / name, crops(1, 64)[0])
     assert paths.on_disk(tmp_path / unicodedata.normalize("NFD", "été") / "café.png") == str(tmp_path / "été" / name)
+    assert paths.split(f"{tmp_path}/été, {tmp_path}/{unicodedata.normalize('NFD', 'été')}/café.png", "data.train") == [
+        str(tmp_path / "été"),
+        str(tmp_path / "été" / name),
+    ]
+    apart, settings = tmp_path / unicodedata.normalize("NFD", "été"), systems.parse(SYSTEMS["sc_fegan"])
+    assert len(folders.open_pictures(str(apart), settings, tmp_path / "shards")) == 1
     assert paths.on_disk(tmp_path / "missing.png") == str(tmp_path / "missing.png")
     (tmp_path / "list.txt").write_text("été/café.png\n", encoding="utf-8")
     assert not sources.find([str(tmp_path / "list.txt")]).items[0].problem

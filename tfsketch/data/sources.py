@@ -108,8 +108,10 @@ def _of_list(path: str) -> Iterator[_Entry]:
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
+        with open(path, "rb") as source:
+            found = files.describe_unread(source.read(files.HEAD_BYTES)) or "none of them"
         raise DataError(
-            f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found none of them"
+            f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found {found}"
         ) from error
     for number, line in enumerate(lines, 1):
         file = paths.on_disk(os.path.join(os.path.dirname(os.path.abspath(path)), line.strip()))
@@ -190,7 +192,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
     entries: dict[tuple[str, ...], tuple[int, Item]] = {}
     repeats: list[tuple[str, ...]] = []
     for path in inputs:
-        number = 0
+        number, before = 0, len(ignored)
         for parts, least, item in _of_input(paths.on_disk(path), ignored):
             number += 1
             try:
@@ -204,7 +206,7 @@ def find(inputs: Sequence[str], only: str = "", exclude: str = "") -> Collection
             else:
                 entries[parts] = (least, item)
         if not number:
-            raise ImageError(f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {path}, found none")
+            raise ImageError(finder.none_found_message(path, ignored[before:]))
 
     def is_listed(short: str, item: Item) -> bool:
         names = {paths.normal_form(short), paths.normal_form(item.id)}

@@ -59,11 +59,48 @@ SUFFIXES = frozenset(FORMAT_OF)
 LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes) - SUFFIXES
 """Suffixes of photographs that need the extra."""
 UNLOCK = f"{install_command('heif')} reads them"
+HEAD_BYTES = 64
+"""Number of bytes at the beginning of a file that identify its format."""
+_BRANDS = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
+}
+"""Pillow's name of a format -> the brands of its files (ISO/IEC 14496-12's `ftyp`, of 23008-12 and of AVIF). The first
+match counts, because AVIF files have the brand `mif1` too."""
+_NOT_READ = {
+    b"\xff\x0a": "a JPEG XL file",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL file",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "a JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"8BPS": "a Photoshop file",
+    b"%PDF": "a PDF",
+}
+"""First bytes of files that users take for pictures -> what they are. None of them is read."""
 _FORMATS = tuple(_KINDS)
 LAYER = b"tfLA"
 """The PNG chunk by which `encode_layer` marks a layer, whose meaning need not be guessed."""
 LAYER_AT = (37, 4)
 """Position of its name in the file: start and length."""
+
+
+def describe_unread(head: bytes) -> str:
+    """What a file is that Pillow cannot identify, by its first bytes, and what to do about it; empty if they do not
+    identify it either."""
+    if head[4:8] == b"ftyp":
+        end = min(len(head), int.from_bytes(head[:4], "big"))
+        brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+        for kind in ("AVIF", "HEIF"):
+            if brands & set(_BRANDS[kind]) and kind not in _KINDS:
+                return f"{'HEIC' if kind == 'HEIF' else kind}; {UNLOCK}"
+    found = next((name for start, name in _NOT_READ.items() if head.startswith(start)), "")
+    return f"{found}, which is not read: save it as PNG or JPEG" if found else ""
+
+
+def _first_bytes(path: pathlib.Path, data: bytes | None) -> bytes:
+    if data is not None:
+        return data[:HEAD_BYTES]
+    with open(path, "rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def decode(
@@ -90,6 +127,12 @@ def decode(
                 # MPO is a phone's JPEG with a second view behind a complete first one.
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     raise ImageError(f"{path}: expected one picture, found several (an animation, or pages)")
+                # Cameras' raw files are TIFF. Their first picture is a thumbnail, the only one that Pillow returns.
+                if picture.format == "TIFF" and getattr(picture, "tag_v2", {}).get(254, 0) == 1:
+                    raise ImageError(
+                        f"{path}: expected a photograph, found a file that begins with the small copy of another "
+                        f"({width} x {height}), as cameras' raw files do: develop it, and save it as TIFF or PNG"
+                    )
                 if not isinstance(picture.info.get("xmp", b""), (bytes, str)):
                     del picture.info["xmp"]  # numbers, in a TIFF: Pillow searches them for an orientation, and fails
                 picture.load()
@@ -102,10 +145,18 @@ def decode(
         raise ImageError(f"{path}: expected at most {most:,} pixels, found more ({error})") from error
     except UnidentifiedImageError as error:
         # Pillow's text has the address of `data` in memory, and a report must be the same in every run.
-        reason = "an empty file" if size == 0 else "a file of another kind (cannot identify image file)"
+        reason = "an empty file" if size == 0 else describe_unread(_first_bytes(path, data))
+        reason = reason or "a file of another kind (cannot identify image file)"
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
     except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
         raise ImageError(f"{path}: expected a readable picture, found: {cause(error)}") from error
+
+
+def orientation_of(path: str | os.PathLike) -> int:
+    """EXIF orientation of a file that `decode` can read: 1, or 2 to 8 if `decode` rotates or mirrors it."""
+    with Image.open(path, formats=_FORMATS) as picture:
+        orientation = picture.getexif().get(0x0112, 1)
+    return next((turn for turn in range(2, 9) if turn == orientation), 1)
 
 
 def _full_range(picture: Image.Image, tags: Mapping[int, Any]) -> Image.Image:

@@ -55,10 +55,22 @@ def find_pictures(folder: str | os.PathLike, what: str = "") -> list[pathlib.Pat
     prefix = f"{what}: " if what else ""
     if not os.path.isdir(folder):
         raise ImageError(f"{prefix}expected a folder of pictures, found no folder at {folder}")
-    pictures = sorted(pathlib.Path(path) for path, kind in walk(folder) if kind == PICTURE)
+    entries = list(walk(folder))
+    pictures = sorted(pathlib.Path(path) for path, kind in entries if kind == PICTURE)
     if not pictures:
-        raise ImageError(f"{prefix}expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {folder}, found none")
+        raise ImageError(f"{prefix}{none_found_message(folder, (path for path, _ in entries))}")
     return pictures
+
+
+def none_found_message(place: str | os.PathLike, names: Iterable[str]) -> str:
+    """The error message for a place without pictures, in which there are files of these names."""
+    return f"expected pictures ({', '.join(sorted(files.SUFFIXES))}) in {place}, found none{_extra_hint(names)}"
+
+
+def _extra_hint(names: Iterable[str]) -> str:
+    """The end of a message: the extra that reads some of the files, or nothing."""
+    locked = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
+    return f"; {', '.join(locked)}: {files.UNLOCK}" if locked else ""
 
 
 def summary(names: Iterable[str]) -> str:
@@ -69,6 +81,4 @@ def summary(names: Iterable[str]) -> str:
         rest = collections.Counter(os.path.splitext(name)[1].lower() for name in names[_NAMED:])
         kinds = ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in sorted(rest.items()))
         text += f" and {len(names) - _NAMED} more ({kinds})"
-    suffixes = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
-    hint = f"; {', '.join(suffixes)}: {files.UNLOCK}" if suffixes else ""
-    return f"{len(names)} file{'s' * (len(names) != 1)}: {text}{hint}"
+    return f"{len(names)} file{'s' * (len(names) != 1)}: {text}{_extra_hint(names)}"

@@ -41,6 +41,13 @@ function imagesInGif(bytes) {
   return count;
 }
 
+/** What a file is that the browser does not read, by its first bytes, whatever it is called. */
+export function unread(head) {
+  const brands = nameAt(head, 4) === "ftyp" ? String.fromCharCode(...head.subarray(8, head[2] * 256 + head[3])) : "";
+  const found = /avif|avis/.test(brands) ? "AVIF" : /hei[cxms]|hev[cxms]|mif1|msf1/.test(brands) ? "HEIC" : (head[0] === 0xff && head[1] === 0x0a) || nameAt(head, 4) === "JXL " ? "JPEG XL" : "";
+  return found ? `${found}: save it as JPEG` : "none";
+}
+
 /** How many pictures a file has: of an animation a browser gives the first one, and does not say so. */
 export function countOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -54,7 +54,8 @@ async function decoded(blob) {
   try {
     bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
-    throw new Error("the photograph: expected a picture that this browser can read, such as JPEG, PNG or WebP, found none.");
+    const found = files.unread(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
+    throw new Error(`the photograph: expected a picture that this browser can read, such as JPEG, PNG or WebP, found ${found}.`);
   }
   const { width, height } = bitmap;
   if (width * height > MAX_PIXELS) throw new Error(`the photograph: expected at most ${MAX_PIXELS / 1e6} million pixels, found ${width} x ${height}.`);
