@@ -172,6 +172,14 @@ def masks():
         "white on clear": (with_alpha((255,) * 3, HOLE), "alpha channel"),
         "black on clear": (with_alpha((0,) * 3, HOLE), "alpha channel"),
         "red on clear": (with_alpha((230, 20, 30), HOLE), "alpha channel"),
+        # As painting programs save a layer: where nothing is painted, it is black under its transparency.
+        **{
+            f"{name} strokes on clear black": (
+                np.where(HOLE[..., None] > 0, np.uint8([*color, 255]), np.uint8(0)),
+                "alpha",
+            )
+            for name, color in (("red", (230, 20, 30)), ("green", (20, 140, 20)), ("blue", (0, 80, 255)))
+        },
         "red on black": (
             opaque(np.where(HOLE[..., None] > 0, np.uint8([230, 20, 30]), 0).astype(np.uint8)),
             "coloured",

@@ -77,11 +77,12 @@ def _is_photograph(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
     bend = bend[:, : tf.shape(grey)[1]]
     inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
-    unrest = 20 * count_of(between & (bend >= 12) & inner) >= count
+    bent = between & (bend >= 12) & (extreme(to_ints(mask), 2, False) > 0)
+    unrest = 20 * count_of(bent & inner) >= count
     few = 10 * tf.reduce_sum(tf.math.top_k(bins, 4)[0]) >= 9 * count
     colors = 20 * count_of(mask & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
-    rough &= 100 * count_of(between & (bend >= 12)) >= 15 * count_of(between)
+    rough &= 100 * count_of(bent) >= 15 * count_of(between)
     ends = tf.minimum(count_of(mask & (grey <= meaning.DARKEST)), count_of(mask & (grey >= meaning.LIGHTEST)))
     return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
 

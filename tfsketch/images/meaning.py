@@ -111,8 +111,10 @@ def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
     between = mask & (grey > DARKEST) & (grey < LIGHTEST)
     bend = np.zeros_like(grey)
     bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
+    # The colours of clear pixels are not visible, and the edge to them is not texture.
+    bent = between & (bend >= 12) & (ink.extreme(mask.astype(np.uint8), 2, False) > 0)
     # Not at a mask's own edge, whatever a lossy file makes of it.
-    if 20 * (between & (bend >= 12) & (high - low < EDGE)).sum() >= count:
+    if 20 * (bent & (high - low < EDGE)).sum() >= count:
         return True
     r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
     bins = np.bincount((64 * r + 8 * g + b)[mask], minlength=512)
@@ -120,7 +122,7 @@ def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
         return False
     if 20 * (mask & (_chroma(levels) > 32)).sum() >= count:
         return True
-    if 20 * between.sum() >= 3 * count and 100 * (between & (bend >= 12)).sum() >= 15 * between.sum():
+    if 20 * between.sum() >= 3 * count and 100 * bent.sum() >= 15 * between.sum():
         return True
     # A studio portrait is as smooth as a mask with a soft edge, but mostly neither black nor white.
     ends = min((mask & (grey <= DARKEST)).sum(), (mask & (grey >= LIGHTEST)).sum())
