@@ -154,6 +154,9 @@ def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) 
 def _main(argv: list[str]) -> int:
     for name, path in sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
         flags.FLAGS[name].value = path
+    for flag in (_IMAGE, _MASK, _SKETCH, _COLOR, _STROKES):
+        flags.FLAGS[flag.name].value = flag.value and paths.on_disk(flag.value)
+    flags.FLAGS[_STYLE.name].value = [paths.on_disk(style) for style in _STYLE.value]
     source = _IMAGE.value or _SKETCH.value
     if not (_DEMO.value or source):
         raise app.UsageError("--image: expected a photograph, a folder of them, --sketch alone or --demo, found none")
@@ -166,7 +169,7 @@ def _main(argv: list[str]) -> int:
     if _DEMO.value:
         paths.check_folder(output, "--output")
     for what, path in folders:
-        if not os.path.exists(paths.on_disk(path)):
+        if not os.path.exists(path):
             raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")
     check_model(_MODEL.value)
     if _STEPS.value and (_GRID.value or not _STYLE.value):

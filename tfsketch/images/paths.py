@@ -68,8 +68,8 @@ def literal_prefix(prefix: str | os.PathLike) -> str:
 def split(text: str, what: str) -> list[str]:
     """The paths of a list separated by commas, some of which may be part of a name.
 
-    If there is exactly one way to join the pieces to existing paths, it is that one; if there is none, the text is
-    split at every comma, and whoever opens the paths reports those that are missing.
+    If there is exactly one way to join the pieces to existing paths (as `on_disk` finds them), it is that one; if there
+    is none, the text is split at every comma, and whoever opens the paths reports those that are missing.
 
     Args:
       text: paths, separated by commas; spaces around one count only if a path with them exists.
@@ -85,7 +85,7 @@ def split(text: str, what: str) -> list[str]:
         ways = []
         for end in range(1, len(pieces) + 1):
             path = ",".join(pieces[:end])
-            path = path if os.path.exists(path) else path.strip()
+            path = on_disk(path if os.path.exists(path) else path.strip())
             if path and os.path.exists(path):
                 ways += [[path, *rest] for rest in readings(pieces[end:])]
             if len(ways) > 1:
@@ -93,7 +93,7 @@ def split(text: str, what: str) -> list[str]:
         return ways
 
     if "," not in text or len(text) > 10_000:
-        return [text] if "," not in text else [piece.strip() for piece in text.split(",")]
+        return [on_disk(text)] if "," not in text else [piece.strip() for piece in text.split(",")]
     ways = readings(text.split(","))
     if len(ways) > 1:
         raise DataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from absl import flags
@@ -80,6 +82,48 @@ def test_the_level_takes_fainter_lines(editing_folder, tmp_path):
     assert rows == {0: [12, 13, 24, 25], 0.7: [12, 13, 24, 25, 36, 37], -0.5: [24, 25]}
     with pytest.raises(flags.IllegalFlagValueError, match="level"):
         _run_edit(editing_folder, *arguments, "--level=2")
+
+
+def test_files_are_found_however_their_accents_are_written(editing_folder, tmp_path):
+    split, whole = (unicodedata.normalize(form, "été") for form in ("NFD", "NFC"))
+    (tmp_path / whole).mkdir()
+    Image.fromarray(_photo()).save(tmp_path / whole / f"{split}.png")
+    Image.fromarray(MASK).save(tmp_path / whole / f"mask {whole}.png")
+    Image.fromarray(np.uint8(255) - MASK // 2).save(tmp_path / whole / f"sketch {whole}.png")
+    arguments = [f"--image={tmp_path / split / whole}.png", f"--output={tmp_path / 'out.png'}"]
+    arguments += [f"--{what}={tmp_path / split / what} {split}.png" for what in ("mask", "sketch")]
+    assert _run_edit(editing_folder, *arguments) == 0 and (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_that_may_lie_as_the_file_does_is_told_of(editing_folder, tmp_path, capsys, orientation):
+    """Programs that pass over EXIF show a photograph, and make its mask, as it lies in its file."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = orientation > 4
+    Image.fromarray(_photo()).save(tmp_path / "photo.png", exif=exif)
+    upright = np.ascontiguousarray(MASK.T if turned else MASK)
+    Image.fromarray(upright).save(tmp_path / "upright.png")
+    Image.fromarray(MASK).save(tmp_path / "stored.png")
+    Image.fromarray(MASK).save(tmp_path / "own.png", exif=exif)  # turned with the photograph
+    square = Image.fromarray(_photo()[:, :48])
+    square.save(tmp_path / "square.png", exif=exif)
+    Image.fromarray(MASK[:, :48]).save(tmp_path / "square_mask.png")
+    told = f"is turned upright by its EXIF orientation ({orientation}); the mask counts as drawn over it upright"
+
+    def said(image: str, mask: str) -> str:
+        arguments = [f"--image={tmp_path / image}", f"--mask={tmp_path / mask}", f"--output={tmp_path / 'out.png'}"]
+        assert _run_edit(editing_folder, *arguments) == 0
+        return capsys.readouterr().out
+
+    assert (told in said("photo.png", "upright.png")) == (2 <= orientation <= 4)
+    assert told not in said("photo.png", "own.png")
+    assert (told in said("square.png", "square_mask.png")) == (orientation > 1)
+    if turned:
+        with pytest.raises(
+            ImageError, match=f"stored.png: .* as it lies in its file before .* \\({orientation}\\) turns it"
+        ):
+            said("photo.png", "stored.png")
 
 
 def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):

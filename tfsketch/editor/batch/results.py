@@ -45,11 +45,17 @@ def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, n
             continue
         layers[what], remarks = read(path)
         notes += remarks
-        if layers[what].shape[:2] != size:
+        # Programs that pass over EXIF show it as it lies in its file, and a mask made there does so too.
+        as_stored = photograph.orientation != 1 and files_lib.orientation_of(path) == 1
+        found, turn = size_of(layers[what]), f"its EXIF orientation ({photograph.orientation})"
+        if found != size:
+            before = f", as it lies in its file before {turn} turns it upright: turn the layer likewise"
             raise ImageError(
-                f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found "
-                f"{layers[what].shape[1]} x {layers[what].shape[0]}"
+                f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found {found[1]} x {found[0]}"
+                f"{before if as_stored and photograph.orientation > 4 and found == size[::-1] else ''}"
             )
+        if as_stored and (photograph.orientation <= 4 or size[0] == size[1]):  # else the size tells
+            notes.append(f"{path}: {job.image} is turned upright by {turn}; the {what} counts as drawn over it upright")
     if job.strokes is not None:
         strokes = strokes_lib.render(strokes_lib.read(job.strokes), size, str(job.strokes))
         layers["mask"] = np.maximum(layers["mask"], strokes.mask)
