@@ -73,6 +73,14 @@ def test_filled_areas_of_a_program_are_strokes():
         assert _overlap(meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer, lines) >= 0.98, name
 
 
+def test_a_mask_in_a_sketchs_place_is_told_of():
+    told = "s: most of what counts as strokes are areas, and not lines; if it is a mask, give it as one"
+    for name in ("white on black", "red on black", "clear corner", "white on clear"):
+        assert told in meaning.sketch(sheets.masks()[name][0], "s").notes, name
+    for name, sheet in sheets.SHEETS.items():
+        assert told not in meaning.sketch(sheets.opaque(sheet), "s").notes, name
+
+
 def test_the_level_takes_fainter_lines_and_leaves_them():
     sheet = sheets.opaque(sheets.SHEETS["squared paper of a program"])
     usual = meaning.sketch(sheet, "s")

@@ -55,6 +55,7 @@ FILLED = 150
 HALO = 8
 """Pixels round a stroke in which a lossy file rings: the side of a block of JPEG."""
 NO_STROKES = "no strokes were found: a sheet without lines"
+AREAS = "most of what counts as strokes are areas, and not lines; if it is a mask, give it as one"
 
 
 def largest(levels: np.ndarray) -> np.ndarray:
@@ -268,6 +269,13 @@ def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
     return np.clip(np.rint(floor * 4.0**-level), 3, 250).astype(np.int32)
 
 
+def are_areas(strokes: np.ndarray) -> bool:
+    """Whether strokes [H,W] bool are wider than lines for the most part, as a mask's are."""
+    wide = reach_of(size_of(strokes)) // 2
+    areas = extreme(extreme(strokes.astype(np.uint8), wide, False), wide, True)
+    return bool(2 * areas.sum(dtype=np.int64) > strokes.sum())
+
+
 def on_layer(alpha: np.ndarray, level: float = 0.0) -> np.ndarray:
     """Strokes on a transparent layer [H,W] uint8: [H,W] bool; `level` as of `on_paper`."""
     return strong_parts(alpha, _scaled(max(FAINT, RULING * ink_level(alpha) // 256), level))
@@ -333,6 +341,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
             notes.append(f"{name}: dark areas wider than a line were taken for strokes")
     elif sheet.rims == 4:
         notes.append(f"{name}: the frame along the sheet's edges counts as strokes")
+    notes += [f"{name}: {AREAS}"] * are_areas(strokes)
     if two and split == 0:
         notes.append(f"{name}: lines of two strengths count as strokes, the fainter ones too")
     elif two or 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():

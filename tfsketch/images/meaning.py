@@ -66,7 +66,8 @@ def sketch(rgba: np.ndarray, name: str, level: float = 0.0) -> Meaning:
         if _is_layer(levels, opaque, alpha):
             strokes = ink.on_layer(alpha, level)
             note = "the strokes were read from the alpha channel" if strokes.any() else ink.NO_STROKES
-            return Meaning(strokes.astype(np.uint8), (f"{name}: {note}",))
+            areas = (f"{name}: {ink.AREAS}",) if ink.are_areas(strokes) else ()
+            return Meaning(strokes.astype(np.uint8), (f"{name}: {note}", *areas))
         levels = np.where(opaque[..., None], levels, ink.median(levels, opaque).astype(np.uint8))
         notes.append(f"{name}: transparent pixels of the sketch count as paper")
 
