@@ -124,7 +124,8 @@ def test_the_eyedropper_takes_what_is_seen(browser, port, photo):
         for half, wanted in ((0.25, gradient()), (0.75, result)):
             shares = [0.5, 0.5]
             shares[axis] = half
-            seen = taken("beside", box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"])
+            lower = 29 * axis  # of two pictures one below the other, both leave room for the row of views
+            seen = taken("beside", box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"] + lower)
             assert abs(seen - wanted[26:32, 38:42].reshape(-1, 3)).max(axis=-1).min() < 12, half
         before = page.input_value("#color")
         taken("draw", box["x"] + 3, box["y"] + 300)

@@ -8,7 +8,10 @@ import { S, TOOL_LAYER, mode, render, share } from "./state.js";
 export function useModel(name) {
   S.model = name;
   $("model").value = name;
-  const { layers } = mode();
+  const { layers, title } = mode();
+  $("model-shown").querySelector("b").textContent = title;
+  $("model-shown").querySelector("small").textContent = name.replace(/\/+$/, "").split("/").pop(); // of a folder's path or an address
+  $("model").title = name;
   if (!layers.includes(S.layer)) { S.layer = layers[0]; S.tool = S.layer; }
 }
 

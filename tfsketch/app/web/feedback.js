@@ -32,9 +32,10 @@ function showBusy() {
   if (!work) return;
   $("busy-cancel").hidden = !work.cancel;
   $("busy-cancel").onclick = work.cancel;
-  const show = () => {
+  if ($("busy-text").textContent !== work.text) $("busy-text").textContent = work.text;
+  const show = () => { // beside what is read aloud, which says it once and does not count
     const seconds = (performance.now() - work.since) / 1000;
-    $("busy-text").textContent = seconds < 1 ? work.text : `${work.text} ${seconds.toFixed(0)} s`;
+    $("busy-seconds").textContent = seconds < 1 ? "" : `${seconds.toFixed(0)} s`;
   };
   show();
   showShare(work);

@@ -24,6 +24,13 @@ const ICONS = {
   mirror: "M12 3v18M9 7l-6 10h6zM15 7l6 10h-6z",
   clear: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5",
 };
+/* Of buttons that show them where there is no room for their words. */
+const SHORT = {
+  open: "M3 19V5h6l2 3h10v11zM3 19l3-8h18l-3 8",
+  "new-sheet": "M6 3h8l5 5v13H6zM14 3v5h5M12 11v7M9 14.5h7",
+  "save-strokes": "M3 8c2-5 4-5 5-2s3 3 6-3M16 12v8M12 16l4 4 4-4M3 14h5M3 18h5",
+  download: "M12 4v11M7 10l5 5 5-5M4 20h16",
+};
 const SWATCHES = ["#2b1d16", "#6b4630", "#b8604f", "#d98a86", "#e9c0a6", "#f6e3d4", "#ffffff", "#101418",
   "#3b5a8c", "#6fa3c8", "#4d7a55", "#8a9a3a", "#d9a93b", "#c2412d", "#7c3b6a", "#9aa2ad"];
 
@@ -70,6 +77,7 @@ export function furnish() {
     button.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
     button.setAttribute("aria-label", button.title);
   }
+  for (const [name, path] of Object.entries(SHORT)) $(name).prepend(element(`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`));
   for (const name of ["mask", "sketch", "color"]) {
     const row = element(`<label class="layer" data-layer="${name}"><i style="background:${LAYERS[name].color}"></i><span>${LAYERS[name].title}</span><output></output><input type="checkbox" aria-label="Show ${LAYERS[name].title}"></label>`);
     row.querySelector("input").onchange = () => toggle(name);

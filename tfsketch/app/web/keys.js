@@ -5,14 +5,14 @@ import { $ } from "./feedback.js";
 import { redo, undo } from "./history.js";
 import { run } from "./results.js";
 import { download } from "./saving.js";
-import { fit, zoom, zoomReal } from "./stage.js";
-import { S, render } from "./state.js";
+import { fit, pan, zoom, zoomReal } from "./stage.js";
+import { S, render, viewNow } from "./state.js";
 
 /** What the help lists. */
 export const KEYS = [
   ["M", "mask"], ["L", "mask by an outline"], ["S", "sketch"], ["C", "colour"], ["I", "take a colour"], ["E", "eraser"], ["Shift", "straight line, square"], ["X", "mirror"],
   ["H / space", "move the picture"], ["[ ]", "brush size"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
-  ["Enter", "run"], ["V", "next view"], ["1 2 3", "show or hide layers"], ["+ - 0 9", "zoom, all, 100 %"], ["O", "open"], ["D", "download"],
+  ["Enter", "run"], ["V", "next view"], ["1 2 3", "show or hide layers"], ["+ - 0 9", "zoom, all, 100 %"], ["Arrows", "move the picture, or what divides it"], ["O", "open"], ["D", "download"],
 ];
 const TOOLS = { m: "mask", l: "lasso", s: "sketch", c: "color", i: "dropper", e: "eraser", h: "hand" };
 
@@ -26,6 +26,17 @@ function belongs(key, target, control) {
   if (target === pressed) return false;
   if (key === " ") return target.matches("button, summary, input[type=checkbox], input[type=color]");
   return key === "enter" && target.matches("button, summary, a, input[type=color]");
+}
+
+/* By an arrow, with Shift by five times as much: what divides before and after, or the picture. */
+function move(key, { shiftKey, target }) {
+  if (!S.size || target.type === "range" || target.closest("#panel, #history, details[open]")) return false; // scrolls there
+  const by = shiftKey ? 5 : 1, x = { arrowleft: -by, arrowright: by }[key] || 0, y = { arrowup: -by, arrowdown: by }[key] || 0;
+  if (viewNow() === "compare" && x) {
+    S.divide = Math.min(1, Math.max(0, Math.round(100 * S.divide + 5 * x) / 100));
+    render();
+  } else pan(40 * x, 40 * y);
+  return true;
 }
 
 function onKey(event) {
@@ -42,6 +53,7 @@ function onKey(event) {
   else if (key === " ") { S.panning = true; render(); }
   else if (key === "[") resize(1 / 1.2);
   else if (key === "]") resize(1.2);
+  else if (/^arrow/.test(key)) done = move(key, event);
   else if (key === "v") nextView();
   else if (key === "x") { S.mirror = !S.mirror; render(); }
   else if (key === "+" || key === "=") zoom(1.25);

@@ -4,7 +4,7 @@ import * as backend from "./backend.js";
 import { $, guarded, tell } from "./feedback.js";
 import { S, entryNow, onRender, render } from "./state.js";
 
-const FORMATS = { png: ["PNG", "png"], jpeg: ["JPEG", "jpg"], webp: ["WebP", "webp"], ora: ["Layers (OpenRaster)", "ora"] };
+const FORMATS = { png: ["PNG", "png"], jpeg: ["JPEG", "jpg"], webp: ["WebP", "webp"], ora: ["Layers (.ora)", "ora"] };
 const LOSSY = ["jpeg", "webp"];
 
 function saveBlob(blob, name) {

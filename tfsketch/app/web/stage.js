@@ -57,6 +57,8 @@ function beside() {
   const [width, height] = S.size, scale = (x, y) => Math.min(x / width, y / height);
   return scale(stage.width() / 2, stage.height()) > scale(stage.width(), stage.height() / 2) ? { x: Math.round(stage.width() / 2), y: 0 } : { x: 0, y: Math.round(stage.height() / 2) };
 }
+const VIEWS = 58; // pixels at the top that the buttons of the views take
+const below = () => { const by = beside(); return !!by && !!by.y; };
 /* The room for a picture. */
 function room() {
   const { width, height } = $("canvas").getBoundingClientRect(), by = beside();
@@ -64,9 +66,9 @@ function room() {
 }
 /** The scale at which all of the picture is in sight. */
 function fitting() {
-  const box = room(), narrow = box.width < 600, pad = narrow ? 12 : 40;
+  const box = room(), narrow = box.width < 600, pad = narrow ? 12 : 40, bars = below() ? VIEWS : narrow ? 40 : 60;
   // In a window with no room for it, a picture of a pixel is better than one upside down.
-  return Math.min(Math.max(1, box.width - pad) / S.size[0], Math.max(1, box.height - pad - (narrow ? 40 : 60)) / S.size[1]);
+  return Math.min(Math.max(1, box.width - pad) / S.size[0], Math.max(1, box.height - pad - bars) / S.size[1]);
 }
 let fits = true; // until one zooms or moves
 export function fit() {
@@ -76,7 +78,8 @@ export function fit() {
   if (!S.size) return;
   const scale = fitting(), { width, height } = room();
   stage.scale({ x: scale, y: scale });
-  stage.position({ x: (width - S.size[0] * scale) / 2, y: (height - S.size[1] * scale) / 2 + 8 });
+  // Of two pictures, one below the other, neither lies under the buttons of the views.
+  stage.position({ x: (width - S.size[0] * scale) / 2, y: (height - S.size[1] * scale) / 2 + (below() ? VIEWS / 2 : 8) });
   render();
 }
 /** The page has another size, for one because there are results now: what one looks at closely stays in the middle. */
