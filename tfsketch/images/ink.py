@@ -271,9 +271,8 @@ def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
 
 def are_areas(strokes: np.ndarray) -> bool:
     """Whether strokes [H,W] bool are wider than lines for the most part, as a mask's are."""
-    wide = reach_of(size_of(strokes)) // 2
-    areas = extreme(extreme(strokes.astype(np.uint8), wide, False), wide, True)
-    return bool(2 * areas.sum(dtype=np.int64) > strokes.sum())
+    reach, layer = reach_of(size_of(strokes)) // 2, strokes.astype(np.uint8)
+    return bool(2 * extreme(extreme(layer, reach, False), reach, True).sum(dtype=np.int64) > strokes.sum())
 
 
 def on_layer(alpha: np.ndarray, level: float = 0.0) -> np.ndarray:
