@@ -101,7 +101,7 @@ def bar(size, width, soft, depth):
 
 
 def lit(lines, light, noise=3.0, quality=80, ink=(45, 45, 55)):
-    """A telephone's JPEG of a drawing: what noise there is, is smoothed away in places."""
+    """A phone's JPEG of a drawing: what noise there is, is smoothed away in places."""
     levels = sheet(lines, (238, 236, 228), ink).astype(np.float64) * light
     levels += np.random.default_rng(5).normal(0, noise, levels.shape)
     return jpeg(np.clip(np.rint(levels), 0, 255).astype(np.uint8), quality)

@@ -49,8 +49,8 @@ class ServingError(TfsketchError):
 def cause(error: BaseException) -> str:
     """The message of another library's or the system's error, for quoting: without the error's class, its number, or
     the file, which our message names itself. The class is used if there is no message."""
-    said = error.strerror if isinstance(error, OSError) else None
-    return said or str(error) or type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or str(error) or type(error).__name__
 
 
 def require_tensorflow(what: str) -> None:

@@ -1,4 +1,4 @@
-"""The page as people meet it: on a telephone, a tablet and a desk; what it says, keeps and offers."""
+"""The page as people meet it: on a phone, a tablet and a desk; what it says, keeps and offers."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_is_kept_left_out_and_guessed_is_said_in_a_line_that_opens(browser,
 @in_both_layouts
 def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
-        if viewport["width"] > 760:  # on a telephone there is no panel before there is a picture
+        if viewport["width"] > 760:  # on a phone there is no panel before there is a picture
             assert page.inner_text("#why") == "Open a photograph first."
         open_photo(page, photo)
         assert page.inner_text("#why") == "Cover what is to change with the mask first." and page.is_disabled("#run")
@@ -134,7 +134,7 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
 @on_the_phone
 def test_what_an_example_sets_is_not_kept(browser, port, model_dirs, photo, viewport):
     with page_of(browser, port, viewport=viewport) as page:
-        page.evaluate("document.getElementById('side').value = '128'")  # on a telephone it is not in sight yet
+        page.evaluate("document.getElementById('side').value = '128'")  # on a phone it is not in sight yet
         page.click("[data-example=fringe]")
         page.wait_for_selector("#start", state="hidden")
         until(page, "document.getElementById('side').value == '256'")

@@ -107,7 +107,7 @@ def test_a_part_of_a_section_keeps_the_rest_of_it():
         ("", ["generator.width=9"], "did you mean 'model.generator'"),
         ("", ["train.phases.steps=9"], "train.phases is a list: the first is train.phases.0"),
         ("align: ffhq", [], "did you mean 'prepare.align'"),
-        # What YAML would read otherwise than it looks, or in silence.
+        # What YAML would read otherwise than it looks, or silently.
         ("train: {batch_size: 4}\nseed: 2\ntrain: {ema: 0.5}", [], "line 3, column 1"),
         ("train:\n  batch_size: 4\n  batch_size: 8", [], "found the key 'batch_size' twice"),
         ("", ["train.phases=[{steps: 1, steps: 2}]"], "--set train.phases=.*found the key 'steps' twice"),

@@ -92,7 +92,7 @@ def test_lists_choose_and_leave_out(tmp_path):
 
 
 def test_lines_of_lists_that_are_no_photographs_are_said(tmp_path):
-    """Bare names, names of another set and mistyped ones would leave a hold-out in a training in silence."""
+    """Bare names, names of another set and mistyped ones would silently leave a hold-out in a training."""
     photos = photos_in(tmp_path / "photos")
     lines = "photos/0.png\r\nphotos/1.png\n2.png\n"
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())  # as Windows' editor writes it

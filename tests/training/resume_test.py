@@ -250,7 +250,7 @@ def test_training_starts_from_given_weights(tiny, tmp_path):
 
 @pytest.mark.usefixtures("eagerly")
 def test_weights_of_another_system_are_refused_and_of_other_settings_told(tiny, tmp_path, capsys):
-    """Of settings that leave the variables' shapes alone: the network would compute something else in silence."""
+    """Of settings that leave the variables' shapes alone: the network would silently compute something else."""
     with pytest.raises(ConfigError, match="train.init: expected a model of sc_fegan, found one of cali_sketch in "):
         trainer.Trainer(training(tiny, init="cali_sketch"), tmp_path / "x", make_task)
     trainer.Trainer(tiny, tmp_path / "first", make_task).run(until=1)

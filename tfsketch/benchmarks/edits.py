@@ -106,8 +106,8 @@ def edits(config: Config, folder: str, seconds: float) -> str:
     apart: dict[str, np.ndarray] = {}
     for inputs in (*strokes, *strokes):  # also makes the graphs
         pictures = {name: run(inputs) for name, run in runs.items()}
-        for name, made in pictures.items():
-            apart[name] = 127.5 * np.abs(made - pictures["float32"])[hole]
+        for name, picture in pictures.items():
+            apart[name] = 127.5 * np.abs(picture - pictures["float32"])[hole]
     times: dict[str, list[Times]] = {name: [] for name in runs}
     start = time.perf_counter()
     while len(times["float32"]) < _LEAST or time.perf_counter() - start < seconds * len(runs):

@@ -67,7 +67,7 @@ class Throughput:
     """Pictures a second."""
     ratio: float
     """To the first dataset, the median over the rounds."""
-    used: float
+    milliseconds: float
     """Milliseconds of processor time a picture."""
 
 
@@ -83,7 +83,7 @@ def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: 
       seconds: by the clock, for each of them.
     """
     rates: dict[str, list[float]] = {name: [] for name in datasets}
-    used = {name: (0.0, 0) for name in datasets}
+    costs = {name: (0.0, 0) for name in datasets}
     for _ in range(_ROUNDS):
         for name, dataset in datasets.items():
             stream = iter(dataset)
@@ -93,14 +93,14 @@ def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: 
                 next(stream)
                 count += pictures
             rates[name].append(count / (time.perf_counter() - start))
-            used[name] = (used[name][0] + time.process_time() - before, used[name][1] + count)
+            costs[name] = (costs[name][0] + time.process_time() - before, costs[name][1] + count)
             del stream  # and with it the threads that would go on in the next one's turn
     floor = next(iter(rates.values()))
     return {
         name: Throughput(
             Spread.of(times),
             float(np.median(np.divide(times, floor))),
-            1000.0 * used[name][0] / used[name][1],
+            1000.0 * costs[name][0] / costs[name][1],
         )
         for name, times in rates.items()
     }

@@ -176,7 +176,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
         "",
         *table(
             ["pipeline", "pictures/s", "10 % - 90 %", "of the floor", "processor ms a picture"],
-            [[name, *run.rate.cells(1), f"{run.ratio:.2f}", f"{run.used:.1f}"] for name, run in runs.items()],
+            [[name, *run.rate.cells(1), f"{run.ratio:.2f}", f"{run.milliseconds:.1f}"] for name, run in runs.items()],
         ),
         "",
         *table(

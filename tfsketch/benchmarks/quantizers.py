@@ -43,28 +43,28 @@ def _by_recipes(plain: bytes, calibration: list[dict[str, np.ndarray]]) -> dict[
     from ai_edge_quantizer.utils import qsv_utils
 
     def ready(recipe: str = "", operations: tuple[str, ...] = ()) -> Any:
-        made = quantizer.Quantizer(bytearray(plain))
+        tool = quantizer.Quantizer(bytearray(plain))
         if recipe:
-            made.load_quantization_recipe(recipe)
+            tool.load_quantization_recipe(recipe)
         for name in operations:
-            made.add_static_config(".*", qtyping.TFLOperationName(name), activation_num_bits=8, weight_num_bits=8)
-        return made
+            tool.add_static_config(".*", qtyping.TFLOperationName(name), activation_num_bits=8, weight_num_bits=8)
+        return tool
 
     # Its own way is a moving average of the samples' extremes, the converter's the extremes themselves.
     average: dict[str, Any] = {}
     extremes: dict[str, Any] = {}
     for example in calibration:
-        for tensor, seen in ready("static_wi8_ai8").calibrate({SIGNATURE: [example]}, num_threads=1).items():
-            average[tensor] = qsv_utils.moving_average_update(average.get(tensor, {}), seen)
-            extremes[tensor] = qsv_utils.min_max_update(extremes.get(tensor, {}), seen)
+        for tensor, values in ready("static_wi8_ai8").calibrate({SIGNATURE: [example]}, num_threads=1).items():
+            average[tensor] = qsv_utils.moving_average_update(average.get(tensor, {}), values)
+            extremes[tensor] = qsv_utils.min_max_update(extremes.get(tensor, {}), values)
     makers = {f"`{recipe}`": (ready(recipe), average) for recipe in _RECIPES}
     makers["`static_wi8_ai8`, convolutions alone"] = ready(operations=_CONVOLUTIONS), average
     rest = "`static_wi8_ai8`, all but LeakyReLU and composite"
     makers[rest] = ready(operations=_ALL_BUT_COMPOSITE), average
     makers[f"{rest}, calibrated to the extremes"] = ready(operations=_ALL_BUT_COMPOSITE), extremes
     return {
-        name: bytes(made.quantize(found if made.need_calibration else None).quantized_model)
-        for name, (made, found) in makers.items()
+        name: bytes(tool.quantize(ranges if tool.need_calibration else None).quantized_model)
+        for name, (tool, ranges) in makers.items()
     }
 
 
@@ -74,7 +74,7 @@ def _caller(content: bytes) -> Callable[..., dict[str, np.ndarray]]:
     runner = interpreter(model_content=content, num_threads=1).get_signature_runner(SIGNATURE)
     takes, gives = runner.get_input_details(), runner.get_output_details()
 
-    def rounded(value: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
+    def quantize(value: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
         if detail["dtype"] == np.float32:
             return value
         scale, zero = detail["quantization"]
@@ -82,20 +82,20 @@ def _caller(content: bytes) -> Callable[..., dict[str, np.ndarray]]:
         return np.clip(np.rint(value / scale + zero), limits.min, limits.max).astype(detail["dtype"])
 
     def call(**tensors: np.ndarray) -> dict[str, np.ndarray]:
-        made = runner(**{key: rounded(value, takes[key]) for key, value in tensors.items()})
-        for key, value in made.items():
+        outputs = runner(**{key: quantize(value, takes[key]) for key, value in tensors.items()})
+        for key, value in outputs.items():
             if value.dtype != np.float32:
                 scale, zero = gives[key]["quantization"]
-                made[key] = (value.astype(np.float32) - zero) * np.float32(scale)
-        return made
+                outputs[key] = (value.astype(np.float32) - zero) * np.float32(scale)
+        return outputs
 
     return call
 
 
 def _outside(output: np.ndarray, example: Mapping[str, np.ndarray]) -> float:
     """The largest difference from the input where nothing is erased, in levels of 255."""
-    kept = np.broadcast_to(example["mask"] < 0.5, output.shape)
-    return float(np.abs(output - example["image"])[kept].max()) * 127.5
+    known = np.broadcast_to(example["mask"] < 0.5, output.shape)
+    return float(np.abs(output - example["image"])[known].max()) * 127.5
 
 
 def quantizers(
@@ -138,11 +138,11 @@ def quantizers(
             )
         makers |= dict.fromkeys(by_recipes, "ai-edge-quantizer")
         files |= by_recipes
-    found = turns({name: _caller(content) for name, content in files.items()}, examples, "image")
+    results = turns({name: _caller(content) for name, content in files.items()}, examples, "image")
     truths = [network({key: tf.constant(value) for key, value in one.items()})["image"].numpy() for one in examples]
-    floor, rows = next(iter(found.values())).seconds, []
+    floor, rows = next(iter(results.values())).seconds, []
     for name, content in files.items():
-        outputs = found[name].outputs
+        outputs = results[name].outputs
         mean = float(np.mean([psnr(*three) for three in zip(outputs, truths, examples)]))
         outside = max(map(_outside, outputs, examples))
         rows.append(
@@ -150,7 +150,7 @@ def quantizers(
                 f"{name}, by {makers[name]}",
                 f"{len(content) / 1e6:.2f}",
                 f"{mean:.1f}",
-                f"{np.median(np.divide(found[name].seconds[1:], floor[1:])):.2f}",
+                f"{np.median(np.divide(results[name].seconds[1:], floor[1:])):.2f}",
                 f"{outside:.1f} levels" if outside else "bit for bit",
             ]
         )

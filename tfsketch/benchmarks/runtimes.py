@@ -75,14 +75,14 @@ def turns(
       examples: tensors by name, a call each.
       picture: which of the tensors that a call gives is kept.
     """
-    found = {key: Turn([], []) for key in calls}
+    results = {key: Turn([], []) for key in calls}
     for example in examples:
         for key, call in calls.items():
             start = time.thread_time()
             outputs = call(**example)
-            found[key].seconds.append(time.thread_time() - start)
-            found[key].outputs.append(np.array(outputs[picture]))
-    return found
+            results[key].seconds.append(time.thread_time() - start)
+            results[key].outputs.append(np.array(outputs[picture]))
+    return results
 
 
 def runtimes(config: Config, folder: str, seconds: float) -> str:
@@ -115,9 +115,9 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
         for variant, path in paths.items()
     }
     calls = {key: runner.get_signature_runner(SIGNATURE) for key, runner in runners.items()}
-    found = turns(calls, examples, picture)
-    floor, rows = next(iter(found.values())), []
-    for (runtime, variant), turn in found.items():
+    results = turns(calls, examples, picture)
+    floor, rows = next(iter(results.values())), []
+    for (runtime, variant), turn in results.items():
         ratios = np.divide(turn.seconds[1:], floor.seconds[1:])
         low, ratio, high = np.percentile(ratios, [10, 50, 90])
         size = paths[variant].stat().st_size / 1e6

@@ -58,9 +58,9 @@ def pipeline(flags: Sequence[str]) -> prepare.Execute:
     @contextlib.contextmanager
     def execute(setup: Setup) -> Iterator[prepare.Run]:
         def run(jobs: Sequence[Job], tick: Tick) -> None:
-            with beam.Pipeline(options=PipelineOptions(list(flags))) as started:
+            with beam.Pipeline(options=PipelineOptions(list(flags))) as flow:
                 _ = (
-                    started
+                    flow
                     | "Jobs" >> beam.Create(list(jobs))
                     | "Spread" >> beam.Reshuffle()
                     | "Run" >> beam.ParDo(RunJobs(setup))
