@@ -170,3 +170,6 @@ def test_a_sheet_at_a_phone_and_without_a_network(browser, drawing_site, drawer,
         page.select_option("#count", "1")
         press_run(page)
         assert download_of(page, "#download") == first
+        page.select_option("#fill", "")  # then the result has a note
+        press_run(page)
+        assert page.is_visible("#said summary") and small_targets(page) == []

@@ -137,6 +137,8 @@ def test_a_visit_at_a_phone_and_without_a_network(browser, restyling_site, resty
         draw(page, Hand(page), (0.4, 0.45), (0.6, 0.5), (0.55, 0.6))
         press_run(page)
         look(page, shots, "restyling_drawn")
+        size = "[one.scrollWidth <= one.clientWidth, one.scrollHeight <= one.clientHeight]"
+        assert page.evaluate(f"(one => {size})(document.getElementById('continue'))") == [True, True]
         assert clipped(page, "#panel *, header *") == [] and small_targets(page) == []
         first = download_of(page, "#download")
         tree = json.loads(download_of(page, "#save-strokes"))

@@ -38,7 +38,7 @@ def _app(model: str):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
-            yield int(re.search(r":(\d+)", running.stdout.readline())[1])
+            yield next(int(found[1]) for line in running.stdout if (found := re.search(r"http://\S+:(\d+)", line)))
         finally:
             running.terminate()
 
