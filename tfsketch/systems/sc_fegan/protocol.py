@@ -159,7 +159,7 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 "mask": batch["mask"].numpy()[..., 0],
                 "sketch": batch["sketch"].numpy()[..., 0],
                 "color": to_uint8(batch["color"]),
-                "painted": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
+                "strokes": np.any(batch["color"].numpy() != 0, axis=-1),  # no uint8 level is 0 in [-1,1]
             }
             for method, pictures in {"truth": conditions["truth"], **outputs}.items():
                 squares = np.stack([holes.crop_round(*pair, crop) for pair in zip(pictures, conditions["mask"])])
