@@ -66,7 +66,7 @@ def test_what_a_whole_picture_does_not_need_is_not_computed(restyling_folder, mo
 
         return call
 
-    parts = {"softened": square.Square, "pasted": square.Square, "merged": type(model)}
+    parts = {"soft_weights": square.Square, "paste": square.Square, "merge": type(model)}
     for name, owner in parts.items():
         monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
     run = systems.signatures(model)["serving_default"].run  # not as a graph, which would trace both branches
