@@ -243,7 +243,7 @@ def test_what_is_wrong_with_a_picture_on_the_way_is_told_in_a_line(dummy, shards
         mask = dataclasses.replace(mask, regions=("mouht",), region_probability=1.0)
     run = trainer.Trainer(dataclasses.replace(dummy, data=data, mask=mask), tmp_path / "run", Dummy)
     kind, told = {
-        "shard": (DataError, "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16; prepare them anew"),
+        "shard": (DataError, "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16; prepare them"),
         "setting": (ConfigError, "^mask.regions: .*'mouht'$"),
     }[bad]
     with pytest.raises(kind, match=told) as error:
