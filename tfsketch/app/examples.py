@@ -46,9 +46,7 @@ EXAMPLES: dict[str, Example] = {
     "fringe": Example(
         "A fringe", "webmorphR.stim, DeBruine & Jones, CC BY 4.0", "edit", "portrait.jpg", "fringe.json", 256
     ),
-    "features": Example(
-        "Eyes, nose and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "features.json"
-    ),
+    "features": Example("Eyes and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "features.json"),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
     "looks": Example(
         "The style of another",

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfsketch.conditions.regions import IGNORED, REGIONS
 from tfsketch.config import Config
+from tfsketch.editor import draw
 from tfsketch.editor.editor import Editor
 from tfsketch.nn import model_directory
 from tfsketch.systems.cali_sketch import palette as palettes
@@ -109,7 +110,8 @@ def test_another_palette_is_another_photograph_of_the_same_lines(network):
     np.testing.assert_array_equal(inputs, typical)
 
 
-def test_the_editor_draws_by_the_seed(tmp_path):
+def _colorful() -> CaliSketch:
+    """A tiny network whose palettes differ, and matter."""
     config = CaliSketchConfig(
         scn=TranslatorConfig(width=4, downsamplings=2, blocks=1, norm="affine"),
         isn=SynthesisConfig(width=4, downsamplings=2, blocks=1, norm="affine", palette=True),
@@ -119,7 +121,30 @@ def test_the_editor_draws_by_the_seed(tmp_path):
     model.isn.palette.palettes.assign(rng.uniform(-1, 1, model.isn.palette.palettes.shape))
     for tint in model.isn.palette.tints:
         tint.kernel.assign(rng.normal(0, 0.3, tint.kernel.shape))
-    editor, sketch = Editor(model), np.eye(16, dtype=np.uint8)
+    return model
+
+
+def test_the_framing_is_the_drawings_whatever_the_seed(monkeypatch):
+    """Seed 0's photographs choose it, as they do in an export, and the seed's own palette fills it."""
+    editor, sketch, judged = Editor(_colorful()), np.eye(16, dtype=np.uint8), []
+
+    def third(parser, photographs):
+        judged.append(photographs.copy())
+        return 2
+
+    monkeypatch.setattr(draw, "surest_face", third)
+    monkeypatch.setattr(editor._canvas, "face_parser", object)
+    first, other = (editor.draw(sketch, seed=seed) for seed in (0, 3))
+    np.testing.assert_array_equal(*judged)
+    for drawing, seed in ((first, 0), (other, 3)):
+        same = editor.draw(sketch, draw.FILLS[2], seed)
+        np.testing.assert_array_equal(drawing.image, same.image)
+        np.testing.assert_array_equal(drawing.refined, same.refined)
+    assert (first.image != other.image).any()
+
+
+def test_the_editor_draws_by_the_seed():
+    editor, sketch = Editor(_colorful()), np.eye(16, dtype=np.uint8)
     assert editor.varies
     first, same, other = (editor.draw(sketch, 1.0, seed) for seed in (0, palettes.REMEMBERED, 1))
     np.testing.assert_array_equal(first.image, same.image)
