@@ -21,7 +21,7 @@ from tfsketch.images import meaning
 from tfsketch.zoo import resolve
 
 IMAGE = np.zeros((12, 10, 3), np.uint8)
-LAYER = np.ones((12, 10), np.uint8)
+LAYER = np.eye(12, 10, dtype=np.uint8)
 
 WRONG: Mapping[str, tuple[Any, ...]] = {
     "number": ("1", "much", b"1", True, [1], {}, (), math.nan, 1j, object(), LAYER, np.array([1.0]), 10**400),

@@ -180,6 +180,10 @@ def check_fill(fill: Any) -> None:
         number(fill, "fill", sys.float_info.min, 1.0, "a share above 0 and at most 1")
 
 
+MOST_INK = 0.7
+"""Share of a sheet from which on an array is no drawing but one whose paper is 255, as files have it."""
+
+
 def check_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
 
@@ -189,6 +193,9 @@ def check_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     sketch = _binary(sketch, "sketch")
     if not sketch.any():
         raise ImageError("sketch: expected at least one stroke, found an empty sheet")
+    if (share := float(sketch.mean())) > MOST_INK:
+        hint = "black lines on white paper are 255 - sketch here"
+        raise ImageError(f"sketch: expected strokes as nonzero pixels on empty paper, found {share:.0%} set; {hint}")
     check_fill(fill)
     return sketch
 
