@@ -154,13 +154,14 @@ class Editor:
           sketch: [H,W] or [H,W,1] uint8 or bool, any size and aspect, nonzero = stroke; with values above 1, those from
             128. Lines of any width.
           fill: see `arrays.place`. A drawn face that fills its paper needs about 0.6, a drawing framed like a portrait
-            1. None tries `FILLS` and chooses the one whose photograph has the face of which the shipped face parser is
-            most certain.
+            1. None tries `FILLS` and chooses, whatever the seed, the one whose photograph of seed 0 has the face that
+            the shipped face parser is most certain of.
           seed: chooses among possible photographs: for a model with palettes (see `varies`), other colours. A seed
             gives the same result every time.
 
         Raises:
-          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels.
+          ImageError: a wrong dtype or shape, NaN, no stroke, no or too many pixels, or most of them nonzero, as
+            where the paper is 255.
           TfsketchError: a `fill` outside (0, 1], a seed that is not a whole number from 0, or a model that edits
             photographs.
           WeightsError: the model returned values that are not finite.
