@@ -91,7 +91,7 @@ def test_what_is_wrong_is_found_before_it_is_sent():
     with pytest.raises(ImageError, match="empty sheet"):
         client.draw(np.zeros((4, 4), np.uint8))
     with pytest.raises(ImageError, match="found 100% set; black lines on white paper are 255 - sketch here"):
-        client.draw(np.ones((4, 4), np.uint8))
+        client.draw(np.ones((40, 32), np.uint8))
     with pytest.raises(ServingError, match="127.0.0.1:1: tiny: cannot be reached"):
         client.edit(image, mask)
     for address in ("localhost:8501", "ftp://localhost", "http://"):
