@@ -86,10 +86,10 @@ def test_a_photograph_becomes_sketches(model):
 
 
 def test_sketches_of_one_kind_give_defined_results(model):
-    """All ink, a single pixel of it, and thin lines in a large sheet."""
+    """All ink in a tiny sheet, a single pixel of it, and thin lines in a large one."""
     dot = np.zeros((40, 40), np.uint8)
     dot[20, 20] = 1
-    for sketch in (np.ones((40, 40), np.uint8), dot, frame(900, 700, 1)):
+    for sketch in (np.ones((24, 24), np.uint8), dot, frame(900, 700, 1)):
         (drawing,) = Editor(model).complete(sketch, results=1, steps=4)
         assert math.isfinite(drawing.loss) and drawing.image.shape[:2] == sketch.shape
 
