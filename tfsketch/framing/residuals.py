@@ -174,10 +174,11 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     # product k * (wanted * rough - rough^2 / 2), of which the distance's k * (rough - wanted)^2 is made.
     flat, own = targets[hole], on_grid(band).mean(axis=(2, 3, 4))
     k, wanted = smoothness(np.sqrt(own[hole]))
-    rough = np.sqrt(patches_of(band)[tuple(places.T)].mean(axis=(1, 2, 3)))
+    energy = patches_of(band)[tuple(places.T)].mean(axis=(1, 2, 3))
+    rough = np.sqrt(energy)
     constant = np.square(flat).sum(axis=-1) + k * np.square(wanted)
     flat = np.concatenate([flat, np.stack([k * wanted, -0.5 * k], axis=-1)], axis=-1)
-    extra = np.stack([rough, np.square(rough)], axis=-1)
+    extra = np.stack([rough, energy], axis=-1)
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
     kinds = [kind.reshape(len(places), -1) for kind in (sources, sources[:, :, ::-1])]
     squares = [np.square(those).sum(axis=-1) for those in kinds]
@@ -200,7 +201,8 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     rms = np.zeros(grid, np.float32)
     rms[hole] = np.sqrt(np.maximum(best, 0.0)) / PATCH
     weight = np.clip((FAR - rms) / (FAR - NEAR), 0.0, 1.0)
-    theirs = patches_of(band)[place[..., 0], place[..., 1]].mean(axis=(2, 3, 4))  # of the sources alone
+    theirs = np.zeros(grid, np.float32)
+    theirs[hole] = energy[nearest]
     middle = MIDDLE * np.sqrt(np.maximum(1.0 - own / np.maximum(theirs, 1e-3), 0.0))
     weight *= np.minimum(ROUGHER * (np.sqrt(own) + GRAIN) / np.sqrt(np.maximum(theirs, 1e-3)), 1.0) ** 2
     return Sources(start, place, mirror, np.where(hole, weight, 0.0).astype(np.float32), middle.astype(np.float32))
