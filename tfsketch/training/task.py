@@ -60,6 +60,15 @@ class Task(abc.ABC):
         """The exported network's variables that the moving average follows."""
         return self.networks[self.exported].trainable_variables
 
+    def initial_names(self, other: Config) -> Mapping[str, str] | None:
+        """The variables of the exported network that begin with another model's (`train.init`), by name, and what each
+        is called there; None: all, by their own names.
+
+        Raises:
+          ConfigError: nothing of such a model fits.
+        """
+        return None
+
     @abc.abstractmethod
     def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
         """One step on one replica.
@@ -117,6 +126,7 @@ def load_initial(config: Config, task: Task) -> None:
       ConfigError: it is a model of another system, or `train.init_players` names no trained part of the network.
       WeightsError: there are no weights, or they do not fit.
     """
+    assert config.model is not None and task.network is not None  # a run without one trains nothing
     folder = shipped.model_folder(config.train.init)
     path = folder / "config.yaml"
     tree = document.read(document.text_of(path), str(path))
@@ -124,8 +134,16 @@ def load_initial(config: Config, task: Task) -> None:
     if (system := theirs.get("system", Config.system)) != config.system:
         raise ConfigError(f"train.init: expected a model of {config.system}, found one of {system} in {folder}")
     only = initial_variables(config.train.init_players, task)
-    model_directory.load_weights(task.networks[task.exported], folder / "weights.npz", only)
-    assert config.model is not None  # a run without one trains nothing
+    network = task.networks[task.exported]
+    names = task.initial_names(config_lib.load(path, {config.system: task.network.section}))
+    if names is not None:
+        if only is not None:
+            kept = {id(variable) for variable in only}
+            of_network = model_directory.variable_names(network)
+            names = {name: there for name, there in names.items() if id(of_network[name]) in kept}
+        new = [name for name in model_directory.variable_names(network) if name not in names]
+        print(f"train.init: {folder} lacks {len(new)} variables, which begin at random: {', '.join(new)}", flush=True)
+    model_directory.load_weights(network, folder / "weights.npz", only, names)
     changeable = tuple(f".{key}" for key in config.model.changeable)
     ours, old = (_settings(part) for part in (config_lib.to_dict(config.model), theirs.get("model")))
     other = [
