@@ -48,6 +48,26 @@ def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelera
         np.testing.assert_allclose(ours, plain, rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_an_enlarged_convolution_is_that_of_the_enlarged_map(dtype, side):
+    """With its gradients; in 16 bits it has another form."""
+    x, kernel = _x((2, 8, 9, 6)), _x((side, side, 6, 4), seed=1) / side
+    plainly = lambda x, kernel: tf.nn.conv2d(tf.keras.layers.UpSampling2D(2)(x), kernel, 1, "SAME")  # noqa: E731
+    upstream = _x((2, 16, 18, 4), seed=2)
+    results = []
+    for function, kind in ((operations.enlarged_convolution, dtype), (plainly, "float32")):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = tf.cast(function(tf.cast(x, kind), tf.cast(kernel, kind)), tf.float32)
+            loss = tf.reduce_sum(y * upstream)
+        results.append([y, *tape.gradient(loss, [x, kernel])])
+    assert results[0][0].shape == (2, 16, 18, 4)
+    for ours, true in zip(*results):
+        error = tf.norm(ours - true) / tf.norm(true)
+        assert float(error) < (1e-5 if dtype == "float32" else 0.01)
+
+
 def test_a_stack_of_gated_layers_keeps_the_signal():
     x = _x((1, 32, 32, 16))
     for _ in range(10):

@@ -29,7 +29,7 @@ from tfsketch import systems
 from tfsketch.benchmarks.measures import Spread, Times, table
 from tfsketch.benchmarks.pipeline import own_shards
 from tfsketch.config import Config
-from tfsketch.nn import efficientnet, gated, losses, operations
+from tfsketch.nn import efficientnet, gated, losses, operations, plain
 from tfsketch.training import trainer
 from tfsketch.training.describe import graph_gflops
 
@@ -57,10 +57,15 @@ def _nearness(mask: tf.Tensor) -> tf.Tensor:
     return weight
 
 
+def _enlarged_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(operations.enlarge(x, 2), kernel, 1, "SAME")
+
+
 _PLAIN: tuple[tuple[Any, str, Any], ...] = (
     (gated, "gate", _gate),
     (operations, "leaky_relu16", lambda x: tf.nn.leaky_relu(x, operations.LEAK)),
     (efficientnet, "depthwise", _depthwise),
+    (plain, "enlarged_convolution", _enlarged_convolution),
     (losses, "nearness", _nearness),
     (losses, "window_means", lambda x, size: tf.nn.avg_pool2d(x, size, size // 2, "SAME")),
     (trainer, "Adam", tf.keras.optimizers.Adam),
@@ -72,8 +77,8 @@ _PLAIN: tuple[tuple[Any, str, Any], ...] = (
 def plainly() -> Iterator[None]:
     """A context in which everything is built and traced with TensorFlow's own operations. For one thread at a time."""
     ours = [getattr(module, name) for module, name, _ in _PLAIN]
-    for module, name, plain in _PLAIN:
-        setattr(module, name, plain)
+    for module, name, form in _PLAIN:
+        setattr(module, name, form)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfsketch.nn.operations import convolution, transposed_convolution
+from tfsketch.nn.operations import convolution, enlarged_convolution, transposed_convolution
 from tfsketch.nn.sums import add_bias
 
 
@@ -15,6 +15,16 @@ class Conv2D(tf.keras.layers.Conv2D):
         y = convolution(
             x, tf.convert_to_tensor(self.kernel), self.strides[0], self.padding.upper(), self.dilation_rate[0]
         )
+        y = add_bias(y, self.bias) if self.use_bias else y
+        return self.activation(y)
+
+
+class EnlargedConv2D(Conv2D):
+    """`Conv2D` after a doubling by nearest neighbours, [B,H,W,C] -> [B,2H,2W,filters], computed by
+    `enlarged_convolution`; padding SAME, no stride or dilation."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        y = enlarged_convolution(x, tf.convert_to_tensor(self.kernel))
         y = add_bias(y, self.bias) if self.use_bias else y
         return self.activation(y)
 

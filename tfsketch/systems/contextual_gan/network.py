@@ -32,8 +32,8 @@ import tensorflow as tf
 from tfsketch.nn import addons
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import BatchNorm, InstanceNorm
-from tfsketch.nn.operations import enlarge, leaky_relu
-from tfsketch.nn.plain import Conv2D, Conv2DTranspose
+from tfsketch.nn.operations import leaky_relu
+from tfsketch.nn.plain import Conv2D, Conv2DTranspose, EnlargedConv2D
 from tfsketch.nn.spectral import SpectralConv2D
 from tfsketch.nn.sums import modulate
 from tfsketch.systems.contextual_gan import projection
@@ -127,8 +127,7 @@ class JointGenerator(tf.keras.Model):
         self.width = config.widths[0]
         self.fc = tf.keras.layers.Dense(4 * 8 * self.width, use_bias=False, kernel_initializer=_normal(), name="fc")
         self.norms = [BatchNorm(name=f"norm{i}") for i in range(len(config.widths))]
-        self.nearest = config.upsampling == "nearest"
-        kind, stride = (Conv2D, 1) if self.nearest else (Conv2DTranspose, 2)
+        kind, stride = (EnlargedConv2D, 1) if config.upsampling == "nearest" else (Conv2DTranspose, 2)
         self.ups = [
             kind(width, config.kernel, stride, "same", use_bias=False, kernel_initializer=_normal(), name=f"up{i + 1}")
             for i, width in enumerate([*config.widths[1:], 3])
@@ -153,8 +152,6 @@ class JointGenerator(tf.keras.Model):
                 maps.append(x)
                 if number >= _LATER:
                     x = self.excitations[number - _LATER](x, maps[number - _LATER])
-            if self.nearest:
-                x = enlarge(x, 2)
             x = up(x)
             for residual in self.residuals[number] if number < len(self.residuals) else ():
                 x = residual(x, training=training)
