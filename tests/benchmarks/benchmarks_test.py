@@ -31,7 +31,7 @@ from tfsketch.conditions import sketches
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError, DataError
 from tfsketch.export import mobile
-from tfsketch.nn import efficientnet, gated, losses, operations
+from tfsketch.nn import efficientnet, gated, losses, operations, plain
 from tfsketch.training import trainer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -244,6 +244,7 @@ def test_the_edits_table(monkeypatch):
         (gated, "gate", (2, 5, 5, 8), ()),
         (operations, "leaky_relu16", (2, 5, 5, 8), ()),
         (efficientnet, "depthwise", (2, 8, 6, 4), (tf.ones((3, 3, 4, 1)), 2)),
+        (plain, "enlarged_convolution", (2, 8, 6, 4), (tf.ones((3, 3, 4, 5)),)),
         (losses, "nearness", (2, 24, 16, 1), ()),
         (losses, "window_means", (2, 32, 16, 3), (8,)),
     ],

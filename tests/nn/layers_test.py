@@ -68,6 +68,36 @@ def test_an_enlarged_convolution_is_that_of_the_enlarged_map(dtype, side):
         assert float(error) < (1e-5 if dtype == "float32" else 0.01)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_gated_layer_mixes_a_skip_and_a_smaller_map_as_if_that_were_doubled(dtype):
+    layer = gated.GatedConv2D(4, 3, dtype=f"mixed_{dtype}" if dtype == "bfloat16" else dtype)
+    skip, smaller, upstream = _x((2, 16, 18, 3)), _x((2, 8, 9, 6), seed=1), _x((2, 16, 18, 4), seed=2)
+    layer(tf.zeros((1, 4, 4, 9)))
+    layer.bias.assign(_x((4,), seed=3))
+
+    def plainly(skip, smaller):
+        both = tf.concat([skip, tf.keras.layers.UpSampling2D(2)(smaller)], axis=-1)
+        feature, logit = (
+            tf.nn.conv2d(both, kernel, 1, "SAME") + bias
+            for kernel, bias in ((layer.kernel, layer.bias), (layer.gate_kernel, layer.gate_bias))
+        )
+        return tf.nn.leaky_relu(feature, 0.2) * tf.sigmoid(logit)
+
+    def of_doubled(skip, smaller):
+        return layer(tf.concat([skip, operations.enlarge(smaller, 2)], axis=-1), training=True)
+
+    results = []
+    for function, kind in ((layer.mix, dtype), (of_doubled, dtype), (plainly, "float32")):
+        with tf.GradientTape() as tape:
+            tape.watch([skip, smaller])
+            y = tf.cast(function(tf.cast(skip, kind), tf.cast(smaller, kind)), tf.float32)
+            loss = tf.reduce_sum(y * upstream)
+        results.append([y, *tape.gradient(loss, [skip, smaller, *layer.trainable_variables])])
+    for ours, doubled, true in zip(*results):
+        error, its_error = (float(tf.norm(value - true) / tf.norm(true)) for value in (ours, doubled))
+        assert error < (1e-5 if dtype == "float32" else 2 * its_error)
+
+
 def test_a_stack_of_gated_layers_keeps_the_signal():
     x = _x((1, 32, 32, 16))
     for _ in range(10):

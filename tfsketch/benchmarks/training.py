@@ -44,6 +44,11 @@ def _gate(both: tf.Tensor) -> tf.Tensor:
     return tf.nn.leaky_relu(feature, operations.LEAK) * tf.sigmoid(logit)
 
 
+def _mix(layer: gated.GatedConv2D, skip: tf.Tensor, smaller: tf.Tensor) -> tf.Tensor:
+    both = tf.concat([tf.cast(skip, smaller.dtype), operations.enlarge(smaller, 2)], axis=-1)
+    return layer(both, training=True)
+
+
 def _depthwise(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
     return tf.nn.depthwise_conv2d(x, tf.stop_gradient(kernel), [1, stride, stride, 1], "SAME")
 
@@ -66,6 +71,7 @@ _PLAIN: tuple[tuple[Any, str, Any], ...] = (
     (operations, "leaky_relu16", lambda x: tf.nn.leaky_relu(x, operations.LEAK)),
     (efficientnet, "depthwise", _depthwise),
     (plain, "enlarged_convolution", _enlarged_convolution),
+    (gated.GatedConv2D, "mix", _mix),
     (losses, "nearness", _nearness),
     (losses, "window_means", lambda x, size: tf.nn.avg_pool2d(x, size, size // 2, "SAME")),
     (trainer, "Adam", tf.keras.optimizers.Adam),

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.nn.norms import instance_norm, local_response_norm
-from tfsketch.nn.operations import LEAK, convolution, leaky_relu
+from tfsketch.nn.operations import LEAK, convolution, enlarged_convolution, leaky_relu
 from tfsketch.nn.sums import add_bias
 
 
@@ -83,6 +83,7 @@ class GatedConv2D(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.dilation = filters, kernel_size, strides, dilation
         self.norm, self.activate = norm, activate
+        self.gates_at_once = norm == "none" and activate
 
     def build(self, shape: tf.TensorShape) -> None:
         kernel = (self.kernel_size, self.kernel_size, int(shape[-1]), self.filters)
@@ -95,7 +96,7 @@ class GatedConv2D(tf.keras.layers.Layer):
         """[B,H,W,C] -> [B,ceil(H/strides),ceil(W/strides),filters], or with the padding VALID the positions that the
         kernel covers fully, for a part of a map. `training` chooses the form with the cheap gradient; the function is
         the same."""
-        if training and self.norm == "none" and self.activate and len(x.shape) == 4 and None not in x.shape[1:3]:
+        if training and self.gates_at_once and len(x.shape) == 4 and None not in x.shape[1:3]:
             kernel = tf.concat([self.kernel, self.gate_kernel], axis=-1)
             bias = tf.concat([self.bias, self.gate_bias], axis=0)
             return gate(self._conv(x, kernel, bias, padding))
@@ -104,6 +105,15 @@ class GatedConv2D(tf.keras.layers.Layer):
         if self.activate:
             feature = leaky_relu(feature)
         return feature * _sigmoid(self._conv(x, self.gate_kernel, self.gate_bias, padding))
+
+    def mix(self, skip: tf.Tensor, smaller: tf.Tensor) -> tf.Tensor:
+        """In a training step: this layer on `skip` [B,2H,2W,S] and, after its channels, `smaller` [B,H,W,C] doubled by
+        nearest neighbours. As two convolutions, so that nothing is doubled (see `enlarged_convolution`)."""
+        kernel = tf.cast(tf.concat([self.kernel, self.gate_kernel], axis=-1), smaller.dtype)
+        of_skip, of_smaller = tf.split(kernel, [skip.shape[-1], smaller.shape[-1]], axis=2)
+        y = convolution(tf.cast(skip, smaller.dtype), of_skip, 1, "SAME", 1)
+        y += enlarged_convolution(smaller, of_smaller)
+        return gate(add_bias(y, tf.concat([self.bias, self.gate_bias], axis=0)))
 
     def _conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, padding: str) -> tf.Tensor:
         if self.dilation > 1 and padding == "SAME" and self.dilation >= max(side or np.inf for side in x.shape[1:3]):

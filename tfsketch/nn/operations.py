@@ -96,7 +96,8 @@ def enlarged_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     batches of 32, measured in turns). Elsewhere, as in what is exported, the plain form, whose kernel is the smaller.
     """
     if x.dtype.size > 2 or x.shape[1] is None or x.shape[1] < _LEAST_ROWS or kernel.shape[0] % 2 == 0:
-        return convolution(enlarge(x, 2), kernel, 1, "SAME", 1)
+        # Keras' doubling and not `enlarge`: runtimes on phones have an operation for it.
+        return convolution(tf.keras.backend.resize_images(x, 2, 2, "channels_last"), kernel, 1, "SAME", 1)
     folded = tf.reverse(tf.cast(kernel, tf.float32), axis=[0, 1])
     for before, after in (([[1, 0], [0, 0]], [[0, 1], [0, 0]]), ([[0, 0], [1, 0]], [[0, 0], [0, 1]])):
         folded = tf.pad(folded, [*before, [0, 0], [0, 0]]) + tf.pad(folded, [*after, [0, 0], [0, 0]])

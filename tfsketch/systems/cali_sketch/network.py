@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from tfsketch.nn.exported import ExportedNetwork
 from tfsketch.nn.norms import InstanceNorm, instance_norm
-from tfsketch.nn.plain import Conv2D, Conv2DTranspose
+from tfsketch.nn.plain import Conv2D, Conv2DTranspose, EnlargedConv2D
 from tfsketch.nn.spectral import SpectralConv2D, SpectralConv2DTranspose
 from tfsketch.systems.cali_sketch.config import CaliSketchConfig, SynthesisConfig, TranslatorConfig
 from tfsketch.systems.cali_sketch.palette import Palette
@@ -47,6 +47,7 @@ class _Conv(tf.keras.layers.Layer):
         dilation: int = 1,
         padding: str = "VALID",
         transposed: bool = False,
+        enlarged: bool = False,
         biased: bool = True,
         gamma: str = "ones",
         **kwargs: Any,
@@ -55,12 +56,15 @@ class _Conv(tf.keras.layers.Layer):
         config: what norm and whether spectrally normalised.
         filters, kernel, strides, dilation, padding: of the convolution.
         transposed: a transposed convolution instead; its padding is SAME.
+        enlarged: of the input doubled by nearest neighbours.
         biased: a bias, unless the norm has an offset of its own.
         gamma: initialiser of a learned norm's scale.
         """
         super().__init__(**kwargs)
         use_bias = biased and config.norm == "instance"
         self.spectral = config.spectral_norm
+        # Without a spectral norm the convolution sees to it.
+        self.double = tf.keras.layers.UpSampling2D(2, name="double") if enlarged and self.spectral else None
         if self.spectral and transposed:
             self.conv = SpectralConv2DTranspose(filters, kernel, strides, use_bias, name="conv")
         elif self.spectral:
@@ -70,11 +74,14 @@ class _Conv(tf.keras.layers.Layer):
             self.conv = (
                 Conv2DTranspose(filters, kernel, strides, "same", name="conv", **common)
                 if transposed
+                else EnlargedConv2D(filters, kernel, 1, padding, name="conv", **common)
+                if enlarged
                 else Conv2D(filters, kernel, strides, padding, dilation_rate=dilation, name="conv", **common)
             )
         self.norm = InstanceNorm(gamma, name="norm") if config.norm == "affine" else instance_norm
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = self.double(x) if self.double else x
         return self.norm(self.conv(x, training=training) if self.spectral else self.conv(x))
 
 
@@ -112,14 +119,12 @@ class Translator(tf.keras.Model):
             for i in halvings
         ]
         self.blocks = [_Block(config, widths[-1], name=f"block{i + 1}") for i in range(config.blocks)]
-        is_doubled = config.upsampling == "nearest"
         self.up = [
-            _Conv(config, width, 3, padding="SAME", name=f"up{i + 1}")
-            if is_doubled
+            _Conv(config, width, 3, padding="SAME", enlarged=True, name=f"up{i + 1}")
+            if config.upsampling == "nearest"
             else _Conv(config, width, config.kernel, strides=2, transposed=True, name=f"up{i + 1}")
             for i, width in enumerate(widths[-2::-1])
         ]
-        self.upsample = tf.keras.layers.UpSampling2D(2, name="upsample") if is_doubled else tf.identity
         self.last = Conv2D(
             channels, config.outer_kernel, kernel_initializer=tf.keras.initializers.RandomNormal(0.0, 0.02), name="last"
         )
@@ -144,7 +149,7 @@ class Translator(tf.keras.Model):
         for block in self.blocks:
             x = block(x, training=training)
         for number, layer in enumerate(self.up):
-            x, same_size = tinted(number + 1, layer(self.upsample(x), training=training)), passed.pop()
+            x, same_size = tinted(number + 1, layer(x, training=training)), passed.pop()
             x = tf.nn.relu(x + same_size if number < self.skips else x)
         return tf.cast(self.last(_reflect(x, self.outer)), tf.float32)
 

@@ -31,13 +31,9 @@ PACKED_CHANNELS = 9
 
 
 def pack(inputs: Mapping[str, tf.Tensor], empty_color: float = 0.0) -> tf.Tensor:
-    """The network's input, [B,H,W,9]: incomplete image, sketch, colour, mask, noise, all conditions inside the mask
-    only.
-
-    Args:
-      inputs: the vocabulary's dict; the hole is grey (0) in the incomplete image.
-      empty_color: what stands in the hole where no colour was given (the released network was trained with -1).
-    """
+    """The network's input, [B,H,W,9]: incomplete image (grey, 0, in the hole), sketch, colour, mask, noise, all
+    conditions inside the mask only. `empty_color` stands in the hole where no colour was given (the released network
+    was trained with -1)."""
     image, mask = inputs["image"], inputs["mask"]
     zeros = tf.zeros_like(mask)
     color = inputs.get("color", tf.zeros_like(image))
@@ -123,10 +119,12 @@ class Generator(ExportedNetwork):
 
     def decode(self, x: tf.Tensor, skips: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
         """The output of `dilate`, and the other maps of `encode` -> the picture before the tanh, [B,H,W,3]."""
-        for i, mixer in enumerate(self.mixers):
-            x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
-            skip = skips[-1 - i]
-            x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1), training=training)
+        for i, (mixer, skip) in enumerate(zip(self.mixers, reversed(skips))):
+            if training and not self.deconvs and mixer.gates_at_once and x.dtype.size == 2:
+                x = mixer.mix(skip, x)
+            else:
+                x = self.deconvs[i](x) if self.deconvs else self.upsample(x)
+                x = mixer(tf.concat([tf.cast(skip, x.dtype), x], axis=-1), training=training)
         return x if self.to_rgb is None else self.to_rgb(x)
 
     @staticmethod
