@@ -135,6 +135,31 @@ def restarted(lab: Lab) -> Iterator[Row]:
     yield row
 
 
+def stopped(lab: Lab) -> Iterator[Row]:
+    """A worker of two is asked to end, as on a machine that is taken away: both save and end, and go on later."""
+    config = _alone(lab)
+    for number in (0, 1):
+        row, name = Row(f"SIGTERM to worker {number} of two"), f"stopped-{number}"
+        job = Job(lab, config, name, 2)
+        log, due = lab.root / name / "metrics.jsonl", random.choice((5, 6, 9, 10, 13))
+        job.workers[number].send_when(lambda: log.exists() and log.read_text().count("\n") >= due, signal.SIGTERM)
+        statuses = [worker.wait() for worker in job.workers]
+        step = lab.step(name)
+        said = f"stopped by SIGTERM at step {step}, saved" in job.workers[0].output
+        problem = (
+            ""
+            if statuses == [143, 143] and said
+            else f"ended with {statuses}, saved {step}: " + "; ".join(worker.output[-700:] for worker in job.workers)
+        )
+        job.workers = [job._start(number) for number in range(2)]
+        problem = problem or job.keep_up()
+        apart = float("inf") if problem else _difference(lab.root / "one", lab.root / name)
+        row.count(problem or ("" if apart <= 1e-5 else f"differs from one process by {apart:.1e}"))
+        row.note = f"both ended with 143, saved at step {step}; gone on, the largest difference from one process: "
+        row.note += f"{apart:.1e}"
+        yield row
+
+
 def served(lab: Lab) -> Iterator[Row]:
     """tf.data service with two workers, one of which is killed and started again."""
     row = Row("two data workers (tf.data service), one killed and started again in mid-run")
@@ -240,12 +265,18 @@ def on_dask(lab: Lab) -> Iterator[Row]:
             one.wait()
 
 
-GROUPS = {"mirrored": mirrored_strategy, "restarted": restarted, "served": served, "dask": on_dask}
+GROUPS = {
+    "mirrored": mirrored_strategy,
+    "restarted": restarted,
+    "stopped": stopped,
+    "served": served,
+    "dask": on_dask,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=GROUPS, nargs="+", default=["mirrored", "restarted", "served"])
+    parser.add_argument("--only", choices=GROUPS, nargs="+", default=["mirrored", "restarted", "stopped", "served"])
     parser.add_argument("--markdown", default="", help="where the table goes, such as docs/reliability.md")
     options = parser.parse_args(arguments)
     random.seed(0)

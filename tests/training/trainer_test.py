@@ -16,10 +16,10 @@ from tfsketch import config as config_lib
 from tfsketch import systems
 from tfsketch.errors import ConfigError, DataError, TrainingError
 from tfsketch.images import files
-from tfsketch.training import feed, logs, trainer
+from tfsketch.training import feed, logs, signals, trainer
 from tfsketch.training.adam import Adam
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import mirrored_strategy
+from tfsketch.training.strategy import mirrored_strategy, sum_over_workers
 
 
 class Broken(Dummy):
@@ -179,6 +179,43 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
     monkeypatch.setattr(run, "_log", signalled)
     assert run.run() == 128 + signal.SIGTERM
     assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
+
+
+def test_a_signal_to_one_worker_ends_all_of_them_at_the_same_step(dummy, tmp_path, monkeypatch, capsys):
+    """tests/proof/workers.py does the same with two processes; here the other one's signal is in the sum."""
+    asked = []
+
+    def with_another(values):
+        asked.append(values)
+        return [values[0] + (len(asked) == 3), values[1]]
+
+    monkeypatch.setattr(signals, "sum_over_workers", lambda strategy: with_another)
+    run = trainer.Trainer(training(dummy, checkpoint_every=100), tmp_path, Dummy)
+    assert run.run() == 128 + signal.SIGTERM
+    assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
+    assert "stopped by SIGTERM at step 3, saved" in capsys.readouterr().out
+    assert asked == [[0.0, 0.0]] * 3  # once a step, by every worker: else they would wait for each other
+
+
+def test_numbers_are_summed_over_the_workers_of_a_job(monkeypatch):
+    total = sum_over_workers(tf.distribute.get_strategy())
+    assert total([1.0, 0.0]) == [1.0, 0.0]
+    # Two replicas of one process take the place of two workers.
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", tf.distribute.MirroredStrategy)
+    assert sum_over_workers(mirrored_strategy(("CPU:0", "CPU:1")))([1.0, 0.0]) == [2.0, 0.0]
+
+
+def test_a_step_that_finds_no_memory_says_what_takes_less(dummy, tmp_path, monkeypatch):
+    run = trainer.Trainer(dummy, tmp_path, Dummy)
+
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,512]\nmore")
+
+    monkeypatch.setattr(run, "_loop", exhausted)
+    for strategy in ("default", "multi_worker"):
+        run._config = training(dummy, strategy=strategy)
+        with pytest.raises(TrainingError, match=r"memory for a step, found: OOM when .*\[8,512\]\. .*batch_size"):
+            run.run()
 
 
 def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -40,14 +41,33 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return kind == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
 
 
+def sum_over_workers(strategy: tf.distribute.Strategy) -> Callable[[Sequence[float]], Sequence[float]]:
+    """A function that sums numbers over the processes of a job, all of which call it; a single process gets its own
+    back, at no cost."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return lambda values: values
+
+    @tf.function(autograph=False)
+    def total(values: tf.Tensor) -> tf.Tensor:
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, args=(values,)), axis=None)
+
+    return lambda values: total(tf.constant(values, tf.float32)).numpy().tolist()
+
+
 def explain(error: tf.errors.OpError, strategy: str, checkpoint: str) -> TrainingError | None:
     """A message for an error of TensorFlow's with an external cause: a full disk, or, under `multi_worker`, another
-    process that has ended or no longer answers. None for all others."""
+    process that has ended or no longer answers; and for too little memory. None for all others."""
     reason = error.message.strip().splitlines()[-1 if "events file" in error.message else 0].strip(" \t.")
     going_on = f"training goes on from {checkpoint or 'its beginning'}"
     if "events file" in error.message or "No space left" in error.message:
         return TrainingError(
             f"expected room to write, found: {reason}. Make room and run the same command again: {going_on}"
+        )
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return TrainingError(
+            f"expected memory for a step, found: {reason}. A run takes fewer examples at a time (train.batch_size) or "
+            "smaller pictures in another --model_dir alone; in this one, try --set train.precision=mixed_float16 (or "
+            f"mixed_bfloat16 on a processor that has it), or a machine with more memory: {going_on}"
         )
     if strategy == "multi_worker":
         return TrainingError(

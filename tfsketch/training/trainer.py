@@ -287,7 +287,7 @@ class Trainer:
             low, high = self._config.hand.abstraction
             level = (low + high) / 2 if high else None  # a grid shows what the system is trained for
             grid = fixed_batch(pictures, self._config, range(min(train.image_count, len(pictures))), level)
-        signals = Signals()
+        signals = Signals(self._strategy)
         try:
             with signals:
                 self._loop(end, grid, writer, signals)
@@ -300,7 +300,8 @@ class Trainer:
                 writer.close()
         if signals.number:
             name = signal.Signals(signals.number).name
-            print(f"stopped by {name} at step {self.step}, saved; run the same command again to resume", flush=True)
+            saved = "saved" if self._is_chief else "as all workers, of which the first one saves"
+            print(f"stopped by {name} at step {self.step}, {saved}; run the same command again to resume", flush=True)
             return 128 + signals.number
         if self._is_chief and self._export is not None:
             print(f"step {self.step} of {self.total_steps} is done; the model is {self._folder}", flush=True)
@@ -328,9 +329,8 @@ class Trainer:
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
             pending.append(compiled[loss](next(batches)))
             count = step + 1
-            # Read once per step: a later signal, as while a grid is drawn, takes effect at the next step, saved as
-            # well.
-            stopping = bool(signals.number)
+            # Once per step: a later signal, as while a grid is drawn, takes effect at the next step, saved as well.
+            stopping = signals.asked()
             last = count in (end, phase_end) or stopping
             saving = last or count % train.checkpoint_every == 0
             if saving or count % train.log_every == 0:
