@@ -18,6 +18,7 @@ from tfsketch.data import lock
 from tfsketch.errors import ConfigError, LockedError, TrainingError
 from tfsketch.systems import make_task
 from tfsketch.training import trainer
+from tfsketch.training.checkpoints import Checkpoints
 
 
 def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path, capsys):
@@ -123,6 +124,20 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(dummy, tmp_path, 
     with pytest.raises(TrainingError, match="save a checkpoint at step 8, found: No space left.*ckpt-4; make room"):
         run.run()
     assert trainer.Trainer(dummy, tmp_path, Dummy).step == 4
+
+
+def test_workers_beside_the_first_save_where_nobody_reads_and_leave_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 7)  # as in a container, on every machine
+    value = tf.Variable(1.0)
+    first, second, third = (Checkpoints(tmp_path, {"value": value}, 2, chief) for chief in (True, False, False))
+    first.save(0)
+    there = sorted(path.name for path in tmp_path.rglob("*"))
+    assert "ckpt-0.index" in there
+    for step in range(1, 5):
+        third.save(step)
+        assert sorted(path.name for path in tmp_path.rglob("*")) == there
+    assert second._own != third._own
+    assert third.restore() and third.latest.endswith("ckpt-0")
 
 
 def test_a_second_trainer_in_a_folder_is_told_who_holds_it(dummy, tmp_path):

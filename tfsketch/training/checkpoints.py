@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Optional
@@ -62,7 +64,7 @@ class Checkpoints:
         rest is restored, with a message.
       keep: how many of the newest stay.
       chief: whether this process's checkpoints count. Others must take part in saving, into folders of their own that
-        nobody reads.
+        nobody reads and that are gone afterwards.
 
     Raises:
       TrainingError: the run has weights, a log or pictures, but no checkpoint to resume from: a new start would
@@ -87,8 +89,10 @@ class Checkpoints:
                 "them: choose another --model_dir, or move them away"
             )
         self._current = next(iter(self._names), "")
-        self._own = self._folder if chief else run / "workers" / str(os.getpid())
-        self._own.mkdir(parents=True, exist_ok=True)  # TensorFlow makes no folder at the end of a link
+        # Not by the process's number alone: those of containers on several machines are the same.
+        self._own = self._folder if chief else run / f".worker-{secrets.token_hex(8)}"
+        if chief:
+            self._own.mkdir(parents=True, exist_ok=True)  # TensorFlow makes no folder at the end of a link
         self._state, self._addable = state, addable
         self._checkpoint = tf.train.Checkpoint(**state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, paths.literal(self._own), max_to_keep=keep)
@@ -158,6 +162,7 @@ class Checkpoints:
           TrainingError: it cannot be written; earlier ones are untouched.
         """
         try:
+            self._own.mkdir(parents=True, exist_ok=True)
             self._current = os.path.basename(self._manager.save(checkpoint_number=step))
         except (tf.errors.OpError, OSError) as error:
             reason = error.message if isinstance(error, tf.errors.OpError) else str(error)
@@ -165,4 +170,7 @@ class Checkpoints:
                 f"{self._own}: expected to save a checkpoint at step {step}, found: {reason}. The last one is "
                 f"{self.latest or '(none)'}; make room there and run the same command again to go on from it"
             ) from error
+        finally:
+            if self._own != self._folder:  # as large as the chief's, in every worker and at every start
+                shutil.rmtree(self._own, ignore_errors=True)
         self._names = self._names_on_disk()
