@@ -21,7 +21,7 @@ from tfsketch import systems
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS
 from tfsketch.errors import ExportError
-from tfsketch.export import VARIANTS, WEB_WAYS
+from tfsketch.export import VARIANTS, WEB_WAYS, check_onnx
 from tfsketch.images import paths
 
 _MODEL = flags.DEFINE_string("model", MODELS[0], "A shipped model's name, or a model directory.")
@@ -84,6 +84,10 @@ def _main(argv: list[str]) -> int:
         paths.check_place(pathlib.Path(_OUTPUT.value).parent, "--output")
     else:
         paths.check_folder(_OUTPUT.value, "--output")
+    if _FORMAT.value == "web":
+        paths.check_new(_OUTPUT.value, "--output")
+    if _FORMAT.value == "onnx":
+        check_onnx()
     from tfsketch import zoo
     from tfsketch.evaluation import report
     from tfsketch.export import measure, mobile, onnx, saved_model

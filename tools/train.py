@@ -29,12 +29,11 @@ def _main(argv: list[str]) -> int:
     settings = systems.load(_CONFIG.value, _SET.value)
     if not (_DRY_RUN.value or _MODEL_DIR.value):
         raise app.UsageError("expected --model_dir=FOLDER (or --dry_run)")
-    if not (_DRY_RUN.value or settings.data.service):
+    if not _DRY_RUN.value:
         paths.check_there(settings.data.train, "data.train", "; prepare_data makes it, --set data.train=DIR names it")
         if settings.data.validation:
             hint = " (with --set data.validation= the grids show pictures of data.train)"
             paths.check_there(settings.data.validation, "data.validation", hint)
-    if not _DRY_RUN.value:
         paths.check_folder(_MODEL_DIR.value, "--model_dir")
     from tfsketch.training import trainer
     from tfsketch.training.describe import describe

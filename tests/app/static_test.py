@@ -19,7 +19,7 @@ from tests.app.browsing import answering, page_of, refuse_first, until
 from tests.app.client import gradient, png_of
 from tfsketch import zoo
 from tfsketch.app import litert, static
-from tfsketch.errors import ExportError
+from tfsketch.errors import DataError, ExportError
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_what_is_refused(editing_folder, archives, tmp_path):
         static.export(parser, "x", tmp_path / "a", runtime=archives)
     (tmp_path / "b").mkdir()
     (tmp_path / "b/mine.txt").write_text("mine")
-    with pytest.raises(ExportError, match="expected a new or an empty folder, found something"):
+    with pytest.raises(DataError, match="expected a new or an empty folder, found something"):
         static.export(zoo.load_model(editing_folder), "x", tmp_path / "b", runtime=archives)
     assert [path.name for path in tmp_path.iterdir()] == ["b"] and (tmp_path / "b/mine.txt").read_text() == "mine"
 

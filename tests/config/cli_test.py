@@ -69,12 +69,15 @@ MISTAKES = {
     f"train {SMOKE} --model_dir=x --set data.train=nothing": "data.train: expected a folder of shards or of photogr",
     f"train {SMOKE} --model_dir=x --set data.train=docs --set data.validation=nothing": "with --set data.validation=",
     "train --config=README.md --dry_run": "README.md: expected",
+    f"train {SMOKE} --model_dir=x --set data.train=no --set data.service=grpc://a:1": "data.train: expected a folder",
     "export --model=nothing --output=x": "in nothing",
+    "export --model=sc_fegn --output=x": "in sc_fegn; did you mean 'sc_fegan'?",
     "export --model=docs --output=x": "found no config.yaml and no weights.npz in docs",
     "export --model=sc_fegan --output=x --data=nothing": "--data: expected a folder of shards or of photographs, found",
     "export --model=contextual_gan --format=web --output=x": "expected a model that edits, draws or restyles",
     "export --model=sc_fegan --format=web --variant=all --output=x": "variant: expected one for --format=web",
     "evaluate --data=docs --output=README.md/x": "--output: expected a folder, or a place for one, at README.md/x",
+    "export --model=sc_fegan --format=web --output=docs": "--output: expected a new or an empty folder",
     "export --model=sc_fegan --output=README.md": "--output: expected a folder, or a place for one, at README.md",
     "export --model=sc_fegan --format=tflite --output=README.md/x.tflite": "at README.md, found a file at ",
     f"prepare_data --input=docs --output=README.md {SMOKE}": "--output: expected a folder, or a place for one",
@@ -155,6 +158,26 @@ def test_help_is_told_before_tensorflow_is_imported(told, name):
     status, text = told[f"{name} --help"]
     assert status == 0 and "Traceback" not in text and ".;" not in text
     assert f"python -m tools.{name} " in text and "\n  --" in text
+
+
+def test_an_installed_command_names_others_as_they_are_installed(tmp_path):
+    code = """
+        import sys
+        from tfsketch.config import cli
+        from tfsketch.errors import DataError
+
+        def main(argv):
+            raise DataError("runs/tools.train, tools.txt: make them with: python -m tools.prepare_data; see tools.edit")
+
+        sys.argv = [sys.argv[1]]
+        cli.run(main)
+    """
+    for called, words in (
+        ("/usr/bin/tfsketch-train", "make them with: tfsketch-prepare-data; see tfsketch-edit"),
+        ("tools/train.py", "make them with: python -m tools.prepare_data; see tools.edit"),
+    ):
+        process = _run([sys.executable, "-c", textwrap.dedent(code), called])
+        assert process.returncode == 2 and f": runs/tools.train, tools.txt: {words}\n" in process.stderr
 
 
 def test_the_extra_of_the_editor_in_the_browser_is_named_before_tensorflow_is_imported():

@@ -210,7 +210,7 @@ def test_an_onnx_file_is_the_network(editing_folder, tmp_path, monkeypatch):
     from tfsketch.export import onnx
 
     assert onnx.export(zoo.load_model(editing_folder), tmp_path / "tiny.onnx") < 1e-4
-    monkeypatch.setattr(onnx, "_NEEDED", ("no_such_package",))
+    monkeypatch.setattr("tfsketch.export.ONNX_PACKAGES", ("no_such_package",))
     with pytest.raises(ExportError, match="the extra `onnx` .*found no no_such_package"):
         onnx.export(zoo.load_model(editing_folder), tmp_path / "other.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]

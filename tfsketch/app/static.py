@@ -28,7 +28,7 @@ from tfsketch.app.server import MAX_UPLOAD, PAGE
 from tfsketch.app.studio import MAX_PIXELS
 from tfsketch.errors import ExportError
 from tfsketch.export import WEB_WAYS, mobile, saved_model
-from tfsketch.images import files
+from tfsketch.images import files, paths
 from tfsketch.nn.exported import ExportedNetwork, shapes
 
 BROWSER = (
@@ -221,8 +221,9 @@ def export(
       The written contents, by path in the folder.
 
     Raises:
-      ExportError: the page does not offer the model's way, the folder holds something, the runtime is not available,
-        or what `mobile.export` raises.
+      ExportError: the page does not offer the model's way, the runtime is not available, or what `mobile.export`
+        raises.
+      DataError: the folder holds something, or cannot be written to.
     """
     output = pathlib.Path(output)
     if model.way not in WEB_WAYS:
@@ -230,8 +231,7 @@ def export(
             f"expected a model that edits, draws or restyles in one call, such as sc_fegan_mobile, cali_sketch or "
             f"region_edit, for --format=web, found one of {model.experiment.system}"
         )
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ExportError(f"{output}: expected a new or an empty folder, found something in it; nothing is overwritten")
+    paths.check_new(output, "output")
     model = model.in_one_call()
     count = sum(variable.shape.num_elements() for variable in model.variables)
     variant = variant or ("float16" if count <= _MOST_WEIGHTS else "weight_only")

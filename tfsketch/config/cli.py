@@ -21,6 +21,11 @@ from tfsketch.errors import TfsketchError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors of the system for a full disk, a quota, and a place that cannot be written to."""
+_TOOL = re.compile(
+    r"(?:python -m )?(?<![\w./-])tools\.(app|benchmark|conditions|convert_sc_fegan|data_worker|edit|evaluate|export|"
+    r"prepare_data|prune|slim|train)(?![\w.])"
+)
+"""A binary as it is called in a clone. By their names alone: a message may name a file `tools.txt`."""
 
 
 def with_paths(argv: Sequence[str]) -> list[str]:
@@ -49,7 +54,7 @@ def _as_started(text: str) -> str:
     """A text in which binaries are called as this one was: `tfsketch-edit`, or by their modules in a clone."""
     if pathlib.Path(sys.argv[0]).suffix == ".py":
         return text
-    return re.sub(r"(?:python -m )?\btools\.(\w+)", lambda match: f"tfsketch-{match[1].replace('_', '-')}", text)
+    return _TOOL.sub(lambda match: f"tfsketch-{match[1].replace('_', '-')}", text)
 
 
 def _documentation(main: Callable[[list[str]], int | None]) -> str:
@@ -132,7 +137,7 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
         except app.UsageError as error:
             return _misuse(main, error)
         except TfsketchError as error:
-            print(f"{_name()}: {error}", file=sys.stderr)
+            print(f"{_name()}: {_as_started(str(error))}", file=sys.stderr)
             return 2
         except OSError as error:
             if error.errno not in _UNWRITABLE:

@@ -47,12 +47,16 @@ def check_model(name: str | os.PathLike) -> None:
     the disk. What it is, is found out when it is loaded."""
     if str(name) in MODELS or "://" in str(name) or os.path.exists(name):
         return
-    close = difflib.get_close_matches(str(name), MODELS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
     raise WeightsError(
         f"expected a model directory or one of the shipped models {', '.join(MODELS)}, a SavedModel's folder, a "
-        f".tflite file or a server's address, found nothing at {name}{hint}"
+        f".tflite file or a server's address, found nothing at {name}{_hint(str(name))}"
     )
+
+
+def _hint(name: str) -> str:
+    """The nearest shipped name, for a message; empty where none is near."""
+    close = difflib.get_close_matches(name, MODELS, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def model_folder(name_or_dir: str | os.PathLike) -> pathlib.Path:
@@ -75,9 +79,10 @@ def model_folder(name_or_dir: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(name_or_dir)
     missing = [name for name in ("config.yaml", "weights.npz") if not (path / name).is_file()]
     if missing:
+        hint = "" if path.exists() else _hint(str(name_or_dir))
         raise WeightsError(
             f"expected a model directory or one of the shipped models {', '.join(MODELS)}; found no "
-            f"{' and no '.join(missing)} in {path}"
+            f"{' and no '.join(missing)} in {path}{hint}"
         )
     return path
 

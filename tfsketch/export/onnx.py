@@ -7,7 +7,6 @@ in ONNX. tf2onnx converts, in a process of its own, and ONNX Runtime checks the 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -18,13 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends import base
-from tfsketch.errors import ExportError, install_command
-from tfsketch.export import edits, measure, mobile
+from tfsketch.errors import ExportError
+from tfsketch.export import check_onnx, edits, measure, mobile
 from tfsketch.images import files
 from tfsketch.nn.exported import ExportedNetwork
 
 OPSET = 17
-_NEEDED = ("tf2onnx", "onnx", "onnxruntime")
 
 
 class _Renamed(tf.Module):
@@ -56,11 +54,7 @@ def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.P
       ExportError: the extra is missing, or the file cannot be made, or differs by more than `mobile.LIMITS["float32"]`.
       WeightsError, ConfigError, DataError, ImageError: the model or the photographs cannot be read.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ExportError(
-            f"expected the packages of the extra `onnx` ({install_command('onnx')}), found no {', '.join(missing)}"
-        )
+    check_onnx()
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
     renamed = _Renamed(mobile.Edit(model))
     with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:

@@ -127,15 +127,17 @@ def on_disk(path: str | os.PathLike) -> str:
 
 
 def check_there(text: str, what: str, hint: str = "") -> None:
-    """Raises `DataError` if one of the paths of a list, of folders with shards or photographs, does not exist.
+    """Raises `DataError` if one of the paths of a list, of folders with shards or photographs, does not exist, or is an
+    empty folder.
 
     Args:
       text, what: see `split`.
       hint: what the message ends with.
     """
     for path in split(text, what):
-        if not path or not os.path.exists(path):
-            where = f"nothing at {path}" if path else "none named"
+        is_empty = bool(path) and os.path.isdir(path) and not os.listdir(path)
+        if is_empty or not path or not os.path.exists(path):
+            where = f"{'an empty one' if is_empty else 'nothing'} at {path}" if path else "none named"
             raise DataError(f"{what}: expected a folder of shards or of photographs, found {where}{hint}")
 
 
@@ -174,3 +176,12 @@ def check_place(folder: str | os.PathLike, what: str) -> None:
         raise DataError(f"{what}: expected a folder, or a place for one, at {folder}, found a file at {there}")
     if not os.access(there, os.W_OK | os.X_OK):
         raise DataError(f"{what}: expected a folder to write to at {folder}, found {there} to be read-only")
+
+
+def check_new(folder: str | os.PathLike, what: str) -> None:
+    """Raises `DataError` if a folder that is to be written as a whole holds something; `what` as in `check_place`."""
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise DataError(
+            f"{what}: expected a new or an empty folder, found something in {folder}; nothing is overwritten"
+        )
+    check_place(folder, what)
