@@ -31,7 +31,8 @@ from absl import app, flags
 from tfsketch.conditions import regions
 from tfsketch.config import cli
 from tfsketch.config.shipped import MODELS, PRECISIONS, check_model
-from tfsketch.editor.batch.jobs import Job, default_output, find_jobs, left_out, sort_files
+from tfsketch.editor.batch.inputs import default_output, sort_files, unused_files
+from tfsketch.editor.batch.jobs import Job, find_jobs
 from tfsketch.editor.ways import WAYS
 from tfsketch.errors import ImageError, TfsketchError
 from tfsketch.images import paths
@@ -132,7 +133,6 @@ def _editor() -> Editor:
 
 def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) -> tuple[list[Job], list[str]]:
     """`find_jobs` of the flags, for a model of a way of working."""
-    makes = way in ("complete", "draw")
     if way in ("edit", "restyle") and not _IMAGE.value:
         raise TfsketchError(f"--image: expected a photograph, which this model {WAYS[way].verb}, found none")
     if way == "draw" and _IMAGE.value:
@@ -142,13 +142,21 @@ def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) 
         raise TfsketchError(f"--{flag}: expected a model that restyles, such as {WAYS['restyle'].example}")
     if way == "restyle" and not _STYLE.value:
         raise TfsketchError("--style_image: expected a photograph whose style is taken, found none")
-    if _RESULTS.value and not makes:
+    if _RESULTS.value and not WAYS[way].sheet:
         raise TfsketchError("--results: expected a model that draws or completes; of an edit, each --seed is a result")
-    results = _STEPS.value if _STYLE.value else 0
-    if makes:
-        results = _RESULTS.value or (4 if way == "complete" else 1)
+    results = _RESULTS.value or (4 if way == "complete" else 1)
     suffix = f".{_FORMAT.value.lower().lstrip('.')}"
-    return find_jobs(_IMAGE.value, output, results, _STYLE.value, _REGION.value, suffix, **partners)
+    return find_jobs(
+        _IMAGE.value,
+        output,
+        way,
+        results,
+        styles=_STYLE.value,
+        steps=_STEPS.value or None,
+        region=_REGION.value,
+        suffix=suffix,
+        **partners,
+    )
 
 
 def _main(argv: list[str]) -> int:
@@ -193,7 +201,7 @@ def _main(argv: list[str]) -> int:
         print(*edit_demo(model, output, _SEED.value), sep="\n")
         return 0
     if _GRID.value:
-        print("".join(f"{line}\n" for line in left_out(folders, output)), end="", file=sys.stderr)
+        print("".join(f"{line}\n" for line in unused_files(folders, output)), end="", file=sys.stderr)
         marks = (_MARK.value, _QUALITY.value, _STYLE_FROM.value == "whole")
         rows, columns, notes = mixing_grid(
             model, _IMAGE.value, _STYLE.value, output, _REGION.value, _DETAIL.value, *marks
@@ -201,7 +209,7 @@ def _main(argv: list[str]) -> int:
         print(*notes, f"{rows} photographs in {columns} styles: {output}", sep="\n")
         return 0
     single = not pathlib.Path(source).is_dir()
-    others = left_out(folders, output, None if single else jobs)
+    others = unused_files(folders, output, None if single else jobs)
     print("".join(f"{line}\n" for line in others), end="", file=sys.stderr)
     place = jobs[0].output if single else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}

@@ -51,7 +51,7 @@ _DATA = flags.DEFINE_string("data", "", "Folder of photographs or shards to cali
 _MARKDOWN = flags.DEFINE_string("markdown", "", "Markdown file whose section on this model and format is replaced.")
 
 
-def _versioned() -> pathlib.Path:
+def _version_folder() -> pathlib.Path:
     return pathlib.Path(_OUTPUT.value) / str(_VERSION.value)
 
 
@@ -73,7 +73,7 @@ def _main(argv: list[str]) -> int:
         raise ExportError(
             f"--output: expected a .tflite file or a folder, found {_OUTPUT.value}; {paths.END_OF_FOLDER}"
         )
-    if _FORMAT.value == "saved_model" and _VERSION.value and (final := _versioned()).exists():
+    if _FORMAT.value == "saved_model" and _VERSION.value and (final := _version_folder()).exists():
         raise ExportError(f"expected a version that is not there yet, found {final}")
     if _DATA.value:
         paths.check_there(_DATA.value, "--data")
@@ -92,7 +92,7 @@ def _main(argv: list[str]) -> int:
     from tfsketch.evaluation import report
     from tfsketch.export import measure, mobile, onnx, saved_model
 
-    failed, model = False, zoo.load_model(_MODEL.value)
+    failure, model = False, zoo.load_model(_MODEL.value)
     if _FORMAT.value == "saved_model":
         path = saved_model.export(model, systems.signatures(model), _OUTPUT.value, _VERSION.value, _DATA.value)
         metadata = json.loads((path / "assets.extra" / "metadata.json").read_text(encoding="utf-8"))
@@ -117,11 +117,11 @@ def _main(argv: list[str]) -> int:
         variants = VARIANTS if _VARIANT.value == "all" else (_VARIANT.value or "float16",)
         results = mobile.export(model, _OUTPUT.value, variants, _DATA.value)
         text, path = measure.table(results), _OUTPUT.value
-        failed = any(one.problem() for measurements in results.values() for one in measurements)
+        failure = any(one.problem() for measurements in results.values() for one in measurements)
     print(f"{text}\n{path}")
     if _MARKDOWN.value:
         report.write_section(_MARKDOWN.value, f"{pathlib.Path(_MODEL.value).name}_{_FORMAT.value}", text)
-    return 1 if failed else 0
+    return 1 if failure else 0
 
 
 def main() -> None:

@@ -43,24 +43,24 @@ class _Network(Function):
         self.way = way  # type: ignore[misc]
 
 
-def _made(**settings: Any) -> Editor:
+def _editor(**settings: Any) -> Editor:
     return Editor(_Network("edit"), **{"side": 8, **settings})
 
 
-def _asked(way: str, name: str, **right: Any) -> Callable[..., Any]:
+def _method(way: str, name: str, **right: Any) -> Callable[..., Any]:
     return lambda **wrong: getattr(Editor(_Network(way), 8), name)(**{**right, **wrong})
 
 
 _client = serving.Client("http://127.0.0.1:1", "tiny", retries=0)  # nobody there
-_edit = _asked("edit", "edit", image=IMAGE, mask=LAYER)
-_draw = _asked("draw", "draw", sketch=LAYER)
-_complete = _asked("complete", "complete", sketch=LAYER)
-_restyle = _asked("restyle", "restyle", image=IMAGE, style=IMAGE)
-_interpolate = _asked("restyle", "interpolate", image=IMAGE, styles=[IMAGE])
+_edit = _method("edit", "edit", image=IMAGE, mask=LAYER)
+_draw = _method("draw", "draw", sketch=LAYER)
+_complete = _method("complete", "complete", sketch=LAYER)
+_restyle = _method("restyle", "restyle", image=IMAGE, style=IMAGE)
+_interpolate = _method("restyle", "interpolate", image=IMAGE, styles=[IMAGE])
 
 ARGUMENTS: list[tuple[Callable[..., Any], str, str]] = [
-    *[(_made, name, "number") for name in ("side", "context", "feather", "texture")],
-    *[(_made, name, "truth") for name in ("seam", "find_faces")],
+    *[(_editor, name, "number") for name in ("side", "context", "feather", "texture")],
+    *[(_editor, name, "truth") for name in ("seam", "find_faces")],
     *[(_edit, name, "picture") for name in ("image", "mask", "sketch", "color")],
     *[(call, "seed", "whole") for call in (_edit, _draw, _complete)],
     *[(call, "sketch", "picture") for call in (_draw, _complete)],
@@ -118,6 +118,6 @@ def test_names_that_are_none_are_refused():
 
 
 def test_numbers_of_numpy_are_numbers():
-    editor = _made(side=np.int64(8), context=np.float32(1.5), feather=np.int32(0), texture=np.float64(0.5))
+    editor = _editor(side=np.int64(8), context=np.float32(1.5), feather=np.int32(0), texture=np.float64(0.5))
     editor = editor.with_finish(np.float32(2), np.True_, np.int8(1))
     assert editor._canvas.side == 8 and editor._canvas.texture == 1

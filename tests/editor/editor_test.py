@@ -300,10 +300,10 @@ def test_an_enlarged_edit_gets_the_photographs_texture_as_far_as_wanted():
         def __call__(self, batch):
             return {"image": tf.where(batch["mask"] > 0.5, 0.0, batch["image"])}
 
-    plain, textured = (Editor(Blur(), 64, texture=strength).edit(image, mask) for strength in (0.0, 1.0))
+    plain, grainy = (Editor(Blur(), 64, texture=strength).edit(image, mask) for strength in (0.0, 1.0))
     inner = (slice(110, 140), slice(110, 140))
-    assert plain[inner].std() < 2.0 < 0.5 * image[inner].std() < textured[inner].std()
-    assert (textured[mask == 0] == image[mask == 0]).all()
+    assert plain[inner].std() < 2.0 < 0.5 * image[inner].std() < grainy[inner].std()
+    assert (grainy[mask == 0] == image[mask == 0]).all()
     at_size = [Editor(Blur(), 256, texture=strength, context=9).edit(image, mask) for strength in (0.0, 1.0)]
     np.testing.assert_array_equal(*at_size)  # nothing was enlarged: nothing is lost
 

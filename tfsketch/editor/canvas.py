@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ from tfsketch.vocabulary import to_tensors
 if TYPE_CHECKING:
     from tfsketch.conditions.face_parser import FaceParser
     from tfsketch.nn.exported import Call
+
+Value = TypeVar("Value")
 
 
 def finite(output: Any) -> np.ndarray:
@@ -46,6 +48,20 @@ def _check_finish(feather: float | None, seam: bool, texture: float) -> None:
         number(feather, "feather", 0, expected="a number of pixels from 0")
     truth(seam, "seam")
     number(texture, "texture", 0, 1, "a strength from 0 to 1")
+
+
+class LastPicture(Generic[Value]):
+    """A cache of one value: what was computed of a picture, as long as it is asked for of that picture."""
+
+    def __init__(self) -> None:
+        self._entry: tuple[np.ndarray, Value] | None = None
+
+    def of(self, picture: np.ndarray, compute: Callable[[], Value]) -> Value:
+        """`compute()`, or its value of the call before if that was for an equal picture."""
+        entry = self._entry
+        if entry is None or not np.array_equal(entry[0], picture):
+            entry = self._entry = picture.copy(), compute()
+        return entry[1]
 
 
 class Canvas:
@@ -89,7 +105,9 @@ class Canvas:
         self.network: Call = network.incremental()
         self._parser: FaceParser | None = None
         self._find_faces = find_faces
-        self._looked_at: tuple[np.ndarray, list[tuple[float, float, float]]] | None = None
+        self._squares: LastPicture[list[tuple[float, float, float]]] = LastPicture()
+        self.framing: LastPicture[tuple[float, np.ndarray, np.ndarray]] = LastPicture()
+        """Of a drawing; see `editor.draw`."""
 
     def with_finish(self, feather: float | None, seam: bool, texture: float) -> Canvas:
         """`Editor.with_finish`."""
@@ -116,13 +134,10 @@ class Canvas:
         return self._parser
 
     def _faces(self, image: np.ndarray) -> list[tuple[float, float, float]]:
-        """`faces.squares`, cached while the photograph is the same."""
+        """`faces.squares`, if they are looked for."""
         if not self._find_faces or self.context is not None:
             return []
-        cache = self._looked_at
-        if cache is None or not np.array_equal(cache[0], image):
-            cache = self._looked_at = image.copy(), faces.squares(image)
-        return cache[1]
+        return self._squares.of(image, lambda: faces.squares(image))
 
     def view_of(self, image: np.ndarray, mask: np.ndarray) -> arrays.View:
         """The view for a mask [H,W] that is not empty."""

@@ -49,6 +49,7 @@ class Network(Protocol):
     Further methods (`encode`, `project`) depend on its way."""
 
     way: str
+    takes: tuple[str, ...]
     stride: int
     smallest: int
     fixed: bool
@@ -69,6 +70,7 @@ class Function:
     way."""
 
     way = "edit"
+    takes: tuple[str, ...] = ("image", "mask", "sketch", "color", "noise")
     stride, smallest, fixed, image_size = 1, 1, False, None
 
     def __init__(self, run: Call):

@@ -33,6 +33,8 @@ class ExportedNetwork(tf.keras.Model):
     gives: ClassVar[tuple[str, ...]] = ()
     """Outputs of an `edit` on a phone, the picture last; empty if one call makes no picture, so that it cannot be a
     TensorFlow Lite file."""
+    latent: int = 0
+    """Length of the vector `z`, of a network that takes one."""
     fixed: ClassVar[bool] = False
     """Whether it takes pictures of `image_size` only."""
     stride: int
@@ -91,5 +93,5 @@ def in_bfloat16(network: NetworkT) -> NetworkT:
 def shapes(model: ExportedNetwork, side: int) -> dict[str, list[int]]:
     """Shapes of one example of each input of an exported network: pictures of a side, vectors `z`, a `seed`, an
     `amount`."""
-    vectors = {"z": getattr(model, "latent", 0), "seed": 2, "amount": 1}
+    vectors = {"z": model.latent, "seed": 2, "amount": 1}
     return {key: [1, vectors[key]] if key in vectors else [1, side, side, CHANNELS[key]] for key in model.takes}

@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.editor.batch.pictures import MASK, noise_photo
 from tests.edits import run_edit
-from tfsketch.editor.batch.jobs import find_jobs, sort_files
+from tfsketch.editor.batch.inputs import sort_files
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.images import files as files_lib
 
@@ -73,12 +74,12 @@ def test_what_is_left_out_of_folders_is_named_and_counted(editing_folder, folder
 
 
 def test_accents_match_between_folders_however_they_are_encoded(editing_folder, folders):
-    composed, decomposed = (unicodedata.normalize(form, "é ü") for form in ("NFC", "NFD"))
-    (folders / "photos/a.png").rename(folders / f"photos/{decomposed}.png")
-    (folders / "masks/a.png").rename(folders / f"masks/{composed}.png")
+    nfc, nfd = (unicodedata.normalize(form, "é ü") for form in ("NFC", "NFD"))
+    (folders / "photos/a.png").rename(folders / f"photos/{nfd}.png")
+    (folders / "masks/a.png").rename(folders / f"masks/{nfc}.png")
     flags = [f"--image={folders}/photos", f"--mask={folders}/masks", f"--output={folders}/out [1], *"]
     assert run_edit(editing_folder, *flags) == 0
-    assert {p.name for p in (folders / "out [1], *").iterdir()} == {f"{decomposed}.png", "b.png", "c.png"}
+    assert {p.name for p in (folders / "out [1], *").iterdir()} == {f"{nfd}.png", "b.png", "c.png"}
 
 
 def test_exif_orientation_is_that_of_the_mask(editing_folder, folders):
@@ -192,9 +193,9 @@ def test_a_missing_optional_partner_is_named(editing_folder, folders, capsys):
 def test_matching(folders):
     photos, masks = folders / "photos", folders / "masks"
     Image.fromarray(noise_photo()).save(photos / "a.jpg")
-    jobs, skipped = find_jobs(photos, folders / "out", mask=masks / "b.png")  # one mask for all
+    jobs, problems = find_jobs(photos, folders / "out", mask=masks / "b.png")  # one mask for all
     assert [job.output.name for job in jobs] == ["b.png", "c.png"] and {job.mask for job in jobs} == {masks / "b.png"}
-    assert len(skipped) == 1 and "expected one picture of this name, found a.jpg, a.png" in skipped[0]
+    assert len(problems) == 1 and "expected one picture of this name, found a.jpg, a.png" in problems[0]
     jobs, _ = find_jobs(photos, photos / "out", mask=masks)
     (photos / "out").mkdir()
     files_lib.write_png(photos / "out/b.png", noise_photo())  # a result in the folder of inputs is not edited again

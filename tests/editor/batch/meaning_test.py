@@ -29,12 +29,12 @@ def _photo(seed=0):
 
 def test_what_files_were_taken_for_is_said(editing_folder, tmp_path, capsys):
     picture = np.repeat(_photo(3)[..., :1] // 2 + np.uint8(60), 3, axis=2)
-    erased = np.dstack([_photo(), 255 - MASK])
+    cutout = np.dstack([_photo(), 255 - MASK])
     sheet = np.full((48, 64, 3), 110, np.uint8)
     sheet[24:26, 22:48] = (20, 60, 90)
     colors = np.dstack([np.zeros((48, 64, 3), np.uint8), np.full((48, 64), 255, np.uint8)])
     colors[28:34, 30:44, :3] = 120
-    for name, layer in (("photo", picture), ("mask", erased), ("sketch", sheet), ("color", colors)):
+    for name, layer in (("photo", picture), ("mask", cutout), ("sketch", sheet), ("color", colors)):
         Image.fromarray(layer).save(tmp_path / f"{name}.png")
     arguments = [f"--{what}={tmp_path / f'{what}.png'}" for what in ("mask", "sketch", "color")]
     assert (
@@ -100,30 +100,30 @@ def test_a_mask_that_may_lie_as_the_file_does_is_told_of(editing_folder, tmp_pat
     """Programs that pass over EXIF show a photograph, and make its mask, as it lies in its file."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    turned = orientation > 4
+    transposes = orientation > 4
     Image.fromarray(_photo()).save(tmp_path / "photo.png", exif=exif)
-    upright = np.ascontiguousarray(MASK.T if turned else MASK)
+    upright = np.ascontiguousarray(MASK.T if transposes else MASK)
     Image.fromarray(upright).save(tmp_path / "upright.png")
     Image.fromarray(MASK).save(tmp_path / "stored.png")
     Image.fromarray(MASK).save(tmp_path / "own.png", exif=exif)  # turned with the photograph
     square = Image.fromarray(_photo()[:, :48])
     square.save(tmp_path / "square.png", exif=exif)
     Image.fromarray(MASK[:, :48]).save(tmp_path / "square_mask.png")
-    told = f"is turned upright by its EXIF orientation ({orientation}); the mask counts as drawn over it upright"
+    warning = f"is turned upright by its EXIF orientation ({orientation}); the mask counts as drawn over it upright"
 
-    def said(image: str, mask: str) -> str:
+    def console(image: str, mask: str) -> str:
         arguments = [f"--image={tmp_path / image}", f"--mask={tmp_path / mask}", f"--output={tmp_path / 'out.png'}"]
         assert _run_edit(editing_folder, *arguments) == 0
         return capsys.readouterr().out
 
-    assert (told in said("photo.png", "upright.png")) == (2 <= orientation <= 4)
-    assert told not in said("photo.png", "own.png")
-    assert (told in said("square.png", "square_mask.png")) == (orientation > 1)
-    if turned:
+    assert (warning in console("photo.png", "upright.png")) == (2 <= orientation <= 4)
+    assert warning not in console("photo.png", "own.png")
+    assert (warning in console("square.png", "square_mask.png")) == (orientation > 1)
+    if transposes:
         with pytest.raises(
             ImageError, match=f"stored.png: .* as it lies in its file before .* \\({orientation}\\) turns it"
         ):
-            said("photo.png", "stored.png")
+            console("photo.png", "stored.png")
 
 
 def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):

@@ -19,11 +19,11 @@ from tfsketch.images import metadata
 
 def test_drawings_are_said_to_be_made_and_edits_to_be_edits(tmp_path, capsys):
     files_lib.write_png(tmp_path / "blank.png", np.full((32, 32, 3), 255, np.uint8))
-    drawing = jobs.Job(None, tmp_path / "out.png", results=1, sketch=tmp_path / "blank.png")
+    drawing = jobs.Job(None, tmp_path / "out.png", "draw", sketch=tmp_path / "blank.png")
     edit = jobs.Job(tmp_path / "blank.png", tmp_path / "out.png", mask=tmp_path / "none.png")
-    for job, said in ((drawing, "0 made into OUT, 1 skipped"), (edit, "0 edited into OUT, 1 skipped")):
+    for job, line in ((drawing, "0 made into OUT, 1 skipped"), (edit, "0 edited into OUT, 1 skipped")):
         assert run.run(None, [job], [], "OUT", single=False) == 1
-        assert capsys.readouterr().out.strip() == said
+        assert capsys.readouterr().out.strip() == line
 
 
 def test_what_the_file_says_beside_its_pixels_is_kept(editing_folder, folders):
@@ -120,9 +120,9 @@ def test_untouched_blocks_of_a_jpeg_are_its_own(editing_folder, folders, capsys)
 
 
 def test_a_mark_replaces_another_and_a_damaged_packet():
-    marked = metadata.Metadata(xmp=b"no packet").with_source_type(metadata.MADE)
-    assert marked.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in marked.xmp
-    again = marked.with_source_type(metadata.EDITED)
+    first = metadata.Metadata(xmp=b"no packet").with_source_type(metadata.MADE)
+    assert first.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in first.xmp
+    again = first.with_source_type(metadata.EDITED)
     assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
     assert (
         again.xmp == again.with_source_type(metadata.MADE).with_source_type(metadata.EDITED).xmp

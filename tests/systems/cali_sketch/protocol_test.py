@@ -48,10 +48,10 @@ class Copyist(Function):
     way = "draw"
 
     def __init__(self):
-        super().__init__(self._redrawn)
+        super().__init__(self._copy)
         self.sketch = np.zeros(0)
 
-    def _redrawn(self, batch):
+    def _copy(self, batch):
         self.sketch = batch["sketch"].numpy()[0, ..., 0]
         red = tf.concat(
             [2.0 * batch["sketch"] - 1.0, -tf.ones_like(batch["sketch"]), -tf.ones_like(batch["sketch"])], -1
@@ -175,15 +175,19 @@ def test_bad_sheets_are_named_and_the_others_drawn(model_dir, sheets, tmp_path, 
 
 def test_what_cannot_be_drawn_at_all(model_dir, sheets, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(ImageError, match="a sketch alone, found mask, sketch|a sketch alone, found sketch, mask"):
-        find_jobs(None, out, mask=sheets, sketch=sheets)
+    with pytest.raises(ImageError, match="a sketch alone, found mask and sketch"):
+        find_jobs(None, out, "draw", mask=sheets, sketch=sheets)
     with pytest.raises(ImageError, match="sketch: expected a picture or a folder"):
-        find_jobs(None, out, sketch=sheets / "none.png")
+        find_jobs(None, out, "draw", sketch=sheets / "none.png")
     with pytest.raises(ImageError, match="overwrites no input"):
-        find_jobs(None, sheets / "a.png", sketch=sheets / "a.png")
+        find_jobs(None, sheets / "a.png", "draw", sketch=sheets / "a.png")
+    with pytest.raises(ImageError, match="expected a photograph to edit, found none"):
+        find_jobs(None, out, sketch=sheets / "a.png")
+    with pytest.raises(ImageError, match="a sketch alone, found photograph"):
+        find_jobs(sheets / "a.png", out, "draw")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(sheets / "a_refined.png")
     with pytest.raises(ImageError, match="found two for .*a_refined.png"):
-        find_jobs(None, out, sketch=sheets)
+        find_jobs(None, out, "draw", sketch=sheets)
     with pytest.raises(app.UsageError, match="--image: expected a photograph"):
         run_edit(model_dir, f"--output={out}")
 

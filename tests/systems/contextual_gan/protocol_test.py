@@ -141,11 +141,11 @@ def test_files_either_way(model_dir, tmp_path, capsys):
     assert "central square" in capsys.readouterr().out
     assert run_edit(model_dir, f"--sketch={sheets / 'a.png'}", f"--output={tmp_path / 'w.png'}", "--concat") == 0
     assert files.read_rgb(tmp_path / "w.png").shape == (60, 9 * 48, 3)
-    with pytest.raises(ImageError, match="a photograph or a sketch alone, found a photograph and mask"):
-        find_jobs(photograph, out, 2, mask=sheets / "a.png")
+    with pytest.raises(ImageError, match="a photograph or a sketch alone, found photograph and mask"):
+        find_jobs(photograph, out, "complete", 2, mask=sheets / "a.png")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(sheets / "a_2.png")
     with pytest.raises(ImageError, match="found two for .*a_2.png"):
-        find_jobs(None, out, 2, sketch=sheets)
+        find_jobs(None, out, "complete", 2, sketch=sheets)
 
 
 _project = projection.project
@@ -179,8 +179,8 @@ def test_the_protocol(model_dir, photographs, tmp_path, monkeypatch):
         *(f"{m}, {s}" for m in ("contextual_gan", "cali_sketch", "sc_fegan") for s in sketches),
     ]
     assert results.protocol == "sketch_completion" and results.pictures == 3
-    searched = rows["contextual_gan, xdog"]
-    assert searched["contextual"] < rows["best candidate, xdog"]["contextual"] and searched["below"] > 0.0
+    search = rows["contextual_gan, xdog"]
+    assert search["contextual"] < rows["best candidate, xdog"]["contextual"] and search["below"] > 0.0
     assert rows["best candidate, xdog"]["below"] is None
     for row in results.rows:
         assert 0 <= row["same"] <= 1 and 0 <= row["verification"] <= 1 and -1 <= row["ssim"] <= 1

@@ -43,18 +43,18 @@ def test_files_and_folders(model, model_dir, folders, capsys, parser, monkeypatc
     (folders / "masks/b.png").unlink()  # not the whole picture, then
     assert run_edit(model_dir, *pair, f"--mask={folders / 'masks'}") == 1
     assert "skipped: no mask file b" in capsys.readouterr().err
-    restyled = [f"--image={photo}", f"--style_image={style}", "--region=hair", f"--output={one}"]
+    flags = [f"--image={photo}", f"--style_image={style}", "--region=hair", f"--output={one}"]
     calls, region_style = [], editor_lib.Editor.region_style
     monkeypatch.setattr(
         editor_lib.Editor,
         "region_style",
         lambda self, *arguments: calls.append(arguments[1]) or region_style(self, *arguments),
     )
-    assert run_edit(model_dir, *restyled) == 0 and list(calls[0]) == ["hair"]
-    assert run_edit(model_dir, *restyled, "--style_from=whole") == 0 and len(calls) == 1
+    assert run_edit(model_dir, *flags) == 0 and list(calls[0]) == ["hair"]
+    assert run_edit(model_dir, *flags, "--style_from=whole") == 0 and len(calls) == 1
     region = Editor(model).region(grey_photo(), "hair")
-    changed = (files.read_rgb(one) != grey_photo()).any(axis=-1)
-    assert 0 < changed.sum() and not changed[region == 0].any()
+    change = (files.read_rgb(one) != grey_photo()).any(axis=-1)
+    assert 0 < change.sum() and not change[region == 0].any()
     missing = ["--region=lips,nose", f"--output={folders / 'none.png'}"]
     with pytest.raises(ImageError, match="photos/a.png: region: expected lips or nose in the picture"):
         run_edit(model_dir, f"--image={photo}", f"--style_image={style}", *missing)
@@ -128,18 +128,20 @@ def test_what_cannot_be_restyled_at_all(model_dir, folders):
         ({"styles": [style], "mask": mask, "region": ["hair"]}, "a mask or a region, found mask and hair"),
         ({"styles": [style], "sketch": mask}, "found also sketch"),
         ({"styles": [style, style]}, "expected one style, or steps"),
-        ({"styles": [style], "results": 1}, "steps: expected 2 to 100, found 1"),
+        ({"styles": [style], "steps": 1}, "steps: expected 2 to 100, found 1"),
         ({"styles": [folders / "nowhere"]}, "style 1: expected a file or a folder, found nothing"),
         ({"styles": [photo], "output": photo}, "overwrites no input"),
     ):
         with pytest.raises(ImageError, match=message):
-            find_jobs(photo, **{"output": out, **arguments})
+            find_jobs(photo, way="restyle", **{"output": out, **arguments})
     with pytest.raises(ImageError, match="overwrites no input"):
-        find_jobs(photo, style.with_suffix(".png"), 2, [style.rename(style.with_suffix(".gif"))])
+        find_jobs(photo, style.with_suffix(".png"), "restyle", 1, [style.rename(style.with_suffix(".gif"))], 2)
     with pytest.raises(DataError, match="region: expected face or one of"):
-        find_jobs(photo, out, 0, [photo], ["ear"])
+        find_jobs(photo, out, "restyle", styles=[photo], region=["ear"])
     with pytest.raises(ImageError, match="expected a photograph to restyle"):
-        find_jobs(None, out, 0, [photo], sketch=mask)
+        find_jobs(None, out, "restyle", styles=[photo], sketch=mask)
+    with pytest.raises(ImageError, match="expected no style, region or steps for the way edit"):
+        find_jobs(photo, out, styles=[photo], mask=mask)
 
 
 def test_an_animation_repeats():

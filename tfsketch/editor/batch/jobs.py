@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tfsketch.conditions import regions
+from tfsketch.editor.ways import WAYS
 from tfsketch.errors import ImageError
 from tfsketch.images import encoding, finder, paths
 from tfsketch.images import files as files_lib
@@ -25,17 +26,21 @@ MOST_STEPS = 100
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The files of one edit, or, with a sketch or an image alone, of one drawing."""
+    """The files of one edit, drawing, completion or restyling."""
 
     image: pathlib.Path | None
     output: pathlib.Path
     """A file of a format in `encoding.KINDS`."""
-    results: int = 0
-    """Number of drawings, or with `styles` steps of a strip; 0 is an edit."""
+    way: str = "edit"
+    """Its way of working, of `ways.WAYS`."""
+    results: int = 1
+    """Number of drawings or completions."""
     styles: tuple[pathlib.Path, ...] = ()
-    """Style photographs."""
+    """Style photographs of a restyling."""
+    steps: int | None = None
+    """Of a strip of restylings; None is a single one."""
     region: tuple[str, ...] = ()
-    """Names of face regions, instead of a mask."""
+    """Names of face regions to restyle, instead of a mask."""
     mask: pathlib.Path | None = None
     sketch: pathlib.Path | None = None
     color: pathlib.Path | None = None
@@ -59,9 +64,9 @@ class Job:
     @property
     def files(self) -> list[pathlib.Path]:
         """All output files; the first is written last, when the others are there."""
-        if self.styles:
-            return [self.output, self.output.with_suffix(".gif")] if self.results else [self.output]
-        return [path for pair in self.drawings for path in pair] or [self.output]
+        if WAYS[self.way].sheet:
+            return [path for pair in self.drawings for path in pair]
+        return [self.output, self.output.with_suffix(".gif")] if self.steps else [self.output]
 
     @property
     def drawings(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
@@ -75,7 +80,7 @@ class Job:
                 self.output.with_name(stem + self.output.suffix),
                 self.output.with_name(f"{stem}_{other}{self.output.suffix}"),
             )
-            for stem in stems[: self.results]
+            for stem in stems
         ]
 
 
@@ -134,7 +139,7 @@ def _find_partners(
 
 def check_restyling(
     image: str | os.PathLike | None,
-    steps: int,
+    steps: int | None,
     styles: Sequence[str | os.PathLike],
     region: Sequence[str],
     layers: set[str],
@@ -151,112 +156,38 @@ def check_restyling(
         )
     if region and layers:
         raise ImageError(f"expected a mask or a region, found {', '.join(sorted(layers))} and {', '.join(region)}")
-    if steps == 1 or steps > MOST_STEPS:
+    if steps is not None and not 2 <= steps <= MOST_STEPS:
         raise ImageError(f"steps: expected 2 to {MOST_STEPS}, found {steps}")
-    if len(styles) > 1 and not steps:
+    if len(styles) > 1 and steps is None:
         raise ImageError(f"expected one style, or steps between styles for a strip, found {len(styles)} styles")
     regions.mask_of(np.zeros((1, 1), np.uint8), region)
-
-
-def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, str]:
-    """The roles of files that a desktop hands over, in any order.
-
-    Args:
-      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
-        A folder of both is one of photographs, with a service's notes on each beside it, unless these are given.
-      reserved: names of arguments that are given already.
-
-    Returns:
-      Keys of `find_jobs` to paths.
-
-    Raises:
-      ImageError: more files than that.
-    """
-    sorted_: dict[str, str] = {}
-    for file in files:
-        path = pathlib.Path(file)
-        json = path.suffix.lower() == ".json"
-        if path.is_dir():
-            inside = list(finder.walk(path))
-            json = any(name.lower().endswith(".json") for name, _ in inside)
-            json &= "image" in {*sorted_, *reserved} or all(kind != finder.PICTURE for _, kind in inside)
-        what = "strokes" if json else "mask" if "image" in sorted_ else "image"
-        if what in sorted_ or what in reserved:
-            raise ImageError(f"{what}: expected one of them, found {file} too")
-        sorted_[what] = file
-    return sorted_
-
-
-def default_output(source: str | os.PathLike | None, demo: bool = False) -> pathlib.Path:
-    """The default place of results: beside a picture, or a folder, under its name and `_edited`.
-
-    Raises:
-      ImageError: there is no picture.
-    """
-    if not source or demo:
-        raise ImageError("--output: expected a file or a folder, found none")
-    path = pathlib.Path(os.path.abspath(source))
-    return path.with_name(f"{path.stem}_edited.png" if not path.is_dir() else f"{path.name}_edited")
-
-
-def left_out(
-    folders: Iterable[tuple[str, str | os.PathLike | None]],
-    output: str | os.PathLike,
-    jobs: Sequence[Job] | None = None,
-) -> list[str]:
-    """The files in the given folders that belong to no job: a line for each folder and reason.
-
-    Args:
-      folders: (what it holds, the folder; other paths are skipped). The first holds the pictures that jobs are named
-        after: `find_jobs` reports those without a job.
-      output: the place of results; files of an earlier run there are not inputs.
-      jobs: from `find_jobs`; None if every picture is used.
-    """
-    inputs = {path for job in jobs or () for path in job.inputs}
-    target = pathlib.Path(output).resolve()
-    lines = []
-    for number, (what, folder) in enumerate(folders):
-        if not folder or not os.path.isdir(folder):
-            continue
-        reasons: dict[str, list[str]] = {}
-        for entry, kind in finder.walk(folder):
-            path = pathlib.Path(entry)
-            is_input = path.suffix.lower() == ".json" if what == "strokes" else kind == finder.PICTURE
-            if target in path.resolve().parents and target != pathlib.Path(folder).resolve():
-                reason = f"of an earlier run, in {output}"
-            elif not is_input:
-                reason = "no strokes (.json)" if what == "strokes" else "no picture"
-            elif number and jobs is not None and path not in inputs:
-                reason = "without a picture of its name"
-            else:
-                continue
-            reasons.setdefault(reason, []).append(str(path.relative_to(folder)))
-        lines += [f"{what}: {folder}: left out, {reason}: {finder.summary(names)}" for reason, names in reasons.items()]
-    return lines
 
 
 def find_jobs(
     image: str | os.PathLike | None,
     output: str | os.PathLike,
-    results: int = 0,
+    way: str = "edit",
+    results: int = 1,
     styles: Sequence[str | os.PathLike] = (),
+    steps: int | None = None,
     region: Sequence[str] = (),
     suffix: str = ".png",
     **partners: str | os.PathLike | None,
 ) -> tuple[list[Job], list[str]]:
-    """Matches files for editing.
+    """Matches files for editing, drawing, completing or restyling.
 
     Args:
-      image: a picture, or a folder of pictures; None to draw from sketches alone, a `sketch` then.
+      image: a picture, or a folder of pictures; None to draw or complete sketches, a `sketch` alone then.
       output: for a picture, a file or a folder; for a folder, another folder, which gets a file per picture.
-      results: drawings of each picture, for a model that completes, from an image or a sketch alone. 0: an edit. With
-        styles, the steps of a strip.
-      styles: for a model that restyles, photographs or folders of them, matched like partners; more than one only for a
-        strip. A mask is optional then, but if given it must exist for every picture.
-      region: names of face regions instead of a mask, for a model that restyles.
+      way: of working, of `ways.WAYS`, as the model's.
+      results: drawings or completions of each picture.
+      styles: to restyle, photographs or folders of them, matched like partners; more than one only for a strip. A mask
+        is optional then, but if given it must exist for every picture.
+      steps: to restyle in a strip, its number of pictures; None is a single picture.
+      region: names of face regions to restyle, instead of a mask.
       suffix: of the files in a folder.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
-        picture's partner has the same path except for the suffix. An image needs a mask or strokes.
+        picture's partner has the same path except for the suffix. An edit needs a mask or strokes.
 
     Returns:
       (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
@@ -271,25 +202,22 @@ def find_jobs(
     place = output
     output = pathlib.Path(output)
     layer_files = {what: pathlib.Path(path) for what, path in partners.items() if path}
-    leading = "image" if image else "sketch"
-    if styles or region:
-        check_restyling(image, results, styles, region, set(layer_files))
+    if way == "restyle":
+        check_restyling(image, steps, styles, region, set(layer_files))
         layer_files |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
-    elif results and image and layer_files:
-        raise ImageError(f"expected a photograph or a sketch alone, found a photograph and {', '.join(layer_files)}")
-    if not image:
-        if set(layer_files) != {"sketch"}:
-            raise ImageError(
-                f"expected a photograph to edit, or a sketch alone, found {', '.join(layer_files) or 'neither'}"
-            )
-        source = layer_files.pop("sketch")
-        results = results or 1
-    elif results or styles:
-        source = pathlib.Path(image)
-    elif "mask" not in layer_files and "strokes" not in layer_files:
+    elif styles or region or steps:
+        raise ImageError(f"expected no style, region or steps for the way {way}, found one; they are of restyle")
+    if WAYS[way].sheet:
+        kinds = ["photograph"] * bool(image) + sorted(layer_files)
+        if kinds != ["sketch"] and (kinds != ["photograph"] or way == "draw"):
+            alone = "a sketch alone" if way == "draw" else "a photograph or a sketch alone"
+            raise ImageError(f"expected {alone}, found {' and '.join(kinds) or 'neither'}")
+    elif not image:
+        raise ImageError("expected a photograph to edit, found none")
+    elif way == "edit" and not layer_files.keys() & {"mask", "strokes"}:
         raise ImageError("expected a mask or strokes, found neither; --mask=FILE or --strokes=FILE names them")
-    else:
-        source = pathlib.Path(image)
+    leading = "image" if image else "sketch"
+    source = pathlib.Path(image) if image else layer_files.pop("sketch")
     folders = {}
     for what, path in layer_files.items():
         if path.is_dir():
@@ -318,7 +246,7 @@ def find_jobs(
 
     jobs, problems = [], []
     for stem, files in pictures.items():
-        own, missing, problem = _find_partners(stem, layer_files, folders, all_needed=bool(styles))
+        own, missing, problem = _find_partners(stem, layer_files, folders, all_needed=way == "restyle")
         if len(files) > 1:
             problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
         if problem:
@@ -333,7 +261,16 @@ def find_jobs(
         style_files = tuple(own.pop(what) for what in layer_files if what.startswith("style "))
         layers: dict[str, Any] = {"image": None, leading: files[0], **own}
         jobs.append(
-            Job(output=target, results=results, styles=style_files, region=tuple(region), notes=notes, **layers)
+            Job(
+                output=target,
+                way=way,
+                results=results,
+                styles=style_files,
+                steps=steps,
+                region=tuple(region),
+                notes=notes,
+                **layers,
+            )
         )
     if problems and not source.is_dir():
         raise ImageError(problems[0])

@@ -47,12 +47,12 @@ def read_layers(job: Job, level: float = 0.0) -> tuple[Photograph, np.ndarray, n
         notes += remarks
         # Programs that pass over EXIF show it as it lies in its file, and a mask made there does so too.
         as_stored = photograph.orientation != 1 and files_lib.orientation_of(path) == 1
-        found, turn = size_of(layers[what]), f"its EXIF orientation ({photograph.orientation})"
-        if found != size:
+        own_size, turn = size_of(layers[what]), f"its EXIF orientation ({photograph.orientation})"
+        if own_size != size:
             before = f", as it lies in its file before {turn} turns it upright: turn the layer likewise"
             raise ImageError(
-                f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found {found[1]} x {found[0]}"
-                f"{before if as_stored and photograph.orientation > 4 and found == size[::-1] else ''}"
+                f"{path}: expected the size of {job.image}, {size[1]} x {size[0]}, found {own_size[1]} x {own_size[0]}"
+                f"{before if as_stored and photograph.orientation > 4 and own_size == size[::-1] else ''}"
             )
         if as_stored and (photograph.orientation <= 4 or size[0] == size[1]):  # else the size tells
             notes.append(f"{path}: {job.image} is turned upright by {turn}; the {what} counts as drawn over it upright")
@@ -151,12 +151,12 @@ def restyle(
         style, remarks = style_of(editor, path, () if whole_style else job.region)
         styles.append(style)
         notes += remarks
-    if job.results or concat:  # else the result's own notes say it
+    if job.steps or concat:  # else the result's own notes say it
         notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
-    if job.results:
+    if job.steps:
         small = sizes.fit(image, STRIP_SIDE)
         mask = None if mask is None else arrays.resize_mask(mask, size_of(small))
-        steps = editor.interpolate(small, styles, job.results, mask, detail)
+        steps = editor.interpolate(small, styles, job.steps, mask, detail)
         animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)
         return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, photograph.metadata

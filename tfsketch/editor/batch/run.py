@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tfsketch.editor.batch.jobs import Job
 from tfsketch.editor.batch.results import draw, read_layers, restyle, side_by_side, write
 from tfsketch.editor.editor import Editor
+from tfsketch.editor.ways import WAYS
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import tone
 from tfsketch.images.encoding import Picture
@@ -74,9 +75,9 @@ def edit_files(
             metadata = Metadata()
             pictures: list[np.ndarray] = []
             files: dict[pathlib.Path, Picture | bytes]
-            if job.styles:
+            if job.way == "restyle":
                 pictures, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
-            elif job.results:
+            elif WAYS[job.way].sheet:
                 pictures, files, remarks = draw(editor, job, seed, fill, level)
                 notes += remarks
             else:
@@ -89,12 +90,12 @@ def edit_files(
                 if concat:
                     pictures = side_by_side(image, mask, sketch, color, result)
                     notes += [f"{job.image}: {note}" for note in photograph.notes_of_image]
-            if concat and not (job.styles and job.results):  # a strip is side by side
+            if concat and not job.steps:  # a strip is side by side
                 files = {job.output: np.concatenate(pictures, axis=1)}
             for path, picture in reversed(files.items()):  # the first last: it marks that all are there
                 own = picture.metadata if isinstance(picture, Photograph) else metadata
                 if mark:
-                    own = own.with_source_type(EDITED if job.styles or not job.results else MADE)
+                    own = own.with_source_type(MADE if WAYS[job.way].sheet else EDITED)
                 notes += write(path, picture, own, quality)
         except TfsketchError as error:
             yield Outcome(job, tuple(notes), error)
@@ -119,7 +120,7 @@ def run(
     """
     for line in problems:
         print(line, file=sys.stderr)
-    failed = len(problems)
+    failures = len(problems)
     with tqdm(edit_files(editor, jobs, **how), total=len(jobs), unit="picture", disable=single) as progress:
         for outcome in progress:
             for note in outcome.notes:
@@ -128,7 +129,7 @@ def run(
                 raise outcome.error
             if outcome.error:
                 progress.write(f"{outcome.job.source}: skipped: {outcome.error}", file=sys.stderr)
-                failed += 1
-    verb = "made" if jobs and all(job.results and not job.styles for job in jobs) else "edited"
-    print(f"{len(jobs) + len(problems) - failed} {verb} into {place}, {failed} skipped")
-    return 1 if failed else 0
+                failures += 1
+    verb = "made" if jobs and all(WAYS[job.way].sheet for job in jobs) else "edited"
+    print(f"{len(jobs) + len(problems) - failures} {verb} into {place}, {failures} skipped")
+    return 1 if failures else 0
