@@ -91,8 +91,8 @@ def test_without_a_jpeg_all_is_re_encoded_and_that_is_said(tmp_path):
     assert "since the photograph is no JPEG" in encoding.encode("b.jpg", edit)[1][0]
     Image.fromarray(PHOTO).save(tmp_path / "a.jpg", subsampling="4:4:4")
     grey = photographs.read(tmp_path / "a.jpg")
-    merged, why = blocks.merge(tmp_path / "a.jpg", PHOTO[..., 0], np.ones(PHOTO.shape[:2], bool))
-    assert merged is None and "not those of the result" in why and grey.source
+    data, why = blocks.merge(tmp_path / "a.jpg", PHOTO[..., 0], np.ones(PHOTO.shape[:2], bool))
+    assert data is None and "not those of the result" in why and grey.source
 
 
 def test_without_the_extra_it_is_named(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def _landmarks(left_eye, right_eye, mouth):
     return points
 
 
-def _turned(points, degrees, center):
+def _rotate(points, degrees, center):
     angle = np.deg2rad(degrees)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return (np.asarray(points, float) - center) @ matrix.T + center
@@ -38,11 +38,11 @@ def test_the_square_is_the_recipes():
     np.testing.assert_allclose(quad, [(10, 15), (10, 195), (190, 195), (190, 15)], atol=1e-9)
     assert faces.side_of(quad) == pytest.approx(180)
     # It turns, moves and grows with the face.
-    rotation = faces.quad_of(_turned(_landmarks((80, 100), (120, 100), (100, 150)), 30, (100, 100)) * 2 + 7)
-    np.testing.assert_allclose(rotation, _turned(quad, 30, (100, 100)) * 2 + 7, atol=1e-9)
+    rotation = faces.quad_of(_rotate(_landmarks((80, 100), (120, 100), (100, 150)), 30, (100, 100)) * 2 + 7)
+    np.testing.assert_allclose(rotation, _rotate(quad, 30, (100, 100)) * 2 + 7, atol=1e-9)
 
 
-def _marked(height, width, points):
+def _spots(height, width, points):
     """A smooth picture with a red spot at every point."""
     y, x = np.mgrid[:height, :width]
     image = np.stack([0 * x + 30, 60 + 60 * x / width, 60 + 60 * y / height], axis=-1)
@@ -53,9 +53,9 @@ def _marked(height, width, points):
 
 @pytest.mark.parametrize("degrees, side", [(0, 128), (35, 64), (-80, 200), (180, 32)])
 def test_eyes_land_where_masks_expect_them(degrees, side):
-    eyes = _turned([(180, 190), (240, 190)], degrees, (210, 220))
-    mouth = _turned([(210, 255)], degrees, (210, 220))[0]
-    face = faces.align(_marked(420, 430, eyes), faces.quad_of(_landmarks(*eyes, mouth)), side)
+    eyes = _rotate([(180, 190), (240, 190)], degrees, (210, 220))
+    mouth = _rotate([(210, 255)], degrees, (210, 220))[0]
+    face = faces.align(_spots(420, 430, eyes), faces.quad_of(_landmarks(*eyes, mouth)), side)
     assert face.shape == (side, side, 3) and face.dtype == np.uint8
     red = face[..., 0].astype(float) - 40
     for half, (x, y) in zip((np.s_[:, : side // 2], np.s_[:, side // 2 :]), MaskConfig().eyes):
@@ -69,7 +69,7 @@ def test_eyes_land_where_masks_expect_them(degrees, side):
 
 def test_the_square_is_cut_where_pillow_cuts_it():
     image = skimage.data.astronaut()
-    quad = _turned(np.array([(130, 40), (130, 296), (386, 296), (386, 40)]), 17, (258, 168))
+    quad = _rotate(np.array([(130, 40), (130, 296), (386, 296), (386, 40)]), 17, (258, 168))
     face = faces.align(image, quad, 256)
     # Pillow counts from the edges of pixels, not from their centres.
     corners = tuple((quad + 0.5).flatten())
@@ -87,8 +87,8 @@ def test_what_is_outside_is_reflected_blurred_and_fades():
     quad = np.array([(-100, -100), (-100, 200), (200, 200), (200, -100)]) - 0.5
     face = faces.align(image, quad, 300).astype(int)
     np.testing.assert_array_equal(face[150:260, 150:260], image[50:160, 50:160])  # the blur starts near the border
-    reflected = np.pad(image, [(100, 0), (100, 0), (0, 0)], mode="reflect")
-    assert (face[:40, :40].std(axis=(0, 1)) < 0.3 * reflected[:40, :40].std(axis=(0, 1))).all()
+    mirror = np.pad(image, [(100, 0), (100, 0), (0, 0)], mode="reflect")
+    assert (face[:40, :40].std(axis=(0, 1)) < 0.3 * mirror[:40, :40].std(axis=(0, 1))).all()
     # Beyond the border it goes on without a step.
     assert np.abs(face[:, 100] - face[:, 99]).mean() < 6
 
@@ -96,12 +96,12 @@ def test_what_is_outside_is_reflected_blurred_and_fades():
 def test_labels_go_through_the_same_square_and_stay_labels():
     y, x = np.mgrid[:400, :300]
     labels = ((x > 150) * 1 + (y > 180) * 10).astype(np.uint8)
-    quad = _turned([(60, 90), (60, 270), (240, 270), (240, 90)], 25, (150, 180))
+    quad = _rotate([(60, 90), (60, 270), (240, 270), (240, 90)], 25, (150, 180))
     picture = faces.align(np.repeat(labels[..., None] * 20, 3, axis=2), quad, 90)[..., 0]
     for scale in (1, 2):  # the label picture may be smaller than the photograph
-        mapped = faces.align_labels(labels[::scale, ::scale], quad, labels.shape, 90)
-        assert set(np.unique(mapped)) == {0, 1, 10, 11}
-        assert (np.abs(mapped * 20.0 - picture) > 10).mean() < 0.03 * scale
+        square = faces.align_labels(labels[::scale, ::scale], quad, labels.shape, 90)
+        assert set(np.unique(square)) == {0, 1, 10, 11}
+        assert (np.abs(square * 20.0 - picture) > 10).mean() < 0.03 * scale
 
 
 def test_without_dlib_the_extra_is_named(monkeypatch):
@@ -116,9 +116,9 @@ def test_a_photographed_face_is_found_and_squared():
     finder = faces.Finder()
     landmarks = finder(image)
     quad = faces.quad_of(landmarks)
-    aligned = finder(faces.align(image, quad, 256))
+    points = finder(faces.align(image, quad, 256))
     for side, (x, y) in zip((slice(36, 42), slice(42, 48)), MaskConfig().eyes):
-        np.testing.assert_allclose(aligned[side].mean(axis=0) / 256, (x, y), atol=0.02)
+        np.testing.assert_allclose(points[side].mean(axis=0) / 256, (x, y), atol=0.02)
     # Turned, smaller and beside a smaller face, it is the same face.
     wide = np.zeros((512, 900, 3), np.uint8)
     wide[:, 300:812] = image

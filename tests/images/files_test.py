@@ -131,7 +131,7 @@ def _ftyp(major: bytes, *others: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data, found",
+    "data, message",
     [
         (_ftyp(b"heic", b"mif1", b"heic"), "HEIC; .*heif"),
         (_ftyp(b"mif1", b"miaf", b"heix"), "HEIC; .*heif"),
@@ -143,16 +143,16 @@ def _ftyp(major: bytes, *others: bytes) -> bytes:
         (b"%PDF-1.7" + bytes(100), "a PDF"),
     ],
 )
-def test_what_is_not_read_is_told_by_its_content(tmp_path, monkeypatch, data, found):
+def test_what_is_not_read_is_told_by_its_content(tmp_path, monkeypatch, data, message):
     """Under whatever name: telephones' HEIC photographs go round as .jpg."""
     kinds = {kind: suffixes for kind, suffixes in files._KINDS.items() if kind not in ("HEIF", "AVIF")}
     monkeypatch.setattr(files, "_KINDS", kinds)
     monkeypatch.setattr(files, "_FORMATS", tuple(kinds))
     (tmp_path / "photo.jpg").write_bytes(data)
     for read in (files.read_rgb, meaning.read_mask, meaning.read_sketch, meaning.read_color, photographs.read):
-        with pytest.raises(ImageError, match=f"photo.jpg: expected a readable picture, found {found}"):
+        with pytest.raises(ImageError, match=f"photo.jpg: expected a readable picture, found {message}"):
             read(tmp_path / "photo.jpg")
-    with pytest.raises(ImageError, match=f"archive.zip/a.jpg: expected a readable picture, found {found}"):
+    with pytest.raises(ImageError, match=f"archive.zip/a.jpg: expected a readable picture, found {message}"):
         files.read_rgb("archive.zip/a.jpg", data)
     monkeypatch.setattr(files, "SUFFIXES", files.SUFFIXES - {".heic"})
     monkeypatch.setattr(files, "LOCKED", frozenset([".heic"]))
@@ -161,8 +161,8 @@ def test_what_is_not_read_is_told_by_its_content(tmp_path, monkeypatch, data, fo
     for find in (lambda: finder.find_pictures(tmp_path / "folder"), lambda: sources.find([str(tmp_path / "folder")])):
         with pytest.raises(ImageError, match="found none; .heic: pip install .*heif.* reads them"):
             find()
-    if b"ftyp" in data and "another" not in found:  # else a list of files, or no text
-        with pytest.raises(DataError, match=f"a.heic: expected a folder, .* found {found}"):
+    if b"ftyp" in data and "another" not in message:  # else a list of files, or no text
+        with pytest.raises(DataError, match=f"a.heic: expected a folder, .* found {message}"):
             sources.find([str(tmp_path / "folder/a.heic")])
 
 
@@ -179,13 +179,13 @@ def test_pictures_are_read_from_memory_as_from_a_file(tmp_path, monkeypatch):
     files.write_png(tmp_path / "a.png", _photo())
     data = (tmp_path / "a.png").read_bytes()
     assert (files.read_rgb("archive.zip/a.png", data) == _photo()).all()
-    for broken, actual in (
+    for content, actual in (
         (data[:100], "image file is truncated"),
         (b"", "an empty file"),
         (b"text", "cannot identify"),
     ):
         with pytest.raises(ImageError, match=f"archive.zip/a.png: .* found.*{actual}") as error:
-            files.read_rgb("archive.zip/a.png", broken)
+            files.read_rgb("archive.zip/a.png", content)
         assert "0x" not in str(error.value)  # no address: a report must not change from run to run
     monkeypatch.setattr(files, "MAX_BYTES", 50)
     for where in ((tmp_path / "a.png",), ("archive.zip/a.png", data)):

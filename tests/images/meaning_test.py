@@ -74,11 +74,11 @@ def test_filled_areas_of_a_program_are_strokes():
 
 
 def test_a_mask_in_a_sketchs_place_is_told_of():
-    told = "s: most of what counts as strokes are areas, and not lines; if it is a mask, give it as one"
+    warning = "s: most of what counts as strokes are areas, and not lines; if it is a mask, give it as one"
     for name in ("white on black", "red on black", "clear corner", "white on clear"):
-        assert told in meaning.sketch(sheets.masks()[name][0], "s").notes, name
+        assert warning in meaning.sketch(sheets.masks()[name][0], "s").notes, name
     for name, sheet in sheets.SHEETS.items():
-        assert told not in meaning.sketch(sheets.opaque(sheet), "s").notes, name
+        assert warning not in meaning.sketch(sheets.opaque(sheet), "s").notes, name
 
 
 def test_the_level_takes_fainter_lines_and_leaves_them():
@@ -271,16 +271,16 @@ def test_colors_without_paper_and_between_papers():
     assert not empty.layer.any() and "no colour strokes" in empty.notes[0]
 
 
-@pytest.mark.parametrize("noise, shade, said", [(0, False, False), (8, False, True), (3, True, True)])
-def test_paper_that_is_not_plain_and_so_counts_as_paint_is_said(noise, shade, said):
+@pytest.mark.parametrize("noise, shade, warns", [(0, False, False), (8, False, True), (3, True, True)])
+def test_paper_that_is_not_plain_and_so_counts_as_paint_is_said(noise, shade, warns):
     sheet = np.full((200, 200, 3), 255, np.float32)
     cv2.line(sheet, (40, 60), (160, 70), (200, 40, 40), 9)
     if shade:
         sheet *= np.linspace(0.75, 1, 200)[:, None, None]
     sheet = np.clip(sheet + np.random.default_rng(0).normal(0, 1, sheet.shape) * noise, 0, 255).astype(np.uint8)
-    for quality in (60, 95) if not said else (95,):
+    for quality in (60, 95) if not warns else (95,):
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "JPEG", quality=quality)
         result, notes = meaning.read_color("color.jpg", buffer.getvalue())
-        assert ("hardly another colour than the paper" in notes[0]) is said
-        assert said or (result[..., 3] > 0).mean() < 0.06
+        assert ("hardly another colour than the paper" in notes[0]) is warns
+        assert warns or (result[..., 3] > 0).mean() < 0.06

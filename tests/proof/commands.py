@@ -119,8 +119,8 @@ def _wheel(folder: pathlib.Path) -> None:
 
 def _checkout(folder: pathlib.Path) -> None:
     """A copy of the checkout as it lies here: the files that git knows."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listing.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -189,13 +189,13 @@ def _digest(block: Block) -> str:
     return hashlib.sha256(block.text.encode()).hexdigest()[:16]
 
 
-def _recorded() -> dict[str, dict[str, str]]:
+def _records() -> dict[str, dict[str, str]]:
     return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
 
 
 def record(block: Block, problem: str, document: pathlib.Path) -> None:
     """Writes down what came of a block of a document, and drops what is said of texts that it no longer has."""
-    records = _recorded()
+    records = _records()
     there = {_digest(other) for other in documents.blocks(document)}
     days = {digest: day for digest, day in records.get(block.document, {}).items() if digest in there}
     last = problem.strip().splitlines()[-1:] or [""]
@@ -206,14 +206,14 @@ def record(block: Block, problem: str, document: pathlib.Path) -> None:
 
 def table(paths: Sequence[pathlib.Path] = documents.DOCUMENTS) -> str:
     """What came of the blocks as they are written now, a row a document."""
-    records = _recorded()
+    records = _records()
     rows = [TITLE]
     for path in paths:
         blocks = documents.blocks(path)
         run = [block for block in blocks if not block.reason]
         days = [records.get(block.document, {}).get(_digest(block), "") for block in run]
-        due, failed = days.count(""), sum(" " in day for day in days)
-        numbers = (len(blocks), len(run) - failed - due, failed, due, len(blocks) - len(run))
+        due, failures = days.count(""), sum(" " in day for day in days)
+        numbers = (len(blocks), len(run) - failures - due, failures, due, len(blocks) - len(run))
         if blocks:
             oldest = min((day for day in days if day), default="").partition(" ")[0]
             rows.append(f"| {path.name} | {' | '.join(map(str, numbers))} | {oldest} |")
@@ -231,14 +231,14 @@ def main() -> None:
     parser.add_argument("--markdown", help="document whose table of commands is replaced")
     arguments = parser.parse_args()
     chosen_lines = {name: lines for name, _, lines in (one.partition(":") for one in arguments.only)}
-    if unknown := set(chosen_lines) - set(names):
-        parser.error(f"expected documents among {', '.join(names)}, found {', '.join(sorted(unknown))}")
+    if wrong_names := set(chosen_lines) - set(names):
+        parser.error(f"expected documents among {', '.join(names)}, found {', '.join(sorted(wrong_names))}")
     choice = [path for path in documents.DOCUMENTS if path.name in chosen_lines]
     if arguments.list:
         for block in (block for path in choice for block in documents.blocks(path)):
             print(f"{block.place} | {block.language} | {block.reason or 'runs'}\n{block.text}")
         return
-    scratch, failed = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0
+    scratch, failures = pathlib.Path(tempfile.mkdtemp(prefix="commands-")), 0
     try:
         if arguments.fresh:
             raise SystemExit(not fresh(scratch))
@@ -246,7 +246,7 @@ def main() -> None:
             ends = [int(line) for line in chosen_lines[document.name].split("-") if line]
             for block, problem, seconds in run(document, scratch, *ends):
                 record(block, problem, document)
-                failed += bool(problem)
+                failures += bool(problem)
                 print(f"{'FAILED' if problem else 'ran'} | {block.place} | {seconds:.0f} s\n{problem}", flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -255,7 +255,7 @@ def main() -> None:
         from tfsketch.evaluation import report
 
         report.write_section(arguments.markdown, "commands", table())
-    raise SystemExit(bool(failed))
+    raise SystemExit(bool(failures))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where faults are tried: the binaries in processes that are forked from one that has imported TensorFlow.
 
 A fork takes milliseconds where a fresh start takes seconds, and is sound as long as the parent has only imported
-TensorFlow and run nothing. What is killed is killed after a share of the processor time that the whole takes, so that
+TensorFlow and run nothing. What is killed is killed after a share of the CPU time that the whole takes, so that
 moments are spread over the work however busy the machine is.
 """
 
@@ -34,6 +34,7 @@ from tfsketch.export import saved_model  # noqa: F401
 from tfsketch.images import files
 from tfsketch.training import trainer  # noqa: F401
 
+KILL = signal.SIGKILL
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 systems.SYSTEMS["toy"] = TOY  # a step in milliseconds, and all that a run folder has
@@ -60,20 +61,20 @@ class Row:
     """A line of the table: what was done how often, and what came of it."""
 
     fault: str
-    tried: int = 0
-    lost: list[str] = dataclasses.field(default_factory=list)
+    tries: int = 0
+    losses: list[str] = dataclasses.field(default_factory=list)
     """A reason for every try that was not survived."""
     note: str = ""
 
     def count(self, problem: str) -> None:
         """Adds a try; empty is survived."""
-        self.tried += 1
+        self.tries += 1
         if problem:
-            self.lost.append(problem)
+            self.losses.append(problem)
             print(f"LOST {self.fault}: {problem}", flush=True)
 
     def text(self) -> str:
-        counts = f"{self.tried} | {self.tried - len(self.lost)} | {len(self.lost)}"
+        counts = f"{self.tries} | {self.tries - len(self.losses)} | {len(self.losses)}"
         return f"| {self.fault} | {counts} | {self.note} | {datetime.date.today()} |"
 
 
@@ -109,7 +110,7 @@ class Process:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
+        """Seconds of CPU time so far."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
@@ -125,7 +126,7 @@ class Process:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def send_after(self, seconds: float, number: int) -> bool:
-        """Sends a signal after so much processor time; False where it had ended before."""
+        """Sends a signal after so much CPU time; False where it had ended before."""
         while not self.over():
             if self.cpu() >= seconds:
                 os.kill(self.pid, number)
@@ -148,20 +149,20 @@ class Lab:
 
     Args:
       root: an empty folder.
-      trained: whether a training is to be compared with.
+      with_training: whether a training is to be compared with.
     """
 
-    def __init__(self, root: pathlib.Path, trained: bool = True):
+    def __init__(self, root: pathlib.Path, with_training: bool = True):
         self.root, self._number = root, 0
         for number, crop in enumerate(crops(40, 32)):
             files.write_png(root / "photographs" / f"{number:02d}.png", crop)
         self.config = root / "config.yaml"
         self.settings = systems.parse(_SETTINGS, "small", [f"data.train={root / 'shards'}"])
         self.config.write_text(config_lib.dump(self.settings), encoding="utf-8")
-        self.done(self.prepare("shards"))
-        if trained:
-            self.whole = self.done(self.train("whole"))
-            """Seconds of processor time of a training that nothing disturbs."""
+        self.wait_for(self.prepare("shards"))
+        if with_training:
+            self.whole = self.wait_for(self.train("whole"))
+            """Seconds of CPU time of a training that nothing disturbs."""
             self.reference = self.result(root / "whole")
 
     def start(self, work: Callable[[], object]) -> Process:
@@ -169,8 +170,8 @@ class Lab:
         self._number += 1
         return Process(self.root / f"log-{self._number}.txt", work)
 
-    def done(self, process: Process) -> float:
-        """Waits for what must succeed; its seconds of processor time."""
+    def wait_for(self, process: Process) -> float:
+        """Waits for what must succeed; its seconds of CPU time."""
         if process.wait():
             raise RuntimeError(f"ended with {process.status}:\n{process.output[-3000:]}")
         return process._cpu
@@ -205,16 +206,16 @@ class Lab:
     def result(self, folder: pathlib.Path) -> dict[str, object]:
         """What a training has come to: its losses, by step, and its weights."""
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        with np.load(folder / "weights.npz") as stored:
-            weights = {name: stored[name].tobytes() for name in stored.files}
+        with np.load(folder / "weights.npz") as arrays:
+            weights = {name: arrays[name].tobytes() for name in arrays.files}
         return {"losses": [{**row, "steps_per_second": 0} for row in rows], "weights": weights}
 
-    def same(self, name: str) -> str:
+    def difference(self, name: str) -> str:
         """What a finished training differs in from the one that nothing disturbed; empty where it is the same."""
         result = self.result(self.root / name)
         return "; ".join(f"other {key}" for key in result if result[key] != self.reference[key])
 
-    def broken(self, name: str) -> str:
+    def damage(self, name: str) -> str:
         """What in a run folder is half written or wrong, at any moment; empty where all is right."""
         folder, problems = self.root / name, []
         reference = {row["step"]: row for row in self.reference["losses"]}  # type: ignore[attr-defined]
@@ -225,8 +226,8 @@ class Lab:
                 if row != reference[row["step"]]:
                     problems.append(f"step {row['step']} has other losses")
         with contextlib.suppress(FileNotFoundError):
-            with np.load(folder / "weights.npz") as stored:
-                if not all(np.isfinite(stored[key]).all() for key in stored.files):
+            with np.load(folder / "weights.npz") as arrays:
+                if not all(np.isfinite(arrays[key]).all() for key in arrays.files):
                     problems.append("weights.npz is not finite")
         for grid in (folder / "grids").glob("[0-9]*.png"):
             files.read_rgb(grid)
@@ -281,4 +282,15 @@ def write_table(path: pathlib.Path, section: str, head: Sequence[str], rows: Seq
     return table
 
 
-KILL = signal.SIGKILL
+def again(start: Callable[[], Process]) -> str:
+    """What was wrong with a start that should have succeeded, or nothing."""
+    process = start()
+    return f"again, ended with {process.status}: {process.output[-3000:]}" if process.wait() else ""
+
+
+def stop_at(step: int) -> None:
+    """Ends the trainings of this process early."""
+    from tfsketch.training.trainer import Trainer
+
+    run = Trainer.run
+    Trainer.run = lambda self: run(self, step)  # type: ignore[method-assign,assignment]

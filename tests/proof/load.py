@@ -214,14 +214,14 @@ def app_misused(app: App) -> Iterator[str]:
     before = app.rss()
     with socket.create_connection(("127.0.0.1", app.port), timeout=60) as connection:
         connection.sendall(post + b"Transfer-Encoding: chunked\r\n\r\n")
-        sent = 0
+        number = 0
         try:
-            for sent in range(200):
+            for number in range(200):
                 connection.sendall(chunk)
             answer = connection.recv(65536)
         except OSError:
-            answer = connection.recv(65536) if sent else b""
-    yield f"| 200 MiB without a length, in chunks | {status(answer)} after {sent + 1} MiB |"
+            answer = connection.recv(65536) if number else b""
+    yield f"| 200 MiB without a length, in chunks | {status(answer)} after {number + 1} MiB |"
     for side, text in ((7071, "50 megapixels, the limit"), (7100, "50.4 megapixels")):
         picture = png_of(np.full((side, side, 3), 128, np.uint8))
         upload = client.ask("/api/pictures", picture, _BYTES)
@@ -247,7 +247,7 @@ def app_misused(app: App) -> Iterator[str]:
 
     name = json.loads(client.ask("/api/pictures", png_of(gradient()), _BYTES)[1])["picture"]
     model = json.loads(client.ask("/api/state")[1])["models"][0]["name"]
-    gone = 0
+    hang_ups = 0
     for number in range(200):
         edit_request = {"model": model, "picture": name, "strokes": STROKES, "seed": number}
         body = json.dumps(edit_request).encode()
@@ -257,16 +257,16 @@ def app_misused(app: App) -> Iterator[str]:
         with socket.create_connection(("127.0.0.1", app.port), timeout=60) as connection:
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[: random.choice((None, 40))])
             time.sleep(random.choice((0.0, 0.005, 0.03)))
-            gone += 1
+            hang_ups += 1
     time.sleep(2)
     edit_request = {"model": model, "picture": name, "strokes": STROKES}
     code = client.ask("/api/run", json.dumps(edit_request).encode())[0]
-    yield f"| {gone} clients that hang up in mid-request or in mid-run | an edit after them: {code}; {alive()} |"
+    yield f"| {hang_ups} clients that hang up in mid-request or in mid-run | an edit after them: {code}; {alive()} |"
 
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         codes = collections.Counter(pool.map(lambda _: Client(app.port).ask("/api/state")[0], range(200)))
-    counted = ", ".join(f"{count} x {code or 'none'}" for code, count in sorted(codes.items()))
-    yield f"| 200 connections at once | {counted}; {alive()} |"
+    counts = ", ".join(f"{count} x {code or 'none'}" for code, count in sorted(codes.items()))
+    yield f"| 200 connections at once | {counts}; {alive()} |"
 
     lines = (
         ("another host name", b"GET /api/state HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n"),
@@ -285,8 +285,8 @@ def app_misused(app: App) -> Iterator[str]:
     )
     for what, request in lines:
         answer = raw(request, 5)
-        allowed = " with access allowed!" if b"access-control-allow" in answer.lower() else ""
-        yield f"| {what} | {status(answer)}{allowed} |"
+        access = " with access allowed!" if b"access-control-allow" in answer.lower() else ""
+        yield f"| {what} | {status(answer)}{access} |"
     yield f"| after all this | {alive()} |"
 
 
@@ -347,7 +347,7 @@ def main() -> None:
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="load-"))
     head = "| requests | clients | number | answers | a second | median, ms | 99 %, ms | memory, growth |"
     lines = [head, "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- |"]
-    done = ["| done to the app | came |", "| --- | --- |"]
+    rows = ["| done to the app | came |", "| --- | --- |"]
     try:
         model = _model(scratch / "tiny")
         with App(model) as app:
@@ -355,14 +355,14 @@ def main() -> None:
                 lines.append(line)
                 print(line, flush=True)
             for line in app_misused(app):
-                done.append(line)
+                rows.append(line)
                 print(line, flush=True)
         for line in served_graph(model, scratch, arguments.served):
             lines.append(line)
             print(line, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    text = "\n".join([f"Run on {datetime.date.today()}.", "", *lines, "", *done])
+    text = "\n".join([f"Run on {datetime.date.today()}.", "", *lines, "", *rows])
     print(text)
     if arguments.markdown:
         report.write_section(ROOT / arguments.markdown, "load", text)

@@ -66,14 +66,14 @@ def _visit(address: str) -> None:
 
 
 def main() -> None:
-    called, *arguments = sys.argv[1:]
+    command, *arguments = sys.argv[1:]
     here = str(pathlib.Path(__file__).resolve().parent)
     sys.path[:] = [path for path in sys.path if path != here]
-    if called.startswith("tools."):
+    if command.startswith("tools."):
         sys.path.insert(0, os.getcwd())  # as `python -m` does
-        name, picture = called, called.replace(".", os.sep) + ".py"
+        name, picture = command, command.replace(".", os.sep) + ".py"
     else:
-        name, picture = "tfsketch.tools." + called.removeprefix("tfsketch-").replace("-", "_"), called
+        name, picture = "tfsketch.tools." + command.removeprefix("tfsketch-").replace("-", "_"), command
     tool = name.rpartition(".")[2]
     if tool == "app":
         arguments += ["--port=0", "--browser"]

@@ -101,7 +101,7 @@ def _alone(lab: Lab) -> pathlib.Path:
     settings = systems.parse(TINY, "tiny", overrides)
     config = lab.root / "tiny.yaml"
     config.write_text(config_lib.dump(settings), encoding="utf-8")
-    lab.done(lab.run("train", f"--config={config}", f"--model_dir={lab.root / 'one'}"))
+    lab.wait_for(lab.run("train", f"--config={config}", f"--model_dir={lab.root / 'one'}"))
     return config
 
 
@@ -117,7 +117,7 @@ def mirrored_strategy(lab: Lab) -> Iterator[Row]:
         yield row
 
 
-def restarted(lab: Lab) -> Iterator[Row]:
+def restart(lab: Lab) -> Iterator[Row]:
     """A worker of two is killed in mid-run."""
     config = _alone(lab)
     row = Row("a worker of two killed, started again by a supervisor")
@@ -135,7 +135,7 @@ def restarted(lab: Lab) -> Iterator[Row]:
     yield row
 
 
-def stopped(lab: Lab) -> Iterator[Row]:
+def stop(lab: Lab) -> Iterator[Row]:
     """A worker of two is asked to end, as on a machine that is taken away: both save and end, and go on later."""
     config = _alone(lab)
     for number in (0, 1):
@@ -145,10 +145,10 @@ def stopped(lab: Lab) -> Iterator[Row]:
         job.workers[number].send_when(lambda: log.exists() and log.read_text().count("\n") >= due, signal.SIGTERM)
         statuses = [worker.wait() for worker in job.workers]
         step = lab.step(name)
-        said = f"stopped by SIGTERM at step {step}, saved" in job.workers[0].output
+        is_saved = f"stopped by SIGTERM at step {step}, saved" in job.workers[0].output
         problem = (
             ""
-            if statuses == [143, 143] and said
+            if statuses == [143, 143] and is_saved
             else f"ended with {statuses}, saved {step}: " + "; ".join(worker.output[-700:] for worker in job.workers)
         )
         job.workers = [job._start(number) for number in range(2)]
@@ -160,7 +160,7 @@ def stopped(lab: Lab) -> Iterator[Row]:
         yield row
 
 
-def served(lab: Lab) -> Iterator[Row]:
+def service(lab: Lab) -> Iterator[Row]:
     """tf.data service with two workers, one of which is killed and started again."""
     row = Row("two data workers (tf.data service), one killed and started again in mid-run")
     ports = _ports(2)
@@ -175,15 +175,15 @@ def served(lab: Lab) -> Iterator[Row]:
     workers = [worker(port) for port in ports]
     addresses = ",".join(f"grpc://127.0.0.1:{port}" for port in ports)
     flags = (f"--set=data.service='{addresses}'", longer)
-    lab.done(lab.train("alone", flags[1], "--set=train.checkpoint_every=100"))
+    lab.wait_for(lab.train("alone", flags[1], "--set=train.checkpoint_every=100"))
     training = lab.train("fed", *flags, "--set=train.checkpoint_every=100")
     log = lab.root / "fed" / "metrics.jsonl"
-    killed = False
+    is_killed = False
     while not training.over():
-        if not killed and log.exists() and log.read_text().count("\n") >= 20:
+        if not is_killed and log.exists() and log.read_text().count("\n") >= 20:
             os.kill(workers[0].pid, KILL)
             workers[0].wait()
-            workers[0], killed = worker(ports[0]), True
+            workers[0], is_killed = worker(ports[0]), True
         time.sleep(0.05)
     status = training.wait()
     for one in workers:
@@ -191,7 +191,7 @@ def served(lab: Lab) -> Iterator[Row]:
         one.wait()
     again = "going on at step" in training.output
     same = status == 0 and lab.result(lab.root / "fed") == lab.result(lab.root / "alone")
-    row.count("" if killed and same else f"ended with {status}, killed {killed}: {training.output[-1500:]}")
+    row.count("" if is_killed and same else f"ended with {status}, killed {is_killed}: {training.output[-1500:]}")
     where = training.output.partition("going on at step ")[2].split("\n")[0]
     row.note = f"the same process went on at step {where}" if again else "the trainer did not notice"
     row.note += "; losses and weights of a training without data workers, bit for bit"
@@ -205,7 +205,7 @@ def on_dask(lab: Lab) -> Iterator[Row]:
         "{image_size: 32, sketch: {style: canny, min_side: 64}, prepare: {styles: [canny], regions: none}, "
         "model: {generator: {stages: 3, kernels: [3, 3, 3]}}}"
     )
-    lab.done(lab.prepare("prepared", config="plain"))
+    lab.wait_for(lab.prepare("prepared", config="plain"))
     reference = contents(lab.root / "prepared")
     python, environment = sys.executable, {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -267,9 +267,9 @@ def on_dask(lab: Lab) -> Iterator[Row]:
 
 GROUPS = {
     "mirrored": mirrored_strategy,
-    "restarted": restarted,
-    "stopped": stopped,
-    "served": served,
+    "restarted": restart,
+    "stopped": stop,
+    "served": service,
     "dask": on_dask,
 }
 
@@ -293,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join([*head, *(row.text() for row in rows)]))
     if options.markdown:
         write_table(ROOT / options.markdown, "dask" if options.only == ["dask"] else "workers", head, rows)
-    raise SystemExit(any(row.lost for row in rows))
+    raise SystemExit(any(row.losses for row in rows))
 
 
 if __name__ == "__main__":
