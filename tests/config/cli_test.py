@@ -109,8 +109,8 @@ MISTAKES = {
 TOOLS = sorted({path.stem for path in (ROOT / "tools").glob("[a-z]*.py")} - {"slim"})  # whose help is prune's
 
 
-@pytest.fixture(name="told", scope="module")
-def _told() -> dict[str, tuple[int, str]]:
+@pytest.fixture(name="answers", scope="module")
+def _answers() -> dict[str, tuple[int, str]]:
     """(exit status, all that was said) of every wrong call and of every --help, where TensorFlow cannot be imported: by
     forks of one process, which imports once what every binary needs."""
     code = """
@@ -140,22 +140,22 @@ def _told() -> dict[str, tuple[int, str]]:
     process = _run([sys.executable, "-c", textwrap.dedent(code)], input=json.dumps(calls))
     assert process.returncode == 0, process.stderr
     answers = {}
-    for call, said in map(json.loads, process.stdout.splitlines()):
-        text, _, status = said.rpartition("\n")
+    for call, output in map(json.loads, process.stdout.splitlines()):
+        text, _, status = output.rpartition("\n")
         answers[call] = (int(status), text)
     return answers
 
 
 @pytest.mark.parametrize("call", MISTAKES)
-def test_a_mistake_is_told_before_tensorflow_is_imported(told, call):
-    status, text = told[call]
+def test_a_mistake_is_told_before_tensorflow_is_imported(answers, call):
+    status, text = answers[call]
     assert status == 2 and MISTAKES[call] in text and "Traceback" not in text, text
     assert len(text.splitlines()) <= 4
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_help_is_told_before_tensorflow_is_imported(told, name):
-    status, text = told[f"{name} --help"]
+def test_help_is_told_before_tensorflow_is_imported(answers, name):
+    status, text = answers[f"{name} --help"]
     assert status == 0 and "Traceback" not in text and ".;" not in text
     assert f"python -m tools.{name} " in text and "\n  --" in text
 

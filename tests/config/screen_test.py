@@ -42,8 +42,8 @@ def test_noise_is_left_out_and_what_is_said_stays():
     assert screen.quiet("\n".join([*NOISE, ""]).encode())[0] == b""
     message = "\n".join([*SAID, ""]).encode()
     assert screen.quiet(message) == (message, False)
-    mixed = "".join(f"{noise}\n{line}\n" for noise, line in zip(NOISE, SAID) if line).encode()
-    assert screen.quiet(mixed)[0].decode().splitlines() == [line for line in SAID if line]
+    mixture = "".join(f"{noise}\n{line}\n" for noise, line in zip(NOISE, SAID) if line).encode()
+    assert screen.quiet(mixture)[0].decode().splitlines() == [line for line in SAID if line]
 
 
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.abort()"])

@@ -100,7 +100,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _stopped(interrupt: KeyboardInterrupt, again: str) -> int:
+def _interrupt_status(interrupt: KeyboardInterrupt, again: str) -> int:
     """Reports what stopped a binary; returns the exit status for SIGTERM, and raises again for Ctrl-C."""
     number = interrupt.args[0] if interrupt.args else signal.SIGINT
     print(f"{_name()}: stopped by {signal.Signals(number).name}{again and '; '}{again}", file=sys.stderr)
@@ -122,7 +122,7 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
       again: words on what the same command does after it was stopped.
     """
 
-    def guarded(argv: list[str]) -> int | None:
+    def guard(argv: list[str]) -> int | None:
         if not flags.FLAGS["verbosity"].present:
             absl_logging.set_verbosity(absl_logging.ERROR)
         signal.signal(signal.SIGTERM, _terminate)
@@ -133,7 +133,7 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
                 raise app.UsageError(f"expected at most {arguments} files beside flags, found {' '.join(argv[1:])!r}")
             return main(argv)
         except KeyboardInterrupt as interrupt:
-            return _stopped(interrupt, again)
+            return _interrupt_status(interrupt, again)
         except app.UsageError as error:
             return _misuse(main, error)
         except TfsketchError as error:
@@ -156,6 +156,6 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
     _introduce(main)
     hush()
     try:
-        app.run(guarded, with_paths(sys.argv), flags_parser=_parse)
+        app.run(guard, with_paths(sys.argv), flags_parser=_parse)
     except app.UsageError as error:
         sys.exit(_misuse(main, error))

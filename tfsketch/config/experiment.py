@@ -126,6 +126,10 @@ def _at(where: str, key: str) -> str:
     return f"{where}{key}" if where == _SET else f"{where}.{key}"
 
 
+FORMER_KEYS = {"init_players": "init_networks"}
+"""Keys in configurations and run folders of before December 2026 -> their names now."""
+
+
 def _build(kind: type[Any], values: Any, where: str, default: Any = None, sections: Sections | None = None) -> Any:
     """`default`, or the defaults of the dataclass `kind`, with the values of a mapping; unknown keys are refused. An
     experiment's `sections` say what its `model` may be."""
@@ -133,6 +137,7 @@ def _build(kind: type[Any], values: Any, where: str, default: Any = None, sectio
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected a mapping of keys, found {values!r}")
+    values = {FORMER_KEYS.get(key, key): value for key, value in values.items()}
     every = typing.get_type_hints(kind)
     hints = {field.name: every[field.name] for field in dataclasses.fields(kind)}
     if sections is not None:

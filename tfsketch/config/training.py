@@ -106,7 +106,7 @@ class TrainConfig:
     init: str = ""
     """A model directory or shipped model whose weights start the run. Contextual GAN also grows from one that was made
     for half its `image_size`: what the smaller networks do not have begins at random."""
-    init_players: tuple[str, ...] = ()
+    init_networks: tuple[str, ...] = ()
     """Networks within the exported one that take their weights from `init`, such as Cali-Sketch's `scn`; empty: all.
     The others start from new weights."""
 

@@ -123,7 +123,7 @@ def load_initial(config: Config, task: Task) -> None:
     those that the weights were trained with; differences are printed.
 
     Raises:
-      ConfigError: it is a model of another system, or `train.init_players` names no trained part of the network.
+      ConfigError: it is a model of another system, or `train.init_networks` names no trained part of the network.
       WeightsError: there are no weights, or they do not fit.
     """
     assert config.model is not None and task.network is not None  # a run without one trains nothing
@@ -133,7 +133,7 @@ def load_initial(config: Config, task: Task) -> None:
     theirs = tree if isinstance(tree, dict) else {}
     if (system := theirs.get("system", Config.system)) != config.system:
         raise ConfigError(f"train.init: expected a model of {config.system}, found one of {system} in {folder}")
-    only = initial_variables(config.train.init_players, task)
+    only = initial_variables(config.train.init_networks, task)
     network = task.networks[task.exported]
     names = task.initial_names(config_lib.load(path, {config.system: task.network.section}))
     if names is not None:
@@ -156,16 +156,16 @@ def load_initial(config: Config, task: Task) -> None:
 
 
 def initial_variables(names: Collection[str], task: Task) -> list[tf.Variable] | None:
-    """The variables that `train.init` sets: those of the networks in `train.init_players`, None for all.
+    """The variables that `train.init` sets: those of the networks in `train.init_networks`, None for all.
 
     Raises:
       ConfigError: a name is not that of a trained part of the exported network.
     """
     network = task.networks[task.exported]
-    trained = [name for name, part in task.trained_networks.items() if part in network.submodules or part is network]
-    if unknown := sorted(set(names) - set(trained)):
+    parts = [name for name, part in task.trained_networks.items() if part in network.submodules or part is network]
+    if wrong_names := sorted(set(names) - set(parts)):
         raise ConfigError(
-            f"train.init_players: expected networks within the exported one ({', '.join(trained)}), found "
-            f"{', '.join(unknown)}"
+            f"train.init_networks: expected networks within the exported one ({', '.join(parts)}), found "
+            f"{', '.join(wrong_names)}"
         )
     return [variable for name in names for variable in task.trained_networks[name].variables] if names else None

@@ -42,7 +42,7 @@ def publish(run: str | os.PathLike, folder: str | os.PathLike, card: str) -> Non
     config = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, train="", validation=""),
-        train=dataclasses.replace(config.train, init="", init_players=()),
+        train=dataclasses.replace(config.train, init="", init_networks=()),
     )
     arrays = {name: value.numpy() for name, value in model_directory.variable_names(model).items()}
     model_directory.save(folder, config, arrays, card, np.float16)

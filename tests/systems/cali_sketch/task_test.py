@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged
+from tests.conftest import log_rows
 from tests.pictures import crops
 from tests.tiny import CALI_SKETCH as TINY
 from tests.tiny import save_model
@@ -194,7 +194,7 @@ def test_resuming_across_a_stages_border_changes_nothing(tiny, tmp_path):
     for until in (2, 5):
         run = trainer.Trainer(tiny, tmp_path / "parts", make_task)
         run.run(until=until)
-    whole, parts = logged(tmp_path / "whole"), logged(tmp_path / "parts")
+    whole, parts = log_rows(tmp_path / "whole"), log_rows(tmp_path / "parts")
     assert [row["phase"] for row in whole] == ["scn", "isn_true", "isn_true", "isn_calibrated", "joint"]
     for a, b in zip(whole, parts):
         assert set(a) == set(b)
@@ -225,7 +225,7 @@ def test_one_and_two_replicas_give_the_same_losses(tiny, tmp_path):
     config = dataclasses.replace(tiny, model=model, train=dataclasses.replace(tiny.train, phases=phases))
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
-    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
+    one, two = log_rows(tmp_path / "one"), log_rows(tmp_path / "two")
     assert len(one) == len(two) == 2
     for a, b in zip(one, two):
         for key in set(a) - {"phase", "steps_per_second"}:
@@ -255,7 +255,7 @@ def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_pa
     train = dataclasses.replace(
         tiny.train,
         init=str(tmp_path / "start"),
-        init_players=("scn",),
+        init_networks=("scn",),
         phases=(PhaseConfig(name="isn", steps=2),),
     )
     config = dataclasses.replace(
@@ -268,7 +268,7 @@ def test_the_projected_discriminator_and_a_palette_train_and_resume(tiny, tmp_pa
     for until in (1, 2):
         parts = trainer.Trainer(config, tmp_path / "parts", make_task)
         parts.run(until=until)
-    for a, b in zip(logged(tmp_path / "whole"), logged(tmp_path / "parts")):
+    for a, b in zip(log_rows(tmp_path / "whole"), log_rows(tmp_path / "parts")):
         assert {"low_pass", "trunk", "projected", "projected_critic", "p_real", "p_fake"} <= set(a) == set(b)
         for key in set(a) - {"phase", "steps_per_second"}:
             assert a[key] == pytest.approx(b[key], abs=1e-5, rel=1e-4), (a["step"], key)
@@ -298,6 +298,6 @@ def test_what_the_projected_discriminator_sees_does_not_tell_whose_lines_they_ar
 
 def test_networks_that_are_not_in_the_exported_one_take_no_weights(tiny, tmp_path):
     save_model(tmp_path / "start", model_directory.build(CaliSketch, tiny), tiny)
-    train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_players=("scn", "d1"))
-    with pytest.raises(ConfigError, match=r"init_players: expected networks .*scn, isn.* found d1"):
+    train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_networks=("scn", "d1"))
+    with pytest.raises(ConfigError, match=r"init_networks: expected networks .*scn, isn.* found d1"):
         trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)

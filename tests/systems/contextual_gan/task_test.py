@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged, same_steps
+from tests.conftest import log_rows, same_steps
 from tests.pictures import crops
 from tests.tiny import CONTEXTUAL_GAN as TINY
 from tests.tiny import SPECTRAL
@@ -74,8 +74,8 @@ def test_a_batch_carries_its_vectors(shards):
     assert set(batch) == {"image", "sketch", "z", "seed"} and batch["z"].shape == (4, 6)
     assert batch["z"].dtype == tf.float32 and np.abs(batch["z"]).max() <= 1 and np.std(batch["z"]) > 0.3
     assert set(Shards(shards, 16)[0].sketches) == {"xdog", "xdog@1"}
-    fixed = [fixed_batch(Shards(shards, 16), config, [0, 1])["z"] for _ in range(2)]
-    np.testing.assert_array_equal(*fixed)
+    constants = [fixed_batch(Shards(shards, 16), config, [0, 1])["z"] for _ in range(2)]
+    np.testing.assert_array_equal(*constants)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_who_moves_and_how_often(shards, text, overrides):
 
 @pytest.mark.parametrize("sees", ["joint", "photograph"])
 def test_the_projected_discriminator_judges_joint_pictures_too(shards, sees):
-    projected = "model.loss.projected=0.5", f"model.loss.trunk_sees={sees}", "model.projected={width: 2, head_width: 4}"
-    config = _config(shards, TINY, *projected, _AUGMENT)
+    overrides = "model.loss.projected=0.5", f"model.loss.trunk_sees={sees}", "model.projected={width: 2, head_width: 4}"
+    config = _config(shards, TINY, *overrides, _AUGMENT)
     task, totals, reach = contextual_gan.ContextualGanTask(config), {}, {}
     everyone = {name: network.trainable_variables for name, network in task.trained_networks.items()}
     assert set(everyone) == {"generator", "discriminator", "projected"}
@@ -122,8 +122,8 @@ def test_the_projected_discriminator_judges_joint_pictures_too(shards, sees):
     without = dataclasses.replace(config.model.loss, projected=0.0, generator_steps=1)
     rest = task.step(_batch(config), without, lambda *_: None)
     assert {"p_real", "p_fake", "projected_critic"} <= set(terms) and "projected" not in rest
-    judged = totals["generator"] - 0.5 * terms["projected"]
-    assert np.isfinite(judged).all() and np.abs(terms["projected"]).max() > 0
+    adversarial = totals["generator"] - 0.5 * terms["projected"]
+    assert np.isfinite(adversarial).all() and np.abs(terms["projected"]).max() > 0
 
 
 def test_a_photograph_beside_the_sketch_of_another_is_told_by_the_projected_discriminator(shards):
@@ -136,13 +136,13 @@ def test_a_photograph_beside_the_sketch_of_another_is_told_by_the_projected_disc
     config = _config(shards, TINY, *settings)
     task, batch = contextual_gan.ContextualGanTask(config), _batch(config)
     real = join(batch["sketch"], batch["image"])
-    mixed = tf.Variable(join(tf.roll(batch["sketch"], 1, axis=0), batch["image"]))
+    mixture = tf.Variable(join(tf.roll(batch["sketch"], 1, axis=0), batch["image"]))
     network, loss = task.networks["projected"], config.model.loss
     with tf.GradientTape() as tape:
-        views = [task._view(joint, loss) for joint in (tf.constant(real), mixed)]
-        judged = projected_lib.generator_term(network, views[1])
+        views = [task._view(joint, loss) for joint in (tf.constant(real), mixture)]
+        term = projected_lib.generator_term(network, views[1])
     assert views[0].features["stride2"].shape[1:3] == (8, 8)  # of the photograph's half
-    slope = np.abs(np.asarray(tape.gradient(judged, mixed)))
+    slope = np.abs(np.asarray(tape.gradient(term, mixture)))
     assert slope[:, :, :16].max() > 0 and slope[:, :, 16:].max() > 0  # both halves are answered for
     optimizer = Adam(0.02, 0.5)
     losses = []
@@ -222,17 +222,17 @@ def test_the_run_folder_is_a_model(shards, tmp_path):
     """That resuming changes no value is the conformance suite's."""
     run = trainer.Trainer(_config(shards), tmp_path, make_task)
     run.run()
-    assert {"gradient_norm/generator", "gradient_norm/discriminator", "d_real", "d_fake"} <= set(logged(tmp_path)[-1])
+    assert {"gradient_norm/generator", "gradient_norm/discriminator", "d_real", "d_fake"} <= set(log_rows(tmp_path)[-1])
     assert len(list((tmp_path / "grids").glob("*.png"))) == 2
-    model, trained = zoo.load_model(tmp_path), run._task.networks["contextual_gan"]
+    model, network = zoo.load_model(tmp_path), run._task.networks["contextual_gan"]
     # The average follows the generator with its statistics; the discriminator is exported as it stands.
     for name, same in (("generator/fc/kernel", False), ("generator/norm1/moving_mean", False)):
-        copy, last = (model_directory.variable_names(m)[name].numpy() for m in (model, trained))
+        copy, last = (model_directory.variable_names(m)[name].numpy() for m in (model, network))
         assert np.allclose(copy, last, atol=1e-6) == same and np.abs(copy - last).max() < 0.5
-    for variable, last in zip(model.discriminator.variables, trained.discriminator.variables):
+    for variable, last in zip(model.discriminator.variables, network.discriminator.variables):
         np.testing.assert_allclose(variable, last, atol=2e-4)
     batch = _batch(_config(shards))
-    rows, titles = run._task.sheet(batch, trained(batch))
+    rows, titles = run._task.sheet(batch, network(batch))
     assert len(rows) == 4 and all(len(row) == len(titles) for row in rows)
     np.testing.assert_array_equal(rows[0][2][..., 0] == 0, batch["sketch"][0, ..., 0] == 1)
 
@@ -254,7 +254,7 @@ def test_fine_tuning_may_start_from_the_generator_alone(shards, tmp_path):
     """Whatever its variables are called: the last layer's bias has no prefix."""
     config = _config(shards)
     trainer.Trainer(config, tmp_path / "first", make_task).run(until=2)
-    train = dataclasses.replace(config.train, init=str(tmp_path / "first"), init_players=("generator",))
+    train = dataclasses.replace(config.train, init=str(tmp_path / "first"), init_networks=("generator",))
     run = trainer.Trainer(dataclasses.replace(config, train=train), tmp_path / "second", make_task)
     arrays = model_directory.variable_names(zoo.load_model(tmp_path / "first"))
     both = run._task.networks["contextual_gan"]
@@ -273,7 +273,7 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     )
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
-    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
+    same_steps(log_rows(tmp_path / "one"), log_rows(tmp_path / "two"), 1e-3)
 
 
 _SMALL = ("model.encoder.widths=[4, 8]",)
