@@ -22,8 +22,8 @@ from tfsketch.vocabulary import resize
 
 @pytest.fixture(scope="module")
 def page(browser, site):
-    with http_server(site) as (port, _), page_of(browser, port) as opened:
-        yield opened
+    with http_server(site) as (port, _), page_of(browser, port) as page:
+        yield page
 
 
 def _trees(count: int) -> list[tuple[dict, tuple[int, int]]]:
@@ -74,13 +74,13 @@ def test_strokes_are_pythons_to_the_pixel(page):
 
 def test_the_tone_is_pythons(page):
     rng, cases, expected = np.random.default_rng(5), [], []
-    for kept in (0, 8, 24, 40, 64):
+    for width in (0, 8, 24, 40, 64):
         for ramp in ((1, 1, 1), (1, 0.8, 0.6), (1, 1, 1)):
             image = np.clip(rng.integers(0, 256, (48, 64, 1)) * ramp, 0, 255).astype(np.uint8)
             if len(cases) % 3 == 2:  # grey only where a strip is kept
-                image[:, kept // 2 :] = (200, 60, 40)
+                image[:, width // 2 :] = (200, 60, 40)
             mask = np.ones(image.shape[:2], np.uint8)
-            mask[:, :kept] = 0
+            mask[:, :width] = 0
             cases.append([image.ravel().tolist(), mask.ravel().tolist()])
             line = tone.tone_of(image, mask)
             expected.append(line if line is None else line.ravel().tolist())
@@ -221,7 +221,7 @@ def test_an_edit_is_pythons_picture(page, editor, case):
 
 
 def test_an_isolated_page_runs_on_threads(browser, site, editor):
-    requested: list[str] = []
+    addresses: list[str] = []
 
     class Isolating(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments):
@@ -233,11 +233,11 @@ def test_an_isolated_page_runs_on_threads(browser, site, editor):
             super().end_headers()
 
         def log_message(self, *_):
-            requested.append(self.path)
+            addresses.append(self.path)
 
     with answering(Isolating) as port, page_of(browser, port) as page:
         assert page.evaluate("crossOriginIsolated")
         _check(page, editor, "portrait")
-        assert [path for path in requested if path.endswith(".wasm")] == [
+        assert [path for path in addresses if path.endswith(".wasm")] == [
             "/litert/wasm/litert_wasm_threaded_internal.wasm"
         ]

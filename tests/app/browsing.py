@@ -48,7 +48,7 @@ def page_of(browser, port: int, **settings):
     page.set_default_timeout(60_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(f"http://127.0.0.1:{port}/")
     page.click("#agree")
     try:
@@ -148,7 +148,7 @@ class Hand:
         self.touch("End")
 
 
-def clipped(page, selector: str) -> list[str]:
+def overhangs(page, selector: str) -> list[str]:
     """Elements that reach over the sides of what they scroll in, or of the window."""
     return page.evaluate(
         """(selector) => [...document.querySelectorAll(selector)].filter((one) => {
@@ -192,9 +192,9 @@ def size_of(page) -> list[int]:
 
 def hold(page, address: str) -> list:
     """Requests to an address wait in the list that is given until they are told to go on."""
-    held: list = []
-    page.route(address, lambda route: held.append(route))
-    return held
+    requests: list = []
+    page.route(address, lambda route: requests.append(route))
+    return requests
 
 
 def saved_as(page) -> tuple[str, bytes]:
@@ -218,7 +218,7 @@ def look(page, shots: str, name: str) -> None:
         page.screenshot(path=f"{shots}/{name}.png")
 
 
-def seen(page) -> np.ndarray:
+def screenshot(page) -> np.ndarray:
     """The window as it is seen, [H,W,3] uint8."""
     return files.read_rgb("screenshot", page.screenshot())
 
@@ -266,14 +266,14 @@ def answering(handler: type[http.server.BaseHTTPRequestHandler]):
 
 def refuse_first(context, address: str) -> list[str]:
     """The first request for an address gets no answer; gives the list of the requests as they come."""
-    asked: list[str] = []
+    addresses: list[str] = []
 
     def answer(route) -> None:
-        asked.append(route.request.url)
-        if len(asked) == 1:
+        addresses.append(route.request.url)
+        if len(addresses) == 1:
             route.abort()
         else:
             route.continue_()
 
     context.route(address, answer)
-    return asked
+    return addresses

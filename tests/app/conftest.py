@@ -28,9 +28,9 @@ CHROMIUM = next((path for name in _BROWSERS if (path := shutil.which(name))), ""
 
 @pytest.fixture(scope="session")
 def studio(model_dirs):
-    made = studio_lib.Studio(model_dirs)
-    yield made
-    made.close()
+    studio = studio_lib.Studio(model_dirs)
+    yield studio
+    studio.close()
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +46,9 @@ def chromium():
 
     switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
-        yield started
-        started.close()
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*switches, "--disable-sync", "--no-first-run"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +57,8 @@ def browser():
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
-    with chromium() as started:
-        yield started
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(name="photo", scope="module")
@@ -102,14 +102,14 @@ def site(archives, tmp_path_factory):
 
     def make(root) -> None:
         command = [sys.executable, "-m", "tools.export", "--model=sc_fegan_mobile", "--format=web"]
-        done = subprocess.run(
+        process = subprocess.run(
             [*command, f"--output={root / 'site'}", f"--litert={archives}"],
             cwd=build_files.ROOT,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert _LOADED[0] < float(re.search(r"loads ([\d.]+) MB", done.stdout)[1]) < _LOADED[1]
+        assert process.returncode == 0, process.stderr[-2000:]
+        assert _LOADED[0] < float(re.search(r"loads ([\d.]+) MB", process.stdout)[1]) < _LOADED[1]
 
     return once(tmp_path_factory, "site", make) / "site"
 

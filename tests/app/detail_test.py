@@ -17,7 +17,7 @@ from tests.app.browsing import (
     open_photo,
     page_of,
     press_run,
-    seen,
+    screenshot,
     strokes_of,
     until,
 )
@@ -45,7 +45,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         x, y = map(round, hand.at(0.5, 0.45))
 
         def contrast() -> int:
-            row = seen(page)[y, x - 30 : x + 30, 0].astype(int)
+            row = screenshot(page)[y, x - 30 : x + 30, 0].astype(int)
             return abs(row[::2].mean() - row[1::2].mean())
 
         end = time.monotonic() + 20
@@ -77,14 +77,14 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
         y = round(Hand(page).at(0.5, 0.45)[1])  # the strip of results has taken some room, the zoom is the same
         assert page.inner_text("#zoom-real") == "100 %"
         beside = y + 40  # outside of the mask
-        while abs(np.diff(seen(page)[beside, x - 30 : x + 30, 0].astype(int))).mean() < 80:
+        while abs(np.diff(screenshot(page)[beside, x - 30 : x + 30, 0].astype(int))).mean() < 80:
             assert time.monotonic() < end
             time.sleep(0.1)
         page.click("#zoom-fit")
-        assert page.inner_text("#zoom-real") == f"{_fitted(page, 3000, 1500)} %"
+        assert page.inner_text("#zoom-real") == f"{_fit_zoom(page, 3000, 1500)} %"
 
 
-def _fitted(page, width: int, height: int) -> int:
+def _fit_zoom(page, width: int, height: int) -> int:
     """The zoom in percent at which a photograph is all in sight."""
     box = page.locator("#canvas").bounding_box()
     pad, bars = (12, 52) if box["width"] < 600 else (40, 100)

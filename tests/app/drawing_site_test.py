@@ -14,11 +14,11 @@ from tests.app.browsing import (
     LEVELS,
     VIEWPORTS,
     Hand,
-    clipped,
     download_of,
     draw,
     http_server,
     look,
+    overhangs,
     page_of,
     press_run,
     small_targets,
@@ -41,11 +41,11 @@ def drawer(drawing_site):
 
 @pytest.fixture(scope="module")
 def page(browser, drawing_site):
-    with http_server(drawing_site) as (port, _), page_of(browser, port) as opened:
-        yield opened
+    with http_server(drawing_site) as (port, _), page_of(browser, port) as page:
+        yield page
 
 
-def _scaled(tree: dict, size: tuple[int, int], scale: float, left: float = 0.0, top: float = 0.0) -> dict:
+def _scale(tree: dict, size: tuple[int, int], scale: float, left: float = 0.0, top: float = 0.0) -> dict:
     """Strokes on another sheet."""
     strokes = [
         {**stroke, "points": [[round(left + scale * x, 1), round(top + scale * y, 1)] for x, y in stroke["points"]]}
@@ -58,9 +58,9 @@ def _scaled(tree: dict, size: tuple[int, int], scale: float, left: float = 0.0, 
 CASES = {
     "fills the paper": (FACE, 0.6, 0),
     "framed like a portrait, another seed": (FACE, 1.0, 3),
-    "the framing is not said": (_scaled(FACE, (512, 512), 0.6, 100, 120), None, 1),
-    "a large sheet, upright": (_scaled(FACE, (900, 1300), 1.7, 10, 200), 0.75, 0),
-    "a small sheet, on its side": (_scaled(FACE, (150, 96), 0.18, 20), 0.6, 70),
+    "the framing is not said": (_scale(FACE, (512, 512), 0.6, 100, 120), None, 1),
+    "a large sheet, upright": (_scale(FACE, (900, 1300), 1.7, 10, 200), 0.75, 0),
+    "a small sheet, on its side": (_scale(FACE, (150, 96), 0.18, 20), 0.6, 70),
 }
 _DRAW = """async ([strokes, fill, seed]) => {
   const backend = await import("./backend.js");
@@ -137,7 +137,7 @@ def test_a_sheet_at_a_phone_and_without_a_network(browser, drawing_site, drawer,
         page.wait_for_selector("#gallery:not([hidden])")
         assert page.locator("#gallery button").count() == 4
         look(page, shots, "drawing_gallery")
-        assert clipped(page, "#gallery button, #panel *, header *") == [] and small_targets(page) == []
+        assert overhangs(page, "#gallery button, #panel *, header *") == [] and small_targets(page) == []
         first = download_of(page, "#download")
         tree = json.loads(download_of(page, "#save-strokes"))
         sketch = strokes_lib.render(strokes_lib.parse(tree), (512, 512)).sketch

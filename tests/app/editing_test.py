@@ -71,8 +71,8 @@ def test_an_edit_by_mouse_from_the_photograph_to_the_same_picture_again(browser,
     tree = json.loads(strokes)
     assert [stroke["layer"] for stroke in tree["strokes"]] == ["mask", "mask", "sketch", "color"]
     layers = strokes_lib.render(strokes_lib.parse(tree), (60, 80))
-    edited = files.read_rgb("result", result)
-    assert (edited[layers.mask == 0] == gradient()[layers.mask == 0]).all() and (edited != gradient()).any()
+    edit = files.read_rgb("result", result)
+    assert (edit[layers.mask == 0] == gradient()[layers.mask == 0]).all() and (edit != gradient()).any()
     assert layers.mask[24, 25:55].all() and layers.sketch[27, 30:50].all()
 
     (tmp_path / "photo.json").write_bytes(strokes)
@@ -128,9 +128,9 @@ def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, v
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     (tmp_path / "style.png").write_bytes(png_of(style_picture()))
     with page_of(browser, port, viewport=viewport) as page:
-        assert page.is_hidden("#looks")
+        assert page.is_hidden("#style-panel")
         page.select_option("#model", model_dirs[2])
-        assert page.is_visible("#looks") and page.is_hidden("#side") and page.is_hidden("[data-tool=color]")
+        assert page.is_visible("#style-panel") and page.is_hidden("#side") and page.is_hidden("[data-tool=color]")
         page.set_input_files("#file", tmp_path / "photo.png")
         page.wait_for_selector("#start", state="hidden")
         assert page.is_disabled("#run") and page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

@@ -59,7 +59,7 @@ TREES = {
 }  # fmt: skip
 
 
-def _refused(tree) -> bool:
+def _is_refused(tree) -> bool:
     try:
         strokes_lib.parse(tree)
     except ImageError:
@@ -80,7 +80,7 @@ def test_the_page_takes_the_strokes_that_the_program_takes(browser, port, photo,
             TREES,
         )
         errors = [name for name, words in text.items() if words]
-        assert errors == [name for name, tree in TREES.items() if _refused(tree)] and "good" not in errors
+        assert errors == [name for name, tree in TREES.items() if _is_refused(tree)] and "good" not in errors
         assert all(text[name].startswith("a.json: ") and "expected" in text[name] for name in errors)
         open_photo(page, photo)
         (tmp_path / "mine.json").write_text(json.dumps(TREES["color {'color': None}"]))
@@ -106,8 +106,8 @@ def test_strokes_of_a_large_photograph_are_drawn_on_a_sheet_that_models_take(bro
 
 def test_a_file_that_cannot_be_read_or_is_refused_is_named(browser, port, photo, model_dirs, tmp_path):
     (tmp_path / "mine.png").write_bytes(b"no picture")
-    gone = tmp_path / "gone.png"
-    gone.write_bytes(png_of(gradient()))
+    missing = tmp_path / "gone.png"
+    missing.write_bytes(png_of(gradient()))
     context = browser.new_context()  # its console may say that requests were refused
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{port}/")
@@ -119,9 +119,9 @@ def test_a_file_that_cannot_be_read_or_is_refused_is_named(browser, port, photo,
           window.kept = target.files[0];
         }, true)"""
     )
-    page.set_input_files("#file", gone)
+    page.set_input_files("#file", missing)
     until(page, "document.getElementById('busy').hidden")
-    gone.unlink()
+    missing.unlink()
     drop = """(name) => { const data = new DataTransfer(); data.items.add(window.kept);
       document.querySelector(name).dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true })); }"""
     page.evaluate(drop, "#canvas")

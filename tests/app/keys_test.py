@@ -71,14 +71,14 @@ def test_keys_belong_to_what_has_the_focus(browser, port, photo):
             page.keyboard.press("Space")
         page.evaluate("document.getElementById('said').hidden = false")
         page.focus("#said summary")
-        for key, opened in (("Enter", True), ("Space", False)):
+        for key, opens in (("Enter", True), ("Space", False)):
             page.keyboard.press(key)
-            assert page.evaluate("document.getElementById('said').open") == opened, key
+            assert page.evaluate("document.getElementById('said').open") == opens, key
         # What a mouse has pressed has the focus too, and the space bar is for the picture.
-        for pressed in ("label:has(#texture)", "[data-tool=mask]"):
-            page.click(pressed)
+        for target in ("label:has(#texture)", "[data-tool=mask]"):
+            page.click(target)
             page.keyboard.down("Space")
-            assert cursor() == "grab", pressed
+            assert cursor() == "grab", target
             page.keyboard.up("Space")
             assert cursor() == "none"
         assert not page.is_checked("#texture")
@@ -106,7 +106,7 @@ def test_the_eyedropper_takes_what_is_seen(browser, port, photo):
         result = files.read_rgb("made", download_of(page, "#download")).astype(int)
         assert abs(result[30, 40] - gradient()[30, 40]).max() > 24
 
-        def taken(view: str, *place: float) -> np.ndarray:
+        def color_at(view: str, *place: float) -> np.ndarray:
             page.click(f"[data-view={view}]")
             page.keyboard.press("i")
             page.mouse.click(*place)
@@ -114,19 +114,19 @@ def test_the_eyedropper_takes_what_is_seen(browser, port, photo):
             return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
 
         middle = place_of(page, 40.5 / 80, 30.5 / 60)
-        assert abs(taken("draw", *middle) - gradient()[30, 40]).max() < 12
-        assert abs(taken("result", *middle) - result[30, 40]).max() < 12
+        assert abs(color_at("draw", *middle) - gradient()[30, 40]).max() < 12
+        assert abs(color_at("result", *middle) - result[30, 40]).max() < 12
         left, right = (place_of(page, x, 30.5 / 60) for x in (0.2, 0.8))
-        assert abs(taken("compare", *left) - gradient()[30, 16]).max() < 12
+        assert abs(color_at("compare", *left) - gradient()[30, 16]).max() < 12
         box = page.locator("#stage").bounding_box()
         page.click("[data-view=beside]")
         axis = int(page.evaluate("document.getElementById('sides').classList.contains('below')"))
-        for half, wanted in ((0.25, gradient()), (0.75, result)):
+        for half, reference in ((0.25, gradient()), (0.75, result)):
             shares = [0.5, 0.5]
             shares[axis] = half
             lower = 29 * axis  # of two pictures one below the other, both leave room for the row of views
-            seen = taken("beside", box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"] + lower)
-            assert abs(seen - wanted[26:32, 38:42].reshape(-1, 3)).max(axis=-1).min() < 12, half
+            shot = color_at("beside", box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"] + lower)
+            assert abs(shot - reference[26:32, 38:42].reshape(-1, 3)).max(axis=-1).min() < 12, half
         before = page.input_value("#color")
-        taken("draw", box["x"] + 3, box["y"] + 300)
+        color_at("draw", box["x"] + 3, box["y"] + 300)
         assert page.input_value("#color") == before and "no picture at this place" in page.inner_text("#message")

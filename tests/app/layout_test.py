@@ -9,16 +9,16 @@ from PIL import Image
 from tests.app.browsing import (
     VIEWPORTS,
     Hand,
-    clipped,
     draw,
     everywhere,
     hold,
     look,
     on_the_phone,
     open_photo,
+    overhangs,
     page_of,
     press_run,
-    seen,
+    screenshot,
     until,
 )
 from tfsketch import zoo
@@ -36,10 +36,10 @@ _CUT = """(list) => {
 @pytest.mark.parametrize("width", [360, 390])
 def test_the_names_of_what_is_done_and_of_the_model_are_not_cut(browser, port, model_dirs, photo, shots, width):
     with page_of(browser, port, viewport={"width": width, "height": 844}) as page:
-        shown = page.locator("#model-shown")
+        label = page.locator("#model-shown")
         for name in (*model_dirs, model_dirs[0]):
             page.select_option("#model", name)
-            assert shown.locator("small").inner_text() == name.rstrip("/").rpartition("/")[2]
+            assert label.locator("small").inner_text() == name.rstrip("/").rpartition("/")[2]
             assert page.get_attribute("#model", "title") == name
         open_photo(page, photo)
         for name in zoo.SHIPPED:
@@ -47,10 +47,10 @@ def test_the_names_of_what_is_done_and_of_the_model_are_not_cut(browser, port, m
                 continue
             # As many buttons as there are in its mode.
             page.locator("#new-sheet").evaluate("(one, hidden) => { one.hidden = hidden; }", not MODES[way].way.sheet)
-            shown.locator("b").evaluate("(one, text) => { one.textContent = text; }", MODES[way].title)
-            shown.locator("small").evaluate("(one, text) => { one.textContent = text; }", name)
+            label.locator("b").evaluate("(one, text) => { one.textContent = text; }", MODES[way].title)
+            label.locator("small").evaluate("(one, text) => { one.textContent = text; }", name)
             look(page, shots, f"header-{width}-{name}")
-            outside = shown.evaluate(
+            outside = label.evaluate(
                 """(shown) => [...shown.children].filter((one) => {
                   const box = one.getBoundingClientRect(), field = shown.parentNode.getBoundingClientRect();
                   const cut = one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight + 1;
@@ -58,7 +58,7 @@ def test_the_names_of_what_is_done_and_of_the_model_are_not_cut(browser, port, m
                 }).map((one) => one.textContent)"""
             )
             assert not outside, name
-        assert clipped(page, "header *") == []
+        assert overhangs(page, "header *") == []
 
 
 @everywhere
@@ -100,7 +100,7 @@ def test_of_two_pictures_one_below_the_other_none_lies_under_the_views(browser, 
         press_run(page)
         page.click("[data-view=beside]")
         look(page, shots, "beside")
-        rows = np.flatnonzero((np.abs(seen(page).astype(int) - (200, 20, 30)).max(axis=2) < 12).sum(axis=1) > 20)
+        rows = np.flatnonzero((np.abs(screenshot(page).astype(int) - (200, 20, 30)).max(axis=2) < 12).sum(axis=1) > 20)
         views = page.locator("#views").bounding_box()
         assert views["y"] + views["height"] <= rows.min()
 
@@ -129,7 +129,7 @@ def test_arrows_move_what_divides_a_comparison_and_the_picture(browser, port, tm
     Image.fromarray(red).save(tmp_path / "red.png")
 
     def columns() -> tuple[int, int]:
-        there = np.abs(seen(page).astype(int) - (200, 20, 30)).max(axis=2) < 12
+        there = np.abs(screenshot(page).astype(int) - (200, 20, 30)).max(axis=2) < 12
         return tuple(np.flatnonzero(there.sum(axis=0) > 20)[[0, -1]].tolist())
 
     with page_of(browser, port, viewport=viewport) as page:
@@ -162,12 +162,12 @@ def test_what_goes_on_is_read_aloud_once(browser, port, photo):
     with page_of(browser, port, viewport=VIEWPORTS["tablet"]) as page:
         open_photo(page, photo)
         draw(page, Hand(page), (0.5, 0.5), (0.52, 0.5))
-        held = hold(page, "**/api/run*")
+        requests = hold(page, "**/api/run*")
         page.click("#run")
         until(page, "document.getElementById('busy-seconds').textContent == '2 s'")
         assert page.inner_text("#busy-text") == "Painting" and page.get_attribute("#busy-text", "role") == "status"
         assert page.get_attribute("#busy-seconds", "aria-hidden") == "true"
         until(page, "true")
-        for route in held:
+        for route in requests:
             route.continue_()
         page.wait_for_selector('#run[data-runs="1"]')

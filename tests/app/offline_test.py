@@ -97,11 +97,11 @@ def test_a_visit_and_the_next_ones_without_a_network(browser, site, editor, tmp_
 
 
 def test_neither_page_nor_worker_reaches_another_origin(browser, site):
-    requested: list[str] = []
+    addresses: list[str] = []
 
     class Elsewhere(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            requested.append(self.path)
+            addresses.append(self.path)
             self.send_response(200)
             self.end_headers()
 
@@ -122,7 +122,7 @@ def test_neither_page_nor_worker_reaches_another_origin(browser, site):
             free = context.new_page()  # without a policy it is heard
             free.goto(other + "own")
             assert free.evaluate(tell, other + "free") == "sent"
-        assert set(requested) - {"/favicon.ico"} == {"/own", "/free"}
+        assert set(addresses) - {"/favicon.ico"} == {"/own", "/free"}
     finally:
         context.close()
 

@@ -37,13 +37,13 @@ def test_a_stroke_that_is_drawn_while_another_photograph_comes_stays_with_its_ow
             page.click(f"[data-tool={tool}]")
             if tool == "eraser":
                 page.locator("#width").fill("100")
-            held = hold(page, "**/api/pictures")
+            requests = hold(page, "**/api/pictures")
             page.set_input_files("#file", other)
             page.mouse.move(*hand.at(*MARK[0]))
             page.mouse.down()
             page.mouse.move(*hand.at(*MARK[1]), steps=6)
             until(page, "!document.getElementById('busy').hidden")
-            held.pop().continue_()
+            requests.pop().continue_()
             until(page, f"{TITLE} == 'empty' && document.getElementById('busy').hidden")
             page.mouse.move(*hand.at(0.5, 0.6), steps=3)
             page.mouse.up()
@@ -58,24 +58,24 @@ def test_a_stroke_that_is_drawn_while_another_photograph_comes_stays_with_its_ow
 
 def test_what_was_asked_for_last_is_what_is_open(browser, port, model_dirs, photo, other):
     with page_of(browser, port) as page:
-        held = hold(page, "**/api/pictures")
+        requests = hold(page, "**/api/pictures")
         page.set_input_files("#file", other)
         page.set_input_files("#file", photo)
         page.wait_for_timeout(200)
-        assert len(held) == 2
-        held[1].continue_()
+        assert len(requests) == 2
+        requests[1].continue_()
         page.wait_for_selector("#start", state="hidden")
         page.click("[data-tool=mask]")
         draw(page, Hand(page), *MARK)
         with page.expect_response("**/api/pictures"):
-            held[0].continue_()
+            requests[0].continue_()
         until(page, "document.getElementById('busy').hidden")
         assert stroke_counts(page)[0] == "1 stroke" and size_of(page) == [80, 60]
         page.set_input_files("#file", other)
         page.select_option("#model", model_dirs[1])
         page.wait_for_timeout(200)
         with page.expect_response("**/api/pictures"):
-            held[2].continue_()
+            requests[2].continue_()
         until(page, "document.getElementById('busy').hidden")
         assert page.input_value("#model") == model_dirs[1]
 
@@ -85,11 +85,11 @@ def test_what_is_painted_while_a_mask_is_made_stays(browser, port, photo, monkey
     with page_of(browser, port) as page:
         open_photo(page, photo)
         page.click("[data-tool=mask]")
-        held = hold(page, "**/api/mask")
+        requests = hold(page, "**/api/mask")
         page.click("#mask-cover")
         draw(page, Hand(page), *MARK)
         (strokes,) = strokes_of(page)
-        held[0].continue_()
+        requests[0].continue_()
         until(page, f"document.getElementById('busy').hidden && {TITLE} != '1 stroke'")
         assert strokes in strokes_of(page) and len(strokes_of(page)) > 1
 
@@ -126,11 +126,11 @@ def test_who_cancels_cancels_all_and_can_do_so_while_something_else_goes_on(brow
     for _ in range(3):  # impatient
         page.click("#run")
     page.wait_for_selector("#busy-share:not([hidden])")
-    held = hold(page, "**/api/examples/*")
+    requests = hold(page, "**/api/examples/*")
     page.evaluate("import('./opening.js').then(({ openExample }) => { openExample({ name: 'face' }); })")
     page.wait_for_selector("#busy-text:has-text('Opening')")
     assert page.is_hidden("#busy-cancel")
-    held[0].fulfill(status=400, json={"error": "not today"})
+    requests[0].fulfill(status=400, json={"error": "not today"})
     page.wait_for_selector("#message:has-text('not today')")
     page.wait_for_selector("#busy-text:has-text('Painting')")
     assert page.is_visible("#busy-share")
@@ -150,11 +150,11 @@ def test_a_result_of_another_picture_takes_no_others_place_and_results_are_numbe
         page.set_input_files("#file", other)
         until(page, f"{TITLE} == 'empty'")
         draw(page, Hand(page), *MARK)
-        held = hold(page, "**/api/run")
+        requests = hold(page, "**/api/run")
         page.click("#run")
         page.click("#history button:first-child")
         assert page.is_visible("#views") and page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
-        held[0].continue_()
+        requests[0].continue_()
         page.wait_for_selector("#history button:nth-child(2)")
         assert page.is_visible("#views") and page.get_attribute("[data-view=compare]", "aria-pressed") == "true"
         assert page.get_attribute("#history button:first-child", "aria-pressed") == "true"
@@ -167,20 +167,20 @@ def test_a_result_of_another_picture_takes_no_others_place_and_results_are_numbe
 def test_nothing_is_pressed_in_vain_before_the_page_has_started(browser, port):
     context = browser.new_context()
     page = context.new_page()
-    held = hold(page, "**/api/state")
+    requests = hold(page, "**/api/state")
 
-    def begun():
-        while not held:
+    def begins():
+        while not requests:
             page.wait_for_timeout(20)
         assert page.is_visible("#start-open") and page.evaluate("document.body.inert")
-        return held.pop()
+        return requests.pop()
 
     page.goto(f"http://127.0.0.1:{port}/")
-    begun().continue_()
+    begins().continue_()
     page.click("#agree")
     assert not page.evaluate("document.body.inert")
     page.reload()
-    begun().abort()
+    begins().abort()
     page.click("#message:has-text('does not answer')")  # what is said can be closed
     assert page.is_hidden("#message")
     context.close()

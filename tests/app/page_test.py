@@ -12,13 +12,13 @@ from PIL import Image
 from tests import sheets
 from tests.app.browsing import (
     Hand,
-    clipped,
     download_of,
     draw,
     in_both_layouts,
     look,
     on_the_phone,
     open_photo,
+    overhangs,
     page_of,
     press_run,
     saved_as,
@@ -40,7 +40,7 @@ def test_the_start_card_is_notclipped(browser, port, shots, width):
     with page_of(browser, port, viewport={"width": width, "height": 844 if width < 1000 else 900}) as page:
         until(page, LOADED + f" == {len(examples.EXAMPLES)}")
         look(page, shots, f"start-{width}")
-        assert clipped(page, ".card, .card *, header *") == []
+        assert overhangs(page, ".card, .card *, header *") == []
         # What is taller than its window scrolls, from the first line to the last.
         for end, selector in (("0", "#start-title"), ("1e6", "#examples button:last-child")):
             page.evaluate(f"document.getElementById('start').scrollTop = {end}")
@@ -85,7 +85,7 @@ def test_what_is_kept_left_out_and_guessed_is_said_in_a_line_that_opens(browser,
         assert page.locator("#said ul").is_hidden() and page.locator("#said").bounding_box()["height"] < 44
         page.click("#said summary")
         assert page.locator("#said li").last.is_visible() and "Photograph: its transparency is kept" in lines()[1]
-        assert clipped(page, "#said, #said *") == []
+        assert overhangs(page, "#said, #said *") == []
         look(page, shots, f"notes-{viewport['width']}")
         page.click("#said summary")
         page.set_input_files("#drawing-file", tmp_path / "drawing.png")
@@ -121,7 +121,7 @@ def test_why_run_is_grey_is_said(browser, port, model_dirs, photo, viewport):
             assert page.inner_text("#why") == "Open a photograph first."
         open_photo(page, photo)
         assert page.inner_text("#why") == "Cover what is to change with the mask first." and page.is_disabled("#run")
-        assert page.get_attribute("#run", "aria-describedby") == "why" and clipped(page, "#why") == []
+        assert page.get_attribute("#run", "aria-describedby") == "why" and overhangs(page, "#why") == []
         page.click("[data-tool=mask]")
         page.mouse.click(*Hand(page).at(0.5, 0.5))
         assert page.is_hidden("#why") and page.is_enabled("#run")
@@ -151,28 +151,28 @@ def test_a_mask_from_a_region_of_a_face(browser, port, model_dirs, photo, monkey
     with page_of(browser, port, viewport=viewport) as page:
         assert page.is_hidden("#mask-field")
         open_photo(page, photo)
-        assert page.is_disabled("#mask-grow") and clipped(page, "#mask-field *") == []
+        assert page.is_disabled("#mask-grow") and overhangs(page, "#mask-field *") == []
         page.select_option("#mask-region", "hair")
         page.click("#mask-cover")
         page.wait_for_selector("#mask-grow:not([disabled])")
         look(page, shots, f"region-{viewport['width']}")
 
-        def covered() -> np.ndarray:
+        def mask_now() -> np.ndarray:
             until(page, "document.getElementById('busy').hidden")
             tree = {"size": [80, 60], "strokes": strokes_of(page)}
             return strokes_lib.render(strokes_lib.parse(tree), (60, 80)).mask
 
-        plain = covered()
+        plain = mask_now()
         assert (plain != hair).mean() < 0.01
         page.fill("#mask-pixels", "4")
         page.click("#mask-grow")
-        grown = covered()
-        assert abs(np.ptp(np.flatnonzero(grown.any(axis=1))) - 27) <= 2
+        larger = mask_now()
+        assert abs(np.ptp(np.flatnonzero(larger.any(axis=1))) - 27) <= 2
         page.click("#mask-invert")
-        assert (covered() != 1 - grown).mean() < 0.05
+        assert (mask_now() != 1 - larger).mean() < 0.05
         page.click("#undo")
         page.click("#undo")
-        assert (covered() == plain).all()
+        assert (mask_now() == plain).all()
         page.fill("#feather", "6")
         with page.expect_response("**/api/run") as answer:
             press_run(page)
@@ -285,14 +285,14 @@ def test_what_an_example_lends_ends_with_it_after_a_reload_too(browser, port, ph
         open_photo(page, photo)
         settings = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
         assert settings["lent"] is None
-        lent = {"side": "96", "region": "everywhere", "style": None}
+        loan = {"side": "96", "region": "everywhere", "style": None}
         page.evaluate(
             "async (tree) => (await import('./settings.js')).applySettings(tree)",
-            settings | {"fields": settings["fields"] | {"side": "64"}, "lent": lent},
+            settings | {"fields": settings["fields"] | {"side": "64"}, "lent": loan},
         )
         assert "96" in sides and page.evaluate(side) == "96"
         rest = page.evaluate("async () => (await import('./settings.js')).settingsNow()")
-        assert rest["fields"]["side"] == "64" and rest["lent"] == lent
+        assert rest["fields"]["side"] == "64" and rest["lent"] == loan
         open_photo(page, photo)
         until(page, f"{side} === '64'")
 
@@ -307,7 +307,7 @@ def test_a_telephone_that_is_turned(browser, port, photo, shots):
         page.set_viewport_size({"width": 844, "height": 390})
         until(page, "document.getElementById('stage').getBoundingClientRect().width > 400")
         look(page, shots, "turned")
-        assert clipped(page, "header *, #tools *, #zoom *, #panel :not(#swatches *)") == []
+        assert overhangs(page, "header *, #tools *, #zoom *, #panel :not(#swatches *)") == []
         box = page.locator("#stage").bounding_box()
         assert box["height"] > 250 and page.locator("#run").bounding_box()["y"] < 350
         Hand(page).swipe((0.45, 0.5), (0.55, 0.5))

@@ -7,13 +7,13 @@ import pytest
 
 from tests.app.browsing import (
     Hand,
-    clipped,
     draw,
     everywhere,
     in_both_layouts,
     look,
     on_the_tablet,
     open_photo,
+    overhangs,
     page_of,
     press_run,
     small_targets,
@@ -49,9 +49,9 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         (stroke,) = strokes_of(page)
         assert len(stroke["points"]) >= 8
 
-        zoomed = page.inner_text("#zoom-real")
+        zoom = page.inner_text("#zoom-real")
         hand.swipe((0.4, 0.4), (0.5, 0.5))  # from now on a finger moves the picture
-        assert stroke_counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoomed
+        assert stroke_counts(page)[0] == "1 stroke" and page.inner_text("#zoom-real") == zoom
         hand.pen_line((0.4, 0.6), (0.6, 0.6))
         copy = strokes_of(page)[-1]["points"][0]
         before = hand.at(0.4, 0.6)
@@ -64,7 +64,7 @@ def test_a_pen_draws_and_the_palm_does_not(browser, port, photo, shots, viewport
         hand.touch("Move", (0.35, 0.5), (0.65, 0.5))
         hand.touch("Move", (0.2, 0.5), (0.8, 0.5))
         hand.touch("End")
-        assert page.inner_text("#zoom-real") != zoomed and stroke_counts(page)[0] == "3 strokes"
+        assert page.inner_text("#zoom-real") != zoom and stroke_counts(page)[0] == "3 strokes"
         look(page, shots, f"pen-{viewport['width']}")
 
 
@@ -89,7 +89,7 @@ def test_every_layer_by_mouse_pen_and_finger(browser, port, photo, shots, viewpo
             page.click(f"[data-view={view}]")
             page.wait_for_selector(f"[data-view={view}][aria-pressed=true]")
             look(page, shots, f"every-{view}-{viewport['width']}")
-            assert clipped(page, "header *, #tools *, #views *, #zoom *, #panel :not(#swatches *), #history") == [], (
+            assert overhangs(page, "header *, #tools *, #views *, #zoom *, #panel :not(#swatches *), #history") == [], (
                 view
             )
         assert small_targets(page) == []

@@ -65,7 +65,7 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
 
 
 def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
-    start, ended = threading.Event(), threading.Event()
+    start, end = threading.Event(), threading.Event()
 
     class Searching:
         def complete(self, sketch, results, seed, fill, watch):
@@ -75,7 +75,7 @@ def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
                     watch(0.5)
                     time.sleep(0.05)
             except jobs_lib.Ended:
-                ended.set()
+                end.set()
                 raise
 
     monkeypatch.setitem(studio.modes, model_dirs[1], "complete")
@@ -86,7 +86,7 @@ def test_who_hangs_up_ends_the_job(port, studio, model_dirs, monkeypatch):
     connection.request("POST", "/api/run", body, {"Content-Type": "application/json"})  # without a name
     assert start.wait(30)
     connection.close()
-    assert ended.wait(10)
+    assert end.wait(10)
 
 
 def test_a_job_that_was_ended_while_it_waited_never_starts(studio):
@@ -123,8 +123,8 @@ def test_masks_grow_shrink_and_are_inverted(port, scale):
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         expected = [(15 - reach) * scale, (45 + reach) * scale, (20 - reach) * scale, (60 + reach) * scale]
         assert np.abs(np.array([rows[0], rows[-1], columns[0], columns[-1]]) - expected).max() <= near, more
-    inverted = _mask(port, **fields, invert=True)
-    assert ((inverted > 0) == (plain == 0)).mean() > 0.93 and not inverted[height // 2, width // 2]
+    inverse = _mask(port, **fields, invert=True)
+    assert ((inverse > 0) == (plain == 0)).mean() > 0.93 and not inverse[height // 2, width // 2]
     again = {"picture": picture, "strokes": {"size": [width, height], "strokes": []}, "invert": True}
     assert _mask(port, **again).all()
     assert "mask: expected something to be left of it" in error_of(
@@ -230,14 +230,14 @@ def test_layers_are_an_openraster_file(port, request_):
         assert archive.read("mimetype") == b"image/openraster"
         image = xml.etree.ElementTree.fromstring(archive.read("stack.xml"))
         layers = list(image.find("stack"))
-        merged = np.asarray(Image.open(io.BytesIO(archive.read("mergedimage.png"))))
+        composite = np.asarray(Image.open(io.BytesIO(archive.read("mergedimage.png"))))
         thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))
         pictures = {one.get("name"): Image.open(io.BytesIO(archive.read(one.get("src")))).copy() for one in layers}
     assert (image.get("w"), image.get("h")) == ("80", "60") and max(thumbnail.size) <= 256
     assert [one.get("name") for one in layers] == ["Sketch", "Colours", "Mask", "Result", "Photograph"]
     assert [one.get("visibility") for one in layers] == ["hidden"] * 3 + ["visible"] * 2
     picture = Image.alpha_composite(pictures["Photograph"].convert("RGBA"), pictures["Result"])
-    assert (np.asarray(picture)[..., :3] == full).all() and (merged == full).all()
+    assert (np.asarray(picture)[..., :3] == full).all() and (composite == full).all()
     request_layers = strokes_lib.render(strokes_lib.parse(STROKES), (60, 80))
     for name, layer in (
         ("Sketch", request_layers.sketch),
@@ -262,10 +262,10 @@ def test_layers_keep_transparency_and_have_no_profile_of_grey(port, model_dirs, 
         names = [name for name in archive.namelist() if name.endswith(".png") and "thumb" not in name]
         layers = {name: Image.open(io.BytesIO(archive.read(name))) for name in names}
     *_, result, photograph = (layers[name] for name in sorted(names) if name.startswith("data/"))
-    merged = layers["mergedimage.png"]
+    composite = layers["mergedimage.png"]
     view = np.asarray(Image.alpha_composite(photograph, result))
-    assert (np.asarray(merged)[..., 3] == alpha).all() and (view[..., 3] == alpha).all()
-    assert (view[alpha > 0] == np.asarray(merged)[alpha > 0]).all()
+    assert (np.asarray(composite)[..., 3] == alpha).all() and (view[..., 3] == alpha).all()
+    assert (view[alpha > 0] == np.asarray(composite)[alpha > 0]).all()
     assert {layer.info.get("icc_profile") for layer in layers.values()} == {None if mode == "LA" else profile}
 
 

@@ -14,13 +14,13 @@ from tests.app.browsing import (
     LEVELS,
     VIEWPORTS,
     Hand,
-    clipped,
     download_of,
     draw,
     face,
     http_server,
     look,
     open_photo,
+    overhangs,
     page_of,
     press_run,
     small_targets,
@@ -41,8 +41,8 @@ def restyler():
 
 @pytest.fixture(scope="module")
 def page(browser, restyling_site):
-    with http_server(restyling_site) as (port, _), page_of(browser, port) as opened:
-        yield opened
+    with http_server(restyling_site) as (port, _), page_of(browser, port) as page:
+        yield page
 
 
 def _other() -> np.ndarray:
@@ -139,7 +139,7 @@ def test_a_visit_at_a_phone_and_without_a_network(browser, restyling_site, resty
         look(page, shots, "restyling_drawn")
         size = "[one.scrollWidth <= one.clientWidth, one.scrollHeight <= one.clientHeight]"
         assert page.evaluate(f"(one => {size})(document.getElementById('continue'))") == [True, True]
-        assert clipped(page, "#panel *, header *") == [] and small_targets(page) == []
+        assert overhangs(page, "#panel *, header *") == [] and small_targets(page) == []
         first = download_of(page, "#download")
         tree = json.loads(download_of(page, "#save-strokes"))
         mask = strokes_lib.render(strokes_lib.parse(tree), image.shape[:2]).mask

@@ -15,7 +15,6 @@ from PIL import Image
 from tests.app.browsing import (
     VIEWPORTS,
     Hand,
-    clipped,
     download_of,
     draw,
     everywhere,
@@ -24,10 +23,11 @@ from tests.app.browsing import (
     on_the_phone,
     on_the_tablet,
     open_photo,
+    overhangs,
     page_of,
     press_run,
     saved_as,
-    seen,
+    screenshot,
     stroke_counts,
     strokes_of,
 )
@@ -68,11 +68,13 @@ def test_before_and_after_side_by_side(browser, port, photo, shots, viewport):
         draw(page, Hand(page), (0.45, 0.45), (0.55, 0.5))
         press_run(page)
         page.click("[data-view=beside]")
-        assert page.is_visible("#sides") and clipped(page, "#views *") == []
+        assert page.is_visible("#sides") and overhangs(page, "#views *") == []
         look(page, shots, f"beside-{viewport['width']}")
         page.add_style_tag(content="#sides, #views, #zoom { visibility: hidden }")  # what lies over the pictures
         box = page.locator("#stage").bounding_box()
-        window = seen(page)[int(box["y"]) :, int(box["x"]) :][: int(box["height"]), : int(box["width"])].astype(int)
+        window = screenshot(page)[int(box["y"]) :, int(box["x"]) :][: int(box["height"]), : int(box["width"])].astype(
+            int
+        )
         axis = int(page.evaluate("!document.getElementById('sides').classList.contains('below')"))
         half = round(window.shape[axis] / 2)
         one, two = (window[:, :half], window[:, half:]) if axis else (window[:half], window[half:])
@@ -116,7 +118,7 @@ def test_downloads_of_other_formats(browser, port, photo, viewport):
 @in_both_layouts
 def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, monkeypatch, shots, viewport):
     """With a stand-in for the search, which takes a minute."""
-    go_on, ended, calls = threading.Event(), threading.Event(), []
+    go_on, end, calls = threading.Event(), threading.Event(), []
 
     class Searching:
         def complete(self, sketch, results, seed, fill, watch):
@@ -127,7 +129,7 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
                 while len(calls) == 1 and not go_on.wait(0.1):
                     watch(0.4)
             except jobs_lib.Ended:
-                ended.set()
+                end.set()
                 raise
             return [
                 Drawing(np.zeros(sketch.shape, np.uint8), np.full((*sketch.shape, 3), 40 * n, np.uint8))
@@ -144,27 +146,27 @@ def test_a_search_is_watched_and_cancelled(browser, studio, port, model_dirs, mo
         page.wait_for_selector("#busy-share:not([hidden])")
         assert page.evaluate("document.getElementById('busy-share').value") == pytest.approx(0.4, abs=0.31)
         look(page, shots, f"search-{viewport['width']}")
-        assert clipped(page, "#busy, #busy *") == []
+        assert overhangs(page, "#busy, #busy *") == []
         page.click("#busy-cancel")
         page.wait_for_selector("#message:has-text('Cancelled')")
-        assert ended.wait(20) and page.is_hidden("#busy") and page.locator("#history img").count() == 0
+        assert end.wait(20) and page.is_hidden("#busy") and page.locator("#history img").count() == 0
         press_run(page)  # and the next one is not ended
         assert page.locator("#history img").count() == 4 and page.locator("#gallery button").count() == 4
         page.click("#gallery button:nth-child(3)")
         assert page.is_hidden("#gallery") and page.get_attribute("[data-view=result]", "aria-pressed") == "true"
-        ended.clear()
+        end.clear()
         calls.clear()
         page.click("#run")
         page.wait_for_selector("#busy-share:not([hidden])")
         page.reload()  # nobody waits for it any more
-        assert ended.wait(20)
+        assert end.wait(20)
 
 
 @pytest.fixture(name="shipped_port", scope="module")
 def _shipped_port():
     studio = studio_lib.Studio(["sc_fegan"])
-    with serving(studio) as found:
-        yield found
+    with serving(studio) as port:
+        yield port
     studio.close()
 
 
@@ -192,7 +194,7 @@ def test_four_results_differ_to_be_seen(browser, shipped_port, photo, shots, exa
         with page.expect_response("**/api/run"):
             press_run(page)
         assert page.get_attribute("[data-view=grid]", "aria-pressed") == "true"
-        assert page.locator("#gallery button").count() == 4 and clipped(page, "#gallery *") == []
+        assert page.locator("#gallery button").count() == 4 and overhangs(page, "#gallery *") == []
         look(page, shots, f"gallery-{example}-{viewport['width']}")
         results = []
         for number in range(4):
@@ -291,7 +293,7 @@ def test_a_result_comes_back_with_all_its_settings(browser, port, model_dirs, ph
         page.click("#history button:nth-child(2)")
         assert _settings(page).items() >= two.items()
         # Of another way of working nothing is changed: what made no difference is not a result's.
-        untouched = {name: value for name, value in _settings(page).items() if name not in one}
+        others = {name: value for name, value in _settings(page).items() if name not in one}
         _set(page, **one)
         page.click("#history button:nth-child(2)")
-        assert _settings(page).items() >= {**untouched, **two}.items()
+        assert _settings(page).items() >= {**others, **two}.items()

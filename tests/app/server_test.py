@@ -109,11 +109,13 @@ def test_large_photographs_are_shown_smaller_and_edited_at_full_size(port, model
     strokes = {"size": [1600, 1200], "strokes": [{"layer": "mask", "points": [[400, 300]], "width": 100}]}
     request = {"model": model_dirs[0], "picture": entry["picture"], "strokes": strokes}
     result = json.loads(ask(port, "/api/run", request)[1])["results"][0]
-    assert all(abs(found - wanted) <= 4 for found, wanted in zip(result["box"], (350, 250, 100, 100)))
+    assert all(abs(actual - target) <= 4 for actual, target in zip(result["box"], (350, 250, 100, 100)))
     full = files.read_rgb("file", ask(port, "/api/file", request)[1])
-    changed = np.argwhere((full != photo).any(axis=-1))
+    differences = np.argwhere((full != photo).any(axis=-1))
     assert (
-        full.shape == photo.shape and (abs(changed.mean(axis=0) - (375, 500)) < 5).all() and np.ptp(changed[:, 0]) > 100
+        full.shape == photo.shape
+        and (abs(differences.mean(axis=0) - (375, 500)) < 5).all()
+        and np.ptp(differences[:, 0]) > 100
     )
     preview = Image.open(io.BytesIO(ask(port, f"/api/pictures/{entry['picture']}")[1]))
     assert preview.size == (1600, 1200)
@@ -371,8 +373,8 @@ def test_models_that_fit_no_mode_are_left_out():
 
 def test_an_address_that_is_taken_is_named_before_models_are_loaded(monkeypatch):
     monkeypatch.setattr(server_lib, "Studio", lambda *_: pytest.fail("loaded"))
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
         with pytest.raises(TfsketchError, match="expected a free address of this machine"):
-            server_lib.serve("127.0.0.1", taken.getsockname()[1], ["sc_fegan"])
+            server_lib.serve("127.0.0.1", other.getsockname()[1], ["sc_fegan"])

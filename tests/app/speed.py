@@ -38,7 +38,7 @@ def _app(model: str):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
-            yield next(int(found[1]) for line in running.stdout if (found := re.search(r"http://\S+:(\d+)", line)))
+            yield next(int(match[1]) for line in running.stdout if (match := re.search(r"http://\S+:(\d+)", line)))
         finally:
             running.terminate()
 

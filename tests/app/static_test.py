@@ -62,8 +62,8 @@ def test_the_policy_allows_no_other_origin(content):
     assert rules["default-src"] == "'none'" and rules["connect-src"] == "'self'"
     inline = re.search(r'<script type="importmap">(.*?)</script>', page)[1]
     digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
-    allowed = {"'none'", "'self'", "'unsafe-inline'", "'wasm-unsafe-eval'", "blob:", "data:", f"'sha256-{digest}'"}
-    assert set(" ".join(rules.values()).split()) == allowed
+    sources = {"'none'", "'self'", "'unsafe-inline'", "'wasm-unsafe-eval'", "blob:", "data:", f"'sha256-{digest}'"}
+    assert set(" ".join(rules.values()).split()) == sources
     assert "unsafe" not in rules["script-src"].replace("'wasm-unsafe-eval'", "") and "blob:" not in rules["script-src"]
     # And nothing of ours asks for one.
     for path in (
@@ -73,7 +73,7 @@ def test_the_policy_allows_no_other_origin(content):
         assert all("w3.org" in one or "adobe.com" in one or "iptc.org" in one for one in addresses), (path, addresses)
 
 
-def _written(way, folder, archives, where):
+def _site_files(way, folder, archives, where):
     """(state.json, files by path) of a model's folder, which offers its way and all that it needs for it."""
     output = static.export(zoo.load_model(folder), "tiny", where, "float32", runtime=archives)
     state = json.loads(output["state.json"])
@@ -88,12 +88,12 @@ def _written(way, folder, archives, where):
 
 
 def test_a_folder_that_draws(model_dirs, archives, tmp_path):
-    state, _ = _written("draw", model_dirs[1], archives, tmp_path / "site")
+    state, _ = _site_files("draw", model_dirs[1], archives, tmp_path / "site")
     assert state["engine"]["takes"] == {"sketch": [1, 32, 32, 1]} and state["modes"]["draw"]["sheet"]
 
 
 def test_a_folder_that_restyles(restyling_folder, archives, tmp_path):
-    state, _ = _written("restyle", restyling_folder, archives, tmp_path / "site")
+    state, _ = _site_files("restyle", restyling_folder, archives, tmp_path / "site")
     sides = {"image": 3, "style": 3, "mask": 1}
     assert state["engine"]["takes"] == {key: [1, 16, 16, n] for key, n in sides.items()} | {"amount": [1, 1]}
     assert state["places"] == ["everywhere", "drawn"] and state["modes"]["restyle"]["styled"]
@@ -111,7 +111,7 @@ def test_what_is_refused(editing_folder, archives, tmp_path):
 
 
 @contextlib.contextmanager
-def _served(folder, **places: str):
+def _serving(folder, **places: str):
     """The folder by a server that leads elsewhere from some addresses, as many do from index.html."""
 
     class Leading(http.server.SimpleHTTPRequestHandler):
@@ -135,7 +135,7 @@ def _served(folder, **places: str):
 
 
 def test_a_server_that_leads_from_index_html_to_its_folder(browser, content):
-    with _served(content[0], index_html="/") as port, page_of(browser, port) as page:
+    with _serving(content[0], index_html="/") as port, page_of(browser, port) as page:
         until(page, "!!navigator.serviceWorker.controller")
         for _ in range(2):
             page.reload()
@@ -151,7 +151,7 @@ def _file(kind: str, count: int) -> bytes:
 
 
 def test_an_animation_is_no_photograph(browser, content, tmp_path):
-    with _served(content[0]) as port, page_of(browser, port) as page:
+    with _serving(content[0]) as port, page_of(browser, port) as page:
         for kind in ("GIF", "PNG", "WEBP"):
             (tmp_path / f"a.{kind}").write_bytes(_file(kind, 3))
             page.set_input_files("#file", tmp_path / f"a.{kind}")
@@ -169,7 +169,7 @@ def test_a_worker_that_does_not_start_is_started_again(browser, content, tmp_pat
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     context = browser.new_context(service_workers="block")  # its console may say what was not there
     requests = refuse_first(context, "**/browser/worker.js")
-    with _served(content[0]) as port:
+    with _serving(content[0]) as port:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         page.click("#agree")

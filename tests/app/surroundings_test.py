@@ -71,7 +71,9 @@ def test_a_window_with_no_room_for_the_picture(browser, port, photo):
 
 def test_the_page_lies_in_a_folder_of_another_server(browser, studio, photo, monkeypatch):
     inner = server_lib.create
-    monkeypatch.setattr(server_lib, "create", lambda *given: Starlette(routes=[Mount("/lab/editor", inner(*given))]))
+    monkeypatch.setattr(
+        server_lib, "create", lambda *arguments: Starlette(routes=[Mount("/lab/editor", inner(*arguments))])
+    )
     with serving(studio) as port:
         context = browser.new_context(accept_downloads=True)
         page = context.new_page()

@@ -48,7 +48,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "features": Example("Eyes and mouth", "Eileen Collins; NASA, public domain", "edit", "astronaut", "features.json"),
     "face": Example("A face from nothing", "drawn for tfsketch", "draw", "", "face.json"),
-    "looks": Example(
+    "style": Example(
         "The style of another",
         "Eileen Collins; NASA, public domain. Style: webmorphR.stim, DeBruine & Jones, CC BY 4.0",
         "restyle",

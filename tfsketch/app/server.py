@@ -107,7 +107,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         except (ValueError, RecursionError) as error:
             raise TfsketchError(f"expected JSON, found: {cause(error)}") from error
 
-    async def guarded(request: requests.Request, go_on: Callable) -> responses.Response:
+    async def guard(request: requests.Request, go_on: Callable) -> responses.Response:
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > MAX_UPLOAD:
             response = responses.JSONResponse({"error": f"expected at most {MAX_UPLOAD:,} bytes, found more"}, 413)
@@ -228,7 +228,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
             routing.Route("/api/tile", result_tile, methods=["POST"]),
             routing.Route("/api/file", file, methods=["POST"]),
         ],
-        middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guarded)],
+        middleware=[*names, middleware.Middleware(BaseHTTPMiddleware, dispatch=guard)],
         exception_handlers={TfsketchError: on_refusal, requests.ClientDisconnect: on_hang_up, Exception: failed},
     )
 

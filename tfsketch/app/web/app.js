@@ -5,10 +5,10 @@
 import * as backend from "./backend.js";
 import { choose } from "./controls.js";
 import { startDrawing } from "./drawing.js";
-import { $, say, stored } from "./feedback.js";
+import { $, say, withStorage } from "./feedback.js";
 import { startFiles } from "./files.js";
 import { furnish } from "./furniture.js";
-import { changed, commit, redo, undo } from "./history.js";
+import { commit, redo, refresh, undo } from "./history.js";
 import "./gallery.js";
 import { startKeeping } from "./keep.js";
 import { startKeys } from "./keys.js";
@@ -18,7 +18,7 @@ import { shareOf } from "./panel.js";
 import { startPointer } from "./pointer.js";
 import { goOn, run } from "./results.js";
 import { download, saveStrokes, startSaving } from "./saving.js";
-import { fit, resized, zoom, zoomReal } from "./stage.js";
+import { fit, followWindow, zoom, zoomReal } from "./stage.js";
 import { S, render, share } from "./state.js";
 
 function connect() {
@@ -28,10 +28,10 @@ function connect() {
   $("redo").onclick = redo;
   $("clear").onclick = () => commit([]);
   $("run").onclick = run;
-  $("region").onchange = () => { S.region = $("region").value; changed(); };
-  $("style-from").onchange = () => { S.styleFrom = $("style-from").value; changed(); };
+  $("region").onchange = () => { S.region = $("region").value; refresh(); };
+  $("style-from").onchange = () => { S.styleFrom = $("style-from").value; refresh(); };
   $("amount").oninput = () => { S.amount = Number($("amount").value) / 100; render(); };
-  $("amount").onchange = changed;
+  $("amount").onchange = refresh;
   $("new-sheet").onclick = () => blankSheet();
   $("save-strokes").onclick = saveStrokes;
   $("download").onclick = download;
@@ -41,11 +41,11 @@ function connect() {
   $("zoom-out").onclick = () => zoom(0.8);
   $("zoom-real").onclick = zoomReal;
   $("zoom-fit").onclick = fit;
-  $("model").onchange = () => { setModel($("model").value); changed(); };
+  $("model").onchange = () => { setModel($("model").value); refresh(); };
   for (const button of document.querySelectorAll("[data-shape]")) button.onclick = () => { S.shape = button.dataset.shape; render(); };
   $("mirror").onclick = () => { S.mirror = !S.mirror; render(); };
   $("count").onchange = render;
-  for (const id of ["feather", "seam", "texture"]) $(id).onchange = changed;
+  for (const id of ["feather", "seam", "texture"]) $(id).onchange = refresh;
   $("width").oninput = () => { S.shares[share()] = shareOf(Number($("width").value)); render(); };
   $("color").oninput = () => { S.color = $("color").value; choose("color"); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 100000); if (S.live) run(); };
@@ -64,13 +64,13 @@ async function start() {
   startKeys();
   startMasks();
   startSaving();
-  new ResizeObserver(resized).observe($("canvas"));
+  new ResizeObserver(followWindow).observe($("canvas"));
   setModel(S.server.models[0].name);
   fit();
   document.body.inert = false; // nothing is pressed in vain before it does what it says
   await startKeeping();
-  if (!stored(() => localStorage.getItem("tfsketch-notes"))) $("notes").showModal();
-  $("notes").onclose = () => stored(() => localStorage.setItem("tfsketch-notes", "read"));
+  if (!withStorage(() => localStorage.getItem("tfsketch-notes"))) $("notes").showModal();
+  $("notes").onclose = () => withStorage(() => localStorage.setItem("tfsketch-notes", "read"));
 }
 
 start().catch((error) => { document.body.inert = false; say(error.message); });

@@ -59,8 +59,8 @@ async function askOf(path, request, more) {
   for (let tries = 0; ; tries++) {
     try {
       const { picture, style, ...rest } = request;
-      const named = { ...rest, picture: nameOf(picture), ...(style === undefined ? {} : { style: nameOf(style) }) };
-      return await ask(path, named, more);
+      const fields = { ...rest, picture: nameOf(picture), ...(style === undefined ? {} : { style: nameOf(style) }) };
+      return await ask(path, fields, more);
     } catch (error) {
       const [, lost] = /^(picture|style): .*still in memory/.exec(error.message) || [];
       const source = sources.get(request[lost]);
@@ -72,9 +72,9 @@ async function askOf(path, request, more) {
 
 /* Remembers how a photograph is sent again. */
 async function keep(send) {
-  const opened = await send();
-  sources.set(opened.picture, { name: opened.picture, send });
-  return opened;
+  const entry = await send();
+  sources.set(entry.picture, { name: entry.picture, send });
+  return entry;
 }
 
 export async function state() {
@@ -95,10 +95,10 @@ export const thumbnail = (name) => `api/examples/${name}`;
 
 export async function example(name) {
   const get = async () => (await ask(`api/examples/${name}`, {})).json();
-  const opened = await get();
-  if (opened.picture) sources.set(opened.picture, { name: opened.picture, send: get });
-  if (opened.style) sources.set(opened.style.picture, { name: opened.style.picture, send: async () => (await get()).style });
-  return opened;
+  const entry = await get();
+  if (entry.picture) sources.set(entry.picture, { name: entry.picture, send: get });
+  if (entry.style) sources.set(entry.style.picture, { name: entry.style.picture, send: async () => (await get()).style });
+  return entry;
 }
 
 /* Asks how far a job is until it is over. */

@@ -3,11 +3,11 @@
 
 import * as backend from "./backend.js";
 import { choose } from "./controls.js";
-import { $, guarded, loadImage, say } from "./feedback.js";
+import { $, guard, loadImage, say } from "./feedback.js";
 import { commit } from "./history.js";
 import { blankSheet, checkFile, openPicture, photographic, stem } from "./opening.js";
 import { S, mode } from "./state.js";
-import { placed } from "./strokes.js";
+import { transform } from "./strokes.js";
 
 const drawing = { file: null, image: null, tree: null, asking: false, timer: 0 };
 
@@ -83,10 +83,10 @@ function useDrawing() {
   }
   const scale = Math.min(S.size[0] / size[0], S.size[1] / size[1]);
   const [left, top] = [0, 1].map((axis) => (S.size[axis] - scale * size[axis]) / 2);
-  const laid = placed(strokes, [scale, scale], [left, top]);
+  const layer = transform(strokes, [scale, scale], [left, top]);
   choose("sketch");
   S.said = { ...S.said, sketch: notes };
-  commit([...S.strokes.filter((stroke) => stroke.layer !== "sketch"), ...laid]);
+  commit([...S.strokes.filter((stroke) => stroke.layer !== "sketch"), ...layer]);
   if (Math.max(left / S.size[0], top / S.size[1]) > 0.025) say("The drawing has another shape than the picture: it lies in the middle.");
 }
 
@@ -94,7 +94,7 @@ export function startDrawing() {
   $("open-drawing").onclick = () => $("drawing-file").click();
   $("drawing-file").onchange = () => {
     const [file] = $("drawing-file").files;
-    if (file) guarded("Opening", () => openDrawing(file));
+    if (file) guard("Opening", () => openDrawing(file));
     $("drawing-file").value = "";
   };
   $("drawing-level").oninput = () => {
@@ -105,5 +105,5 @@ export function startDrawing() {
   $("drawing").addEventListener("close", () => { drawing.file = null; clearTimeout(drawing.timer); });
   $("drawing-use").onclick = useDrawing;
   $("drawing-cancel").onclick = () => $("drawing").close();
-  $("drawing-photograph").onclick = () => { $("drawing").close(); guarded("Opening", () => openPicture(drawing.file)); };
+  $("drawing-photograph").onclick = () => { $("drawing").close(); guard("Opening", () => openPicture(drawing.file)); };
 }

@@ -4,7 +4,7 @@ export const $ = (id) => document.getElementById(id);
 
 /** Does something with the browser's storage; null where that is full or switched off (naming it throws then): there is
  * nothing to be done about it, and drawing goes on. */
-export function stored(use) {
+export function withStorage(use) {
   try { return use(); } catch { return null; }
 }
 
@@ -49,7 +49,7 @@ function showShare({ share }) {
 /** Runs work under a sign that says so; what it throws is said, and null is given.
  *
  * Work that `ends` can be cancelled: it gets {signal, progress} as of `run` in backend.js. */
-export async function guarded(text, run, ends = false) {
+export async function guard(text, run, ends = false) {
   const controller = new AbortController();
   const work = { text, since: performance.now(), share: null, cancel: ends ? () => controller.abort() : null };
   /* How much is done, 0 to 1. */

@@ -1,14 +1,14 @@
 /* Files that are chosen, dropped or pasted. */
 
 import { openDrawing } from "./drawing.js";
-import { $, guarded } from "./feedback.js";
+import { $, guard } from "./feedback.js";
 import { claim } from "./keep.js";
 import { blankSheet, openPicture, openStyle, takeStrokes } from "./opening.js";
 import { S, mode } from "./state.js";
 
 async function openFiles(files) {
   const list = [...files].sort((a, b) => a.name.endsWith(".json") - b.name.endsWith(".json"));
-  await guarded("Opening", async () => {
+  await guard("Opening", async () => {
     for (const file of list) {
       if (file.name.toLowerCase().endsWith(".json")) {
         let tree;
@@ -26,9 +26,9 @@ async function openFiles(files) {
   });
 }
 
-/* Shows where a file would go: nowhere, on the canvas, or to the looks. */
+/* Shows where a file would go: nowhere, on the canvas, or to the style. */
 function mark(event) {
-  const style = !!event && !!event.target.closest && !!event.target.closest("#looks");
+  const style = !!event && !!event.target.closest && !!event.target.closest("#style-panel");
   $("canvas").classList.toggle("dropping", !!event && !style);
   $("style").classList.toggle("dropping", style);
   return style;

@@ -34,7 +34,7 @@ const SHORT = {
 const SWATCHES = ["#2b1d16", "#6b4630", "#b8604f", "#d98a86", "#e9c0a6", "#f6e3d4", "#ffffff", "#101418",
   "#3b5a8c", "#6fa3c8", "#4d7a55", "#8a9a3a", "#d9a93b", "#c2412d", "#7c3b6a", "#9aa2ad"];
 
-const named = (place) => (place === "drawn" ? "as drawn" : place);
+const label = (place) => (place === "drawn" ? "as drawn" : place);
 
 function element(html) {
   const template = document.createElement("template");
@@ -88,7 +88,7 @@ export function furnish() {
     button.onclick = () => { S.color = color; choose("color"); };
     $("swatches").append(button);
   }
-  for (const place of S.server.places) $("region").append(new Option(named(place), place));
+  for (const place of S.server.places) $("region").append(new Option(label(place), place));
   for (let n = 1; n <= S.server.limits.results; n++) $("count").append(new Option(n === 1 ? "one" : n, n));
   $("side").append(new Option("normal", ""));
   for (const side of S.server.sides) $("side").append(new Option(`${side} px`, side));

@@ -5,7 +5,7 @@ import { recall } from "./results.js";
 import { S, entryNow, onRender, viewNow } from "./state.js";
 
 const MARGIN = 0.35; // of the hole's size, shown around it
-let shown = null;
+let current = null;
 
 function figureOf(entry) {
   const [left, top, width, height] = entry.box, [w, h] = entry.shown, margin = MARGIN * Math.max(width, height);
@@ -29,9 +29,9 @@ onRender(() => {
   $("gallery").hidden = !on;
   if (!on) return;
   const { group } = entryNow();
-  if (shown !== group) {
+  if (current !== group) {
     $("gallery").replaceChildren(...group.map(figureOf));
-    shown = group;
+    current = group;
   }
   for (const button of $("gallery").children) button.setAttribute("aria-pressed", button.entry === S.current);
 });

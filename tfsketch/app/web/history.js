@@ -15,7 +15,7 @@ export const onSettle = (end) => { finish = end; };
 /** Ends a stroke that is still drawn: it belongs to what is there now, and not to what comes in its place. */
 export const settle = () => finish();
 
-export function changed() {
+export function refresh() {
   render();
   for (const follow of followers) follow();
 }
@@ -31,7 +31,7 @@ export function commit(strokes) {
   if (strokes === S.strokes) return;
   checkpoint();
   S.strokes = strokes;
-  changed();
+  refresh();
 }
 /** Lays another photograph or sheet in place of what is there: whose strokes, if there are any, are one step back. */
 export function lay(ground) {
@@ -47,7 +47,7 @@ function step(from, to) {
   if (sheet !== mode().sheet) useModel(model);
   Object.assign(S, other ? work : { strokes: work.strokes }, { view: "draw" });
   if (other) fit();
-  changed();
+  refresh();
 }
 export const undo = () => step(S.undo, S.redo);
 export const redo = () => step(S.redo, S.undo);

@@ -3,7 +3,7 @@
  * first. The photograph is the backend's; one that it has forgotten is asked for. */
 
 import * as backend from "./backend.js";
-import { $, loadImage, say, stored, tell } from "./feedback.js";
+import { $, loadImage, say, tell, withStorage } from "./feedback.js";
 import { blankSheet, opening, setModel, showPicture, takeStrokes } from "./opening.js";
 import { applySettings, settingsNow } from "./settings.js";
 import { S, mode, onRender, render } from "./state.js";
@@ -17,25 +17,25 @@ function keep() {
   timer = 0;
   if (stopped) return;
   const settings = JSON.stringify(settingsNow());
-  stored(() => sessionStorage.setItem(SETTINGS, settings));
+  withStorage(() => sessionStorage.setItem(SETTINGS, settings));
   if (!S.size || (kept && kept.strokes === S.strokes && kept.size === S.size && kept.settings === settings)) return;
   kept = { model: S.model, settings, picture: S.picture, size: S.size, shown: S.shown, name: S.name, credit: S.credit, strokes: S.strokes, said: S.said };
   const text = JSON.stringify(kept);
-  stored(() => {
+  withStorage(() => {
     sessionStorage.setItem(KEY, text);
     if (S.strokes.length) localStorage.setItem(KEY, text);
   });
 }
 
 function read(storage) {
-  const work = stored(() => JSON.parse(storage().getItem(KEY)));
+  const work = withStorage(() => JSON.parse(storage().getItem(KEY)));
   return work && Array.isArray(work.size) && Array.isArray(work.strokes) ? work : null;
 }
 
 const knowsModel = (name) => S.server.models.some((model) => model.name === name);
 /* Puts back settings, the text that `keep` made of them. */
 async function restoreSettings(text) {
-  const tree = stored(() => JSON.parse(text));
+  const tree = withStorage(() => JSON.parse(text));
   if (tree) await applySettings(tree).catch(() => {}); // not of this version of the page
   render();
 }
@@ -43,7 +43,7 @@ async function restoreSettings(text) {
 async function restore(work) {
   if (knowsModel(work.model)) setModel(work.model);
   const { size, strokes, picture } = work;
-  const restored = () => {
+  const finish = () => {
     Object.assign(S, { name: work.name, said: work.said || {} });
     if (strokes.length) {
       takeStrokes({ size, strokes }, "what was kept");
@@ -53,14 +53,14 @@ async function restore(work) {
   };
   if (mode().sheet) {
     blankSheet(size);
-    restored();
+    finish();
     await restoreSettings(work.settings);
     return;
   }
   await opening(async () => picture && (await backend.has(picture)) && loadImage(backend.address(picture)).catch(() => null), (image) => {
     if (image) {
       showPicture({ picture, size, preview: work.shown, image }, work.name, work.credit);
-      restored();
+      finish();
       return;
     }
     pending = strokes.length ? { size, strokes } : null;
@@ -77,17 +77,17 @@ export function claim() {
 }
 
 export async function startKeeping() {
-  const forget = () => stored(() => { for (const key of [KEY, SETTINGS]) sessionStorage.removeItem(key); });
+  const forget = () => withStorage(() => { for (const key of [KEY, SETTINGS]) sessionStorage.removeItem(key); });
   const here = read(() => sessionStorage), before = read(() => localStorage);
   if (here) await restore(here).catch(forget); // not of this version of the page
   else {
-    const text = stored(() => sessionStorage.getItem(SETTINGS)), { model } = stored(() => JSON.parse(text)) || {};
+    const text = withStorage(() => sessionStorage.getItem(SETTINGS)), { model } = withStorage(() => JSON.parse(text)) || {};
     if (knowsModel(model)) setModel(model);
     if (text) await restoreSettings(text);
   }
   if (!here && before && before.strokes.length) {
     $("start-restore").hidden = false;
-    $("start-restore").onclick = () => restore(before).catch((error) => { stored(() => localStorage.removeItem(KEY)); say(error.message); });
+    $("start-restore").onclick = () => restore(before).catch((error) => { withStorage(() => localStorage.removeItem(KEY)); say(error.message); });
   }
   onRender(() => { if (!timer) timer = setTimeout(keep, DELAY); });
   document.addEventListener("change", () => { if (!timer) timer = setTimeout(keep, DELAY); }); // fields that show nothing else

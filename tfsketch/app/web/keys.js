@@ -16,14 +16,14 @@ export const KEYS = [
 ];
 const TOOLS = { m: "mask", l: "lasso", s: "sketch", c: "color", i: "dropper", e: "eraser", h: "hand" };
 
-let pressed = null; // by a mouse or a finger: it has the focus, but whoever does not use the keyboard for it means the page
+let focus = null; // by a mouse or a finger: it has the focus, but whoever does not use the keyboard for it means the page
 
 /* Whether a key is the field's or the button's that has the focus, and not the page's. */
 function belongs(key, target, control) {
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && !/^(range|checkbox|color)$/.test(target.type || "")) {
     return !control || ("zy".includes(key) && target.tagName !== "SELECT"); // what is typed has an undo of its own
   }
-  if (target === pressed) return false;
+  if (target === focus) return false;
   if (key === " ") return target.matches("button, summary, input[type=checkbox], input[type=color]");
   return key === "enter" && target.matches("button, summary, a, input[type=color]");
 }
@@ -73,10 +73,10 @@ function onKey(event) {
 }
 
 export function startKeys() {
-  document.addEventListener("focusin", () => { pressed = null; });
+  document.addEventListener("focusin", () => { focus = null; });
   document.addEventListener("click", ({ detail, target }) => {
     const label = target.closest("label");
-    if (detail) pressed = (label && label.control) || target.closest("button, summary"); // 0 is the keyboard's
+    if (detail) focus = (label && label.control) || target.closest("button, summary"); // 0 is the keyboard's
   });
   document.addEventListener("keydown", onKey);
   const lift = () => { S.panning = false; render(); };

@@ -2,20 +2,20 @@
 
 import * as backend from "./backend.js";
 import { choose } from "./controls.js";
-import { $, guarded } from "./feedback.js";
+import { $, guard } from "./feedback.js";
 import { commit, settle } from "./history.js";
 import { S, mode, onRender } from "./state.js";
 
 /* Puts what the backend makes of the mask in its place; undo brings back what was there. */
 async function change(how) {
-  await guarded("Masking", async () => {
-    const picture = S.picture, sent = new Set(S.strokes.filter((stroke) => stroke.layer === "mask"));
-    const made = await backend.mask({ picture, strokes: { size: S.size, strokes: [...sent] }, ...how });
+  await guard("Masking", async () => {
+    const picture = S.picture, mask = new Set(S.strokes.filter((stroke) => stroke.layer === "mask"));
+    const answer = await backend.mask({ picture, strokes: { size: S.size, strokes: [...mask] }, ...how });
     if (picture !== S.picture) return; // another photograph was opened meanwhile
     settle();
     if (mode().styled) S.region = "drawn";
     choose(S.tool === "lasso" ? "lasso" : "mask");
-    commit([...made.strokes, ...S.strokes.filter((stroke) => !sent.has(stroke))]); // with what was painted meanwhile
+    commit([...answer.strokes, ...S.strokes.filter((stroke) => !mask.has(stroke))]); // with what was painted meanwhile
   });
 }
 const pixels = () => Math.max(1, Number($("mask-pixels").value) || 1);

@@ -2,11 +2,11 @@
 
 import * as backend from "./backend.js";
 import { choose, useModel } from "./controls.js";
-import { $, guarded, loadPatiently } from "./feedback.js";
-import { changed, commit, lay } from "./history.js";
+import { $, guard, loadPatiently } from "./feedback.js";
+import { commit, lay, refresh } from "./history.js";
 import { fit } from "./stage.js";
 import { S, mode, modeOf, render } from "./state.js";
-import { checkStrokes, placed } from "./strokes.js";
+import { checkStrokes, transform } from "./strokes.js";
 
 export const stem = (file) => file.name.replace(/\.[^.]*$/, "");
 
@@ -33,7 +33,7 @@ export async function opening(load, show) {
   return true;
 }
 /** A photograph that the backend has opened, with the image that is shown of it. */
-export const pictured = async (opened) => ({ ...opened, image: await loadPatiently(backend.address(opened.picture)) });
+export const withImage = async (entry) => ({ ...entry, image: await loadPatiently(backend.address(entry.picture)) });
 
 const settingsShown = () => ({ side: $("side").value, region: S.region, style: S.style });
 /* What an example sets is not kept for what is opened after it. */
@@ -77,7 +77,7 @@ export async function checkFile(file) {
   });
 }
 /* Opens a photograph's file; what is refused is named. */
-async function sent(file) {
+async function send(file) {
   await checkFile(file);
   return backend.open(file).catch((error) => { throw new Error(error.message.replace(/^the photograph\b/, file.name)); });
 }
@@ -86,7 +86,7 @@ export const photographic = () => S.server.models.find((model) => !modeOf(model.
 
 /** Opens a photograph; gives whether it is shown: something else may have been asked for meanwhile. */
 export function openPicture(file) {
-  return opening(async () => pictured(await sent(file)), (picture) => {
+  return opening(async () => withImage(await send(file)), (picture) => {
     if (mode().sheet) setModel(photographic().name);
     giveBack();
     showPicture(picture, stem(file) || "picture", "");
@@ -95,12 +95,12 @@ export function openPicture(file) {
 let newestStyle = null;
 export async function openStyle(file) {
   newestStyle = file;
-  await guarded("Opening", async () => {
-    const { picture, notes } = await sent(file);
+  await guard("Opening", async () => {
+    const { picture, notes } = await send(file);
     if (file !== newestStyle) return; // another was chosen meanwhile
     S.style = { picture, notes, name: file.name };
     if (own) own.style = S.style; // chosen, and not the example's
-    changed();
+    refresh();
   });
 }
 
@@ -111,21 +111,21 @@ export function takeStrokes(tree, name) {
   const scale = [S.size[0] / tree.size[0], S.size[1] / tree.size[1]];
   if (Math.abs(Math.log(scale[0] / scale[1])) > 0.05) throw new Error(`${name}: expected strokes for a picture of this shape, found ${tree.size.join(" x ")}.`);
   S.view = "draw";
-  commit([...placed(tree.strokes, scale)]);
+  commit([...transform(tree.strokes, scale)]);
 }
 
 export async function openExample(example) {
-  await guarded("Opening", () => opening(async () => {
-    const opened = await backend.example(example.name);
-    return opened.picture ? pictured(opened) : opened;
-  }, (opened) => {
+  await guard("Opening", () => opening(async () => {
+    const entry = await backend.example(example.name);
+    return entry.picture ? withImage(entry) : entry;
+  }, (entry) => {
     giveBack();
-    if (modeOf(S.model) !== S.server.modes[opened.mode]) setModel(S.server.models.find((m) => m.mode === opened.mode).name);
-    if (opened.picture) showPicture(opened, example.name, example.credit);
-    else blankSheet(opened.strokes.size);
-    borrow(opened.side, opened.style ? opened.region : "");
-    if (opened.style) S.style = { picture: opened.style.picture, name: "of the example" };
-    if (opened.strokes.strokes.length) takeStrokes(opened.strokes, example.name);
-    else changed();
+    if (modeOf(S.model) !== S.server.modes[entry.mode]) setModel(S.server.models.find((m) => m.mode === entry.mode).name);
+    if (entry.picture) showPicture(entry, example.name, example.credit);
+    else blankSheet(entry.strokes.size);
+    borrow(entry.side, entry.style ? entry.region : "");
+    if (entry.style) S.style = { picture: entry.style.picture, name: "of the example" };
+    if (entry.strokes.strokes.length) takeStrokes(entry.strokes, example.name);
+    else refresh();
   }));
 }

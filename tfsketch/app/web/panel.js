@@ -30,7 +30,7 @@ function showViews(entry, view) {
 }
 
 function showLooks(current) {
-  $("looks").hidden = !current.styled;
+  $("style-panel").hidden = !current.styled;
   $("style-image").hidden = !S.style;
   if (S.style) showIn($("style-image"), backend.address(S.style.picture));
   $("style-name").textContent = S.style ? S.style.name : "Choose, or drop here";

@@ -8,7 +8,7 @@ import { $, tell } from "./feedback.js";
 import { commit, onSettle } from "./history.js";
 import { forgetStrokes, local, pan, seenAt, showBrush, showOutline, sketchIn, toPicture, zoom } from "./stage.js";
 import { S, brushWidth, mode, render, viewNow } from "./state.js";
-import { mirrored, shapeOf } from "./shapes.js";
+import { mirror, shapeOf } from "./shapes.js";
 import { erase, isBeside, rgbOf, widthAt } from "./strokes.js";
 
 const LEAST = 1.5; // pixels of the stage between points of a stroke
@@ -17,12 +17,12 @@ const fingers = new Map(); // that move and zoom, by their id: where they are
 let penSeen = false, gesture = null, ongoing = null;
 
 function pick(p) {
-  const seen = seenAt(p);
-  if (!seen) { tell("There is no picture at this place."); return; }
+  const color = seenAt(p);
+  if (!color) { tell("There is no picture at this place."); return; }
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = canvas.getContext("2d");
-  context.drawImage(seen.image, ...seen.pixel, 1, 1, 0, 0, 1, 1);
+  context.drawImage(color.image, ...color.pixel, 1, 1, 0, 0, 1, 1);
   const [r, g, b] = context.getImageData(0, 0, 1, 1).data;
   S.color = "#" + [r, g, b].map((v) => v.toString(16).padStart(2, "0")).join("");
   choose("color");
@@ -34,7 +34,7 @@ function rub(point) {
 }
 
 /* Whether a finger may do something; remembers that there is a pen, and ends what the palm has begun. */
-function admitted(event) {
+function admits(event) {
   if (event.pointerType === "touch") return !(ongoing && ongoing.pen);
   if (event.pointerType === "pen") {
     if (!penSeen) tell("A pen: from now on fingers move and zoom the picture, and do not draw.");
@@ -49,7 +49,7 @@ function admitted(event) {
 }
 
 function begin(event) {
-  if (!S.size || (event.button > 1 && event.button !== ERASER) || !admitted(event)) return;
+  if (!S.size || (event.button > 1 && event.button !== ERASER) || !admits(event)) return;
   $("stage").setPointerCapture(event.pointerId);
   const p = local(event), point = toPicture(p), view = viewNow(), touch = event.pointerType === "touch";
   const id = event.pointerId, pen = event.pointerType === "pen";
@@ -107,7 +107,7 @@ function extend(event) {
 }
 
 function move(event) {
-  if (!S.size || !admitted(event)) return;
+  if (!S.size || !admits(event)) return;
   const p = local(event), point = toPicture(p), touch = event.pointerType === "touch";
   const paints = viewNow() === "draw" && !S.panning && !["hand", "dropper", "lasso"].includes(S.tool);
   showBrush(paints && !touch ? point : null, brushWidth());
@@ -150,7 +150,7 @@ function add(strokes) {
     return;
   }
   if (mode().styled) S.region = "drawn";
-  commit([...S.strokes, ...(S.mirror ? mirrored(strokes, S.size[0]) : strokes)]);
+  commit([...S.strokes, ...(S.mirror ? mirror(strokes, S.size[0]) : strokes)]);
 }
 
 function end(event) {

@@ -2,12 +2,12 @@
 
 import * as backend from "./backend.js";
 import { useModel } from "./controls.js";
-import { $, guarded, loadImage } from "./feedback.js";
+import { $, guard, loadImage } from "./feedback.js";
 import { checkpoint, onChange, settle } from "./history.js";
-import { opening, pictured, showPicture } from "./opening.js";
+import { opening, showPicture, withImage } from "./opening.js";
 import { fit } from "./stage.js";
 import { S, entryNow, isOfNow, mode, modeOf, onRender, render, runnable, viewNow } from "./state.js";
-import { paintedIn, varied } from "./variation.js";
+import { paintedIn, varyStrokes } from "./variation.js";
 
 const KEPT = 24;
 const THUMBNAIL = 136;
@@ -23,9 +23,9 @@ const settingsNow = () => Object.fromEntries(fieldsOf(mode()).map((id) => [id, $
 function requestNow() {
   const number = (id) => ($(id).value === "" ? null : Number($(id).value));
   const { sheet, styled, seeded } = mode();
-  const looks = styled ? { style: S.style.picture, region: S.region, style_from: S.styleFrom, amount: S.amount } : {};
+  const styling = styled ? { style: S.style.picture, region: S.region, style_from: S.styleFrom, amount: S.amount } : {};
   return {
-    ...looks,
+    ...styling,
     model: S.model, picture: sheet ? null : S.picture, strokes: { size: S.size, strokes: S.strokes },
     seed: Math.max(0, Math.floor(Number($("seed").value) || 0)), count: seeded ? Number($("count").value) : 1,
     side: sheet || styled ? null : number("side"), fill: sheet ? number("fill") : null,
@@ -39,7 +39,7 @@ function requestsOf(request, group) {
   const { sheet } = modeOf(request.model), { size, strokes } = request.strokes;
   if (sheet || request.count === 1) return [() => request];
   const vary = $("vary").value === "drawing";
-  const of = (n) => (vary && n ? varied(strokes, n, request.seed, paintedIn(group[0].canvas, size, strokes)) : strokes);
+  const of = (n) => (vary && n ? varyStrokes(strokes, n, request.seed, paintedIn(group[0].canvas, size, strokes)) : strokes);
   return Array.from({ length: request.count }, (_, n) => () => ({
     ...request, seed: request.seed + n, count: 1, strokes: { size, strokes: of(n) },
   }));
@@ -73,9 +73,9 @@ export async function run() {
   const request = requestNow(), settings = settingsNow();
   const { image, size, shown, name, credit, style, said } = S;
   const group = [], requests = requestsOf(request, group), own = request.strokes.strokes;
-  const started = performance.now();
+  const start = performance.now();
   render();
-  await guarded("Painting", async ({ signal, progress }) => {
+  await guard("Painting", async ({ signal, progress }) => {
     signal.addEventListener("abort", () => { S.again = false; }); // who ends it does not want it once more
     for (const [number, request] of requests.entries()) {
       const one = request();
@@ -95,7 +95,7 @@ export async function run() {
     // A result of another model or picture, which may be open by now, waits in the strip, and takes no other's place.
     if (isOfNow(entry) || !entryNow()) S.current = entry;
     if (isOfNow(entry) && (!S.live || mode().sheet)) S.view = group.length > 1 ? "grid" : "compare";
-    $("run").dataset.seconds = ((performance.now() - started) / 1000).toFixed(3);
+    $("run").dataset.seconds = ((performance.now() - start) / 1000).toFixed(3);
     $("run").dataset.runs = Number($("run").dataset.runs || 0) + 1;
   }
   S.running = false;
@@ -104,22 +104,22 @@ export async function run() {
 }
 onChange(() => { if (S.live) run(); });
 
-let made = 0;
+let resultCount = 0;
 function remember(entry) {
   S.results.push(entry);
-  made++; // those that are kept become no more
+  resultCount++; // those that are kept become no more
   const thumb = document.createElement("canvas");
   thumb.width = thumb.height = THUMBNAIL;
   const [width, height] = entry.shown, edge = Math.min(width, height);
   thumb.getContext("2d").drawImage(entry.canvas, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, THUMBNAIL, THUMBNAIL);
   const button = document.createElement("button");
   button.entry = entry;
-  button.title = `Result ${made}${entry.label && `, ${entry.label}`}: show it with its strokes`;
+  button.title = `Result ${resultCount}${entry.label && `, ${entry.label}`}: show it with its strokes`;
   const image = document.createElement("img");
   image.src = thumb.toDataURL("image/jpeg", 0.85);
   image.alt = button.title;
   const label = document.createElement("small");
-  label.textContent = entry.label.replace("variation", "var.") || `${made}`;
+  label.textContent = entry.label.replace("variation", "var.") || `${resultCount}`;
   button.append(image, label);
   button.onclick = () => recall(entry);
   $("history").append(button);
@@ -145,7 +145,7 @@ export function recall(entry) {
 /** Takes the result for the photograph. */
 export async function goOn() {
   const entry = S.current;
-  await guarded("Opening the result", () => opening(async () => pictured(await backend.further(entry.request)), (picture) => showPicture(picture, entry.name, entry.credit)));
+  await guard("Opening the result", () => opening(async () => withImage(await backend.further(entry.request)), (picture) => showPicture(picture, entry.name, entry.credit)));
 }
 
 onRender(() => {

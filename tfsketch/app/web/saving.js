@@ -1,7 +1,7 @@
 /* What is saved to the user's disk. */
 
 import * as backend from "./backend.js";
-import { $, guarded, tell } from "./feedback.js";
+import { $, guard, tell } from "./feedback.js";
 import { S, entryNow, onRender, render } from "./state.js";
 
 const FORMATS = { png: ["PNG", "png"], jpeg: ["JPEG", "jpg"], webp: ["WebP", "webp"], ora: ["Layers (.ora)", "ora"] };
@@ -21,7 +21,7 @@ export async function download() {
   const entry = S.current;
   if (!entryNow()) return;
   const format = $("format").value, quality = Number($("quality").value), mark = $("mark").checked;
-  await guarded("Saving at full size", async () => {
+  await guard("Saving at full size", async () => {
     const how = { format, mark, ...(LOSSY.includes(format) ? { quality } : {}) };
     const { blob, notes } = await backend.save(entry.request, how);
     saveBlob(blob, `${entry.name}_edited.${FORMATS[format][1]}`);

@@ -27,7 +27,7 @@ export function shapeOf(kind, [x, y], [u, v], even) {
 }
 
 /** Strokes and what a mirror in the middle of a picture of this width makes of them. */
-export function mirrored(strokes, width) {
+export function mirror(strokes, width) {
   const other = ([x, y]) => [round(width - x), y];
   return [...strokes, ...strokes.map((stroke) => ({ ...stroke, points: stroke.points.map(other) }))];
 }

@@ -2,7 +2,7 @@
 
 import { onTile, tilesOf } from "./detail.js";
 import { $ } from "./feedback.js";
-import { LAYERS, S, drawn, entryNow, mode, onRender, render, viewNow } from "./state.js";
+import { LAYERS, S, countsStrokes, entryNow, mode, onRender, render, viewNow } from "./state.js";
 import { round } from "./strokes.js";
 
 const stage = new Konva.Stage({ container: "stage", width: 10, height: 10 });
@@ -83,7 +83,7 @@ export function fit() {
   render();
 }
 /** The page has another size, for one because there are results now: what one looks at closely stays in the middle. */
-export function resized() {
+export function followWindow() {
   if (fits || !S.size) { fit(); return; }
   const box = $("canvas").getBoundingClientRect(), width = Math.max(10, box.width), height = Math.max(10, box.height);
   stage.position({ x: stage.x() + Math.round((width - stage.width()) / 2), y: stage.y() + Math.round((height - stage.height()) / 2) });
@@ -119,8 +119,8 @@ export function pan(x, y) {
 export function seenAt(p) {
   const by = beside(), entry = entryNow(), view = viewNow(), second = by && (by.x ? p.x >= by.x : p.y >= by.y);
   const at = toPicture(second ? { x: p.x - by.x, y: p.y - by.y } : p), live = view === "draw" && S.live && !mode().sheet;
-  const made = entry && (by ? second : view === "compare" ? at[0] >= S.divide * S.size[0] : view !== "draw" || live);
-  const image = made ? entry.canvas : S.image;
+  const isResult = entry && (by ? second : view === "compare" ? at[0] >= S.divide * S.size[0] : view !== "draw" || live);
+  const image = isResult ? entry.canvas : S.image;
   if (!image || at.some((value, axis) => value < 0 || value > S.size[axis])) return null;
   const sides = [image.naturalWidth || image.width, image.naturalHeight || image.height];
   return { image, pixel: at.map((value, axis) => Math.min(sides[axis] - 1, Math.floor((value * sides[axis]) / S.size[axis]))) };
@@ -250,10 +250,10 @@ function showStage() {
   for (const name of Object.keys(LAYERS)) {
     groups[name].clip({ x: 0, y: 0, width, height });
     // Beside a drawing its lines are the picture of before.
-    const compared = view === "compare" && current.sheet && name === "sketch";
-    const used = current.layers.includes(name) && drawn(current);
-    planes[name].visible((view === "draw" || compared) && !S.hidden.has(name) && used);
-    if (compared) groups[name].clip({ x: 0, y: 0, width: S.divide * width, height });
+    const hidesSketch = view === "compare" && current.sheet && name === "sketch";
+    const counts = current.layers.includes(name) && countsStrokes(current);
+    planes[name].visible((view === "draw" || hidesSketch) && !S.hidden.has(name) && counts);
+    if (hidesSketch) groups[name].clip({ x: 0, y: 0, width: S.divide * width, height });
     if (shownStrokes !== S.strokes) {
       groups[name].destroyChildren();
       for (const stroke of S.strokes) if (stroke.layer === name) groups[name].add(lineOf(stroke));

@@ -59,13 +59,13 @@ export const share = () => (S.tool === "eraser" ? "eraser" : S.layer);
 export const brushWidth = () => Math.max(1, Math.round(S.shares[share()] * unit() * 10) / 10);
 
 /** Whether what is drawn counts: a photograph is restyled where it is covered only if that is asked for. */
-export const drawn = (current = mode()) => !current.styled || S.region === "drawn";
+export const countsStrokes = (current = mode()) => !current.styled || S.region === "drawn";
 /** What is missing before there is enough to run, in words; nothing where there is. */
 export function missing() {
   const current = mode();
   if (!S.size) return current.sheet ? "Start a sheet first." : "Open a photograph first.";
   if (current.styled && !S.style) return "Choose the photograph whose style to take.";
-  if (!drawn(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0])) return "";
+  if (!countsStrokes(current) || S.strokes.some((stroke) => stroke.layer === current.layers[0])) return "";
   return current.layers[0] === "mask" ? "Cover what is to change with the mask first." : "Draw some lines first.";
 }
 export const runnable = () => !missing();

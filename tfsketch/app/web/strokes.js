@@ -72,13 +72,13 @@ function inside(points, [x, y]) {
 
 /** Takes what lies under the eraser out of the layer's strokes; lines are cut in two, outlines go as a whole. */
 export function erase(strokes, layer, at, radius) {
-  let touched = false;
+  let touches = false;
   const left = [];
   for (const stroke of strokes) {
     const reach = radius + (stroke.width || 0) / 4;
     if (stroke.layer !== layer) { left.push(stroke); continue; }
     if (stroke.fill) {
-      if (inside(stroke.points, at) || stroke.points.some((p) => distance(p, at) < reach)) touched = true;
+      if (inside(stroke.points, at) || stroke.points.some((p) => distance(p, at) < reach)) touches = true;
       else left.push(stroke);
       continue;
     }
@@ -89,18 +89,18 @@ export function erase(strokes, layer, at, radius) {
       for (let k = 1; k <= parts; k++) dense.push([round(a[0] + ((b[0] - a[0]) * k) / parts), round(a[1] + ((b[1] - a[1]) * k) / parts)]);
     }
     if (!dense.some((p) => distance(p, at) < reach)) { left.push(stroke); continue; }
-    touched = true;
+    touches = true;
     let piece = [];
     for (const point of [...dense, null]) {
       if (point && distance(point, at) >= reach) piece.push(point);
       else if (piece.length) { left.push({ ...stroke, points: piece }); piece = []; }
     }
   }
-  return touched ? left : strokes;
+  return touches ? left : strokes;
 }
 
 /** Strokes for a picture of another size, `move` and `scale` by axis; as they are where nothing changes. */
-export function placed(strokes, scale, move = [0, 0]) {
+export function transform(strokes, scale, move = [0, 0]) {
   if (scale.every((by) => by === 1) && move.every((by) => by === 0)) return strokes;
   const along = ([x, y]) => [round(move[0] + scale[0] * x), round(move[1] + scale[1] * y)];
   return strokes.map((stroke) => ({

@@ -91,7 +91,7 @@ function laidIn(stroke, color) {
 /** The strokes of a variation. Number 0 is what was drawn.
  *
  * painted: what the result of number 0 shows in the hole, see `paintedIn`. */
-export function varied(strokes, number, seed, painted) {
+export function varyStrokes(strokes, number, seed, painted) {
   if (number === 0) return strokes;
   const next = random(seed * 1009 + number), holes = strokes.filter((stroke) => stroke.layer === "mask");
   const box = boxOf(holes), unit = Math.sqrt(Math.max(1, (box[2] - box[0]) * (box[3] - box[1])));
@@ -108,9 +108,9 @@ export function varied(strokes, number, seed, painted) {
     return at.map(round);
   };
   const chance = next();
-  const moved = strokes.map((stroke) => (stroke.layer === "mask" ? stroke : {
+  const movedStrokes = strokes.map((stroke) => (stroke.layer === "mask" ? stroke : {
     ...stroke, points: stroke.points.map(move), ...(stroke.color ? { color: recolor(stroke.color, number, chance) } : {}),
   }));
-  if (strokes.some((stroke) => stroke.layer === "color")) return moved;
-  return [...moved, ...holes.map((hole) => laidIn(hole, recolor(painted, number, chance, BARE)))];
+  if (strokes.some((stroke) => stroke.layer === "color")) return movedStrokes;
+  return [...movedStrokes, ...holes.map((hole) => laidIn(hole, recolor(painted, number, chance, BARE)))];
 }

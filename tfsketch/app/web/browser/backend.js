@@ -63,11 +63,11 @@ export async function state() {
   return known;
 }
 
-function opened({ shown, ...about }) {
+function register({ shown, ...about }) {
   addresses.set(about.picture, URL.createObjectURL(new Blob([shown], { type: "image/jpeg" })));
   return about;
 }
-export const open = async (file) => opened(await ask("open", file));
+export const open = async (file) => register(await ask("open", file));
 export const address = (picture) => addresses.get(picture) || "data:,";
 export const has = async (picture) => addresses.has(picture);
 export const thumbnail = (name) => `${base}examples/${name}.thumbnail.jpg`;
@@ -96,27 +96,27 @@ async function follow(progress, signal) {
     await new Promise((resolve) => setTimeout(resolve, ASK));
   }
 }
-async function made(request, progress, signal) {
+async function answerTo(request, progress, signal) {
   const ready = load();
   if (!loaded && progress) follow(progress, signal);
   await ready;
   return ask("run", request);
 }
 export async function run(request, { signal, progress } = {}) {
-  const { results } = await abortable(made(request, progress, signal), signal);
-  const shown = (data) => {
+  const { results } = await abortable(answerTo(request, progress, signal), signal);
+  const addressOf = (data) => {
     const png = URL.createObjectURL(new Blob([data], { type: "image/png" }));
     setTimeout(() => URL.revokeObjectURL(png), SHOWN);
     return png;
   };
-  return { results: results.map((result) => ({ ...result, png: shown(result.png), ...(result.lines ? { lines: shown(result.lines) } : {}) })) };
+  return { results: results.map((result) => ({ ...result, png: addressOf(result.png), ...(result.lines ? { lines: addressOf(result.lines) } : {}) })) };
 }
 export const tile = async (source, box) => new Blob([await ask("tile", source, box)], { type: "image/jpeg" });
 export async function save(request, how) {
   const { data, type, notes } = await ask("save", request, how);
   return { blob: new Blob([data], { type }), notes };
 }
-export const further = async (request) => opened(await ask("further", request));
+export const further = async (request) => register(await ask("further", request));
 
 export const sketch = async () => { throw new Error(`${known.lacks.drawings}: not on this page, but in tfsketch's program.`); };
 export const mask = (request) => ask("mask", request);

@@ -11,7 +11,7 @@ const PROFILE = "ICC_PROFILE\0", MOST = 65519; // bytes of a profile in one segm
 async function through(bytes, stream) {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
 }
-function joined(...parts) {
+function join(...parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) { all.set(part, at); at += part.length; }
@@ -27,10 +27,10 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return value >>> 0;
 });
 function chunk(kind, content) {
-  const body = joined(text(kind), content);
+  const body = join(text(kind), content);
   let check = 0xffffffff;
   for (const value of body) check = TABLE[(check ^ value) & 255] ^ (check >>> 8);
-  return joined(word(content.length), body, word((check ^ 0xffffffff) >>> 0));
+  return join(word(content.length), body, word((check ^ 0xffffffff) >>> 0));
 }
 
 function imagesInGif(bytes) {
@@ -44,8 +44,8 @@ function imagesInGif(bytes) {
 /** What a file is that the browser does not read, by its first bytes, whatever it is called. */
 export function unread(head) {
   const brands = nameAt(head, 4) === "ftyp" ? String.fromCharCode(...head.subarray(8, head[2] * 256 + head[3])) : "";
-  const found = /avif|avis/.test(brands) ? "AVIF" : /hei[cxms]|hev[cxms]|mif1|msf1/.test(brands) ? "HEIC" : (head[0] === 0xff && head[1] === 0x0a) || nameAt(head, 4) === "JXL " ? "JPEG XL" : "";
-  return found ? `${found}: save it as JPEG` : "none";
+  const format = /avif|avis/.test(brands) ? "AVIF" : /hei[cxms]|hev[cxms]|mif1|msf1/.test(brands) ? "HEIC" : (head[0] === 0xff && head[1] === 0x0a) || nameAt(head, 4) === "JXL " ? "JPEG XL" : "";
+  return format ? `${format}: save it as JPEG` : "none";
 }
 
 /** How many pictures a file has: of an animation a browser gives the first one, and does not say so. */
@@ -89,7 +89,7 @@ export async function read(bytes) {
       tells = tells || ["EXIF", "XMP "].includes(kind);
     }
   }
-  const icc = joined(...parts.filter((part) => part)), notes = [];
+  const icc = join(...parts.filter((part) => part)), notes = [];
   if (deep) notes.push("the photograph has 16 bits a channel, the result 8");
   if (tells) notes.push("the file's notes, such as camera, date and place (EXIF, XMP), are left out");
   // A profile of another kind than RGB says nothing of pixels that a browser has converted.
@@ -110,20 +110,20 @@ export async function png({ data, width, height, channels }, icc, mark) {
       rows[at + 1 + n] = data[from + n] - before;
     }
   }
-  const chunks = [chunk("IHDR", joined(word(width), word(height), new Uint8Array([8, channels === 4 ? 6 : 2, 0, 0, 0])))];
-  if (icc.length) chunks.push(chunk("iCCP", joined(text("ICC\0\0"), await through(icc, new CompressionStream("deflate")))));
-  if (mark) chunks.push(chunk("iTXt", joined(text("XML:com.adobe.xmp\0\0\0\0\0"), text(markOf(mark)))));
+  const chunks = [chunk("IHDR", join(word(width), word(height), new Uint8Array([8, channels === 4 ? 6 : 2, 0, 0, 0])))];
+  if (icc.length) chunks.push(chunk("iCCP", join(text("ICC\0\0"), await through(icc, new CompressionStream("deflate")))));
+  if (mark) chunks.push(chunk("iTXt", join(text("XML:com.adobe.xmp\0\0\0\0\0"), text(markOf(mark)))));
   chunks.push(chunk("IDAT", await through(rows, new CompressionStream("deflate"))), chunk("IEND", new Uint8Array()));
-  return joined(new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), ...chunks);
+  return join(new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), ...chunks);
 }
 
 /** Puts a colour profile and, if asked for, the mark into a JPEG's bytes. */
 export function withSegments(jpeg, icc, mark) {
-  const segment = (kind, content) => joined(new Uint8Array([0xff, kind, (content.length + 2) >> 8, (content.length + 2) & 255]), content), parts = [];
-  if (mark) parts.push(segment(0xe1, joined(text(XMP), text(markOf(mark)))));
+  const segment = (kind, content) => join(new Uint8Array([0xff, kind, (content.length + 2) >> 8, (content.length + 2) & 255]), content), parts = [];
+  if (mark) parts.push(segment(0xe1, join(text(XMP), text(markOf(mark)))));
   const count = Math.ceil(icc.length / MOST);
-  for (let n = 0; n < count; n++) parts.push(segment(0xe2, joined(text(PROFILE), new Uint8Array([n + 1, count]), icc.subarray(n * MOST, (n + 1) * MOST))));
+  for (let n = 0; n < count; n++) parts.push(segment(0xe2, join(text(PROFILE), new Uint8Array([n + 1, count]), icc.subarray(n * MOST, (n + 1) * MOST))));
   // After the JFIF segment, which must be the first.
   const first = jpeg[3] === 0xe0 ? 4 + (jpeg[4] << 8) + jpeg[5] : 2;
-  return joined(jpeg.subarray(0, first), ...parts, jpeg.subarray(first));
+  return join(jpeg.subarray(0, first), ...parts, jpeg.subarray(first));
 }

@@ -6,7 +6,7 @@
  * enlarged repaint gets no detail of the photograph's own, whose search takes seconds on a phone. */
 
 import { rint } from "./raster.js";
-import { cut, layerOf, padded, resize, resizeColor, resizeMask, meanOf } from "./resizing.js";
+import { cut, layerOf, pad, resize, resizeColor, resizeMask, meanOf } from "./resizing.js";
 import { membrane } from "./membrane.js";
 import { standardNormal } from "./noise.js";
 import { thin } from "./thinning.js";
@@ -33,8 +33,8 @@ export function boxOf({ data, width, height }) {
 export function viewOf({ width, height }, box, side) {
   const [shorter, longer] = [Math.min(width, height), Math.max(width, height)], extent = Math.max(box.width, box.height);
   const portrait = longer <= PORTRAIT_ASPECT * shorter && extent >= PORTRAIT_SHARE * shorter;
-  const wanted = portrait ? shorter : Math.max(extent * CONTEXT, side);
-  const edge = Math.ceil(Math.max(Math.min(wanted, shorter), Math.min(extent * MARGIN, longer)));
+  const target = portrait ? shorter : Math.max(extent * CONTEXT, side);
+  const edge = Math.ceil(Math.max(Math.min(target, shorter), Math.min(extent * MARGIN, longer)));
   const start = (length, first, part) => {
     const at = Math.min(Math.max(Math.floor(first + part / 2 - edge / 2), first + part - edge), first);
     return edge <= length ? Math.min(Math.max(at, 0), length - edge) : Math.floor((length - edge) / 2);
@@ -81,13 +81,13 @@ export function finite(value) {
 
 /* What the model is handed, by the vocabulary's names, as Float32Arrays. */
 function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
-  const [seen, erased, lines, paint, where] = [image, mask, sketch, color, painted].map((layer) => padded(layer, side));
+  const [view, gap, lines, paint, where] = [image, mask, sketch, color, painted].map((layer) => pad(layer, side));
   const noise = standardNormal(seed, side * side);
-  const hole = erased.layer.data, on = where.layer.data, levels = paint.layer.data;
+  const hole = gap.layer.data, on = where.layer.data, levels = paint.layer.data;
   return {
-    place: seen,
+    place: view,
     tensors: {
-      image: Float32Array.from(seen.layer.data, unit),
+      image: Float32Array.from(view.layer.data, unit),
       mask: Float32Array.from(hole),
       sketch: Float32Array.from(lines.layer.data),
       color: Float32Array.from(levels, (level, n) => (on[Math.floor(n / 3)] ? unit(level) : 0)),
@@ -97,18 +97,18 @@ function tensorsOf(image, mask, sketch, { color, painted }, seed, side) {
 }
 
 /* What is pasted, fading to the picture towards the mask's edge; `soft` is as of `paste`. */
-function faded(kept, drawn, mask, box, feather, soft) {
-  if (feather === 0 && !soft) return drawn.data;
+function fade(patch, content, mask, box, feather, soft) {
+  if (feather === 0 && !soft) return content.data;
   // One kept pixel around the box, where the picture has one: the picture's border is no edge.
   const [left, top] = [Math.min(box.left, 1), Math.min(box.top, 1)], outer = { left: box.left - left, top: box.top - top };
   const around = cut(mask, outer.left, outer.top, Math.min(mask.width, box.left + box.width + 1) - outer.left, Math.min(mask.height, box.top + box.height + 1) - outer.top);
-  const distance = distances(around), result = new Uint8Array(drawn.data.length);
+  const distance = distances(around), result = new Uint8Array(content.data.length);
   for (let y = 0; y < box.height; y++) {
     for (let x = 0; x < box.width; x++) {
       const place = y * box.width + x, at = 3 * place;
       let weight = Math.fround(Math.min(distance[(y + top) * around.width + x + left] / (feather + 1), 1));
       if (soft) weight = Math.fround(Math.max(weight * soft.middle[place], soft.weight[place]));
-      for (let n = at; n < at + 3; n++) result[n] = rint(Math.fround(Math.fround(kept.data[n] * Math.fround(1 - weight)) + Math.fround(drawn.data[n] * weight)));
+      for (let n = at; n < at + 3; n++) result[n] = rint(Math.fround(Math.fround(patch.data[n] * Math.fround(1 - weight)) + Math.fround(content.data[n] * weight)));
     }
   }
   return result;
@@ -118,11 +118,11 @@ function faded(kept, drawn, mask, box, feather, soft) {
  *
  * scale: pixels of the picture to one of the working side; feather: as of `edit`; soft: {weight, middle}, shares for each
  * pixel of the box, as `restyle.soft_weights` of the program gives them, or null. */
-export function pasted(picture, painted, mask, box, scale, feather, soft = null) {
-  const kept = cut(picture, box.left, box.top, box.width, box.height), hole = cut(mask, box.left, box.top, box.width, box.height);
-  const data = faded(kept, painted, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather, soft);
-  for (let n = 0; n < hole.data.length; n++) if (hole.data[n]) kept.data.set(data.subarray(3 * n, 3 * n + 3), 3 * n);
-  return kept.data;
+export function paste(picture, painted, mask, box, scale, feather, soft = null) {
+  const patch = cut(picture, box.left, box.top, box.width, box.height), hole = cut(mask, box.left, box.top, box.width, box.height);
+  const data = fade(patch, painted, mask, box, feather === null ? (scale > 1 ? scale / 2 : 0) : feather, soft);
+  for (let n = 0; n < hole.data.length; n++) if (hole.data[n]) patch.data.set(data.subarray(3 * n, 3 * n + 3), 3 * n);
+  return patch.data;
 }
 
 /** Repaints a mask.
@@ -137,16 +137,16 @@ export async function edit(picture, layers, { seed = 0, feather = null, seam = t
   const of = (layer) => cut(layer, square.left, square.top, square.width, square.height);
   const colors = layerOf(layers.color, width, height, 4);
   const lines = meanOf(of(layerOf(layers.sketch, width, height, 1)), ...work);
-  const seen = resize(of(picture), ...work), erased = resizeMask(of(mask), ...work);
+  const view = resize(of(picture), ...work), gap = resizeMask(of(mask), ...work);
   const { place, tensors } = tensorsOf(
-    seen, erased,
+    view, gap,
     layerOf(thin(Uint8Array.from(lines, (value) => (value > 0 ? 1 : 0)), ...work), ...work, 1), resizeColor(of(colors), ...work), seed, side,
   );
   const { image } = await run(tensors);
   const repaint = cut(layerOf(levelsOf(image), side, side, 3), place.left, place.top, ...work);
-  if (seam) membrane(seen.data, repaint.data, erased.data, boxOf(erased), ...work);
+  if (seam) membrane(view.data, repaint.data, gap.data, boxOf(gap), ...work);
   const whole = resize(repaint, square.width, square.height);
-  const drawn = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
-  recolor(drawn.data, toneOf(picture, mask, colors));
-  return { box, data: pasted(picture, drawn, mask, box, edge / side, feather) };
+  const content = cut(whole, box.left - square.left, box.top - square.top, box.width, box.height);
+  recolor(content.data, toneOf(picture, mask, colors));
+  return { box, data: paste(picture, content, mask, box, edge / side, feather) };
 }

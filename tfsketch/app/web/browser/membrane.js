@@ -38,7 +38,7 @@ function stepsOf(image, repaint, hole, width, height) {
 }
 
 /* Sums over squares of 2 x 2 pixels. */
-function halved(layer, width, height, channels) {
+function halve(layer, width, height, channels) {
   const wide = (width + 1) >> 1, result = new Float32Array(wide * ((height + 1) >> 1) * channels);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -73,7 +73,7 @@ function harmonic(step, border, hole, width, height) {
   const levels = [{ held: step, fixed: border, inside: Float32Array.from(hole), width, height }];
   while (Math.max(levels[0].width, levels[0].height) > COARSEST) {
     const { held, fixed, inside, width: w, height: h } = levels[0];
-    const [sums, counts, domain] = [halved(held, w, h, 3), halved(fixed, w, h, 1), halved(inside, w, h, 1)];
+    const [sums, counts, domain] = [halve(held, w, h, 3), halve(fixed, w, h, 1), halve(inside, w, h, 1)];
     levels.unshift({
       held: sums.map((value, n) => value / Math.max(counts[Math.floor(n / 3)], 1)),
       fixed: counts.map((value) => Math.min(value, 1)), inside: domain.map((value) => Math.min(value, 1)),

@@ -38,8 +38,8 @@ function spread(seed) {
   for (let from = 0; from < 4; from++) {
     for (let to = 0; to < 4; to++) {
       if (from === to) continue;
-      const mixed = (Math.imul(0xca01f9dd, pool[to]) - Math.imul(0x4973f715, hash(pool[from]))) >>> 0;
-      pool[to] = (mixed ^ (mixed >>> 16)) >>> 0;
+      const mixture = (Math.imul(0xca01f9dd, pool[to]) - Math.imul(0x4973f715, hash(pool[from]))) >>> 0;
+      pool[to] = (mixture ^ (mixture >>> 16)) >>> 0;
     }
   }
   let other = 0x8b51f9dd;
@@ -61,20 +61,20 @@ function bitsOf(seed) {
   return () => {
     if (rest >= 0) { const value = rest; rest = -1; return value; }
     state = (state * MULTIPLIER + step) & MASK;
-    const folded = (state >> 64n) ^ (state & LOW), turn = state >> 122n;
-    const value = ((folded >> turn) | (folded << (64n - turn))) & LOW;
+    const fold = (state >> 64n) ^ (state & LOW), turn = state >> 122n;
+    const value = ((fold >> turn) | (fold << (64n - turn))) & LOW;
     rest = Number(value >> 32n);
     return Number(value & 0xffffffffn);
   };
 }
 
-let made = null, last = null;
+let ziggurat = null, last = null;
 
 /** `count` numbers of N(0,1); those of the last seed are kept. Float32Array, not to be changed. */
 export function standardNormal(seed, count) {
   if (last && last.seed === seed && last.values.length === count) return last.values;
-  made = made || tables();
-  const { keep, scale, height } = made, bits = bitsOf(seed), values = new Float32Array(count);
+  ziggurat = ziggurat || tables();
+  const { keep, scale, height } = ziggurat, bits = bitsOf(seed), values = new Float32Array(count);
   const share = () => (bits() >>> 8) / 2 ** 24;
   const one = () => {
     for (;;) {

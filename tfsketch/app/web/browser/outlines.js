@@ -12,7 +12,7 @@ const ERROR = 0.6;
 const AROUND = [[1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]]; // clockwise on a screen
 
 /** A mask, a layer of one channel, grown by pixels, or shrunk by less than 0, and then inverted if asked for. */
-export function changed({ data, width, height }, grow, invert) {
+export function changeMask({ data, width, height }, grow, invert) {
   let mask = Uint8Array.from(data);
   if (grow && mask.includes(1) && mask.includes(0)) {
     // The picture's border is no edge: what reaches it does not shrink there.
@@ -85,7 +85,7 @@ function simple(points) {
   return points.filter((_, n) => keep.has(n));
 }
 
-function joined(outline, inner) {
+function join(outline, inner) {
   let best = [Infinity, 0, 0];
   for (const [near, one] of outline.entries()) for (const [far, other] of inner.entries()) if (apart(one, other) < best[0]) best = [apart(one, other), near, far];
   const [, near, far] = best;
@@ -98,7 +98,7 @@ export function strokesOf(mask, size) {
   for (const { part, hole, points } of bordersOf(mask)) {
     const line = simple(points);
     if (!hole) areas.set(part, line);
-    else if (line.length >= 3) areas.set(part, joined(areas.get(part), line));
+    else if (line.length >= 3) areas.set(part, join(areas.get(part), line));
   }
   const scale = [size[0] / mask.width, size[1] / mask.height], tenth = (value) => Math.round(value * 10) / 10;
   // Outlines go through the middle of the mask's outermost pixels: a line of one pixel's width takes in the rest.

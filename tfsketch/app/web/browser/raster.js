@@ -31,7 +31,7 @@ class Ink {
 }
 
 /* Cuts a line [x1, y1, x2, y2] to [0, right] x [0, bottom]; null where nothing is left. */
-function clipped([x1, y1, x2, y2], right, bottom) {
+function clip([x1, y1, x2, y2], right, bottom) {
   const side = (x, y) => (x < 0) + 2 * (x > right) + 4 * (y < 0) + 8 * (y > bottom);
   let a = side(x1, y1), b = side(x2, y2);
   if (!(a & b) && a | b) {
@@ -47,7 +47,7 @@ function clipped([x1, y1, x2, y2], right, bottom) {
 
 /* A line between whole pixels (Bresenham's). */
 function pixelLine(ink, from) {
-  const cut = clipped(from, ink.width - 1, ink.height - 1);
+  const cut = clip(from, ink.width - 1, ink.height - 1);
   if (!cut.inside) return;
   let [x1, y1, x2, y2] = cut.line;
   if (x2 < x1) [x1, y1, x2, y2] = [x2, y2, x1, y1];
@@ -64,7 +64,7 @@ function pixelLine(ink, from) {
 
 /* A line between places in 1/65536 pixels. */
 function fineLine(ink, from) {
-  const cut = clipped(from, ink.width * ONE - 1, ink.height * ONE - 1);
+  const cut = clip(from, ink.width * ONE - 1, ink.height * ONE - 1);
   if (!cut.inside) return;
   let [x1, y1, x2, y2] = cut.line;
   let wide = x2 - x1, high = y2 - y1;
@@ -137,11 +137,11 @@ function segment(ink, [x0, y0], [x1, y1], thickness, both) {
 
 /* What a polygon, of places in 1/16 pixels, goes round an even number of times, but not none. */
 function circledAgain(ink, points) {
-  const corners = points.map(([x, y]) => [x / 16, Math.floor((y + 8) / 16)]), limited = (value, most) => Math.min(most, Math.max(0, value));
+  const corners = points.map(([x, y]) => [x / 16, Math.floor((y + 8) / 16)]), clamp = (value, most) => Math.min(most, Math.max(0, value));
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [x, y] of corners) [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
-  [left, right] = [left, right].map((x) => limited(Math.ceil(x), ink.width));
-  [top, bottom] = [top, bottom].map((y) => limited(y, ink.height));
+  [left, right] = [left, right].map((x) => clamp(Math.ceil(x), ink.width));
+  [top, bottom] = [top, bottom].map((y) => clamp(y, ink.height));
   const wide = right - left + 1, turns = new Int32Array(wide * (bottom - top));
   corners.forEach(([x, y], n) => {
     const [nextX, nextY] = corners[(n + 1) % corners.length], end = Math.min(bottom, Math.max(y, nextY));
@@ -167,7 +167,7 @@ function polygon(ink, points) {
     pixelLine(ink, line);
     let [from, to] = [[...before], [...after]];
     if (out(line[0], line[1]) || out(line[2], line[3])) {
-      const [x1, y1, x2, y2] = clipped(line, ink.width - 1, ink.height - 1).line;
+      const [x1, y1, x2, y2] = clip(line, ink.width - 1, ink.height - 1).line;
       [from, to] = [[x1 * ONE, from[1]], [x2 * ONE, to[1]]];
       if (y1 !== y2) [from[1], to[1]] = [y1, y2];
     }
@@ -189,8 +189,8 @@ function polygon(ink, points) {
 }
 
 function draw(ink, stroke, [sx, sy]) {
-  const limited = (value) => Math.min(LIMIT, Math.max(-LIMIT, value));
-  const points = stroke.points.map(([x, y]) => [limited(rint((x * sx - 0.5) * 16)), limited(rint((y * sy - 0.5) * 16))]);
+  const clamp = (value) => Math.min(LIMIT, Math.max(-LIMIT, value));
+  const points = stroke.points.map(([x, y]) => [clamp(rint((x * sx - 0.5) * 16)), clamp(rint((y * sy - 0.5) * 16))]);
   if (stroke.fill) {
     polygon(ink, points);
     circledAgain(ink, points); // all that a hand goes round is filled (the non-zero winding rule)

@@ -46,7 +46,7 @@ function cubic(from, to) {
 }
 
 /* Rows and columns, weighted one after the other; beyond the layer its border goes on. Float64Array. */
-function weighted({ data, width, height, channels }, columns, rows) {
+function weigh({ data, width, height, channels }, columns, rows) {
   const half = new Float64Array(columns.length * height * channels), whole = new Float64Array(columns.length * rows.length * channels);
   const within = (at, length) => Math.min(length - 1, Math.max(0, at)), wide = columns.length * channels;
   for (let y = 0; y < height; y++) {
@@ -74,7 +74,7 @@ const exact = (weights) => weights.map(({ at, weights: w }) => ({ at, weights: w
 export function resize(layer, width, height) {
   if (layer.width === width && layer.height === height) return layer;
   const small = shrinks(layer, width, height), by = small ? areas : (from, to) => exact(cubic(from, to));
-  const values = weighted(layer, by(layer.width, width), by(layer.height, height)), data = new Uint8Array(values.length);
+  const values = weigh(layer, by(layer.width, width), by(layer.height, height)), data = new Uint8Array(values.length);
   // Squares of two pixels have a way of their own there, that rounds a half up.
   const halves = layer.width === 2 * width && layer.height === 2 * height;
   for (let n = 0; n < data.length; n++) data[n] = clip(halves || !small ? Math.floor(values[n] + 0.5) : rint(Math.fround(values[n])));
@@ -82,16 +82,16 @@ export function resize(layer, width, height) {
 }
 
 /** A layer of fractions at another size, by the filter of pictures, not rounded. Float64Array. */
-export function resampled(layer, width, height) {
+export function resample(layer, width, height) {
   if (layer.width === width && layer.height === height) return Float64Array.from(layer.data);
   const by = shrinks(layer, width, height) ? areas : cubic;
-  return weighted(layer, by(layer.width, width), by(layer.height, height));
+  return weigh(layer, by(layer.width, width), by(layer.height, height));
 }
 
 /** A mask of 0 and 1: 1 where an erased pixel has any share. */
 export function resizeMask(mask, width, height) {
   if (mask.width === width && mask.height === height) return mask;
-  return layerOf(Uint8Array.from(resampled(mask, width, height), (value) => (Math.abs(value) > SHARE ? 1 : 0)), width, height, 1);
+  return layerOf(Uint8Array.from(resample(mask, width, height), (value) => (Math.abs(value) > SHARE ? 1 : 0)), width, height, 1);
 }
 
 /** Means over the pixels' areas where a layer shrinks, the nearest pixel where it grows. */
@@ -99,7 +99,7 @@ export function meanOf(layer, width, height) {
   if (layer.width === width && layer.height === height) return Float64Array.from(layer.data);
   const nearest = (from, to) => Array.from({ length: to }, (_, n) => ({ at: Math.min(from - 1, Math.floor(n * (from / to))), weights: [1] }));
   const by = shrinks(layer, width, height) ? areas : nearest;
-  return weighted(layer, by(layer.width, width), by(layer.height, height));
+  return weigh(layer, by(layer.width, width), by(layer.height, height));
 }
 
 /** Colours, RGBA, painted where alpha is from 128 on: {color, RGB, and painted, of 0 and 1}, means over what is painted. */
@@ -119,14 +119,14 @@ export function resizeColor(color, width, height) {
 }
 
 /** A layer in the middle of a square, reflected on all sides about its border: {layer, left, top}. */
-export function padded(layer, side) {
+export function pad(layer, side) {
   const [left, top] = [layer.width, layer.height].map((length) => Math.floor((side - length) / 2)), { channels } = layer;
-  const reflected = (start, length) => Array.from({ length: side }, (_, n) => {
+  const reflect = (start, length) => Array.from({ length: side }, (_, n) => {
     let at = n - start;
     while (length > 1 && (at < 0 || at >= length)) at = at < 0 ? -at : 2 * length - 2 - at;
     return length > 1 ? at : 0;
   });
-  const columns = reflected(left, layer.width), rows = reflected(top, layer.height), data = new layer.data.constructor(side * side * channels);
+  const columns = reflect(left, layer.width), rows = reflect(top, layer.height), data = new layer.data.constructor(side * side * channels);
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       for (let channel = 0; channel < channels; channel++) {

@@ -4,9 +4,9 @@
  * fast guided filter: He, Sun & Tang 2013, He & Sun 2015), which are enlarged in its place, so that edges are the
  * photograph's own. The reasons are in the program's text. */
 
-import { boxOf, finite, pasted, unit, viewOf } from "./framing.js";
+import { boxOf, finite, paste, unit, viewOf } from "./framing.js";
 import { rint } from "./raster.js";
-import { cut, layerOf, padded, resampled, resize, resizeMask } from "./resizing.js";
+import { cut, layerOf, pad, resample, resize, resizeMask } from "./resizing.js";
 
 const REACH = 2, FLAT = 50, SEAM = 5; // see `framing/arrays.py`
 const LUMA = [0.299, 0.587, 0.114].map(Math.fround);
@@ -35,9 +35,9 @@ function means(values, counts, width, height) {
  * change: levels, one for each pixel; photograph: a layer, RGB; counts: of 0 and 1, where the change counts. */
 export function linesOf(change, photograph, counts) {
   const { data, width, height } = photograph, guide = Float64Array.from(change, (_, n) => lumaAt(data, 3 * n)), mean = (values) => means(values, counts, width, height);
-  const [own, square, changed, product] = [guide, guide.map((value) => value * value), change, guide.map((value, n) => value * change[n])].map(mean);
-  const slope = own.map((value, n) => (product[n] - value * changed[n]) / (Math.max(square[n] - value * value, 0) + FLAT));
-  const offset = changed.map((value, n) => value - slope[n] * own[n]);
+  const [own, square, changes, product] = [guide, guide.map((value) => value * value), change, guide.map((value, n) => value * change[n])].map(mean);
+  const slope = own.map((value, n) => (product[n] - value * changes[n]) / (Math.max(square[n] - value * value, 0) + FLAT));
+  const offset = changes.map((value, n) => value - slope[n] * own[n]);
   return [slope, offset].map((values) => layerOf(mean(values), width, height, 1));
 }
 
@@ -72,25 +72,25 @@ export async function restyle(picture, style, drawn, { amount = 1, feather = nul
   const { width, height } = picture, mask = drawn || layerOf(new Uint8Array(width * height).fill(1), width, height, 1), box = boxOf(mask);
   if (!box) throw new Error("mask: expected at least one pixel to restyle, found an empty mask.");
   const { square, work, edge } = viewOf(picture, box, side), within = (layer) => cut(layer, square.left, square.top, square.width, square.height);
-  const seen = resize(within(picture), ...work), counts = resizeMask(within(mask), ...work), place = padded(seen, side);
+  const view = resize(within(picture), ...work), counts = resizeMask(within(mask), ...work), place = pad(view, side);
   const { change } = await run({
     image: Float32Array.from(place.layer.data, unit), style: Float32Array.from(centerSquare(style, side).data, unit),
-    mask: Float32Array.from(padded(counts, side).layer.data), amount: new Float32Array([amount]),
+    mask: Float32Array.from(pad(counts, side).layer.data), amount: new Float32Array([amount]),
   });
   const levels = cut(layerOf(Float32Array.from(change, (value) => 127.5 * finite(value)), side, side, 3), place.left, place.top, ...work).data;
-  const enlarged = (layer) => cut(layerOf(resampled(layer, square.width, square.height), square.width, square.height, 1), box.left - square.left, box.top - square.top, box.width, box.height).data;
+  const enlarge = (layer) => cut(layerOf(resample(layer, square.width, square.height), square.width, square.height, 1), box.left - square.left, box.top - square.top, box.width, box.height).data;
   const under = cut(picture, box.left, box.top, box.width, box.height), luma = Float32Array.from({ length: box.width * box.height }, (_, n) => lumaAt(under.data, 3 * n));
-  const painted = layerOf(new Uint8Array(under.data.length), box.width, box.height, 3);
+  const repaint = layerOf(new Uint8Array(under.data.length), box.width, box.height, 3);
   for (let channel = 0; channel < 3; channel++) {
-    const [slope, offset] = linesOf(Float64Array.from({ length: work[0] * work[1] }, (_, n) => levels[3 * n + channel]), seen, counts.data).map(enlarged);
-    for (let n = 0; n < luma.length; n++) painted.data[3 * n + channel] = Math.min(255, Math.max(0, rint(Math.fround(under.data[3 * n + channel] + slope[n] * luma[n] + offset[n]))));
+    const [slope, offset] = linesOf(Float64Array.from({ length: work[0] * work[1] }, (_, n) => levels[3 * n + channel]), view, counts.data).map(enlarge);
+    for (let n = 0; n < luma.length; n++) repaint.data[3 * n + channel] = Math.min(255, Math.max(0, rint(Math.fround(under.data[3 * n + channel] + slope[n] * luma[n] + offset[n]))));
   }
   let soft = null;
   if (drawn && feather === null) {
-    const share = resampled(layerOf(Float32Array.from(within(mask).data), square.width, square.height, 1), ...work);
-    const [slope, offset] = linesOf(share, seen, new Uint8Array(share.length).fill(1)).map(enlarged);
-    const limited = (value) => Math.min(1, Math.max(0, value));
-    soft = { weight: luma.map((value, n) => limited(2 * (slope[n] * value + offset[n]) - 1)), middle: enlarged(middleOf(counts)).map(limited) };
+    const share = resample(layerOf(Float32Array.from(within(mask).data), square.width, square.height, 1), ...work);
+    const [slope, offset] = linesOf(share, view, new Uint8Array(share.length).fill(1)).map(enlarge);
+    const clamp = (value) => Math.min(1, Math.max(0, value));
+    soft = { weight: luma.map((value, n) => clamp(2 * (slope[n] * value + offset[n]) - 1)), middle: enlarge(middleOf(counts)).map(clamp) };
   }
-  return { box, data: pasted(picture, painted, mask, box, edge / side, feather, soft) };
+  return { box, data: paste(picture, repaint, mask, box, edge / side, feather, soft) };
 }

@@ -8,7 +8,7 @@
 import { boxOf, finite, levelsOf } from "./framing.js";
 import { partsOf } from "./parts.js";
 import { rint } from "./raster.js";
-import { cut, layerOf, meanOf, resampled, resize } from "./resizing.js";
+import { cut, layerOf, meanOf, resample, resize } from "./resizing.js";
 import { thin } from "./thinning.js";
 
 const LOW = 0.85, FREE_HAND = 0.7; // see `arrays.place` and `arrays.usual_fill`
@@ -29,14 +29,14 @@ export function placeOf([width, height], side, fill) {
 }
 
 /* Takes out strokes that are short, in place. */
-function dropShort(refined, width, height) {
-  const lines = layerOf(Uint8Array.from(refined, (value) => (finite(value) >= LINE ? 1 : 0)), width, height, 1);
+function dropShort(lineSheet, width, height) {
+  const lines = layerOf(Uint8Array.from(lineSheet, (value) => (finite(value) >= LINE ? 1 : 0)), width, height, 1);
   for (const part of partsOf(lines)) {
     const [columns, rows] = [part.map((at) => at % width), part.map((at) => Math.floor(at / width))];
     const extent = ([least, most]) => most - least + 1, range = (values) => values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
     if (Math.max(extent(range(columns)), extent(range(rows))) < SPECK) for (const at of part) lines.data[at] = 0;
   }
-  return refined.map((value, at) => (lines.data[at] ? value : 0));
+  return lineSheet.map((value, at) => (lines.data[at] ? value : 0));
 }
 
 /** Makes a photograph of a sketch.
@@ -52,12 +52,12 @@ export async function draw(sketch, { seed = 0, fill = null }, { side, run }) {
   const means = meanOf(sketch, place.width, place.height), square = new Float32Array(side * side);
   const lines = thin(Uint8Array.from(means, (value) => (value > 0 ? 1 : 0)), place.width, place.height);
   for (let y = 0; y < place.height; y++) square.set(lines.subarray(y * place.width, (y + 1) * place.width), (place.top + y) * side + place.left);
-  const made = await run({ sketch: square, seed: new Float32Array([seed % SEEDS, 0]) });
+  const outputs = await run({ sketch: square, seed: new Float32Array([seed % SEEDS, 0]) });
   const sheet = (layer) => cut(layer, place.left, place.top, place.width, place.height);
-  const refined = sheet(layerOf(dropShort(made.refined, side, side), side, side, 1));
+  const lineSheet = sheet(layerOf(dropShort(outputs.refined, side, side), side, side, 1));
   return {
-    image: resize(sheet(layerOf(levelsOf(made.image), side, side, 3)), width, height),
-    lines: layerOf(Uint8Array.from(resampled(refined, width, height), (value) => (value >= LINE ? 1 : 0)), width, height, 1),
+    image: resize(sheet(layerOf(levelsOf(outputs.image), side, side, 3)), width, height),
+    lines: layerOf(Uint8Array.from(resample(lineSheet, width, height), (value) => (value >= LINE ? 1 : 0)), width, height, 1),
     fill: share,
   };
 }

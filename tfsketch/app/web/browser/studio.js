@@ -5,7 +5,7 @@
 
 import * as files from "./files.js";
 import { edit } from "./framing.js";
-import { changed, strokesOf } from "./outlines.js";
+import { changeMask, strokesOf } from "./outlines.js";
 import { render } from "./raster.js";
 import { cut, layerOf } from "./resizing.js";
 import { restyle } from "./restyling.js";
@@ -43,19 +43,19 @@ let honest = null;
 function checkHonest() {
   if (honest === null) {
     const data = Uint8Array.from({ length: 3 * 256 }, (_, n) => (n * 37) % 256), canvas = toCanvas(layerOf(data, 16, 16, 3));
-    const seen = canvas.getContext("2d").getImageData(0, 0, 16, 16).data;
-    honest = data.every((value, n) => seen[4 * Math.floor(n / 3) + (n % 3)] === value);
+    const samples = canvas.getContext("2d").getImageData(0, 0, 16, 16).data;
+    honest = data.every((value, n) => samples[4 * Math.floor(n / 3) + (n % 3)] === value);
   }
   if (!honest) throw new Error("This browser changes the pixels that a page reads (a protection against fingerprints): allow this page to read canvases, or nothing could be kept as it is.");
 }
 
-async function decoded(blob) {
+async function decode(blob) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
-    const found = files.unread(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
-    throw new Error(`the photograph: expected a picture that this browser can read, such as JPEG, PNG or WebP, found ${found}.`);
+    const kind = files.unread(new Uint8Array(await blob.slice(0, 64).arrayBuffer()));
+    throw new Error(`the photograph: expected a picture that this browser can read, such as JPEG, PNG or WebP, found ${kind}.`);
   }
   const { width, height } = bitmap;
   if (width * height > MAX_PIXELS) throw new Error(`the photograph: expected at most ${MAX_PIXELS / 1e6} million pixels, found ${width} x ${height}.`);
@@ -79,7 +79,7 @@ const previewSize = ([width, height]) => {
 };
 
 /* A part of a canvas at another size. */
-function scaled(canvas, [left, top, width, height], [w, h]) {
+function scaleCanvas(canvas, [left, top, width, height], [w, h]) {
   const small = canvasOf(w, h);
   Object.assign(small.context, { imageSmoothingEnabled: true, imageSmoothingQuality: "high" });
   small.context.drawImage(canvas, left, top, width, height, 0, 0, w, h);
@@ -89,7 +89,7 @@ function scaled(canvas, [left, top, width, height], [w, h]) {
 /* Remembers a photograph; of those that are decoded, the longest unused are so no more. */
 async function keep(blob, { layer, canvas }, said) {
   const size = [layer.width, layer.height], preview = previewSize(size), handle = `picture ${++count}`;
-  const shown = preview[0] < size[0] ? scaled(canvas, [0, 0, ...size], preview) : canvas;
+  const shown = preview[0] < size[0] ? scaleCanvas(canvas, [0, 0, ...size], preview) : canvas;
   pictures.set(handle, { blob, size, preview, ...said, layer });
   let pixels = 0;
   for (const one of [...pictures.values()].reverse()) {
@@ -108,7 +108,7 @@ async function pictureOf(handle) {
 }
 /* A photograph, decoded again where it was given up for others. */
 async function withLayer(picture) {
-  if (!picture.layer) picture.layer = (await decoded(picture.blob)).layer;
+  if (!picture.layer) picture.layer = (await decode(picture.blob)).layer;
   return picture;
 }
 
@@ -116,7 +116,7 @@ async function withLayer(picture) {
 export async function open(blob) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   if (files.countOf(bytes) > 1) throw new Error("the photograph: expected one picture, found several (an animation).");
-  return keep(blob, await decoded(blob), await files.read(bytes));
+  return keep(blob, await decode(blob), await files.read(bytes));
 }
 
 /* The ways of working: each makes of a checked request and a seed {picture, box, data}, a photograph, the box in which the
@@ -129,10 +129,10 @@ const WAYS = {
   async draw({ strokes, fill = null, count = 1 }, seed, network) {
     const [width, height] = strokes.size;
     if (Math.max(width, height) > MAX_SHEET) throw new Error(`strokes: size: expected a sheet of at most ${MAX_SHEET} pixels a side, found ${width} x ${height}.`);
-    const made = await draw(layerOf(render(strokes, strokes.size).sketch, width, height, 1), { seed, fill }, network), notes = [];
-    if (fill === null) notes.push(`framed by the size of what is drawn: the paper has ${Math.round(100 * made.fill)} % of the picture; choose another framing where the face comes out too large or too small`);
+    const drawing = await draw(layerOf(render(strokes, strokes.size).sketch, width, height, 1), { seed, fill }, network), notes = [];
+    if (fill === null) notes.push(`framed by the size of what is drawn: the paper has ${Math.round(100 * drawing.fill)} % of the picture; choose another framing where the face comes out too large or too small`);
     if (!varies(network) && (seed || count > 1)) notes.push("this model makes one photograph of a drawing, whatever the seed");
-    return { picture: null, box: { left: 0, top: 0, width, height }, data: made.image.data, lines: made.lines, notes };
+    return { picture: null, box: { left: 0, top: 0, width, height }, data: drawing.image.data, lines: drawing.lines, notes };
   },
   async restyle({ picture: handle, style, strokes, region = "everywhere", amount = 1, feather = null }, seed, network) {
     if (!style) throw new Error("style: expected a second photograph, whose style is taken, found none.");
@@ -146,7 +146,7 @@ const varies = ({ way, takes }) => way !== "draw" || "seed" in takes;
 const MADE_BY = ["picture", "style", "region", "style_from", "amount", "fill", "feather", "seam", "strokes"];
 
 /* The result that a request picks: {seed, notes, picture, box, data, lines}. The last one is remembered. */
-async function made(request, ready, number = request.pick || 0) {
+async function resultOf(request, ready, number = request.pick || 0) {
   const network = await ready(), seed = (request.seed || 0) + (varies(network) ? number : 0);
   const key = JSON.stringify([seed, ...MADE_BY.map((name) => request[name])]);
   if (last && last.key === key) {
@@ -176,7 +176,7 @@ async function shownOf(result) {
   const [right, bottom] = [Math.ceil((box.left + box.width) * scale[0]), Math.ceil((box.top + box.height) * scale[1])], shown = [right - left, bottom - top];
   let layer = layerOf(data, box.width, box.height, 3);
   if (scale[0] < 1) {
-    const [w, h] = shown, canvas = scaled(toCanvas(whole(result)), [left / scale[0], top / scale[1], w / scale[0], h / scale[1]], shown);
+    const [w, h] = shown, canvas = scaleCanvas(toCanvas(whole(result)), [left / scale[0], top / scale[1], w / scale[0], h / scale[1]], shown);
     layer = layerOf(canvas.getContext("2d").getImageData(0, 0, w, h).data, w, h, 4);
   }
   const answer = { seed, notes, box: [left, top, ...shown], png: await files.png(layer, iccOf(result), "") };
@@ -189,20 +189,20 @@ async function shownOf(result) {
 /** Makes pictures: as `run` of the backend, `png` and `lines` bytes. */
 export async function run(request, ready) {
   const count = varies(await ready()) ? request.count || 1 : 1, results = [];
-  for (let n = 0; n < count; n++) results.push(await shownOf(await made(request, ready, n)));
+  for (let n = 0; n < count; n++) results.push(await shownOf(await resultOf(request, ready, n)));
   return { results };
 }
 
 /** A part of a photograph, or of the result that a request picks: a JPEG's bytes. */
 export async function tile(source, box, ready) {
   if (typeof source === "string") return pictureOf(source).then(({ layer, icc }) => jpegOf(toCanvas(cut(layer, ...box)), icc));
-  const result = await made(source, ready);
+  const result = await resultOf(source, ready);
   return jpegOf(toCanvas(cut(whole(result), ...box)), iccOf(result));
 }
 
 /** The result that a request picks as a file: {data, type, notes}. */
 export async function save(request, { format, quality, mark: asked }, ready) {
-  const result = await made(request, ready), icc = iccOf(result), notes = result.picture ? result.picture.notes : [], mark = markOf(result, asked), layer = whole(result);
+  const result = await resultOf(request, ready), icc = iccOf(result), notes = result.picture ? result.picture.notes : [], mark = markOf(result, asked), layer = whole(result);
   if (format === "png") return { data: await files.png(layer, icc, mark), type: "image/png", notes };
   const data = await jpegOf(toCanvas(layer), icc, quality / 100, mark), anew = "JPEG is written anew, outside of the mask too: PNG keeps every pixel there";
   return { data, type: "image/jpeg", notes: result.picture ? [...notes, anew] : notes };
@@ -213,12 +213,12 @@ export async function mask({ picture, strokes, grow = 0, invert = false }) {
   const { size, preview } = await pictureOf(picture);
   checkStrokes(strokes);
   const [width, height] = preview, layer = layerOf(render(strokes, preview).mask, width, height, 1);
-  return strokesOf(changed(layer, (grow * width) / size[0], invert), size);
+  return strokesOf(changeMask(layer, (grow * width) / size[0], invert), size);
 }
 
 /** Takes that result for a photograph: as `open`. */
 export async function further(request, ready) {
-  const result = await made(request, ready), layer = whole(result), { icc, notes } = result.picture;
+  const result = await resultOf(request, ready), layer = whole(result), { icc, notes } = result.picture;
   const blob = new Blob([await files.png(layer, icc, "")], { type: "image/png" });
   return keep(blob, { layer, canvas: toCanvas(layer) }, { icc, notes });
 }

@@ -25,25 +25,25 @@ const TABLES = tablesOf();
 /** [height * width] of 0 and 1 -> the same, thinned. */
 export function thin(lines, width, height) {
   const wide = width + 2, grid = new Uint8Array(wide * (height + 2)), offsets = AROUND.map(([x, y]) => y * wide + x);
-  let inked = [];
+  let ink = [];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (!lines[y * width + x]) continue;
       grid[(y + 1) * wide + x + 1] = 1;
-      inked.push((y + 1) * wide + x + 1);
+      ink.push((y + 1) * wide + x + 1);
     }
   }
-  for (let changed = true; changed;) {
-    changed = false;
+  for (let again = true; again;) {
+    again = false;
     for (const table of TABLES) {
-      const gone = inked.filter((at) => table[offsets.reduce((code, offset, bit) => code | (grid[at + offset] << bit), 0)]);
-      if (!gone.length) continue;
-      for (const at of gone) grid[at] = 0;
-      inked = inked.filter((at) => grid[at]);
-      changed = true;
+      const border = ink.filter((at) => table[offsets.reduce((code, offset, bit) => code | (grid[at + offset] << bit), 0)]);
+      if (!border.length) continue;
+      for (const at of border) grid[at] = 0;
+      ink = ink.filter((at) => grid[at]);
+      again = true;
     }
   }
-  const thinned = new Uint8Array(width * height);
-  for (const at of inked) thinned[(Math.floor(at / wide) - 1) * width + (at % wide) - 1] = 1;
-  return thinned;
+  const result = new Uint8Array(width * height);
+  for (const at of ink) result[(Math.floor(at / wide) - 1) * width + (at % wide) - 1] = 1;
+  return result;
 }

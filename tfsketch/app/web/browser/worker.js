@@ -14,8 +14,8 @@ console.error = (text, ...more) => (/^(INFO|WARNING|VERBOSE): /.test(text) ? con
 
 /* The bytes of one of the large files: kept ones, or from where the page came, checked against the page's list. */
 async function large({ path, integrity, bytes }, cache, progress) {
-  const kept = cache && (await cache.match(at(path)));
-  if (kept) { progress(bytes); return new Uint8Array(await kept.arrayBuffer()); }
+  const copy = cache && (await cache.match(at(path)));
+  if (copy) { progress(bytes); return new Uint8Array(await copy.arrayBuffer()); }
   const response = await fetch(at(path), { integrity, cache: "no-cache" }).catch(() => null);
   if (!response || !response.ok) throw new Error(`${path} could not be loaded: is there a connection? Once all is loaded, none is needed.`);
   const data = new Uint8Array(bytes), reader = response.body.getReader();
@@ -30,15 +30,15 @@ async function large({ path, integrity, bytes }, cache, progress) {
   return data;
 }
 
-async function relaxed() { // relaxed SIMD: what the fast variants are built for
+async function hasRelaxedSimd() { // relaxed SIMD: what the fast variants are built for
   return WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11]));
 }
 
 async function load({ version, model, runtimes, way, side, takes }) {
   const cache = self.caches ? await caches.open(`tfsketch ${base} ${version}`).catch(() => null) : null;
   // Threads need a page that its server isolates (docs/export.md).
-  const threads = !!self.crossOriginIsolated && (await relaxed());
-  const runtime = runtimes[threads ? "threaded" : (await relaxed()) ? "plain" : "compat"], all = model.bytes + runtime.bytes, done = [0, 0];
+  const threads = !!self.crossOriginIsolated && (await hasRelaxedSimd());
+  const runtime = runtimes[threads ? "threaded" : (await hasRelaxedSimd()) ? "plain" : "compat"], all = model.bytes + runtime.bytes, done = [0, 0];
   const tell = (n) => (bytes) => { done[n] = bytes; share = (done[0] + done[1]) / all; };
   const [weights, binary] = await Promise.all([large(model, cache, tell(0)), large(runtime, cache, tell(1))]);
   const script = at(runtime.script);
@@ -47,20 +47,20 @@ async function load({ version, model, runtimes, way, side, takes }) {
     mainScriptUrlOrBlob: new Blob([`importScripts(${JSON.stringify(script)})`], { type: "text/javascript" }),
   };
   const litert = await import(at("litert/core.js"));
-  const started = await litert.loadLiteRt(at("litert/wasm/"), { threads });
-  const compiled = await started.loadAndCompile(weights, { accelerator: "wasm" });
-  const inputs = compiled.getInputDetails();
+  const litertRuntime = await litert.loadLiteRt(at("litert/wasm/"), { threads });
+  const executable = await litertRuntime.loadAndCompile(weights, { accelerator: "wasm" });
+  const inputs = executable.getInputDetails();
   return {
     way,
     side,
     takes,
     async run(tensors) {
-      const given = {}, results = {};
-      for (const [key, shape] of Object.entries(takes)) given[key] = litert.Tensor.fromTypedArray(tensors[key], shape);
+      const feeds = {}, results = {};
+      for (const [key, shape] of Object.entries(takes)) feeds[key] = litert.Tensor.fromTypedArray(tensors[key], shape);
       // The file's names are the vocabulary's; LiteRT's order is its own.
-      const made = await compiled.run(Object.fromEntries(inputs.map(({ name }) => [name, given[name]])));
-      for (const [key, tensor] of Object.entries(made)) results[key] = tensor.toTypedArray().slice();
-      for (const tensor of [...Object.values(given), ...Object.values(made)]) tensor.delete();
+      const outputs = await executable.run(Object.fromEntries(inputs.map(({ name }) => [name, feeds[name]])));
+      for (const [key, tensor] of Object.entries(outputs)) results[key] = tensor.toTypedArray().slice();
+      for (const tensor of [...Object.values(feeds), ...Object.values(outputs)]) tensor.delete();
       return results;
     },
   };
