@@ -93,8 +93,8 @@ def markdown(docstring: str | None) -> str:
             section = ""
         line = line[2:] if section else line
         item = re.match(r"([\w*][\w*., ]*): (.*)", line)
-        named = item and section not in ("", "Returns", "Yields")
-        result.append(f"- `{item[1]}`: {item[2]}" if item and named else line)
+        is_item = item and section not in ("", "Returns", "Yields")
+        result.append(f"- `{item[1]}`: {item[2]}" if item and is_item else line)
     return "\n".join(result).strip()
 
 
@@ -195,10 +195,10 @@ def pages() -> dict[str, str]:
         names = []
         for module in modules.split():
             tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
-            listed = entries(module)
+            public = entries(module)
             parts.append(f"## `tfsketch.{module}`\n\n{markdown(ast.get_docstring(tree, clean=False))}".strip())
-            parts += [entry.text for entry in listed]
-            names += [f"`{SHORT.get(entry.name, entry.name)[len('tfsketch.') :]}`" for entry in listed]
+            parts += [entry.text for entry in public]
+            names += [f"`{SHORT.get(entry.name, entry.name)[len('tfsketch.') :]}`" for entry in public]
         texts[f"{page}.md"] = "\n\n".join(parts) + "\n"
         index.append(f"## [{title}]({page}.md)\n\n{', '.join(names)}")
     head = (

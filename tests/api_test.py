@@ -35,9 +35,9 @@ def test_every_public_name_has_a_docstring(module):
     assert set(bare) <= {"call", "build", "get_config", "compute_output_shape", "problems"}, (
         bare
     )  # of Keras, and all alike
-    listed = {entry.name.rpartition(".")[2] for entry in api.entries(module)}
-    named = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    assert {name for name in named if not name.startswith("_")} <= listed
+    entry_names = {entry.name.rpartition(".")[2] for entry in api.entries(module)}
+    definitions = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assert {name for name in definitions if not name.startswith("_")} <= entry_names
 
 
 def test_a_docstring_becomes_markdown():

@@ -85,22 +85,22 @@ def label(name: str, path: pathlib.Path) -> str:
 def imports(name: str, root: pathlib.Path, paths: dict[str, pathlib.Path]) -> set[str]:
     """Names of the repository's modules that a module imports, anywhere in it, but for type checkers alone (the API's
     names are its imports); a test also what it starts."""
-    named = set()
+    names = set()
     tree = ast.parse((root / paths[name]).read_text(encoding="utf-8"))
     if name != "tfsketch":
         tree.body = [one for one in tree.body if not (isinstance(one, ast.If) and ast.unparse(one.test) == _TYPING)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
-                named.add(submodule if submodule in paths else node.module)
+                names.add(submodule if submodule in paths else node.module)
         elif isinstance(node, ast.ImportFrom):
             raise AssertionError(f"{paths[name]}:{node.lineno}: relative import; name the module in full")
         elif name.startswith("tests.") and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            named |= set(re.findall(r"(?<![\w.])tools\.[a-z_]+", node.value)) & set(paths)
-    return (named & set(paths)) - {name}
+            names |= set(re.findall(r"(?<![\w.])tools\.[a-z_]+", node.value)) & set(paths)
+    return (names & set(paths)) - {name}
 
 
 @functools.cache

@@ -32,12 +32,12 @@ def test_no_module_depends_on_itself():
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         assert name not in path, " -> ".join((*path[path.index(name) :], name))
-        if name not in done:
+        if name not in visits:
             for dep in rules[name].deps:
                 visit(dep, (*path, name))
-            done.add(name)
+            visits.add(name)
 
-    done: set[str] = set()
+    visits: set[str] = set()
     for name in rules:
         visit(name, ())
 
@@ -93,8 +93,8 @@ def test_constraints_agree_with_the_pinned_set():
         name = re.split(r"[=<>]", pin)[0]
         for lane, other in (("FIRST_LANE", ">="), ("CURRENT_LANE", "<")):
             if f"python_version {other} " not in marker:
-                stated = [r for r in lists[lane] if re.split(r"[=<>]", r)[0] == name]
-                assert stated in ([], [pin]), f"{lane}: {stated}, constraints.txt: {line}"
+                pins = [r for r in lists[lane] if re.split(r"[=<>]", r)[0] == name]
+                assert pins in ([], [pin]), f"{lane}: {pins}, constraints.txt: {line}"
 
 
 def _package_data() -> dict[str, list[str]]:
@@ -106,21 +106,21 @@ def _package_data() -> dict[str, list[str]]:
 
 def test_every_data_file_is_installed():
     """A model or a picture that only a checkout has would work for us and for nobody else."""
-    shipped = {
+    data = {
         path
         for package, patterns in _package_data().items()
         if package != "tfsketch.configs"
         for pattern in patterns
         for path in (ROOT / package.replace(".", "/")).glob(pattern)
     }
-    shipped |= {path for pattern in _package_data()["tfsketch.configs"] for path in (ROOT / "configs").glob(pattern)}
+    data |= {path for pattern in _package_data()["tfsketch.configs"] for path in (ROOT / "configs").glob(pattern)}
     there = {
         path
         for folder in ("tfsketch", "configs")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc") and path.name != "BUILD"
     }
-    assert not [str(path.relative_to(ROOT)) for path in sorted(there - shipped)]
+    assert not [str(path.relative_to(ROOT)) for path in sorted(there - data)]
 
 
 @pytest.mark.parametrize("binary", _setup_lists()["BINARIES"])

@@ -103,7 +103,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def logged(folder: pathlib.Path) -> list[dict]:
+def log_rows(folder: pathlib.Path) -> list[dict]:
     """The lines of a run's metrics.jsonl."""
     return [json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()]
 
@@ -213,10 +213,10 @@ def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def served_folder(editing_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The same, exported: the base folder of its version 1. Nobody may write there."""
-    return _exported(editing_folder, tmp_path_factory)
+    return _export(editing_folder, tmp_path_factory)
 
 
-def _exported(folder: pathlib.Path, factory: pytest.TempPathFactory) -> pathlib.Path:
+def _export(folder: pathlib.Path, factory: pytest.TempPathFactory) -> pathlib.Path:
     from tfsketch.export import saved_model  # seconds, which the tests of other modules need not wait for
 
     def make(root: pathlib.Path) -> None:
@@ -227,14 +227,14 @@ def _exported(folder: pathlib.Path, factory: pytest.TempPathFactory) -> pathlib.
 
 
 @pytest.fixture(scope="session")
-def served(served_folder: pathlib.Path) -> Mapping[str, Any]:
+def served_signatures(served_folder: pathlib.Path) -> Mapping[str, Any]:
     """Its signatures by name, loaded."""
     return tf.saved_model.load(str(served_folder / "1")).signatures
 
 
 @pytest.fixture(scope="session")
-def stand_in(served_folder, served):
-    server = StandIn(served_folder, served)
+def stand_in(served_folder, served_signatures):
+    server = StandIn(served_folder, served_signatures)
     yield server
     server.http.shutdown()
 
@@ -287,7 +287,7 @@ def restyling_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def served_restyling_folder(restyling_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The same, exported: the base folder of its version 1. Nobody may write there."""
-    return _exported(restyling_folder, tmp_path_factory)
+    return _export(restyling_folder, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -30,15 +30,15 @@ TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem 
 def _flags(tool: str) -> set[str]:
     """The flags that a binary defines, as they are written on a command line, without dashes."""
     source = (ROOT / "tools" / f"{tool}.py").read_text(encoding="utf-8")
-    defined = re.findall(r'flags\.DEFINE_(\w+)\(\s*"(\w+)"', source)
-    assert defined, tool
-    return {name for _, name in defined} | {f"no{name}" for kind, name in defined if kind == "bool"} | {"help"}
+    definitions = re.findall(r'flags\.DEFINE_(\w+)\(\s*"(\w+)"', source)
+    assert definitions, tool
+    return {name for _, name in definitions} | {f"no{name}" for kind, name in definitions if kind == "bool"} | {"help"}
 
 
 def _commands(text: str) -> list[tuple[str, list[str]]]:
     """(tool, flags) of every command in a document. `tfsketch-lite` is a distribution."""
-    joined = re.sub(r"\\\n\s*", " ", text)  # a line of the shell may go on in the next one
-    parts = re.findall(r"(?:python -m tools\.|tfsketch-(?!lite\b|\d))([\w-]+)((?: [^\n`#;]*)?)", joined)
+    lines = re.sub(r"\\\n\s*", " ", text)  # a line of the shell may go on in the next one
+    parts = re.findall(r"(?:python -m tools\.|tfsketch-(?!lite\b|\d))([\w-]+)((?: [^\n`#;]*)?)", lines)
     return [(tool.replace("-", "_"), re.findall(r"(?<=\s)--(\w+)", rest)) for tool, rest in parts]
 
 
@@ -86,8 +86,8 @@ def test_every_picture_is_shown_or_named():
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     pictures = [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".png", ".jpg")]
     assert pictures
-    unused = [path.name for path in pictures if path.relative_to(ROOT / "docs").as_posix() not in text]
-    assert not unused, unused
+    orphans = [path.name for path in pictures if path.relative_to(ROOT / "docs").as_posix() not in text]
+    assert not orphans, orphans
 
 
 def test_blocks_are_read_from_the_documents(tmp_path):
@@ -154,11 +154,11 @@ print(json.dumps(wrong))
 def test_configurations_of_the_commands_are_read(path):
     for block in documents.blocks(path):
         for _, arguments in block.tools() if "OPTIONS" not in block.text and "$Z" not in block.text else ():
-            named = dict(re.findall(r"--(config)=(\S+)", " ".join(arguments)))
+            values = dict(re.findall(r"--(config)=(\S+)", " ".join(arguments)))
             options = [arguments[n + 1] for n, argument in enumerate(arguments) if argument == "--set"]
             options += [argument.partition("=")[2] for argument in arguments if argument.startswith("--set=")]
-            if "config" in named:
-                systems.load(ROOT / named["config"] if "/" in named["config"] else named["config"], options)
+            if "config" in values:
+                systems.load(ROOT / values["config"] if "/" in values["config"] else values["config"], options)
 
 
 def test_python_of_the_documents_imports_what_there_is():

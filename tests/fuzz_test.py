@@ -132,7 +132,7 @@ def _array(rng: random.Random, channels: int):
     return values > 128 if how == "bool" else values.astype(np.uint8)
 
 
-def _said(error: Exception) -> None:
+def _check_message(error: Exception) -> None:
     assert isinstance(error, TfsketchError), repr(error)
     assert len(str(error)) > 10
 
@@ -144,7 +144,7 @@ def editor(model_dirs):
 
 def test_arrays(editor):
     rng = random.Random(1)
-    done = 0
+    count = 0
     for _ in range(COUNT):
         image, mask = _array(rng, 3), _array(rng, 0)
         sketch = _array(rng, 0) if rng.random() < 0.5 else None
@@ -154,13 +154,13 @@ def test_arrays(editor):
         try:
             result = editor.edit(image, mask, sketch, color, seed)
         except TfsketchError as error:
-            _said(error)
+            _check_message(error)
         else:
-            done += 1
+            count += 1
             outside = np.asarray(mask).reshape(result.shape[:2]) == 0
             assert result.dtype == np.uint8 and (result[outside] == np.asarray(image)[outside]).all()
         assert time.perf_counter() - start < SLOW
-    assert done < COUNT and (done or COUNT < 60)  # two of the first 60 are valid, and none of the first 25
+    assert count < COUNT and (count or COUNT < 60)  # two of the first 60 are valid, and none of the first 25
 
 
 def test_files(editor, tmp_path):
@@ -179,18 +179,18 @@ def test_files(editor, tmp_path):
             layers["strokes"] = str(folder / "strokes.json")
         start = time.perf_counter()
         try:
-            jobs, skipped = find_jobs(layers.pop("image"), folder / "out.png", **layers)
+            jobs, problems = find_jobs(layers.pop("image"), folder / "out.png", **layers)
         except TfsketchError as error:
-            _said(error)
+            _check_message(error)
             continue
-        assert not skipped
+        assert not problems
         (outcome,) = edit_files(editor, jobs, rng.randrange(9))
         assert time.perf_counter() - start < SLOW
         output = sorted(path.name for path in folder.iterdir() if path.stem.startswith(("out", ".out")))
         if outcome.error is None:
             assert output == ["out.png"] and files.read_rgb(folder / "out.png").ndim == 3
         else:
-            _said(outcome.error)
+            _check_message(outcome.error)
             assert not output
 
 
@@ -242,7 +242,7 @@ def test_photographs(tmp_path):
             edit = photograph.with_result(result)
             data, notes = encoding.encode(output, edit)
         except TfsketchError as error:
-            _said(error)
+            _check_message(error)
             continue
         again = photographs.read(output, data)
         assert all(len(note) > 10 for note in (*notes, *edit.notes))
@@ -264,7 +264,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
     studio = studio_lib.Studio(model_dirs)
     good = io.BytesIO()
     Image.new("RGB", (80, 60), (90, 120, 150)).save(good, "PNG")
-    answered: dict[int, int] = {}
+    counts: dict[int, int] = {}
     with serving(studio) as port:
         picture = studio.open(good.getvalue())["picture"]
         for _ in range(COUNT):
@@ -310,7 +310,7 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
             assert status in (200, 400, 404, 405), (what, status, body[:300])
             if status == 400:
                 assert len(json.loads(body)["error"]) > 10
-            answered[status] = answered.get(status, 0) + 1
+            counts[status] = counts.get(status, 0) + 1
         status, _ = ask(
             port,
             "/api/run",
@@ -318,5 +318,5 @@ def test_requests(model_dirs, tmp_path, monkeypatch):
         )
         assert status == 200  # still at work
     studio.close()
-    assert answered[200] and answered[400]
+    assert counts[200] and counts[400]
     assert not list(pathlib.Path(tmp_path).iterdir())  # nothing left on the disk

@@ -53,7 +53,7 @@ def crossing() -> list[str]:
     return [f"{name} imports {other}" for name, others in used.items() for other in sorted(others)]
 
 
-def reached(module: str) -> list[str]:
+def modules_of(module: str) -> list[str]:
     """The modules of tfsketch that importing one loads, in a fresh process; itself and packages included."""
     code = f"import sys, {module}; print(*sorted(m for m in sys.modules if m.split('.')[0] == 'tfsketch'))"
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -70,7 +70,7 @@ def main() -> None:
     print(f"test modules that import another: {len(crossing())}")
     path = sum(counts[name] for name in PIXEL_PATH)
     print(f"a pixel's path, from data to SC-FEGAN's loss: {len(PIXEL_PATH)} files, {path} lines")
-    client = reached("tfsketch.serving")
+    client = modules_of("tfsketch.serving")
     print(f"modules that import tfsketch.serving reaches: {len(client)} ({', '.join(client)})")
 
 

@@ -28,7 +28,7 @@ def test_every_entry_has_its_place_and_a_sentence():
 
 
 def test_a_client_of_a_server_reaches_little():
-    assert len(house.reached("tfsketch.serving")) <= 8
+    assert len(house.modules_of("tfsketch.serving")) <= 8
 
 
 def test_a_pixel_passes_little_code():
@@ -77,9 +77,9 @@ def test_paths_of_the_documents_exist():
     missing = []
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
-        for named in re.findall(r"(?<![\w/.-])((?:tfsketch|tools|configs|tests)/[\w./-]*\w/?)", text):
-            if "*" not in named and not (house.ROOT / named).exists():
-                missing.append(f"{path.name}: {named}")
+        for name in re.findall(r"(?<![\w/.-])((?:tfsketch|tools|configs|tests)/[\w./-]*\w/?)", text):
+            if "*" not in name and not (house.ROOT / name).exists():
+                missing.append(f"{path.name}: {name}")
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
             if path.suffix == ".md" and not (path.parent / link).exists():
                 missing.append(f"{path.name}: {link}")

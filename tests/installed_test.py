@@ -35,25 +35,25 @@ def _run(*command: str, cwd: pathlib.Path, **environment: str) -> str:
 def installation(tmp_path_factory):
     """A folder that pip has installed the wheel into, built from what the source distribution holds."""
     root = tmp_path_factory.mktemp("distribution")
-    listed = subprocess.run(
+    listing = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split("\0")
-    if "setup.py" not in listed:
+    if "setup.py" not in listing:
         pytest.skip("not a checkout")
-    for name in filter(None, listed):
+    for name in filter(None, listing):
         if (ROOT / name).is_file():
             (root / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, root / "source" / name)
     archive = _run(sys.executable, "-c", _BUILD, "build_sdist", str(root), cwd=root / "source").split()[-1]
-    with tarfile.open(root / archive) as stored:
+    with tarfile.open(root / archive) as contents:
         # Newer Pythons want to be told that nothing may come out of the folder.
-        stored.extractall(root / "unpacked", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-    unpacked = next((root / "unpacked").iterdir())
-    wheel = _run(sys.executable, "-c", _BUILD, "build_wheel", str(root), cwd=unpacked).split()[-1]
+        contents.extractall(root / "unpacked", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    folder = next((root / "unpacked").iterdir())
+    wheel = _run(sys.executable, "-c", _BUILD, "build_wheel", str(root), cwd=folder).split()[-1]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
     _run(*pip, f"--target={root / 'installed'}", str(root / wheel), cwd=root)
-    with zipfile.ZipFile(root / wheel) as stored:
-        names = set(stored.namelist())
+    with zipfile.ZipFile(root / wheel) as contents:
+        names = set(contents.namelist())
     return root / "installed", names
 
 
@@ -92,6 +92,6 @@ def test_an_installation_edits_with_the_weights_that_it_ships(installation, tmp_
     files.write_png(tmp_path / "mask.png", mask)
     flags = ["--image=photo.png", "--mask=mask.png", "--output=edited.png", "--side=64"]
     _run(sys.executable, str(folder / "bin" / "tfsketch-edit"), *flags, cwd=tmp_path, PYTHONPATH=str(folder))
-    edited = files.read_rgb(tmp_path / "edited.png")
-    np.testing.assert_array_equal(edited[mask == 0], photograph[mask == 0])
-    assert np.abs(edited[mask > 0].astype(int) - photograph[mask > 0]).mean() > 1
+    result = files.read_rgb(tmp_path / "edited.png")
+    np.testing.assert_array_equal(result[mask == 0], photograph[mask == 0])
+    assert np.abs(result[mask > 0].astype(int) - photograph[mask > 0]).mean() > 1

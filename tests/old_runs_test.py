@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.conftest import logged, same_steps
+from tests.conftest import log_rows, same_steps
 from tests.pictures import labelled_shards
 from tfsketch import systems, zoo
 from tfsketch.nn import model_directory
@@ -36,12 +36,12 @@ def test_an_old_run_goes_on_as_the_old_code_did(run, tmp_path):
     assert model.experiment == systems.load(run / "config.yaml")
     shards = labelled_shards(tmp_path, model.experiment)
     config = systems.load(run / "config.yaml", [f"data.train={shards}"])
-    resumed = trainer.Trainer(config, run, make_task)
-    assert resumed.step == 2
+    run_again = trainer.Trainer(config, run, make_task)
+    assert run_again.step == 2
     arrays = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
-    for name, value in resumed.averaged_weights().items():
+    for name, value in run_again.averaged_weights().items():
         np.testing.assert_array_equal(value, arrays[name], err_msg=name)
-    assert resumed.run() == 0
+    assert run_again.run() == 0
     whole = [json.loads(line) for line in (run / "whole.jsonl").read_text().splitlines()]
     assert [row["step"] for row in whole] == [1, 2, 3, 4]
-    same_steps(logged(run), whole, 1e-4)
+    same_steps(log_rows(run), whole, 1e-4)

@@ -65,7 +65,7 @@ def sections(document: pathlib.Path = DOCUMENT) -> list[Section]:
     """What can be made again: all but what needs a run that is not shipped."""
     result: list[Section] = []
     blocks = documents.blocks(document)
-    prepared = {
+    data_sets = {
         _flags(tuple(arguments))["output"]: (tool, *arguments)
         for block in blocks
         for tool, arguments in block.tools()
@@ -82,7 +82,7 @@ def sections(document: pathlib.Path = DOCUMENT) -> list[Section]:
                 name = f"benchmark_{arguments[0]}" if tool == "benchmark" else flags.get("section", "")
                 name = name or flags.get("protocol", "") or _system(flags.get("model", MODELS[0]))
                 data = flags.get("data", "")
-                result.append(Section(name, command, (prepared[data],) if data in prepared else (), speed))
+                result.append(Section(name, command, (data_sets[data],) if data in data_sets else (), speed))
     return result
 
 
@@ -146,12 +146,12 @@ class Maker:
             names += [name for key in ("input", "labels", "only") for name in flags.get(key, "").split(",") if name]
         if not section.before and "data" in section.flags():
             names.append(section.flags()["data"])
-        known = {name: self._place(name).exists() for name in names}
-        return [f"{name} ({SOURCES.get(name, 'see the document')})" for name, there in known.items() if not there]
+        exists = {name: self._place(name).exists() for name in names}
+        return [f"{name} ({SOURCES.get(name, 'see the document')})" for name, there in exists.items() if not there]
 
     def _arguments(self, command: tuple[str, ...]) -> list[str]:
         """A command with the places of its files."""
-        placed = []
+        links = []
         for argument in command[1:]:
             key, equals, value = argument.partition("=")
             if key in ("--input", "--labels", "--only", "--data"):
@@ -160,8 +160,8 @@ class Maker:
                 value = str(self._work / value)
             elif key == "--markdown":
                 value = str(self._document)
-            placed.append(key + equals + value)
-        return placed
+            links.append(key + equals + value)
+        return links
 
     def _state(self, section: Section) -> dict[str, object]:
         """What a section follows from: its command, and fingerprints of weights and of the prepared data."""
@@ -183,8 +183,8 @@ class Maker:
             raise RuntimeError(f"expected {' and '.join(missing)} in {self._sources}, found nothing")
         note = self._work / "out" / "results" / f"{section.name}.json"
         old = text_of(self._document, section.name)
-        done = note.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(self._state(section)))
-        if done and old and not again and not section.speed:
+        is_done = note.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(self._state(section)))
+        if is_done and old and not again and not section.speed:
             return "made before, of the same weights and data"
         for command in (*section.before, section.command):
             if problem := self._run(command[0], self._arguments(command)):
@@ -207,11 +207,11 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true", help="the benchmarks too")
     parser.add_argument("--list", action="store_true", help="say what would be made, and what is missing")
     arguments = parser.parse_args()
-    if unknown := set(arguments.only) - set(names):
-        parser.error(f"expected sections among {', '.join(names)}, found {', '.join(sorted(unknown))}")
+    if wrong_names := set(arguments.only) - set(names):
+        parser.error(f"expected sections among {', '.join(names)}, found {', '.join(sorted(wrong_names))}")
     if not arguments.document.exists():
         arguments.document.write_bytes(DOCUMENT.read_bytes())  # a copy, to compare with
-    maker, failed = Maker(arguments.document, arguments.sources, arguments.work), False
+    maker, failure = Maker(arguments.document, arguments.sources, arguments.work), False
     for section in sections():
         if section.name not in arguments.only or section.speed and not arguments.speed:
             continue
@@ -223,9 +223,9 @@ def main() -> None:
         try:
             print(f"{section.name}: {maker.make(section, arguments.again)}", flush=True)
         except RuntimeError as error:
-            failed = True
+            failure = True
             print(f"{section.name}: not made: {error}", file=sys.stderr, flush=True)
-    raise SystemExit(failed)
+    raise SystemExit(failure)
 
 
 if __name__ == "__main__":

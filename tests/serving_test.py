@@ -137,8 +137,8 @@ def test_the_servers_settings_name_the_shipped_models():
     config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
     from google.protobuf import text_format
 
-    parsed = text_format.Parse(text, config.ModelServerConfig())
-    assert [one.name for one in parsed.model_config_list.config] == names
+    message = text_format.Parse(text, config.ModelServerConfig())
+    assert [one.name for one in message.model_config_list.config] == names
     monitoring = pytest.importorskip("tensorflow_serving.config.monitoring_config_pb2")
-    parsed = text_format.Parse((CONFIGS / "monitoring.config").read_text(), monitoring.MonitoringConfig())
-    assert parsed.prometheus_config.enable
+    message = text_format.Parse((CONFIGS / "monitoring.config").read_text(), monitoring.MonitoringConfig())
+    assert message.prometheus_config.enable

@@ -75,7 +75,7 @@ def sheet(lines, paper, ink, noise=0.0, light=None):
     return np.clip(np.rint(sheet), 0, 255).astype(np.uint8)
 
 
-def ruled(size, color, columns=False):
+def ruling(size, color, columns=False):
     paper = np.full((size, size, 3), 250, np.uint8)
     step = max(8, size // 20)
     paper[step::step] = color
@@ -129,11 +129,11 @@ def sheets(lines):
         "under a hand": sheet(lines, grey, (60, 60, 70), 3, "hand"),
         "JPEG": jpeg(sheet(lines, (255,) * 3, (0,) * 3), 30),
         "JPEG of a photograph": jpeg(sheet(lines, grey, (60,) * 3, 3, "side"), 30),
-        "lined paper": sheet(lines, ruled(size, (205, 218, 240)), (40, 40, 60), 2),
-        "strongly lined paper": sheet(lines, ruled(size, (165, 182, 222)), (40, 40, 60), 2),
-        "squared paper": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60), 2),
-        "squared paper of a program": sheet(lines, ruled(size, (205, 218, 240), True), (40, 40, 60)),
-        "pencil on squared paper": sheet(lines, ruled(size, (215, 225, 243), True), (130,) * 3, 2),
+        "lined paper": sheet(lines, ruling(size, (205, 218, 240)), (40, 40, 60), 2),
+        "strongly lined paper": sheet(lines, ruling(size, (165, 182, 222)), (40, 40, 60), 2),
+        "squared paper": sheet(lines, ruling(size, (205, 218, 240), True), (40, 40, 60), 2),
+        "squared paper of a program": sheet(lines, ruling(size, (205, 218, 240), True), (40, 40, 60)),
+        "pencil on squared paper": sheet(lines, ruling(size, (215, 225, 243), True), (130,) * 3, 2),
         "scan with a rim": rim(sheet(lines, (252,) * 3, (30,) * 3, 2), 4),
         "under a hand, JPEG": lit(lines, light_on(size, "hand")),
         "under a telephone, JPEG": lit(lines, 1 - 0.5 * (np.mgrid[:size, :size].sum(axis=0) > 1.4 * size)[..., None]),

@@ -65,8 +65,8 @@ class StandIn:
             sizes = [len(next(iter(columns.values()))) for columns, _ in waiting]
             self.batches.append(sum(sizes))
             try:
-                joined = {key: np.concatenate([columns[key] for columns, _ in waiting]) for key in waiting[0][0]}
-                outputs = self._call("serving_default", joined)
+                batch = {key: np.concatenate([columns[key] for columns, _ in waiting]) for key in waiting[0][0]}
+                outputs = self._call("serving_default", batch)
                 ends = np.cumsum(sizes)
                 for (_, answer), end, size in zip(waiting, ends, sizes):
                     answer.set_result({key: value[end - size : end] for key, value in outputs.items()})

@@ -43,18 +43,18 @@ class Client(wire.Caller):
           ServingError: the server cannot be reached or refused; the message is its own.
         """
         image, mask, sketch, color = check_layers(image, mask, sketch, color)
-        encoded = {"image_bytes": files.encode_png(image), "mask_bytes": files.encode_layer(mask * np.uint8(255))}
-        encoded["sketch_bytes"] = b"" if sketch is None else _sheet(sketch)
-        encoded["color_bytes"] = b"" if color is None else files.encode_layer(color)
-        return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
+        inputs = {"image_bytes": files.encode_png(image), "mask_bytes": files.encode_layer(mask * np.uint8(255))}
+        inputs["sketch_bytes"] = b"" if sketch is None else _sheet(sketch)
+        inputs["color_bytes"] = b"" if color is None else files.encode_layer(color)
+        return files.read_rgb("the server's picture", self.predict([inputs])[0]["image_bytes"])
 
     def restyle(self, image: np.ndarray, style: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """`Editor.restyle` with its default settings, on the server; arguments, result and errors as there, and
         `ServingError`."""
         image, (style,), mask = check_restyling(image, [style], mask)
-        encoded = {"image_bytes": files.encode_png(image), "style_bytes": files.encode_png(style)}
-        encoded["mask_bytes"] = b"" if mask is None else files.encode_layer(mask * np.uint8(255))
-        return files.read_rgb("the server's picture", self.predict([encoded])[0]["image_bytes"])
+        inputs = {"image_bytes": files.encode_png(image), "style_bytes": files.encode_png(style)}
+        inputs["mask_bytes"] = b"" if mask is None else files.encode_layer(mask * np.uint8(255))
+        return files.read_rgb("the server's picture", self.predict([inputs])[0]["image_bytes"])
 
     def draw(self, sketch: np.ndarray, fill: float | None = None) -> Drawing:
         """`Editor.draw` with its default seed, on the server; arguments, result and errors as there, and

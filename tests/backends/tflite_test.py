@@ -100,12 +100,12 @@ def test_what_needs_tensorflow_says_so(tflite, tmp_path, monkeypatch):
     monkeypatch.setattr(
         importlib.util,
         "find_spec",
-        lambda name, *more: None if name in ("tensorflow", *gone) else find_spec(name, *more),
+        lambda name, *more: None if name in ("tensorflow", *missing) else find_spec(name, *more),
     )
-    gone = ("ai_edge_litert",)
+    missing = ("ai_edge_litert",)
     with pytest.raises(WeightsError, match="tiny.tflite: expected LiteRT or .* extra `mobile`: pip install"):
         Editor(tflite)
-    gone = ()
+    missing = ()
     assert [name.partition(" ")[0] for name in tflite_lib.interpreters()] in ([], ["LiteRT"])
     for name in ("sc_fegan", tmp_path):
         with pytest.raises(TfsketchError, match=f"{name}: expected TensorFlow, which runs it, found none: a .tflite"):
@@ -140,5 +140,5 @@ def test_the_lite_distribution_brings_what_an_edit_imports():
     }
     names = {re.split("[=<>]", line)[0] for line in ast.literal_eval(lists["LITE_REQUIREMENTS"])}
     packages = {"PIL": "pillow", "absl": "absl-py", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
-    imported = {packages.get(name, name) for name in _bare("-c", _IMPORTED).split()} - {"tfsketch"}
-    assert imported == names - {"ai-edge-litert"}, "in setup.py: LITE_REQUIREMENTS"
+    distributions = {packages.get(name, name) for name in _bare("-c", _IMPORTED).split()} - {"tfsketch"}
+    assert distributions == names - {"ai-edge-litert"}, "in setup.py: LITE_REQUIREMENTS"

@@ -98,14 +98,14 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
         f"--markdown={results}",
     ]
     command = [sys.executable, "-c", code, "pipeline", *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("status 2\n") and done.stdout.endswith("status 0\n"), done.stderr
-    known = "pipeline, projection, region, edits, latency, training, runtimes, quantizers"
-    assert f"expected one of {known} first, found 'nonsense'" in done.stderr
-    written = results.read_text()
-    assert "old" not in written and written.startswith("before\n") and written.endswith("after\n")
-    assert written[written.index("-->") + 3 : written.index("\n<!-- benchmark_pipeline:end")] in done.stdout
-    rows = _rows(written)
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.startswith("status 2\n") and process.stdout.endswith("status 0\n"), process.stderr
+    names = "pipeline, projection, region, edits, latency, training, runtimes, quantizers"
+    assert f"expected one of {names} first, found 'nonsense'" in process.stderr
+    text = results.read_text()
+    assert "old" not in text and text.startswith("before\n") and text.endswith("after\n")
+    assert text[text.index("-->") + 3 : text.index("\n<!-- benchmark_pipeline:end")] in process.stdout
+    rows = _rows(text)
     floor, shards, memory = (cells for name, cells in rows.items() if name.startswith(("only", "whole")))
     assert floor[2] == "1.00" and all(float(cells[0]) > 0 and float(cells[3]) > 0 for cells in (shards, memory))
     assert 0 < float(shards[2]) and 0 < float(memory[2])
@@ -113,7 +113,7 @@ def test_the_pipelines_tables_and_a_benchmark_that_there_is_not(tiny_file, shard
         assert rows[name][3] == "drawn anew"
     assert rows["hand: trace the lines"][3] == "follows the crop"
     assert {f"sketch `{style}`" for style in sketches.STYLES} | {"colour map"} < set(rows)
-    assert "that are not drawn anew: " in written and "`image`, `mask`, `sketch`, `color`, `noise`" in written
+    assert "that are not drawn anew: " in text and "`image`, `mask`, `sketch`, `color`, `noise`" in text
 
 
 def test_the_projections_table():
@@ -194,8 +194,8 @@ def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_s
     loss = dataclasses.replace(tiny.model.loss, window=16)
     # Every row of the table traces a step of its own, so the generator is the smallest.
     model = dataclasses.replace(tiny.model, loss=loss, generator=EDITING.model.generator)
-    windowed = dataclasses.replace(tiny, model=model)
-    text = training(windowed, tiny.data.train, seconds=0.1)
+    settings = dataclasses.replace(tiny, model=model)
+    text = training(settings, tiny.data.train, seconds=0.1)
     rows = _rows(text)
     assert f"system `sc_fegan`, 32 px, batches of {tiny.train.batch_size}, float32" in text
     reference, kernels = rows["reference"], rows["kernels"]
@@ -209,8 +209,8 @@ def test_the_training_step_is_measured_beside_the_plain_one_and_a_windows_is_a_s
 def test_a_steps_memory_is_that_of_a_process_of_its_own(tiny, tmp_path):
     model = dataclasses.replace(tiny.model, generator=EDITING.model.generator)
     ballast = np.ones((400, 1024, 1024), np.uint8)  # what this process holds is not in it
-    grown = peak_memory("kernels", dataclasses.replace(tiny, model=model), tmp_path)
-    assert 1.0 < grown < ballast.nbytes / 2**20
+    mebibytes = peak_memory("kernels", dataclasses.replace(tiny, model=model), tmp_path)
+    assert 1.0 < mebibytes < ballast.nbytes / 2**20
 
 
 def test_every_benchmark_is_known_before_tensorflow():

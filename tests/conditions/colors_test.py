@@ -48,8 +48,8 @@ def test_regions_of_the_face_become_their_median_colour_and_the_rest_stays():
         assert (flat[inside] == lower).all()
     outside = regions.mask_of(labels, ("hair", "skin", "lips")) == 0
     assert np.array_equal(flat[outside], picture[outside])
-    mirrored = colors.flatten(picture[:, ::-1], labels[:, ::-1])
-    assert np.array_equal(mirrored[:, ::-1], flat)
+    mirror = colors.flatten(picture[:, ::-1], labels[:, ::-1])
+    assert np.array_equal(mirror[:, ::-1], flat)
 
 
 def test_flattening_goes_as_far_as_asked():

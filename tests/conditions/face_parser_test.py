@@ -68,9 +68,9 @@ def test_ignored_pixels_have_no_say():
     logits = tf.random.stateless_normal([1, 4, 4, len(regions.REGIONS)], [1, 2])
     labels = np.ones((1, 4, 4, 1), np.int32)
     labels[:, 2:] = regions.IGNORED
-    changed = tf.concat([logits[:, :2], tf.random.stateless_normal([1, 2, 4, len(regions.REGIONS)], [3, 4])], axis=1)
+    other = tf.concat([logits[:, :2], tf.random.stateless_normal([1, 2, 4, len(regions.REGIONS)], [3, 4])], axis=1)
     for loss, prepare in ((losses.cross_entropy, tf.identity), (losses.dice, tf.nn.softmax)):
-        np.testing.assert_allclose(loss(prepare(logits), labels), loss(prepare(changed), labels), rtol=1e-6)
+        np.testing.assert_allclose(loss(prepare(logits), labels), loss(prepare(other), labels), rtol=1e-6)
         assert np.isfinite(loss(prepare(logits), np.full_like(labels, regions.IGNORED))).all()
 
 

@@ -75,9 +75,9 @@ def test_eyes_are_dabbed_with_the_iris():
 
 def test_another_colour_stays_in_its_part_and_keeps_its_shades():
     lips = regions.mask_of(FACE.regions, "lips")
-    shaded = FACE.image.copy()
-    shaded[96:] = np.clip(shaded[96:] * 0.8, 0, 255)
-    picture = FACE.having(image=shaded)
+    shadow = FACE.image.copy()
+    shadow[96:] = np.clip(shadow[96:] * 0.8, 0, 255)
+    picture = FACE.having(image=shadow)
     image, color = features.recolor(np.random.default_rng(1), (picture.image, picture.color), lips)
     near = masks.grow(lips, 6) > 0
     assert np.array_equal(image[~near], picture.image[~near])
@@ -147,7 +147,7 @@ def test_dabs_are_paints_strokes(name):
     image, labels, smooth = FACE.image, FACE.maps["regions"], FACE.color
     parts = features.color_regions(name, image, labels, features.region_of(name, labels))
     rng, other = np.random.default_rng(4), np.random.default_rng(4)
-    dabbed, strokes = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
+    layer, strokes = feature_strokes.dabs(rng, name, smooth, parts, ColorConfig())
     label = {"eyes": "eyes", "mouth": "lips"}[name]
     whole, index = regions.mask_of(parts, label), np.uint8(regions.REGIONS.index(label))
     expected, side = np.zeros_like(whole), min(whole.shape)
@@ -161,7 +161,7 @@ def test_dabs_are_paints_strokes(name):
         config = dataclasses.replace(ColorConfig(), share=(0.4 * share, 0.7 * share), stroke=stroke, **how)
         expected |= colors.paint(other, smooth, config, part * index)[1]
     np.testing.assert_array_equal(strokes, expected)
-    np.testing.assert_array_equal(dabbed, colors.flatten(smooth, whole * index) * expected[..., None])
+    np.testing.assert_array_equal(layer, colors.flatten(smooth, whole * index) * expected[..., None])
     assert 0 < expected.sum() < whole.sum() and rng.random() == other.random()
 
 
@@ -173,11 +173,11 @@ def _portrait(level: float, seed: int = 0, **hand: float) -> np.ndarray:
 
 def test_a_portrait_is_the_contour_and_every_feature_in_lines_of_one_pixel():
     portrait, contour = _portrait(0.0), features.contour_of(FACE.regions)
-    traced = masks.grow(contour, 2)
-    assert np.mean(portrait[contour > 0]) > 0.5 and not (portrait & ~traced & 1)[:, :20].any()
+    band = masks.grow(contour, 2)
+    assert np.mean(portrait[contour > 0]) > 0.5 and not (portrait & ~band & 1)[:, :20].any()
     for name in ("eyes", "lips"):
         near = masks.grow(regions.mask_of(FACE.regions, name), 3)
-        inside = portrait & near & (1 - traced)
+        inside = portrait & near & (1 - band)
         assert inside.any() and inside.sum() < 0.5 * near.sum(), name
     assert not cv2.erode(portrait, np.ones((3, 3), np.uint8)).any()  # no blot
     assert _portrait(0.0, around=1.0)[64, 2:20].all()  # the detector's line, beside the face

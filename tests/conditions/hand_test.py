@@ -72,7 +72,7 @@ def _face(rng: np.random.Generator, side: int = 128) -> np.ndarray:
     return skeletonize(lines > 0).astype(np.uint8)
 
 
-def _marked(strokes: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+def _pixels(strokes: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """The pixels that the points of strokes name."""
     lines = np.zeros(shape, np.uint8)
     for stroke in strokes:
@@ -95,10 +95,10 @@ def _chamfer(one: np.ndarray, other: np.ndarray) -> float:
 )
 def test_trace_covers_the_lines_in_few_strokes(draw, strokes):
     lines = skeletonize(draw() > 0).astype(np.uint8)
-    traced = trace(lines)
-    assert len(traced) == strokes
-    assert np.array_equal(_marked(traced, lines.shape), lines)
-    for stroke in traced:
+    paths = trace(lines)
+    assert len(paths) == strokes
+    assert np.array_equal(_pixels(paths, lines.shape), lines)
+    for stroke in paths:
         assert stroke.dtype == np.float32 and stroke.ndim == 2 and stroke.shape[1] == 2
         assert len(stroke) == 1 or np.abs(np.diff(stroke, axis=0)).max() == 1  # from pixel to pixel
 
@@ -129,7 +129,7 @@ def test_trace_covers_noise():
     for density in (0.05, 0.2, 0.4, 0.6, 0.8, 1.0):
         for size in ((40, 60), (7, 5), (1, 30), (2, 2)):
             lines = rng.random(size) < density
-            assert np.array_equal(_marked(trace(lines), size), skeletonize(lines))
+            assert np.array_equal(_pixels(trace(lines), size), skeletonize(lines))
 
 
 def test_strokes_are_joined_over_small_gaps_only():
@@ -139,8 +139,8 @@ def test_strokes_are_joined_over_small_gaps_only():
     strokes = trace(lines)
     assert len(strokes) == 3
     assert len(hand._join(strokes, 2.0)) == 3
-    joined = hand._join(strokes, 8.0)
-    assert len(joined) == 2 and max(np.ptp(stroke[:, 0]) for stroke in joined) == 54
+    longer = hand._join(strokes, 8.0)
+    assert len(longer) == 2 and max(np.ptp(stroke[:, 0]) for stroke in longer) == 54
     # An almost closed ring is closed.
     arc = cv2.ellipse(_blank(), (32, 32), (20, 20), 0, 8, 352, 1)
     ring = hand._join(trace(arc), 8.0)
@@ -193,14 +193,14 @@ CHANCES = ("abstraction", "probability", "features", "around")
 def test_every_magnitude_does_something(field):
     neutral = 1.0 if field == "feature_weight" else 0.0
     strokes = trace(_face(np.random.default_rng(0), 256))
-    changed = 0
+    changes = 0
     for seed in range(3):
         one, other = (
             hand.draw_badly(np.random.default_rng(seed), strokes, (256, 256), 1.0, config)
             for config in (CONFIG, dataclasses.replace(CONFIG, **{field: neutral}))
         )
-        changed += not np.array_equal(one, other)
-    assert changed
+        changes += not np.array_equal(one, other)
+    assert changes
 
 
 def test_fragments_go_first_and_features_last():
@@ -288,8 +288,8 @@ def test_strokes_from_the_border_are_joined_in_tensorflows_threads_too():
     across = [np.array([[0, 0], [length, 0]], np.float32) for length in range(1, 21)]
     strokes = across + [np.array([[0, row], [0, row + 1]], np.float32) for row in range(4)]  # most ends are at 0
 
-    def joined(number: np.ndarray) -> np.ndarray:
+    def join(number: np.ndarray) -> np.ndarray:
         return np.concatenate(hand._join(strokes, 0.5 + number))
 
-    for number, points in enumerate(tf.data.Dataset.range(2).map(lambda n: tf.numpy_function(joined, [n], tf.float32))):
-        np.testing.assert_array_equal(points, joined(np.int64(number)))
+    for number, points in enumerate(tf.data.Dataset.range(2).map(lambda n: tf.numpy_function(join, [n], tf.float32))):
+        np.testing.assert_array_equal(points, join(np.int64(number)))

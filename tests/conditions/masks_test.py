@@ -110,8 +110,8 @@ def test_a_region_is_added_whole_and_grown_when_it_fits_and_never_past_the_range
     config = MaskConfig(region_probability=1.0, box_probability=0.0, region_dilation=0.0, share=(0.2, 0.4))
     assert masks.free_form(np.random.default_rng(0), (64, 64), config, face)[:10].all()
     # Strokes cannot reach the whole of row 11, but a grown region does.
-    grown = dataclasses.replace(config, region_dilation=0.1, share=(0.17, 0.3))
-    deepest = [masks.free_form(np.random.default_rng(s), (64, 64), grown, face).all(axis=1).sum() for s in range(20)]
+    wide = dataclasses.replace(config, region_dilation=0.1, share=(0.17, 0.3))
+    deepest = [masks.free_form(np.random.default_rng(s), (64, 64), wide, face).all(axis=1).sum() for s in range(20)]
     assert min(deepest) >= 10 and 14 <= max(deepest) <= 16
     face[:] = regions.REGIONS.index("hair")
     assert masks.free_form(np.random.default_rng(0), (64, 64), config, face).mean() <= 0.4
@@ -158,8 +158,8 @@ def test_masks_grow_over_the_training():
     config = MaskConfig(share=(0.3, 0.4), start_share=(0.02, 0.04), growth=0.5)
 
     def shares(progress, **extra):
-        grown = dataclasses.replace(config, **extra)
-        return masks.covered_shares(np.random.default_rng(0), (64, 64), grown, 40, progress=progress)
+        variant = dataclasses.replace(config, **extra)
+        return masks.covered_shares(np.random.default_rng(0), (64, 64), variant, 40, progress=progress)
 
     for progress, (low, high) in {0.0: (0.02, 0.04), 0.25: (0.16, 0.22), 0.5: (0.3, 0.4), 1.0: (0.3, 0.4)}.items():
         coverage = shares(progress)
@@ -173,10 +173,10 @@ def test_masks_grow_over_the_training():
 def test_strokes_keep_what_was_there_and_are_wide_as_asked():
     start = np.eye(64, dtype=np.uint8)
     thin = StrokeConfig(width=(0.02, 0.02))
-    grown = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.2, 0.3, start)
-    assert grown[start == 1].all() and start.sum() == 64
-    for curved in (0.0, 1.0):
-        wide = dataclasses.replace(thin, width=(0.3, 0.3), vertices=(1, 1), length=(0.2, 0.2), curved=curved)
+    union = masks.strokes(np.random.default_rng(0), (64, 64), thin, 0.2, 0.3, start)
+    assert union[start == 1].all() and start.sum() == 64
+    for curvature in (0.0, 1.0):
+        wide = dataclasses.replace(thin, width=(0.3, 0.3), vertices=(1, 1), length=(0.2, 0.2), curved=curvature)
         mask = masks.strokes(np.random.default_rng(0), (64, 64), wide, 0.05, 0.5, starts=[(32, 32)])
         assert mask.any(axis=1).sum() >= 19  # 0.3 * 64 px
 

@@ -41,9 +41,9 @@ def test_features_get_lines_that_the_rest_of_the_face_does_not():
     labels = np.ones((64, 64), np.uint8)
     labels[24:36, 10:30] = regions.REGIONS.index("eyes")
     config = SketchConfig(surround=0.0, features=0.6)
-    plain, featured = clean_lines(edges, config), clean_lines(edges, config, labels)
+    plain, with_features = clean_lines(edges, config), clean_lines(edges, config, labels)
     assert plain[10].any() and not plain[30].any()
-    assert featured[30, 12:28].all() and not featured[30, 36:].any()
+    assert with_features[30, 12:28].all() and not with_features[30, 36:].any()
     assert np.array_equal(clean_lines(edges, dataclasses.replace(config, features=1.0), labels), plain)
 
 
@@ -112,16 +112,16 @@ def test_ridges_are_where_a_blurred_line_was():
 
 def test_suppression_draws_nearly_the_same_lines(sketcher, face):
     edges = sketcher.edge_maps(face[None])[0]
-    plain, suppressed = (clean_lines(edges, SketchConfig(suppress=s)) for s in (False, True))
+    plain, maxima = (clean_lines(edges, SketchConfig(suppress=s)) for s in (False, True))
     near = cv2.dilate(plain, np.ones((5, 5), np.uint8)) > 0
-    assert _one_pixel_wide(suppressed) and near[suppressed > 0].mean() > 0.95
-    assert 0.02 <= suppressed.mean() <= 0.08
+    assert _one_pixel_wide(maxima) and near[maxima > 0].mean() > 0.95
+    assert 0.02 <= maxima.mean() <= 0.08
 
 
 def test_odd_sizes_and_the_size_of_the_map(sketcher):
     hed = sketches.Hed()
-    fused, sides = hed(tf.zeros([2, 45, 61, 3]))
-    assert fused.shape == (2, 45, 61, 1) and sides.shape == (2, 45, 61, 5)
+    fusion, sides = hed(tf.zeros([2, 45, 61, 3]))
+    assert fusion.shape == (2, 45, 61, 1) and sides.shape == (2, 45, 61, 5)
     assert sketcher(np.zeros((1, 45, 61, 3), np.uint8)).shape == (1, 45, 61)
 
 
@@ -219,8 +219,8 @@ def test_fdog_joins_what_lies_on_one_line():
         return picture
 
     apart = edges.xdog(line(165, 191), XdogConfig(clahe=0.0, bilateral=0, flatten=1.0, sigma=2.0, epsilon=0.3))
-    joined = edges.fdog(line(165, 191), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=8.0, iterations=1))
-    assert gaps(apart) > 0.3 and gaps(joined) < 0.05
+    along = edges.fdog(line(165, 191), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=8.0, iterations=1))
+    assert gaps(apart) > 0.3 and gaps(along) < 0.05
     once, thrice = (
         edges.fdog(line(185, 196), FdogConfig(clahe=0.0, sigma=2.0, flow_sigma=4.0, iterations=n)) for n in (1, 3)
     )

@@ -48,9 +48,9 @@ def test_joints_are_round_and_a_point_is_a_dot():
 def test_fill():
     square = [[10, 10], [30, 10], [30, 30], [10, 30]]
     plain = _render(_stroke(points=square, width=None, fill=True)).mask
-    grown = _render(_stroke(points=square, width=6, fill=True)).mask
+    wide = _render(_stroke(points=square, width=6, fill=True)).mask
     assert plain[11:29, 11:29].all() and 400 <= plain.sum() <= 441
-    assert grown[8:32, 12:28].all() and (grown >= plain).all() and not grown[5].any()
+    assert wide[8:32, 12:28].all() and (wide >= plain).all() and not wide[5].any()
 
 
 SPIRAL = [[5, 5], [45, 5], [45, 35], [5, 35], [5, 5], [15, 10], [35, 10], [35, 30], [15, 30], [15, 10], [5, 5]]
@@ -58,15 +58,15 @@ EIGHT = [[5, 5], [20, 5], [20, 35], [45, 35], [45, 5], [30, 5], [5, 35]]
 
 
 def test_all_that_a_line_goes_round_is_filled():
-    filled = {"width": None, "fill": True}
+    lasso = {"width": None, "fill": True}
     for points, size in ((SPIRAL, 50), (SPIRAL, 25), (SPIRAL[::-1], 50)):
-        mask = _render(_stroke(points=points, **filled), size=(40 * size // 50, size)).mask
+        mask = _render(_stroke(points=points, **lasso), size=(40 * size // 50, size)).mask
         assert mask[mask.any(axis=1)][:, mask.any(axis=0)].all()  # once or twice: a lasso that ends where it has been
-    color = _render(_stroke(layer="color", color=[9, 8, 7], points=SPIRAL, **filled)).color
+    color = _render(_stroke(layer="color", color=[9, 8, 7], points=SPIRAL, **lasso)).color
     assert (color[6:35, 6:45] == (9, 8, 7, 255)).all()
-    eight = _render(_stroke(points=EIGHT, **filled)).mask
+    eight = _render(_stroke(points=EIGHT, **lasso)).mask
     assert eight[10, 15] and eight[20, 40] and not eight[32, 18]  # both halves, each run another way
-    beyond = _render(_stroke(points=[[x * 1000 - 20_000, y * 1000 - 15_000] for x, y in SPIRAL], **filled)).mask
+    beyond = _render(_stroke(points=[[x * 1000 - 20_000, y * 1000 - 15_000] for x, y in SPIRAL], **lasso)).mask
     assert beyond.all()
 
 

@@ -69,12 +69,12 @@ def test_replicas_and_workers_share_the_same_examples(tiny, shards_folder, repli
     whole = _take(batches(shards, tiny), 2)
     parts = [_take(batches(shards, tiny, 0, replicas, p, pipelines), 2 * replicas) for p in range(pipelines)]
     for step in range(2):
-        joined = [part[step * replicas + r] for part in parts for r in range(replicas)]
+        rows = [part[step * replicas + r] for part in parts for r in range(replicas)]
         for key in whole[step]:
-            np.testing.assert_array_equal(whole[step][key], np.concatenate([j[key] for j in joined]))
+            np.testing.assert_array_equal(whole[step][key], np.concatenate([j[key] for j in rows]))
 
 
-def _colored(side: int) -> Picture:
+def _portrait(side: int) -> Picture:
     """A picture whose maps all tell where a pixel was: rows in red, columns in green and everywhere else."""
     y, x = np.mgrid[:side, :side].astype(np.uint8)
     image = np.dstack([y, x, np.zeros_like(x)])
@@ -86,7 +86,7 @@ def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
     """keras-cv crops by interpolation; with our whole corners it must copy, for every corner."""
     arrays = 40
     config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, flip=True, stored_size=arrays))
-    moves, picture = Moves(config), _colored(arrays)
+    moves, picture = Moves(config), _portrait(arrays)
     features = features_of(picture)
     stack = _stack(picture, features)
     sides = set()
@@ -95,10 +95,10 @@ def test_crops_and_mirroring_take_all_maps_along_and_move_no_pixel(tiny):
         chances = rng.random(3, np.float32)
         copy = _unstack("p", moves(tf.constant(stack), tf.constant(chances)).numpy(), features)
         top, left = (int(c * 9) for c in chances[:2])
-        mirrored = bool(chances[2] < 0.5)
-        sides.add(mirrored)
+        mirrors = bool(chances[2] < 0.5)
+        sides.add(mirrors)
         cut = (slice(top, top + 32), slice(left, left + 32))
-        turn = (slice(None), slice(None, None, -1 if mirrored else 1))
+        turn = (slice(None), slice(None, None, -1 if mirrors else 1))
         assert set(copy.maps) == {"image", "color", "regions", "sketch/hed", "sketch/canny"}
         for feature, layer in picture.maps.items():
             np.testing.assert_array_equal(copy.maps[feature], layer[cut][turn])
@@ -113,9 +113,9 @@ def test_turning_moves_picture_and_regions_alike():
     config = AffineConfig(rotation=20.0, shift=0.1, zoom=0.3)
     for seed in range(5):
         copy = warp(picture, np.random.default_rng(seed), config, SketchConfig())
-        known = copy.regions != regions.IGNORED
+        inside_photograph = copy.regions != regions.IGNORED
         bright = copy.image[..., 0] > 127
-        assert np.mean(bright[known] == (copy.regions[known] == 1)) > 0.97
+        assert np.mean(bright[inside_photograph] == (copy.regions[inside_photograph] == 1)) > 0.97
         assert not np.array_equal(copy.regions, inside)
     lit = warp(picture, np.random.default_rng(1), AffineConfig(light=0.5), SketchConfig())
     assert np.array_equal(lit.regions, inside) and not np.array_equal(lit.image, picture.image)
@@ -124,17 +124,17 @@ def test_turning_moves_picture_and_regions_alike():
 def test_what_lies_before_a_face_is_background_and_what_on_the_head_a_hat(tiny):
     region_map = np.full((64, 64), regions.REGIONS.index("skin"), np.uint8)
     region_map[:20], region_map[24:26, 20:40] = regions.REGIONS.index("hair"), regions.REGIONS.index("brows")
-    picture = _colored(64).having(regions=region_map)
+    picture = _portrait(64).having(regions=region_map)
     kinds = set()
     for seed in range(12):
-        hidden = occlude(picture, np.random.default_rng(seed))
-        changed = hidden.regions != region_map
-        (kind,) = set(np.unique(hidden.regions[changed]))
+        copy = occlude(picture, np.random.default_rng(seed))
+        change = copy.regions != region_map
+        (kind,) = set(np.unique(copy.regions[change]))
         kinds.add(regions.REGIONS[kind])
-        assert np.array_equal(hidden.image[~changed], picture.image[~changed])
-        assert 0.02 <= changed.mean() <= 0.5
+        assert np.array_equal(copy.image[~change], picture.image[~change])
+        assert 0.02 <= change.mean() <= 0.5
         if regions.REGIONS[kind] == "hat":
-            assert not changed[26:].any()  # below the brows there is none
+            assert not change[26:].any()  # below the brows there is none
     assert kinds == {"background", "hat"}
 
 
@@ -150,10 +150,10 @@ def test_some_examples_are_spared_the_hand(tiny, shards_folder):
     config = dataclasses.replace(tiny, hand=dataclasses.replace(tiny.hand, abstraction=(0.8, 1.0), probability=0.5))
     picture = Shards(shards_folder, 32)[0]
     sketches = [draw(picture, np.random.default_rng(n), config, training=True)["sketch"] for n in range(60)]
-    spared = np.mean(
+    share = np.mean(
         [(sketch == draw(picture, np.random.default_rng(0), tiny, False)["sketch"]).all() for sketch in sketches]
     )
-    assert 0.2 < spared < 0.8
+    assert 0.2 < share < 0.8
 
 
 def test_a_hand_draws_the_sketch_badly_in_training_only(tiny, shards_folder):
@@ -198,7 +198,7 @@ def test_training_takes_one_of_the_drawings_at_random(tiny):
         sketch=SketchConfig(style="xdog", abstractions=2),
         data=dataclasses.replace(tiny.data, sketch_probability=1.0),
     )
-    maps = {key: _colored(8).maps[key] for key in ("image", "color")}
+    maps = {key: _portrait(8).maps[key] for key in ("image", "color")}
     maps |= {f"sketch/xdog{level}": np.full((8, 8), n % 2, np.uint8) for n, level in enumerate(("", "@1", "@2"))}
     picture, rng = Picture("p", maps), np.random.default_rng(0)
     shares = [draw(picture, rng, config, training=True)["sketch"].mean() for _ in range(60)]

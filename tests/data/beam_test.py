@@ -41,20 +41,20 @@ def test_a_pipeline_makes_the_same_files(tmp_path, monkeypatch):
     ticks = []
 
     @contextlib.contextmanager
-    def watched(setup):
+    def with_ticks(setup):
         with execute(setup) as run:
             yield lambda jobs, tick: run(jobs, ticks.append)
 
     @contextlib.contextmanager
     def dies(setup):
-        with watched(setup) as run:
+        with with_ticks(setup) as run:
             run(prepare._examine_jobs(prepare.sources.find(photos), tmp_path / "killed/unfinished")[:1], None)
             raise KeyboardInterrupt
         yield
 
     with pytest.raises(KeyboardInterrupt):
         prepare.prepare(photos, str(tmp_path / "killed"), _CONFIG, execute=dies)
-    prepare.prepare(photos, str(tmp_path / "killed"), _CONFIG, execute=watched)
+    prepare.prepare(photos, str(tmp_path / "killed"), _CONFIG, execute=with_ticks)
     assert _files(tmp_path / "killed") == _files(tmp_path / "here")
     assert ticks == [4, 7, 10]  # four of eleven were examined before
 

@@ -53,8 +53,8 @@ def test_findings_survive_json_and_the_setup_makes_the_same_worker(tmp_path):
     findings = [examples.Finding.of(tree) for tree in json.loads(result.read_text())]
     assert findings == [worker.examine(item) for item in items] and ticks == [1, 1]
     assert not any(finding.refused for finding in findings)
-    squared = examples.Finding(quad=((0.1, 2.0), (1 / 3, 4.0), (5.0, 6.0), (7.0, 8.0)))
-    assert examples.Finding.of(json.loads(json.dumps(dataclasses.asdict(squared)))) == squared
+    with_quad = examples.Finding(quad=((0.1, 2.0), (1 / 3, 4.0), (5.0, 6.0), (7.0, 8.0)))
+    assert examples.Finding.of(json.loads(json.dumps(dataclasses.asdict(with_quad)))) == with_quad
 
 
 def test_a_shard_does_not_depend_on_when_or_by_whom_it_is_written(tmp_path):

@@ -37,21 +37,21 @@ def kind(request, monkeypatch):
     """With the kernel's locks, and on a file system that has none."""
     if request.param == "without":
 
-        def unsupported(*_):
+        def no_locks(*_):
             raise OSError(errno.ENOLCK, "No locks available")
 
-        monkeypatch.setattr(lock.fcntl, "lockf", unsupported)
+        monkeypatch.setattr(lock.fcntl, "lockf", no_locks)
     monkeypatch.setattr(lock, "_BEAT", 0.02)
     monkeypatch.setattr(lock, "_PATIENCE", 0.3)
     return request.param
 
 
-def _left(folder: pathlib.Path, **changed) -> None:
+def _left(folder: pathlib.Path, **changes) -> None:
     """What another process left there."""
     content = {"machine": "elsewhere 1", "process": 7, "started": "9", "command": "train", "time": "then", "count": 3}
     folder.mkdir(exist_ok=True)
     partial = folder / "partial"
-    partial.write_text(json.dumps({**content, **changed}))
+    partial.write_text(json.dumps({**content, **changes}))
     partial.replace(folder / ".lock")
 
 

@@ -40,7 +40,7 @@ def kind(request, monkeypatch) -> str:
     kind, conditions = request.param, ("mask", "sketch", "color", "noise", "depth")
     monkeypatch.setitem(vocabulary.STORED_MAPS, "depth", StoredMap("depth", kind, required=False, unknown=255))
     monkeypatch.setitem(
-        examples.MAKERS, "depth", lambda worker, group, made: {"depth": [_depth(s, kind) for s in group.squares]}
+        examples.MAKERS, "depth", lambda worker, group, maps: {"depth": [_depth(s, kind) for s in group.squares]}
     )
     monkeypatch.setattr(ScFeganConfig, "conditions", conditions)
     return kind

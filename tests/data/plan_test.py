@@ -60,8 +60,8 @@ def test_near_duplicates_are_those_of_a_full_comparison():
             near = [i.id for i, f in first_ones if bin(f.dhash ^ finding.dhash).count("1") <= distance]
             expected += [(item.id, near[0])] if near else []
             first_ones += [] if near else [(item, finding)]
-        unique, dropped = without_duplicates(pictures, distance)
-        assert unique == first_ones and [(d.id, d.twin) for d in dropped] == expected and 0 < len(dropped) < 200
+        unique, duplicates = without_duplicates(pictures, distance)
+        assert unique == first_ones and [(d.id, d.twin) for d in duplicates] == expected and 0 < len(duplicates) < 200
 
 
 def test_the_content_alone_decides_between_training_and_validation(tmp_path):
@@ -118,7 +118,7 @@ def test_sketches_that_were_made_otherwise_are_said(tmp_path, capsys):
     canny = CONFIG.sketch.canny
     capsys.readouterr()  # of its bars
 
-    def said(**changes) -> str:
+    def messages(**changes) -> str:
         sketch = dataclasses.replace(CONFIG.sketch, **changes)
         assert (
             len(open_pictures(str(tmp_path / "out"), dataclasses.replace(CONFIG, sketch=sketch), tmp_path / "none"))
@@ -126,8 +126,9 @@ def test_sketches_that_were_made_otherwise_are_said(tmp_path, capsys):
         )
         return capsys.readouterr().err
 
-    assert not said() and not said(bfloat16=True) and not said(threshold=0.4)  # HED's, which these are not of
-    line = said(canny=dataclasses.replace(canny, sigma=3.5, low=0.2))
+    # The other settings are HED's, which these shards are not of.
+    assert not messages() and not messages(bfloat16=True) and not messages(threshold=0.4)
+    line = messages(canny=dataclasses.replace(canny, sigma=3.5, low=0.2))
     assert line.startswith(f"{tmp_path / 'out'}: its shards were made with ") and line.count("\n") == 1
     assert "sketch.canny.sigma 2.0 (here 3.5)" in line and "sketch.canny.low 0.4 (here 0.2)" in line
     (tmp_path / "out/validation").mkdir()
@@ -164,8 +165,8 @@ def test_maps_and_squares_that_were_made_otherwise_are_said(tmp_path):
     assert 'prepare.align "center" (here "ffhq"), prepare.windows 0 (here 2), prepare.regions "none" (here' in words(
         dataclasses.replace(others, prepare=other)
     )
-    chosen = dataclasses.replace(others.prepare, duplicates=16, validation_share=0.1, styles=())
-    assert not words(dataclasses.replace(others, prepare=chosen))  # which photographs, and not how
+    settings = dataclasses.replace(others.prepare, duplicates=16, validation_share=0.1, styles=())
+    assert not words(dataclasses.replace(others, prepare=settings))  # which photographs, and not how
     xdog = dataclasses.replace(others.sketch, xdog=dataclasses.replace(others.sketch.xdog, phi=9.0))
     assert not words(dataclasses.replace(others, sketch=xdog))  # nothing of it is in a batch
     assert "sketch.xdog.phi 10.0 (here 9.0)" in words(

@@ -258,13 +258,13 @@ def test_a_photograph_that_changes_on_the_way_stops_the_run(tmp_path):
 
     @contextlib.contextmanager
     def execute(setup):
-        def changed(jobs, tick):
+        def changes_first(jobs, tick):
             if isinstance(jobs[0], ShardJob):
                 files.write_png(photos / "1.png", crops(9, 32)[8])
             run(jobs, tick)
 
         with prepare.here(setup) as run:
-            yield changed
+            yield changes_first
 
     with pytest.raises(DataError, match="1.png: another picture than before"):
         prepare.prepare([str(photos)], str(tmp_path / "out"), CONFIG, execute=execute)

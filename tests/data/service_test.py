@@ -52,7 +52,7 @@ def worker(settings, tmp_path_factory):
     assert running["process"].returncode == -signal.SIGINT
 
 
-def served(settings, addresses, *overrides):
+def with_service(settings, addresses, *overrides):
     return systems.parse(config_lib.dump(settings), "served", [f"data.service='{addresses}'", *overrides])
 
 
@@ -68,7 +68,7 @@ def shards(settings):
 
 @pytest.mark.parametrize("streams", [1, 3])
 def test_workers_make_the_batches_that_the_trainer_would(settings, shards, worker, streams):
-    config = served(settings, ",".join([worker["address"]] * streams))
+    config = with_service(settings, ",".join([worker["address"]] * streams))
     for start, replicas, pipeline, pipelines in ((0, 1, 0, 1), (3, 2, 1, 2)):
         local = take(shards, settings, 3, start, replicas, pipeline, pipelines)
         remote = take(shards, config, 3, start, replicas, pipeline, pipelines)
@@ -80,20 +80,20 @@ def test_workers_make_the_batches_that_the_trainer_would(settings, shards, worke
 
 
 def test_a_worker_must_have_the_trainers_settings_and_pictures(settings, shards, worker):
-    config = served(settings, worker["address"], "mask.share=[0.2, 0.3]", "data.workers=5", "train.log_every=7")
+    config = with_service(settings, worker["address"], "mask.share=[0.2, 0.3]", "data.workers=5", "train.log_every=7")
     with pytest.raises(DataError, match=r"found mask.share = \[0.1, 0.4\] instead of \[0.2, 0.3\]$"):
         batches_lib.batches(shards, config)
     fewer = Shards(settings.data.train, 32)
     fewer._records.pop()
     with pytest.raises(DataError, match="pictures = 6 instead of 5, records = "):
-        batches_lib.batches(fewer, served(settings, worker["address"]))
+        batches_lib.batches(fewer, with_service(settings, worker["address"]))
 
 
 def test_somebody_must_answer(settings, shards):
     with pytest.raises(DataError, match="expected a data worker at grpc://localhost:1, found none.*tools.data_worker"):
-        batches_lib.batches(shards, served(settings, "grpc://localhost:1"))
+        batches_lib.batches(shards, with_service(settings, "grpc://localhost:1"))
     with pytest.raises(ConfigError, match="expected addresses such as grpc://host:5000, found 'localhost:5000'"):
-        batches_lib.batches(shards, served(settings, "localhost:5000"))
+        batches_lib.batches(shards, with_service(settings, "localhost:5000"))
 
 
 def test_another_example_than_was_due_is_refused(worker):
@@ -106,7 +106,7 @@ def test_another_example_than_was_due_is_refused(worker):
 
 
 def test_a_restarted_worker_ends_the_stream_and_serves_the_next_one(settings, shards, worker):
-    config = served(settings, worker["address"])
+    config = with_service(settings, worker["address"])
     stream = iter(batches_lib.batches(shards, config))
     first = next(stream)
     worker["process"].kill()

@@ -100,8 +100,8 @@ def test_a_feathered_step_shows_over_a_longer_reach():
     rows, columns = np.mgrid[:SIDE, :SIDE]
     ramp = np.repeat((rows + columns)[..., None], 3, axis=-1).astype(np.uint8)
     weight = np.minimum(cv2.distanceTransform(MIDDLE, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / 5, 1)[..., None]
-    faded = np.rint(ramp + 30.0 * weight).astype(np.uint8)
-    near, far = holes.seam(faded, MIDDLE, ramp), holes.seam(faded, MIDDLE, ramp, 5)
+    fade = np.rint(ramp + 30.0 * weight).astype(np.uint8)
+    near, far = holes.seam(fade, MIDDLE, ramp), holes.seam(fade, MIDDLE, ramp, 5)
     assert near == pytest.approx(6.0) and far < near  # 6 levels a pixel, at first
     hard = holes.seam(_with(ramp, MIDDLE, ramp + 30), MIDDLE, ramp)
     assert near < 0.25 * hard and far > 0.5 * holes.seam(_with(ramp, MIDDLE, ramp + 30), MIDDLE, ramp, 5)

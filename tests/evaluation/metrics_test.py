@@ -78,16 +78,16 @@ def test_ssim_does_not_see_far_outside_the_hole(photograph, mask):
     ],
 )
 def test_st_lpips_is_the_published_one(photograph, mask, change, whole, hole):
-    changed = 255 - photograph if change == "inverse" else np.roll(photograph, 2, axis=1)
-    distance, in_hole = metrics.st_lpips(photograph[None], changed[None], mask[None])
+    variant = 255 - photograph if change == "inverse" else np.roll(photograph, 2, axis=1)
+    distance, in_hole = metrics.st_lpips(photograph[None], variant[None], mask[None])
     assert distance[0] == pytest.approx(whole, abs=1e-4)
     assert in_hole[0] == pytest.approx(hole, abs=1e-4)
 
 
 def test_st_lpips_grows_with_blur_and_forgives_a_shift(photograph, mask):
     blur = [cv2.GaussianBlur(photograph, (0, 0), sigma) for sigma in (1, 2, 4)]
-    changed = [photograph, np.roll(photograph, 1, axis=1), *blur]
-    for values in metrics.st_lpips(np.stack([photograph] * 5), np.stack(changed), np.stack([mask] * 5)):
+    variants = [photograph, np.roll(photograph, 1, axis=1), *blur]
+    for values in metrics.st_lpips(np.stack([photograph] * 5), np.stack(variants), np.stack([mask] * 5)):
         assert values.tolist() == sorted(values.tolist())
         assert values[0] == pytest.approx(0.0) and values[1] < 0.2 * values[2]
 

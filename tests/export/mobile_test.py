@@ -36,13 +36,13 @@ def files(editing_folder, tmp_path_factory):
 
 def test_every_variant_is_near_the_network(files):
     assert [path.name for path in files] == [f"tiny_{variant}.tflite" for variant in mobile.VARIANTS]
-    for (path, measured), variant in zip(files.items(), mobile.VARIANTS):
-        assert len(measured) == len(tflite.interpreters())
-        for one in measured:
+    for (path, measurements), variant in zip(files.items(), mobile.VARIANTS):
+        assert len(measurements) == len(tflite.interpreters())
+        for one in measurements:
             assert one.variant == variant and not one.problem() and one.not_on_gpu == ()
             assert 0 < one.megabytes * 1e6 <= path.stat().st_size
             assert one.operations["CONV_2D"] == 11 and one.operations["SELECT_V2"] == 1
-    first = [measured[0] for measured in files.values()]
+    first = [measurements[0] for measurements in files.values()]
     assert first[0].difference < 1e-4 < first[-1].difference
     assert "A GPU delegate cannot take: nothing." in measure.table(files)
 
@@ -116,8 +116,8 @@ def test_a_kernel_in_8_bits_is_within_half_a_step_of_itself(scale):
     kernel[2] = 0.0
     numbers, scales = weights.to_int8(kernel)
     assert numbers.dtype == np.int8 and numbers.min() >= -127 and scales.shape == (5,) and (scales > 0).all()
-    widened = numbers * scales[:, None, None, None]
-    assert (np.abs(widened - kernel) <= 0.5001 * scales[:, None, None, None]).all() and not widened[2].any()
+    floats = numbers * scales[:, None, None, None]
+    assert (np.abs(floats - kernel) <= 0.5001 * scales[:, None, None, None]).all() and not floats[2].any()
     assert (np.abs(numbers).reshape(5, -1).max(axis=1) == [127, 127, 0, 127, 127]).all()
 
 

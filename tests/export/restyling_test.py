@@ -30,20 +30,20 @@ def restyle(served_restyling):
 
 def _restyling(edit, mask):
     """An edit's photograph in the style of another, as a request."""
-    encoded = encoded_of(edit)
+    inputs = encoded_of(edit)
     style = files.encode_png(crops(2, 50)[1][:40])
     return {
-        "image_bytes": encoded["image_bytes"],
+        "image_bytes": inputs["image_bytes"],
         "style_bytes": style,
-        "mask_bytes": encoded["mask_bytes"] if mask else b"",
+        "mask_bytes": inputs["mask_bytes"] if mask else b"",
     }
 
 
-@pytest.mark.parametrize("masked", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
-def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, masked):
+@pytest.mark.parametrize("mask_flags", [(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0)])
+def test_restyling_is_the_editors_with_and_without_masks_in_a_batch(restyle, restyling_folder, mask_flags):
     editor, style = Editor(zoo.load_model(restyling_folder)), crops(2, 50)[1][:40]
-    pngs = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, masked)])
-    for (image, hole, *_), png, mask in zip(EDITS, pngs, masked):
+    pngs = restyle([_restyling(edit, mask) for edit, mask in zip(EDITS, mask_flags)])
+    for (image, hole, *_), png, mask in zip(EDITS, pngs, mask_flags):
         result = files.read_rgb("found", png)
         expected = editor.restyle(image, style, hole if mask else None)
         assert np.abs(result.astype(int) - expected).max() <= 2 and (result != image).any()
@@ -57,21 +57,21 @@ def test_every_picture_is_decoded_once(served_restyling):
 
 def test_what_a_whole_picture_does_not_need_is_not_computed(restyling_folder, monkeypatch):
     """Neither a seam nor the style inside of a mask only."""
-    model, called = zoo.load_model(restyling_folder), set()
+    model, calls = zoo.load_model(restyling_folder), set()
 
-    def watched(function):
-        def call(*given):
-            called.add(function.__name__)
-            return function(*given)
+    def spy(function):
+        def call(*arguments):
+            calls.add(function.__name__)
+            return function(*arguments)
 
         return call
 
     parts = {"soft_weights": square.Square, "paste": square.Square, "merge": type(model)}
     for name, owner in parts.items():
-        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+        monkeypatch.setattr(owner, name, spy(getattr(owner, name)))
     run = systems.signatures(model)["serving_default"].run  # not as a graph, which would trace both branches
-    for mask, needed in ((False, set()), (True, set(parts))):
-        assert run(**strings_of([_restyling(EDITS[0], mask)]))["image_bytes"].shape == [1] and called == needed
+    for mask, names in ((False, set()), (True, set(parts))):
+        assert run(**strings_of([_restyling(EDITS[0], mask)]))["image_bytes"].shape == [1] and calls == names
 
 
 def test_transparency_comes_back(restyle):

@@ -45,8 +45,8 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
     before = os.umask(0o002)
     try:
         model = zoo.load_model(shutil.copytree(editing_folder, folder / "model"))
-        described = systems.signatures(model) | {"serving_default": _ECHO}
-        path = saved_model.export(model, described, folder / "served")
+        signatures = systems.signatures(model) | {"serving_default": _ECHO}
+        path = saved_model.export(model, signatures, folder / "served")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o775  # TensorFlow's own folders in it are 0o755
@@ -58,9 +58,9 @@ def test_an_export_below_a_folder_of_any_name_is_found_again(editing_folder, tmp
 
 
 @pytest.fixture
-def serve(served, grappler):
+def serve(served_signatures, grappler):
     """`serving_default` of the editor's export, of rows of strings."""
-    return lambda rows: served["serving_default"](**strings_of(rows))["image_bytes"].numpy()
+    return lambda rows: served_signatures["serving_default"](**strings_of(rows))["image_bytes"].numpy()
 
 
 def test_an_edit_is_the_editors_and_mixed_sizes_batch(serve, editing_folder):
@@ -85,8 +85,8 @@ def test_a_telephones_photograph_is_upright(serve, editing_folder):
     assert np.abs(result.astype(int) - Editor(zoo.load_model(editing_folder)).edit(upright, mask)).max() <= 3
 
 
-def test_every_picture_is_decoded_once(served):
-    assert decoders(served["serving_default"].graph) == 4  # photograph, mask, sketch, colours
+def test_every_picture_is_decoded_once(served_signatures):
+    assert decoders(served_signatures["serving_default"].graph) == 4  # photograph, mask, sketch, colours
 
 
 def test_transparency_comes_back(serve):
@@ -109,12 +109,12 @@ def test_a_bad_request_is_told_by_its_field(serve):
         ("sketch_bytes", other["sketch_bytes"], "expected the size of the picture"),
         ("color_bytes", good["color_bytes"][:-30], ""),
     ):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=field) as raised:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=field) as refusal:
             serve([good, good | {field: value}])
-        assert text in str(raised.value)
+        assert text in str(refusal.value)
 
 
-def test_inputs_of_different_numbers_are_refused(served):
+def test_inputs_of_different_numbers_are_refused(served_signatures):
     """The columns of a request, which gRPC and REST's `inputs` take: two masks of one picture, of which one would do
     nothing."""
     row = encoded_of(EDITS[0])
@@ -123,10 +123,10 @@ def test_inputs_of_different_numbers_are_refused(served):
         request = {key: tf.constant(values) for key, values in (good | {field: [row[field]] * count}).items()}
         message = f"{field}: expected as many examples as in image_bytes, 2, found {count}"
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            served["serving_default"](**request)
+            served_signatures["serving_default"](**request)
     none = {key: tf.zeros([0], tf.string) for key in good}
     with pytest.raises(tf.errors.InvalidArgumentError, match="image_bytes: expected at least 1 example, found 0"):
-        served["serving_default"](**none)
+        served_signatures["serving_default"](**none)
 
 
 def test_layers_mean_the_same_and_grey_stays_grey_as_by_the_editor(serve, editing_folder):
@@ -134,9 +134,9 @@ def test_layers_mean_the_same_and_grey_stays_grey_as_by_the_editor(serve, editin
     mask[20:70, 10:50] = 255
     grey = np.repeat(color[..., :1], 3, axis=-1)
     hole = mask > 0
-    erased = np.dstack([color, np.where(hole, np.uint8(0), np.uint8(255))])
+    cutout = np.dstack([color, np.where(hole, np.uint8(0), np.uint8(255))])
     rows = [
-        {"image_bytes": image, "mask_bytes": erased, "sketch_bytes": b"", "color_bytes": b""} for image in (color, grey)
+        {"image_bytes": image, "mask_bytes": cutout, "sketch_bytes": b"", "color_bytes": b""} for image in (color, grey)
     ]
     rows = [{k: v if isinstance(v, bytes) else files.encode_png(v) for k, v in row.items()} for row in rows]
     edit = Editor(zoo.load_model(editing_folder)).edit
@@ -166,7 +166,9 @@ def test_a_folder_is_found_from_elsewhere(tmp_path, monkeypatch):
     assert str(tmp_path / "models" / "1") in commands[0]
 
 
-def test_a_networks_difference_is_the_largest_of_its_signatures(served, served_folder, editing_folder, monkeypatch):
+def test_a_networks_difference_is_the_largest_of_its_signatures(
+    served_signatures, served_folder, editing_folder, monkeypatch
+):
     """With what they give in this process; that of another one is in the metadata of every export."""
     model = zoo.load_model(editing_folder)
     inputs = edits.conditions(model, edits.photographs("", 32, 3))
@@ -174,13 +176,14 @@ def test_a_networks_difference_is_the_largest_of_its_signatures(served, served_f
     assert inputs["sketch"].any() and inputs["color"].any()
     tensors = {key: tf.constant(value) for key, value in inputs.items()}
     answers = {
-        name: {key: value.numpy() for key, value in served[name](**tensors).items()} for name in ("tensors", "edit")
+        name: {key: value.numpy() for key, value in served_signatures[name](**tensors).items()}
+        for name in ("tensors", "edit")
     }
     monkeypatch.setattr(saved_model, "run_elsewhere", lambda _, names, __: {name: answers[name] for name in names})
     for names in (["tensors"], ["edit"], ["tensors", "edit"]):
         assert saved_model.difference(model, served_folder / "1", inputs, names) <= saved_model.MAX_DIFFERENCE
-    for broken, outcome in ((0.1, 0.1), (np.nan, np.nan)):
-        answers["edit"] = {"image": answers["tensors"]["image"] + np.float32(broken)}
+    for error, outcome in ((0.1, 0.1), (np.nan, np.nan)):
+        answers["edit"] = {"image": answers["tensors"]["image"] + np.float32(error)}
         apart = saved_model.difference(model, served_folder / "1", inputs, ["tensors", "edit"])
         assert apart == pytest.approx(outcome, rel=1e-3, nan_ok=True)
     answers["edit"] = answers["tensors"]
@@ -234,12 +237,12 @@ def test_what_a_training_writes_meanwhile_is_not_what_was_exported(editing_folde
     run = shutil.copytree(editing_folder, tmp_path / "run")
     before, settings = report.describe(run, run)["weights_sha256"], (run / "config.yaml").read_text()
 
-    def trained(*_):
+    def overwrite(*_):
         for name in ("weights.npz", "README.md", "config.yaml"):
             (run / name).write_text("later")
         return 0.0
 
-    monkeypatch.setattr(saved_model, "difference", trained)
+    monkeypatch.setattr(saved_model, "difference", overwrite)
     path = saved_model.export(zoo.load_model(run), {"serving_default": _ECHO}, tmp_path / "served")
     extra = path / "assets.extra"
     assert json.loads((extra / "metadata.json").read_text())["weights_sha256"] == before
@@ -299,19 +302,19 @@ def _drawing(size):
 
 
 @pytest.fixture
-def decoded(monkeypatch):
+def decodings(monkeypatch):
     """How many PNGs are decoded while nothing is a graph, as the length of a list."""
     decode, calls = tf.io.decode_png, []
 
-    def counted(*arguments, **settings):
+    def counting(*arguments, **settings):
         calls.append(settings)
         return decode(*arguments, **settings)
 
-    monkeypatch.setattr(tf.io, "decode_png", counted)
+    monkeypatch.setattr(tf.io, "decode_png", counting)
     return calls
 
 
-def test_a_drawing_is_the_editors(decoded):
+def test_a_drawing_is_the_editors(decodings):
     tf.keras.utils.set_random_seed(3)
     model = systems.build(systems.parse(DRAWING))
     model.experiment = systems.parse(DRAWING)
@@ -319,11 +322,11 @@ def test_a_drawing_is_the_editors(decoded):
         systems.SYSTEMS["cali_sketch"].parts().signatures(model)["serving_default"].run,
         [_drawing((40, 56)), _drawing((30, 20))],
     )
-    encoded = tf.constant([files.encode_png(sheet) for sheet in sheets])
+    pngs = tf.constant([files.encode_png(sheet) for sheet in sheets])
     for fills in ([0.6, 1.0], [0.0, 0.75]):
-        decoded.clear()
-        outputs = run(sketch_bytes=encoded, fill=tf.constant(fills))
-        assert len(decoded) == len(sheets)  # once each, however many framings are tried
+        decodings.clear()
+        outputs = run(sketch_bytes=pngs, fill=tf.constant(fills))
+        assert len(decodings) == len(sheets)  # once each, however many framings are tried
         for number, (sheet, fill) in enumerate(zip(sheets, fills)):
             expected = Editor(model).draw(sheet == 0, fill or None)
             image = files.read_rgb("found", outputs["image_bytes"][number].numpy())
@@ -331,24 +334,24 @@ def test_a_drawing_is_the_editors(decoded):
             lines = files.read_rgb("found", outputs["refined_bytes"][number].numpy())[..., 0]
             assert set(np.unique(lines)) <= {0, 255} and ((lines < 128) != expected.refined).mean() < 0.01
     with pytest.raises(tf.errors.InvalidArgumentError, match="fill: expected shares of 0 to 1, found"):
-        run(sketch_bytes=encoded, fill=tf.constant([0.5, 1.5]))
+        run(sketch_bytes=pngs, fill=tf.constant([0.5, 1.5]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="sketch_bytes: expected at least one stroke"):
         blank = files.encode_png(np.full((9, 9), 255, np.uint8))
         run(sketch_bytes=tf.constant([blank]), fill=tf.constant([1.0]))
 
 
-def test_regions_are_the_parsers(decoded):
+def test_regions_are_the_parsers(decodings):
     model = zoo.load_model("face_parser")
     run = systems.SYSTEMS["face_parser"].parts().signatures(model)["serving_default"].run
     faces = [crops(1, 96)[0], crops(2, 240)[1]]
     pngs = run(image_bytes=tf.constant([files.encode_png(face) for face in faces]))["regions_bytes"]
-    assert len(decoded) == len(faces)
+    assert len(decodings) == len(faces)
     for face, png in zip(faces, pngs.numpy()):
         regions = files.read_rgb("found", png)[..., 0]
         assert (regions == face_parser.parse(model, face[None])[0]).mean() > 0.999
 
 
-def test_a_search_is_the_projections(monkeypatch, decoded):
+def test_a_search_is_the_projections(monkeypatch, decodings):
     tf.keras.utils.set_random_seed(5)
     config = systems.parse(CONTEXTUAL)
     model = systems.build(config)
@@ -369,7 +372,7 @@ def test_a_search_is_the_projections(monkeypatch, decoded):
         table["search_image"].run(image=image, z=tf.constant(z))["sketch"], expected.sketch[:, 0], atol=1e-4
     )
     answer = table["serving_default"].run(sketch_bytes=tf.constant([files.encode_png(_drawing((40, 24)))]))
-    assert files.read_rgb("found", answer["image_bytes"][0].numpy()).shape == (40, 24, 3) and len(decoded) == 1
+    assert files.read_rgb("found", answer["image_bytes"][0].numpy()).shape == (40, 24, 3) and len(decodings) == 1
 
 
 @pytest.mark.parametrize("size", [(40, 24), (24, 40), (90, 90)])

@@ -43,18 +43,18 @@ def _layers(size):
 def test_layers_are_resized_as_by_the_editor(size, new_size):
     image, mask, lines, color = _layers(size)
     target = tf.constant(new_size)
-    resized = graph.round_levels(graph.resize(tf.cast(image, tf.float32), target)).numpy()
-    assert np.abs(resized - resize(image, new_size)).max() <= 1
+    result = graph.round_levels(graph.resize(tf.cast(image, tf.float32), target)).numpy()
+    assert np.abs(result - resize(image, new_size)).max() <= 1
     np.testing.assert_array_equal(graph.resize_mask(tf.constant(mask > 0), target), arrays.resize_mask(mask, new_size))
-    thinned = thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
-    np.testing.assert_array_equal(thinned, arrays.resize_sketch(lines, new_size))
-    inked = graph.resize_ink(tf.constant(lines > 0), target)
-    np.testing.assert_array_equal(inked, arrays.resize_ink(lines, new_size))
+    thin_lines = thin(graph.resize_sketch(tf.constant(lines > 0), target)[None])[0]
+    np.testing.assert_array_equal(thin_lines, arrays.resize_sketch(lines, new_size))
+    ink = graph.resize_ink(tf.constant(lines > 0), target)
+    np.testing.assert_array_equal(ink, arrays.resize_ink(lines, new_size))
     strokes = color[..., 3] >= 128
-    resized = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(strokes), target).numpy()
+    result = graph.resize_color(tf.cast(color[..., :3], tf.float32), tf.constant(strokes), target).numpy()
     expected = arrays.resize_color(color, new_size)
-    np.testing.assert_array_equal(resized[..., 3], expected[..., 3])
-    assert np.abs(resized - expected).max() <= 1
+    np.testing.assert_array_equal(result[..., 3], expected[..., 3])
+    assert np.abs(result - expected).max() <= 1
 
 
 def test_photographs_are_stretched_as_for_the_face_parser():

@@ -57,9 +57,9 @@ def test_a_graph_reads_as_the_editor_does(runs):
             layer = _READERS[kind][0](sheet, "field").layer
         except ImageError as error:
             errors += 1
-            with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            with pytest.raises(tf.errors.InvalidArgumentError) as refusal:
                 runs[kind](sheet)
-            assert str(error)[:60] in caught.value.message, (kind, name)
+            assert str(error)[:60] in refusal.value.message, (kind, name)
             continue
         strokes = runs[kind](sheet)
         if kind == "color":

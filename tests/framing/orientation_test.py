@@ -28,10 +28,10 @@ def _exif(orientation: int, order: str = "<", kind: int = 3, before: int = 2) ->
     return head + struct.pack(f"{order}H", len(entries)) + b"".join(entries) + b"\0" * 4
 
 
-def _jpeg(said: metadata.Metadata) -> bytes:
+def _jpeg(beside: metadata.Metadata) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(PHOTO).save(buffer, "JPEG", quality=95)
-    return encoding.with_segments(buffer.getvalue(), said)
+    return encoding.with_segments(buffer.getvalue(), beside)
 
 
 def _png(exif: bytes) -> bytes:

@@ -95,10 +95,10 @@ def test_colour_is_kept_and_given_where_it_is_asked_for(editor):
 
 
 def test_what_is_erased_does_not_count():
-    stamped = PHOTOGRAPHS["grey"].copy()
-    stamped[MASK > 0] = (240, 20, 30)
-    assert tone.tone_of(stamped, MASK) is not None
-    assert tone.tone_of(stamped, np.ones_like(MASK)) is None  # nothing is kept
+    stamp = PHOTOGRAPHS["grey"].copy()
+    stamp[MASK > 0] = (240, 20, 30)
+    assert tone.tone_of(stamp, MASK) is not None
+    assert tone.tone_of(stamp, np.ones_like(MASK)) is None  # nothing is kept
 
 
 STRIPS = {

@@ -40,9 +40,9 @@ def test_a_warp_by_whole_pixels_moves_and_repeats_the_border(lane):
     picture = _picture()
     flow = np.zeros((1, 45, 61, 2), np.float32)
     flow[..., 0], flow[..., 1] = 3.0, -2.0  # 3 down, 2 to the left
-    warped = addons.dense_image_warp(picture, tf.constant(flow)).numpy()[0]
+    warp = addons.dense_image_warp(picture, tf.constant(flow)).numpy()[0]
     rows, columns = np.clip(np.arange(45) - 3, 0, 44), np.clip(np.arange(61) + 2, 0, 60)
-    np.testing.assert_allclose(warped, picture.numpy()[0][rows][:, columns], atol=1e-6)
+    np.testing.assert_allclose(warp, picture.numpy()[0][rows][:, columns], atol=1e-6)
 
 
 def test_a_warp_is_bilinear(lane):

@@ -19,9 +19,9 @@ def _operations() -> set[str]:
 def test_both_forms_are_the_same_layers():
     x = tf.random.stateless_normal([2, 6, 5, 24], [1, 2]) * 3.0
     norm = norms.InstanceNorm()
-    dilated = gated.GatedConv2D(4, 3, dilation=6)
+    layer = gated.GatedConv2D(4, 3, dilation=6)
     near = gated.GatedConv2D(4, 3, dilation=5)  # reaches from one border to the other: not only its middle counts
-    functions = {"lrn": norms.local_response_norm, "instance": norm, "dilated": dilated, "near": near}
+    functions = {"lrn": norms.local_response_norm, "instance": norm, "dilated": layer, "near": near}
     functions |= {"leaky": stylegan2.leaky, "double": stylegan2.double}
     functions |= {"weighted": lambda x: stylegan2.weighted(x[:, :1, :1], x[..., :1])}
     plain = {name: function(x) for name, function in functions.items()}
@@ -41,17 +41,17 @@ def test_the_form_is_chosen_inside_alone():
 
 
 def test_threads_that_trace_at_the_same_time_have_their_own_forms():
-    entered, plain_one_traced = threading.Event(), threading.Event()
+    entry, plain_one_traced = threading.Event(), threading.Event()
 
     def inside() -> set[str]:
         with delegate.gpu():
-            entered.set()
+            entry.set()
             assert plain_one_traced.wait(60)
             return _operations()
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(inside)
-        assert entered.wait(60)
+        assert entry.wait(60)
         try:
             assert "LRN" in _operations()
         finally:

@@ -32,11 +32,11 @@ def test_gated_convolution_is_its_formula(norm):
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize("accelerated", [False, True])
-def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, accelerated, padding):
-    if accelerated and not operations.is_accelerated(tf.float32):
+@pytest.mark.parametrize("has_units", [False, True])
+def test_a_dilated_convolution_has_its_gradient_everywhere(monkeypatch, has_units, padding):
+    if has_units and not operations.is_accelerated(tf.float32):
         pytest.skip("these kernels have none")
-    monkeypatch.setattr(operations, "is_accelerated", lambda dtype: accelerated)
+    monkeypatch.setattr(operations, "is_accelerated", lambda dtype: has_units)
     x, kernel = _x((2, 9, 7, 3)), _x((3, 3, 3, 4), seed=1)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, kernel])
@@ -211,14 +211,14 @@ def test_the_gate_in_training_is_the_plain_compositions_and_so_is_its_gradient(d
             return [y, *tape.gradient(loss, [x, *layer.trainable_variables])]
 
         results.append(run())
-    for plain, compiled in zip(*results):
+    for plain, fast in zip(*results):
         # By the norm: in 16 bits a feature within rounding of 0 may fall on either side of the leaky ReLU's corner.
-        error = float(tf.norm(compiled - plain) / tf.norm(plain))
+        error = float(tf.norm(fast - plain) / tf.norm(plain))
         assert error < (1e-5 if dtype == tf.float32 else 3e-2)
 
 
-@pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
-def test_leaky_relu_in_16_bits_has_the_values_and_both_gradients_of_tensorflows(traced):
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "traced"])
+def test_leaky_relu_in_16_bits_has_the_values_and_both_gradients_of_tensorflows(in_graph):
     x = tf.cast(tf.concat([tf.random.stateless_normal([999], (1, 2)), [0.0]], axis=0), tf.bfloat16)
     weights = tf.cast(tf.random.stateless_normal([1000], (3, 4)), tf.bfloat16)
 
@@ -232,7 +232,7 @@ def test_leaky_relu_in_16_bits_has_the_values_and_both_gradients_of_tensorflows(
             square = tf.reduce_sum(tf.cast(gradient, tf.float32) ** 2)  # as a penalty on gradients has it
         return y, gradient, outer.gradient(square, weights)
 
-    run = tf.function(of, autograph=False) if traced else of
+    run = tf.function(of, autograph=False) if in_graph else of
     *ours, second = run(operations.leaky_relu)
     *theirs, true = run(lambda x: tf.nn.leaky_relu(x, operations.LEAK))
     for value, expected in zip(ours, theirs):

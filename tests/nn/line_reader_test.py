@@ -36,7 +36,7 @@ def _squares(rng: np.random.Generator) -> tuple[tf.Tensor, np.ndarray]:
 def test_it_learns_where_lines_are_and_misses_those_that_are_not_drawn(trunk):
     tf.keras.utils.set_random_seed(0)
     reader, rng = line_reader.build(trunk), np.random.default_rng(0)
-    optimizer, paid = tf.keras.optimizers.Adam(3e-3), []
+    optimizer, values = tf.keras.optimizers.Adam(3e-3), []
     for _ in range(25):
         images, lines = _squares(rng)
         view = projected.view(trunk, images, _layers(lines), 0.0)
@@ -44,19 +44,19 @@ def test_it_learns_where_lines_are_and_misses_those_that_are_not_drawn(trunk):
             term = line_reader.learning_term(reader, view)
         assert term.shape == (4,)
         optimizer.apply_gradients(zip(tape.gradient(term, reader.trainable_variables), reader.trainable_variables))
-        paid.append(float(tf.reduce_mean(term)))
-    assert np.mean(paid[-3:]) < 0.5 * paid[0]
+        values.append(float(tf.reduce_mean(term)))
+    assert np.mean(values[-3:]) < 0.5 * values[0]
     images, lines = _squares(rng)
     requests = projected.view(trunk, images, _layers(lines), 0.0)
-    obeyed = line_reader.generator_term(reader, requests).numpy()
+    obedience = line_reader.generator_term(reader, requests).numpy()
     empty = requests._replace(features=trunk(tf.fill(images.shape, -0.7), line_reader._MAPS))
-    assert (obeyed < 0.5 * line_reader.generator_term(reader, empty).numpy()).all()
+    assert (obedience < 0.5 * line_reader.generator_term(reader, empty).numpy()).all()
     # Nobody asked for anything there.
     layers = _layers(np.zeros_like(lines))
-    unasked = [
+    empty_terms = [
         line_reader.generator_term(reader, view._replace(conditions=layers)).numpy() for view in (requests, empty)
     ]
-    assert (unasked[0] > unasked[1]).all()
+    assert (empty_terms[0] > empty_terms[1]).all()
 
 
 def test_a_gradient_reaches_the_picture_in_the_hole(trunk):

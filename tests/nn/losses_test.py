@@ -253,8 +253,8 @@ def _drawing(column: int) -> np.ndarray:
 def test_soft_chamfer_is_a_distance_in_pixels():
     true = _drawing(10)
 
-    def distance(predicted, truth=true):
-        return float(line_losses.soft_chamfer(tf.constant(predicted), tf.constant(truth))[0])
+    def distance(prediction, truth=true):
+        return float(line_losses.soft_chamfer(tf.constant(prediction), tf.constant(truth))[0])
 
     # A shift by n columns is n pixels both ways, where n is a step of its radii. Not to the digit: the ends of a stroke
     # have one neighbour and count for less, and one pixel is added to the sums (32 to 33).
@@ -271,9 +271,9 @@ def test_soft_chamfer_is_a_distance_in_pixels():
     dots = np.zeros_like(true)
     dots[:, ::4, ::4] = 1.0
     assert distance(dots) > distance(np.zeros_like(true)) > distance(_drawing(14))
-    predicted = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    prediction = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.soft_chamfer(x, truth), [predicted], delta=1e-4)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.soft_chamfer(x, truth), [prediction], delta=1e-4)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
@@ -290,8 +290,8 @@ def test_soft_chamfer_draws_lines_where_they_belong():
 def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     true = _drawing(10)
 
-    def density(predicted):
-        return float(line_losses.stroke_density(tf.constant(predicted), tf.constant(true))[0])
+    def density(prediction):
+        return float(line_losses.stroke_density(tf.constant(prediction), tf.constant(true))[0])
 
     nothing = density(np.zeros_like(true))
     # The stroke is an eighth of the pixels of two in eight columns of windows of 8, and 1/24 of those of 32, of which
@@ -302,9 +302,9 @@ def test_stroke_density_asks_how_much_line_is_where_and_not_on_which_pixel():
     grey, dots = np.full_like(true, 1 / 32), np.zeros_like(true)
     dots[:, ::4, ::8] = 1.0
     assert density(grey) == pytest.approx(nothing, rel=0.05) and density(dots) == pytest.approx(nothing)
-    predicted = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
+    prediction = tf.random.stateless_uniform([1, 8, 8, 1], [1, 2])
     truth = tf.constant(true[:, :8, 8:16])
-    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.stroke_density(x, truth), [predicted], delta=1e-3)
+    theory, numeric = tf.test.compute_gradient(lambda x: line_losses.stroke_density(x, truth), [prediction], delta=1e-3)
     np.testing.assert_allclose(theory[0], numeric[0], atol=5e-3)
 
 
@@ -343,9 +343,9 @@ def test_code_consistency_weighs_codes_of_any_width_alike_and_holds_its_targets(
 
 def test_content_alignment_is_the_swap_inside_and_the_photograph_outside():
     swap, image, mask = _pictures()
-    aligned = swap * mask + image * (1.0 - mask)
-    np.testing.assert_allclose(region_losses.content_alignment(aligned, swap, image, mask), 0.0, atol=1e-6)
-    off = region_losses.content_alignment(aligned + 0.5 * mask, swap, image, mask)
+    composite = swap * mask + image * (1.0 - mask)
+    np.testing.assert_allclose(region_losses.content_alignment(composite, swap, image, mask), 0.0, atol=1e-6)
+    off = region_losses.content_alignment(composite + 0.5 * mask, swap, image, mask)
     np.testing.assert_allclose(off, 0.5 * mask.numpy().mean((1, 2, 3)), rtol=1e-5)
     with tf.GradientTape() as tape:
         tape.watch([swap, image])

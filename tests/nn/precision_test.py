@@ -64,9 +64,9 @@ def test_processors_without_units_are_refused(processor, model_dirs, tmp_path):
     processor("avx512_fp16")
     assert precision.bfloat16_units() == ""
     model = zoo.load_model(model_dirs[0])
-    for refused in (lambda: Editor(model, precision="bfloat16"), lambda: studio_lib.Studio(model_dirs, "bfloat16")):
+    for make in (lambda: Editor(model, precision="bfloat16"), lambda: studio_lib.Studio(model_dirs, "bfloat16")):
         with pytest.raises(TfsketchError, match="precision: expected float32 on this machine, found bfloat16"):
-            refused()
+            make()
     (tmp_path / "cpuinfo").unlink()  # no Linux
     assert precision.bfloat16_units() == ""
 

@@ -38,8 +38,8 @@ def test_heads_are_trained_and_mixtures_are_saved_but_not_trained(trunk, inputs)
     network = _network()
     scores = network(trunk(inputs["image"]), inputs)
     assert [s.shape for s in scores] == [(2, 2, 2, 1), (2, 4, 4, 1), (2, 4, 4, 1), (2, 8, 8, 1)]
-    fixed = {v.name for v in network.non_trainable_variables if "across" in v.name}
-    assert len(fixed) == 7
+    constants = {v.name for v in network.non_trainable_variables if "across" in v.name}
+    assert len(constants) == 7
     assert not any("across" in v.name for v in network.trainable_variables)
     assert len(network.trainable_variables) == 4 * 3 * 2  # four heads of three layers: kernel and bias
 
@@ -49,12 +49,12 @@ def test_the_conditions_count(trunk, inputs):
     features = trunk(inputs["image"])
     network(features, inputs)
     stroke = tf.cast(tf.range(SIDE)[None, :, None, None] == 16, tf.float32) * tf.ones((2, SIDE, SIDE, 1))
-    for changed in (
+    for variant in (
         inputs | {"sketch": stroke},
         inputs | {"color": tf.ones((2, SIDE, SIDE, 3)) * 0.5},
         inputs | {"mask": 1.0 - inputs["mask"]},
     ):
-        before, after = network(features, inputs), network(features, changed)
+        before, after = network(features, inputs), network(features, variant)
         assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before, after))
     # A stroke outside the mask is none: the generator did not see it either.
     outside = stroke * (1.0 - inputs["mask"])
@@ -94,12 +94,12 @@ def test_patches_that_do_not_see_the_hole_do_not_count(inputs):
 
 
 def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inputs):
-    def augmented(rows, share=1.0):
+    def augment(rows, share=1.0):
         part = {key: value[rows] for key, value in inputs.items()}
         return projected.augment(part["image"], part, part["seed"], 2, share)
 
-    image, conditions = augmented(slice(None))
-    alone, _ = augmented(slice(1, 2))
+    image, conditions = augment(slice(None))
+    alone, _ = augment(slice(1, 2))
     np.testing.assert_array_equal(image[1:], alone)
     assert not np.array_equal(image, inputs["image"])
     assert set(conditions) == {"mask", "sketch", "color"} and not np.array_equal(conditions["mask"], inputs["mask"])
@@ -109,7 +109,7 @@ def test_an_example_is_augmented_by_its_own_seed_and_its_conditions_with_it(inpu
     for one, hole in zip(copy.numpy(), conditions["mask"].numpy()):
         inside, outside = one[hole[..., 0] > 0.5], one[hole[..., 0] < 0.5]
         assert inside.std() < 1e-5 and outside.std() < 1e-5
-    for same, name in zip(augmented(slice(None), 0.0), ("image", None)):
+    for same, name in zip(augment(slice(None), 0.0), ("image", None)):
         if name:
             np.testing.assert_allclose(same, inputs["image"], atol=1e-6)
 

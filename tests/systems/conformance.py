@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged, same_steps
+from tests.conftest import log_rows, same_steps
 from tests.pictures import crops, labelled_shards
 from tests.tiny import save_model
 from tfsketch import config as config_lib
@@ -132,9 +132,9 @@ class Conformance:
         )
         assert trainer.Trainer(settings, tmp_path / "whole", systems.make_task).run() == 0
         trainer.Trainer(settings, tmp_path / "parts", systems.make_task).run(until=1)
-        resumed = trainer.Trainer(settings, tmp_path / "parts", systems.make_task)
-        assert resumed.step == 1 and resumed.run() == 0
-        same_steps(logged(tmp_path / "parts"), logged(tmp_path / "whole"), 1e-6)
+        run_again = trainer.Trainer(settings, tmp_path / "parts", systems.make_task)
+        assert run_again.step == 1 and run_again.run() == 0
+        same_steps(log_rows(tmp_path / "parts"), log_rows(tmp_path / "whole"), 1e-6)
         one, two = (zoo.load_model(tmp_path / name) for name in ("whole", "parts"))
         for a, b in zip(one.variables, two.variables):
             np.testing.assert_allclose(a, b, atol=1e-6)
@@ -145,9 +145,9 @@ class Conformance:
 
     def test_served_it_gives_what_the_network_gives(self, folder, tmp_path):
         model = zoo.load_model(folder)
-        described = systems.signatures(model)
-        assert "serving_default" in described  # what it does with pictures is its own tests' to say
-        networks = {name: described[name] for name in (base.TENSORS, base.SIGNATURE) if name in described}
+        table = systems.signatures(model)
+        assert "serving_default" in table  # what it does with pictures is its own tests' to say
+        networks = {name: table[name] for name in (base.TENSORS, base.SIGNATURE) if name in table}
         server = saved_model.Served(model, networks)
         tf.saved_model.save(server, str(tmp_path / "1"), signatures=server.graphs)
         run = tf.saved_model.load(str(tmp_path / "1")).signatures

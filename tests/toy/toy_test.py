@@ -31,10 +31,10 @@ class TestToy(Conformance):
 
 
 def test_no_other_file_knows_of_it():
-    listed = subprocess.run(
+    listing = subprocess.run(
         ["git", "grep", "-liw", "toy", "--", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    if listed.returncode:
+    if listing.returncode:
         pytest.skip("not a checkout")
     # The faults are tried on the smallest system that there is.
-    assert [name for name in listed.stdout.split() if not name.startswith(("tests/toy/", "tests/proof/"))] == []
+    assert [name for name in listing.stdout.split() if not name.startswith(("tests/toy/", "tests/proof/"))] == []

@@ -6,7 +6,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tests.conftest import logged
+from tests.conftest import log_rows
 from tfsketch.training.task import Task
 
 
@@ -31,7 +31,7 @@ class Dummy(Task):
 
 def losses_of(folder, key: str = "net") -> dict[int, float]:
     """A value of a run's log by its steps."""
-    return {row["step"]: row[key] for row in logged(folder)}
+    return {row["step"]: row[key] for row in log_rows(folder)}
 
 
 def training(config, **train):

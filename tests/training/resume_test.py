@@ -24,10 +24,10 @@ from tfsketch.training.checkpoints import Checkpoints
 def test_a_run_that_stopped_anywhere_goes_on_as_if_it_had_not(dummy, tmp_path, capsys):
     trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
     trainer.Trainer(dummy, tmp_path / "parts", Dummy).run(until=7)
-    resumed = trainer.Trainer(dummy, tmp_path / "parts", Dummy)
-    assert resumed.step == 7
+    run_again = trainer.Trainer(dummy, tmp_path / "parts", Dummy)
+    assert run_again.step == 7
     assert "resumed" not in capsys.readouterr().out
-    resumed.run()
+    run_again.run()
     assert "resumed at step 7 of " in capsys.readouterr().out
     assert losses_of(tmp_path / "parts") == pytest.approx(losses_of(tmp_path / "whole"), abs=1e-6)
     weights = [trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "parts")]
@@ -55,13 +55,13 @@ def test_a_run_folder_of_any_name_is_found_again(dummy, tmp_path, name):
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_without_a_readable_checkpoint_is_refused_and_left_as_it_is(dummy, tiny, tmp_path):
     trainer.Trainer(tiny, tmp_path / "whole", make_task).run(until=2)
-    for name, lost, left in (
+    for name, patterns, left in (
         ("files", ["checkpoints/*"], "weights.npz, metrics.jsonl up to step 2"),
         ("weights", ["checkpoints/*", "metrics.jsonl", "grids/*", "config.yaml"], "found weights.npz and"),
         ("log", ["checkpoints/*", "weights.npz", "grids/*"], "found metrics.jsonl up to step 2 and"),
     ):
         shutil.copytree(tmp_path / "whole", tmp_path / name)
-        for pattern in lost:
+        for pattern in patterns:
             for file in (tmp_path / name).glob(pattern):
                 file.unlink()
         before = {p: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
@@ -82,21 +82,21 @@ def _damage(folder, name, position=-1):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("lost", ["byte", "list", "byte and list"])
-def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(dummy, tmp_path, capsys, lost):
+@pytest.mark.parametrize("damage", ["byte", "list", "byte and list"])
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(dummy, tmp_path, capsys, damage):
     trainer.Trainer(dummy, tmp_path / "whole", Dummy).run()
     trainer.Trainer(dummy, tmp_path / "run", Dummy).run(until=9)
-    if "list" in lost:
+    if "list" in damage:
         (tmp_path / "run/checkpoints/checkpoint").write_text("model_checkpoint_path: 7 \0")
-    if "byte" in lost:
+    if "byte" in damage:
         _damage(tmp_path / "run", "ckpt-9", position=1000)
-    resumed = trainer.Trainer(dummy, tmp_path / "run", Dummy)
+    run_again = trainer.Trainer(dummy, tmp_path / "run", Dummy)
     output = capsys.readouterr().out
-    assert resumed.step == (8 if "byte" in lost else 9)
+    assert run_again.step == (8 if "byte" in damage else 9)
     assert bool(re.search(r"run/checkpoints/ckpt-9: expected a readable.*from the one before, .*ckpt-8", output)) == (
-        "byte" in lost
+        "byte" in damage
     )
-    resumed.run()
+    run_again.run()
     assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
     whole, run = (trainer.Trainer(dummy, tmp_path / name, Dummy).averaged_weights() for name in ("whole", "run"))
     for name, value in whole.items():
@@ -168,11 +168,11 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_can_begin_again(dummy
     run = trainer.Trainer(dummy, tmp_path, Dummy)
     log = run._log
 
-    def killed(*arguments):
+    def interrupt(*arguments):
         log(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "_log", killed)
+    monkeypatch.setattr(run, "_log", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run.run()
     assert list(losses_of(tmp_path)) == [1]
@@ -215,11 +215,11 @@ def test_precision_and_average_may_change_between_two_starts(dummy, tmp_path, ca
 def test_a_model_that_a_kill_kept_from_being_written_is_written_by_the_next_start(tiny, tmp_path, monkeypatch):
     """Between the last checkpoint and the model, when no step is left that would end in another save."""
 
-    def killed(*_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.model_directory, "save", killed)
+        patch.setattr(trainer.model_directory, "save", interrupt)
         with pytest.raises(KeyboardInterrupt):
             trainer.Trainer(tiny, tmp_path, make_task).run(until=1)
     assert (tmp_path / "checkpoints/ckpt-1.index").exists() and not (tmp_path / "weights.npz").exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged
+from tests.conftest import log_rows
 from tests.training.dummy import Dummy, losses_of, training
 from tfsketch import config as config_lib
 from tfsketch import systems
@@ -45,23 +45,23 @@ def test_it_learns_and_describes_itself(dummy, tmp_path):
         p.name for p in tmp_path.iterdir()
     }
     assert systems.load(tmp_path / "config.yaml").train.phases[0].steps == 60
-    assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(logged(tmp_path)[0])
+    assert {"step", "phase", "steps_per_second", "net", "gradient_norm/net"} <= set(log_rows(tmp_path)[0])
 
 
 def test_who_trains_in_a_type_that_the_processor_lacks_is_told(dummy, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(logs.operations, "is_accelerated", lambda dtype: dtype == tf.float32)
     for precision in ("float32", "mixed_bfloat16"):
         trainer.Trainer(training(dummy, precision=precision), tmp_path / precision, Dummy).run(until=1)
-        told = "no native bfloat16" in capsys.readouterr().out
-        assert told == (precision != "float32")
+        warns = "no native bfloat16" in capsys.readouterr().out
+        assert warns == (precision != "float32")
 
 
 def test_an_optimizer_without_a_network_is_told(dummy, tmp_path, capsys):
     for name in ("net", "generator"):
         config = training(dummy, optimizers={name: config_lib.OptimizerConfig()})
         trainer.Trainer(config, tmp_path / name, Dummy).run(until=1)
-        told = "train.optimizers: generator: no network of this run, so without effect; its networks: net"
-        assert (told in capsys.readouterr().out) == (name == "generator")
+        warning = "train.optimizers: generator: no network of this run, so without effect; its networks: net"
+        assert (warning in capsys.readouterr().out) == (name == "generator")
 
 
 def test_the_step_is_adam_on_the_mean_over_the_global_batch(dummy, tmp_path):
@@ -123,7 +123,7 @@ def test_clipping_bounds_the_step(dummy, tmp_path):
     run.run(until=2)
     # Adam divides by the gradient's own size plus 1e-7, so only a gradient far below that leaves the weights in place.
     np.testing.assert_allclose(run._averaged[0], before, atol=1e-5)
-    assert logged(tmp_path)[0]["gradient_norm/net"] > 1e-3  # logged as it was before clipping
+    assert log_rows(tmp_path)[0]["gradient_norm/net"] > 1e-3  # logged as it was before clipping
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(dummy, tmp_path):
@@ -154,12 +154,12 @@ def test_a_run_that_a_signal_stopped_goes_on_in_the_same_process(dummy, tmp_path
     run = trainer.Trainer(training(dummy, checkpoint_every=100), tmp_path, Dummy)
     log, request = run._log, []
 
-    def signalled(*arguments):
+    def log_and_signal(*arguments):
         log(*arguments)
         if not request:
             request.append(os.kill(os.getpid(), signal.SIGINT))
 
-    monkeypatch.setattr(run, "_log", signalled)
+    monkeypatch.setattr(run, "_log", log_and_signal)
     assert run.run(until=0) == 0 and run.step == 0
     assert run.run(until=9) == 128 + signal.SIGINT and run.step == 2
     with concurrent.futures.ThreadPoolExecutor() as thread:  # where nobody may handle signals
@@ -171,12 +171,12 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
     run = trainer.Trainer(training(dummy, log_every=1, checkpoint_every=100), tmp_path, Dummy)
     log = run._log
 
-    def signalled(*arguments):
+    def log_and_signal(*arguments):
         log(*arguments)
         if run.step == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(run, "_log", signalled)
+    monkeypatch.setattr(run, "_log", log_and_signal)
     assert run.run() == 128 + signal.SIGTERM
     assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
 
@@ -223,7 +223,7 @@ def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, mo
     run, entry = trainer.Trainer(dummy, tmp_path / "run", Dummy), []
     plain = feed.Feed._open
 
-    def interrupted(self):
+    def interrupt(self):
         entry.append(self._step())
         stream = plain(self)
         self._opens_again = True  # as with `data.service`
@@ -231,7 +231,7 @@ def test_a_data_worker_that_was_started_anew_changes_no_step(dummy, tmp_path, mo
             yield next(stream)
         raise tf.errors.NotFoundError(None, None, "Dataset id 1000 not found. A dispatcher restart")
 
-    monkeypatch.setattr(feed.Feed, "_open", interrupted)
+    monkeypatch.setattr(feed.Feed, "_open", interrupt)
     assert run.run() == 0 and entry == [0, 5, 10]
     assert "A dispatcher restart; going on at step 5\n" in capsys.readouterr().out
     assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
@@ -241,10 +241,10 @@ def test_where_another_worker_is_gone_it_is_said_what_to_do(dummy, tmp_path, mon
     run = trainer.Trainer(dummy, tmp_path, Dummy)
     run.run(until=4)
 
-    def lost(*_):
+    def disconnect(*_):
         raise tf.errors.UnavailableError(None, None, "Task /job:worker/task:1 heartbeat timeout.\nmore")
 
-    monkeypatch.setattr(run, "_loop", lost)
+    monkeypatch.setattr(run, "_loop", disconnect)
     with pytest.raises(tf.errors.UnavailableError):
         run.run()
     run._config = training(dummy, strategy="multi_worker")
@@ -279,11 +279,11 @@ def test_what_is_wrong_with_a_picture_on_the_way_is_told_in_a_line(dummy, shards
     if bad == "setting":
         mask = dataclasses.replace(mask, regions=("mouht",), region_probability=1.0)
     run = trainer.Trainer(dataclasses.replace(dummy, data=data, mask=mask), tmp_path / "run", Dummy)
-    kind, told = {
+    kind, message = {
         "shard": (DataError, "^.*tfrecord at byte [0-9]+: expected pictures of 32 px .*found 16 x 16; prepare them"),
         "setting": (ConfigError, "^mask.regions: .*'mouht'$"),
     }[bad]
-    with pytest.raises(kind, match=told) as error:
+    with pytest.raises(kind, match=message) as error:
         run.run()
     assert "\n" not in str(error.value)
 
@@ -311,8 +311,8 @@ def test_schedules():
     assert [learning_rate(warm, s, 100, 1.0) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["traced", "by XLA"])
-def test_the_fused_adam_is_keras_adam(compiled):
+@pytest.mark.parametrize("in_graph", [False, True], ids=["traced", "by XLA"])
+def test_the_fused_adam_is_keras_adam(in_graph):
     values = [tf.random.stateless_normal(shape, (1, 2)) for shape in ((3, 3, 4, 5), (7,))]
     results = []
     for make in (tf.keras.optimizers.Adam, Adam):
@@ -320,7 +320,7 @@ def test_the_fused_adam_is_keras_adam(compiled):
         optimizer = make(1e-2, 0.5, 0.99)
         optimizer.build(variables)
 
-        @tf.function(jit_compile=compiled)
+        @tf.function(jit_compile=in_graph)
         def step(seed, optimizer=optimizer, variables=variables):
             gradients = [tf.random.stateless_normal(v.shape, [seed, 3]) for v in variables]
             optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)

@@ -12,7 +12,7 @@ from tfsketch.nn import model_directory
 
 
 @pytest.fixture
-def saved(tiny, tmp_path):
+def model_and_folder(tiny, tmp_path):
     model = systems.build(tiny)
     return model, save_model(tmp_path / "model", model, tiny, "# card\n")
 
@@ -21,16 +21,16 @@ def _inputs():
     return {"image": tf.random.stateless_uniform([1, 32, 32, 3], [1, 2], -1, 1), "mask": tf.ones([1, 32, 32, 1])}
 
 
-def test_a_saved_model_loads_the_same(saved, tiny):
-    model, folder = saved
+def test_a_saved_model_loads_the_same(model_and_folder, tiny):
+    model, folder = model_and_folder
     copy = zoo.load_model(folder)
     assert copy.experiment == tiny
     np.testing.assert_array_equal(copy(_inputs())["image"], model(_inputs())["image"])
     assert sorted(p.name for p in folder.iterdir()) == ["README.md", "config.yaml", "weights.npz"]
 
 
-def test_publishing_keeps_the_model_and_drops_the_machines_paths(saved, tmp_path):
-    model, folder = saved
+def test_publishing_keeps_the_model_and_drops_the_machines_paths(model_and_folder, tmp_path):
+    model, folder = model_and_folder
     zoo.publish(folder, tmp_path / "published", "# card\n")
     config = systems.experiment_of(tmp_path / "published")
     assert config.data.train == "" and config.model == systems.experiment_of(folder).model
@@ -38,8 +38,8 @@ def test_publishing_keeps_the_model_and_drops_the_machines_paths(saved, tmp_path
     assert float(tf.reduce_max(tf.abs(difference))) < 2 / 255
 
 
-def test_half_precision_moves_a_picture_by_less_than_a_grey_level(saved, tiny, tmp_path):
-    model, _ = saved
+def test_half_precision_moves_a_picture_by_less_than_a_grey_level(model_and_folder, tiny, tmp_path):
+    model, _ = model_and_folder
     model_directory.save(
         tmp_path / "half",
         tiny,
@@ -63,16 +63,16 @@ def test_the_shipped_model_loads_is_small_and_repaints():
     assert np.isfinite(outputs["image"].numpy()).all()
 
 
-def test_mistakes_are_named(saved, tmp_path):
-    _, folder = saved
+def test_mistakes_are_named(model_and_folder, tmp_path):
+    _, folder = model_and_folder
     with pytest.raises(WeightsError, match="sc_fegan"):
         zoo.load_model(tmp_path / "nowhere")
     with np.load(folder / "weights.npz") as file:
         arrays = dict(file)
     name = "generator/gconv1_ds/kernel"
 
-    def reload(changed):
-        np.savez(folder / "weights.npz", **changed)
+    def reload(arrays):
+        np.savez(folder / "weights.npz", **arrays)
         return zoo.load_model(folder)
 
     with pytest.raises(WeightsError, match=f"missing: {name}"):

@@ -41,8 +41,8 @@ def latency(
     large = Picture(photographs.of_array(pixels))
     rows = []
     cases = [(f"512 x 512, working side {side}", small, side) for side in sides]
-    enlarged = f"{pixels.shape[1]} x {pixels.shape[0]}, working side 128"
-    for name, picture, side in [*cases, (enlarged, large, 128)]:
+    size = f"{pixels.shape[1]} x {pixels.shape[0]}, working side 128"
+    for name, picture, side in [*cases, (size, large, 128)]:
         entry = app.keep(picture)
         without_sketch = [stroke for stroke in example["strokes"]["strokes"] if stroke["layer"] != "sketch"]
         samples: dict[str, list[float]] = {}

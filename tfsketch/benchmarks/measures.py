@@ -1,7 +1,7 @@
 """Measuring speed. The rules of all benchmarks:
 
-- Costs are processor time, not time on the clock: on a machine that does something else besides, the clock measures
-  that. Only throughput is by the clock, and there the processor time a picture stands beside it.
+- Costs are CPU time, not wall-clock time, into which goes what else a machine does. Only throughput is by the wall
+  clock, and there the CPU time a picture stands beside it.
 - Every number is a median with the 10th and the 90th percentile, because pictures and random draws differ.
 - Speeds are given as ratios to a named floor of the same run, and what is timed by the clock takes turns with it. A
   machine is named by its number of cores alone.
@@ -45,10 +45,10 @@ def cost(work: Callable[[int], object], pictures: int, seconds: float) -> Spread
     Args:
       work: called with 0, 1, 2, ...; the first two calls do not count (they fill caches and trace graphs).
       pictures: in each call.
-      seconds: of processor time to spend, at least; no fewer than 5 calls.
+      seconds: of CPU time to spend, at least; no fewer than 5 calls.
 
     Returns:
-      Milliseconds of processor time a picture, of all threads together.
+      Milliseconds of CPU time a picture, of all threads together.
     """
     work(0), work(1)
     samples: list[float] = []
@@ -68,7 +68,7 @@ class Throughput:
     ratio: float
     """To the first dataset, the median over the rounds."""
     milliseconds: float
-    """Milliseconds of processor time a picture."""
+    """Milliseconds of CPU time a picture."""
 
 
 def throughput(datasets: Mapping[str, tf.data.Dataset], pictures: int, seconds: float) -> dict[str, Throughput]:

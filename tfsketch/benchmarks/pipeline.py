@@ -105,7 +105,7 @@ def _online(
     yield "a batch of uint8 to float32", follows, lambda n: convert(batch), config.train.batch_size
 
 
-def _precomputed(config: Config, pictures: Sequence[Picture]) -> Iterator[tuple[str, Callable[[int], object], int]]:
+def _precomputations(config: Config, pictures: Sequence[Picture]) -> Iterator[tuple[str, Callable[[int], object], int]]:
     """The parts that run once a photograph, when shards are made: name, the work, pictures a call of it."""
     side = config.stored_size
     photograph = skimage.data.astronaut()
@@ -164,7 +164,7 @@ def pipeline(config: Config, folder: str, seconds: float) -> str:
         online = [
             (name, why, cost(work, count, seconds / 10)) for name, why, work, count in _online(config, folder, pictures)
         ]
-        once = [(name, cost(work, count, seconds / 10)) for name, work, count in _precomputed(config, pictures)]
+        once = [(name, cost(work, count, seconds / 10)) for name, work, count in _precomputations(config, pictures)]
 
     decode = online[0][2].median
     slow = [name for name, why, spread in online[1:] if why != "drawn anew" and spread.median > _SLOW]

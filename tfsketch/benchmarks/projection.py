@@ -105,11 +105,11 @@ def projection(
             times.setdefault(name, []).append(per_sketch)
 
     measure_loops()
-    for name, searched in (("one call", model), ("one call, searching in bfloat16", in_bfloat16(model))):
+    for name, network in (("one call", model), ("one call, searching in bfloat16", in_bfloat16(model))):
 
-        def call(steps: int, searched: ContextualGan = searched) -> projection_lib.Projection:
+        def call(steps: int, network: ContextualGan = network) -> projection_lib.Projection:
             return projection_lib.project(
-                model, drawings, candidates=candidates, steps=steps, patience=steps + 2, searched=searched
+                model, drawings, candidates=candidates, steps=steps, patience=steps + 2, network=network
             )
 
         call(1)  # traces

@@ -3,7 +3,7 @@ where that is installed (`pip install ai-edge-quantizer==0.10.0`). How far each 
 own, how large it is, and how long a call takes on LiteRT's processor kernels, as a ratio.
 
 All static ones are calibrated on the same edits, which come after the measured ones. Files take turns, on one thread
-each, and what counts is that thread's processor time, with the rounding of inputs where a file takes whole numbers.
+each, and what counts is that thread's CPU time, with the rounding of inputs where a file takes whole numbers.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def _caller(content: bytes) -> Callable[..., dict[str, np.ndarray]]:
 
 def _outside(output: np.ndarray, example: Mapping[str, np.ndarray]) -> float:
     """The largest difference from the input where nothing is erased, in levels of 255."""
-    known = np.broadcast_to(example["mask"] < 0.5, output.shape)
-    return float(np.abs(output - example["image"])[known].max()) * 127.5
+    outside = np.broadcast_to(example["mask"] < 0.5, output.shape)
+    return float(np.abs(output - example["image"])[outside].max()) * 127.5
 
 
 def quantizers(
@@ -157,7 +157,7 @@ def quantizers(
     lines = [
         f"{network.experiment.system} at {network.image_size} px, {EDITS} edits, {calibrated_on} to calibrate on, one "
         f"thread, run by {next(reversed(interpreters()))}, {datetime.date.today().isoformat()}; PSNR in the hole to "
-        "the network's own picture, processor time of a call as a ratio to the first row's. Made by `python -m "
+        "the network's own picture, CPU time of a call as a ratio to the first row's. Made by `python -m "
         "tools.benchmark quantizers --data=FOLDER`.",
         "",
         *table(["file", "MB", "PSNR, dB", "time", "outside the mask"], rows),

@@ -87,7 +87,7 @@ def region(config: Config, folder: str, seconds: float, holes: Sequence[int] = (
         *table(
             [
                 "hole",
-                "processor time, of the whole network's",
+                "CPU time, of the whole network's",
                 "10 % - 90 %",
                 "by the clock",
                 "10 % - 90 %",

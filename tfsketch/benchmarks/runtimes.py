@@ -1,7 +1,7 @@
 """TensorFlow Lite files of one model by every runtime that is installed: how long a call takes, as a ratio, and how far
 what it draws is from the float32 file's.
 
-Files and runtimes take turns, on one thread each, and what counts is that thread's processor time. The edits are of
+Files and runtimes take turns, on one thread each, and what counts is that thread's CPU time. The edits are of
 squares around the face in scikit-image's portrait, with a hole in the middle and a line through it; `tools.export`
 measures against the network itself, on edits as in training.
 """
@@ -58,7 +58,7 @@ class Turn:
     """What one of several found that took turns."""
 
     seconds: list[float]
-    """Of the calling thread's processor time, a call each; the first call fills caches."""
+    """Of the calling thread's CPU time, a call each; the first call fills caches."""
     outputs: list[np.ndarray]
     """Its picture of each example."""
 
@@ -127,7 +127,7 @@ def runtimes(config: Config, folder: str, seconds: float) -> str:
         )
     lines = [
         f"{metadata['model']} at {metadata['image_size']} px, one thread, {datetime.date.today().isoformat()}; "
-        "processor time of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m "
+        "CPU time of a call as a ratio to the first row's, PSNR to it in the hole. Made by `python -m "
         "tools.benchmark runtimes --data=FOLDER`.",
         "",
         *table(["file, run by", "MB", "time", "10 % - 90 %", "PSNR, dB"], rows),

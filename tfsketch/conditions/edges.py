@@ -186,8 +186,8 @@ def fdog(images: np.ndarray, config: FdogConfig) -> np.ndarray:
     radius = kernels.shape[0] // 2
     pads = [[0, 0], [radius, radius], [radius, radius], [0, 0]]
     for _ in range(config.iterations):
-        extended = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
-        directions = tf.reshape(tf.nn.conv2d(extended, kernels, 1, "VALID"), [-1])
+        frame = tf.pad(tf.minimum(light, 1.0 - lines), pads, mode="REFLECT")
+        directions = tf.reshape(tf.nn.conv2d(frame, kernels, 1, "VALID"), [-1])
         across = tf.gather(directions, lower)
         across += upper_share * (tf.gather(directions, upper) - across)
         along = tf.add_n([weight * tf.gather(across, index) for weight, index in paths])

@@ -207,10 +207,10 @@ def features_in(labels: np.ndarray, mask: np.ndarray, share: float = 0.5) -> dic
     """
     regions_under = {}
     # One histogram each instead of a mask for every feature.
-    everywhere, erased = (cv2.calcHist([labels], [0], where, [256], [0, 256]).ravel() for where in (None, mask))
+    everywhere, inside = (cv2.calcHist([labels], [0], where, [256], [0, 256]).ravel() for where in (None, mask))
     for name in REGIONS_OF:
         indices = [regions.REGIONS.index(label) for label in REGIONS_OF[name]]
-        pixels, under = int(everywhere[indices].sum()), int(erased[indices].sum())
+        pixels, under = int(everywhere[indices].sum()), int(inside[indices].sum())
         least = {"hair": mask.size / 200, "glasses": pixels / 8}.get(name, share * pixels)
         if under and under >= min(least, share * pixels):
             region = region_of(name, labels)

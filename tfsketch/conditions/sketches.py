@@ -72,18 +72,18 @@ class Hed(tf.Module):
         """
         size = tf.shape(image)[1:3]
         bottom, right = (-size[0]) % _PAD + _PAD, (-size[1]) % _PAD + _PAD
-        extended = tf.pad(image, [[0, 0], [_PAD, bottom], [_PAD, right], [0, 0]], mode="REFLECT")
-        full = tf.shape(extended)[1:3]
+        frame = tf.pad(image, [[0, 0], [_PAD, bottom], [_PAD, right], [0, 0]], mode="REFLECT")
+        full = tf.shape(frame)[1:3]
         taps = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
-        features = self._trunk(extended, taps)
+        features = self._trunk(frame, taps)
         sides = []
         for tap, (kernel, bias) in zip(taps, self._sides):
             side = tf.nn.conv2d(tf.cast(features[tap], tf.float32), kernel, 1, "SAME") + bias
             sides.append(tf.image.resize(side, full))
         logits = tf.concat(sides, axis=-1)
-        fused = tf.nn.conv2d(logits, self._fuse[0], 1, "SAME") + self._fuse[1]
+        fusion = tf.nn.conv2d(logits, self._fuse[0], 1, "SAME") + self._fuse[1]
         crop = (slice(None), slice(_PAD, _PAD + size[0]), slice(_PAD, _PAD + size[1]))
-        return tf.sigmoid(fused[crop]), tf.sigmoid(logits[crop])
+        return tf.sigmoid(fusion[crop]), tf.sigmoid(logits[crop])
 
 
 def equalize(image: np.ndarray, clip_limit: float) -> np.ndarray:
@@ -156,14 +156,14 @@ class Sketcher:
         if self.style == "photocopy":
             return photocopy(images, config.photocopy)
         height, width = images.shape[1:3]
-        equalized = np.stack([equalize(image, config.clahe) for image in images])
+        contrast = np.stack([equalize(image, config.clahe) for image in images])
         scale = max(1.0, config.min_side / min(height, width))
-        x = to_unit(equalized)
+        x = to_unit(contrast)
         if scale > 1.0:
             x = tf.image.resize(x, [round(height * scale), round(width * scale)], method="bicubic")
         assert self._hed is not None  # the only remaining style
-        fused, sides = self._hed(x)
-        edges = (1.0 - config.side_share) * fused + config.side_share * sides[..., 1:2]
+        fusion, sides = self._hed(x)
+        edges = (1.0 - config.side_share) * fusion + config.side_share * sides[..., 1:2]
         if scale > 1.0:
             edges = tf.image.resize(edges, [height, width], method="bilinear", antialias=True)
         return edges.numpy()[..., 0]

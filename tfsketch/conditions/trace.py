@@ -26,8 +26,8 @@ def _darts(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Returns:
       (points [P,2] as (x, y), source [D], target [D]); the dart back from `d` is `(d + D / 2) % D`.
     """
-    bordered = np.pad(lines, 1)
-    flat, stride = bordered.ravel(), bordered.shape[1]
+    frame = np.pad(lines, 1)
+    flat, stride = frame.ravel(), frame.shape[1]
     places = np.flatnonzero(flat)
     number = np.zeros(flat.size, np.int32)
     number[places] = np.arange(len(places), dtype=np.int32)
@@ -96,8 +96,8 @@ def _through_junctions(
     ahead = -(way[i] * way[j]).sum(axis=1)
     fits = (hub[i] == hub[j]) & (ahead > STRAIGHT)
     partner = pair(i[fits], j[fits], ahead[fits], len(hub))
-    paired = partner >= 0
-    onward[entering[paired]] = back[entering[partner[paired]]]
+    has_partner = partner >= 0
+    onward[entering[has_partner]] = back[entering[partner[has_partner]]]
 
 
 def _rank(onward: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -88,8 +88,8 @@ def _broad_areas(sketch: np.ndarray, least: int) -> np.ndarray:
     """Areas at least `least` pixels wide along both axes, [H,W] uint8 in {0,1}; an odd number, for a centre pixel."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (least, least))
     # There is no ink beyond the sheet, or its border would count as wide.
-    bordered = cv2.copyMakeBorder(sketch, least, least, least, least, cv2.BORDER_CONSTANT)
-    opening = cv2.morphologyEx(bordered, cv2.MORPH_OPEN, kernel)[least:-least, least:-least]
+    frame = cv2.copyMakeBorder(sketch, least, least, least, least, cv2.BORDER_CONSTANT)
+    opening = cv2.morphologyEx(frame, cv2.MORPH_OPEN, kernel)[least:-least, least:-least]
     # The disc does not reach into corners.
     return cv2.dilate(opening, np.ones((least // 4 * 2 + 1,) * 2, np.uint8)) & sketch
 

@@ -180,7 +180,7 @@ class Worker:
         maps: dict[str, Layers] = {}
         for make in MAKERS.values():
             maps.update(make(self, group, maps))
-        serialized = []
+        records = []
         for number, name in enumerate(names):
             feature = {"id": _bytes(name.encode())}
             for key, layers in maps.items():
@@ -188,8 +188,8 @@ class Worker:
                 feature[key] = _bytes(files.encode_png(layers[number] * levels))
             example = tf.train.Example(features=tf.train.Features(feature=feature))
             # Otherwise the order of the features, and so the file, would differ between processes.
-            serialized.append(example.SerializeToString(deterministic=True))
-        return serialized
+            records.append(example.SerializeToString(deterministic=True))
+        return records
 
     def regions_of(self, group: Group) -> Maps:
         """Face regions by `prepare.regions`: from labels, or by a face parser from whole squares."""

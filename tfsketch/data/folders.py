@@ -60,17 +60,17 @@ def _settings_of(tree: Mapping[str, Any], styles: Sequence[str], has_colors: boo
     sketches, its colour maps, its squares and its face regions."""
     sketch = tree.get("sketch", {})
     prepare = {"windows": 0, **tree.get("prepare", {})}  # a plan without windows does not name them
-    made = {}
+    files = {}
     for style in styles:
         is_hed = style == "hed"  # its settings are beside the other styles' sections
         section, prefix = (sketch, "sketch") if is_hed else (sketch.get(style, {}), f"sketch.{style}")
         values = {key: value for key, value in section.items() if not isinstance(value, dict)}
-        made.update({f"{prefix}.{key}": value for key, value in values.items() if key not in _NO_LINES})
+        files.update({f"{prefix}.{key}": value for key, value in values.items() if key not in _NO_LINES})
     if has_colors:
         color = tree.get("color", {}).items()
-        made.update({f"color.{key}": value for key, value in color if key.startswith(prepare_lib.FILTERS)})
+        files.update({f"color.{key}": value for key, value in color if key.startswith(prepare_lib.FILTERS)})
     squares = ("align", "windows", "regions", *(["faceless"] if prepare.get("align") == "ffhq" else []))
-    return made | {f"prepare.{key}": prepare[key] for key in squares if key in prepare}
+    return files | {f"prepare.{key}": prepare[key] for key in squares if key in prepare}
 
 
 def differences(folder: str | os.PathLike, config: Config) -> list[str]:

@@ -53,7 +53,7 @@ def occlude(picture: Picture, rng: np.random.Generator) -> Picture:
         filling = _cloth(rng, size[0])
     else:  # another part of the picture itself
         filling = np.roll(picture.image, rng.integers(size[0] // 4, 3 * size[0] // 4, 2), axis=(0, 1))
-    hidden = picture.having(image=np.where(inside[..., None] > 0, filling, picture.image))
+    copy = picture.having(image=np.where(inside[..., None] > 0, filling, picture.image))
     if region_map is None:
-        return hidden
-    return hidden.having(regions=np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), region_map))
+        return copy
+    return copy.having(regions=np.where(inside > 0, np.uint8(regions.REGIONS.index(name)), region_map))

@@ -111,10 +111,10 @@ def processes(count: int) -> Execute:
             with _starting():
                 pending = {pool.submit(_run, job) for job in jobs}
             while pending:
-                done, pending = concurrent.futures.wait(pending, 0.2, concurrent.futures.FIRST_EXCEPTION)
+                complete, pending = concurrent.futures.wait(pending, 0.2, concurrent.futures.FIRST_EXCEPTION)
                 while not ticks.empty():
                     tick(ticks.get())
-                for future in done:
+                for future in complete:
                     future.result()
 
         try:
@@ -220,16 +220,16 @@ def _results(run: Run, jobs: Sequence[Job], title: str) -> list:
     return [json.loads(pathlib.Path(job.result).read_text()) for job in jobs]
 
 
-def _examine_jobs(collection: sources.Collection, unfinished: pathlib.Path) -> list[ExamineJob]:
+def _examine_jobs(collection: sources.Collection, scratch: pathlib.Path) -> list[ExamineJob]:
     starts = range(0, len(collection.items), _SHARD)
     return [
-        ExamineJob(str(unfinished / f"examined-{number:05d}.json"), collection.items[start : start + _SHARD])
+        ExamineJob(str(scratch / f"examined-{number:05d}.json"), collection.items[start : start + _SHARD])
         for number, start in enumerate(starts)
     ]
 
 
 def _shard_jobs(
-    sides: Mapping[str, Sequence[Photograph]], folder: pathlib.Path, unfinished: pathlib.Path
+    sides: Mapping[str, Sequence[Photograph]], folder: pathlib.Path, scratch: pathlib.Path
 ) -> list[ShardJob]:
     jobs = []
     for side, pictures in sides.items():
@@ -238,13 +238,13 @@ def _shard_jobs(
             name = f"pictures-{number:05d}-of-{count:05d}.tfrecord"
             (folder / side).mkdir(exist_ok=True)
             part = tuple(pictures[number * _SHARD : (number + 1) * _SHARD])
-            jobs.append(ShardJob(str(unfinished / f"{side}-{name}.json"), str(folder / side / name), part))
+            jobs.append(ShardJob(str(scratch / f"{side}-{name}.json"), str(folder / side / name), part))
     return jobs
 
 
-def _put(path: pathlib.Path, text: str, unfinished: pathlib.Path) -> None:
+def _put(path: pathlib.Path, text: str, scratch: pathlib.Path) -> None:
     """Writes a small file atomically, leaving nothing beside it if killed."""
-    partial = unfinished / f"{path.name}.{os.getpid()}.partial"
+    partial = scratch / f"{path.name}.{os.getpid()}.partial"
     files.write_bytes(partial, text.encode("utf-8", errors="backslashreplace"))
     partial.replace(path)
 
@@ -282,15 +282,15 @@ def prepare(
     _check(inputs, output, config, labels)
     collection = sources.find(inputs, only, exclude)
     depends, folder = _depends(collection, config, labels), pathlib.Path(output)
-    if _finished(folder, depends):
+    if _is_complete(folder, depends):
         return read_report(folder)
     with lock.hold(folder, wait):
-        if not _finished(folder, depends):  # another process may have done it in the meantime
+        if not _is_complete(folder, depends):  # another process may have done it in the meantime
             return _write(collection, folder, depends, config, labels, execute)
     return read_report(folder)
 
 
-def _finished(folder: pathlib.Path, depends: Mapping[str, object]) -> bool:
+def _is_complete(folder: pathlib.Path, depends: Mapping[str, object]) -> bool:
     """Whether a folder holds the complete output for this input.
 
     Raises:
@@ -318,22 +318,22 @@ def _write(
     execute: Execute,
 ) -> Report:
     """Writes the missing files of a folder, the manifest last."""
-    unfinished = folder / "unfinished"
-    unfinished.mkdir(parents=True, exist_ok=True)
-    _put(folder / "plan.json", json.dumps(depends, indent=1), unfinished)
-    _put(folder / "config.yaml", config_lib.dump(config), unfinished)
+    scratch = folder / "unfinished"
+    scratch.mkdir(parents=True, exist_ok=True)
+    _put(folder / "plan.json", json.dumps(depends, indent=1), scratch)
+    _put(folder / "config.yaml", config_lib.dump(config), scratch)
     with execute(Setup(config, labels)) as run:
-        stretches = _results(run, _examine_jobs(collection, unfinished), "examined")
+        stretches = _results(run, _examine_jobs(collection, scratch), "examined")
         findings = [examples.Finding.of(tree) for stretch in stretches for tree in stretch]
         sides, report = make_plan(collection, findings, config)
-        _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), unfinished)
-        _put(folder / "report.txt", str(report), unfinished)
+        _put(folder / "report.json", json.dumps(dataclasses.asdict(report), indent=1), scratch)
+        _put(folder / "report.txt", str(report), scratch)
         if not sides[""]:
             rest = f" but {report.validation} for validation, as their content decides" if report.validation else ""
             raise DataError(
                 f"expected pictures that can be used, found none of {report.photographs}{rest}; see {folder}/report.txt"
             )
-        jobs = _shard_jobs(sides, folder, unfinished)
+        jobs = _shard_jobs(sides, folder, scratch)
         results = _results(run, jobs, "written")
     contents = {
         "examples": report.written,
@@ -345,6 +345,6 @@ def _write(
             for job, result in zip(jobs, results)
         },
     }
-    _put(folder / "manifest.json", json.dumps(contents, indent=1), unfinished)
-    shutil.rmtree(unfinished)
+    _put(folder / "manifest.json", json.dumps(contents, indent=1), scratch)
+    shutil.rmtree(scratch)
     return report

@@ -54,8 +54,8 @@ def _dabs(
         part = parts[names[rng.integers(len(names))]]
         labels = np.flatnonzero(np.bincount(part.reshape(-1))[1:]) + 1  # lips or teeth, not both alike
         one = (part == labels[rng.integers(len(labels))]).astype(np.uint8)
-        recolored = features.recolor(rng, (picture.image, picture.color), one)
-        picture = picture.having(**dict(zip(("image", "color"), recolored)))
+        variant = features.recolor(rng, (picture.image, picture.color), one)
+        picture = picture.having(**dict(zip(("image", "color"), variant)))
     for name in names:
         dabs, where = feature_strokes.dabs(rng, name, picture.color, parts[name] * mask, config.color)
         cv2.copyTo(dabs, where & (1 - strokes), color)

@@ -133,10 +133,10 @@ def connect(addresses: str, fingerprint: Fingerprint) -> list[str]:
     return hosts
 
 
-def _check(number: tf.Tensor, received: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def _check(number: tf.Tensor, answer: tf.Tensor, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The element, checked to be the one that was due."""
     text = "data.service: the worker sent another example than was due (has it been restarted?); run again to resume"
-    with tf.control_dependencies([tf.debugging.assert_equal(received, number, text)]):
+    with tf.control_dependencies([tf.debugging.assert_equal(answer, number, text)]):
         return {key: tf.identity(value) for key, value in element.items()}
 
 

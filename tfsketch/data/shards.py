@@ -98,11 +98,11 @@ class Shards:
             return self._cache[number]
         where, features = str(self._records[number]), records.read(self._records[number])
         kinds = {key.partition("/")[0] for key in features}
-        needed = ["id", *(name for name, row in STORED_MAPS.items() if row.required)]
-        missing = [name for name in needed if name not in kinds]
+        fields = ["id", *(name for name, row in STORED_MAPS.items() if row.required)]
+        missing = [name for name in fields if name not in kinds]
         if missing:
             raise DataError(
-                f"{where}: expected features {', '.join(needed)}, found no {', '.join(missing)}; make the shards again "
+                f"{where}: expected features {', '.join(fields)}, found no {', '.join(missing)}; make the shards again "
                 "with tools.prepare_data"
             )
         name = features.pop("id").decode()

@@ -109,9 +109,9 @@ def _of_list(path: str) -> Iterator[_Entry]:
         lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         with open(path, "rb") as source:
-            found = files.describe_unread(source.read(files.HEAD_BYTES)) or "none of them"
+            kind = files.describe_unread(source.read(files.HEAD_BYTES)) or "none of them"
         raise DataError(
-            f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found {found}"
+            f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found {kind}"
         ) from error
     for number, line in enumerate(lines, 1):
         file = paths.on_disk(os.path.join(os.path.dirname(os.path.abspath(path)), line.strip()))

@@ -168,7 +168,7 @@ def schedule(faces: Sequence[Face]) -> list[Edit]:
     for kind in [*rounds[:total], *spare]:
         if len(edits) == total:
             break
-        had = {edit.recipient for edit in edits if edit.kind == kind}
+        recipients = {edit.recipient for edit in edits if edit.kind == kind}
         donors = [n for n, face in enumerate(faces) if face.shows(kind)]
         order = rng.permutation(len(faces))
         order = order[np.argsort(times[order], kind="stable")].tolist()
@@ -176,7 +176,7 @@ def schedule(faces: Sequence[Face]) -> list[Edit]:
             order.sort(key=lambda n: min(_dissimilarity(faces[n], faces[donor], kind) for donor in donors))
         for recipient in order:
             others = [n for n in donors if n != recipient and _pose_difference(faces[recipient], faces[n]) <= FARTHEST]
-            if recipient in had or not faces[recipient].takes(kind) or not others:
+            if recipient in recipients or not faces[recipient].takes(kind) or not others:
                 continue
             others.sort(key=lambda n: _dissimilarity(faces[recipient], faces[n], kind))
             gifts = [sum(edit == Edit(kind, edit.recipient, n) for edit in edits) for n in others[:DONORS]]

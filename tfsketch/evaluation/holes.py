@@ -115,12 +115,12 @@ def beside(mask: np.ndarray) -> np.ndarray:
     """
     inside = np.asarray(mask) > 0
     distance = _distance(~inside)
-    untouched = distance > _margin(inside)
+    surroundings = distance > _margin(inside)
     mirror = core(mask)[:, ::-1]
-    other = mirror & untouched
+    other = mirror & surroundings
     if other.any() and 2 * np.count_nonzero(other) >= np.count_nonzero(mirror):
         return other
-    return untouched & (distance <= _margin(inside) + AROUND * min(inside.shape))
+    return surroundings & (distance <= _margin(inside) + AROUND * min(inside.shape))
 
 
 def sharpness_beside(output: np.ndarray, mask: np.ndarray) -> float | None:

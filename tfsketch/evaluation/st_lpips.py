@@ -73,8 +73,8 @@ class StLpips(tf.Module):
     def _blur(x: tf.Tensor) -> tf.Tensor:
         taps = tf.constant([1.0, 2.0, 1.0]) / 4.0
         kernel = tf.tile((taps[:, None] * taps[None, :])[:, :, None, None], [1, 1, x.shape[-1], 1])
-        extended = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="REFLECT")
-        return tf.nn.depthwise_conv2d(extended, kernel, [1, 2, 2, 1], "VALID")
+        frame = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="REFLECT")
+        return tf.nn.depthwise_conv2d(frame, kernel, [1, 2, 2, 1], "VALID")
 
     def _features(self, image: tf.Tensor) -> list[tf.Tensor]:
         x = (image - self._shift) / self._scale

@@ -77,8 +77,8 @@ def conditions(model: ExportedNetwork, pictures: np.ndarray) -> dict[str, np.nda
         return {"image": to_tensors({"image": pictures})["image"].numpy()}
     drawings = sketches.Sketcher(config.sketch)(pictures)
     # Regions in its batches are for training only: they are unknown here.
-    unknown = np.full(pictures.shape[1:3], IGNORED, np.uint8)
-    regions = {"regions": unknown} if "regions" in experiment.model.conditions else {}
+    no_labels = np.full(pictures.shape[1:3], IGNORED, np.uint8)
+    regions = {"regions": no_labels} if "regions" in experiment.model.conditions else {}
     values = {
         n: Picture(
             str(n),

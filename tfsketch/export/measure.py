@@ -101,16 +101,16 @@ def measure(
     operations, warnings = _analysis(content)
     warnings = _analysis(plain)[1] if variant == "float16" else warnings
     last = model.gives[-1]
-    erased = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, expected[last].shape)
+    hole = np.broadcast_to(inputs["mask"] > 0.5 if "mask" in inputs else True, expected[last].shape)
     peak = 1.0 if last == "probabilities" else 2.0
     results = []
     for runtime, interpreter in interpreters().items():
         outputs, seconds = _run(content, interpreter, inputs)
-        composited = "mask" in inputs and last == "image"
-        if composited and not np.array_equal(outputs[last][~erased], inputs["image"][~erased]):
+        composites = "mask" in inputs and last == "image"
+        if composites and not np.array_equal(outputs[last][~hole], inputs["image"][~hole]):
             raise ExportError(f"{variant}: expected the input outside the mask, bit for bit, found another ({runtime})")
         errors = {key: np.abs(outputs[key] - expected[key]) for key in outputs}
-        square = float(np.mean(np.square(errors[last][erased])))
+        square = float(np.mean(np.square(errors[last][hole])))
         results.append(
             Measurement(
                 variant,

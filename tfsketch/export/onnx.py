@@ -56,10 +56,10 @@ def export(model: ExportedNetwork, output: str | os.PathLike, folder: str | os.P
     """
     check_onnx()
     inputs = edits.conditions(model, edits.photographs(folder, model.experiment.image_size, edits.COUNT))
-    renamed = _Renamed(mobile.Edit(model))
+    module = _Renamed(mobile.Edit(model))
     with tempfile.TemporaryDirectory(prefix="tfsketch-onnx-") as scratch:
         saved_model_path, model_path = pathlib.Path(scratch) / "saved", pathlib.Path(scratch) / "model.onnx"
-        tf.saved_model.save(renamed, str(saved_model_path), signatures={base.SIGNATURE: renamed.graph})
+        tf.saved_model.save(module, str(saved_model_path), signatures={base.SIGNATURE: module.graph})
         flags = [
             "--saved-model",
             saved_model_path,

@@ -107,17 +107,17 @@ def crop_square(
             starts.append(min(max(start, 0), length - edge) if edge <= length else (length - edge) // 2)
         return starts[0], starts[1], edge
 
-    centered = square_at(target, [first + part / 2 for first, part in zip(box[:2], box[2:])])
+    square = square_at(target, [first + part / 2 for first, part in zip(box[:2], box[2:])])
     for top, left, edge in sorted(faces, key=lambda face: face[2]) if context is None else ():
         slack = SLACK * edge
         if all(
             first >= start - slack and first + part <= start + edge + slack
             for start, first, part in zip((top, left), box[:2], box[2:])
         ):
-            aligned = square_at(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
+            portrait = square_at(max(edge, side / ENLARGED), (top + edge / 2, left + edge / 2))
             # A photograph that is framed like a portrait anyway is not resampled for a few pixels.
-            return centered if _overlap(aligned, centered) >= FRAMED else aligned
-    return centered
+            return square if _overlap(portrait, square) >= FRAMED else portrait
+    return square
 
 
 def _overlap(one: tuple[int, int, int], two: tuple[int, int, int]) -> float:

@@ -90,8 +90,8 @@ def _largest(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
 
 def _median_blur(levels: tf.Tensor) -> tf.Tensor:
     """OpenCV's median of 3 x 3 pixels of [H,W,3] integers."""
-    size, extended = tf.shape(levels)[:2], _repeat_border(tf.cast(levels, tf.uint8), 1)
-    around = [extended[i : i + size[0], j : j + size[1]] for i in range(3) for j in range(3)]
+    size, frame = tf.shape(levels)[:2], _repeat_border(tf.cast(levels, tf.uint8), 1)
+    around = [frame[i : i + size[0], j : j + size[1]] for i in range(3) for j in range(3)]
     # The middle of nine by exchanges of pairs, which is elementwise: a sort along an axis is far slower.
     pairs = "12 45 78 01 34 67 12 45 78 03 58 47 36 14 25 47 42 64 42"
     for first, second in ((int(pair[0]), int(pair[1])) for pair in pairs.split()):
@@ -110,8 +110,8 @@ def _paper_of(levels: tf.Tensor, reach: tf.Tensor, dark_ink: tf.Tensor) -> tf.Te
 
 def _closing(levels: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
     """`ink._closing` for dark ink."""
-    extended = _repeat_border(tf.cast(levels, tf.uint8), 2 * reach)
-    closing, size = extreme(extreme(extended, reach, True), reach, False), tf.shape(levels)
+    frame = _repeat_border(tf.cast(levels, tf.uint8), 2 * reach)
+    closing, size = extreme(extreme(frame, reach, True), reach, False), tf.shape(levels)
     return to_ints(closing[2 * reach : 2 * reach + size[0], 2 * reach : 2 * reach + size[1]])
 
 
@@ -261,9 +261,9 @@ def _are_ruled(contrast: tf.Tensor, floor: tf.Tensor, valley: tf.Tensor) -> tf.T
     fainter = (lines > 0) & (extreme(contrast, 2, True) < valley)
     near, size = extreme(lines, 1, True), tf.shape(lines)
     half = tf.maximum(tf.reduce_min(size) // rulings.RULED, 4)
-    extended, along = _repeat_border(near, 2 * half), []
+    frame, along = _repeat_border(near, 2 * half), []
     for reach in (tf.stack([half, 0]), tf.stack([0, half])):
-        opening = extreme(extreme(extended, reach, False), reach, True)
+        opening = extreme(extreme(frame, reach, False), reach, True)
         along.append(opening[2 * half : 2 * half + size[0], 2 * half : 2 * half + size[1]] > 0)
     return 10 * count_of(fainter & (along[0] | along[1])) >= 8 * count_of(fainter)
 
@@ -307,8 +307,8 @@ def _from_photograph(
     floor = tf.maximum(floor, _fainter_lines(contrast, floor))
     strokes = _drop_specks(strong_parts(contrast, floor))
     size = tf.shape(levels)[:2]
-    enlarged = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]
-    return tf.where(tf.reduce_all(size == tf.shape(strokes)), enlarged > 0, tf.round(enlarged) >= 128)
+    grey = graph.resize(255.0 * tf.cast(strokes, tf.float32)[..., None], size)[..., 0]
+    return tf.where(tf.reduce_all(size == tf.shape(strokes)), grey > 0, tf.round(grey) >= 128)
 
 
 def on_paper(field: str, levels: tf.Tensor) -> tf.Tensor:

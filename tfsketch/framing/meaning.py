@@ -77,12 +77,12 @@ def _is_photograph(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
     bend = bend[:, : tf.shape(grey)[1]]
     inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
-    bent = between & (bend >= 12) & (extreme(to_ints(mask), 2, False) > 0)
-    unrest = 20 * count_of(bent & inner) >= count
+    bends = between & (bend >= 12) & (extreme(to_ints(mask), 2, False) > 0)
+    unrest = 20 * count_of(bends & inner) >= count
     few = 10 * tf.reduce_sum(tf.math.top_k(bins, 4)[0]) >= 9 * count
     colors = 20 * count_of(mask & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
-    rough &= 100 * count_of(bent) >= 15 * count_of(between)
+    rough &= 100 * count_of(bends) >= 15 * count_of(between)
     ends = tf.minimum(count_of(mask & (grey <= meaning.DARKEST)), count_of(mask & (grey >= meaning.LIGHTEST)))
     return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
 
@@ -128,8 +128,8 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     return tf.cond(exact, lambda: white, from_shape)
 
 
-def _unmixed(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, paint_mask: tf.Tensor) -> tf.Tensor:
-    """`meaning._unmixed`."""
+def _unmix(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, paint_mask: tf.Tensor) -> tf.Tensor:
+    """`meaning._unmix`."""
     strongest = extreme(apart, 2, True)
     edge = paint_mask & (extreme(to_ints(paint_mask), 2, False) == 0) & (10 * apart < 9 * strongest)
     own = paper + (levels - paper) * strongest[..., None] // tf.maximum(apart, 1)[..., None]
@@ -158,7 +158,7 @@ def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, 
             color = median(levels, tf.where(paper == 1, white, black))
             apart = tf.where(opaque_pixels, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
             paint_mask = strong_parts(apart, 6, 15)
-            return _unmixed(levels, color, apart, paint_mask), paint_mask
+            return _unmix(levels, color, apart, paint_mask), paint_mask
 
         return tf.cond(none | (paper == 0), lambda: (levels, opaque_pixels), from_paper)
 

@@ -15,8 +15,8 @@ _FADE = 4.0
 
 def _neighbors(layer: tf.Tensor) -> tf.Tensor:
     """`membrane._neighbors`."""
-    bordered = tf.pad(layer, [[1, 1], [1, 1], [0, 0]])
-    return bordered[:-2, 1:-1] + bordered[2:, 1:-1] + bordered[1:-1, :-2] + bordered[1:-1, 2:]
+    frame = tf.pad(layer, [[1, 1], [1, 1], [0, 0]])
+    return frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:]
 
 
 def _halve(layer: tf.Tensor) -> tf.Tensor:

@@ -173,11 +173,11 @@ def match(composite: np.ndarray, mask: np.ndarray) -> Sources | None:
     # All pairs of the remaining ones: the nearest source, mirrored or not. Two more features on either side make the
     # product k * (wanted * rough - rough^2 / 2), of which the distance's k * (rough - wanted)^2 is made.
     flat, own = targets[hole], on_grid(band).mean(axis=(2, 3, 4))
-    k, wanted = smoothness(np.sqrt(own[hole]))
+    k, roughness = smoothness(np.sqrt(own[hole]))
     energy = patches_of(band)[tuple(places.T)].mean(axis=(1, 2, 3))
     rough = np.sqrt(energy)
-    constant = np.square(flat).sum(axis=-1) + k * np.square(wanted)
-    flat = np.concatenate([flat, np.stack([k * wanted, -0.5 * k], axis=-1)], axis=-1)
+    constant = np.square(flat).sum(axis=-1) + k * np.square(roughness)
+    flat = np.concatenate([flat, np.stack([k * roughness, -0.5 * k], axis=-1)], axis=-1)
     extra = np.stack([rough, energy], axis=-1)
     best, nearest, flip = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), int), np.zeros(len(flat), bool)
     kinds = [kind.reshape(len(places), -1) for kind in (sources, sources[:, :, ::-1])]

@@ -77,8 +77,8 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
       nothing is known, all weights are 0.
     """
     size = tf.shape(mask)
-    erased = tf.cast(mask, tf.float32)[..., None]
-    intact = tf.reduce_max(_patches(erased), axis=-1) == 0.0
+    erasure = tf.cast(mask, tf.float32)[..., None]
+    intact = tf.reduce_max(_patches(erasure), axis=-1) == 0.0
     places = tf.cast(tf.where(intact), tf.int32)
     m = tf.maximum(-(-tf.shape(places)[0] // residuals.SOURCES), 1)
     g = tf.maximum(tf.cast(tf.round(0.382 * tf.cast(m, tf.float64)), tf.int32), 1)
@@ -98,13 +98,13 @@ def match(composite: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
         around = tf.gather(tf.gather(layer, rows, axis=0), columns, axis=1)
         return _patches(around)[::STEP, ::STEP]
 
-    hole = tf.reduce_max(on_grid(erased), axis=-1) > 0.0
+    hole = tf.reduce_max(on_grid(erasure), axis=-1) > 0.0
     targets = tf.boolean_mask(on_grid(colors), hole)
     count, width = tf.shape(targets)[0], PATCH * PATCH * 3 + 2
     own, energies = tf.reduce_mean(on_grid(energy), axis=-1), tf.reduce_mean(_patches(energy), axis=-1)
-    k, wanted = _smoothness(tf.sqrt(tf.boolean_mask(own, hole)))
-    constants = tf.reduce_sum(tf.square(targets), axis=-1) + k * tf.square(wanted)
-    targets = tf.concat([targets, tf.stack([k * wanted, -0.5 * k], axis=-1)], axis=-1)
+    k, roughness = _smoothness(tf.sqrt(tf.boolean_mask(own, hole)))
+    constants = tf.reduce_sum(tf.square(targets), axis=-1) + k * tf.square(roughness)
+    targets = tf.concat([targets, tf.stack([k * roughness, -0.5 * k], axis=-1)], axis=-1)
 
     def nearest_sources() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         sources = tf.gather_nd(_patches(colors), places)

@@ -11,8 +11,8 @@ def thin(lines: tf.Tensor) -> tf.Tensor:
     """`skeleton.skeletonize`, which the editor thins sketches with: [B,H,W] bool -> [B,H,W] float32 in {0,1}."""
     tables, kernel = tf.constant(thinning_tables()), tf.constant(NEIGHBORS[..., None, None])
 
-    def advance(lines: tf.Tensor, unfinished: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        del unfinished
+    def advance(lines: tf.Tensor, goes_on: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        del goes_on
         before = lines
         for half in range(2):
             code = tf.cast(tf.nn.conv2d(lines, kernel, 1, "SAME"), tf.int32)
@@ -21,7 +21,7 @@ def thin(lines: tf.Tensor) -> tf.Tensor:
 
     start = tf.cast(lines, tf.float32)[..., None]
     shape = (start.shape, tf.TensorShape([]))
-    return tf.while_loop(lambda _, unfinished: unfinished, advance, (start, True), shape_invariants=shape)[0][..., 0]
+    return tf.while_loop(lambda _, goes_on: goes_on, advance, (start, True), shape_invariants=shape)[0][..., 0]
 
 
 def drop_short(lines: tf.Tensor, length: tf.Tensor | float, rounds: tf.Tensor | None = None) -> tf.Tensor:
@@ -36,14 +36,14 @@ def drop_short(lines: tf.Tensor, length: tf.Tensor | float, rounds: tf.Tensor | 
     span += [columns[None] + 1.0, tf.cast(tf.size(columns), tf.float32) - columns[None]]
     start = tf.stack([ones * extreme for extreme in span], axis=-1)
 
-    def advance(extremes: tf.Tensor, unfinished: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        del unfinished
-        extended = tf.nn.max_pool2d(extremes, 3, 1, "SAME") * ones[..., None]
-        return extended, tf.reduce_any(extended != extremes)
+    def advance(extremes: tf.Tensor, goes_on: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        del goes_on
+        neighbors = tf.nn.max_pool2d(extremes, 3, 1, "SAME") * ones[..., None]
+        return neighbors, tf.reduce_any(neighbors != extremes)
 
     shape = (start.shape, tf.TensorShape([]))
     ends = tf.while_loop(
-        lambda _, unfinished: unfinished, advance, (start, True), shape_invariants=shape, maximum_iterations=rounds
+        lambda _, goes_on: goes_on, advance, (start, True), shape_invariants=shape, maximum_iterations=rounds
     )[0]
     height = ends[..., 0] + ends[..., 1] - tf.cast(tf.size(rows), tf.float32)
     width = ends[..., 2] + ends[..., 3] - tf.cast(tf.size(columns), tf.float32)

@@ -113,7 +113,7 @@ def _exchange(original: str, edit: str, areas: str, output: str) -> None:
     there, new = jpeglib.read_dct(original), jpeglib.read_dct(edit)
     down, across = np.nonzero(np.load(areas))
     names = ["Y"] if there.Cb is None else ["Y", "Cb", "Cr"]
-    exchanged = total = 0
+    count = total = 0
     factors = np.asarray(there.samp_factor)
     for number, name in enumerate(names):
         own, other = getattr(there, name), getattr(new, name)
@@ -124,11 +124,11 @@ def _exchange(original: str, edit: str, areas: str, output: str) -> None:
         blocks[down // (8 * rows), across // (8 * columns)] = True
         own[blocks] = other[blocks]
         setattr(there, name, own)
-        exchanged, total = exchanged + int(blocks.sum()), total + blocks.size
+        count, total = count + int(blocks.sum()), total + blocks.size
     if not all((there.qt[a] == new.qt[b]).all() for a, b in zip(there.quant_tbl_no, new.quant_tbl_no)):
         raise SystemExit("other tables of quantisation")
     there.write_dct(output)
-    print(f"{exchanged} of {total} blocks are re-encoded, the others are the photograph's own")
+    print(f"{count} of {total} blocks are re-encoded, the others are the photograph's own")
 
 
 if __name__ == "__main__":

@@ -181,14 +181,14 @@ def _jpeg(
     if photograph and photograph.change_mask is not None:
         reason = "a quality was asked for" if quality is not None else "the photograph is no JPEG"
         if quality is None and photograph.source:
-            merged, note = blocks.merge(photograph.source, pixels, photograph.change_mask, photograph.orientation)
-            if merged is not None:
+            content, note = blocks.merge(photograph.source, pixels, photograph.change_mask, photograph.orientation)
+            if content is not None:
                 exif = Image.Exif()
                 exif.load(metadata.exif)
                 if photograph.orientation != 1:
                     exif[0x0112] = photograph.orientation
                     metadata = dataclasses.replace(metadata, exif=exif.tobytes().removeprefix(b"Exif\x00\x00"))
-                return with_segments(merged, metadata), [note]
+                return with_segments(content, metadata), [note]
             reason = note
         notes.append(f"all of it is re-encoded, outside of the edit too, since {reason}")
     return with_segments(data, metadata), notes

@@ -92,8 +92,8 @@ def describe_unread(head: bytes) -> str:
         for kind in ("AVIF", "HEIF"):
             if brands & set(_BRANDS[kind]) and kind not in _KINDS:
                 return f"{'HEIC' if kind == 'HEIF' else kind}; {UNLOCK}"
-    found = next((name for start, name in _NOT_READ.items() if head.startswith(start)), "")
-    return f"{found}, which is not read: save it as PNG or JPEG" if found else ""
+    description = next((name for start, name in _NOT_READ.items() if head.startswith(start)), "")
+    return f"{description}, which is not read: save it as PNG or JPEG" if description else ""
 
 
 def _first_bytes(path: pathlib.Path, data: bytes | None) -> bytes:

@@ -69,8 +69,8 @@ def none_found_message(place: str | os.PathLike, names: Iterable[str]) -> str:
 
 def _extra_hint(names: Iterable[str]) -> str:
     """The end of a message: the extra that reads some of the files, or nothing."""
-    locked = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
-    return f"; {', '.join(locked)}: {files.UNLOCK}" if locked else ""
+    suffixes = sorted(files.LOCKED & {os.path.splitext(name)[1].lower() for name in names})
+    return f"; {', '.join(suffixes)}: {files.UNLOCK}" if suffixes else ""
 
 
 def summary(names: Iterable[str]) -> str:

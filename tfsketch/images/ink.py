@@ -95,8 +95,8 @@ def _paper_of(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
 
 
 def _closing(levels: np.ndarray, reach: int, dark_ink: bool) -> np.ndarray:
-    extended = cv2.copyMakeBorder(levels, 2 * reach, 2 * reach, 2 * reach, 2 * reach, cv2.BORDER_REPLICATE)
-    closing = extreme(extreme(extended, reach, dark_ink), reach, not dark_ink)
+    frame = cv2.copyMakeBorder(levels, 2 * reach, 2 * reach, 2 * reach, 2 * reach, cv2.BORDER_REPLICATE)
+    closing = extreme(extreme(frame, reach, dark_ink), reach, not dark_ink)
     return closing[2 * reach : -2 * reach, 2 * reach : -2 * reach]
 
 
@@ -265,7 +265,7 @@ def _is_photographic(sheet: _Sheet, floor: np.ndarray) -> bool:
     )
 
 
-def _scaled(floor: np.ndarray | int, level: float) -> np.ndarray:
+def _scale(floor: np.ndarray | int, level: float) -> np.ndarray:
     return np.clip(np.rint(floor * 4.0**-level), 3, 250).astype(np.int32)
 
 
@@ -277,7 +277,7 @@ def are_areas(strokes: np.ndarray) -> bool:
 
 def on_layer(alpha: np.ndarray, level: float = 0.0) -> np.ndarray:
     """Strokes on a transparent layer [H,W] uint8: [H,W] bool; `level` as of `on_paper`."""
-    return strong_parts(alpha, _scaled(max(FAINT, RULING * ink_level(alpha) // 256), level))
+    return strong_parts(alpha, _scale(max(FAINT, RULING * ink_level(alpha) // 256), level))
 
 
 def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndarray, list[str]]:
@@ -317,14 +317,14 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
     if not sheet.is_exact:
         split, two = rulings.fainter_lines(contrast, floor)
         floor = np.maximum(floor, split)
-    least, floor = _scaled(least, level), _scaled(floor, level)
+    least, floor = _scale(least, level), _scale(floor, level)
     strokes = strong_parts(contrast, floor)
     if not sheet.is_exact:
         strokes = _drop_specks(strokes)
     across = rulings.run_across(strokes)
     if not sheet.is_exact and scale < 1:
-        enlarged = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
-        strokes = enlarged >= 128
+        grey = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
+        strokes = grey >= 128
     if not strokes.any():
         return strokes, [f"{name}: {NO_STROKES}"]
     if sheet.dark_ink:

@@ -113,9 +113,9 @@ def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
     bend = np.zeros_like(grey)
     bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
     # The colours of clear pixels are not visible, and the edge to them is not texture.
-    bent = between & (bend >= 12) & (ink.extreme(mask.astype(np.uint8), 2, False) > 0)
+    bends = between & (bend >= 12) & (ink.extreme(mask.astype(np.uint8), 2, False) > 0)
     # Not at a mask's own edge, whatever a lossy file makes of it.
-    if 20 * (bent & (high - low < EDGE)).sum() >= count:
+    if 20 * (bends & (high - low < EDGE)).sum() >= count:
         return True
     r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
     bins = np.bincount((64 * r + 8 * g + b)[mask], minlength=512)
@@ -123,7 +123,7 @@ def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
         return False
     if 20 * (mask & (_chroma(levels) > 32)).sum() >= count:
         return True
-    if 20 * between.sum() >= 3 * count and 100 * bent.sum() >= 15 * between.sum():
+    if 20 * between.sum() >= 3 * count and 100 * bends.sum() >= 15 * between.sum():
         return True
     # A studio portrait is as smooth as a mask with a soft edge, but mostly neither black nor white.
     ends = min((mask & (grey <= DARKEST)).sum(), (mask & (grey >= LIGHTEST)).sum())
@@ -206,7 +206,7 @@ SOFT = "; it has soft edges and was thresholded at 0.5"
 FAINT = "; nothing of it is opaque, and what is at least half as opaque as its most opaque part counts"
 
 
-def _unmixed(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, paint_mask: np.ndarray) -> np.ndarray:
+def _unmix(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, paint_mask: np.ndarray) -> np.ndarray:
     """Levels with the stroke's own colour up to its edge: within 2 px of paper, where a stroke is fainter than at its
     strongest 2 px away, the paper mixed in is removed."""
     strongest = ink.extreme(apart, 2, True)
@@ -264,7 +264,7 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
         color = ink.median(levels, paper)
         apart = ink.difference(levels, color)
         paint_mask = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
-        levels = _unmixed(levels, color, np.where(opaque, apart, np.uint8(0)), paint_mask)
+        levels = _unmix(levels, color, np.where(opaque, apart, np.uint8(0)), paint_mask)
         note = f"{PAPERS[first]} was taken for paper"
         if 4 * (paint_mask & (apart < ink.FAINT)).sum() > paint_mask.sum():
             note += (

@@ -76,6 +76,6 @@ def _are_straight(lines: np.ndarray, fainter: np.ndarray) -> bool:
 def _run(lines: np.ndarray, half: int, axis: int) -> np.ndarray:
     """The pixels of lines [H,W] uint8 in {0,1} on a run of `2 * half + 1` pixels along an axis: an opening."""
     kernel = np.ones((2 * half + 1, 1) if axis == 0 else (1, 2 * half + 1), np.uint8)
-    extended = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
-    opening = cv2.dilate(cv2.erode(extended, kernel), kernel)
+    frame = cv2.copyMakeBorder(lines, 2 * half, 2 * half, 2 * half, 2 * half, cv2.BORDER_REPLICATE)
+    opening = cv2.dilate(cv2.erode(frame, kernel), kernel)
     return opening[2 * half : -2 * half, 2 * half : -2 * half]

@@ -181,9 +181,9 @@ class EfficientNetLite1(tf.Module):
           Name -> [B,ceil(H/stride),ceil(W/stride),C] in this module's dtype, scaled to a root mean square of about 1.
           The maps are linear bottlenecks: no activation, either sign.
         """
-        unknown = sorted(set(maps) - {"stride2", *SCALES})
-        if unknown:
-            raise WeightsError(f"expected maps out of stride2, {', '.join(SCALES)}; found {', '.join(unknown)}")
+        wrong_names = sorted(set(maps) - {"stride2", *SCALES})
+        if wrong_names:
+            raise WeightsError(f"expected maps out of stride2, {', '.join(SCALES)}; found {', '.join(wrong_names)}")
         remaining = iter(self._convolutions)
 
         def convolution(x: tf.Tensor, stride: int = 1, is_depthwise: bool = False) -> tf.Tensor:

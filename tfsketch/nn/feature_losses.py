@@ -40,9 +40,9 @@ def window(mask: tf.Tensor, side: int, chance: tf.Tensor) -> tuple[tf.Tensor, tf
 
     def along(axis: int, number: tf.Tensor) -> tf.Tensor:
         size = mask.shape[3 - axis]
-        erased = tf.reduce_max(mask, axis=[axis, 3]) > 0.5
-        first = tf.argmax(erased, axis=1, output_type=tf.int32)
-        last = size - 1 - tf.argmax(tf.reverse(erased, [1]), axis=1, output_type=tf.int32)
+        hole = tf.reduce_max(mask, axis=[axis, 3]) > 0.5
+        first = tf.argmax(hole, axis=1, output_type=tf.int32)
+        last = size - 1 - tf.argmax(tf.reverse(hole, [1]), axis=1, output_type=tf.int32)
         lower, upper = (pick(first, last - side + 1) for pick in (tf.minimum, tf.maximum))
         lower, upper = (tf.clip_by_value(bound, 0, size - side) for bound in (lower, upper))
         start = lower + tf.cast(number * tf.cast(upper - lower + 1, tf.float32), tf.int32)

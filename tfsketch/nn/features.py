@@ -142,9 +142,9 @@ class Vgg16(tf.Module):
           A dict from name to [B,h,w,C] in this module's dtype, non-negative; a pooling halves h and w (rounding up).
         """
         names = _layers([len(block) for block in self._blocks])
-        unknown = sorted(set(layers) - set(names))
-        if unknown:
-            raise WeightsError(f"expected VGG layers out of {', '.join(names)}; found {', '.join(unknown)}")
+        wrong_names = sorted(set(layers) - set(names))
+        if wrong_names:
+            raise WeightsError(f"expected VGG layers out of {', '.join(names)}; found {', '.join(wrong_names)}")
         bgr = (tf.reverse(tf.cast(image, tf.float32), axis=[-1]) + 1.0) * 127.5 - tf.constant(IMAGENET_BGR_MEAN)
         x = tf.cast(bgr, self.dtype)
         features: dict[str, tf.Tensor] = {}

@@ -42,9 +42,9 @@ def warn_of_precision(precision: str) -> None:
 
 def warn_of_optimizers(names: Iterable[str], networks: Iterable[str]) -> None:
     """Warns of names in `train.optimizers` that no trained network has: their settings have no effect."""
-    if unknown := sorted(set(names) - set(networks)):
+    if wrong_names := sorted(set(names) - set(networks)):
         print(
-            f"train.optimizers: {', '.join(unknown)}: no network of this run, so without effect; its networks: "
+            f"train.optimizers: {', '.join(wrong_names)}: no network of this run, so without effect; its networks: "
             f"{', '.join(networks)}",
             flush=True,
         )

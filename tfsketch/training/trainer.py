@@ -310,7 +310,7 @@ class Trainer:
     def _loop(self, end: int, grid: Batch | None, writer: tf.summary.SummaryWriter, signals: Signals) -> None:
         train = self._config.train
         batches, current = self._batches(), None
-        compiled: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
+        steps: dict[Any, Callable[[Any], dict[str, tf.Tensor]]] = {}
         pending: list[dict[str, tf.Tensor]] = []
         start = mark = time.monotonic()
         before, stopping = float(self._seconds.numpy()), False
@@ -320,14 +320,14 @@ class Trainer:
             step = self.step
             phase, phase_end = self._phase(step)
             if phase is not current:
-                compiled, current = {}, phase
+                steps, current = {}, phase
             loss = self._loss(phase, step)
-            if loss not in compiled:
-                compiled[loss] = self._make_step(loss)
+            if loss not in steps:
+                steps[loss] = self._make_step(loss)
             for name, optimizer in self._optimizers.items():
                 settings = train.optimizers.get(name, OptimizerConfig())
                 optimizer.learning_rate = learning_rate(settings, step, self.total_steps, phase.learning_rate)
-            pending.append(compiled[loss](next(batches)))
+            pending.append(steps[loss](next(batches)))
             count = step + 1
             # Once per step: a later signal, as while a grid is drawn, takes effect at the next step, saved as well.
             stopping = signals.asked()

@@ -30,7 +30,7 @@ model:
 """
 
 
-def _trained(model: tf.keras.Model) -> int:
+def _parameters(model: tf.keras.Model) -> int:
     return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
@@ -45,11 +45,11 @@ def test_the_published_networks_have_edgeconnects_sizes():
         tf.function(network).get_concrete_function({key: tf.TensorSpec([1, 64, 64, 1])}).structured_outputs
         for network, key in ((scn, "sketch"), (isn, "refined"))
     ]
-    assert (_trained(scn), _trained(isn)) == (10_754_817, 10_765_187)
+    assert (_parameters(scn), _parameters(isn)) == (10_754_817, 10_765_187)
     assert shapes[0]["refined"].shape == (1, 64, 64, 1) and shapes[1]["image"].shape == (1, 64, 64, 3)
     d1 = FeatureDiscriminator(settings.d1)
     maps = tf.function(d1).get_concrete_function(tf.TensorSpec([1, 256, 256, 1])).structured_outputs
-    assert _trained(d1) == 16 * (1 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    assert _parameters(d1) == 16 * (1 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
     assert {name: tuple(m.shape[1:]) for name, m in maps.items()} == {
         "conv1": (128, 128, 64),
         "conv2": (64, 64, 128),
@@ -184,11 +184,11 @@ def test_bfloat16_computes_the_same_networks_and_gradients():
             outputs = model({"sketch": sketch}, training=True)
             score = d2(outputs["raw"])["score"]
             loss = tf.reduce_mean(score**2) + tf.reduce_mean(outputs["raw"] ** 2) + tf.reduce_mean(outputs["refined"])
-        named = [v for v in model.trainable_variables + d2.trainable_variables if "kernel" in v.name]
+        kernels = [v for v in model.trainable_variables + d2.trainable_variables if "kernel" in v.name]
         results.append(
             (
                 [outputs["refined"], outputs["raw"], score],
-                dict(zip([v.name for v in named], tape.gradient(loss, named))),
+                dict(zip([v.name for v in kernels], tape.gradient(loss, kernels))),
             )
         )
     for full, half in zip(results[0][0], results[1][0]):

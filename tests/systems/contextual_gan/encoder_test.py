@@ -98,8 +98,8 @@ def test_half_the_examples_are_held_to_their_pairs():
     z = tf.where(counts[:, None] > 0, guesses["z"], batch["z"])
     # In training, so by the batch's statistics.
     halves = split(both.generator(z, training=True))
-    softened = both.soften(batch["sketch"])
-    expected = counts * line_losses.kl_divergence(softened, halves["sketch"])
+    soft = both.soften(batch["sketch"])
+    expected = counts * line_losses.kl_divergence(soft, halves["sketch"])
     np.testing.assert_allclose(terms["contextual"], expected, rtol=1e-4, atol=1e-5)
     result = both.encoder(halves["sketch"], training=True, update=False)
     error = np.mean(np.square(result - batch["z"]), axis=-1)

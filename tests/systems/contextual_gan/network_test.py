@@ -20,7 +20,7 @@ from tfsketch.training.describe import gflops
 from tfsketch.training.strategy import mirrored_strategy
 
 
-def _trained(model: tf.keras.Model) -> int:
+def _parameters(model: tf.keras.Model) -> int:
     return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
@@ -29,8 +29,8 @@ def test_the_published_networks_have_dcgans_sizes():
     norms = 2 * (512 + 256 + 128 + 64), 2 * (128 + 256 + 512)
     ups = 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3
     downs = 25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64
-    assert _trained(model.generator) == 100 * 4 * 8 * 512 + norms[0] + ups == 5_945_923
-    assert _trained(model.discriminator) == downs + norms[1] + 4 * 8 * 512 + 1 == 4_323_841
+    assert _parameters(model.generator) == 100 * 4 * 8 * 512 + norms[0] + ups == 5_945_923
+    assert _parameters(model.discriminator) == downs + norms[1] + 4 * 8 * 512 + 1 == 4_323_841
     outputs = model({"z": z_of(2, 100)})
     assert {key: tuple(value.shape) for key, value in outputs.items()} == {
         "joint": (2, 64, 128, 3),

@@ -107,7 +107,7 @@ def test_nothing_depends_on_batch_mates_or_chunks(model, pairs):
 def test_searching_in_bfloat16_finds_nearly_the_same(model, pairs):
     options = {"candidates": 8, "steps": 60, "learning_rate": 0.3}
     full = projection.project(model, pairs["sketch"], **options)
-    half = projection.project(model, pairs["sketch"], searched=in_bfloat16(model), **options)
+    half = projection.project(model, pairs["sketch"], network=in_bfloat16(model), **options)
     assert half.loss.mean() < 0.5 * full.curve[0].mean()
     image = model({"z": half.z[:, 0]})["image"]
     np.testing.assert_allclose(image, half.image[:, 0], atol=1e-5)  # in float32
@@ -129,9 +129,9 @@ def test_a_search_that_is_watched_is_the_same_and_can_be_ended(model, pairs, opt
     options = {"candidates": 4, "steps": 90, "patience": 25, "optimizer": optimizer, "chunk": 3, "learning_rate": 0.2}
     shares: list[float] = []
     plain = projection.project(model, pairs["sketch"], **options)
-    watched = projection.project(model, pairs["sketch"], watch=shares.append, **options)
+    with_watch = projection.project(model, pairs["sketch"], watch=shares.append, **options)
     for field in dataclasses.fields(plain):
-        assert (getattr(plain, field.name) == getattr(watched, field.name)).all(), field.name
+        assert (getattr(plain, field.name) == getattr(with_watch, field.name)).all(), field.name
     assert shares == sorted(shares) and len(shares) > 4 and shares[0] == 0 and shares[-1] < 1
 
     def stop(share):

@@ -58,8 +58,8 @@ def test_every_variable_has_a_name_and_gets_a_gradient(overrides):
     with tf.GradientTape() as tape:
         features = model.encoder.features(pictures(3))
         style = model.encoder.style(features)
-        merged = model.merge(features, style, style[::-1], masks(3))
-        loss = tf.reduce_sum(tf.square(merged - pictures(3, seed=1)))
+        maps = model.merge(features, style, style[::-1], masks(3))
+        loss = tf.reduce_sum(tf.square(maps - pictures(3, seed=1)))
     for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables)):
         assert gradient is not None and np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.name
 
@@ -87,8 +87,8 @@ def test_same_content_and_style_give_the_reconstruction():
     whole = model({"image": image, "style": pictures(3, seed=1)})
     assert np.abs(whole["raw"] - reconstruction).max() > 1e-2
     np.testing.assert_array_equal(whole["image"], whole["raw"])
-    edited = model({"image": image, "style": image, "mask": masks(3)})["raw"]
-    np.testing.assert_allclose(edited, reconstruction, atol=1e-5)
+    edit = model({"image": image, "style": image, "mask": masks(3)})["raw"]
+    np.testing.assert_allclose(edit, reconstruction, atol=1e-5)
 
 
 def test_codes_are_of_unit_length_and_their_length_does_not_matter():
@@ -204,8 +204,8 @@ def test_blur_keeps_a_flat_picture_and_looks_at_the_neighbours():
         lambda x: stylegan2.blur(x, (1, 3, 3, 1), 2),
         lambda x: stylegan2.blur(x, (1, 3, 3, 1), 1, margin=1)[:, :-1, :-1],
     ):
-        mirrored = layer(picture[:, ::-1, ::-1])[:, ::-1, ::-1]
-        np.testing.assert_allclose(layer(picture), mirrored, atol=1e-6)
+        mirror = layer(picture[:, ::-1, ::-1])[:, ::-1, ::-1]
+        np.testing.assert_allclose(layer(picture), mirror, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 1, 3), (2, 4, 5, 3)])
@@ -222,11 +222,11 @@ def test_modulation_is_the_product_with_its_gradient(shape):
         np.testing.assert_allclose(ours, plain, atol=1e-5)
 
 
-@pytest.mark.parametrize("blurred", [True, False])
-def test_r1_differentiates_twice(blurred, monkeypatch):
+@pytest.mark.parametrize("blur", [True, False])
+def test_r1_differentiates_twice(blur, monkeypatch):
     monkeypatch.setattr(stylegan2, "leaky", tf.nn.softplus)  # R1 jumps where a leaky ReLU's corner is crossed
     tf.keras.utils.set_random_seed(2)
-    config = systems.parse(RESTYLING, "tiny", [] if blurred else LIGHT).model
+    config = systems.parse(RESTYLING, "tiny", [] if blur else LIGHT).model
     discriminator, x = ResidualDiscriminator(config.discriminator), pictures(2)
     discriminator(x)
 
@@ -264,9 +264,9 @@ def test_patches_are_random_cut_where_they_say_and_differentiable():
     start = (1 - extent) * chances[..., 2:4]
     np.testing.assert_allclose(patches[:, :, 0, :, 0], np.repeat(start[..., :1], 4, -1), atol=1e-5)  # rows: upright
     np.testing.assert_allclose(patches[:, :, 3, :, 0], np.repeat((start + extent)[..., :1], 4, -1), atol=1e-5)
-    mirrored = chances[..., 4] < 0.5
-    assert 0 < mirrored.sum() < 10
-    left = np.where(mirrored, (start + extent)[..., 1], start[..., 1])
+    mirror = chances[..., 4] < 0.5
+    assert 0 < mirror.sum() < 10
+    left = np.where(mirror, (start + extent)[..., 1], start[..., 1])
     np.testing.assert_allclose(patches[:, :, 0, 0, 1], left, atol=1e-5)
 
     def value(image):
@@ -282,10 +282,10 @@ def test_references_count_by_their_mean():
     patches, references = (
         tf.random.stateless_uniform([3, n, 6, 6, 3], [n, 1], -1, 1) for n in (config.count, config.references)
     )
-    judged = critic(patches, references)
-    assert judged.shape == (3, config.count)
-    np.testing.assert_allclose(critic(patches, references[:, ::-1]), judged, atol=1e-5)
-    assert np.abs(critic(patches, references[::-1])[0] - judged[0]).max() > 1e-4
+    scores = critic(patches, references)
+    assert scores.shape == (3, config.count)
+    np.testing.assert_allclose(critic(patches, references[:, ::-1]), scores, atol=1e-5)
+    assert np.abs(critic(patches, references[::-1])[0] - scores[0]).max() > 1e-4
 
 
 @pytest.mark.parametrize(

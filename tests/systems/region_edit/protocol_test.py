@@ -50,7 +50,7 @@ class Pictures:
         return Picture(str(number), {"image": self._images[number]})
 
 
-def _measured(monkeypatch, network) -> dict[str, dict]:
+def _rows_of(monkeypatch, network) -> dict[str, dict]:
     parser = Parser()
     monkeypatch.setattr(face_parser, "load", lambda: parser)
     return {row["method"]: row for row in restyling.measure(network, Pictures(3), 64, 3).rows}
@@ -62,7 +62,7 @@ def test_a_perfect_model_has_perfect_numbers(monkeypatch):
         raw = tf.where(mask > 0.5, batch["style"], batch["image"])
         return {"raw": raw, "image": raw}
 
-    rows = _measured(monkeypatch, paste)
+    rows = _rows_of(monkeypatch, paste)
     own, swap = rows["reconstruction"], rows["swap"]
     assert own["l1"] == 0 and own["st_lpips"] == pytest.approx(0, abs=1e-6)
     assert own["edge_f1"] == own["region_iou"] == 1 and own["style_distance"] == pytest.approx(1)
@@ -80,7 +80,7 @@ def test_what_leaks_is_counted_beside_the_models_own_reconstruction(monkeypatch)
         raw = batch["image"] + (5 if own else 20 if "mask" in batch else 30) / 127.5
         return {"raw": raw, "image": raw}
 
-    rows = _measured(monkeypatch, leaks)
+    rows = _rows_of(monkeypatch, leaks)
     assert rows["reconstruction"]["l1"] == pytest.approx(5)
     for name in ("hair", "background", "free form"):
         values = [rows[name][key] for key in ("outside", "outside_own", "swap_outside_own")]
@@ -94,7 +94,7 @@ def test_a_blur_that_takes_the_style_is_there_by_its_own_measure(monkeypatch):
         raw = tf.reduce_mean(batch["style"], axis=[1, 2], keepdims=True) + tf.zeros_like(batch["image"])
         return {"raw": raw, "image": raw}
 
-    rows = _measured(monkeypatch, blurs)
+    rows = _rows_of(monkeypatch, blurs)
     assert rows["swap"]["style_own"] == pytest.approx(0, abs=1e-5) and rows["swap"]["style_distance"] > 0.3
     assert rows["reconstruction"]["style_own"] == pytest.approx(1)
 
@@ -121,5 +121,5 @@ def test_style_is_counted_in_the_mask_alone():
     np.testing.assert_allclose(grams[0][0][0], flat.T @ flat / len(flat), rtol=1e-4)
     whole = [restyling.grams({"a": tf.constant(x)}) for x in (one, two)]
     assert restyling.style_distance(*grams)[0] < 1e-4 < 0.05 < restyling.style_distance(*whole)[0]
-    tripled = restyling.grams({"a": tf.constant(one * 3**0.5)})  # G and 3 G: 2 / sqrt 3, whatever the scale of G
-    np.testing.assert_allclose(restyling.style_distance(whole[0], tripled), 2 / 3**0.5, rtol=1e-4)
+    triple = restyling.grams({"a": tf.constant(one * 3**0.5)})  # G and 3 G: 2 / sqrt 3, whatever the scale of G
+    np.testing.assert_allclose(restyling.style_distance(whole[0], triple), 2 / 3**0.5, rtol=1e-4)

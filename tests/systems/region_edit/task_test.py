@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged, same_steps
+from tests.conftest import log_rows, same_steps
 from tests.pictures import crops
 from tests.tiny import LIGHT, RESTYLING
 from tfsketch import config as config_lib
@@ -172,12 +172,12 @@ def test_a_resumed_run_goes_on_with_what_is_due_and_its_folder_is_a_model(shards
         run = trainer.Trainer(config, tmp_path, make_task)
         run.run(until=until)
     # Steps are numbered from 1 in the log, counted from 0 by what is due.
-    assert ["r1" in row and "code_consistency" in row for row in logged(tmp_path)] == [True, False, True]
-    assert all("content_alignment" in row for row in logged(tmp_path))
+    assert ["r1" in row and "code_consistency" in row for row in log_rows(tmp_path)] == [True, False, True]
+    assert all("content_alignment" in row for row in log_rows(tmp_path))
     assert len(list((tmp_path / "grids").glob("*.png"))) == 2  # at 2, and the last
-    model, trained = zoo.load_model(tmp_path), run._task.networks["region_edit"]
+    model, network = zoo.load_model(tmp_path), run._task.networks["region_edit"]
     average, last = (
-        model_directory.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, trained)
+        model_directory.variable_names(m)["region_edit/generator/to_rgb/conv/kernel"].numpy() for m in (model, network)
     )
     assert 0 < np.abs(average - last).max() < 0.5
     batch = _batch(config)
@@ -186,7 +186,7 @@ def test_a_resumed_run_goes_on_with_what_is_due_and_its_folder_is_a_model(shards
     # A log line over several steps has the mean of those that a term came at.
     steps = [{"reconstruction": tf.constant(1.0), "r1": tf.constant(5.0)}, {"reconstruction": tf.constant(3.0)}]
     run._log(steps, "main", 1.0, tf.summary.create_noop_writer())
-    assert (logged(tmp_path)[-1]["reconstruction"], logged(tmp_path)[-1]["r1"]) == (2.0, 5.0)
+    assert (log_rows(tmp_path)[-1]["reconstruction"], log_rows(tmp_path)[-1]["r1"]) == (2.0, 5.0)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -194,14 +194,14 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     config = _config(shards, "train.phases.0.steps=1", "train.image_every=0")  # with every term
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
-    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-3)
+    same_steps(log_rows(tmp_path / "one"), log_rows(tmp_path / "two"), 1e-3)
 
 
 def test_sixteen_bits_stay_finite(shards, tmp_path):
     """Compiled, with every term."""
     config = _config(shards, "train.phases.0.steps=1", "train.precision=mixed_bfloat16", "train.image_every=0")
     trainer.Trainer(config, tmp_path / "run", make_task).run()
-    assert len(logged(tmp_path / "run")) == 1  # the trainer stops where a value is not finite
+    assert len(log_rows(tmp_path / "run")) == 1  # the trainer stops where a value is not finite
 
 
 def test_the_union_of_two_sets(shards, tmp_path):
@@ -216,9 +216,9 @@ def test_the_union_of_two_sets(shards, tmp_path):
         files.write_png(tmp_path / "photos" / f"{number}.png", crop)
     other = systems.parse(RESTYLING + _TRAINING, "tiny", ["sketch.style=xdog"])
     prepare.prepare([str(tmp_path / "photos")], str(tmp_path / "other"), other)
-    mixed = open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
+    mixture = open_pictures(f"{shards},{tmp_path / 'other'}", config, tmp_path)
     with pytest.raises(DataError, match="prepared alike"):
-        _stack(mixed[5], features_of(mixed[0]))
+        _stack(mixture[5], features_of(mixture[0]))
 
 
 def test_a_run_goes_on_with_the_other_way_of_merging_but_not_with_other_networks(shards, tmp_path):

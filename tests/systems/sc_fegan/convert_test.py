@@ -31,20 +31,20 @@ def _published_shapes(
     widths: tuple[int, ...], kernels: tuple[int, ...], dilations: tuple[int, ...]
 ) -> dict[str, tuple]:
     """Name -> shape of every variable of the published generator, in its own size or a smaller one."""
-    gated, deconvs, depth = {}, {}, len(widths)
+    convolutions, deconvs, depth = {}, {}, len(widths)
     inputs = (9, *widths[:-1])
     for i in range(depth):
-        gated[f"gconv{i + 1}_ds"] = (kernels[i], kernels[i], inputs[i], widths[i])
+        convolutions[f"gconv{i + 1}_ds"] = (kernels[i], kernels[i], inputs[i], widths[i])
     for i in range(len(dilations)):
-        gated[f"co_conv{i + 1}_dlt"] = (3, 3, widths[-1], widths[-1])
+        convolutions[f"co_conv{i + 1}_dlt"] = (3, 3, widths[-1], widths[-1])
     channels = widths[-1]
     for i, skip in enumerate(reversed(inputs)):
         outputs = 3 if i == depth - 1 else skip
         deconvs[f"deconv{i + 1}"] = (5, 5, outputs, channels)
-        gated[f"gconv{depth + 1 + i}"] = (3, 3, skip + outputs, outputs)
+        convolutions[f"gconv{depth + 1 + i}"] = (3, 3, skip + outputs, outputs)
         channels = outputs
     shapes = {}
-    for scope, shape in gated.items():
+    for scope, shape in convolutions.items():
         for gate in ("", "_g"):
             shapes[f"generator/{scope}{gate}/kernel"] = shape
             shapes[f"generator/{scope}{gate}/bias"] = shape[-1:]
@@ -89,15 +89,15 @@ def _write(prefix: pathlib.Path, values: dict[str, np.ndarray]) -> str:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = []
         for name, value in values.items():
-            fed = tf.compat.v1.placeholder(value.dtype, value.shape)  # no 370 MB of constants in the graph
-            variable = tf.compat.v1.get_variable(name, initializer=fed, use_resource=False)
-            session.run(variable.initializer, {fed: value})
+            placeholder = tf.compat.v1.placeholder(value.dtype, value.shape)  # no 370 MB of constants in the graph
+            variable = tf.compat.v1.get_variable(name, initializer=placeholder, use_resource=False)
+            session.run(variable.initializer, {placeholder: value})
             variables.append(variable)
         tf.compat.v1.train.Saver(variables).save(session, str(prefix), write_meta_graph=False, write_state=False)
     return str(prefix)
 
 
-def _render(prefix: str, packed: np.ndarray, rates: tuple[int, ...] = (2, 4, 8, 16)) -> np.ndarray:
+def _render(prefix: str, stack: np.ndarray, rates: tuple[int, ...] = (2, 4, 8, 16)) -> np.ndarray:
     """The published graph (the notes, 1.2 and 1.3): BGR input [1,512,512,9] -> BGR picture [1,512,512,3]."""
     reader = tf.train.load_checkpoint(prefix)
 
@@ -132,7 +132,7 @@ def _render(prefix: str, packed: np.ndarray, rates: tuple[int, ...] = (2, 4, 8, 
         h = tf.maximum(h, 0.2 * h)
         return h / (1.0 + tf.exp(-h))  # the gate with biases2 is computed and thrown away in the release
 
-    x0 = tf.constant(packed)
+    x0 = tf.constant(stack)
     x1 = gate_conv(x0, "gconv1_ds", 2, norm=False)
     x2 = gate_conv(x1, "gconv2_ds", 2)
     x3 = gate_conv(x2, "gconv3_ds", 2)
@@ -176,8 +176,8 @@ def test_the_released_networks_checkpoint_is_asked_for(tiny, tmp_path, monkeypat
     shapes, requests = _published_shapes(**FULL), {}
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 92_886_100  # the published table's
 
-    def read(prefix, needed, last):
-        requests.update({convert.published_name(name): shape for name, shape in needed.items()}, last=last)
+    def read(prefix, names, last):
+        requests.update({convert.published_name(name): shape for name, shape in names.items()}, last=last)
         raise WeightsError("far enough")
 
     monkeypatch.setattr(convert, "read_sc_fegan", read)
@@ -196,10 +196,10 @@ def test_a_checkpoint_draws_the_published_graphs_picture(tmp_path):
         report = convert.convert_sc_fegan(prefix, tmp_path / "model", NARROW_GENERATOR)
         assert (report.converted, report.parameters, report.ignored) == (len(shapes), parameters, 0)
         inputs = _inputs(np.random.default_rng(5))
-        packed = _released_input(inputs)
-        published = _render(prefix, packed)[..., ::-1]
-        mistaken = _render(prefix, packed, (1, 4, 8, 16))[..., ::-1]
-        expected = published * inputs["mask"] + inputs["image"] * (1 - inputs["mask"])
+        stack = _released_input(inputs)
+        reference = _render(prefix, stack)[..., ::-1]
+        wrong_rates = _render(prefix, stack, (1, 4, 8, 16))[..., ::-1]
+        expected = reference * inputs["mask"] + inputs["image"] * (1 - inputs["mask"])
         model = tfsketch.load_model(tmp_path / "model")
         outputs = model({key: tf.constant(value) for key, value in inputs.items()})
     finally:  # pytest keeps its last three folders
@@ -207,14 +207,14 @@ def test_a_checkpoint_draws_the_published_graphs_picture(tmp_path):
 
     # A picture that hangs on little would agree with much: this one is not flat, saturated or grey, and the first layer
     # of the bottleneck, the one farthest from it, moves it.
-    assert published.std() > 0.2 and np.mean(np.abs(published) > 0.999) < 0.05
-    assert all(np.abs(published[..., i] - published[..., j]).mean() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
-    assert np.abs(published - mistaken).max() > 1e-3
+    assert reference.std() > 0.2 and np.mean(np.abs(reference) > 0.999) < 0.05
+    assert all(np.abs(reference[..., i] - reference[..., j]).mean() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert np.abs(reference - wrong_rates).max() > 1e-3
     differences = {
-        "raw": np.abs(outputs["raw"].numpy() - published).max(),
+        "raw": np.abs(outputs["raw"].numpy() - reference).max(),
         "image": np.abs(outputs["image"].numpy() - expected).max(),
     }
-    print("largest differences", differences, "deviation", published.std())
+    print("largest differences", differences, "deviation", reference.std())
     assert max(differences.values()) <= 1e-4
     assert model.experiment.model.empty_color == -1.0 and model.experiment.model.generator == NARROW_GENERATOR
     ours = model_directory.variable_names(model)
@@ -239,13 +239,13 @@ def test_every_variable_is_assigned_and_only_colour_channels_move(tiny, tmp_path
     model = tfsketch.load_model(tmp_path / "model")
     ours = {name: variable.numpy() for name, variable in model_directory.variable_names(model).items()}
     assert len(ours) == len(tiny)
-    packed = [2, 1, 0, 3, 6, 5, 4, 7, 8]
+    order = [2, 1, 0, 3, 6, 5, 4, 7, 8]
     for name, array in ours.items():
         theirs = tiny[name.replace("/gate_", "_g/")]
         if "/gconv1_ds/" in name and "kernel" in name:
-            theirs = theirs[:, :, packed]
+            theirs = theirs[:, :, order]
         if "/gconv4/" in name:  # the last layer of this small network
-            theirs = theirs[:, :, [*packed, 9, 10, 11]] if "kernel" in name else theirs
+            theirs = theirs[:, :, [*order, 9, 10, 11]] if "kernel" in name else theirs
             theirs = theirs[..., ::-1]
         np.testing.assert_array_equal(array, theirs, err_msg=name)
 
@@ -260,8 +260,8 @@ def test_optimiser_and_discriminator_are_ignored_and_counted(tiny, tmp_path):
 def test_the_card_says_what_it_is(tiny, tmp_path):
     _convert(_write(tmp_path / "SC-FEGAN.ckpt", tiny), tmp_path / "model")
     card = (tmp_path / "model" / "README.md").read_text()
-    for said in ("`SC-FEGAN.ckpt`", "CC BY-NC 4.0", "RGB", "1 = regenerate", "empty_color: -1.0", "0.16"):
-        assert said in card
+    for text in ("`SC-FEGAN.ckpt`", "CC BY-NC 4.0", "RGB", "1 = regenerate", "empty_color: -1.0", "0.16"):
+        assert text in card
     assert str(tmp_path) not in card
 
 
@@ -306,9 +306,9 @@ def test_half_a_checkpoint(tiny, tmp_path):
 
 
 def test_missing_variables_are_named(tiny, tmp_path):
-    gone = ["generator/deconv1/biases2", "generator/gconv1_ds_g/kernel"]
-    prefix = _write(tmp_path / "a.ckpt", {name: value for name, value in tiny.items() if name not in gone})
-    with pytest.raises(WeightsError, match=f"missing: {', '.join(gone)}$"):
+    missing = ["generator/deconv1/biases2", "generator/gconv1_ds_g/kernel"]
+    prefix = _write(tmp_path / "a.ckpt", {name: value for name, value in tiny.items() if name not in missing})
+    with pytest.raises(WeightsError, match=f"missing: {', '.join(missing)}$"):
         _convert(prefix, tmp_path / "model")
 
 

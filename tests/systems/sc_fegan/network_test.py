@@ -73,8 +73,8 @@ def test_conditions_count_inside_the_mask_only():
     }
     np.testing.assert_array_equal(model(inputs)["raw"], model(other)["raw"])
     for key in ("sketch", "color", "noise"):  # and there they do
-        changed = model(inputs | {key: inputs[key] + inputs["mask"]})["raw"]
-        assert not np.array_equal(model(inputs)["raw"], changed)
+        variant = model(inputs | {key: inputs[key] + inputs["mask"]})["raw"]
+        assert not np.array_equal(model(inputs)["raw"], variant)
 
 
 def test_missing_conditions_are_zeros():
@@ -87,19 +87,19 @@ def test_missing_conditions_are_zeros():
 
 def test_packing_order_and_the_empty_colour():
     inputs = _inputs()
-    packed = sc_fegan.pack(inputs).numpy()
+    stack = sc_fegan.pack(inputs).numpy()
     mask, color = inputs["mask"].numpy(), inputs["color"].numpy()
     np.testing.assert_allclose(
-        packed,
+        stack,
         np.concatenate(
             [inputs["image"] * (1 - mask), inputs["sketch"] * mask, color * mask, mask, inputs["noise"] * mask], -1
         ),
     )
-    released = sc_fegan.pack(inputs, empty_color=-1.0).numpy()
+    other = sc_fegan.pack(inputs, empty_color=-1.0).numpy()
     empty = (color == 0).all(-1) & (mask[..., 0] == 1)
-    assert (released[..., 4:7][empty] == -1).all() and (released[..., 4:7][mask[..., 0] == 0] == 0).all()
+    assert (other[..., 4:7][empty] == -1).all() and (other[..., 4:7][mask[..., 0] == 0] == 0).all()
     strokes = (color != 0).any(-1)
-    np.testing.assert_array_equal(released[..., 4:7][strokes], packed[..., 4:7][strokes])
+    np.testing.assert_array_equal(other[..., 4:7][strokes], stack[..., 4:7][strokes])
 
 
 def test_any_batch_and_size_in_one_graph():

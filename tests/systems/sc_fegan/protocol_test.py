@@ -39,9 +39,11 @@ def _model(tmp_path_factory) -> str:
     )
     config = Config(image_size=64, seed=7, model=ScFeganConfig(generator=generator))
     tf.random.set_seed(1)
-    named = model_directory.variable_names(systems.build(config))
+    variables = model_directory.variable_names(systems.build(config))
     folder = tmp_path_factory.mktemp("model")
-    model_directory.save(folder, config, {name: v.numpy() for name, v in named.items()}, "# tiny\n\n12 of 34 steps.\n")
+    model_directory.save(
+        folder, config, {name: v.numpy() for name, v in variables.items()}, "# tiny\n\n12 of 34 steps.\n"
+    )
     return str(folder)
 
 
@@ -130,12 +132,12 @@ def test_where_nothing_can_be_written_is_told_before_anything_is_measured(model,
     (tmp_path / "results.md").write_text("<!-- other:begin -->")
     with pytest.raises(DataError, match="output: expected a folder, or a place for one, at .*file/x, found a file at"):
         protocols.evaluate(model, photographs, tmp_path / "file/x")
-    for path, section, told in (
+    for path, section, message in (
         ("results.md", "other", "found 1 and 0"),
         ("file/x.md", "", "found a file"),
         (".", "", "found a folder"),
     ):
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=message):
             protocols.evaluate(model, photographs, tmp_path / "out", markdown=tmp_path / path, section=section)
     assert not (tmp_path / "out").exists()
 
@@ -145,12 +147,12 @@ def test_what_a_training_writes_meanwhile_is_not_what_was_measured(model, photog
     run, entry = pathlib.Path(shutil.copytree(model, tmp_path / "run")), protocols.open_pictures
     values = report.describe(run, run)
 
-    def trained(*arguments):
+    def overwrite(*arguments):
         (run / "weights.npz").write_bytes(b"later ones")
         (run / "README.md").write_text("99 of 100 steps")
         return entry(*arguments)
 
-    monkeypatch.setattr(protocols, "open_pictures", trained)
+    monkeypatch.setattr(protocols, "open_pictures", overwrite)
     protocols.evaluate(run, photographs, tmp_path / "out", count=1)
     line = json.loads((tmp_path / "out/metrics.jsonl").read_text().splitlines()[0])
     assert (line["step"], line["weights_sha256"]) == (12, values["weights_sha256"])
@@ -172,10 +174,10 @@ def test_baselines_do_not_look_under_the_mask_and_keep_the_rest(photographs):
     other = image.copy()
     other[mask > 0] = 200
     for method in editing.BASELINES:
-        filled = editing.inpaint(image, mask, method)
-        assert np.array_equal(filled, editing.inpaint(other, mask, method))
-        assert np.array_equal(filled[mask == 0], image[mask == 0])
-        assert metrics.l1_hole(image, filled, mask) < metrics.l1_hole(image, other, mask)
+        repaint = editing.inpaint(image, mask, method)
+        assert np.array_equal(repaint, editing.inpaint(other, mask, method))
+        assert np.array_equal(repaint[mask == 0], image[mask == 0])
+        assert metrics.l1_hole(image, repaint, mask) < metrics.l1_hole(image, other, mask)
 
 
 @pytest.mark.usefixtures("fast")
@@ -196,11 +198,11 @@ def test_a_section_of_markdown_is_replaced_and_the_rest_kept(tmp_path):
     assert path.read_text() == expected
     report.write_section(path, "cali_sketch", "second")
     assert path.read_text() == expected + "\n<!-- cali_sketch:begin -->\nsecond\n<!-- cali_sketch:end -->\n"
-    for broken in ["<!-- sc_fegan:end --> <!-- sc_fegan:begin -->", "<!-- sc_fegan:begin -->"]:
-        path.write_text(broken)
+    for markers in ["<!-- sc_fegan:end --> <!-- sc_fegan:begin -->", "<!-- sc_fegan:begin -->"]:
+        path.write_text(markers)
         with pytest.raises(DataError, match="results.md"):
             report.write_section(path, "sc_fegan", "new")
-        assert path.read_text() == broken
+        assert path.read_text() == markers
 
 
 def test_what_is_undefined_is_a_dash():
@@ -217,8 +219,8 @@ def _with_protocols(monkeypatch, name, protocols):
     """Gives a system other protocols, until the test is over."""
     system = systems.SYSTEMS[name]
     parts = dataclasses.replace(system.parts(), protocols=protocols)
-    changed = dataclasses.replace(system, parts=lambda: parts, protocols=tuple(protocols))
-    monkeypatch.setitem(systems.SYSTEMS, name, changed)
+    record = dataclasses.replace(system, parts=lambda: parts, protocols=tuple(protocols))
+    monkeypatch.setitem(systems.SYSTEMS, name, record)
 
 
 def test_intervals_are_shown_in_markdown_and_pages_are_cut(model, photographs, tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ def _config(**changes) -> config_lib.Config:
     return config_lib.Config(image_size=32, model=ScFeganConfig(generator=generator))
 
 
-def _built(seed: int, **changes) -> Generator:
+def _build(seed: int, **changes) -> Generator:
     """A network with biases and gates that matter."""
     tf.keras.utils.set_random_seed(seed)
     model = systems.build(_config(**changes))
@@ -58,7 +58,7 @@ def _difference(one: Generator, two: Generator, batch: dict[str, tf.Tensor]) -> 
 
 @pytest.mark.parametrize("norm", ["none", "instance"])
 def test_a_network_of_the_same_width_comes_back(norm):
-    wide, narrow, batches = _built(1, norm=norm), _built(2, norm=norm), _batches()
+    wide, narrow, batches = _build(1, norm=norm), _build(2, norm=norm), _batches()
     assert _difference(wide, narrow, batches[0]) > 0.05
     report = pruning.prune(wide, narrow, batches)
     assert [layer.name for layer in report] == [
@@ -69,7 +69,7 @@ def test_a_network_of_the_same_width_comes_back(norm):
 
 
 def test_channels_that_nothing_reads_are_dropped_without_loss():
-    wide, narrow, batches = _built(1), _built(2, **NARROW), _batches()
+    wide, narrow, batches = _build(1), _build(2, **NARROW), _batches()
     sizes = {layer.name: layer.filters for layer in (*narrow.encoder, *narrow.dilated, *narrow.mixers)}
     chain = [*wide.encoder, *wide.dilated, *wide.mixers, wide.to_rgb]
     skips = {id(mixer): layer for layer, mixer in zip(wide.encoder[-2::-1], wide.mixers)}
@@ -89,30 +89,30 @@ def test_channels_that_nothing_reads_are_dropped_without_loss():
 
 
 def test_the_fit_mends_what_is_lost(monkeypatch):
-    wide, fitted, batches = _built(1), _built(2, **NARROW), _batches(12)
+    wide, student, batches = _build(1), _build(2, **NARROW), _batches(12)
     held_out = batches.pop()
-    report = pruning.prune(wide, fitted, batches)
+    report = pruning.prune(wide, student, batches)
     assert all(layer.energy < 1.0 for layer in report[:-1]) and all(0.0 <= layer.error < 1.0 for layer in report)
-    unfitted = _built(3, **NARROW)
+    start = _build(3, **NARROW)
     monkeypatch.setattr(pruning, "_RIDGE", 1e9)  # nothing is fitted: the kept channels' kernels as they are
-    pruning.prune(wide, unfitted, batches)
-    assert _difference(wide, fitted, held_out) < 0.95 * _difference(wide, unfitted, held_out)
+    pruning.prune(wide, start, batches)
+    assert _difference(wide, student, held_out) < 0.95 * _difference(wide, start, held_out)
 
 
 def test_what_is_refused():
     batches = _batches(1)
     with pytest.raises(ConfigError, match="expected the wide network's stages, kernels and dilations"):
-        pruning.prune(_built(1), _built(1, stages=2, kernels=(5, 3)), batches)
+        pruning.prune(_build(1), _build(1, stages=2, kernels=(5, 3)), batches)
     with pytest.raises(ConfigError, match="expected the wide network's"):
-        pruning.prune(_built(1), _built(1, head_width=0), batches)
+        pruning.prune(_build(1), _build(1, head_width=0), batches)
     with pytest.raises(ConfigError, match="upsampling: nearest .* found upsampling: published"):
-        pruning.prune(*[_built(1, upsampling="published")] * 2, batches)
+        pruning.prune(*[_build(1, upsampling="published")] * 2, batches)
     with pytest.raises(ConfigError, match="gconv1_ds: expected at most 6 channels, found 8"):
-        pruning.prune(_built(1), _built(1, width=8), batches)
+        pruning.prune(_build(1), _build(1, width=8), batches)
 
 
 def test_a_model_directory(shards_folder, tmp_path):
-    wide = _built(1)
+    wide = _build(1)
     save_model(tmp_path / "wide", wide, _config())
     config = dataclasses.replace(_config(**NARROW), seed=5)
     report = pruning.prune_model(tmp_path / "wide", config, tmp_path / "narrow", shards_folder, count=20)

@@ -92,7 +92,7 @@ def test_random_holes(network, inference):
 def test_a_sequence_of_strokes(network, inference):
     rng = np.random.default_rng(2)
     inputs = _inputs((8, 50, 0, 60))
-    updated = 0
+    updates = 0
     for _ in range(25):  # lines, colours, more hole, less hole, and nothing at all
         what = rng.choice(["sketch", "color", "mask", "unmask", "nothing"])
         y, x = int(rng.integers(0, SIZE[0] - 6)), int(rng.integers(0, SIZE[1] - 9))
@@ -100,20 +100,20 @@ def test_a_sequence_of_strokes(network, inference):
         if layer is not None:
             layer[:, y : y + 6, x : x + 9] = 0.0 if what == "unmask" else rng.random() if what == "color" else 1.0
             inputs = inputs | {"mask" if what == "unmask" else what: layer}
-            updated += 1
+            updates += 1
         assert _differs(inference(inputs), network(inputs)) < 1e-5, what
-    assert updated > 10
+    assert updates > 10
 
 
 def test_what_a_stroke_reaches_is_what_its_windows_say(network):
     """Against the network itself: what changes in a map lies in its window, and fills it."""
     rng = np.random.default_rng(4)
-    packed = rng.standard_normal((1, *SIZE, sc_fegan.PACKED_CHANNELS)).astype(np.float32)
+    stack = rng.standard_normal((1, *SIZE, sc_fegan.PACKED_CHANNELS)).astype(np.float32)
     for (top, bottom), (left, right) in (((20, 27), (33, 40)), ((0, 1), (0, 1)), ((63, 64), (90, 96))):
-        other = packed.copy()
+        other = stack.copy()
         other[:, top:bottom, left:right] += rng.standard_normal(other[:, top:bottom, left:right].shape)
         windows = encoder_windows(network, ((top, bottom), (left, right)), SIZE)
-        maps = zip(network.encode(tf.constant(packed))[1:], network.encode(tf.constant(other))[1:])
+        maps = zip(network.encode(tf.constant(stack))[1:], network.encode(tf.constant(other))[1:])
         for window, (before, after) in zip(windows, maps):
             rows, columns = np.nonzero(np.any(before.numpy() != after.numpy(), axis=(0, 3)))
             assert window == ((rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1))
@@ -128,19 +128,19 @@ def test_stencils_are_tensorflows_padding():
         for place in range(side):
             one = np.zeros((1, side, side, 1), np.float32)
             one[0, place, place] = 1.0
-            reached = tf.nn.conv2d(one, weights, stride, "SAME", dilations=dilation).numpy()[0, ..., 0].any(axis=0)
-            smaller = np.arange(len(reached))
+            reach = tf.nn.conv2d(one, weights, stride, "SAME", dilations=dilation).numpy()[0, ..., 0].any(axis=0)
+            smaller = np.arange(len(reach))
             start, stop = stencil.reaches((place, place + 1))
-            assert not reached[(smaller < start) | (smaller >= stop)].any()
-            assert dilation > 1 or reached[max(start, 0) : stop].all()
-            for j in np.flatnonzero(reached):
+            assert not reach[(smaller < start) | (smaller >= stop)].any()
+            assert dilation > 1 or reach[max(start, 0) : stop].all()
+            for j in np.flatnonzero(reach):
                 low, high = stencil.source((j, j + 1))
                 assert low <= place < high
 
 
 def test_small_holes_cost_little_and_large_ones_are_not_cut():
-    published = GeneratorConfig(width=8, max_width=64)  # at an eighth of its width: shares stay
-    model = sc_fegan.Generator(ScFeganConfig(generator=published))
+    config = GeneratorConfig(width=8, max_width=64)  # at an eighth of its width: shares stay
+    model = sc_fegan.Generator(ScFeganConfig(generator=config))
     model({"image": tf.zeros([1, 128, 128, 3]), "mask": tf.zeros([1, 128, 128, 1])})
     size = (512, 512)
     hole, whole = ((192, 320), (192, 320)), ((0, 512), (0, 512))
@@ -155,11 +155,11 @@ def test_where_it_is_not_worthwhile_all_is_computed(worthwhile, monkeypatch):
     calls = []
     for name in ("encode", "update", "decode", "decode_box"):
 
-        def spied(self, *arguments, name=name, graph=getattr(_Cache, name)):
+        def spy(self, *arguments, name=name, graph=getattr(_Cache, name)):
             calls.append(name)
             return graph.__get__(self, _Cache)(*arguments)
 
-        monkeypatch.setattr(_Cache, name, spied)
+        monkeypatch.setattr(_Cache, name, spy)
     inference = RegionInference(model, worthwhile)
     for hole, stroke in (((2, 60, 2, 90), (2, 60, 2, 90)), ((20, 24, 20, 24), (20, 24, 20, 24))):
         inputs = _inputs(hole)
@@ -212,8 +212,8 @@ def test_the_graph_computes_the_box_or_all(monkeypatch):
     ways = ((model, "decode", (20, 30, 40, 52)), (region_inference, "decode_box", (0, 64, 0, 96)))
     for where, name, hole in ways:
         way = getattr(where, name)
-        with monkeypatch.context() as patched:
-            patched.setattr(where, name, lambda *arguments, way=way: way(*arguments) * np.nan)
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, lambda *arguments, way=way: way(*arguments) * np.nan)
             image = tf.function(lambda inputs: edit(model, inputs), autograph=False)(_inputs(hole))
         assert np.abs(image - model(_inputs(hole))["image"]).max() < 1e-5
 

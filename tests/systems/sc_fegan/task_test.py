@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import logged, same_steps
+from tests.conftest import log_rows, same_steps
 from tests.tiny import EDITING
 from tfsketch import config as config_lib
 from tfsketch import zoo
@@ -38,7 +38,7 @@ def _with_loss(config, **weights):
 def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum(tiny, tmp_path):
     config = _with_loss(tiny, perceptual=0.05, style=120.0, adversarial=0.001)
     trainer.Trainer(config, tmp_path, make_task).run(until=3)
-    row, loss = logged(tmp_path)[-1], config.model.loss
+    row, loss = log_rows(tmp_path)[-1], config.model.loss
     assert _ALL <= set(row)
     assert row["generator"] == pytest.approx(
         sum(getattr(loss, k) * row[k] for k in ("pixel", "perceptual", "style", "total_variation", "adversarial")),
@@ -47,7 +47,7 @@ def test_every_term_is_logged_under_its_name_and_the_total_is_their_weighted_sum
     assert row["discriminator"] == pytest.approx(
         row["critic"] + loss.drift * row["drift"] + loss.gradient_penalty * row["gradient_penalty"], rel=1e-3
     )
-    early = logged(tmp_path)[0]
+    early = log_rows(tmp_path)[0]
     assert early["phase"] == "pixels" and "adversarial" not in early and "critic" not in early
 
 
@@ -97,7 +97,7 @@ def test_the_terms_in_the_hole_are_logged_and_add_up_and_two_replicas_take_the_s
     kernels = [v for v in run._task.networks["projected"].trainable_variables if "kernel" in v.name]
     before = [v.numpy() for v in kernels]
     run.run(until=2)
-    row, loss = logged(tmp_path / "one")[-1], config.model.loss
+    row, loss = log_rows(tmp_path / "one")[-1], config.model.loss
     assert _RECIPE | {"critic", "projected_critic", "p_real", "p_fake"} <= set(row)
     assert "pixel" not in row and "perceptual" not in row
     assert row["generator"] == pytest.approx(sum(0.5 * row[key] for key in _RECIPE), rel=1e-3)
@@ -106,7 +106,7 @@ def test_the_terms_in_the_hole_are_logged_and_add_up_and_two_replicas_take_the_s
     )
     assert all(not np.array_equal(a, b) for a, b in zip(before, kernels))
     trainer.Trainer(config, tmp_path / "two", make_task, strategy=mirrored_strategy(("CPU:0", "CPU:1"))).run(until=2)
-    same_steps(logged(tmp_path / "one"), logged(tmp_path / "two"), 1e-4)
+    same_steps(log_rows(tmp_path / "one"), log_rows(tmp_path / "two"), 1e-4)
 
 
 def test_the_terms_in_the_hole_move_only_their_own_networks(tiny):
@@ -164,9 +164,9 @@ def test_the_discriminators_see_the_window_on_the_hole(tiny):
     np.testing.assert_array_equal(image, -near["image"])
     assert np.asarray(near["mask"]).sum(axis=(1, 2, 3)).tolist()[:2] == [7 * 11, 7 * 16]
     assert 12 * 12 <= np.asarray(near["mask"])[2].sum() <= 16 * 16  # of a larger hole, a part
-    stacked = np.concatenate([batch[key] for key in ("image", "mask", "sketch", "color")], axis=-1)
+    stack = np.concatenate([batch[key] for key in ("image", "mask", "sketch", "color")], axis=-1)
     cut = np.concatenate([near[key] for key in ("image", "mask", "sketch", "color")], axis=-1)
-    for whole, part in zip(stacked, cut):
+    for whole, part in zip(stack, cut):
         places = [(y, x) for y in range(17) for x in range(17) if np.array_equal(whole[y : y + 16, x : x + 16], part)]
         assert places
     whole, same = task._near(batch, batch["image"], 0)
@@ -192,10 +192,10 @@ def test_the_discriminators_see_some_of_the_holes_from_close_up(tiny):
             {key: value[index : index + 1] for key, value in batch.items()}, -batch["image"][:1], 16, 0.5
         )[0]
         np.testing.assert_array_equal(alone["sketch"], near["sketch"][index : index + 1])
-    enlarged = np.argmax(sizes)
-    halves = np.asarray(near["sketch"])[enlarged, ::2, ::2]
-    np.testing.assert_array_equal(np.asarray(near["sketch"])[enlarged], halves.repeat(2, 0).repeat(2, 1))
-    photograph = np.asarray(near["image"])[enlarged]
+    largest = np.argmax(sizes)
+    halves = np.asarray(near["sketch"])[largest, ::2, ::2]
+    np.testing.assert_array_equal(np.asarray(near["sketch"])[largest], halves.repeat(2, 0).repeat(2, 1))
+    photograph = np.asarray(near["image"])[largest]
     assert np.abs(np.diff(photograph[4:12, 4:12], axis=0)[::2]).max() > 0  # no step of two equal rows
 
 
@@ -209,8 +209,8 @@ def test_a_perfect_repaint_costs_nothing_in_the_hole():
     wrong = tf.where(mask > 0.5, truth + noise, truth)
     assert float(tf.reduce_max(losses.known(wrong, truth, mask))) == 0.0  # it looks outside alone
     np.testing.assert_allclose(losses.rim(wrong, truth, mask), 0.5, rtol=1e-4)  # and these inside
-    shifted = tf.where(mask > 0.5, truth + 0.5, truth)
-    np.testing.assert_allclose(losses.low_pass(shifted, truth, mask), 0.5, rtol=1e-3)
+    shift = tf.where(mask > 0.5, truth + 0.5, truth)
+    np.testing.assert_allclose(losses.low_pass(shift, truth, mask), 0.5, rtol=1e-3)
     assert float(tf.reduce_max(losses.low_pass(wrong, truth, mask))) < 0.1  # detail is not its business
     empty = tf.zeros_like(mask)
     for term in (losses.rim, losses.low_pass):
@@ -279,9 +279,9 @@ def test_a_run_killed_at_a_random_step_and_resumed_gives_the_same_losses(tiny, t
     killed_at = log.read_text().count("\n")
     trainer.Trainer(longer, tmp_path / "killed", make_task).run()
     trainer.Trainer(longer, tmp_path / "whole", make_task).run()
-    killed, whole = logged(tmp_path / "killed"), logged(tmp_path / "whole")
-    assert [row["step"] for row in killed] == list(range(1, 31)), f"killed at {killed_at}"
-    for a, b in zip(killed, whole):
+    parts, whole = log_rows(tmp_path / "killed"), log_rows(tmp_path / "whole")
+    assert [row["step"] for row in parts] == list(range(1, 31)), f"killed at {killed_at}"
+    for a, b in zip(parts, whole):
         assert a["generator"] == pytest.approx(b["generator"], abs=1e-5, rel=1e-4), (
             f"step {a['step']}, killed at {killed_at}"
         )

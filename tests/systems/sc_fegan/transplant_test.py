@@ -116,12 +116,12 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
     assert set(np.unique(layers.mask)) == set(np.unique(layers.sketch)) == {0, 1}
     assert 0.005 < layers.mask.mean() < 0.6 and layers.region.any()
     # The eyes of both lie upon each other, or, where that is the feature's way, the features themselves.
-    laid = edit_requests._lay(pictures[donor], faces[donor], labels, faces[0], feature)
+    overlay = edit_requests._lay(pictures[donor], faces[donor], labels, faces[0], feature)
     places = [
         [np.argwhere(regions.mask_of(region_map, feature.regions) > 0).mean(axis=0)]
         if feature.own_position
         else regions.centers(region_map, "eyes")
-        for region_map in (labels, laid.regions)
+        for region_map in (labels, overlay.regions)
     ]
     assert np.abs(np.subtract(*places)).max() < 0.7
     if kind != "glasses":  # whose mask is a band along the frame
@@ -135,20 +135,20 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
 
     # Lines run along the feature, within some pixels, and only in the mask.
     assert layers.sketch.sum() >= 8 and mask[layers.sketch > 0].all()
-    grown = cv2.dilate(features.region_of(kind, laid.regions), np.ones((9, 9), np.uint8))
-    assert (layers.sketch & grown).sum() > 0.95 * layers.sketch.sum()
+    margin = cv2.dilate(features.region_of(kind, overlay.regions), np.ones((9, 9), np.uint8))
+    assert (layers.sketch & margin).sum() > 0.95 * layers.sketch.sum()
 
     strokes = layers.color[..., 3] > 0
     assert not layers.color[~strokes].any() and mask[strokes].all()
     if kind == "nose":
         assert not strokes.any()
         return
-    assert strokes.any() and (strokes & (grown == 0)).sum() == 0
+    assert strokes.any() and (strokes & (margin == 0)).sum() == 0
     flat = np.unique(layers.color[strokes], axis=0)
     assert len(flat) <= 2  # a colour for each region: lips, and teeth
-    smooth = colors.color_map(laid.image, edit_requests.SETTINGS.color)
+    smooth = colors.color_map(overlay.image, edit_requests.SETTINGS.color)
     for name in feature.regions:
-        where = regions.mask_of(laid.regions, name) > 0
+        where = regions.mask_of(overlay.regions, name) > 0
         if kind in ("mouth", "brows", "hair") and where.any():
             assert np.abs(flat[:, :3].astype(int) - np.median(smooth[where], axis=0)).max(axis=1).min() <= 3
     if kind == "eyes":
@@ -157,10 +157,10 @@ def test_a_request_is_what_the_kind_says(kind, pictures, faces, canny):
 
 def test_lips_are_drawn_as_two(pictures):
     """Closed lips get a line between them, open ones the mouth's outline."""
-    closed, entry = pictures[4], pictures[5]
-    assert not regions.mask_of(closed.regions, "mouth").any() and regions.mask_of(entry.regions, "mouth").any()
-    image = closed.image.copy()
-    lips = regions.mask_of(closed.regions, "lips")
+    recipient, entry = pictures[4], pictures[5]
+    assert not regions.mask_of(recipient.regions, "mouth").any() and regions.mask_of(entry.regions, "mouth").any()
+    image = recipient.image.copy()
+    lips = regions.mask_of(recipient.regions, "lips")
     row = round(np.argwhere(lips > 0)[:, 0].mean())
     image[row][lips[row] > 0] = 30
     line = features._between_lips(image, lips)

@@ -141,15 +141,15 @@ class Translator(tf.keras.Model):
         check_sides(x.shape, self.stride, self.smallest)
         x = tf.cast(x, self.compute_dtype)
         x = tf.nn.relu(self.stem(_reflect(x, self.outer), training=training))
-        passed = []
+        skips = []
         for layer in self.down:
-            passed.append(x)
+            skips.append(x)
             x = tf.nn.relu(layer(x, training=training))
         x = tinted(0, x)
         for block in self.blocks:
             x = block(x, training=training)
         for number, layer in enumerate(self.up):
-            x, same_size = tinted(number + 1, layer(x, training=training)), passed.pop()
+            x, same_size = tinted(number + 1, layer(x, training=training)), skips.pop()
             x = tf.nn.relu(x + same_size if number < self.skips else x)
         return tf.cast(self.last(_reflect(x, self.outer)), tf.float32)
 

@@ -86,11 +86,11 @@ class Palette(tf.keras.layers.Layer):
         """A palette [B,P,3] in [-1,1] -> what tints maps in a compute dtype (see `Translator.translate`)."""
         hidden = self.hidden(tf.reshape(palette, [-1, 3 * len(PARTS)]))
 
-        def tinted(number: int, x: tf.Tensor) -> tf.Tensor:
+        def tint(number: int, x: tf.Tensor) -> tf.Tensor:
             scale, offset = tf.split(tf.cast(self.tints[number](hidden), dtype)[:, None, None], 2, axis=-1)
             return shift(modulate(x, 1.0 + scale), offset)
 
-        return tinted
+        return tint
 
     def remember(self, palette: tf.Tensor) -> None:
         """Takes in the first palette of a batch [B,P,3], and forgets the oldest one."""

@@ -95,12 +95,12 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     config = dataclasses.replace(SETTINGS, image_size=side)
     parser = face_parser.load()
     contours, details = sketches.Sketcher(config.sketch), sketches.Sketcher(config.sketch, "canny")
-    portrayed = dataclasses.replace(config, hand=_PORTRAYED)
+    portraits = dataclasses.replace(config, hand=_PORTRAYED)
     names = [f"{kind} {sketch}" for sketch in _SKETCHES for kind in ("input", "refined")] + ["true lines"]
     values: dict[str, dict[str, list[float]]] = {name: {key: [] for key in COLUMNS} for name in names}
     features: dict[str, list[np.ndarray]] = {name: [] for name in [*names, "truth"]}
     sheet: list[list[np.ndarray]] = []
-    shown = sheet_numbers(count)
+    sheet_rows = sheet_numbers(count)
     for start in tqdm(range(0, count, _BATCH), unit="batches", mininterval=5):
         numbers = list(range(start, min(start + _BATCH, count)))
         photographs = np.stack([shards[n].image for n in numbers])
@@ -112,28 +112,28 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         }
         drawings: dict[str, np.ndarray] = {}
         for sketch in _SKETCHES:
-            kind, level = (portrayed, LEVELS[0]) if sketch == PORTRAIT else (config, float(sketch))
+            kind, level = (portraits, LEVELS[0]) if sketch == PORTRAIT else (config, float(sketch))
             batch = fixed_batch(pictures, kind, numbers, level)
             drawings[f"input {sketch}"] = batch["sketch"].numpy()[..., 0]
             drawings[f"refined {sketch}"] = model.scn(batch)["refined"].numpy()[..., 0]
         true = np.maximum(batch["refined"], batch["sketch_canny"])[..., 0]
         drawings["true lines"] = true
         features["truth"].append(metrics.embed(photographs))
-        made = {}
+        renderings = {}
         for name, drawing in drawings.items():
             seeds = tf.constant([[n, 0] for n in numbers])
-            made[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None]), "seed": seeds})["image"])
+            renderings[name] = to_uint8(model.isn({"refined": tf.constant(drawing[..., None]), "seed": seeds})["image"])
             everywhere = np.ones_like(true)
             if drawing is not true and PORTRAIT not in name:  # what lines are measured against, and other ones
                 lines = [lines_of(one) for one in drawing]
                 values[name]["chamfer"] += map(metrics.chamfer, lines, true)
                 values[name]["line_f1"] += map(metrics.sketch_f1, true, lines, everywhere)
-            values[name]["st_lpips"] += metrics.st_lpips(photographs, made[name], everywhere)[0].tolist()
-            features[name].append(metrics.embed(made[name]))
+            values[name]["st_lpips"] += metrics.st_lpips(photographs, renderings[name], everywhere)[0].tolist()
+            features[name].append(metrics.embed(renderings[name]))
         for i, n in enumerate(numbers):
-            if n in shown:
-                parts = [part for sketch in _SKETCHES for part in _sheet_pictures(drawings, made, sketch, i)]
-                sheet.append([*parts, sheets.ink(true[i]), made["true lines"][i], photographs[i]])
+            if n in sheet_rows:
+                parts = [part for sketch in _SKETCHES for part in _sheet_pictures(drawings, renderings, sketch, i)]
+                sheet.append([*parts, sheets.ink(true[i]), renderings["true lines"][i], photographs[i]])
     rows: list[Row] = []
     truth = np.concatenate(features["truth"])
     for name in names:

@@ -124,7 +124,7 @@ def project(
     tolerance: float = 1e-4,
     chunk: int = 256,
     seed: int = 0,
-    searched: ContextualGan | None = None,
+    network: ContextualGan | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> Projection:
     """Finds the z that best explain known halves; see the module's docstring.
@@ -147,7 +147,7 @@ def project(
       tolerance: see `patience`.
       chunk: most vectors in the networks at once; memory grows with it.
       seed: of the candidates.
-      searched: the networks that choose the candidates and search, `nn.exported.in_bfloat16(model)` to be faster;
+      network: the networks that choose the candidates and search, `nn.exported.in_bfloat16(model)` to be faster;
         what is drawn and what the losses of the results are is the model's.
       watch: called every `STRETCH` steps with the share of the steps that is done, 0 to 1; a search that stops early
         jumps. What it raises ends the search. The result is the same with and without it.
@@ -168,17 +168,17 @@ def project(
     for key, expected, value in problems:
         raise ConfigError(f"project: {key}: expected {expected}, found {value!r}")
 
-    searched = searched or model
+    network = network or model
     if half == "sketch":
         target = model.soften(tf.constant(target)).numpy()
     count = len(target)
     draws = first_candidates(target, seed, candidates, model.latent)
     if initialization == "kl":
-        around = [candidates_of(searched, half, target[n], draws[n]).numpy() for n in _stretches(count, chunk)]
+        around = [candidates_of(network, half, target[n], draws[n]).numpy() for n in _stretches(count, chunk)]
         draws = np.concatenate(around)
     flat, owner = draws.reshape(count * candidates, -1), np.repeat(np.arange(count), candidates)
     scores = [
-        rate(searched, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()
+        rate(network, half, epsilon, tf.constant(flat[part]), tf.constant(target[owner[part]])).numpy()
         for part in _stretches(len(flat), chunk)
     ]
     first = np.concatenate(scores).reshape(count, candidates)
@@ -200,7 +200,7 @@ def project(
     chunks = list(_stretches(len(flat), chunk))
     for number, part in enumerate(chunks):
         z, mine = tf.constant(flat[part]), tf.constant(target[owner[part]])
-        how = searched, half, optimizer, perceptual > 0, epsilon
+        how = network, half, optimizer, perceptual > 0, epsilon
         state, curves = beginning(z), []
         for begin in range(0, steps + 1, STRETCH if watch else steps + 1):
             if watch:

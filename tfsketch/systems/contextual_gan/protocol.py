@@ -150,30 +150,30 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
     """
     truth = np.stack([shards[n].image for n in range(count)])
     inputs = drawings(truth, range(count))
-    lined = np.all([lines.any(axis=(1, 2)) for lines in inputs.values()], axis=0)
-    if lined.sum() < 2:
-        raise DataError(f"expected at least 2 pictures with lines, found {lined.sum()} of {count}")
-    truth, inputs = truth[lined], {key: lines[lined] for key, lines in inputs.items()}
+    has_lines = np.all([lines.any(axis=(1, 2)) for lines in inputs.values()], axis=0)
+    if has_lines.sum() < 2:
+        raise DataError(f"expected at least 2 pictures with lines, found {has_lines.sum()} of {count}")
+    truth, inputs = truth[has_lines], {key: lines[has_lines] for key, lines in inputs.items()}
     verifier, face, note = _verifier(truth[:24])
     people = verifier.embed(truth) if verifier else None
     embeddings = metrics.embed(truth)
     everywhere = np.ones_like(inputs["xdog"])
 
-    def row(name: str, made: np.ndarray, result: projection.Projection | None = None) -> Row:
+    def row(name: str, images: np.ndarray, result: projection.Projection | None = None) -> Row:
         values: Row = dict.fromkeys(COLUMNS)
         each: dict[str, list[float | None]] = {}
         if verifier and people is not None:
-            near = np.linalg.norm(verifier.embed(made)[:, None] - people[None], axis=-1) <= faces.SAME
+            near = np.linalg.norm(verifier.embed(images)[:, None] - people[None], axis=-1) <= faces.SAME
             own = np.eye(len(near), dtype=bool)
             each["same"] = near[own].tolist()
             values["verification"] = (float(near[own].mean()) + 1.0 - float(near[~own].mean())) / 2
-        each["ssim"] = list(map(metrics.ssim_hole, truth, made, everywhere))
-        each["st_lpips"] = metrics.st_lpips(truth, made, everywhere)[0].tolist()
+        each["ssim"] = list(map(metrics.ssim_hole, truth, images, everywhere))
+        each["st_lpips"] = metrics.st_lpips(truth, images, everywhere)[0].tolist()
         if result is not None:
             each["contextual"] = result.contextual[:, 0].tolist()
             if result.steps.any():
                 each["below"] = (result.contextual[:, 0] < result.candidates.min(axis=1)).tolist()
-        features = metrics.embed(made)
+        features = metrics.embed(images)
         values |= {key: metrics.mean_of(numbers) for key, numbers in each.items()}
         values["feature_distance"] = metrics.feature_distance(embeddings, features)
         ends = {key: intervals.of_mean(numbers) for key, numbers in each.items()}
@@ -182,29 +182,29 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         return {"method": name, **values}
 
     rows: list[Row] = []
-    made: dict[str, np.ndarray] = {}
+    images: dict[str, np.ndarray] = {}
     results = {}
-    searched = in_bfloat16(model)
+    network = in_bfloat16(model)
     searches = [("xdog", "best candidate", {"steps": 0}), ("xdog", "random start", {"initialization": "random"})]
     searches += [(sketch, "contextual_gan", {}) for sketch in inputs]
     for sketch, name, how in tqdm(searches, unit="searches"):
         target = inputs[sketch][..., None].astype(np.float32)
-        results[name, sketch] = projection.project(model, target, searched=searched, **how)
-        made[f"{name}, {sketch}"] = to_uint8(results[name, sketch].image[:, 0])
-        rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"], results[name, sketch]))
+        results[name, sketch] = projection.project(model, target, network=network, **how)
+        images[f"{name}, {sketch}"] = to_uint8(results[name, sketch].image[:, 0])
+        rows.append(row(f"{name}, {sketch}", images[f"{name}, {sketch}"], results[name, sketch]))
     for name, editor in _direct(side) if face else ():
         for sketch, lines in tqdm(inputs.items(), desc=name, unit="sketches"):
-            made[f"{name}, {sketch}"] = np.stack([_draw_directly(editor, one) for one in lines])
-            rows.append(row(f"{name}, {sketch}", made[f"{name}, {sketch}"]))
+            images[f"{name}, {sketch}"] = np.stack([_draw_directly(editor, one) for one in lines])
+            rows.append(row(f"{name}, {sketch}", images[f"{name}, {sketch}"]))
 
-    names = [name for name in made if not name.startswith(("best", "random"))]
+    names = [name for name in images if not name.startswith(("best", "random"))]
     heads = [name.split(",")[0] if name.endswith("xdog") else "" for name in names]  # each over its four columns
     titles = [*inputs, "lines", *heads, "truth"]
     sheet = []
     for i in sorted(sheet_numbers(len(truth))):
         lines = [np.repeat(sheets.ink(d[i])[..., None], 3, axis=-1) for d in inputs.values()]
         own = np.repeat(sheets.ink(results["contextual_gan", "xdog"].sketch[i, 0]), 3, axis=-1)
-        sheet.append([*lines, own, *(made[name][i] for name in names), truth[i]])
+        sheet.append([*lines, own, *(images[name][i] for name in names), truth[i]])
     starts = results["contextual_gan", "xdog"], results["random start", "xdog"]
     ends = [one.contextual[:, 0] for one in starts]
     early = [one.curve[: EARLY + 1, :, 0].min(axis=0).mean() for one in starts]

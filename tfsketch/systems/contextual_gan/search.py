@@ -110,8 +110,8 @@ def descend(
         count = tf.cast(step, tf.float32) + 1.0
         first = decay * first + (1.0 - decay) * gradient
         second = 0.999 * second + 0.001 * tf.square(gradient)
-        unbiased = first / (1.0 - decay**count), second / (1.0 - 0.999**count)
-        return z - rate * unbiased[0] / (tf.sqrt(unbiased[1]) + 1e-8), first, second
+        moments = first / (1.0 - decay**count), second / (1.0 - 0.999**count)
+        return z - rate * moments[0] / (tf.sqrt(moments[1]) + 1e-8), first, second
 
     def goes_on(step: tf.Tensor, state: dict[str, tf.Tensor], curve: tf.TensorArray) -> tf.Tensor:
         del curve
@@ -145,8 +145,8 @@ def descend(
         return step + 1, state, curve.write(step - begin, loss)
 
     curve = tf.TensorArray(tf.float32, last + 1 - begin, element_shape=[None])
-    done, end, curve = tf.while_loop(goes_on, advance, (begin, start, curve))
-    return end, curve.gather(tf.range(done - begin))
+    steps_run, end, curve = tf.while_loop(goes_on, advance, (begin, start, curve))
+    return end, curve.gather(tf.range(steps_run - begin))
 
 
 def search(

@@ -88,8 +88,8 @@ def decorrelation(z: tf.Tensor) -> tf.Tensor:
       [B]: each example's share, whose mean over the global batch is that sum.
     """
     unit = z * np.float32(np.sqrt(3.0))
-    fixed = tf.stop_gradient(unit)
-    covariance = tf.matmul(fixed, fixed, transpose_a=True) / tf.cast(tf.shape(z)[0], tf.float32)
+    constant = tf.stop_gradient(unit)
+    covariance = tf.matmul(constant, constant, transpose_a=True) / tf.cast(tf.shape(z)[0], tf.float32)
     replica = tf.distribute.get_replica_context()
     if replica.num_replicas_in_sync > 1:
         covariance = replica.all_reduce(tf.distribute.ReduceOp.MEAN, covariance)

@@ -120,10 +120,10 @@ def _outside(one: np.ndarray, two: np.ndarray, mask: np.ndarray) -> list[float]:
 
 def _masks(region_maps: np.ndarray, numbers: list[int]) -> dict[str, np.ndarray]:
     """Name -> [B,S,S] uint8 in {0,1}, of pictures with the regions `region_maps`."""
-    named = {name: np.stack([regions.mask_of(one, name) for one in region_maps]) for name in REGIONS}
+    region_masks = {name: np.stack([regions.mask_of(one, name) for one in region_maps]) for name in REGIONS}
     size = size_of(region_maps[0])
     free_forms = [masks.free_form(np.random.default_rng([SETTINGS.seed, n]), size, SETTINGS.mask) for n in numbers]
-    return {**named, "free form": np.stack(free_forms)}
+    return {**region_masks, "free form": np.stack(free_forms)}
 
 
 class _Sums:

@@ -29,9 +29,9 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         )
         square = Square(mask, side)
         layers = tf.concat([square.shrink(image[..., :3]), square.shrink_mask()[..., None]], axis=-1)
-        levels, erased = tf.split(graph.pad(layers, side), [3, 1], axis=-1)
+        levels, hole = tf.split(graph.pad(layers, side), [3, 1], axis=-1)
         style = tf.cast(decode("style_bytes", style_bytes)[0][..., :3], tf.float32)
-        example = {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": erased}
+        example = {"image": to_unit(levels), "style": to_unit(graph.center_square(style, side)), "mask": hole}
         return example | {"photograph": pack(image), "region": pack(mask)}
 
     def change_of(examples: Outputs, whole: tf.Tensor) -> tf.Tensor:

@@ -208,13 +208,13 @@ class RegionEditTask(Task):
         """Pictures of the sheet: every example's reconstruction, swap and region."""
         image = batch["image"]
         style = tf.gather(image, partners(tf.shape(image)[0]))
-        edited = network({"image": image, "style": style, "mask": batch["mask"]})
+        outputs = network({"image": image, "style": style, "mask": batch["mask"]})
         return {
             "style": style,
             "reconstruction": network({"image": image, "style": image})["image"],
             "swap": network({"image": image, "style": style})["image"],
-            "raw": edited["raw"],
-            "image": edited["image"],
+            "raw": outputs["raw"],
+            "image": outputs["image"],
         }
 
     def sheet(self, batch: Batch, outputs: Batch) -> tuple[list[list[np.ndarray]], list[str]]:

@@ -67,8 +67,8 @@ class Generator(ExportedNetwork):
         ]
         # The decoder's stage i makes the size of the encoder's stage i's input; the last one, the picture's.
         outputs = [*widths[-2::-1], net.head_width or 3]
-        published, transposed = net.upsampling == "published", [] if net.upsampling == "nearest" else outputs
-        self.deconvs = [GatedDeconv2D(n, published, name=f"deconv{i + 1}") for i, n in enumerate(transposed)]
+        published, deconvolutions = net.upsampling == "published", [] if net.upsampling == "nearest" else outputs
+        self.deconvs = [GatedDeconv2D(n, published, name=f"deconv{i + 1}") for i, n in enumerate(deconvolutions)]
         self.mixers = [
             GatedConv2D(
                 filters,
@@ -90,7 +90,7 @@ class Generator(ExportedNetwork):
         """
         self.check_size(inputs["image"].shape)
         maps = self.encode(self.pack(inputs), training)
-        return self.composited(inputs, self.decode(self.dilate(maps[-1], training), maps[:-1], training))
+        return self.composite_outputs(inputs, self.decode(self.dilate(maps[-1], training), maps[:-1], training))
 
     def incremental(self) -> Call:
         """Keeps the encoder's maps from call to call: see `region_inference`."""
@@ -128,7 +128,7 @@ class Generator(ExportedNetwork):
         return x if self.to_rgb is None else self.to_rgb(x)
 
     @staticmethod
-    def composited(inputs: Mapping[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
+    def composite_outputs(inputs: Mapping[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
         """The vocabulary's results, of what `decode` gives."""
         raw = tf.tanh(tf.cast(x, tf.float32))
         return {"raw": raw, "image": composite(raw, inputs["image"], inputs["mask"])}

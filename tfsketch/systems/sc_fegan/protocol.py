@@ -125,8 +125,8 @@ def _outputs(model: tf.keras.Model, batch: Mapping[str, tf.Tensor]) -> dict[str,
     """Every method's pictures of a batch, [B,H,W,3] uint8."""
     image, mask = to_uint8(batch["image"]), batch["mask"].numpy()[..., 0]
     outputs = {method: np.stack([inpaint(i, m, method) for i, m in zip(image, mask)]) for method in BASELINES}
-    for method, blanked in BLANKED.items():
-        inputs = {key: tf.zeros_like(value) if key in blanked else value for key, value in batch.items()}
+    for method, blank in BLANKED.items():
+        inputs = {key: tf.zeros_like(value) if key in blank else value for key, value in batch.items()}
         outputs[method] = to_uint8(model(inputs, training=False)["image"])
     return outputs
 

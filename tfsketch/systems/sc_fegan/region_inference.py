@@ -41,7 +41,7 @@ from tfsketch.systems.sc_fegan.windows import (
     Window,
     box_of,
     clip,
-    convolved,
+    convolve,
     crop,
     decode_box,
     decoder_share,
@@ -138,7 +138,7 @@ class _Cache:
         windows = encoder_windows(self._model, window_of(tf.unstack(box)), self.size)
         for stage, (layer, window) in enumerate(zip(self._model.encoder, windows)):
             source = clip(source_window(layer, window), sizes[stage])
-            part = convolved(layer, crop(self._maps[stage], source), window, sizes[stage])
+            part = convolve(layer, crop(self._maps[stage], source), window, sizes[stage])
             (top, bottom), (left, right) = window
             self._maps[stage + 1][:, top:bottom, left:right].assign(part)
 

@@ -25,17 +25,17 @@ from tfsketch.systems.sc_fegan import region_inference
 from tfsketch.vocabulary import CHANNELS, to_unit
 
 
-def _finished(square: Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+def _finish(square: Square, image: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """The network's output, [*work,3] float32 whole levels, after the last stages of `editor.edit`, as it lies in the
     mask's box: [*extent,3]."""
     small = square.shrink_mask() > 0.5
     repaint = membrane_graph.membrane(square.shrink(image), output, small, longest=square.side)
 
-    def textured() -> tf.Tensor:
+    def with_texture() -> tf.Tensor:
         return square.crop_box(residuals_graph.carry(square.crop(image), repaint, square.crop(square.mask), 1.0, small))
 
     enlarges = tf.reduce_any(square.part > square.work)
-    return tf.cond(enlarges, textured, lambda: graph.round_levels(square.enlarge(repaint)))
+    return tf.cond(enlarges, with_texture, lambda: graph.round_levels(square.enlarge(repaint)))
 
 
 def signatures(model: tf.keras.Model) -> dict[str, Signature]:
@@ -63,17 +63,17 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
         line, toned = tone_of(image[..., :3], mask, color, strokes)
         square = Square(mask, side)
         crop, work = square.crop, square.work
-        levels, erased = square.shrink(image[..., :3]), square.shrink_mask()[..., None]
+        levels, hole = square.shrink(image[..., :3]), square.shrink_mask()[..., None]
         lines = thin(graph.resize_sketch(crop(sketch), work)[None])[0, ..., None]
         paint = graph.resize_color(tf.cast(crop(color), tf.float32), crop(strokes), work)
-        layers = graph.pad(tf.concat([levels, erased, lines, paint], axis=-1), side)
-        levels, erased, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
+        layers = graph.pad(tf.concat([levels, hole, lines, paint], axis=-1), side)
+        levels, hole, lines, paint, alpha = tf.split(layers, [3, 1, 1, 3, 1], axis=-1)
         return {
             "image": to_unit(levels),
-            "mask": erased,
+            "mask": hole,
             "sketch": lines,
             "color": to_unit(paint) * alpha,
-            "noise": noise * erased,
+            "noise": noise * hole,
             "photograph": pack(image),
             "hole": pack(mask),
             "line": line,
@@ -85,8 +85,8 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
     ) -> tf.Tensor:
         image, mask = unpack(photograph, tf.uint8, 4), unpack(hole, tf.bool)
         square = Square(mask, side)
-        enlarged = _finished(square, image[..., :3], graph.round_levels(square.unpad(output)))
-        return photograph_png(square.paste(image[..., :3], recolor(enlarged, line, toned)), image[..., 3])
+        result = _finish(square, image[..., :3], graph.round_levels(square.unpad(output)))
+        return photograph_png(square.paste(image[..., :3], recolor(result, line, toned)), image[..., 3])
 
     def edit(image_bytes: tf.Tensor, mask_bytes: tf.Tensor, sketch_bytes: tf.Tensor, color_bytes: tf.Tensor) -> Outputs:
         layers = {key: tf.TensorSpec([side, side, CHANNELS[key]]) for key in model.takes}

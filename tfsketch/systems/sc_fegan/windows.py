@@ -90,7 +90,7 @@ def crop(x: tf.Tensor, window: Window, origin: Window = ((0, 0), (0, 0))) -> tf.
     return x[:, top - y : bottom - y, left - x0 : right - x0]
 
 
-def convolved(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: Sequence[int]) -> tf.Tensor:
+def convolve(layer: tf.keras.layers.Layer, x: tf.Tensor, window: Window, size: Sequence[int]) -> tf.Tensor:
     """A convolution's output on a window.
 
     Args:
@@ -184,9 +184,9 @@ def decode_box(
     for stage, ((source, double_window, mix_window), mixer, larger) in enumerate(plan):
         x = _double(_doubling(model, stage), crop(x, source, origin), source, double_window)
         skip = tf.cast(crop(skips[-1 - stage], double_window), x.dtype)
-        x = convolved(mixer, tf.concat([skip, x], axis=-1), mix_window, larger)
+        x = convolve(mixer, tf.concat([skip, x], axis=-1), mix_window, larger)
         origin = mix_window
-    return x if model.to_rgb is None else convolved(model.to_rgb, x, box, size)
+    return x if model.to_rgb is None else convolve(model.to_rgb, x, box, size)
 
 
 def decoder_share(model: Generator, box: Window, size: Sequence[Number]) -> float | tf.Tensor:
