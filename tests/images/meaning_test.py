@@ -184,7 +184,7 @@ def test_a_pencil_drawing_with_eyes_in_ink_keeps_its_pencil():
 def test_rulings_as_dark_as_the_pencil_are_told_of(columns, turn):
     message = "lines straight across the sheet count as strokes; if they are its rulings, erase them"
     lines = sheets.face(480, 4)
-    for paper, expected in ((sheets.ruled(480, (150, 150, 152), columns), True), ((238, 236, 228), False)):
+    for paper, expected in ((sheets.ruling(480, (150, 150, 152), columns), True), ((238, 236, 228), False)):
         levels = sheets.sheet(lines, paper, (150, 150, 152), 2)
         askew = cv2.getRotationMatrix2D((240, 240), turn, 1.0)
         levels = cv2.warpAffine(levels, askew, (480, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)

@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     random.seed(0)
     scratch, rows = pathlib.Path(tempfile.mkdtemp(prefix="workers-")), []
     try:
-        lab = Lab(scratch, trained=False)
+        lab = Lab(scratch, with_training=False)
         for name in options.only:
             for row in GROUPS[name](lab):
                 rows.append(row)
