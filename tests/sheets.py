@@ -201,10 +201,14 @@ def no_masks():
     grey = np.repeat(cv2.cvtColor(PORTRAIT, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     regions = np.zeros((SIDE, SIDE, 3), np.uint8)
     regions[40:90], regions[90:140], regions[20:40] = (204, 0, 0), (76, 153, 0), (204, 204, 0)
+    numbers = np.zeros((SIDE, SIDE), np.uint8)
+    numbers[40:90], numbers[90:140], numbers[20:40] = 60, 120, 180
     sky = np.full((SIDE, SIDE, 3), 205, np.uint8)
     sky[50:140, 40:130] = grey[50:140, 40:130]
     return {
         "a map of regions": (opaque(regions), "found several colours"),
+        "a grey map of regions": (opaque(np.repeat(numbers[..., None], 3, axis=2)), "found several greys"),
+        "half erased": (with_alpha(PORTRAIT, 255 - HOLE // 3), r"looks like a photograph.*fully \(.* 67% opaque\)"),
         "grey, most of it sky": (opaque(sky), "looks like a photograph"),
         "photograph": (opaque(PORTRAIT), "looks like a photograph"),
         "grey photograph": (opaque(grey), "looks like a photograph"),
@@ -236,7 +240,27 @@ def colors():
         "grey-white": opaque(on(247)),
         "clear": clear,
         "clear corner": corner,
+        "clear, a third opaque": (clear // np.uint8([1, 1, 1, 3])).astype(np.uint8),
     }
+
+
+def vignettes():
+    """Name -> (sheet, its only line): photographs of a sheet with one line, some pixels of which are stronger by chance
+    than the others."""
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    kinds = {
+        "ink along": ((12, 100), (180, 100), 2, 1.3, 45),
+        "ink down": ((96, 8), (97, 184), 2, 0.5, 45),
+        "pencil down": ((96, 8), (97, 184), 2, 0.9, 110),
+        "broad pencil along": ((12, 100), (180, 100), 4, 0.5, 110),
+        "broad pencil, askew": ((12, 100), (180, 104), 4, 1.3, 110),
+    }
+    rows = {}
+    for name, (start, end, width, strength, ink) in kinds.items():
+        line = cv2.line(np.zeros((SIDE, SIDE), np.uint8), start, end, 1, width) > 0
+        light = (1 - strength * (x**2 + y**2))[..., None]
+        rows[name] = lit(line, light, noise=5, quality=60, ink=(ink,) * 3), line
+    return rows
 
 
 def odd(rng: random.Random) -> np.ndarray:

@@ -20,6 +20,7 @@ def _table():
     """(kind, name, sheet) of everything above."""
     rng = np.random.default_rng(4)
     rows = [("sketch", name, sheets.opaque(sheet)) for name, sheet in sheets.SHEETS.items()]
+    rows += [("sketch", name, sheets.opaque(sheet)) for name, (sheet, _) in sheets.vignettes().items()]
     rows += [("mask", name, sheet) for name, (sheet, _) in {**sheets.masks(), **sheets.no_masks()}.items()]
     rows += [("color", name, sheet) for name, sheet in sheets.colors()[1].items()]
     odd = {"noise": rng.integers(0, 256, (40, 31, 4)), "pixel": rng.integers(0, 256, (1, 1, 4))}

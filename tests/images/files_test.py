@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import struct
+import zipfile
 import zlib
 
 import numpy as np
@@ -130,6 +132,14 @@ def _ftyp(major: bytes, *others: bytes) -> bytes:
     return struct.pack(">I", 4 + len(body)) + body + struct.pack(">I", 8) + b"mdat" + b"\xff" * 200
 
 
+def _archive(name: str, content: bytes) -> bytes:
+    """A ZIP archive with one file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     "data, message",
     [
@@ -137,10 +147,19 @@ def _ftyp(major: bytes, *others: bytes) -> bytes:
         (_ftyp(b"mif1", b"miaf", b"heix"), "HEIC; .*heif"),
         (_ftyp(b"avif", b"mif1"), "AVIF; .*heif"),
         (_ftyp(b"mif1", b"avif"), "AVIF; .*heif"),
-        (_ftyp(b"isom", b"mp42"), "a file of another kind"),
+        (_ftyp(b"isom", b"mp42"), "a video, or a camera's raw file"),
         (b"\xff\x0a" + bytes(100), "a JPEG XL file, which is not read"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "a JPEG XL file, which is not read"),
         (b"%PDF-1.7" + bytes(100), "a PDF"),
+        (_archive("mimetype", b"image/openraster"), "an OpenRaster file, which is not read: save it as PNG or JPEG"),
+        (_archive("mimetype", b"application/x-krita"), "a Krita file"),
+        (_archive("Document.archive", b"bplist00"), r"an archive \(ZIP\), as Procreate's files are"),
+        (b"gimp xcf v011\0" + bytes(100), "a GIMP file"),
+        (b"CSFCHUNK" + bytes(100), "a Clip Studio file"),
+        (b"II*\0\x08\0\0\0" + bytes(100), "a TIFF file of floating point"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", "an SVG file or another text in XML"),
+        (b"\n<!DOCTYPE html><html>404</html>", "a web page: download the picture itself"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS's pointer to a file: `git lfs pull`"),
     ],
 )
 def test_what_is_not_read_is_told_by_its_content(tmp_path, monkeypatch, data, message):

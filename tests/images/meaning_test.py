@@ -73,6 +73,14 @@ def test_filled_areas_of_a_program_are_strokes():
         assert _overlap(meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer, lines) >= 0.98, name
 
 
+@pytest.mark.parametrize("name", sheets.vignettes())
+def test_a_lone_line_in_a_vignette_is_no_ruling(name):
+    sheet, line = sheets.vignettes()[name]
+    sketch = meaning.sketch(sheets.opaque(sheet), "s")
+    assert _overlap(sketch.layer, line) >= 0.9
+    assert "rulings" not in " ".join(sketch.notes)  # and none is told of
+
+
 def test_a_mask_in_a_sketchs_place_is_told_of():
     warning = "s: most of what counts as strokes are areas, and not lines; if it is a mask, give it as one"
     for name in ("white on black", "red on black", "clear corner", "white on clear"):
@@ -257,7 +265,21 @@ def test_colors_on_any_paper_are_one_result(name):
         mean = color.layer[paint_mask & (strokes == stroke)][:, :3].mean(axis=0)
         assert np.abs(mean - paint).max() < (12 if "JPEG" in name else 1), (stroke, mean)
     paper = "" if name == "clear" else "black was taken for paper" if "black" in name else "white was taken for paper"
+    paper = f"the colours were read from the alpha channel{meaning.FAINT}" if name.endswith("opaque") else paper
     assert [note.removeprefix("c.png: ") for note in color.notes] == ([paper] if paper else [])
+
+
+def test_faint_paint_beside_opaque_paint_is_left_out_and_that_is_said():
+    sheet = sheets.colors()[1]["clear"].copy()
+    sheet[60:, :, 3] //= 3
+    color = meaning.color(sheet, "c.png")
+    assert color.layer[:60, :, 3].any() and not color.layer[60:, :, 3].any()
+    assert color.notes == ("c.png: paint that is less than half opaque was left out",)
+
+
+def test_a_cut_out_as_a_mask_says_how_much_is_repainted():
+    cut_out = meaning.mask(sheets.with_alpha(sheets.PORTRAIT, sheets.HOLE), "m.png")
+    assert (cut_out.layer == (sheets.HOLE == 0)).all() and " hole, 91% of the sheet; if " in cut_out.notes[0]
 
 
 def test_colors_without_paper_and_between_papers():

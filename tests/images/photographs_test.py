@@ -162,3 +162,45 @@ def test_a_transparent_level_of_deep_grey_is_said(tmp_path):
     data = (tmp_path / "a.png").read_bytes()
     data = data[:33] + chunk(b"tRNS", b"\x10\x00") + data[33:]
     assert photographs.read("a.png", data).notes == ("left out: the one level of its grey that is transparent",)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kind, beyond", [("unspecified", 1), ("unassalpha", 0)])
+def test_a_tiffs_further_channels_are_no_transparency_and_that_is_said(tmp_path, bits, kind, beyond):
+    """Photoshop saves selections so."""
+    levels = np.dstack([PHOTO, np.full(PHOTO.shape[:2], 40, np.uint8)]).astype(np.uint16 if bits == 16 else np.uint8)
+    levels = levels * np.array(257 if bits == 16 else 1, levels.dtype)
+    tifffile.imwrite(tmp_path / "a.tif", levels, photometric="rgb", extrasamples=[kind])
+    photograph = photographs.read(tmp_path / "a.tif")
+    assert photograph.notes == ("left out: 1 further channel, such as saved selections",) * beyond
+    assert (photograph.pixels == levels[..., : 4 - beyond]).all() and photograph.pixels.shape[2] == 4 - beyond
+
+
+def test_photoshops_layers_in_a_tiff_are_said(tmp_path):
+    layers = (37724, 7, 21, b"Adobe Photoshop Docum", True)
+    tifffile.imwrite(tmp_path / "a.tif", PHOTO, photometric="rgb", extratags=[layers])
+    assert photographs.read(tmp_path / "a.tif").notes == (
+        "left out: Photoshop's layers: what they show together is kept",
+    )
+
+
+@pytest.mark.parametrize("more", [b"", bytes(900), b"\0\0\0\x18ftypmp42" + b"\x17\xff\xd9\x31" * 9 + b"moov" * 99])
+def test_a_phones_video_and_gain_map_are_neither_kept_nor_promised(more):
+    items = "".join(
+        f"<rdf:li rdf:parseType='Resource'><Container:Item Item:Mime='{mime}' Item:Semantic='{meaning}'/></rdf:li>"
+        for mime, meaning in (("image/jpeg", "Primary"), ("image/jpeg", "GainMap"), ("video/mp4", "MotionPhoto"))
+    )
+    packet = (
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+        "<rdf:Description rdf:about='' xmlns:GCamera='g' xmlns:Container='c' xmlns:Item='i' xmlns:hdrgm='h' "
+        "hdrgm:Version='1.0' GCamera:MotionPhoto='1' GCamera:MotionPhotoVersion='1'>"
+        f"<Container:Directory><rdf:Seq>{items}</rdf:Seq></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, "JPEG", xmp=packet.encode())
+    photograph = photographs.read("PXL.MP.jpg", buffer.getvalue() + more)
+    video = "left out: what follows the picture in its file, such as a motion photo's video"
+    assert photograph.notes == (*[video] * bool(more.strip(b"\0")), "left out: HDR's gain map")
+    xmp = photograph.metadata.xmp
+    assert b"Semantic" not in xmp and b"hdrgm:Version" not in xmp
+    assert b"GCamera:MotionPhoto='0' GCamera:MotionPhotoVersion='1'" in xmp

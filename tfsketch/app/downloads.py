@@ -21,8 +21,9 @@ from tfsketch.app.pictures import made_of
 from tfsketch.errors import TfsketchError
 from tfsketch.images import encoding, files
 from tfsketch.images.layers import excerpt, truth, whole
-from tfsketch.images.metadata import EDITED, MADE, Metadata, png_chunks
+from tfsketch.images.metadata import Metadata, png_chunks
 from tfsketch.images.photographs import Photograph
+from tfsketch.images.xmp import EDITED, MADE
 
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": "image/openraster"}
 """Format -> its media type."""

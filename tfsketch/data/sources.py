@@ -108,8 +108,7 @@ def _of_list(path: str) -> Iterator[_Entry]:
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        with open(path, "rb") as source:
-            kind = files.describe_unread(source.read(files.HEAD_BYTES)) or "none of them"
+        kind = files.describe_unread(path) or "none of them"
         raise DataError(
             f"{path}: expected a folder, a zip archive, a picture or a list of pictures in UTF-8, found {kind}"
         ) from error

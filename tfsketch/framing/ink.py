@@ -245,7 +245,9 @@ def _fainter_lines(contrast: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
         return tf.stack([tf.reduce_max(count[: end + 1]) for end in range(14)])
 
     lower = tf.minimum(peaks(count), peaks(count[::-1])[::-1])
-    apart = (rulings.VALLEY * count[1:-1] <= lower) & (lower > 0)
+    fewest = tf.maximum(tf.reduce_min(tf.shape(contrast)) // rulings.FEWEST, rulings.FEWEST_PIXELS)
+    totals = tf.minimum(tf.cumsum(count)[:-2], tf.cumsum(count, reverse=True)[2:])
+    apart = (rulings.VALLEY * count[1:-1] <= lower) & (totals >= tf.cast(fewest, tf.int64))
     valley = to_ints(tf.argmin(tf.where(apart, count[1:-1], tf.reduce_sum(count) + 1))) + 1
     before = tf.sequence_mask(valley, 16)
     after = ~tf.sequence_mask(valley + 1, 16)

@@ -87,11 +87,25 @@ def _is_photograph(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
 
 
+def _opaque(rgba: tf.Tensor) -> tf.Tensor:
+    """`meaning._opaque`."""
+    alpha = to_ints(rgba[..., 3])
+    opaque, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
+    return tf.where(tf.reduce_any(opaque) | (most < meaning.DARKEST), opaque, 2 * alpha >= most)
+
+
+def _is_map(grey: tf.Tensor) -> tf.Tensor:
+    """`meaning._is_map`."""
+    count = histogram(tf.boolean_mask(grey, extreme(grey, 1, False) == extreme(grey, 1, True)))
+    beside = tf.maximum(tf.pad(count[1:], [[0, 1]]), tf.pad(count[:-1], [[1, 0]]))
+    levels = (200 * count >= size_of(grey)) & (4 * beside <= count)
+    return (count_of(levels) >= 3) & (count_of(levels[meaning.DARKEST + 1 : meaning.LIGHTEST]) >= 2)
+
+
 def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     """`meaning.mask`: [H,W] bool; arguments as of `sketch_of`, but `exact` means white."""
-    levels, alpha = to_ints(rgba[..., :3]), to_ints(rgba[..., 3])
-    opaque_pixels, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
-    opaque_pixels = tf.where(tf.reduce_any(opaque_pixels) | (most < meaning.DARKEST), opaque_pixels, 2 * alpha >= most)
+    levels = to_ints(rgba[..., :3])
+    opaque_pixels = _opaque(rgba)
     opaque = tf.reduce_all(opaque_pixels)
     any_opaque = tf.reduce_any(opaque_pixels)
 
@@ -109,7 +123,10 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
         others = count_of(tf.reduce_any(tf.abs(hue - median(hue[None])) > meaning.HUE, axis=-1))
         expected = expected.replace("found colours", "found several colours")
         sheet = require(~is_colored | (20 * others <= count_of(there)), sheet, expected)
-        return tf.where(is_colored, bright, grey_of(sheet)) >= 128
+        grey = grey_of(sheet)
+        expected = expected.replace("several colours", "several greys")
+        grey = require(is_colored | ~_is_map(grey), grey, expected)
+        return tf.where(is_colored, bright, grey) >= 128
 
     def from_shape() -> tf.Tensor:
         photograph = any_opaque & _is_photograph(levels, opaque_pixels)
@@ -138,7 +155,7 @@ def _unmix(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, paint_mask: tf
 
 def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`meaning.color`: ([H,W,3] uint8, [H,W] bool, where there is paint); arguments as of `sketch_of`."""
-    levels, opaque_pixels = to_ints(rgba[..., :3]), rgba[..., 3] >= meaning.CLEAR
+    levels, opaque_pixels = to_ints(rgba[..., :3]), _opaque(rgba)
     white = tf.reduce_all(levels >= meaning.LIGHTEST, axis=-1) & opaque_pixels
     black = tf.reduce_all(levels <= meaning.DARKEST, axis=-1) & opaque_pixels
 

@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import struct
+from collections.abc import Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -220,3 +221,15 @@ def with_segments(data: bytes, metadata: Metadata) -> bytes:
     contents += [(0xFE, metadata.comment)] if metadata.comment else []
     additions = [struct.pack(">BBH", 0xFF, marker, len(text) + 2) + text for marker, text in contents]
     return b"".join([data[:2], header, *additions, *segments, data[at:]])
+
+
+def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
+    """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
+    buffer = io.BytesIO()
+    # A palette per frame, by octree and dithered: Pillow's default, median cut, drops rare colours and makes bands.
+    pictures = [Image.fromarray(frame) for frame in frames]
+    palettes = [picture.quantize(256, method=Image.Quantize.FASTOCTREE) for picture in pictures]
+    dither = Image.Dither.FLOYDSTEINBERG
+    first, *others = (one.quantize(256, palette=own, dither=dither) for one, own in zip(pictures, palettes))
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+    return buffer.getvalue()

@@ -15,7 +15,7 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -59,7 +59,7 @@ SUFFIXES = frozenset(FORMAT_OF)
 LOCKED = frozenset(suffix for suffixes in _LATER.values() for suffix in suffixes) - SUFFIXES
 """Suffixes of photographs that need the extra."""
 UNLOCK = f"{install_command('heif')} reads them"
-HEAD_BYTES = 64
+_HEAD_BYTES = 128
 """Number of bytes at the beginning of a file that identify its format."""
 _BRANDS = {
     "AVIF": (b"avif", b"avis"),
@@ -67,15 +67,35 @@ _BRANDS = {
 }
 """Pillow's name of a format -> the brands of its files (ISO/IEC 14496-12's `ftyp`, of 23008-12 and of AVIF). The first
 match counts, because AVIF files have the brand `mif1` too."""
-_NOT_READ = {
+_TIFF = "a TIFF file of floating point, a camera's raw data, or a damaged one"
+_PICTURES = {
     b"\xff\x0a": "a JPEG XL file",
     b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL file",
     b"\0\0\0\x0cjP  \r\n\x87\n": "a JPEG 2000 file",
     b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"\x76\x2f\x31\x01": "an OpenEXR file",
+    b"II*\0": _TIFF,
+    b"MM\0*": _TIFF,
+    b"II+\0": "a BigTIFF file",
+    b"MM\0+": "a BigTIFF file",
     b"8BPS": "a Photoshop file",
+    b"gimp xcf ": "a GIMP file",
+    b"CSFCHUNK": "a Clip Studio file",
+    b"\x00\xffKA": "an Affinity file",
+    b"PK\x03\x04": "an archive (ZIP), as Procreate's files are",
     b"%PDF": "a PDF",
+    b"<svg": "an SVG file",
+    b"<?xml": "an SVG file or another text in XML",
 }
-"""First bytes of files that users take for pictures -> what they are. None of them is read."""
+"""First bytes of files with pictures -> what they are. None of them is read."""
+_ARCHIVES = {b"mimetypeimage/openraster": "an OpenRaster file", b"mimetypeapplication/x-krita": "a Krita file"}
+"""Name and content of the first file in an archive, from byte 30 on -> what the archive is."""
+_OTHERS = {
+    b"<!doctype": "a web page: download the picture itself",
+    b"<html": "a web page: download the picture itself",
+    b"version https://git-lfs": "Git LFS's pointer to a file: `git lfs pull` fetches it",
+}
+"""The same of files without one, in lower case -> what they are and what to do."""
 _FORMATS = tuple(_KINDS)
 LAYER = b"tfLA"
 """The PNG chunk by which `encode_layer` marks a layer, whose meaning need not be guessed."""
@@ -83,24 +103,25 @@ LAYER_AT = (37, 4)
 """Position of its name in the file: start and length."""
 
 
-def describe_unread(head: bytes) -> str:
-    """What a file is that Pillow cannot identify, by its first bytes, and what to do about it; empty if they do not
-    identify it either."""
+def describe_unread(path: str | os.PathLike, data: bytes | None = None) -> str:
+    """What a file is that Pillow cannot identify, and what to do about it; empty if its first bytes do not tell. `data`
+    as of `read_rgb`."""
+    with io.BytesIO(data) if data is not None else open(path, "rb") as file:
+        head = file.read(_HEAD_BYTES)
     if head[4:8] == b"ftyp":
         end = min(len(head), int.from_bytes(head[:4], "big"))
         brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
-        for kind in ("AVIF", "HEIF"):
-            if brands & set(_BRANDS[kind]) and kind not in _KINDS:
-                return f"{'HEIC' if kind == 'HEIF' else kind}; {UNLOCK}"
-    description = next((name for start, name in _NOT_READ.items() if head.startswith(start)), "")
-    return f"{description}, which is not read: save it as PNG or JPEG" if description else ""
-
-
-def _first_bytes(path: pathlib.Path, data: bytes | None) -> bytes:
-    if data is not None:
-        return data[:HEAD_BYTES]
-    with open(path, "rb") as file:
-        return file.read(HEAD_BYTES)
+        kind = next((kind for kind, own in _BRANDS.items() if brands & set(own)), None)
+        if kind is None:
+            return "a video, or a camera's raw file: save a picture of it as PNG or JPEG"
+        return "" if kind in _KINDS else f"{'HEIC' if kind == 'HEIF' else kind}; {UNLOCK}"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for start, what in _OTHERS.items():
+        if text.lower().startswith(start):
+            return what
+    kinds = [kind for content, kind in _ARCHIVES.items() if head.startswith(content, 30)]
+    kinds += [kind for start, kind in _PICTURES.items() if head.startswith(start) or text.startswith(start)]
+    return f"{kinds[0]}, which is not read: save it as PNG or JPEG" if kinds else ""
 
 
 def decode(
@@ -145,7 +166,7 @@ def decode(
         raise ImageError(f"{path}: expected at most {most:,} pixels, found more ({error})") from error
     except UnidentifiedImageError as error:
         # Pillow's text has the address of `data` in memory, and a report must be the same in every run.
-        reason = "an empty file" if size == 0 else describe_unread(_first_bytes(path, data))
+        reason = "an empty file" if size == 0 else describe_unread(path, data)
         reason = reason or "a file of another kind (cannot identify image file)"
         raise ImageError(f"{path}: expected a readable picture, found {reason}") from error
     except Exception as error:  # on damaged files Pillow's readers raise anything: OSError, SyntaxError, struct.error
@@ -268,15 +289,3 @@ def encode_layer(layer: np.ndarray) -> bytes:
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes a picture as PNG, atomically."""
     write_bytes(path, encode_png(image))
-
-
-def encode_gif(frames: Sequence[np.ndarray], seconds: float = 0.1) -> bytes:
-    """[H,W,3] uint8 frames of one size as an animation that repeats; each is shown for `seconds`."""
-    buffer = io.BytesIO()
-    # A palette per frame, by octree and dithered: Pillow's default, median cut, drops rare colours and makes bands.
-    pictures = [Image.fromarray(frame) for frame in frames]
-    palettes = [picture.quantize(256, method=Image.Quantize.FASTOCTREE) for picture in pictures]
-    dither = Image.Dither.FLOYDSTEINBERG
-    first, *others = (one.quantize(256, palette=own, dither=dither) for one, own in zip(pictures, palettes))
-    first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
-    return buffer.getvalue()

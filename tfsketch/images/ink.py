@@ -321,7 +321,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
     strokes = strong_parts(contrast, floor)
     if not sheet.is_exact:
         strokes = _drop_specks(strokes)
-    across = rulings.run_across(strokes)
+    across, fainter = rulings.run_across(strokes), rulings.are_left_out(contrast, least, floor, strokes)
     if not sheet.is_exact and scale < 1:
         grey = cv2.resize(strokes.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_CUBIC)
         strokes = grey >= 128
@@ -343,7 +343,7 @@ def on_paper(levels: np.ndarray, name: str, level: float = 0.0) -> tuple[np.ndar
     notes += [f"{name}: {AREAS}"] * are_areas(strokes)
     if two and split == 0:
         notes.append(f"{name}: lines of two strengths count as strokes, the fainter ones too")
-    elif two or 2 * ((contrast >= least) & (contrast < floor)).sum() > (contrast >= floor).sum():
+    elif two or fainter:
         notes.append(f"{name}: lines much fainter than the strokes were taken for rulings or shadows and left out")
     if across:
         notes.append(f"{name}: lines straight across the sheet count as strokes; if they are its rulings, erase them")

@@ -130,6 +130,23 @@ def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
     return bool(2 * between.sum() >= count and 50 * ends < count)
 
 
+def _opaque(alpha: np.ndarray) -> np.ndarray:
+    """Which pixels of a layer are painted, by its alpha [H,W] uint8. Paint that marks a part of a photograph, or tints
+    it, may be translucent everywhere: then what is at least half as opaque as its most opaque part counts."""
+    opaque: np.ndarray = alpha >= CLEAR
+    return opaque if opaque.any() or alpha.max() < DARKEST else 2 * alpha.astype(np.int32) >= alpha.max()
+
+
+def _is_map(grey: np.ndarray) -> bool:
+    """Whether a grey sheet [H,W] uint8 has areas of several levels, two of them neither black nor white, and so numbers
+    regions. A soft mask has such areas too, but of all levels between."""
+    area = grey[ink.extreme(grey, 1, False) == ink.extreme(grey, 1, True)]
+    count = np.bincount(area, minlength=256)
+    beside = np.maximum(np.append(count[1:], 0), np.append(0, count[:-1]))
+    levels = np.flatnonzero((200 * count >= grey.size) & (4 * beside <= count))
+    return len(levels) >= 3 and ((levels > DARKEST) & (levels < LIGHTEST)).sum() >= 2
+
+
 def mask(rgba: np.ndarray, name: str) -> Meaning:
     """The part of a photograph to be repainted.
 
@@ -143,15 +160,15 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
       name: for messages.
 
     Raises:
-      ImageError: an opaque photograph, several colours, as in a map of regions, or a sheet of one colour less than half
-        of which is clear.
+      ImageError: an opaque photograph, several colours or greys, as in a map of regions, or a sheet of one colour less
+        than half of which is clear.
     """
     levels, alpha = rgba[..., :3], rgba[..., 3]
-    opaque, notes = alpha >= CLEAR, []
-    if not opaque.any() and alpha.max() >= DARKEST:  # paint that marks a part of a photograph is translucent
-        opaque = 2 * alpha.astype(np.int32) >= alpha.max()
+    opaque, notes = _opaque(alpha), []
     if not opaque.all() and opaque.any() and _is_photograph(levels, opaque):
         note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
+        if 2 * opaque.sum() < opaque.size:
+            note += f", {1 - opaque.mean():.0%} of the sheet; if what is left of it is meant, save that white on black"
         return Meaning((~opaque).astype(np.uint8), (f"{name}: {note}",))
     if not opaque.all():
         if not opaque.any() or _is_flat(levels, opaque):
@@ -168,9 +185,10 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         levels = np.where(opaque[..., None], levels, np.uint8(0))
         notes.append(f"{name}: transparent pixels of the mask count as kept")
     elif _is_photograph(levels, opaque):
+        fully = f", fully (its clearest pixel is {alpha.min() / 255:.0%} opaque)," if alpha.min() < 255 else ""
         raise ImageError(
             f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found what looks "
-            "like a photograph; to mark a part of a photograph, erase it to transparency and save it as PNG"
+            f"like a photograph; to mark a part of a photograph, erase it{fully} to transparency and save it as PNG"
         )
     if levels.max() == 1:
         levels = levels * np.uint8(255)
@@ -192,6 +210,11 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
             )
         grey = bright
         notes.append(f"{name}: the mask is coloured; colour on black was taken for white")
+    elif _is_map(grey):
+        raise ImageError(
+            f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found several greys, "
+            "as in a map of regions; leave one of them, white on black"
+        )
     if ((grey > 0) & (grey < 255)).any() and grey is not bright:
         notes.append(f"{name}: the mask has grey pixels; it was thresholded at 0.5")
     result = grey >= 128
@@ -242,7 +265,8 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
     Raises:
       ImageError: two of the papers are about as common.
     """
-    levels, opaque = rgba[..., :3], rgba[..., 3] >= CLEAR
+    levels, alpha = rgba[..., :3], rgba[..., 3]
+    opaque = _opaque(alpha)
     white, black = opaque & (ink.largest(~levels) <= 255 - LIGHTEST), opaque & (ink.largest(levels) <= DARKEST)
     scores = []
     for paper in (~opaque, white, black):
@@ -259,6 +283,10 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
         )
     elif first == 0:
         paint_mask, note = opaque, ""
+        if opaque.any() and alpha.max() < CLEAR:
+            note = f"the colours were read from the alpha channel{FAINT}"
+        elif 4 * ((alpha > 0) & ~opaque).sum() > opaque.sum():
+            note = "paint that is less than half opaque was left out"
     else:
         paper = (white, black)[first - 1]
         color = ink.median(levels, paper)

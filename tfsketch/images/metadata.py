@@ -12,7 +12,6 @@ import dataclasses
 import io
 import os
 import pathlib
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,23 +19,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
-"""The IPTC's digital source types of a picture of which a network made a part, or all."""
-_SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/"
-_XMP = (
-    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
-    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
-_MARK = re.compile(
-    rb"""\s[\w.-]+:DigitalSourceType\s*=\s*("[^"]*"|'[^']*')|<([\w.-]+:DigitalSourceType)\b([^>]*/>|.*?</\2\s*>)""",
-    re.DOTALL,
-)
-"""A digital source type in any of RDF's forms: an attribute, an element, an element with a resource."""
-_ENTRY = b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"%s/>'
-_THUMBNAILS = re.compile(rb"<([\w.-]+:Thumbnails)\b[^>]*(?<!/)>.*?</\1\s*>", re.DOTALL)
-_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo)[A-Za-z0-9+/=&#;\s]{64,}")
-"""A JPEG or a PNG in base 64, whose lines XML may end with an entity."""
-_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[0-9]""")
+from tfsketch.images import xmp as xmp_lib
+
 _CREDENTIALS = "content credentials (C2PA)"
 _TAGS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 """A PNG's chunks that are kept, with their lengths."""
@@ -49,6 +33,10 @@ _OF_PHOTOGRAPH = {*_TIFF_TAGS, 0x010D, 0x011A, 0x011B, 0x0128, 0x013C, 0x013E, 0
 _OTHERS = {0x83BB, 0x8649, 0x8773, 0x935C}
 """Tags above, that are not kept: IPTC-IIM and the profile have fields here, Photoshop's hold layers and previews."""
 _MAKER_NOTE = 0x927C
+_TAIL, _PADDING = 65_536, 16
+"""Bytes at a JPEG's end that are searched for its end marker, and most behind it that mean nothing."""
+_CHANNELS, _LAYERS = 277, 37724
+"""Tags of a TIFF: samples per pixel, and Photoshop's image source data."""
 _IPTC = 0x0404  # Photoshop's resource
 
 
@@ -70,13 +58,9 @@ class Metadata:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     """A PNG's tags and texts, as (kind, content)."""
 
-    def with_source_type(self, source: str = EDITED) -> Metadata:
+    def with_source_type(self, source: str = xmp_lib.EDITED) -> Metadata:
         """The same with a digital source type, as the IPTC has it in XMP."""
-        value = _SOURCE_TYPE + source.encode()
-        xmp = self.xmp if self.xmp.count(b"</rdf:RDF>") == 1 else _XMP
-        xmp = _MARK.sub(b"", xmp).replace(_ENTRY % b"", b"")
-        xmp = xmp.replace(b"</rdf:RDF>", _ENTRY % (b' Iptc4xmpExt:DigitalSourceType="%s"' % value) + b"</rdf:RDF>")
-        return dataclasses.replace(self, xmp=xmp)
+        return dataclasses.replace(self, xmp=xmp_lib.with_source_type(self.xmp, source))
 
     def descriptions(self) -> dict[str, str]:
         """The fields present: field -> words for messages; a PNG's chunks as `tags` and `texts`."""
@@ -110,14 +94,16 @@ def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadat
         iptc = resources.get(_IPTC, b"") if isinstance(resources, dict) else b""
         missing += [_CREDENTIALS] * any(name == "APP11" for name, _ in getattr(picture, "applist", []))
         missing += ["the second picture (depth, HDR or another view)"] * (getattr(picture, "n_frames", 1) > 1)
+        missing += ["what follows the picture in its file, such as a motion photo's video"] * _has_more(data)
     elif picture.format == "TIFF":
         iptc, xmp = _of_tiff(picture, xmp)
+        missing += _omissions_of_tiff(picture)
     icc, mode = info.get("icc_profile") or b"", picture.mode
     if icc and icc[16:20] != (b"GRAY" if mode in ("L", "LA", "1") or mode.startswith("I") else b"RGB "):
         icc, missing = b"", [*missing, f"the colour profile, which is not one of the result's {mode} values"]
     comment = info.get("comment") or b""
     exif, remarks = _exif_of(picture, data)
-    packet, words = _clean_xmp(xmp)
+    packet, words = xmp_lib.clean(xmp)
     return Metadata(
         exif=exif,
         icc=icc,
@@ -127,18 +113,6 @@ def read(picture: Image.Image, data: bytes | str | os.PathLike) -> tuple[Metadat
         comment=comment if isinstance(comment, bytes) and picture.format != "GIF" else b"",
         chunks=chunks,
     ), [*missing, *remarks, *words]
-
-
-def _clean_xmp(xmp: object) -> tuple[bytes, list[str]]:
-    """XMP for a result, whose pixels are upright, without the pictures in it; and words on what is left out."""
-    data = xmp.encode() if isinstance(xmp, str) else xmp
-    if not isinstance(data, bytes):  # a TIFF may store it as numbers of any kind
-        return b"", ["XMP, which is not stored as text"]
-    data, thumbnails = _THUMBNAILS.subn(b"", data)
-    data, pictures = _PICTURE.subn(b"", data)
-    # Programs that find none in EXIF use this orientation, as Pillow does, and would turn the result once more.
-    data = _ORIENTATION.sub(rb"\g<1>1", data)
-    return data, ["pictures within XMP"] if thumbnails or pictures else []
 
 
 def _stream(data: bytes | str | os.PathLike) -> BinaryIO:
@@ -197,6 +171,25 @@ def _of_tiff(picture: Image.Image, xmp: object) -> tuple[bytes, object]:
     if not iptc and isinstance(tags.get(34377), bytes):
         iptc = iptc_of_resources(tags[34377])
     return iptc if isinstance(iptc, bytes) else b"", xmp or tags.get(700, b"")
+
+
+def _has_more(data: bytes | str | os.PathLike) -> bool:
+    """Whether a JPEG's last picture is followed by more than padding."""
+    with _stream(data) as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL))
+        tail = stream.read()
+    return len(tail.rpartition(b"\xff\xd9")[2].strip(b"\0\xff \r\n")) > _PADDING
+
+
+def _omissions_of_tiff(picture: Image.Image) -> list[str]:
+    """Words on what Pillow leaves out of a TIFF's picture."""
+    tags = getattr(picture, "tag_v2", {})
+    channels = tags.get(_CHANNELS, 0)
+    beyond = channels - len(picture.getbands()) if isinstance(channels, int) else 0
+    return [
+        *(["Photoshop's layers: what they show together is kept"] if _LAYERS in tags else []),
+        *([f"{beyond} further channel{'s' * (beyond > 1)}, such as saved selections"] if beyond > 0 else []),
+    ]
 
 
 def _chunks_of(data: bytes | str | os.PathLike) -> tuple[tuple[tuple[bytes, bytes], ...], list[str]]:

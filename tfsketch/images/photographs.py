@@ -138,7 +138,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
         notes += ["left out: the one level of its grey that is transparent"] * ("transparency" in picture.info)
         pixels = np.asarray(picture).astype(np.uint16)
     elif bits == 16:
-        pixels = _deep(path, data, orientation, image)
+        pixels = _deep(path, data, orientation, image, has_alpha(picture))
     if bits == 16:
         if pixels is None:
             notes.append("its 16 bits a channel could not be read at full depth: it is edited and written at 8")
@@ -181,12 +181,16 @@ def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
     return depth if isinstance(depth, int) else 8
 
 
+def has_alpha(picture: Image.Image) -> bool:
+    """Whether a picture is transparent in places, or may be."""
+    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+
+
 def beyond_rgb(picture: Image.Image, content: bytes | str | os.PathLike) -> list[str]:
     """Words on what 8 bits of RGB leave out of a file's pixels."""
-    clear = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
     bits = bits_of(picture, content)
     return [
-        *(["transparency"] if clear else []),
+        *(["transparency"] if has_alpha(picture) else []),
         *([f"{bits} bits a channel"] if bits > 8 else []),
         *([f"{picture.mode} colours"] if picture.mode in ("CMYK", "LAB", "HSV") else []),
     ]
@@ -202,8 +206,11 @@ def _rgb_of(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
 
 
-def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: np.ndarray) -> np.ndarray | None:
-    """16 bits a channel, upright, by OpenCV, since Pillow returns eight; None if the two do not agree."""
+def _deep(
+    path: str | os.PathLike, data: bytes | None, orientation: int, image: np.ndarray, alpha: bool
+) -> np.ndarray | None:
+    """16 bits a channel, upright, by OpenCV, since Pillow returns eight; None if the two do not agree. A fourth channel
+    that is no `alpha` is left out."""
     content = np.frombuffer(pathlib.Path(path).read_bytes() if data is None else data, np.uint8)
     try:
         deep = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
@@ -212,7 +219,7 @@ def _deep(path: str | os.PathLike, data: bytes | None, orientation: int, image: 
     if deep is None or deep.dtype != np.uint16 or (deep.ndim == 3 and deep.shape[2] not in (3, 4)):
         return None
     if deep.ndim == 3:
-        deep = cv2.cvtColor(deep, cv2.COLOR_BGR2RGB if deep.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+        deep = cv2.cvtColor(deep, cv2.COLOR_BGRA2RGBA if alpha and deep.shape[2] == 4 else cv2.COLOR_BGR2RGB)
     deep = np.ascontiguousarray(_TURNS.get(orientation, lambda a: a)(deep))
     levels: np.ndarray = deep.astype(np.int64)
     upper = _rgb_of(levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)

@@ -8,11 +8,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from tfsketch.vocabulary import size_of
+
 FAINTER = 2
 """The fainter lines are left out if at most this many times as many as the strong ones: else a pencil drawing with eyes
 dotted in ink would be lost."""
 VALLEY = 6
 """With two strengths, lines between them are at least this many times rarer than those of either."""
+FEWEST = 24
+"""Lines are of two strengths if of either there are at least as many centre pixels as the sheet's shorter side divided
+by this, and `FEWEST_PIXELS`: some pixels of a lone line are stronger than the rest of it by chance."""
+FEWEST_PIXELS = 8
+RINGING = 8
+"""Pixels round a stroke whose fainter ones are its blur, or a lossy file's ringing; see `ink.HALO`."""
 RULED = 16
 """The sheet's shorter side divided by this is half the length over which a ruling runs straight."""
 
@@ -54,7 +62,7 @@ def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
     count = np.bincount(contrast[middles] >> 4, minlength=16)
     fainter, stronger = (np.maximum.accumulate(part)[:-2] for part in (count, count[::-1]))
     apart = VALLEY * count[1:-1] <= np.minimum(fainter, stronger[::-1])
-    apart &= np.minimum(fainter, stronger[::-1]) > 0
+    apart &= np.minimum(np.cumsum(count)[:-2], np.cumsum(count[::-1])[:-2][::-1]) >= fewest_of(size_of(contrast))
     if not apart.any():
         return 0, False
     valley = int(np.argmin(np.where(apart, count[1:-1], count.sum() + 1))) + 1
@@ -62,6 +70,18 @@ def fainter_lines(contrast: np.ndarray, floor: np.ndarray) -> tuple[int, bool]:
     lines = (contrast >= floor).astype(np.uint8)
     left_out = few or _are_straight(lines, (lines > 0) & (near < valley << 4))
     return (valley << 4) if left_out else 0, True
+
+
+def fewest_of(size: tuple[int, int]) -> int:
+    """The least number of centre pixels of the lines of one strength, on a sheet of a size."""
+    return max(FEWEST_PIXELS, min(size) // FEWEST)
+
+
+def are_left_out(contrast: np.ndarray, least: np.ndarray | int, floor: np.ndarray | int, strokes: np.ndarray) -> bool:
+    """Whether away from the strokes [H,W] bool much of the contrast [H,W] uint8 is between that of the faintest line,
+    `least`, and that of the faintest stroke, `floor`."""
+    away = cv2.dilate(strokes.astype(np.uint8), np.ones((2 * RINGING + 1,) * 2, np.uint8)) == 0
+    return bool(2 * ((contrast >= least) & (contrast < floor) & away).sum() > (contrast >= floor).sum())
 
 
 def _are_straight(lines: np.ndarray, fainter: np.ndarray) -> bool:

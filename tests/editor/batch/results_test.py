@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+import types
 from xml.etree import ElementTree
 
 import cv2
@@ -14,7 +17,8 @@ from tests.edits import run_edit
 from tfsketch.editor.batch import jobs, run
 from tfsketch.errors import ImageError
 from tfsketch.images import files as files_lib
-from tfsketch.images import metadata
+from tfsketch.images import metadata, xmp
+from tfsketch.images.layers import Drawing
 
 
 def test_drawings_are_said_to_be_made_and_edits_to_be_edits(tmp_path, capsys):
@@ -22,8 +26,30 @@ def test_drawings_are_said_to_be_made_and_edits_to_be_edits(tmp_path, capsys):
     drawing = jobs.Job(None, tmp_path / "out.png", "draw", sketch=tmp_path / "blank.png")
     edit = jobs.Job(tmp_path / "blank.png", tmp_path / "out.png", mask=tmp_path / "none.png")
     for job, line in ((drawing, "0 made into OUT, 1 skipped"), (edit, "0 edited into OUT, 1 skipped")):
-        assert run.run(None, [job], [], "OUT", single=False) == 1
+        assert run.run(types.SimpleNamespace(completes=False), [job], [], "OUT", single=False) == 1
         assert capsys.readouterr().out.strip() == line
+
+
+@pytest.mark.parametrize("count, terminal, shown", [(2, False, " 12%|"), (1, True, " 25%|"), (1, False, "")])
+def test_a_search_moves_the_bar(tmp_path, monkeypatch, capsys, count, terminal, shown):
+    def complete(sketch, image, results, seed, fill, watch):
+        if watch:
+            time.sleep(0.15)  # tqdm shows a tenth of a second's changes at once
+            watch(0.25)
+        return [Drawing(sketch, sheet, 0.5)]
+
+    sheet = np.full((32, 32, 3), 255, np.uint8)
+    sheet[9, 4:20] = 0
+    files_lib.write_png(tmp_path / "s.png", sheet)
+    drawings = [
+        jobs.Job(None, tmp_path / f"{n}.png", "complete", results=1, sketch=tmp_path / "s.png") for n in range(count)
+    ]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    editor = types.SimpleNamespace(completes=True, complete=complete)
+    assert run.run(editor, drawings, [], "OUT", single=count == 1) == 0
+    console = capsys.readouterr()
+    assert f"{count} made into OUT, 0 skipped" in console.out and "loss 0.500" in console.out
+    assert shown in console.err and bool(shown) is ("100%|" in console.err)
 
 
 def test_what_the_file_says_beside_its_pixels_is_kept(editing_folder, folders):
@@ -120,13 +146,11 @@ def test_untouched_blocks_of_a_jpeg_are_its_own(editing_folder, folders, capsys)
 
 
 def test_a_mark_replaces_another_and_a_damaged_packet():
-    first = metadata.Metadata(xmp=b"no packet").with_source_type(metadata.MADE)
-    assert first.xmp.count(b"DigitalSourceType") == 1 and metadata.MADE.encode() in first.xmp
-    again = first.with_source_type(metadata.EDITED)
-    assert metadata.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
-    assert (
-        again.xmp == again.with_source_type(metadata.MADE).with_source_type(metadata.EDITED).xmp
-    )  # and leaves nothing behind
+    first = metadata.Metadata(xmp=b"no packet").with_source_type(xmp.MADE)
+    assert first.xmp.count(b"DigitalSourceType") == 1 and xmp.MADE.encode() in first.xmp
+    again = first.with_source_type(xmp.EDITED)
+    assert xmp.EDITED.encode() in again.xmp and again.xmp.count(b"DigitalSourceType") == 1
+    assert again.xmp == again.with_source_type(xmp.MADE).with_source_type(xmp.EDITED).xmp  # and leaves nothing behind
 
 
 @pytest.mark.parametrize("quote", [b'"', b"'"])
@@ -149,5 +173,5 @@ def test_a_mark_replaces_one_in_any_of_rdfs_forms(form, quote):
     name = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
     message = [value for node in tree.iter() for key, value in node.attrib.items() if key == name]
     message += [(node.text or "") + "".join(node.attrib.values()) for node in tree.iter() if node.tag == name]
-    assert message == [f"http://cv.iptc.org/newscodes/digitalsourcetype/{metadata.EDITED}"]
+    assert message == [f"http://cv.iptc.org/newscodes/digitalsourcetype/{xmp.EDITED}"]
     assert [text.strip() for text in tree.itertext() if text.strip()] == ["here"]

@@ -15,7 +15,7 @@ from tfsketch import Editor
 from tfsketch.editor import editor as editor_lib
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError
-from tfsketch.images import files, metadata, sizes
+from tfsketch.images import encoding, files, sizes, xmp
 
 
 @pytest.fixture(name="folders")
@@ -82,9 +82,9 @@ def test_strip_animation_and_grid(model, model_dir, folders, capsys):
     grid = [f"--image={folders / 'photos'}", f"--style_image={folders / 'styles'}", "--grid"]
     assert run_edit(model_dir, *grid, f"--output={folders / 'grid.png'}") == 0
     assert "2 photographs in 2 styles" in capsys.readouterr().out
-    assert metadata.EDITED.encode() in (folders / "grid.png").read_bytes()
+    assert xmp.EDITED.encode() in (folders / "grid.png").read_bytes()
     assert run_edit(model_dir, *grid, "--nomark", f"--output={folders / 'plain.png'}") == 0
-    assert metadata.EDITED.encode() not in (folders / "plain.png").read_bytes()
+    assert xmp.EDITED.encode() not in (folders / "plain.png").read_bytes()
     sheet = files.read_rgb(folders / "grid.png")
     assert sheet.shape == (3 * 52, 3 * 52, 3)
     square = sizes.cut_square(grey_photo())
@@ -146,7 +146,7 @@ def test_what_cannot_be_restyled_at_all(model_dir, folders):
 
 def test_an_animation_repeats():
     frames = [np.full((8, 12, 3), level, np.uint8) for level in (0, 100, 200)]
-    with Image.open(io.BytesIO(files.encode_gif(frames, 0.2))) as animation:
+    with Image.open(io.BytesIO(encoding.encode_gif(frames, 0.2))) as animation:
         assert (animation.n_frames, animation.size, animation.info["duration"]) == (3, (12, 8), 200)
 
 
@@ -158,7 +158,7 @@ def test_an_animation_keeps_rare_colours():
     )
     frame = np.moveaxis(frame, 0, -1).astype(np.uint8)
     frame[60:68, 60:68] = 250, 250, 250
-    with Image.open(io.BytesIO(files.encode_gif([frame, frame[::-1]]))) as animation:
+    with Image.open(io.BytesIO(encoding.encode_gif([frame, frame[::-1]]))) as animation:
         first_frame = np.array(animation.convert("RGB")).astype(int)
     assert np.abs(first_frame[61:67, 61:67] - 250).max() <= 16
     means = [cv2.boxFilter(one.astype(np.float32), -1, (9, 9)) for one in (first_frame, frame)]

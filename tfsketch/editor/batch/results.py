@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -84,7 +84,12 @@ def side_by_side(
 
 
 def draw(
-    editor: Editor, job: Job, seed: int, fill: float | None, level: float = 0.0
+    editor: Editor,
+    job: Job,
+    seed: int,
+    fill: float | None,
+    level: float = 0.0,
+    watch: Callable[[float], None] | None = None,
 ) -> tuple[list[np.ndarray], dict[pathlib.Path, Picture | bytes], list[str]]:
     """The drawings of a job: (all pictures side by side for display, file -> picture, notes)."""
     notes: list[str] = []
@@ -100,7 +105,8 @@ def draw(
         if pictures[0].shape != inputs["image"].shape:
             notes.append(f"{job.image}: its central square counts, and is the size of the sketches")
     if editor.completes:
-        drawings = editor.complete(inputs.get("sketch"), inputs.get("image"), results=job.results, seed=seed, fill=fill)
+        halves = inputs.get("sketch"), inputs.get("image")
+        drawings = editor.complete(*halves, results=job.results, seed=seed, fill=fill, watch=watch)
         losses = ", ".join(f"{drawing.loss:.3f}" for drawing in drawings)
         notes.append(f"{job.source}: loss {losses}")
     else:
@@ -157,7 +163,7 @@ def restyle(
         small = sizes.fit(image, STRIP_SIDE)
         mask = None if mask is None else arrays.resize_mask(mask, size_of(small))
         steps = editor.interpolate(small, styles, job.steps, mask, detail)
-        animation = files_lib.encode_gif([*steps, *steps[-2:0:-1]])
+        animation = encoding.encode_gif([*steps, *steps[-2:0:-1]])
         strip = np.concatenate(steps, axis=1)
         return [strip], {job.output: strip, job.output.with_suffix(".gif"): animation}, notes, photograph.metadata
     result = editor.restyle(image, styles[0], mask, detail=detail)

@@ -11,7 +11,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,9 @@ from tfsketch.editor.ways import WAYS
 from tfsketch.errors import TfsketchError
 from tfsketch.framing import tone
 from tfsketch.images.encoding import Picture
-from tfsketch.images.metadata import EDITED, MADE, Metadata
+from tfsketch.images.metadata import Metadata
 from tfsketch.images.photographs import Photograph
+from tfsketch.images.xmp import EDITED, MADE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ def edit_files(
     level: float = 0.0,
     whole_style: bool = False,
     quality: int | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> Iterator[Outcome]:
     """Edits files, draws or restyles them, one at a time; a bad one ends in its outcome's `error`, and the next
     follows.
@@ -65,6 +67,7 @@ def edit_files(
       level: of every sketch's file, -1 to 1; see `meaning.sketch`.
       whole_style: of every restyling of a region: take the style of the whole other photograph, not of the same region.
       quality: of formats that have one; see `encoding.encode`.
+      watch: of every search; see `Editor.complete`.
 
     Yields:
       An outcome per job, after its results are complete under their final names.
@@ -78,7 +81,7 @@ def edit_files(
             if job.way == "restyle":
                 pictures, files, notes, metadata = restyle(editor, job, detail, whole_style, concat)
             elif WAYS[job.way].sheet:
-                pictures, files, remarks = draw(editor, job, seed, fill, level)
+                pictures, files, remarks = draw(editor, job, seed, fill, level, watch)
                 notes += remarks
             else:
                 photograph, mask, sketch, color, notes = read_layers(job, level)
@@ -121,8 +124,18 @@ def run(
     for line in problems:
         print(line, file=sys.stderr)
     failures = len(problems)
-    with tqdm(edit_files(editor, jobs, **how), total=len(jobs), unit="picture", disable=single) as progress:
-        for outcome in progress:
+    # A search takes long: its share of a picture moves the bar, that of a single picture too.
+    search = editor.completes and (sys.stderr.isatty() or not single)
+    bar = {"disable": single and not search, "bar_format": "{l_bar}{bar}| {elapsed}<{remaining}" if search else None}
+    with tqdm(total=len(jobs), unit="picture", **bar) as progress:
+
+        def watch(share: float) -> None:
+            progress.update(finished + share - progress.n)
+
+        finished = 0
+        for outcome in edit_files(editor, jobs, watch=watch if search else None, **how):
+            finished += 1
+            progress.update(finished - progress.n)
             for note in outcome.notes:
                 progress.write(note)
             if outcome.error and single:
