@@ -124,7 +124,7 @@ def test_the_page_says_what_is_wrong(browser, port, tmp_path, viewport):
 
 
 @in_both_layouts
-def test_the_looks_of_another_in_a_region(browser, port, model_dirs, tmp_path, viewport):
+def test_the_style_of_another_in_a_region(browser, port, model_dirs, tmp_path, viewport):
     (tmp_path / "photo.png").write_bytes(png_of(gradient()))
     (tmp_path / "style.png").write_bytes(png_of(style_picture()))
     with page_of(browser, port, viewport=viewport) as page:

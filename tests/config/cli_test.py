@@ -172,11 +172,11 @@ def test_an_installed_command_names_others_as_they_are_installed(tmp_path):
         sys.argv = [sys.argv[1]]
         cli.run(main)
     """
-    for called, words in (
+    for options, words in (
         ("/usr/bin/tfsketch-train", "make them with: tfsketch-prepare-data; see tfsketch-edit"),
         ("tools/train.py", "make them with: python -m tools.prepare_data; see tools.edit"),
     ):
-        process = _run([sys.executable, "-c", textwrap.dedent(code), called])
+        process = _run([sys.executable, "-c", textwrap.dedent(code), options])
         assert process.returncode == 2 and f": runs/tools.train, tools.txt: {words}\n" in process.stderr
 
 

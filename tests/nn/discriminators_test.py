@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import DiscriminatorConfig
-from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
+from tfsketch.nn.discriminators import PatchDiscriminator, with_conditions
 
 
 def test_the_published_shape_at_512():
@@ -17,7 +17,7 @@ def test_the_published_shape_at_512():
 def test_eight_channels_conditions_inside_the_mask():
     mask = tf.constant(np.eye(4)[None, ..., None], tf.float32)
     inputs = {"mask": mask, "sketch": tf.ones([1, 4, 4, 1]), "color": tf.fill([1, 4, 4, 3], 0.5)}
-    stack = conditioned(tf.fill([1, 4, 4, 3], -1.0), inputs)
+    stack = with_conditions(tf.fill([1, 4, 4, 3], -1.0), inputs)
     assert stack.shape == (1, 4, 4, 8)
     np.testing.assert_allclose(stack[..., 3:4], mask)
     np.testing.assert_allclose(stack[..., 4:7], 0.5 * mask * tf.ones([1, 4, 4, 3]))

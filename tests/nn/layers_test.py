@@ -93,8 +93,8 @@ def test_a_gated_layer_mixes_a_skip_and_a_smaller_map_as_if_that_were_doubled(dt
             y = tf.cast(function(tf.cast(skip, kind), tf.cast(smaller, kind)), tf.float32)
             loss = tf.reduce_sum(y * upstream)
         results.append([y, *tape.gradient(loss, [skip, smaller, *layer.trainable_variables])])
-    for ours, doubled, true in zip(*results):
-        error, its_error = (float(tf.norm(value - true) / tf.norm(true)) for value in (ours, doubled))
+    for ours, reference, true in zip(*results):
+        error, its_error = (float(tf.norm(value - true) / tf.norm(true)) for value in (ours, reference))
         assert error < (1e-5 if dtype == "float32" else 2 * its_error)
 
 

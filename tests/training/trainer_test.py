@@ -183,18 +183,18 @@ def test_a_signal_while_a_grid_is_drawn_ends_the_next_step_saved(dummy, tmp_path
 
 def test_a_signal_to_one_worker_ends_all_of_them_at_the_same_step(dummy, tmp_path, monkeypatch, capsys):
     """tests/proof/workers.py does the same with two processes; here the other one's signal is in the sum."""
-    asked = []
+    requests = []
 
     def with_another(values):
-        asked.append(values)
-        return [values[0] + (len(asked) == 3), values[1]]
+        requests.append(values)
+        return [values[0] + (len(requests) == 3), values[1]]
 
     monkeypatch.setattr(signals, "sum_over_workers", lambda strategy: with_another)
     run = trainer.Trainer(training(dummy, checkpoint_every=100), tmp_path, Dummy)
     assert run.run() == 128 + signal.SIGTERM
     assert run.step == trainer.Trainer(dummy, tmp_path, Dummy).step == 3
     assert "stopped by SIGTERM at step 3, saved" in capsys.readouterr().out
-    assert asked == [[0.0, 0.0]] * 3  # once a step, by every worker: else they would wait for each other
+    assert requests == [[0.0, 0.0]] * 3  # once a step, by every worker: else they would wait for each other
 
 
 def test_numbers_are_summed_over_the_workers_of_a_job(monkeypatch):
@@ -208,10 +208,10 @@ def test_numbers_are_summed_over_the_workers_of_a_job(monkeypatch):
 def test_a_step_that_finds_no_memory_says_what_takes_less(dummy, tmp_path, monkeypatch):
     run = trainer.Trainer(dummy, tmp_path, Dummy)
 
-    def exhausted(*_):
+    def run_out_of_memory(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,512]\nmore")
 
-    monkeypatch.setattr(run, "_loop", exhausted)
+    monkeypatch.setattr(run, "_loop", run_out_of_memory)
     for strategy in ("default", "multi_worker"):
         run._config = training(dummy, strategy=strategy)
         with pytest.raises(TrainingError, match=r"memory for a step, found: OOM when .*\[8,512\]\. .*batch_size"):

@@ -32,17 +32,17 @@ def edit(
     sketch = np.zeros(size, np.uint8) if sketch is None else sketch
     view = canvas.view_of(image, mask)
     work, square = view.work, view.square
-    photograph, erased = resize(image[square], work), arrays.resize_mask(mask[square], work)
+    photograph, hole = resize(image[square], work), arrays.resize_mask(mask[square], work)
     repaint = _run(
         canvas,
         photograph,
-        erased,
+        hole,
         arrays.resize_sketch(sketch[square], work),
         np.zeros((*work, 4), np.uint8) if color is None else arrays.resize_color(color[square], work),
         int(seed),
     )
     if canvas.seam:
-        repaint = membrane.membrane(photograph, repaint, erased)
+        repaint = membrane.membrane(photograph, repaint, hole)
     if canvas.texture and view.part > work:
         repaint = residuals.carry(image[square], repaint, mask[square], canvas.texture)
     else:

@@ -31,9 +31,9 @@ def tone_of(image: tf.Tensor, mask: tf.Tensor, color: tf.Tensor, paint_mask: tf.
         return tf.reduce_sum(tf.reshape(layer, [rows, side, columns, side, layer.shape[-1]]), axis=[1, 3])
 
     intact = squares(mask[..., None])[..., 0] == 0
-    known, all_squares = count_of(intact), tf.cast(tf.size(intact), tf.float64)
-    is_toned = known > 0
-    sums = tf.boolean_mask(squares(image), intact | (tf.cast(known, tf.float64) < KEPT * all_squares))
+    kept_squares, all_squares = count_of(intact), tf.cast(tf.size(intact), tf.float64)
+    is_toned = kept_squares > 0
+    sums = tf.boolean_mask(squares(image), intact | (tf.cast(kept_squares, tf.float64) < KEPT * all_squares))
     levels = (sums + side * side // 2) // (side * side)
     level = grey_of(levels)
     above = tf.cast(levels - level[:, None], tf.float64)

@@ -21,7 +21,7 @@ from tfsketch.nn.operations import leaky_relu
 from tfsketch.nn.spectral import SpectralConv2D
 
 
-def conditioned(image: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def with_conditions(image: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """A picture with the conditions it must obey, [B,H,W,8]: image 3, sketch 1, colour 3, mask 1, the conditions inside
     the mask only, as the generator saw them."""
     mask = inputs["mask"]

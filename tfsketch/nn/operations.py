@@ -98,10 +98,10 @@ def enlarged_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     if x.dtype.size > 2 or x.shape[1] is None or x.shape[1] < _LEAST_ROWS or kernel.shape[0] % 2 == 0:
         # Keras' doubling and not `enlarge`: runtimes on phones have an operation for it.
         return convolution(tf.keras.backend.resize_images(x, 2, 2, "channels_last"), kernel, 1, "SAME", 1)
-    folded = tf.reverse(tf.cast(kernel, tf.float32), axis=[0, 1])
+    sums = tf.reverse(tf.cast(kernel, tf.float32), axis=[0, 1])
     for before, after in (([[1, 0], [0, 0]], [[0, 1], [0, 0]]), ([[0, 0], [1, 0]], [[0, 0], [0, 1]])):
-        folded = tf.pad(folded, [*before, [0, 0], [0, 0]]) + tf.pad(folded, [*after, [0, 0], [0, 0]])
-    return transposed_convolution(x, tf.cast(tf.transpose(folded, [0, 1, 3, 2]), x.dtype), 2)
+        sums = tf.pad(sums, [*before, [0, 0], [0, 0]]) + tf.pad(sums, [*after, [0, 0], [0, 0]])
+    return transposed_convolution(x, tf.cast(tf.transpose(sums, [0, 1, 3, 2]), x.dtype), 2)
 
 
 def _misread(kernel: tf.Tensor, strides: int) -> bool:

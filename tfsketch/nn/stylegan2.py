@@ -47,7 +47,7 @@ def blur(x: tf.Tensor, kernel: Sequence[int], strides: int = 1, padding: str = "
     return tf.nn.depthwise_conv2d(x, weights, [1, strides, strides, 1], "VALID")
 
 
-def weighted(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+def weigh(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """values [B,1,1,C] or [B,H,W,C] times share [B,H,W,1]: [B,H,W,C]."""
     if delegate.for_gpu():
         # It refuses where neither factor has the product's shape, and a tile would be folded into that.

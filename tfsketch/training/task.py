@@ -138,9 +138,9 @@ def load_initial(config: Config, task: Task) -> None:
     names = task.initial_names(config_lib.load(path, {config.system: task.network.section}))
     if names is not None:
         if only is not None:
-            kept = {id(variable) for variable in only}
+            ids = {id(variable) for variable in only}
             of_network = model_directory.variable_names(network)
-            names = {name: there for name, there in names.items() if id(of_network[name]) in kept}
+            names = {name: there for name, there in names.items() if id(of_network[name]) in ids}
         new = [name for name in model_directory.variable_names(network) if name not in names]
         print(f"train.init: {folder} lacks {len(new)} variables, which begin at random: {', '.join(new)}", flush=True)
     model_directory.load_weights(network, folder / "weights.npz", only, names)

@@ -305,11 +305,11 @@ def test_a_model_of_half_the_side_grows(tmp_path, capsys):
         for name, variable in model_directory.variable_names(task.networks["contextual_gan"]).items()
     }
     load_initial(config, task)
-    grown = {
+    large_arrays = {
         name: variable.numpy()
         for name, variable in model_directory.variable_names(task.networks["contextual_gan"]).items()
     }
-    new = {name for name in grown if np.array_equal(grown[name], random[name])}
+    new = {name for name in large_arrays if np.array_equal(large_arrays[name], random[name])}
     layers = {name.rsplit("/", 1)[0] for name in new}
     assert layers == {
         *("generator/norm2", "generator/up2", "generator/up3"),
@@ -323,7 +323,7 @@ def test_a_model_of_half_the_side_grows(tmp_path, capsys):
         ("discriminator/conv3/kernel", "discriminator/conv2/kernel"),
         ("encoder/z/kernel", "encoder/z/kernel"),
     ):
-        np.testing.assert_allclose(grown[name], arrays[there], rtol=1e-6)
+        np.testing.assert_allclose(large_arrays[name], arrays[there], rtol=1e-6)
 
 
 def test_a_model_grows_into_no_other_widths(tmp_path):

@@ -125,10 +125,10 @@ def _grown_names(network: ContextualGan, smaller: Config) -> dict[str, str]:
     names: dict[str, str] = {}
     for name, variable in model_directory.variable_names(network).items():
         part, *rest = name.split("/")
-        numbered = re.fullmatch(r"(conv|norm)(\d+)", rest[0]) if rest and part != "generator" else None
-        if numbered and int(numbered[2]) <= 2:
+        layer = re.fullmatch(r"(conv|norm)(\d+)", rest[0]) if rest and part != "generator" else None
+        if layer and int(layer[2]) <= 2:
             continue
-        there = "/".join([part, f"{numbered[1]}{int(numbered[2]) - 1}", *rest[1:]]) if numbered else name
+        there = "/".join([part, f"{layer[1]}{int(layer[2]) - 1}", *rest[1:]]) if layer else name
         if there in variables and variables[there].shape == variable.shape:
             names[name] = there
     return names

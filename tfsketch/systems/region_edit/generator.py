@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense, double, weighted
+from tfsketch.nn.stylegan2 import EqualizedConv2D, EqualizedDense, double, weigh
 from tfsketch.nn.sums import modulate
 from tfsketch.systems.region_edit.blocks import HALF, unit
 from tfsketch.systems.region_edit.config import RegionGeneratorConfig
@@ -58,7 +58,7 @@ class Styles:
             return values
         if size not in self._masks:
             self._masks[size] = resize(self._mask, size, "area")
-        return values + weighted(broadcast(self._inside) - values, self._masks[size])
+        return values + weigh(broadcast(self._inside) - values, self._masks[size])
 
 
 class _Modulated(tf.keras.layers.Layer):

@@ -24,7 +24,7 @@ import tensorflow as tf
 from tfsketch.config import Config
 from tfsketch.errors import ConfigError
 from tfsketch.nn import adversarial, efficientnet, feature_losses, line_reader, losses, model_directory, projected
-from tfsketch.nn.discriminators import PatchDiscriminator, conditioned
+from tfsketch.nn.discriminators import PatchDiscriminator, with_conditions
 from tfsketch.nn.features import Vgg16
 from tfsketch.systems.sc_fegan.config import ScFeganConfig, ScFeganLossConfig
 from tfsketch.systems.sc_fegan.network import Generator
@@ -72,7 +72,7 @@ class GeneratorInputs:
     def _maps(self) -> list[tf.Tensor]:
         """The first discriminator's maps of the composite, its score last."""
         batch, image = self._near
-        return self._task.networks["discriminator"].maps(conditioned(image, batch))
+        return self._task.networks["discriminator"].maps(with_conditions(image, batch))
 
     def adversarial(self) -> tf.Tensor:
         """The first discriminator's judgement."""
@@ -84,7 +84,7 @@ class GeneratorInputs:
     def feature_matching(self) -> tf.Tensor:
         """The distance on the first discriminator's hidden layers."""
         batch = self._near[0]
-        maps = self._task.networks["discriminator"].maps(conditioned(batch["image"], batch))
+        maps = self._task.networks["discriminator"].maps(with_conditions(batch["image"], batch))
         return feature_losses.hole_perceptual(self._maps[:-1], [tf.stop_gradient(x) for x in maps[:-1]], batch["mask"])
 
     def projected(self) -> tf.Tensor:
@@ -179,7 +179,7 @@ class ScFeganTask(Task):
     def _discriminator_terms(self, batch: Batch, image: tf.Tensor, loss: ScFeganLossConfig) -> tuple[tf.Tensor, Terms]:
         """The discriminator's loss [B] and its parts; `image` is the completed picture, cut off from the generator."""
         discriminator = self.networks["discriminator"]
-        both = tf.concat([conditioned(batch["image"], batch), conditioned(image, batch)], axis=0)
+        both = tf.concat([with_conditions(batch["image"], batch), with_conditions(image, batch)], axis=0)
         real, fake = tf.split(discriminator(both, training=True), 2)
         terms = {"critic": self._critic(real, fake, batch, loss)}
         total = terms["critic"]
@@ -191,7 +191,7 @@ class ScFeganTask(Task):
             between = adversarial.interpolate(batch["image"], image, share)
             with tf.GradientTape() as tape:
                 tape.watch(between)
-                scores = discriminator(conditioned(between, batch))
+                scores = discriminator(with_conditions(between, batch))
                 # The sum over examples has, for each example's picture, the gradient of its own mean score alone.
                 score = tf.reduce_sum(tf.reduce_mean(scores, axis=[1, 2, 3]))
             terms["gradient_penalty"] = adversarial.gradient_penalty(tape.gradient(score, between), batch["mask"])
