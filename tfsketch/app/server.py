@@ -126,7 +126,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         del request, error
         return responses.Response(status_code=400)
 
-    async def answer_failure(request: requests.Request, error: Exception) -> responses.Response:
+    async def on_failure(request: requests.Request, error: Exception) -> responses.Response:
         # The reason is in the server's log, not for the client.
         del request, error
         return responses.JSONResponse({"error": "something went wrong here; the server's log says what"}, 500)
@@ -232,7 +232,7 @@ def create(studio: Studio, hosts: Sequence[str]) -> Any:
         exception_handlers={
             TfsketchError: on_refusal,
             requests.ClientDisconnect: on_hang_up,
-            Exception: answer_failure,
+            Exception: on_failure,
         },
     )
 
