@@ -105,7 +105,7 @@ class TrainConfig:
     keep_checkpoints: int = 3
     init: str = ""
     """A model directory or shipped model whose weights start the run. Contextual GAN also grows from one that was made
-    for half its `image_size`: what the smaller networks do not have begins at random."""
+    for half its `image_size`."""
     init_networks: tuple[str, ...] = ()
     """Networks within the exported one that take their weights from `init`, such as Cali-Sketch's `scn`; empty: all.
     The others start from new weights."""

@@ -34,19 +34,13 @@ def variable_names(model: tf.keras.Model) -> dict[str, tf.Variable]:
     return variables
 
 
-def load_weights(
-    model: tf.keras.Model,
-    path: str | os.PathLike,
-    only: Collection[tf.Variable] | None = None,
-    names: Mapping[str, str] | None = None,
-) -> None:
+def load_weights(model: tf.keras.Model, path: str | os.PathLike, only: Collection[tf.Variable] | None = None) -> None:
     """Reads a `weights.npz` into a built model.
 
     Args:
       model: with the same variables.
       path: of the file.
       only: read only these variables of the model; others in the file may be anything.
-      names: instead of it, the names of the variables to read and what each is called in the file.
 
     Raises:
       WeightsError: damaged, or a variable is missing, left over or of another shape (named).
@@ -62,10 +56,7 @@ def load_weights(
     except Exception as error:  # zipfile.BadZipFile and zlib.error share no base below Exception
         raise WeightsError(f"{path}: expected whole weights, found a damaged archive ({error})") from error
     variables = variable_names(model)
-    if names is not None:
-        variables = {name: variables[name] for name in names}
-        arrays = {name: arrays[there] for name, there in names.items() if there in arrays}
-    elif only is not None:
+    if only is not None:
         wanted_ids = {id(variable) for variable in only}
         variables = {name: value for name, value in variables.items() if id(value) in wanted_ids}
         arrays = {name: value for name, value in arrays.items() if name in variables}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import pathlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
@@ -60,14 +61,20 @@ class Task(abc.ABC):
         """The exported network's variables that the moving average follows."""
         return self.networks[self.exported].trainable_variables
 
-    def initial_names(self, other: Config) -> Mapping[str, str] | None:
-        """The variables of the exported network that begin with another model's (`train.init`), by name, and what each
-        is called there; None: all, by their own names.
+    def grow(self, folder: pathlib.Path, other: Config) -> bool:
+        """Lets the exported network begin with a model of another size, where the system has a way to.
+
+        Args:
+          folder: the model directory that `train.init` names.
+          other: its configuration.
+
+        Returns:
+          Whether it did. If not, variables are taken over by their names.
 
         Raises:
-          ConfigError: nothing of such a model fits.
+          ConfigError: the model is of a size to grow from, but differs in more.
         """
-        return None
+        return False
 
     @abc.abstractmethod
     def step(self, batch: Batch, loss: Any, minimize: Minimize) -> Terms:
@@ -134,16 +141,15 @@ def load_initial(config: Config, task: Task) -> None:
     if (system := theirs.get("system", Config.system)) != config.system:
         raise ConfigError(f"train.init: expected a model of {config.system}, found one of {system} in {folder}")
     only = initial_variables(config.train.init_networks, task)
-    network = task.networks[task.exported]
-    names = task.initial_names(config_lib.load(path, {config.system: task.network.section}))
-    if names is not None:
+    if task.grow(folder, config_lib.load(path, {config.system: task.network.section})):
         if only is not None:
-            ids = {id(variable) for variable in only}
-            of_network = model_directory.variable_names(network)
-            names = {name: there for name, there in names.items() if id(of_network[name]) in ids}
-        new = [name for name in model_directory.variable_names(network) if name not in names]
-        print(f"train.init: {folder} lacks {len(new)} variables, which begin at random: {', '.join(new)}", flush=True)
-    model_directory.load_weights(network, folder / "weights.npz", only, names)
+            raise ConfigError(
+                f"train.init_networks: expected none, since the networks grow from {folder} together, found "
+                f"{', '.join(config.train.init_networks)}"
+            )
+        print(f"train.init: grown from {folder}", flush=True)
+        return
+    model_directory.load_weights(task.networks[task.exported], folder / "weights.npz", only)
     changeable = tuple(f".{key}" for key in config.model.changeable)
     ours, old = (_settings(part) for part in (config_lib.to_dict(config.model), theirs.get("model")))
     other = [

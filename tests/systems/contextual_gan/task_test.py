@@ -25,11 +25,9 @@ from tfsketch.nn import projected as projected_lib
 from tfsketch.systems import make_task
 from tfsketch.systems.contextual_gan import task as contextual_gan
 from tfsketch.systems.contextual_gan.joint import join
-from tfsketch.systems.contextual_gan.network import ContextualGan
 from tfsketch.training import trainer
 from tfsketch.training.adam import Adam
 from tfsketch.training.strategy import mirrored_strategy
-from tfsketch.training.task import load_initial
 
 _TRAINING = """
 data: {sketch_probability: 1.0}
@@ -274,63 +272,3 @@ def test_one_and_two_replicas_take_the_same_steps(shards, tmp_path):
     for name, devices in (("one", ("CPU:0",)), ("two", ("CPU:0", "CPU:1"))):
         trainer.Trainer(config, tmp_path / name, make_task, strategy=mirrored_strategy(devices)).run()
     same_steps(log_rows(tmp_path / "one"), log_rows(tmp_path / "two"), 1e-3)
-
-
-_SMALL = ("model.encoder.widths=[4, 8]",)
-_LARGE = (
-    "image_size=32",
-    "model.generator.widths=[8, 4, 6]",
-    "model.encoder.widths=[2, 4, 8]",
-    "model.discriminator.widths=[2, 4, 8]",
-)
-
-
-def _init(folder: object, *overrides: str) -> config_lib.Config:
-    config = systems.parse(TINY + _TRAINING, "large", (*_LARGE, *overrides))
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, init=str(folder)))
-
-
-def test_a_model_of_half_the_side_grows(tmp_path, capsys):
-    """Each layer goes on where it was, counted from the 4 x 8 map in the generator, from the logit in the others."""
-    small = systems.parse(TINY + _TRAINING, "small", _SMALL)
-    begin = model_directory.build(ContextualGan, small)
-    arrays = {
-        name: np.random.default_rng(0).normal(size=v.shape) for name, v in model_directory.variable_names(begin).items()
-    }
-    model_directory.save(tmp_path / "small", small, arrays, "card")
-    config = _init(tmp_path / "small")
-    task = make_task(config)
-    random = {
-        name: variable.numpy()
-        for name, variable in model_directory.variable_names(task.networks["contextual_gan"]).items()
-    }
-    load_initial(config, task)
-    large_arrays = {
-        name: variable.numpy()
-        for name, variable in model_directory.variable_names(task.networks["contextual_gan"]).items()
-    }
-    new = {name for name in large_arrays if np.array_equal(large_arrays[name], random[name])}
-    layers = {name.rsplit("/", 1)[0] for name in new}
-    assert layers == {
-        *("generator/norm2", "generator/up2", "generator/up3"),
-        *(f"{part}/conv{n}" for part in ("encoder", "discriminator") for n in (1, 2)),
-        *("encoder/norm1", "encoder/norm2", "discriminator/norm2"),
-    }
-    assert f"lacks {len(new)} variables" in capsys.readouterr().out
-    for name, there in (
-        ("generator/up1/kernel", "generator/up1/kernel"),
-        ("encoder/conv3/kernel", "encoder/conv2/kernel"),
-        ("discriminator/conv3/kernel", "discriminator/conv2/kernel"),
-        ("encoder/z/kernel", "encoder/z/kernel"),
-    ):
-        np.testing.assert_allclose(large_arrays[name], arrays[there], rtol=1e-6)
-
-
-def test_a_model_grows_into_no_other_widths(tmp_path):
-    small = systems.parse(TINY + _TRAINING, "small", _SMALL)
-    names = model_directory.variable_names(model_directory.build(ContextualGan, small))
-    model_directory.save(tmp_path / "small", small, {name: value.numpy() for name, value in names.items()}, "card")
-    for override in ("model.generator.widths=[8, 8, 6]", "model.latent=7", "model.generator.residuals=1"):
-        config = _init(tmp_path / "small", override)
-        with pytest.raises(ConfigError, match=r"train\.init: expected a model of 16 px with model\."):
-            load_initial(config, make_task(config))

@@ -25,17 +25,15 @@ discriminator is exported as it stands: it is of the last generator, and its ave
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import re
-from collections.abc import Mapping
+import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.errors import ConfigError
 from tfsketch.images import sheets
 from tfsketch.nn import adversarial, efficientnet, line_losses, model_directory, projected
+from tfsketch.systems.contextual_gan import growth
 from tfsketch.systems.contextual_gan.config import GUESSED, ContextualGanConfig, ContextualGanLossConfig
 from tfsketch.systems.contextual_gan.joint import join, split
 from tfsketch.systems.contextual_gan.network import ContextualGan
@@ -98,42 +96,6 @@ def decorrelation(z: tf.Tensor) -> tf.Tensor:
     return 2.0 * share - tf.stop_gradient(share)  # the covariance, held still, is the other half of the gradient
 
 
-def _grown_names(network: ContextualGan, smaller: Config) -> dict[str, str]:
-    """Of a network's variables those that another one, for half the side, has too, and what each is called there.
-
-    Layers of the generator are counted from the coarse end, those of the encoder and the discriminator from the
-    picture, so theirs are one number behind; their first two see what no layer of the smaller network sees.
-
-    Raises:
-      ConfigError: the networks differ where they see maps of the same size.
-    """
-    ours, theirs = network.config, smaller.section(ContextualGanConfig)
-    for key, here, there in (
-        ("generator.widths", ours.generator.widths[:-1], theirs.generator.widths),
-        ("encoder.widths", ours.encoder.widths[1:], theirs.encoder.widths),
-        ("discriminator.widths", ours.discriminator.widths[1:], theirs.discriminator.widths),
-        ("generator", dataclasses.replace(ours.generator, widths=()), dataclasses.replace(theirs.generator, widths=())),
-        ("discriminator.kernel", ours.discriminator.kernel, theirs.discriminator.kernel),
-        ("discriminator.norm", ours.discriminator.norm, theirs.discriminator.norm),
-        ("latent", ours.latent, theirs.latent),
-    ):
-        if here != there:
-            raise ConfigError(
-                f"train.init: expected a model of {theirs.side} px with model.{key} {here} to grow from, found {there}"
-            )
-    variables = model_directory.variable_names(model_directory.build(ContextualGan, smaller))
-    names: dict[str, str] = {}
-    for name, variable in model_directory.variable_names(network).items():
-        part, *rest = name.split("/")
-        layer = re.fullmatch(r"(conv|norm)(\d+)", rest[0]) if rest and part != "generator" else None
-        if layer and int(layer[2]) <= 2:
-            continue
-        there = "/".join([part, f"{layer[1]}{int(layer[2]) - 1}", *rest[1:]]) if layer else name
-        if there in variables and variables[there].shape == variable.shape:
-            names[name] = there
-    return names
-
-
 class ContextualGanTask(Task):
     """Trains `generator` and `discriminator`; the exported network `contextual_gan` is both."""
 
@@ -162,13 +124,13 @@ class ContextualGanTask(Task):
     def averaged_variables(self) -> list[tf.Variable]:
         return self.trained_networks["generator"].variables
 
-    def initial_names(self, other: Config) -> Mapping[str, str] | None:
-        """Those of a model for half the side are taken over too, so that a run can begin small and fast and grow
-        (progressive growing, Karras et al., ICLR 2018; all at once, not faded in: ours). The last doubling is new in
-        the generator, the first two halvings in the encoder and the discriminator."""
+    def grow(self, folder: pathlib.Path, other: Config) -> bool:
+        """From a model for half the side: see `growth`."""
         network = self.networks["contextual_gan"]
-        half = network.side == 2 * other.section(ContextualGanConfig).side
-        return _grown_names(network, other) if half else None
+        if network.side != 2 * other.section(ContextualGanConfig).side:
+            return False
+        growth.grow(network, model_directory.load(folder, {"contextual_gan": ContextualGan}))
+        return True
 
     def _view(self, joint: tf.Tensor, loss: ContextualGanLossConfig) -> projected.View:
         """Joint pictures, augmented where they are at all, through the trunk; all of a picture is to be judged."""
