@@ -139,7 +139,7 @@ def grow(network: ContextualGan, smaller: ContextualGan) -> None:
     judges = [(network.discriminator, smaller.discriminator)]
     judges += [(network.encoder, smaller.encoder)] if network.encoder and smaller.encoder else []
     for ours, theirs in judges:
-        _halve(*ours.convs[:2], theirs.convs[0].kernel.numpy())
+        _halve(ours.convs[0], ours.convs[1], theirs.convs[0].kernel.numpy())
     if network.encoder and smaller.encoder:
         network.encoder.norms[1].gamma.assign(smaller.encoder.norms[0].gamma)
         network.encoder.norms[1].beta.assign(smaller.encoder.norms[0].beta)
