@@ -120,7 +120,7 @@ def test_the_binary_and_the_page_take_an_export_and_an_error_is_one_line(served_
 
 
 class _Bare(tf.Module):
-    """Saves as an export that is none, or one of a system that cannot be a backend."""
+    """Saves a model without a description, or one of a system that cannot be a backend."""
 
     def __init__(self, folder, system=None):
         super().__init__()

@@ -29,7 +29,7 @@ WRONG: Mapping[str, tuple[Any, ...]] = {
     "truth": ("yes", "false", 1, 0, None, [], math.nan, LAYER),
     "picture": ("photo.jpg", pathlib.Path("photo.jpg"), b"\x89PNG", 5, True, {}, [], [[1, 2], [3]], object(), 1j),
 }
-"""Values of every type that are none of the kind."""
+"""Values of every type, wrong ones for each kind of argument."""
 
 
 class _Network(Function):

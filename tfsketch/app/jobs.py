@@ -42,7 +42,7 @@ class Jobs:
             with self._lock:
                 self._shares[name] = share
                 if name in self._cancelled:
-                    raise Ended("ended, as was asked for")
+                    raise Ended("cancelled")
 
         return report
 
