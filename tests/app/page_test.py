@@ -36,7 +36,7 @@ LOADED = "[...document.querySelectorAll('#examples img')].filter((one) => one.na
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1440])
-def test_the_start_card_is_notclipped(browser, port, shots, width):
+def test_the_start_card_is_not_clipped(browser, port, shots, width):
     with page_of(browser, port, viewport={"width": width, "height": 844 if width < 1000 else 900}) as page:
         until(page, LOADED + f" == {len(examples.EXAMPLES)}")
         look(page, shots, f"start-{width}")

@@ -125,9 +125,9 @@ def test_windows_are_sharp_parts_of_large_photographs(tmp_path):
     large, small = rng.integers(0, 256, (128, 128, 3), np.uint8), rng.integers(0, 256, (63, 63, 3), np.uint8)
     regions_map = np.full((128, 128), 1, np.uint8)
     regions_map[:, :64] = 13
-    for name, picture, map_ in (("large", large, regions_map), ("small", small, np.zeros((63, 63), np.uint8))):
+    for name, picture, region_map in (("large", large, regions_map), ("small", small, np.zeros((63, 63), np.uint8))):
         files.write_png(photos / f"{name}.png", picture)
-        _labels(labels / f"{name}.png", map_)
+        _labels(labels / f"{name}.png", region_map)
     config = preparing(windows=6, regions="labels")
     report = prepare.prepare([str(photos)], str(tmp_path / "out"), config, labels=str(labels))
     assert report.written == 2  # photographs

@@ -140,13 +140,13 @@ def _portrait(
     contour = features.contour_of(labels)
     if not contour.any():
         return contour
-    features_ = features.features_in(labels, np.ones_like(labels))
+    parts = features.features_in(labels, np.ones_like(labels))
     if rng.random() < _NO_HAIR:
-        features_.pop("hair", None)
-    if "hair" in features_ or rng.random() < 0.5:  # a hairline once, or a face without a forehead
+        parts.pop("hair", None)
+    if "hair" in parts or rng.random() < 0.5:  # a hairline once, or a face without a forehead
         contour &= 1 - masks.grow(regions.mask_of(labels, ("hair", "hat")), max(1, side // 64))
     sketch = hand.simulate(rng, contour, level, thin, labels)
-    for name, region in features_.items():
+    for name, region in parts.items():
         if name in ("nose", "glasses") and rng.random() < _LEFT_OUT:
             continue
         single = name == "brows" and rng.random() < 0.5 or name == "mouth" and rng.random() < _LEFT_OUT

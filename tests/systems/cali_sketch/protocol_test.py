@@ -62,19 +62,19 @@ class Copyist(Function):
 @pytest.mark.parametrize("size", [(32, 32), (200, 90), (31, 301), (640, 480), (7, 5), (1, 40)])
 @pytest.mark.parametrize("fill", [1.0, 0.6])
 def test_any_size_and_aspect_comes_back_at_its_size(model, size, fill):
-    drawing_ = Editor(model).draw(frame(*size), fill)
-    assert drawing_.image.shape == (*size, 3) and drawing_.image.dtype == np.uint8
-    assert drawing_.refined.shape == size and set(np.unique(drawing_.refined)) <= {0, 1}
+    result = Editor(model).draw(frame(*size), fill)
+    assert result.image.shape == (*size, 3) and result.image.dtype == np.uint8
+    assert result.refined.shape == size and set(np.unique(result.refined)) <= {0, 1}
 
 
 def test_at_the_working_side_it_is_the_model_itself(model):
     sketch = skeletonize(frame(SIDE, SIDE, 1)).astype(np.uint8)  # thinned, it is thinned no further
-    drawing_ = Editor(model).draw(sketch, 1.0)
+    result = Editor(model).draw(sketch, 1.0)
     outputs = model({"sketch": tf.constant(sketch[None, ..., None], tf.float32)})
     expected = np.clip(np.rint((outputs["image"][0].numpy() + 1) * 127.5), 0, 255)
-    assert np.abs(drawing_.image - expected).max() <= 1
+    assert np.abs(result.image - expected).max() <= 1
     lines = outputs["refined"][0, ..., 0].numpy() >= LINE
-    assert (drawing_.refined == drop_short(lines, SPECK)).all()
+    assert (result.refined == drop_short(lines, SPECK)).all()
 
 
 def test_lines_of_any_width_reach_the_model_as_one_pixel():
@@ -89,17 +89,15 @@ def test_lines_of_any_width_reach_the_model_as_one_pixel():
 def test_the_sheet_lies_low_in_the_square_and_comes_back_whole():
     spy = Copyist()
     sketch = frame(200, 100)
-    drawing_ = Editor(spy, side=64).draw(sketch, 0.5)
+    result = Editor(spy, side=64).draw(sketch, 0.5)
     top, left, height, width = arrays.place((200, 100), 64, 0.5)
     assert (top, left, height, width) == (round(32 * arrays.LOW), 24, 32, 16)
     lines = np.argwhere(spy.sketch > 0)
     assert lines.min(axis=0) == pytest.approx([top, left], abs=1) and spy.sketch[:top].sum() == 0
     assert lines.max(axis=0) == pytest.approx([top + height - 1, left + width - 1], abs=1)
     # The frame of the sheet is where it was, and red.
-    assert drawing_.refined[:8].mean() > 0.5 and drawing_.refined[20:60, 60:90].mean() < 0.2
-    assert (drawing_.image[drawing_.refined > 0][:, 0] >= 255 * LINE - 9).mean() > 0.95 and drawing_.image[
-        ..., 1:
-    ].max() == 0
+    assert result.refined[:8].mean() > 0.5 and result.refined[20:60, 60:90].mean() < 0.2
+    assert (result.image[result.refined > 0][:, 0] >= 255 * LINE - 9).mean() > 0.95 and result.image[..., 1:].max() == 0
 
 
 def test_bad_sketches_are_refused(model):

@@ -169,8 +169,8 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
                 triples = list(zip(pictures, conditions["mask"], conditions["truth"]))
                 measures["sharpness"] = [holes.sharpness(*triple) for triple in triples]
                 measures["seam"] = [holes.seam(*triple) for triple in triples]
-                for name, numbers_ in measures.items():
-                    values.setdefault(method, {}).setdefault(name, []).extend(numbers_)
+                for name, results in measures.items():
+                    values.setdefault(method, {}).setdefault(name, []).extend(results)
             rows, titles = sheets.layer_rows(batch, telea=outputs["telea"], output=outputs["all"])
             sheet += [row for n, row in zip(numbers, rows) if n in sheet_rows]
             bar.update(len(numbers))
