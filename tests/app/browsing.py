@@ -85,9 +85,9 @@ def window_of(page) -> dict[str, float]:
 def place_of(page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the picture, in shares of its sides, lies on the screen; the page fits 80 x 60 in the middle."""
     stage = page.locator("#stage").bounding_box()
-    pad, bars = (12, 52) if stage["width"] < 600 else (40, 100)
+    pad, bars = 12 if stage["width"] < 600 else 40, 128
     scale = min((stage["width"] - pad) / 80, (stage["height"] - bars) / 60)
-    left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2 + 8
+    left, top = (stage["width"] - 80 * scale) / 2, (stage["height"] - 60 * scale) / 2
     return stage["x"] + left + x * 80 * scale, stage["y"] + top + y * 60 * scale
 
 

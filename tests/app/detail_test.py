@@ -87,7 +87,7 @@ def test_100_percent_is_one_pixel_to_one_of_a_large_photograph(browser, port, tm
 def _fit_zoom(page, width: int, height: int) -> int:
     """The zoom in percent at which a photograph is all in sight."""
     box = page.locator("#canvas").bounding_box()
-    pad, bars = (12, 52) if box["width"] < 600 else (40, 100)
+    pad, bars = 12 if box["width"] < 600 else 40, 128
     return round(100 * min((box["width"] - pad) / width, (box["height"] - bars) / height))
 
 

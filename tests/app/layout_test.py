@@ -105,6 +105,26 @@ def test_of_two_pictures_one_below_the_other_none_lies_under_the_views(browser, 
         assert views["y"] + views["height"] <= rows.min()
 
 
+@everywhere
+def test_no_buttons_lie_over_a_picture(browser, port, tmp_path, viewport):
+    with page_of(browser, port, viewport=viewport, has_touch=viewport["width"] < 1000) as page:
+        for height, width in ((80, 60), (60, 80)):
+            red = np.zeros((height, width, 3), np.uint8)
+            red[...] = (200, 20, 30)
+            Image.fromarray(red).save(tmp_path / f"{width}.png")
+            open_photo(page, tmp_path / f"{width}.png")
+            until(page, "document.getElementById('views').hidden")
+            draw(page, Hand(page), (0.5, 0.5), (0.51, 0.5))
+            press_run(page)
+            page.click("[data-view=result]")
+            is_red = np.abs(screenshot(page).astype(int) - (200, 20, 30)).max(axis=2) < 12
+            stage = page.locator("#stage").bounding_box()
+            is_red[int(stage["y"] + stage["height"]) :] = False  # the strip of the results
+            rows = np.flatnonzero(is_red.sum(axis=1) > 99)
+            views, zoom = (page.locator(one).bounding_box() for one in ("#views", "#zoom"))
+            assert views["y"] + views["height"] <= rows.min() and rows.max() < zoom["y"], (width, height)
+
+
 @on_the_phone
 def test_run_and_going_on_stay_in_sight(browser, port, photo, viewport):
     with page_of(browser, port, viewport=viewport, has_touch=True) as page:

@@ -57,18 +57,20 @@ function beside() {
   const [width, height] = S.size, scale = (x, y) => Math.min(x / width, y / height);
   return scale(stage.width() / 2, stage.height()) > scale(stage.width(), stage.height() / 2) ? { x: Math.round(stage.width() / 2), y: 0 } : { x: 0, y: Math.round(stage.height() / 2) };
 }
-const VIEWS = 58; // pixels at the top that the buttons of the views take
+const BAR = 64, EDGE = 6, LOW = 320; // pixels: a row of buttons, the least beside a picture, a stage without room for two rows
 const below = () => { const by = beside(); return !!by && !!by.y; };
 /* The room for a picture. */
 function room() {
   const { width, height } = $("canvas").getBoundingClientRect(), by = beside();
   return { width: by && by.x ? width / 2 : width, height: by && by.y ? height / 2 : height };
 }
+/* Pixels above and below a picture, where the buttons of the views and of the zoom lie, not over it. */
+const bars = () => ({ top: BAR, bottom: below() || room().height < LOW ? EDGE : BAR });
 /** The scale at which all of the picture is in sight. */
 function fitting() {
-  const box = room(), narrow = box.width < 600, pad = narrow ? 12 : 40, bars = below() ? VIEWS : narrow ? 40 : 60;
+  const { width, height } = room(), pad = width < 600 ? 2 * EDGE : 40, { top, bottom } = bars();
   // In a window with no room for it, a picture of a pixel is better than one upside down.
-  return Math.min(Math.max(1, box.width - pad) / S.size[0], Math.max(1, box.height - pad - bars) / S.size[1]);
+  return Math.min(Math.max(1, width - pad) / S.size[0], Math.max(1, height - top - bottom) / S.size[1]);
 }
 let fits = true; // until one zooms or moves
 export function fit() {
@@ -76,10 +78,9 @@ export function fit() {
   stage.size({ width: Math.max(10, box.width), height: Math.max(10, box.height) });
   fits = true;
   if (!S.size) return;
-  const scale = fitting(), { width, height } = room();
+  const scale = fitting(), { width, height } = room(), { top, bottom } = bars();
   stage.scale({ x: scale, y: scale });
-  // Of two pictures, one below the other, neither lies under the buttons of the views.
-  stage.position({ x: (width - S.size[0] * scale) / 2, y: (height - S.size[1] * scale) / 2 + (below() ? VIEWS / 2 : 8) });
+  stage.position({ x: (width - S.size[0] * scale) / 2, y: top + (height - top - bottom - S.size[1] * scale) / 2 });
   render();
 }
 /** The page has another size, for one because there are results now: what one looks at closely stays in the middle. */
