@@ -85,6 +85,14 @@ def test_what_is_wrong_is_found_before_it_is_sent():
         ((image, mask[1:]), "mask: expected the picture's size"),
         ((image, mask, lines, color[:, 1:]), "color: expected the picture's size"),
         ((image.astype(np.float32), mask), "image: expected uint8"),
+        (
+            (image, mask, 1 - lines),
+            "sketch: expected strokes as nonzero .*; black lines on white paper are 255 - sketch",
+        ),
+        (
+            (image, mask, lines, 255 - color[..., 3:].repeat(3, 2)),
+            "color: expected black where .*, found white on 9[0-9]%",
+        ),
     ):
         with pytest.raises(ImageError, match=text):
             client.edit(*layers)

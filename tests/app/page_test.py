@@ -332,7 +332,7 @@ def test_photographs_of_extreme_shapes(browser, port, tmp_path, shots, viewport)
                 page.mouse.click(x - 60 * (size[1] == 3), y - 60 * (size[0] == 3))
                 page.wait_for_selector("#message:has-text('beside the picture')")
                 assert stroke_counts(page)[0] == "empty" and page.is_disabled("#run")
-            page.mouse.click(x, y + 8)  # the picture lies a little lower, under the row of views
+            page.mouse.click(x, y)
             assert stroke_counts(page)[0] == "1 stroke"
             press_run(page)
             look(page, shots, f"odd-{size[0]}x{size[1]}-{viewport['width']}")

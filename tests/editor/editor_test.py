@@ -75,7 +75,8 @@ def test_outside_the_mask_the_result_is_the_input(editor, height, width, top, le
     image, mask = _photo(height, width), _mask(height, width, top, left, bottom, right)
     mask[(top + bottom) // 2, : (left + right) // 2] = 0  # not only boxes
     before = image.copy()
-    result = editor.edit(image, mask, sketch=mask, color=image)
+    sketch = mask * (np.arange(height, dtype=np.uint8)[:, None] % 2)
+    result = editor.edit(image, mask, sketch=sketch, color=image)
     assert result.shape == image.shape and result.dtype == np.uint8
     assert (result[mask == 0] == image[mask == 0]).all()
     assert (result[mask == 1] != image[mask == 1]).any()

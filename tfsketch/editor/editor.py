@@ -192,7 +192,8 @@ class Editor:
           [H,W,3] uint8 RGB; outside the mask the input, bit for bit.
 
         Raises:
-          ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels.
+          ImageError: a wrong dtype or shape, NaN, sizes that differ, an empty mask, no or too many pixels, a sketch or
+            RGB colours on white paper.
           TfsketchError: a seed that is not a whole number from 0, or a model that does not edit.
           WeightsError: the model returned values that are not finite.
         """

@@ -110,6 +110,20 @@ def _binary(value: Any, what: str) -> np.ndarray:
     return (array >= (128 if array.dtype == np.uint8 and array.max() > 1 else 1)).astype(np.uint8)
 
 
+MOST_INK, LEAST_SIDE = 0.7, 32
+"""Share of an array above which it is no drawing but one whose paper is white, as files have it; and the least side of
+such an array, in pixels: of a few, all may be a stroke."""
+
+
+def _strokes(value: Any) -> np.ndarray:
+    """A sketch as [H,W] uint8 in {0,1}."""
+    sketch = _binary(value, "sketch")
+    if min(sketch.shape) >= LEAST_SIDE and (share := float(sketch.mean())) > MOST_INK:
+        hint = "black lines on white paper are 255 - sketch here"
+        raise ImageError(f"sketch: expected strokes as nonzero pixels on empty paper, found {share:.0%} set; {hint}")
+    return sketch
+
+
 def _rgba(value: Any) -> np.ndarray:
     """Colour strokes as [H,W,4] uint8."""
     array = check_array(
@@ -117,6 +131,10 @@ def _rgba(value: Any) -> np.ndarray:
     )
     if array.shape[2] == 4:
         return array
+    if min(array.shape[:2]) >= LEAST_SIDE and (share := float((array == 255).all(axis=-1).mean())) > MOST_INK:
+        raise ImageError(
+            f"color: expected black where nothing is painted, found white on {share:.0%}: make it black, or give RGBA"
+        )
     return np.dstack([array, np.where(array.any(axis=-1), np.uint8(255), np.uint8(0))])
 
 
@@ -131,7 +149,7 @@ def check_layers(
     image = check_array(image, "image", (3,), "uint8 [H,W,3] RGB")
     mask = _binary(mask, "mask")
     size = image.shape[:2]
-    sketch = None if sketch is None else _binary(sketch, "sketch")
+    sketch = None if sketch is None else _strokes(sketch)
     color = None if color is None else _rgba(color)
     for what, layer in (("mask", mask), ("sketch", sketch), ("color", color)):
         if layer is not None and layer.shape[:2] != size:
@@ -180,22 +198,15 @@ def check_fill(fill: Any) -> None:
         number(fill, "fill", sys.float_info.min, 1.0, "a share above 0 and at most 1")
 
 
-MOST_INK = 0.7
-"""Share of a sheet from which on an array is no drawing but one whose paper is 255, as files have it."""
-
-
 def check_sketch(sketch: Any, fill: float | None) -> np.ndarray:
     """What `Editor.draw` takes, checked: [H,W] uint8 in {0,1}.
 
     Raises:
       ImageError, TfsketchError: see `Editor.draw`.
     """
-    sketch = _binary(sketch, "sketch")
+    sketch = _strokes(sketch)
     if not sketch.any():
         raise ImageError("sketch: expected at least one stroke, found an empty sheet")
-    if min(sketch.shape) >= 32 and (share := float(sketch.mean())) > MOST_INK:  # of a few pixels, all may be a stroke
-        hint = "black lines on white paper are 255 - sketch here"
-        raise ImageError(f"sketch: expected strokes as nonzero pixels on empty paper, found {share:.0%} set; {hint}")
     check_fill(fill)
     return sketch
 
