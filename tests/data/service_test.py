@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -94,6 +95,31 @@ def test_somebody_must_answer(settings, shards):
         batches_lib.batches(shards, with_service(settings, "grpc://localhost:1"))
     with pytest.raises(ConfigError, match="expected addresses such as grpc://host:5000, found 'localhost:5000'"):
         batches_lib.batches(shards, with_service(settings, "localhost:5000"))
+
+
+def test_what_is_no_data_worker_is_told_and_not_waited_for(settings, shards):
+    """In a process of its own, which must end too, while TensorFlow still waits."""
+    code = """
+        import socket, sys
+        from tfsketch.data import service
+        from tfsketch.errors import DataError
+
+        service._PATIENCE = 1.0
+        with socket.create_server(("localhost", 0)) as listening:  # takes connections, and says nothing
+            try:
+                service.connect(f"grpc://localhost:{listening.getsockname()[1]}", {})
+            except DataError as error:
+                sys.exit(str(error))
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert process.returncode == 1 and "found no answer within 1 s. Is it the port that" in process.stderr
 
 
 def test_another_example_than_was_due_is_refused(worker):

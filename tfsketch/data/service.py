@@ -28,8 +28,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 import re
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -44,6 +46,8 @@ Fingerprint = Mapping[str, str]
 """What must be the same in trainer and worker: name -> value, as text."""
 _TIMEOUT = 10.0
 """Seconds to wait for a connection, since TensorFlow itself would wait for an hour."""
+_PATIENCE = 120.0
+"""Seconds to wait for a worker's first answer; likewise. A busy machine took 33."""
 _functions: list[Callable] = []
 
 
@@ -96,6 +100,35 @@ def _distribute(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
     return dataset.with_options(options).apply(service.distribute(service.ShardingPolicy.OFF, address))
 
 
+def _identity(address: str) -> Fingerprint:
+    """The fingerprint of the worker at an address that can be connected to.
+
+    Raises:
+      DataError: what is there is no data worker, or the worker gives its trainers an address that leads nowhere.
+    """
+    answer: queue.Queue[bytes | tf.errors.OpError] = queue.Queue()
+
+    def ask() -> None:
+        dataset = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
+        try:
+            answer.put(next(iter(_distribute(dataset, address))).numpy())
+        except tf.errors.OpError as error:
+            answer.put(error)
+
+    # In a thread that nobody waits for: a call of TensorFlow's cannot be ended.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        content = answer.get(timeout=_PATIENCE)
+    except queue.Empty:
+        raise DataError(
+            f"data.service: expected a data worker at {address}, found no answer within {_PATIENCE:g} s. Is it the "
+            "port that tools.data_worker was given, not the next one, and can its --host be reached from here?"
+        ) from None
+    if isinstance(content, tf.errors.OpError):
+        raise DataError(f"data.service: expected a data worker at {address}, found: {content.message}") from content
+    return json.loads(content)
+
+
 def connect(addresses: str, fingerprint: Fingerprint) -> list[str]:
     """The addresses of the workers, each of which answers and has the trainer's fingerprint.
 
@@ -119,11 +152,7 @@ def connect(addresses: str, fingerprint: Fingerprint) -> list[str]:
                 f"data.service: expected a data worker at {address}, found none ({error}); start one there: python -m "
                 f"tools.data_worker --config=CONFIG --set data.train=SHARDS --port={parts[2]}"
             ) from error
-        answers = tf.data.Dataset.range(1).map(lambda _: call({}, "identity", [], [tf.string])[0])
-        try:
-            theirs = json.loads(next(iter(_distribute(answers, address))).numpy())
-        except tf.errors.OpError as error:
-            raise DataError(f"data.service: expected a data worker at {address}, found: {error.message}") from error
+        theirs = _identity(address)
         differing = [key for key in {**fingerprint, **theirs} if fingerprint.get(key) != theirs.get(key)]
         if differing:
             raise DataError(
