@@ -179,6 +179,8 @@ def _main(argv: list[str]) -> int:
     for what, path in folders:
         if not os.path.exists(path):
             raise ImageError(f"--{what}: expected a file or a folder, found nothing at {path}")
+    if not _DEMO.value:
+        paths.check_place(output if os.path.isdir(output) else os.path.dirname(output) or ".", "--output")
     check_model(_MODEL.value)
     if _STEPS.value and (_GRID.value or not _STYLE.value):
         raise TfsketchError("--steps: expected --style_image and no --grid beside it")

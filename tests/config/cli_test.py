@@ -47,6 +47,7 @@ MISTAKES = {
     "edit --image=README.md --mask=README.md --output=x.gif": "expected a file of .avif",
     "edit --image=README.md --mask=README.md --format=gif": "expected a file of .avif",
     "edit --image=README.md --mask=README.md --results=3": "--results: expected a model that draws or completes",
+    "edit --image=README.md --mask=README.md --output=README.md/x.png": "--output: expected a folder, or a place for",
     "edit --image=README.md --mask=README.md --output=README.md": "expected a folder, or a file with a suffix of",
     "edit --sketch=README.md --model=cali_sketch --fill=2": "fill: expected a share above 0 and at most 1, found 2.0",
     "edit --sketch=README.md": "--image: expected a photograph, which this model edits, found none",

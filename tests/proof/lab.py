@@ -134,14 +134,20 @@ class Process:
             time.sleep(0.002)
         return False
 
-    def send_when(self, ready: Callable[[], bool], number: int) -> bool:
-        """Sends a signal as soon as something is so; False where it had ended before."""
+    def reach(self, ready: Callable[[], bool]) -> bool:
+        """Waits until something is so; False where it had ended before."""
         while not self.over():
             if ready():
-                os.kill(self.pid, number)
                 return True
             time.sleep(0.0005)
         return False
+
+    def send_when(self, ready: Callable[[], bool], number: int) -> bool:
+        """Sends a signal as soon as something is so; False where it had ended before."""
+        reached = self.reach(ready)
+        if reached:
+            os.kill(self.pid, number)
+        return reached
 
 
 class Lab:

@@ -142,7 +142,6 @@ def run(main: Callable[[list[str]], int | None], arguments: int = 0, again: str 
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
-            # The system names the file when opening fails, not when writing does.
             reason = f"expected room and permission to write, found: {error.strerror}"
             print(f"{_name()}: {error.filename or 'a file'}: {reason}", file=sys.stderr)
             return 2

@@ -260,8 +260,10 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = os.fspath(path)  # the system names a file where opening fails, not where writing does
         raise
 
 

@@ -254,8 +254,8 @@ def test_what_cannot_be_edited_at_all(editing_folder, folders):
     for arguments, error, message in (
         (
             [f"--image={photos}/a.png", f"--mask={masks}/b.png", f"--output={folders}/file/a.png"],
-            ImageError,
-            "file/a.png: expected to write a picture here",
+            DataError,
+            "--output: expected a folder, .* at .*/file, found a file at .*/file",
         ),
         ([f"--output={out}"], app.UsageError, "--image: expected"),
         ([f"--output={out}", "--demo", f"--image={photos}"], TfsketchError, "--demo: expected"),
