@@ -42,6 +42,8 @@ def _main(name: str, argv: list[str]) -> None:
     experiments, parts = configurations(name, _CONFIG.value, _SET.value), []
     if _DATA.value or name == "runtimes":
         paths.check_there(_DATA.value, "--data")
+    if _MARKDOWN.value:
+        paths.check_file(_MARKDOWN.value, "--markdown")
     from tfsketch.benchmarks.suite import BENCHMARKS
     from tfsketch.evaluation.report import write_section
 

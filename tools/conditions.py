@@ -49,6 +49,8 @@ def _main(argv: list[str]) -> None:
     if _IMAGE.value and not os.path.isfile(_IMAGE.value):
         raise ImageError(f"--image: expected a photograph, found no file at {_IMAGE.value}")
     paths.check_folder(_OUTPUT.value, "--output")
+    if _MARKDOWN.value:
+        paths.check_file(_MARKDOWN.value, "--markdown")
     from tfsketch.conditions import face_parser
     from tfsketch.data.shards import Shards
     from tfsketch.evaluation import conditions

@@ -36,6 +36,8 @@ def _main(argv: list[str]) -> None:
     systems.check_protocol(system, _PROTOCOL.value)
     paths.check_there(_DATA.value, "--data")
     paths.check_folder(_OUTPUT.value, "--output")
+    if _MARKDOWN.value:
+        paths.check_file(_MARKDOWN.value, "--markdown")
     from tfsketch.systems import protocols
 
     results = protocols.evaluate(

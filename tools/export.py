@@ -84,6 +84,8 @@ def _main(argv: list[str]) -> int:
         paths.check_place(pathlib.Path(_OUTPUT.value).parent, "--output")
     else:
         paths.check_folder(_OUTPUT.value, "--output")
+    if _MARKDOWN.value:
+        paths.check_file(_MARKDOWN.value, "--markdown")
     if _FORMAT.value == "web":
         paths.check_new(_OUTPUT.value, "--output")
     if _FORMAT.value == "onnx":

@@ -185,3 +185,11 @@ def check_new(folder: str | os.PathLike, what: str) -> None:
             f"{what}: expected a new or an empty folder, found something in {folder}; nothing is overwritten"
         )
     check_place(folder, what)
+
+
+def check_file(path: str | os.PathLike, what: str) -> None:
+    """Raises `DataError`, before any work, if a file cannot be written: it is a folder, or its own folder is no place
+    to write to; `what` as in `check_place`."""
+    if os.path.isdir(path):
+        raise DataError(f"{what}: expected a file, found a folder at {path}")
+    check_place(os.path.dirname(path) or ".", what)
