@@ -49,10 +49,11 @@ CURRENT_LANE = [
 BOTH_LANES = ["h5py>=3.9", "pillow>=10", "pyyaml>=6", "scikit-image>=0.22", "tifffile>=2022.8.12", "tqdm>=4.60"]
 
 # `tfsketch-lite`: all that an edit with a TensorFlow Lite file imports. OpenCV without its windows: the same pictures
-# from 35 MB less, and no libgl1. LiteRT as it was before it grew by 30 MB for a GPU (2.0 has 367). NumPy is that of
-# either lane.
+# from 35 MB less, and no libgl1. LiteRT as it was before it grew by 30 MB for a GPU (2.0 has 367); Windows has wheels
+# from 2.1.2 on, the first of which is the smallest. NumPy is that of either lane.
 LITE_REQUIREMENTS = [
-    "ai-edge-litert>=1.4,<=2.1.0,!=2.0.*",
+    'ai-edge-litert>=1.4,<=2.1.0,!=2.0.*; sys_platform != "win32"',
+    'ai-edge-litert==2.1.2; sys_platform == "win32"',
     "numpy>=1.26,<3",
     "opencv-python-headless==4.11.0.86",
     "absl-py>=2.1,<3",

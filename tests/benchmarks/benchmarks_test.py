@@ -175,7 +175,7 @@ def test_the_quantizers_table(editing_folder, model_dirs):
     assert ratio["`float32`"] == "1.00" and all(float(one) > 0 for one in ratio.values())
     assert float(psnr["`float32`"]) > 100 > float(psnr["`weight_only`"]) > float(psnr["`int8`"]) > 20
     assert float(size["`float16`"]) < float(size["`float32`"]) and set(outside.values()) == {"bit for bit"}
-    assert any("by the converter alone" in name for name in rows)
+    assert any("by the converter with the same ranges" in name for name in rows)
     recipes = [name for name in rows if "ai-edge-quantizer" in name]
     if importlib.util.find_spec("ai_edge_quantizer") is None:
         assert recipes == []

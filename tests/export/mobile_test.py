@@ -14,7 +14,7 @@ from tests.tiny import LIGHT, RESTYLING
 from tfsketch import systems, zoo
 from tfsketch.backends import tflite
 from tfsketch.errors import ExportError
-from tfsketch.export import edits, measure, mobile, weights
+from tfsketch.export import edits, measure, mobile, ranges, weights
 from tfsketch.training.describe import gflops
 from tfsketch.vocabulary import CHANNELS
 
@@ -226,3 +226,46 @@ def test_eight_bits_do_not_round_instance_norms():
         assert one.psnr > 38 and one.not_on_gpu == ()
     kinds = [row["dtype"] for row in tf.lite.Interpreter(model_content=content).get_tensor_details()]
     assert kinds.count(np.int8) >= 2 * one.operations["CONV_2D"]  # weights and what comes in
+
+
+def test_a_range_holds_the_extremes_of_a_share_of_the_samples(editing_folder, monkeypatch):
+    model = zoo.load_model(editing_folder)
+    inputs = edits.conditions(model, edits.photographs("", model.image_size, 4))
+    given, of_samples = {}, ranges.of_samples
+
+    def record(content, rows):
+        given.update(content=content, extremes=ranges._extremes(content), per_sample=of_samples(content, rows))
+        return given["per_sample"]
+
+    monkeypatch.setattr(ranges, "of_samples", record)
+    mobile.convert(model, "int8", inputs)
+    assert len(given["extremes"]) > 20 and set(given["per_sample"]) == set(given["extremes"])
+    for index, (low, high) in given["extremes"].items():
+        lows, highs = given["per_sample"][index].T
+        assert len(lows) == 4 and (lows.min(), highs.max()) == (low, high)
+    assert ranges._extremes(ranges.with_share(given["content"], given["per_sample"], 1.0)) == given["extremes"]
+    cut = ranges._extremes(ranges.with_share(given["content"], given["per_sample"], 0.5))
+    narrower = 0
+    for index, (low, high) in given["extremes"].items():
+        assert low <= cut[index][0] and cut[index][1] <= high
+        np.testing.assert_allclose(cut[index], np.median(given["per_sample"][index], axis=0), rtol=1e-6)
+        narrower += cut[index] != (low, high)
+    assert narrower > 10
+
+
+def test_of_several_ranges_the_one_nearest_on_the_calibration_is_taken(editing_folder, monkeypatch):
+    model = zoo.load_model(editing_folder)
+    inputs = edits.conditions(model, edits.photographs("", model.image_size, 8))
+    inputs["noise"][3] *= 4  # one edit that reaches further than the others
+    truth = model({key: tf.constant(value) for key, value in inputs.items()})["image"].numpy()
+    interpreter = next(reversed(tflite.interpreters().values()))
+    contents, errors = {}, {}
+    for share in (1.0, 0.9, 0.3):
+        monkeypatch.setattr(ranges, "SHARES", (share,))
+        contents[share] = mobile.convert(model, "int8", inputs)
+        pictures = measure.run(contents[share], interpreter, inputs)[0]["image"]
+        errors[share] = float(np.mean(np.square(pictures - truth)))
+    assert len(set(contents.values())) == len(set(errors.values())) == 3
+    for shares in ((1.0, 0.9, 0.3), (0.3, 1.0)):
+        monkeypatch.setattr(ranges, "SHARES", shares)
+        assert mobile.convert(model, "int8", inputs) == contents[min(shares, key=errors.get)]

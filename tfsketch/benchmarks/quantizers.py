@@ -129,7 +129,7 @@ def quantizers(
         in_float32 = tuple(name for name in mobile.NEVER_INT8 if name != "LEAKY_RELU")
         files["`int8`, its LeakyReLU in 8 bits too"] = converter.convert("int8", calibration, in_float32)
     makers = dict.fromkeys(files, "`tools.export`")
-    makers["`int8`, its LeakyReLU in 8 bits too"] = "the converter alone"
+    makers["`int8`, its LeakyReLU in 8 bits too"] = "the converter with the same ranges"
     if importlib.util.find_spec("ai_edge_quantizer") is not None:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on the memory that its calibration needs

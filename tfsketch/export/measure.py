@@ -53,8 +53,17 @@ class Measurement:
         return "" if self.psnr >= limit else f"at least {limit:g} dB, found {self.psnr:.1f}"
 
 
-def _run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:
-    """({output: [B,...]}, seconds of each call) of the examples one after the other."""
+def run(content: bytes, interpreter: Callable[..., Any], inputs: Mapping[str, np.ndarray]) -> tuple[dict, list[float]]:
+    """Runs a file on examples, one after the other.
+
+    Args:
+      content: a flatbuffer with the signature `edit`.
+      interpreter: of `interpreters`.
+      inputs: tensors by name, [B,...].
+
+    Returns:
+      (outputs by name, [B,...]; seconds of each call).
+    """
     runtime = interpreter(model_content=content, num_threads=2)
     runner = runtime.get_signature_runner(SIGNATURE)
     outputs: dict[str, list[np.ndarray]] = collections.defaultdict(list)
@@ -105,7 +114,7 @@ def measure(
     peak = 1.0 if last == "probabilities" else 2.0
     results = []
     for runtime, interpreter in interpreters().items():
-        outputs, seconds = _run(content, interpreter, inputs)
+        outputs, seconds = run(content, interpreter, inputs)
         composites = "mask" in inputs and last == "image"
         if composites and not np.array_equal(outputs[last][~hole], inputs["image"][~hole]):
             raise ExportError(f"{variant}: expected the input outside the mask, bit for bit, found another ({runtime})")

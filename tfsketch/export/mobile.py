@@ -7,8 +7,8 @@ metadata.json`). With it and an interpreter, nothing else is needed to make an e
 
 Variants (`VARIANTS`): `float32`; `float16`, the default: weights of half the size, arithmetic in float32 or, on a GPU,
 float16; `weight_only`: 8-bit kernels, arithmetic in float32 (see `weights`); `dynamic`: 8-bit weights, activations
-quantised as they come; `int8`: weights and activations, calibrated on real edits. In `int8` too inputs and outputs are
-float32.
+quantised as they come; `int8`: weights and activations, calibrated on real edits (see `ranges`). In `int8` too inputs
+and outputs are float32.
 
 A GPU delegate has no local response norm; `norms.local_response_norm` becomes a 1x1 convolution with a band of ones
 (`delegate.gpu`). Dilated convolutions are `CONV_2D` with a dilation factor, or plain ones if the map is no larger than
@@ -34,9 +34,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.backends.base import METADATA, SIGNATURE
+from tfsketch.backends.tflite import interpreters
 from tfsketch.errors import ExportError
-from tfsketch.export import VARIANTS, edits, saved_model, weights
-from tfsketch.export.measure import Measurement, measure
+from tfsketch.export import VARIANTS, edits, ranges, saved_model, weights
+from tfsketch.export.measure import Measurement, measure, run
 from tfsketch.images import files, paths
 from tfsketch.nn import delegate
 from tfsketch.nn.exported import ExportedNetwork, shapes
@@ -65,13 +66,13 @@ class Edit(tf.Module):
                 f"{model.experiment.system}; use --format=saved_model"
             )
 
-        def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        def edit(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             outputs = model(inputs)
             return {key: outputs[key] for key in model.gives}
 
         specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes(model, model.image_size).items()}
         with delegate.gpu():
-            self.graph = tf.function(run, autograph=False).get_concrete_function(**specs)
+            self.graph = tf.function(edit, autograph=False).get_concrete_function(**specs)
         self.weights = list(self.graph.variables)
 
 
@@ -86,6 +87,7 @@ class Converter:
 
     def __init__(self, model: ExportedNetwork):
         self.edit = Edit(model)
+        self._picture = model.gives[-1]
         self._scratch = tempfile.TemporaryDirectory(prefix="tfsketch-edit-")
 
     def __enter__(self) -> Converter:
@@ -132,18 +134,33 @@ class Converter:
         if calibration is None:
             raise ExportError("int8: expected real conditions to calibrate on, found none")
 
+        samples = [
+            {key: value[number : number + 1] for key, value in calibration.items()}
+            for number in range(len(next(iter(calibration.values()))))
+        ]
+
         def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-            for number in range(len(next(iter(calibration.values())))):
-                yield SIGNATURE, {key: value[number : number + 1] for key, value in calibration.items()}
+            return ((SIGNATURE, sample) for sample in samples)
 
         converter.representative_dataset = examples
         norms = any(operation.type == "Rsqrt" for operation in self.edit.graph.graph.get_operations())
         options = tf.lite.experimental.QuantizationDebugOptions(
             denylisted_ops=[*in_float32, *(_NORM_NEVER_INT8 if norms else ())]
         )
-        return tf.lite.experimental.QuantizationDebugger(
+        debugger = tf.lite.experimental.QuantizationDebugger(
             converter=converter, debug_dataset=examples, debug_options=options
-        ).get_nondebug_quantized_model()
+        )
+        plain = debugger.calibrated_model
+        per_sample = ranges.of_samples(plain, samples)
+        interpreter = next(reversed(interpreters().values()))  # LiteRT where it is installed
+        truth = run(plain, interpreter, calibration)[0][self._picture]
+        contents, errors = [], []
+        for share in ranges.SHARES:
+            debugger.calibrated_model = ranges.with_share(plain, per_sample, share)
+            contents.append(debugger.get_nondebug_quantized_model())
+            pictures = run(contents[-1], interpreter, calibration)[0][self._picture]
+            errors.append(np.mean(np.square(pictures - truth)))
+        return contents[int(np.argmin(errors))]
 
 
 def convert(model: ExportedNetwork, variant: str, calibration: Mapping[str, np.ndarray] | None = None) -> bytes:
