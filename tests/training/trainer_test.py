@@ -19,7 +19,7 @@ from tfsketch.images import files
 from tfsketch.training import feed, logs, signals, trainer
 from tfsketch.training.adam import Adam
 from tfsketch.training.schedule import learning_rate
-from tfsketch.training.strategy import mirrored_strategy, sum_over_workers
+from tfsketch.training.strategy import make_strategy, mirrored_strategy, sum_over_workers
 
 
 class Broken(Dummy):
@@ -203,6 +203,15 @@ def test_numbers_are_summed_over_the_workers_of_a_job(monkeypatch):
     # Two replicas of one process take the place of two workers.
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", tf.distribute.MirroredStrategy)
     assert sum_over_workers(mirrored_strategy(("CPU:0", "CPU:1")))([1.0, 0.0]) == [2.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"cluster": {"worker": ["a:1"', '{"cluster": {"worker": ["a:1"]}, "task": {"index": 5}}']
+)
+def test_a_cluster_that_is_none_is_told(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(TrainingError, match=r'TF_CONFIG: expected JSON such as {.*"index": 0}}, found .*a:1'):
+        make_strategy("multi_worker")
 
 
 def test_a_step_that_finds_no_memory_says_what_takes_less(dummy, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -21,9 +22,19 @@ def mirrored_strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrateg
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
-    """`mirrored` over all local GPUs (or the CPU), `multi_worker` from TF_CONFIG, or `default`."""
+    """`mirrored` over all local GPUs (or the CPU), `multi_worker` from TF_CONFIG, or `default`.
+
+    Raises:
+      TrainingError: TF_CONFIG describes no cluster.
+    """
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # of whatever shape its JSON may be
+            raise TrainingError(
+                'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:5000", "b:5000"]}, "task": {"type": '
+                f'"worker", "index": 0}}}}, found {os.environ.get("TF_CONFIG", "")[:200]!r} ({error})'
+            ) from error
     if name == "mirrored":
         # Logical CPU devices count too: so several replicas can be tested on a machine without a GPU.
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
