@@ -23,8 +23,8 @@ _SHIPPED = {
     "training": (
         "sc_fegan_light_faces_128_adversarial",
         "sc_fegan_faces_256",
-        "cali_sketch_light_faces_128",
-        "contextual_gan_light_faces_64",
+        "cali_sketch_faces_128",
+        "contextual_gan_faces_128",
         "region_edit_light_faces_128",
     ),
 }
