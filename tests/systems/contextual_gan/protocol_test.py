@@ -222,7 +222,7 @@ def test_verification_counts_both_kinds_of_answer(model, monkeypatch):
 
     monkeypatch.setattr(faces, "Verifier", Sameness)
     monkeypatch.setattr(completion.projection, "project", project)
-    monkeypatch.setattr(completion, "_direct", lambda side: iter(()))
+    monkeypatch.setattr(completion, "_direct", lambda: iter(()))
     rows = {row["method"]: row for row in completion.measure(model, pictures, SIDE, 4).rows}
     right, one = rows["contextual_gan, xdog"], rows["random start, xdog"]
     assert right["verification"] == right["same"] == right["ssim"] == 1.0 and right["below"] == 1.0
@@ -235,7 +235,7 @@ def test_without_dlib_nobody_is_verified(model_dir, photographs, tmp_path, monke
 
     monkeypatch.setattr(faces, "Verifier", missing)
     monkeypatch.setattr(completion.projection, "project", _quick)
-    monkeypatch.setattr(completion, "_direct", lambda side: iter(()))
+    monkeypatch.setattr(completion, "_direct", lambda: iter(()))
     results = protocols.evaluate(model_dir, photographs, tmp_path / "out", image_size=SIDE)
     assert all(row["verification"] is None for row in results.rows) and "Without dlib" in results.closing
 

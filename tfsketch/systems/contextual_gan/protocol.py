@@ -7,9 +7,10 @@ picture size and nothing else; everything random or tunable is in `SETTINGS`, wi
   the levels of abstraction 0, 0.3 and 0.6, with a pen of `arrays.PEN` pixels. At 0 it only traces;
 - the model searches with the defaults of `projection.project`, in bfloat16 for its speed, one answer for a sketch; the
   results and their losses are its own, in float32;
-- Cali-Sketch and SC-FEGAN, the shipped ones, get the same sketches through the editor, at twice the size, which is
-  theirs: one draws, the other repaints a grey picture that is erased everywhere. Neither was trained on sketches like
-  these or on faces cut like these: it is what a user gets who has nothing else, not a contest of methods;
+- Cali-Sketch and SC-FEGAN, the shipped ones, get the same sketches through the editor, enlarged to the side that each
+  was trained at: one draws, the other repaints a grey picture that is erased everywhere. Neither was trained on
+  sketches like these, nor, where the model's faces are not aligned like FFHQ's, on such faces: it is what a user gets
+  who has nothing else, not a contest of methods;
 - all photographs are rounded to uint8 and measured at the model's size.
 
 Rows are named by method and sketch. `best candidate` is where the search starts, and `random start` a search from the
@@ -108,15 +109,18 @@ def drawings(photographs: np.ndarray, numbers: range) -> dict[str, np.ndarray]:
     return by_style
 
 
-def _direct(side: int) -> Iterator[tuple[str, Editor]]:
+def _direct() -> Iterator[tuple[str, Editor, int]]:
+    """The direct models' names and editors, and the sides that they were trained at."""
     networks: dict[str, type[ExportedNetwork]] = {"cali_sketch": CaliSketch, "sc_fegan": Generator}
     for name in networks:
-        yield name, Editor(model_directory.load(name, networks), 2 * side)
+        model = model_directory.load(name, networks)
+        yield name, Editor(model), model.image_size
 
 
-def _draw_directly(editor: Editor, sketch: np.ndarray) -> np.ndarray:
-    """A direct model's photograph of a sketch: [S,S,3] uint8."""
-    large = np.kron(sketch, np.ones((2, 2), np.uint8))
+def _draw_directly(editor: Editor, side: int, sketch: np.ndarray) -> np.ndarray:
+    """A direct model's photograph of a sketch, enlarged to about the model's side: [S,S,3] uint8."""
+    times = max(1, side // len(sketch))
+    large = np.kron(sketch, np.ones((times, times), np.uint8))
     if editor.draws:
         picture = editor.draw(large, fill=1.0).image
     else:
@@ -192,9 +196,9 @@ def measure(model: tf.keras.Model, shards: Shards, side: int, count: int) -> Res
         results[name, sketch] = projection.project(model, target, network=network, **how)
         images[f"{name}, {sketch}"] = to_uint8(results[name, sketch].image[:, 0])
         rows.append(row(f"{name}, {sketch}", images[f"{name}, {sketch}"], results[name, sketch]))
-    for name, editor in _direct(side) if face else ():
+    for name, editor, own_side in _direct() if face else ():
         for sketch, lines in tqdm(inputs.items(), desc=name, unit="sketches"):
-            images[f"{name}, {sketch}"] = np.stack([_draw_directly(editor, one) for one in lines])
+            images[f"{name}, {sketch}"] = np.stack([_draw_directly(editor, own_side, one) for one in lines])
             rows.append(row(f"{name}, {sketch}", images[f"{name}, {sketch}"]))
 
     names = [name for name in images if not name.startswith(("best", "random"))]
