@@ -58,7 +58,7 @@ def test_a_job_tells_how_far_it_is_and_ends_when_asked(port, studio, model_dirs,
     assert ask(port, "/api/jobs/mine", {})[0] == 200
     go_on.set()
     asking.join(30)
-    assert answers[0][0] == 409 and "ended" in json.loads(answers[0][1])["error"]
+    assert answers[0][0] == 409 and "cancelled" in json.loads(answers[0][1])["error"]
     assert json.loads(ask(port, "/api/jobs/mine")[1]) == {"share": None}
     assert "job: expected a new name" in error_of(ask(port, "/api/run", {}, Job="x" * 50))
     assert ask(port, "/api/jobs/mine", {}, "text/plain")[0] == 400

@@ -23,7 +23,7 @@ def test_both_forms_are_the_same_layers():
     near = gated.GatedConv2D(4, 3, dilation=5)  # reaches from one border to the other: not only its middle counts
     functions = {"lrn": norms.local_response_norm, "instance": norm, "dilated": layer, "near": near}
     functions |= {"leaky": stylegan2.leaky, "double": stylegan2.double}
-    functions |= {"weighted": lambda x: stylegan2.weighted(x[:, :1, :1], x[..., :1])}
+    functions |= {"weigh": lambda x: stylegan2.weigh(x[:, :1, :1], x[..., :1])}
     plain = {name: function(x) for name, function in functions.items()}
     with delegate.gpu():
         for name, function in functions.items():

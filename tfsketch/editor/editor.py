@@ -129,7 +129,8 @@ class Editor:
         Args:
           sketch: as of `draw`.
           image: instead of it, [H,W,3] uint8 RGB; of a picture that is not square, the central square counts, and
-            results have its size. A face should fill it as in CelebA's photographs.
+            results have its size. A face should fill it as in the photographs of the training (the shipped model's:
+            FFHQ's).
           results: number of searches, each from another start, at most the model's `candidates`.
           seed: of the starts; a seed gives the same results every time.
           fill: of a sketch; see `arrays.place`. 1 for one that is framed like a photograph; None is

@@ -11,7 +11,7 @@ import { rint } from "./raster.js";
 import { cut, layerOf, meanOf, resample, resize } from "./resizing.js";
 import { thin } from "./thinning.js";
 
-const LOW = 0.85, FREE_HAND = 0.7; // see `arrays.place` and `arrays.usual_fill`
+const LOW = 0.85, FREE_HAND = 0.8; // see `arrays.place` and `arrays.usual_fill`
 const LINE = 0.25, SPECK = 6; // what counts as a redrawn line, and how long it must be at least
 const SEEDS = 2 ** 24; // from here on seeds begin again: the model takes them as float32
 
