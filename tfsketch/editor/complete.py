@@ -21,6 +21,15 @@ from tfsketch.images.layers import Drawing, check_array, check_fill, check_sketc
 from tfsketch.vocabulary import resize, size_of, to_tensors, to_uint8
 
 
+def _ink(soft: np.ndarray) -> np.ndarray:
+    """A sketch [H,W] in [0,1] with soft edges in black and white: its darkest pixels, as many as it has ink. (A line
+    as wide as a pixel is nowhere half black once its edges are soft; soft edges are not more ink.)"""
+    count = round(float(soft.sum()))
+    if not 0 < count < soft.size:
+        return np.full(soft.shape, count > 0, np.uint8)
+    return (soft >= max(np.partition(soft.ravel(), -count)[-count], 1e-3)).astype(np.uint8)
+
+
 def complete(
     canvas: Canvas,
     sketch: np.ndarray | None,
@@ -28,7 +37,7 @@ def complete(
     results: int,
     seed: int,
     fill: float | None,
-    steps: int,
+    steps: int | None,
     watch: Callable[[float], None] | None = None,
 ) -> list[Drawing]:
     """`Editor.complete`."""
@@ -37,7 +46,8 @@ def complete(
         raise ImageError("expected a sketch or an image, found " + ("neither" if sketch is None else "both"))
     whole(seed, "seed", 0)
     whole(results, "results", 1, canvas.model.candidates)
-    whole(steps, "steps", 0)
+    if steps is not None:
+        whole(steps, "steps", 0)
     check_fill(fill)
     if watch is not None and not callable(watch):
         raise TfsketchError(f"watch: expected a function, found {excerpt(watch)}")
@@ -58,6 +68,6 @@ def complete(
     projection = canvas.model.project(**half, restarts=results, seed=int(seed), steps=steps, watch=watch)
     drawings = []
     for lines, photograph, loss in zip(finite(projection.sketch[0]), finite(projection.image[0]), projection.loss[0]):
-        lines = (resize(lines[sheet][..., 0], size) >= 0.5).astype(np.uint8)
+        lines = _ink(resize(lines[sheet][..., 0], size))
         drawings.append(Drawing(lines, resize(to_uint8(photograph)[sheet], size), float(loss)))
     return drawings

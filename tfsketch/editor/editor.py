@@ -121,7 +121,7 @@ class Editor:
         results: int = 4,
         seed: int = 0,
         fill: float | None = None,
-        steps: int = 500,
+        steps: int | None = None,
         watch: Callable[[float], None] | None = None,
     ) -> list[Drawing]:
         """Makes photographs of a sketch, or sketches of a photograph, with a model that draws both as one.
@@ -135,7 +135,7 @@ class Editor:
           seed: of the starts; a seed gives the same results every time.
           fill: of a sketch; see `arrays.place`. 1 for one that is framed like a photograph; None is
             `arrays.usual_fill`.
-          steps: at most, of each search.
+          steps: at most, of each search; by default the model's `search_steps`.
           watch: called with the completed share, 0 to 1, every few steps; an exception that it raises ends the search.
 
         Returns:

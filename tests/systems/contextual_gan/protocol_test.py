@@ -15,6 +15,7 @@ from tests.edits import run_edit
 from tests.sheets import frame
 from tfsketch import Editor, systems
 from tfsketch.data.shards import Picture
+from tfsketch.editor import complete as complete_lib
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import DataError, ImageError, TfsketchError, WeightsError
 from tfsketch.framing import arrays
@@ -253,8 +254,23 @@ def test_the_protocols_sketches(photographs):
 
 def test_a_face_is_framed_alike_on_any_paper():
     face = np.zeros((40, 30), np.uint8)
-    face[5:35, 3:27] = 1
+    face[3:37, 3:27] = 1
     small = np.zeros((120, 120), np.uint8)
     small[30:60, 40:64] = 1
     assert arrays.usual_fill(np.ones((50, 20), np.uint8)) == arrays.FREE_HAND
-    assert arrays.usual_fill(face) == pytest.approx(arrays.FREE_HAND * 40 / 30) and arrays.usual_fill(small) == 1.0
+    assert arrays.usual_fill(face) == pytest.approx(arrays.FREE_HAND * 40 / 34) and arrays.usual_fill(small) == 1.0
+
+
+def test_soft_lines_come_out_as_lines(model):
+    """Lines one pixel wide that the networks' Gaussian went over are nowhere half black."""
+    lines = np.zeros((1, 16, 16, 1), np.float32)
+    lines[0, 3, 2:14] = lines[0, 5:14, 8] = 1.0
+    soft = model.soften(tf.constant(lines)).numpy()[0, ..., 0]
+    assert soft.max() < 0.7
+    ink = complete_lib._ink(soft)
+    assert ink.dtype == np.uint8 and abs(int(ink.sum()) - lines.sum()) <= 3
+    assert (ink[lines[0, ..., 0] == 1]).mean() > 0.8
+    assert (
+        not complete_lib._ink(np.zeros((4, 4), np.float32)).any()
+        and complete_lib._ink(np.ones((4, 4), np.float32)).all()
+    )

@@ -9,7 +9,8 @@ answer. The generator is never trained here; what is searched is z, by gradient 
 Contextual, sketch known: the KL divergence from the known sketch to the drawn one, strokes being the mass, one
 direction for the choice of the start and for the search (`line_losses.kl_divergence` says why). Photograph known: the
 mean absolute difference of its values, because a photograph's brightness is no mass (ours; the paper says only that the
-halves can be exchanged). Perceptual: the generator's GAN loss, by default with the weight 0.01.
+halves can be exchanged). Perceptual: the generator's GAN loss, by default with the paper's weight 0.01, or 0.3 where
+there is an encoder (`ContextualGan.perceptual`).
 
 Stages: N candidates, drawn from the prior, or for sketches, where the network has an encoder, its guess and N - 1 round
 it (ours) -> the contextual loss of each -> the best few start the search (`initialization: kl`; `random` takes draws
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 CANDIDATES = 30
 """N of the paper, and the most results of a search."""
+STEPS = 500
+"""Most steps of a search from draws from the prior."""
 STRETCH = 20
 """Steps between two calls of `watch`."""
 
@@ -113,12 +116,12 @@ def project(
     *,
     candidates: int = CANDIDATES,
     restarts: int = 1,
-    steps: int = 500,
+    steps: int | None = None,
     initialization: str = "kl",
     optimizer: str = "momentum",
     learning_rate: float | None = None,
     momentum: float = 0.9,
-    perceptual: float = 0.01,
+    perceptual: float | None = None,
     epsilon: float = 1e-3,
     patience: int = 100,
     tolerance: float = 1e-4,
@@ -135,13 +138,13 @@ def project(
       image: instead of it, [S,H,W,3] in [-1,1]; sketches are wanted.
       candidates: N, drawn for each.
       restarts: K, how many of them start a search; with several, as many answers, the best first.
-      steps: most steps of a search.
+      steps: most steps of a search; by default the model's `search_steps` for a sketch, `STEPS` for a photograph.
       initialization: `kl` (the candidates of least contextual loss) or `random` (the draws from the prior as they
         come, whether the network has an encoder or not).
       optimizer: `momentum` (Nesterov's, as in the public code) or `adam`.
       learning_rate: that of `RATES` where not given.
       momentum: of `momentum`, and Adam's beta 1.
-      perceptual: weight of the perceptual loss; with 0 the discriminator is not run.
+      perceptual: weight of the perceptual loss, by default the model's; with 0 the discriminator is not run.
       epsilon: see `line_losses.kl_divergence`.
       patience: a search stops when its loss has not fallen by `tolerance` for so many steps.
       tolerance: see `patience`.
@@ -157,6 +160,9 @@ def project(
       ConfigError: a setting makes no sense.
     """
     half, target = _check_input(model, sketch, image)
+    if steps is None:
+        steps = model.search_steps if half == "sketch" else STEPS
+    perceptual = model.perceptual if perceptual is None else perceptual
     problems = [
         *one_of("initialization", initialization, ("kl", "random")),
         *one_of("optimizer", optimizer, tuple(RATES)),

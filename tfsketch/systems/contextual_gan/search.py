@@ -156,7 +156,7 @@ def search(
     z: tf.Tensor,
     *,
     steps: int,
-    perceptual: float = 0.01,
+    perceptual: float | None = None,
     epsilon: float = 1e-3,
 ) -> dict[str, tf.Tensor]:
     """The search of `project` as operations of a graph, for an export: momentum from the best candidate, no stop.
@@ -172,6 +172,7 @@ def search(
     Returns:
       `sketch` [B,H,W,1], `image` [B,H,W,3] and `z` [B,Z] of the best that was met, and its `loss` [B].
     """
+    perceptual = model.perceptual if perceptual is None else perceptual
     target = model.soften(target) if half == "sketch" else target
     z = candidates(model, half, target, z)
     count, tries = tf.shape(z)[0], tf.shape(z)[1]

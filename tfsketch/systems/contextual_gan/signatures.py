@@ -27,7 +27,9 @@ def signatures(model: tf.keras.Model) -> dict[str, Signature]:
 
     def search(half: str) -> Callable[..., Outputs]:
         def run(**inputs: tf.Tensor) -> Outputs:
-            result = search_lib.search(model, half, inputs[half], inputs["z"], steps=SEARCH_STEPS)
+            result = search_lib.search(
+                model, half, inputs[half], inputs["z"], steps=min(SEARCH_STEPS, model.search_steps)
+            )
             return {"image" if half == "sketch" else "sketch": result["image" if half == "sketch" else "sketch"]} | {
                 "loss": result["loss"]
             }
