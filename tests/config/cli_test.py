@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import pytest
+from PIL import Image
 
 from tfsketch.config import shipped
 from tfsketch.errors import ConfigError, WeightsError
@@ -15,9 +16,9 @@ from tfsketch.errors import ConfigError, WeightsError
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def _run(command: list[str], **more) -> subprocess.CompletedProcess:
+def _run(command: list[str], cwd: str | os.PathLike = ROOT, **more) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT, **more)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd, **more)
 
 
 def test_an_installed_command_explains_itself(tmp_path):
@@ -115,7 +116,7 @@ TOOLS = sorted({path.stem for path in (ROOT / "tools").glob("[a-z]*.py")} - {"sl
 
 
 @pytest.fixture(name="answers", scope="module")
-def _answers() -> dict[str, tuple[int, str]]:
+def _answers(tmp_path_factory) -> dict[str, tuple[int, str]]:
     """(exit status, all that was said) of every wrong call and of every --help, where TensorFlow cannot be imported: by
     forks of one process, which imports once what every binary needs."""
     code = """
@@ -142,7 +143,12 @@ def _answers() -> dict[str, tuple[int, str]]:
             print(json.dumps([call, said]), flush=True)
     """
     calls = [*MISTAKES, *(f"{name} --help" for name in TOOLS)]
-    process = _run([sys.executable, "-c", textwrap.dedent(code)], input=json.dumps(calls))
+    # A folder to write to, which Bazel's sandbox, with links to the sources, is not.
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "README.md").write_text("A text, and no picture.")
+    (folder / "docs").mkdir()
+    Image.new("RGB", (80, 80)).save(folder / "docs" / "a.png")
+    process = _run([sys.executable, "-c", textwrap.dedent(code)], folder, input=json.dumps(calls))
     assert process.returncode == 0, process.stderr
     answers = {}
     for call, output in map(json.loads, process.stdout.splitlines()):
