@@ -14,6 +14,7 @@ f(x) - f(-x) = (1 + a) x.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -81,9 +82,10 @@ def _pairs(x: np.ndarray, axis: int) -> np.ndarray:
     return np.concatenate([x, -x], axis=axis)
 
 
-def _halve(first: tf.keras.layers.Layer, second: tf.keras.layers.Layer, kernel: np.ndarray) -> None:
-    """Lets two halvings do what one did with `kernel` [k,k,C,F], at half the size: the first gives the means of squares
+def _halve(ours: Sequence[tf.keras.layers.Layer], theirs: tf.keras.layers.Layer) -> None:
+    """Lets the first two halvings of `ours` do what `theirs` did at half the size: the first gives the means of squares
     of two pixels, in pairs of channels."""
+    (first, second), kernel = ours[:2], theirs.kernel.numpy()
     new, channels = first.kernel.numpy(), kernel.shape[2]
     begin = (new.shape[0] - 2) // 2  # of the two taps that TensorFlow's padding SAME lays on pixels 2i and 2i + 1
     new[..., : 2 * channels] = 0.0
@@ -136,12 +138,10 @@ def grow(network: ContextualGan, smaller: ContextualGan) -> None:
     _check(network, smaller)
     _take_over(network, smaller)
     _double(network, smaller)
-    judges = [(network.discriminator, smaller.discriminator)]
-    judges += [(network.encoder, smaller.encoder)] if network.encoder and smaller.encoder else []
-    for ours, theirs in judges:
-        _halve(ours.convs[0], ours.convs[1], theirs.convs[0].kernel.numpy())
-    if network.encoder and smaller.encoder:
-        network.encoder.norms[1].gamma.assign(smaller.encoder.norms[0].gamma)
-        network.encoder.norms[1].beta.assign(smaller.encoder.norms[0].beta)
+    _halve(network.discriminator.convs, smaller.discriminator.convs[0])
     if smaller.discriminator.convs[0].use_bias and network.discriminator.convs[1].use_bias:
         network.discriminator.convs[1].bias.assign(smaller.discriminator.convs[0].bias)
+    if network.encoder and smaller.encoder:
+        _halve(network.encoder.convs, smaller.encoder.convs[0])
+        network.encoder.norms[1].gamma.assign(smaller.encoder.norms[0].gamma)
+        network.encoder.norms[1].beta.assign(smaller.encoder.norms[0].beta)
