@@ -293,6 +293,10 @@ def test_what_cannot_begin_is_refused_before_anything_is_written(tmp_path, monke
     monkeypatch.undo()
     with pytest.raises(DataError, match="outside of the photographs"):
         prepare.prepare([photos], f"{photos}/out", CONFIG)
+    (tmp_path / "photos/labels").mkdir()
+    for labels in (photos, f"{photos}/labels"):  # which would be trained on
+        with pytest.raises(DataError, match="expected labels outside of the photographs, found"):
+            prepare.prepare([photos], out, preparing(regions="labels"), labels=labels)
     assert not pathlib.Path(out).exists() and not pathlib.Path(photos, "out").exists()
 
 

@@ -165,21 +165,21 @@ def _run(job: Job) -> None:
 def _check(inputs: Sequence[str], output: str, config: config_lib.Config, labels: str) -> None:
     """Refuses impossible settings before anything is read."""
     config_lib.check_section(config, "prepare", "config")
-    prepare = config.prepare
-    if (prepare.regions == "labels") != bool(labels):
+    if (config.prepare.regions == "labels") != bool(labels):
         raise ConfigError(
             f"prepare.regions: expected `labels` together with a folder of label pictures (--labels), and neither "
-            f"without the other; found {prepare.regions!r} and {labels!r}"
+            f"without the other; found {config.prepare.regions!r} and {labels!r}"
         )
     if labels and not os.path.isdir(labels):
         raise DataError(f"expected a folder of label pictures, found no folder at {labels}")
-    if prepare.align == "ffhq":
+    if config.prepare.align == "ffhq":
         faces.require()
     if "hed" in examples.styles(config):
         hed_weights_path()
-    for path in (os.path.abspath(paths.on_disk(path)) for path in inputs):
-        if os.path.isdir(path) and os.path.commonpath([path, os.path.abspath(output)]) == path:
-            raise DataError(f"expected an output outside of the photographs, found {output} below {path}")
+    for path in (os.path.realpath(paths.on_disk(path)) for path in inputs):
+        for what, place in (("an output", output), ("labels", labels)):
+            if place and os.path.isdir(path) and os.path.commonpath([path, os.path.realpath(place)]) == path:
+                raise DataError(f"expected {what} outside of the photographs, found {place} in {path}")
 
 
 def _depends(collection: sources.Collection, config: config_lib.Config, labels: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
+from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.errors import ImageError
 from tfsketch.images import files
 from tools import edit
@@ -128,11 +129,50 @@ def test_a_mask_that_may_lie_as_the_file_does_is_told_of(editing_folder, tmp_pat
 
 def test_a_photograph_in_a_masks_place_is_refused_by_name(editing_folder, tmp_path):
     Image.fromarray(_photo()).save(tmp_path / "photo.png")
-    with pytest.raises(ImageError, match=r"photo.png: expected a mask, .* looks like a photograph"):
-        _run_edit(
-            editing_folder,
-            f"--image={tmp_path / 'photo.png'}",
-            f"--mask={tmp_path / 'photo.png'}",
-            f"--output={tmp_path / 'out.png'}",
-        )
+    Image.fromarray(_photo()).save(tmp_path / "mask.png")
+    arguments = [f"--{what}={tmp_path / path}" for what, path in (("image", "photo.png"), ("output", "out.png"))]
+    with pytest.raises(ImageError, match=r"mask.png: expected a mask, .* looks like a photograph"):
+        _run_edit(editing_folder, *arguments, f"--mask={tmp_path / 'mask.png'}")
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_photograph_is_no_layer_of_its_own(tmp_path):
+    """What a mask, a drawing or a cut-out is as a layer does not matter: edited by itself it is a mistake."""
+    photos, masks = tmp_path / "photos", tmp_path / "masks"
+    for folder in (photos, masks):
+        folder.mkdir()
+        Image.fromarray(MASK).save(folder / "a.png")
+        Image.fromarray(MASK).save(folder / "b.png")
+    (tmp_path / "link").symlink_to(photos)
+    (tmp_path / "a.png").symlink_to(photos / "a.png")
+    out = tmp_path / "out"
+    for same in (photos, tmp_path / "link", photos / ".." / "photos"):
+        for layers in ({"mask": same}, {"mask": masks, "sketch": same}, {"mask": masks, "color": same}):
+            message = f"^{list(layers)[-1]}: expected a folder of its own, found that of the photographs"
+            with pytest.raises(ImageError, match=f"{message}.*: put its files into another one, under"):
+                find_jobs(photos, out, **layers)
+    for same in (photos / "a.png", tmp_path / "a.png"):
+        with pytest.raises(ImageError, match=r"^mask: .* found the photograph, .*a.png: give the whole photo"):
+            find_jobs(photos / "a.png", out, mask=same)
+        with pytest.raises(ImageError, match=r"^sketch: expected a file of its own, found the photograph, .*a.png$"):
+            find_jobs(photos / "a.png", out, mask=masks / "a.png", sketch=same)
+    with pytest.raises(ImageError, match=r"a.png: skipped: mask: expected a file of its own, found the photograph"):
+        find_jobs(photos / "a.png", out, mask=photos)  # the partner in the folder is the photograph
+    (masks / "b.png").unlink()
+    (masks / "b.png").symlink_to(photos / "b.png")
+    jobs, problems = find_jobs(photos, out, mask=masks)
+    assert [job.image for job in jobs] == [photos / "a.png"] and len(problems) == 1
+    assert "b.png: skipped: mask: expected a file of its own, found the photograph" in problems[0]
+    for place in (photos, photos / "a.png"):
+        with pytest.raises(ImageError, match=r"^style: expected another photograph than the one that is restyled"):
+            find_jobs(place, out, "restyle", styles=[place])
+    assert find_jobs(photos, out, "restyle", styles=[photos], region=["hair"])[0]  # a part in the style of the whole
+    assert len(find_jobs(photos, out, strokes=None, mask=masks / "a.png")[0]) == 2
+
+
+def test_layers_in_folders_below_the_photographs_are_no_photographs(tmp_path):
+    (tmp_path / "masks").mkdir()
+    for name in ("a.png", "b.png", "masks/a.png", "masks/b.png"):
+        Image.fromarray(MASK).save(tmp_path / name)
+    jobs, problems = find_jobs(tmp_path, tmp_path / "out", mask=tmp_path / "masks")
+    assert [job.source.name for job in jobs] == ["a.png", "b.png"] and not problems

@@ -137,6 +137,23 @@ def _find_partners(
     return own, missing, "" if enough else "; ".join(missing)
 
 
+def _same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _repetition(image: str | os.PathLike, layers: Mapping[str, pathlib.Path]) -> str:
+    """Why one file, or one folder, cannot be the photograph and a layer; "" if none is. Strokes may lie beside the
+    photographs."""
+    for what, path in layers.items():
+        if what in ("mask", "sketch", "color") and _same_file(path, image):
+            if path.is_dir():
+                wanted = "put its files into another one, under the photographs' names"
+                return f"{what}: expected a folder of its own, found that of the photographs, {path}: {wanted}"
+            wanted = "give the whole photograph, and this file with a part erased as its mask" if what == "mask" else ""
+            return f"{what}: expected a file of its own, found the photograph, {path}{wanted and f': {wanted}'}"
+    return ""
+
+
 def check_restyling(
     image: str | os.PathLike | None,
     steps: int | None,
@@ -194,8 +211,8 @@ def find_jobs(
       without a partner among the optional layers gets a job, whose notes say so.
 
     Raises:
-      ImageError: a missing input, no mask at all, a result that would overwrite an input or another result; for a
-        single picture also anything that would be a line for one of several.
+      ImageError: a missing input, no mask at all, a photograph as its own layer or style, a result that would overwrite
+        an input or another result; for a single picture also anything that would be a line for one of several.
       DataError: an unknown region.
     """
     encoding.kind_of(f"NAME{suffix}")
@@ -216,6 +233,11 @@ def find_jobs(
         raise ImageError("expected a photograph to edit, found none")
     elif way == "edit" and not layer_files.keys() & {"mask", "strokes"}:
         raise ImageError("expected a mask or strokes, found neither; --mask=FILE or --strokes=FILE names them")
+    if image and (reason := _repetition(image, layer_files)):
+        raise ImageError(reason)
+    unmasked = way == "restyle" and not region and not layer_files.keys() & {"mask", "strokes"}
+    if image and unmasked and all(_same_file(style, image) for style in styles):
+        raise ImageError(f"style: expected another photograph than the one that is restyled, found {image} again")
     leading = "image" if image else "sketch"
     source = pathlib.Path(image) if image else layer_files.pop("sketch")
     folders = {}
@@ -235,10 +257,9 @@ def find_jobs(
             raise ImageError(f"output: expected a folder for the results of a folder, found a file at {output}")
         if output.resolve() in {path.resolve() for path in (source, *layer_files.values())}:
             raise ImageError(f"output: expected a folder that holds no input, found {output}")
-        if source.resolve() in output.resolve().parents:  # results of an earlier run are not inputs
-            pictures = {
-                stem: files for stem, files in pictures.items() if output.resolve() not in files[0].resolve().parents
-            }
+        # Results of an earlier run are no photographs, nor are layers in a folder below.
+        others = {path.resolve() for path in (output, *layer_files.values())} - {source.resolve()}
+        pictures = {stem: files for stem, files in pictures.items() if others.isdisjoint(files[0].resolve().parents)}
     elif source.is_file():
         pictures = {source.stem: [source]}
     else:
@@ -247,6 +268,8 @@ def find_jobs(
     jobs, problems = [], []
     for stem, files in pictures.items():
         own, missing, problem = _find_partners(stem, layer_files, folders, all_needed=way == "restyle")
+        if image:
+            problem = problem or _repetition(files[0], own)
         if len(files) > 1:
             problem = f"expected one picture of this name, found {', '.join(p.name for p in files)}"
         if problem:
