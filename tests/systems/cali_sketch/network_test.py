@@ -93,7 +93,7 @@ def test_a_size_that_does_not_fit_is_named(size, expected):
         ("model: {scn: {norm: batch}}", "model.scn.norm"),
         ("model: {loss: {calibrated: 0.8, uncalibrated: 0.3}}", "model.loss.uncalibrated: expected at most 1"),
         ("model: {isn: {upsampling: gated}}", "model.isn.upsampling"),
-        ("model: {scn: {skips: 3}}", "model.scn.skips: expected from 0 to scn.downsamplings"),
+        ("model: {scn: {skips: 3}}", "model.scn.skips: expected from 0 to the number of doublings"),
         ("model: {d1: {widths: [4, 4]}}", "model.d1.strides"),
         ("train: {phases: [{loss: {pixels: 1.0}}]}", "did you mean 'pixel'"),
     ],

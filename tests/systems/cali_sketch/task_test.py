@@ -301,3 +301,27 @@ def test_networks_that_are_not_in_the_exported_one_take_no_weights(tiny, tmp_pat
     train = dataclasses.replace(tiny.train, init=str(tmp_path / "start"), init_networks=("scn", "d1"))
     with pytest.raises(ConfigError, match=r"init_networks: expected networks .*scn, isn.* found d1"):
         trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)
+
+
+def test_windows_and_overviews_show_photograph_and_result_alike(tiny):
+    """Of either kind, a share of the examples; and the whole picture is not cut."""
+    loss = dataclasses.replace(
+        _phases(tiny)["isn_true"], projected=1.0, window=32, overview=0.5, isn_adversarial=0.0, pixel=0.0
+    )
+    critic = ProjectedDiscriminatorConfig(width=4, head_width=4, augment=0.0)
+    model = dataclasses.replace(tiny.model, projected=critic, loss=loss)
+    task = make_task(dataclasses.replace(tiny, model=model, image_size=64))
+    seen: list[tf.Tensor] = []
+    trunk, task._trunk = task._trunk, lambda image, names: seen.append(image) or {}
+    count, side = 64, 64
+    ramp = np.broadcast_to(np.linspace(-1.0, 1.0, side, dtype=np.float32)[None, None, :, None], (count, side, side, 3))
+    seeds = np.random.default_rng(0).integers(0, 2**31 - 1, (count, 2))
+    batch = {"image": tf.constant(ramp), "seed": tf.constant(seeds, tf.int32)}
+    task._views(batch, tf.zeros((count, side, side, 1)), tf.constant(ramp), loss)
+    assert trunk is not None and len(seen) == 2 and seen[0].shape == (count, 32, 32, 3)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    extent = np.ptp(seen[0][:, 0, :, 0], axis=1)
+    is_whole = extent > 1.5
+    assert 20 <= is_whole.sum() <= 44
+    np.testing.assert_allclose(extent[is_whole], ramp[0, 0, -2:, 0].mean() - ramp[0, 0, :2, 0].mean(), rtol=1e-5)
+    np.testing.assert_allclose(extent[~is_whole], 31 * 2.0 / 63, rtol=1e-4)

@@ -40,8 +40,20 @@ class TranslatorConfig:
     """`transposed` (published: 4x4, stride 2) or `nearest` (doubling before a 3x3; no chequerboard)."""
     skips: int = 0
     """Ours: after how many of the doublings, from the smallest size up, the encoder's map of the same size is added, so
-    that lines keep their place. As many as `downsamplings` is all; a network that redraws lines does better with one
-    less, since with the map at full size it learns to pass them on as they are."""
+    that lines keep their place. As many as `downsamplings`, or one more with a fine level, is all; a network that
+    redraws lines does better without the one at full size, with which it learns to pass them on as they are."""
+    fine_width: int = 0
+    """Ours: channels of a further level, at twice the size of all that is said above; 0 is none (see `network`)."""
+
+    def sides(self) -> tuple[int, int]:
+        """(multiple, smallest) of a picture's side, in pixels: a border of n pixels can be reflected into a map of more
+        than n, and the dilated blocks' is the widest for its map."""
+        multiple = 2 ** (self.downsamplings + bool(self.fine_width))
+        return multiple, (self.dilation + 1) * multiple
+
+    def coarse(self) -> TranslatorConfig:
+        """The same network without the fine level, for half the side."""
+        return dataclasses.replace(self, fine_width=0, skips=min(self.skips, self.downsamplings))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +124,9 @@ class CaliSketchLossConfig(LossConfig):
     window: int = 0
     """Side, in pixels, of the square, anywhere in the picture, that the projected discriminator and the trunk see; 0 is
     all of the picture. A multiple of 32, the trunk's coarsest stride."""
+    overview: float = 0.0
+    """Share of the examples of which they see the whole picture instead, shrunk to the size of the window: windows show
+    detail, but not whether two eyes match. Needs a side that is a multiple of `window`."""
     calibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
     uncalibrated: float = 0.0
@@ -138,6 +153,7 @@ class CaliSketchLossConfig(LossConfig):
         "wanted_label",
         "total_variation_printed",
         "window",
+        "overview",
         "calibrated",
         "uncalibrated",
         "misaligned",
@@ -168,25 +184,26 @@ class CaliSketchConfig:
         return ("sketch", "refined", "regions") if self.isn.palette else ("sketch", "refined")
 
     def sides(self) -> tuple[int, int]:
-        """(multiple, smallest) of a picture's side, in pixels: the dilated blocks' reflection needs some of it."""
-        nets = (self.scn, self.isn)
-        return (
-            max(2**net.downsamplings for net in nets),
-            max((net.dilation + 1) * 2**net.downsamplings for net in nets),
-        )
+        """(multiple, smallest) of a picture's side, in pixels; see `TranslatorConfig.sides`."""
+        multiples, smallest = zip(self.scn.sides(), self.isn.sides())
+        return max(multiples), max(smallest)
 
     def problems(self, image_size: int) -> Problems:
         side = self.loss.window
         if side % 32 or not 0 <= side <= image_size:
             yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side
+        yield from within("loss.overview", self.loss.overview)
+        if self.loss.overview and (not side or image_size % side):
+            yield "loss.window", f"a divisor of image_size={image_size} for loss.overview", side
         for name, net in (("scn", self.scn), ("isn", self.isn)):
             yield from one_of(f"{name}.norm", net.norm, ("instance", "affine"))
             yield from one_of(f"{name}.upsampling", net.upsampling, ("transposed", "nearest"))
             if net.outer_kernel < 1 or net.outer_kernel % 2 == 0:
                 yield f"{name}.outer_kernel", "an odd number from 1", net.outer_kernel
-            yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips"))
-            if not 0 <= net.skips <= net.downsamplings:
-                yield f"{name}.skips", f"from 0 to {name}.downsamplings ({net.downsamplings})", net.skips
+            yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips", "fine_width"))
+            doublings = net.downsamplings + bool(net.fine_width)
+            if not 0 <= net.skips <= doublings:
+                yield f"{name}.skips", f"from 0 to the number of doublings ({doublings})", net.skips
         for key in ("calibrated", "uncalibrated", "reach"):
             yield from within(f"loss.{key}", getattr(self.loss, key))
         for key in ("misaligned", "joint"):

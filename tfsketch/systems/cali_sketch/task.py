@@ -20,6 +20,7 @@ on the poor sketches themselves (`uncalibrated: 1`) is the network without SCN, 
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -54,7 +55,8 @@ class CaliSketchTask(Task):
 
     def __init__(self, config: Config):
         """Raises ConfigError where a phase weighs local details and the data has none."""
-        settings, side = config.section(CaliSketchConfig), config.image_size
+        self._settings = settings = config.section(CaliSketchConfig)
+        side = config.image_size
         d1, d2 = FeatureDiscriminator(settings.d1, name="d1"), FeatureDiscriminator(settings.d2, name="d2")
         d1(tf.zeros([1, side, side, 1]))
         d2(tf.zeros([1, side, side, 3]))
@@ -86,6 +88,23 @@ class CaliSketchTask(Task):
             **{name: self.networks[name] for name in self.networks if name != self.exported},
         }
 
+    def grow(self, folder: pathlib.Path, other: Config) -> bool:
+        """From a model for half the side, with as many fine levels less as this one has; see `network`."""
+        ours, theirs = self._settings, other.section(CaliSketchConfig)
+        pairs = (("scn", ours.scn, theirs.scn), ("isn", ours.isn, theirs.isn))
+        if all(here.fine_width == there.fine_width for _, here, there in pairs):
+            return False
+        for name, here, there in pairs:
+            if here.coarse() != there:
+                raise ConfigError(
+                    f"train.init: expected model.{name} of {folder} to be {here.coarse()}, to grow from it by a fine "
+                    f"level, found {there}"
+                )
+        smaller = model_directory.load(folder, {self.exported: CaliSketch})
+        for name in ("scn", "isn"):
+            self.trained_networks[name].take_over(getattr(smaller, name))
+        return True
+
     def lines(self, batch: Batch) -> tf.Tensor:
         """The true lines, contours and details together: [B,H,W,1]."""
         return tf.maximum(batch["refined"], batch[self.details]) if self.details else batch["refined"]
@@ -114,15 +133,23 @@ class CaliSketchTask(Task):
         """ISN's inputs besides the lines: the true photographs' palettes, if it takes any."""
         return {"palette": palette_of(batch["image"], batch["regions"])} if "regions" in batch else {}
 
-    def _views(self, batch: Batch, lines: tf.Tensor, raw: tf.Tensor, window: int) -> list[projected.View]:
+    def _views(
+        self, batch: Batch, lines: tf.Tensor, raw: tf.Tensor, loss: CaliSketchLossConfig
+    ) -> list[projected.View]:
         """The photographs and ISN's through the trunk. All of a picture is the hole, and colours are not judged beside
         it: whether they are right, `low_pass` says."""
         assert self._trunk is not None  # a term needs it
         layers = {"mask": tf.ones_like(lines), "sketch": tf.stop_gradient(lines), "color": tf.zeros_like(raw)}
         layers |= {"image": batch["image"], "other": raw}
-        if window not in (0, raw.shape[1]):
+        window, side = loss.window, raw.shape[1]
+        if window not in (0, side):
             chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
-            layers = feature_losses.near_hole(layers, window, chance)
+            near = feature_losses.near_hole(layers, window, chance)
+            if loss.overview:
+                is_whole = adversarial.per_example_uniform(batch["seed"], salt=5) < loss.overview
+                whole = {key: tf.nn.avg_pool2d(x, side // window, side // window, "VALID") for key, x in layers.items()}
+                near = {key: tf.where(is_whole[:, None, None, None], whole[key], near[key]) for key in near}
+            layers = near
         layers["seed"] = batch["seed"]
         return [projected.view(self._trunk, layers[key], layers, self._augment) for key in ("image", "other")]
 
@@ -167,7 +194,7 @@ class CaliSketchTask(Task):
                 for tape in (scn_tape, isn_tape) if joint else (isn_tape,):
                     recording.enter_context(tape)
                 raw = isn({"refined": isn_lines} | palette, training=True)["raw"]
-                views = self._views(batch, isn_lines, raw, loss.window) if _moves(loss, _ON_TRUNK) else []
+                views = self._views(batch, isn_lines, raw, loss) if _moves(loss, _ON_TRUNK) else []
             if isn.palette is not None:
                 isn.palette.remember(palette["palette"])
             if loss.isn_adversarial:
