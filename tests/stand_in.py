@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 _BATCH, _WAIT = 8, 0.005
-"""Requests in a batch of the stand-in, and seconds that it waits for the next one."""
+"""Requests in a batch of the stand-in by default, and seconds that it waits for the next one."""
 
 
 class StandIn:
@@ -31,9 +31,11 @@ class StandIn:
     when one request in it is bad, as there.
     """
 
-    def __init__(self, base: pathlib.Path, signatures: Mapping[str, Any] | None = None):
+    def __init__(self, base: pathlib.Path, signatures: Mapping[str, Any] | None = None, batch: int = _BATCH):
         self.signatures = signatures or tf.saved_model.load(str(base / "1")).signatures
         self.requests: queue.Queue = queue.Queue()
+        self.batch = batch
+        """The most requests in a batch."""
         self.batches: list[int] = []
         """Examples in every batch that was run."""
         threading.Thread(target=self._run_batches, daemon=True).start()
@@ -57,7 +59,7 @@ class StandIn:
     def _run_batches(self) -> None:
         while True:
             waiting = [self.requests.get()]
-            while len(waiting) < _BATCH:
+            while len(waiting) < self.batch:
                 try:
                     waiting.append(self.requests.get(timeout=_WAIT))
                 except queue.Empty:

@@ -13,7 +13,6 @@ import base64
 import collections
 import concurrent.futures
 import datetime
-import http.client
 import json
 import os
 import pathlib
@@ -23,14 +22,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tests.app.client import STROKES, gradient, png_of
+from tests.proof.crowd import Client, crowd, rss_of
 from tests.stand_in import StandIn
 from tests.tiny import EDITING, save_model
 from tfsketch import systems, zoo
@@ -39,7 +38,7 @@ from tfsketch.evaluation import report
 from tfsketch.export import saved_model
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-_JSON, _BYTES = {"Content-Type": "application/json"}, {"Content-Type": "application/octet-stream"}
+_BYTES = {"Content-Type": "application/octet-stream"}
 
 
 def _model(folder: pathlib.Path) -> pathlib.Path:
@@ -67,61 +66,7 @@ class App:
 
     def rss(self) -> float:
         """MiB of memory in use."""
-        return _rss(self._process.pid)
-
-
-def _rss(process: int) -> float:
-    pages = int(pathlib.Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-class Client:
-    """One connection that is kept, as a browser keeps it."""
-
-    def __init__(self, port: int):
-        self._port, self._connection = port, http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(self, path: str, body: bytes | None = None, headers: Mapping[str, str] = _JSON) -> tuple[int, bytes, float]:
-        """(status, body, seconds); status 0 where no whole answer came."""
-        start = time.monotonic()
-        for fresh in (False, True):
-            try:
-                method = "GET" if body is None else "POST"
-                self._connection.request(method, path, body, {} if body is None else dict(headers))
-                answer = self._connection.getresponse()
-                return answer.status, answer.read(), time.monotonic() - start
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-                # The server closes what is idle for 5 s; a browser, too, then asks again on a connection of its own.
-                if fresh or not isinstance(error, ConnectionError):
-                    return 0, repr(error).encode(), time.monotonic() - start
-        raise AssertionError
-
-
-def _crowd(clients: int, requests: int, work: Callable[[int, int], tuple[int, float]]) -> tuple[dict[int, int], list]:
-    """Statuses, counted, and seconds of so many requests by so many clients; `work(client, number)` makes one."""
-    numbers, lock = iter(range(requests)), threading.Lock()
-    statuses: collections.Counter[int] = collections.Counter()
-    seconds: list[float] = []
-
-    def one(client: int) -> None:
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            status, took = work(client, number)
-            with lock:
-                statuses[status] += 1
-                seconds.append(took)
-
-    threads = [threading.Thread(target=one, args=(client,)) for client in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return dict(statuses), sorted(seconds)
+        return rss_of(self._process.pid)
 
 
 def _line(title: str, clients: int, statuses: Mapping[int, int], seconds: list[float], whole: float, rss: str) -> str:
@@ -153,12 +98,12 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
         return clients[client].ask(random.choice(("/api/state", "/app.css", "/state.js", "/api/jobs/none")))[::2]
 
     model = json.loads(clients[0].ask("/api/state")[1])["models"][0]["name"]
-    _crowd(4, min(600, requests), work)  # what is loaded and compiled once is there before memory is looked at
+    crowd(4, min(600, requests), work)  # what is loaded and compiled once is there before memory is looked at
     before = app.rss()
     for count in (1, 4, 16):
         names[:] = [""] * 16  # the app keeps the pictures that were used last
         start = time.monotonic()
-        statuses, seconds = _crowd(count, requests // 3, work)
+        statuses, seconds = crowd(count, requests // 3, work)
         whole, now = time.monotonic() - start, app.rss()
         yield _line("small requests", count, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}")
 
@@ -172,7 +117,7 @@ def app_under_load(app: App, requests: int) -> Iterator[str]:
     for client in range(16):
         names[client] = json.loads(clients[client].ask("/api/pictures", picture, _BYTES)[1])["picture"]
     start = time.monotonic()
-    statuses, seconds = _crowd(16, requests // 20, edit)
+    statuses, seconds = crowd(16, requests // 20, edit)
     now = app.rss()
     yield _line(
         "edits only", 16, statuses, seconds, time.monotonic() - start, f"{now:.0f} MiB, {now / before - 1:+.1%}"
@@ -320,19 +265,19 @@ def served_graph(model: pathlib.Path, scratch: pathlib.Path, requests: int) -> I
         return clients[client].ask("/v1/models/tiny:predict", bodies[kind])[::2]
 
     kind = 0
-    _crowd(4, 40, work)
-    before = _rss(os.getpid())
+    crowd(4, 40, work)
+    before = rss_of(os.getpid())
     for count in (1, 4, 16):
         start = time.monotonic()
-        statuses, seconds = _crowd(count, requests // 3, work)
-        whole, now = time.monotonic() - start, _rss(os.getpid())
+        statuses, seconds = crowd(count, requests // 3, work)
+        whole, now = time.monotonic() - start, rss_of(os.getpid())
         yield _line(
             "edits by the served graph", count, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}"
         )
     kind = 1
     start = time.monotonic()
-    statuses, seconds = _crowd(16, requests // 10, work)
-    whole, now = time.monotonic() - start, _rss(os.getpid())
+    statuses, seconds = crowd(16, requests // 10, work)
+    whole, now = time.monotonic() - start, rss_of(os.getpid())
     yield _line("requests without a picture", 16, statuses, seconds, whole, f"{now:.0f} MiB, {now / before - 1:+.1%}")
     server.http.shutdown()
 
