@@ -19,7 +19,9 @@ _PAIR = """
   scn: {width: 4, downsamplings: 2, blocks: 1, norm: affine, spectral_norm: false, upsampling: nearest, skips: 1}
   isn: {width: 4, downsamplings: 2, blocks: 1, norm: affine, upsampling: nearest, skips: 2, palette: true}
 """
-_FINE = _PAIR.replace("skips: 1", "skips: 1, fine_width: 3").replace("skips: 2", "skips: 3, fine_width: 5")
+_FINE = _PAIR.replace("skips: 1", "skips: 1, halved: true, fine_width: 3").replace(
+    "skips: 2", "skips: 3, halved: true, fine_width: 5"
+)
 _HEAD = """
 system: cali_sketch
 image_size: {}
@@ -61,6 +63,17 @@ def test_a_network_with_a_fine_level_begins_with_what_the_smaller_one_draws(tmp_
         assert all(np.any(slope) for slope in tape.gradient(value, added))
 
 
+def test_without_a_fine_level_lines_are_doubled_alone():
+    config = _pair(_FINE, 32, "model.scn.fine_width=0")
+    small, large = model_directory.build(CaliSketch, _pair(_PAIR, 16)), model_directory.build(CaliSketch, config)
+    large.scn.take_over(small.scn)
+    lines = tf.constant(np.random.default_rng(0).random((2, 32, 48, 1)) < 0.2, tf.float32)
+    drawing = small.scn.translate(tf.nn.avg_pool2d(lines, 2, 2, "VALID"), False)
+    expected = tf.sigmoid(tf.image.resize(drawing, (32, 48)))
+    np.testing.assert_allclose(large.scn({"sketch": lines})["refined"], expected, atol=1e-6)
+    assert large.scn.count_params() == small.scn.count_params()
+
+
 def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     small = model_directory.build(CaliSketch, _pair(_PAIR, 16))
     save_model(tmp_path, small, _pair(_PAIR, 16))
@@ -83,6 +96,7 @@ def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     [
         (["model.loss.overview=0.5"], "loss.window: expected a divisor"),
         (["model.loss.overview=0.5", "model.loss.window=96"], "loss.window: expected a divisor"),
+        (["model.scn.halved=false"], "scn.fine_width: expected 0 without scn.halved"),
         (["model.isn.skips=4"], r"isn.skips: expected from 0 to the number of doublings \(3\)"),
     ],
 )

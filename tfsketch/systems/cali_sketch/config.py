@@ -42,18 +42,20 @@ class TranslatorConfig:
     """Ours: after how many of the doublings, from the smallest size up, the encoder's map of the same size is added, so
     that lines keep their place. As many as `downsamplings`, or one more with a fine level, is all; a network that
     redraws lines does better without the one at full size, with which it learns to pass them on as they are."""
+    halved: bool = False
+    """Ours: all that is said above works at half the picture's size, and what it draws is doubled (see `network`)."""
     fine_width: int = 0
-    """Ours: channels of a further level, at twice the size of all that is said above; 0 is none (see `network`)."""
+    """Ours: channels of a level at full size, if `halved`; 0 is none."""
 
     def sides(self) -> tuple[int, int]:
         """(multiple, smallest) of a picture's side, in pixels: a border of n pixels can be reflected into a map of more
         than n, and the dilated blocks' is the widest for its map."""
-        multiple = 2 ** (self.downsamplings + bool(self.fine_width))
+        multiple = 2 ** (self.downsamplings + self.halved)
         return multiple, (self.dilation + 1) * multiple
 
-    def coarse(self) -> TranslatorConfig:
-        """The same network without the fine level, for half the side."""
-        return dataclasses.replace(self, fine_width=0, skips=min(self.skips, self.downsamplings))
+    def unhalved(self) -> TranslatorConfig:
+        """The network for half the side that a `halved` one can begin with."""
+        return dataclasses.replace(self, halved=False, fine_width=0, skips=min(self.skips, self.downsamplings))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +204,8 @@ class CaliSketchConfig:
                 yield f"{name}.outer_kernel", "an odd number from 1", net.outer_kernel
             yield from positive(f"{name}.", net, zero=("max_width", "downsamplings", "blocks", "skips", "fine_width"))
             doublings = net.downsamplings + bool(net.fine_width)
+            if net.fine_width and not net.halved:
+                yield f"{name}.fine_width", f"0 without {name}.halved", net.fine_width
             if not 0 <= net.skips <= doublings:
                 yield f"{name}.skips", f"from 0 to the number of doublings ({doublings})", net.skips
         for key in ("calibrated", "uncalibrated", "reach"):

@@ -14,11 +14,11 @@ but the last; reflected borders at full size and in the blocks. That makes 10.75
 The light variant (`TranslatorConfig.upsampling: nearest`, `norm: affine`, `skips`) trains on a CPU: no transposed
 convolution, and the encoder's maps added in the decoder, which keeps lines in place through a narrow network.
 
-A fine level (`TranslatorConfig.fine_width`; ours) makes a network for twice the side of one that is trained: all that
-is said above works at half the size, on lines averaged over 2x2 pixels, and the level adds to its first map and to its
-picture, doubled. Both sums are StyleGAN2's (Karras et al., CVPR 2020), of input and output skips. What is added begins
-at zero: the network begins with the smaller one's picture (`Translator.take_over`), and a picture of twice the side
-costs an eighth more than one of the smaller network's.
+A network for twice the side of one that is trained (`TranslatorConfig.halved`; ours): all that is said above works at
+half the size, on lines averaged over 2x2 pixels, and what it draws is doubled, before the last activation. A fine level
+(`fine_width`) adds to its first map and to its picture. Both sums are StyleGAN2's (Karras et al., CVPR 2020), of input
+and output skips. What is added begins at zero: the network begins with the smaller one's picture
+(`Translator.take_over`), and a picture of twice the side costs an eighth more than one of the smaller network's.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Translator(tf.keras.Model):
     def __init__(self, config: TranslatorConfig, channels: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         halvings = range(config.downsamplings)
-        self.fine_width = config.fine_width
+        self.halved, self.fine_width = config.halved, config.fine_width
         limit = config.max_width or config.width * 2**config.downsamplings
         self.widths = widths = [min(config.width * 2**i, limit) for i in range(config.downsamplings + 1)]
         self.stride, self.smallest = config.sides()
@@ -145,7 +145,7 @@ class Translator(tf.keras.Model):
             )
 
     def take_over(self, smaller: Translator) -> None:
-        """Begins with the weights of a network for half the side, the same but for the fine level."""
+        """Begins with the weights of a network for half the side, the same but that it is not `halved`."""
         ours = model_directory.variable_names(self)
         for name, variable in model_directory.variable_names(smaller).items():
             ours[name].assign(variable)
@@ -164,6 +164,7 @@ class Translator(tf.keras.Model):
         fine: Optional[tf.Tensor] = None
         if self.fine_width:
             fine = tf.nn.relu(self.fine_stem(_reflect(x, self.outer), training=training))
+        if self.halved:
             x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
         x = tf.nn.relu(self.stem(_reflect(x, self.outer), training=training))
         x = x if fine is None else x + self.fine_down(fine)
@@ -178,14 +179,14 @@ class Translator(tf.keras.Model):
             x, same_size = tinted(number + 1, layer(x, training=training)), skips.pop()
             x = tf.nn.relu(x + same_size if number < self.skips else x)
         drawing = tf.cast(self.last(_reflect(x, self.outer)), tf.float32)
+        if self.halved:
+            sides = drawing.shape[1:3] if drawing.shape[1:3].is_fully_defined() else tf.shape(drawing)[1:3]
+            drawing = tf.image.resize(drawing, [2 * sides[0], 2 * sides[1]])
         if fine is None:
             return drawing
         x = tinted(len(self.up) + 1, self.fine_up(x, training=training))
         x = tf.nn.relu(x + fine if len(self.up) < self.skips else x)
-        size = (
-            [2 * side for side in drawing.shape[1:3]] if None not in drawing.shape[1:3] else 2 * tf.shape(drawing)[1:3]
-        )
-        return tf.image.resize(drawing, size) + tf.cast(self.fine_last(_reflect(x, self.outer)), tf.float32)
+        return drawing + tf.cast(self.fine_last(_reflect(x, self.outer)), tf.float32)
 
 
 class StrokeCalibration(Translator):

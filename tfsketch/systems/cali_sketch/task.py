@@ -89,16 +89,16 @@ class CaliSketchTask(Task):
         }
 
     def grow(self, folder: pathlib.Path, other: Config) -> bool:
-        """From a model for half the side, with as many fine levels less as this one has; see `network`."""
+        """From a model for half the side, if this one is `TranslatorConfig.halved`."""
         ours, theirs = self._settings, other.section(CaliSketchConfig)
-        pairs = (("scn", ours.scn, theirs.scn), ("isn", ours.isn, theirs.isn))
-        if all(here.fine_width == there.fine_width for _, here, there in pairs):
+        pairs = [("scn", ours.scn, theirs.scn), ("isn", ours.isn, theirs.isn)]
+        if all(here.halved == there.halved for _, here, there in pairs):
             return False
         for name, here, there in pairs:
-            if here.coarse() != there:
+            if here.unhalved() != there:
                 raise ConfigError(
-                    f"train.init: expected model.{name} of {folder} to be {here.coarse()}, to grow from it by a fine "
-                    f"level, found {there}"
+                    f"train.init: expected model.{name} of {folder} to be {here.unhalved()}, to grow from it to twice "
+                    f"its side, found {there}"
                 )
         smaller = model_directory.load(folder, {self.exported: CaliSketch})
         for name in ("scn", "isn"):
