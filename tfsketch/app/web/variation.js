@@ -1,6 +1,6 @@
 /* Several results of one drawing that differ to be seen.
  *
- * The shipped network hardly looks at its noise: results of other seeds are 2 to 4 levels of 255 apart in the hole, and
+ * The shipped network hardly looks at its noise: results of other seeds are 2 to 5 levels of 255 apart in the hole, and
  * louder noise only adds grain. So a variation changes what the network does look at: the lines are moved a little, all
  * by one smooth field, so that lines that meet still meet, and the colours become lighter, darker or turn; where no
  * colour is drawn, the one that the network itself has painted is, and laid in. A variation is strokes like any others: it can be
