@@ -24,14 +24,14 @@ from PIL import Image
 from tests import sheets
 from tests.app.client import STROKES, ask, serving
 from tfsketch import zoo
-from tfsketch.app import downloads
+from tfsketch.app import downloads, layered
 from tfsketch.app import studio as studio_lib
 from tfsketch.app.modes import PLACES
 from tfsketch.editor.batch.jobs import find_jobs
 from tfsketch.editor.batch.run import edit_files
 from tfsketch.editor.editor import Editor
 from tfsketch.errors import TfsketchError
-from tfsketch.images import encoding, files, metadata, photographs
+from tfsketch.images import encoding, files, metadata, openraster, photographs
 
 COUNT = int(os.environ.get("TFSKETCH_FUZZ", "60"))
 SLOW = 60.0
@@ -168,7 +168,8 @@ def test_files(editor, tmp_path):
     for number in range(COUNT):
         folder = tmp_path / str(number)
         folder.mkdir()
-        (folder / f"image{rng.choice(sorted(files.SUFFIXES))}").write_bytes(_file(rng))
+        content = _layered(rng) if rng.random() < 0.2 else _file(rng)
+        (folder / f"image{rng.choice(sorted(files.SUFFIXES))}").write_bytes(content)
         layers = {"image": str(next(folder.iterdir()))}
         for what in ("mask", "sketch", "color"):
             if rng.random() < (0.5 if what == "mask" else 0.2):
@@ -192,6 +193,39 @@ def test_files(editor, tmp_path):
         else:
             _check_message(outcome.error)
             assert not output
+
+
+def _layered(rng: random.Random) -> bytes:
+    """A file of layers, whole, odd or damaged."""
+    picture = Image.fromarray(np.random.default_rng(rng.randrange(99)).integers(0, 256, (60, 80, 3)).astype(np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    names = (
+        [name for names in openraster.NAMES.values() for name in names] + ["Photograph"] * 9 + ["Mask", "", "\u2028"]
+    )
+    pictures = [buffer.getvalue()] * 3 + [_file(rng)]
+    layers = [openraster.Layer(rng.choice(names), rng.choice(pictures)) for _ in range(rng.randrange(6))]
+    others = {rng.choice([layered.STROKES, "../x", "maindoc.xml"]): _json(rng, STROKES)}
+    data = bytearray(openraster.encode((rng.choice([80, 80, 0, 10**6]), 60), layers, rng.choice(pictures), b"", others))
+    for _ in range(rng.choice([0, 0, 1, 9])):
+        data[rng.choice([rng.randrange(len(data)), -rng.randrange(1, 400)])] ^= 1 << rng.randrange(8)
+    return bytes(data if rng.random() < 0.9 else data[: rng.randrange(len(data))])
+
+
+def test_layers(model_dirs, tmp_path):
+    """By the page, which makes strokes of them."""
+    rng, studio = random.Random(9), studio_lib.Studio([str(model_dirs[0])])
+    opened = 0
+    for _ in range(COUNT):
+        start = time.perf_counter()
+        try:
+            entry = studio.open(_layered(rng))
+            opened += entry["strokes"] is not None
+        except TfsketchError as error:
+            _check_message(error)
+        assert time.perf_counter() - start < SLOW
+    studio.close()
+    assert 0 < opened < COUNT
 
 
 def _odd_photograph(rng: random.Random) -> bytes:

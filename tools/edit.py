@@ -3,6 +3,7 @@
     python -m tools.edit --image=photo.jpg --mask=mask.png --sketch=sketch.png --color=color.png --output=edited.png
     python -m tools.edit --image=photo.jpg --strokes=edits.json --output=edited.png
     python -m tools.edit photo.jpg edits.json                   # the same, into photo_edited.png
+    python -m tools.edit layers.ora                             # an OpenRaster file of the page, or of a paint program
     python -m tools.edit --image=photos --mask=masks --sketch=sketches --output=edited
     python -m tools.edit --model=cali_sketch --sketch=drawing.png --output=drawn.png
     python -m tools.edit --model=contextual_gan --sketch=drawing.png --results=4 --output=drawn.png
@@ -10,7 +11,8 @@
     python -m tools.edit --model=region_edit --image=me.jpg --style_image=you.jpg --region=hair --output=restyled.png
     python -m tools.edit --demo --output=out/demo
 
-Masks are white where the picture is to be repainted. In folders, files belong together that have the same name but for
+Masks are white where the picture is to be repainted. An OpenRaster file's layers are named Photograph, Mask, Sketch and
+Colours, and on the last three what is painted counts. In folders, files belong together that have the same name but for
 the suffix. A picture that cannot be edited is named and skipped; the exit status is then 1. A drawing leaves its
 redrawn lines beside it, as NAME_refined.png. contextual_gan completes a sketch or a photograph, several times, the best
 first: NAME.png, NAME_2.png and on. region_edit restyles the mask, a region or all; --steps makes a strip and a GIF from
@@ -160,9 +162,10 @@ def _jobs(way: str, output: str | os.PathLike, partners: dict[str, str | None]) 
 
 
 def _main(argv: list[str]) -> int:
-    for name, path in sort_files(argv[1:], [f.name for f in (_IMAGE, _MASK, _STROKES) if f.value]).items():
+    single = (_IMAGE, _MASK, _SKETCH, _COLOR, _STROKES)
+    for name, path in sort_files(argv[1:], [flag.name for flag in single if flag.value]).items():
         flags.FLAGS[name].value = path
-    for flag in (_IMAGE, _MASK, _SKETCH, _COLOR, _STROKES):
+    for flag in single:
         flags.FLAGS[flag.name].value = flag.value and paths.on_disk(flag.value)
     flags.FLAGS[_STYLE.name].value = [paths.on_disk(style) for style in _STYLE.value]
     source = _IMAGE.value or _SKETCH.value
@@ -210,14 +213,14 @@ def _main(argv: list[str]) -> int:
         )
         print(*notes, f"{rows} photographs in {columns} styles: {output}", sep="\n")
         return 0
-    single = not pathlib.Path(source).is_dir()
-    others = unused_files(folders, output, None if single else jobs)
+    alone = not pathlib.Path(source).is_dir()
+    others = unused_files(folders, output, None if alone else jobs)
     print("".join(f"{line}\n" for line in others), end="", file=sys.stderr)
-    place = jobs[0].output if single else output
+    place = jobs[0].output if alone else output
     how = {"seed": _SEED.value, "concat": _CONCAT.value, "fill": _FILL.value, "detail": _DETAIL.value}
     how |= {"mark": _MARK.value, "level": _LEVEL.value, "quality": _QUALITY.value}
     how["whole_style"] = _STYLE_FROM.value == "whole"
-    return run(model, jobs, problems, place, single, **how)
+    return run(model, jobs, problems, place, alone, **how)
 
 
 def main() -> None:

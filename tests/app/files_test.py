@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.app.browsing import (
     MARK,
     Hand,
+    download_of,
     draw,
     open_photo,
     page_of,
@@ -89,6 +92,30 @@ def test_the_page_takes_the_strokes_that_the_program_takes(browser, port, photo,
         page.click("[data-tool=mask]")
         draw(page, Hand(page), *MARK)  # and the page goes on
         assert stroke_counts(page)[0] == "1 stroke"
+
+
+@pytest.mark.parametrize("way", ["photograph", "sheet"])
+def test_layers_that_were_saved_are_opened_again(browser, port, photo, model_dirs, tmp_path, way):
+    with page_of(browser, port) as page:
+        if way == "sheet":
+            page.select_option("#model", model_dirs[1])
+        else:
+            open_photo(page, photo)
+        page.click("[data-tool=sketch]" if way == "sheet" else "[data-tool=mask]")
+        draw(page, Hand(page), *MARK)
+        press_run(page)
+        expected = strokes_of(page), size_of(page), download_of(page, "#download")
+        page.select_option("#format", "ora")
+        (tmp_path / "mine.ora").write_bytes(download_of(page, "#download"))
+    with page_of(browser, port) as page:
+        if way == "sheet":
+            page.select_option("#model", model_dirs[1])
+        page.set_input_files("#file", tmp_path / "mine.ora")
+        if way == "sheet":
+            page.click("#drawing-use:not([disabled])")
+        until(page, "document.querySelector('#run:not([disabled])')")
+        press_run(page)
+        assert (strokes_of(page), size_of(page), download_of(page, "#download")) == expected
 
 
 def test_strokes_of_a_large_photograph_are_drawn_on_a_sheet_that_models_take(browser, port, model_dirs, tmp_path):

@@ -54,7 +54,7 @@ def small_data(folder: pathlib.Path, text: str) -> None:
     import numpy as np
     import skimage.data
 
-    from tfsketch.images import files
+    from tfsketch.images import files, openraster
 
     portrait = np.ascontiguousarray(skimage.data.astronaut()[:256, 96:352])
     mask, sketch = np.zeros((256, 256), np.uint8), np.full((256, 256), 255, np.uint8)
@@ -71,6 +71,10 @@ def small_data(folder: pathlib.Path, text: str) -> None:
         files.write_bytes(folder / f"{name}.jpg", cv2.imencode(".jpg", np.roll(portrait, shift, 1)[..., ::-1])[1])
     for name, layer in (("mask", mask), ("sketch", sketch), ("color", color), ("drawing", face)):
         files.write_png(folder / f"{name}.png", layer)
+    sheets = {"mask": np.dstack([mask] * 4), "color": color, "image": portrait}
+    stack = [openraster.Layer(openraster.NAMES[what][0], files.encode_png(sheet)) for what, sheet in sheets.items()]
+    layers = openraster.encode((256, 256), stack, files.encode_png(portrait), files.encode_png(portrait), {})
+    files.write_bytes(folder / "layers.ora", layers)
     strokes = (
         '{"size": [256, 256], "strokes": [{"layer": "mask", "points": [[90, 90], [170, 90], [170, 150], [90, 150]], '
         '"fill": true}, {"layer": "sketch", "points": [[95, 120], [165, 120]], "width": 2}]}'

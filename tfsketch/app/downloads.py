@@ -1,31 +1,31 @@
 """The files of a result: a picture with the photograph's metadata, or its layers.
 
-Layers are an OpenRaster file (the format's specification 0.0.5: a zip of a `mimetype`, `stack.xml`, PNG layers, the
-merged picture and a thumbnail), which GIMP, Krita, MyPaint and others open. The result lies over the photograph, clear
-outside the mask and where the photograph is clear; sketch, colours and mask are hidden layers.
+Layers are an OpenRaster file (`images.openraster`). The result lies over the photograph, clear outside the mask and
+where the photograph is clear; sketch, colours and mask are hidden layers. The strokes that these show are in the file
+too: as long as they do, the page opens them as strokes (`layered`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import zipfile
+import json
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from PIL import Image
 
+from tfsketch.app import layered
 from tfsketch.app.modes import Request, Result
 from tfsketch.app.pictures import made_of
 from tfsketch.errors import TfsketchError
-from tfsketch.images import encoding, files
+from tfsketch.images import encoding, files, openraster
 from tfsketch.images.layers import excerpt, truth, whole
 from tfsketch.images.metadata import Metadata, png_chunks
 from tfsketch.images.photographs import Photograph
 from tfsketch.images.xmp import EDITED, MADE
 
-TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": "image/openraster"}
+TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "ora": openraster.TYPE}
 """Format -> its media type."""
 QUALITY = 92
 """Default for JPEG and WebP."""
@@ -54,7 +54,7 @@ def encode(request: Request, result: Result, tree: Any) -> tuple[bytes, str, lis
     )
     if kind == "ora":
         notes = ["OpenRaster has 8 bits a channel here, the photograph 16"] if photograph.shift else []
-        return layers(request, result, metadata), TYPES[kind], notes
+        return layers(request, result, metadata, tree["strokes"]), TYPES[kind], notes
     data, notes = encoding.encode(f"result.{kind}", photograph, metadata, None if kind == "png" else quality)
     return data, TYPES[kind], notes
 
@@ -78,48 +78,42 @@ def _with(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return image if alpha is None else np.dstack([image, alpha])
 
 
-def layers(request: Request, result: Result, metadata: Metadata) -> bytes:
-    """A result and its request's layers as an OpenRaster file, topmost layer first."""
+def layers(request: Request, result: Result, metadata: Metadata, tree: Any) -> bytes:
+    """A result and its request's layers as an OpenRaster file, topmost layer first. `metadata` is the result's; the
+    photograph's layer has its own, so that nothing of it is lost where the file is edited further. `tree` is that of
+    the request's strokes."""
     strokes, image, picture = request.layers, result.image, request.picture
     alpha = None if picture is None else _alpha(picture.photograph)
     # The layers are RGB: a grey photograph's profile would not fit them.
-    metadata = dataclasses.replace(metadata, icc=picture.profile if picture else b"")
+    profile = picture.profile if picture else b""
+    metadata = dataclasses.replace(metadata, icc=profile)
     cutout = np.dstack([image, np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha])
     if result.mask is not None:
         cutout[result.mask == 0] = 0
-    stack: list[tuple[str, np.ndarray, bool]] = []
-    for name, layer in (
-        ("Sketch", _ink_layer(strokes.sketch, (0, 0, 0))),
-        ("Colours", strokes.color),
-        ("Mask", _ink_layer(strokes.mask, _MASK)),
+    stack: list[openraster.Layer] = []
+    for what, layer in (
+        ("sketch", _ink_layer(strokes.sketch, (0, 0, 0))),
+        ("color", strokes.color),
+        ("mask", _ink_layer(strokes.mask, _MASK)),
     ):
         if layer[..., 3].any():
-            stack.append((name, layer, False))
-    stack.append(("Result", cutout, True))
+            stack.append(openraster.Layer(openraster.NAMES[what][0], _png(layer, profile), False))
+    stack.append(openraster.Layer(openraster.RESULT, _png(cutout, profile)))
     if picture is not None:
-        stack.append(("Photograph", _with(picture.image, alpha), True))
-    height, width = image.shape[:2]
-    xml = [f'<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.5" w="{width}" h="{height}"><stack>']
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        archive.writestr("mimetype", TYPES["ora"])  # first, and not compressed, as the format wants it
-        for number, (name, layer, visible) in enumerate(stack):
-            place = f"data/layer{number}.png"
-            archive.writestr(place, _png(layer, metadata))
-            visibility = "visible" if visible else "hidden"
-            xml.append(f'<layer name={quoteattr(name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
-        archive.writestr("stack.xml", "".join([*xml, "</stack></image>"]))
-        flat = _with(image, alpha)
-        archive.writestr("mergedimage.png", files.encode_png(flat, png_chunks(metadata)))
-        small = Image.fromarray(flat)
-        small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-        archive.writestr("Thumbnails/thumbnail.png", files.encode_png(np.asarray(small)))
-    return buffer.getvalue()
-
-
-def _png(picture: np.ndarray, metadata: Metadata) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(
-        buffer, "PNG", icc_profile=metadata.icc or None, compress_level=4
+        own = dataclasses.replace(picture.metadata, icc=profile)
+        photograph = files.encode_png(_with(picture.image, alpha), png_chunks(own))
+        stack.append(openraster.Layer(openraster.NAMES["image"][0], photograph))
+    flat = _with(image, alpha)
+    small = Image.fromarray(flat)
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    merged = files.encode_png(flat, png_chunks(metadata))
+    others = {layered.STROKES: json.dumps(tree).encode()}
+    return openraster.encode(
+        (image.shape[1], image.shape[0]), stack, merged, files.encode_png(np.asarray(small)), others
     )
+
+
+def _png(picture: np.ndarray, profile: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", icc_profile=profile or None, compress_level=4)
     return buffer.getvalue()

@@ -5,6 +5,8 @@ Outlines are traced at the preview's size, where they are accurate to a pixel.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -26,6 +28,20 @@ def resize_mask(mask: np.ndarray, grow: float, invert: bool) -> np.ndarray:
     return 1 - mask if invert else mask
 
 
+def areas_of(mask: np.ndarray, picture: Picture) -> list[dict[str, Any]]:
+    """Filled strokes, in the photograph's coordinates, that cover a mask [H,W] in {0,1} of the preview's size, all
+    but specks and lines of one pixel."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    small = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] < SPECK]
+    mask = np.where(np.isin(labels, small), 0, mask).astype(np.uint8)
+    height, width = picture.image.shape[:2]
+    scale = np.array([width / mask.shape[1], height / mask.shape[0]])
+    # Outlines run through the centres of the mask's outermost pixels: a line one pixel wide covers the rest.
+    edge = round(float(np.sqrt(scale.prod())), 1)
+    shapes = [np.round(np.array(points) * scale, 1).tolist() for points in outlines(mask)]
+    return [{"layer": "mask", "points": points, "width": edge, "fill": True} for points in shapes]
+
+
 def strokes_of(mask: np.ndarray, picture: Picture) -> dict:
     """The tree of a strokes file of the photograph's size whose mask this is.
 
@@ -34,19 +50,9 @@ def strokes_of(mask: np.ndarray, picture: Picture) -> dict:
       picture: the photograph.
 
     Raises:
-      ImageError: the mask is empty.
+      ImageError: the mask is empty, or specks and lines.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    small = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] < SPECK]
-    mask = np.where(np.isin(labels, small), 0, mask).astype(np.uint8)
-    if not mask.any():
-        raise ImageError("mask: expected something to be left of it, found nothing")
-    height, width = picture.image.shape[:2]
-    scale = np.array([width / mask.shape[1], height / mask.shape[0]])
-    # Outlines run through the centres of the mask's outermost pixels: a line one pixel wide covers the rest.
-    edge = round(float(np.sqrt(scale.prod())), 1)
-    shapes = [np.round(np.array(points) * scale, 1).tolist() for points in outlines(mask)]
-    strokes = [{"layer": "mask", "points": points, "width": edge, "fill": True} for points in shapes]
+    strokes = areas_of(mask, picture)
     if not strokes:
-        raise ImageError("mask: expected more than a line to be left of it, found less")
-    return {"size": [width, height], "strokes": strokes}
+        raise ImageError("mask: expected something to be left of it, found nothing, or no more than a line")
+    return {"size": list(picture.image.shape[1::-1]), "strokes": strokes}

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from tfsketch import zoo
-from tfsketch.app import downloads, examples, masks
+from tfsketch.app import downloads, examples, layered, masks
 from tfsketch.app.examples import EXAMPLES
 from tfsketch.app.modes import MODES, PLACES, Request, Result, encode_result
 from tfsketch.app.pictures import Picture, crop, made_of
@@ -35,7 +35,7 @@ from tfsketch.conditions import vectors
 from tfsketch.config.shipped import PRECISIONS
 from tfsketch.editor.editor import Editor, in_precision
 from tfsketch.errors import ImageError, TfsketchError
-from tfsketch.images import files, meaning, photographs
+from tfsketch.images import meaning, photographs
 from tfsketch.images.layers import excerpt, number, truth, whole
 from tfsketch.zoo import resolve
 
@@ -158,14 +158,16 @@ class Studio:
         """Takes a photograph's file.
 
         Returns:
-          `picture`, its name, its and the preview's sizes, and `notes` on what a result keeps of the file and what it
-          does not.
+          `picture`, its name, its and the preview's sizes, `notes` on what a result keeps of the file and what not, and
+          `strokes`, the tree of a strokes file, or None if it is no file of layers.
 
         Raises:
           ImageError: as `photographs.read`, or more than `MAX_PIXELS`.
         """
         photograph = photographs.read("the photograph", data, MAX_PIXELS)
-        return self.keep(Picture(photograph)) | {"notes": [*photograph.traits, *photograph.notes]}
+        strokes, words = layered.strokes_of("the photograph", data, picture := Picture(photograph))
+        notes = [*photograph.traits, *photograph.notes, *words]
+        return self.keep(picture) | {"notes": notes, "strokes": strokes}
 
     def sketch(self, data: bytes, level: float) -> dict[str, Any]:
         """Reads a drawing, or a scan or photograph of one, without keeping it.
@@ -180,10 +182,10 @@ class Studio:
         Raises:
           ImageError: as `meaning.sketch`, more than `MAX_PIXELS`, or more lines than `vectors.MOST`.
         """
-        name = "the drawing"
-        sheet = meaning.sketch(files.read_rgba(name, data, MAX_PIXELS), name, level)
-        notes = [note.removeprefix(f"{name}: ") for note in sheet.notes]
-        return {**vectors.strokes_of(sheet.layer), "notes": notes}
+        if tree := layered.saved_strokes("the drawing", data, ("sketch",)):
+            return {**tree, "notes": []}
+        lines, notes = meaning.read_sketch("the drawing", level, data, MAX_PIXELS)
+        return {**vectors.strokes_of(lines), "notes": [note.removeprefix("the drawing: ") for note in notes]}
 
     def keep(self, picture: Picture) -> dict[str, Any]:
         """Stores a photograph; evicts the least recently used ones."""
@@ -282,10 +284,9 @@ class Studio:
         request = self.request(tree, watch)
         request.layers  # drawn here, to be timed
         strokes_end = time.perf_counter()
-        self._last = None
+        self._last = None  # first, as above
         results = self.results(request)
-        if len(results) == 1:
-            self._last = _made_by(tree), results[0]
+        self._last = (_made_by(tree), results[0]) if len(results) == 1 else None
         models_end = time.perf_counter()
         answers = [encode_result(request, result) for result in results]
         end = time.perf_counter()

@@ -174,9 +174,12 @@ def decode(
 
 
 def orientation_of(path: str | os.PathLike) -> int:
-    """EXIF orientation of a file that `decode` can read: 1, or 2 to 8 if `decode` rotates or mirrors it."""
-    with Image.open(path, formats=_FORMATS) as picture:
-        orientation = picture.getexif().get(0x0112, 1)
+    """EXIF orientation of a file: 1, as that of a file of layers, or 2 to 8 if `decode` rotates or mirrors it."""
+    try:
+        with Image.open(path, formats=_FORMATS) as picture:
+            orientation = picture.getexif().get(0x0112, 1)
+    except UnidentifiedImageError:
+        return 1
     return next((turn for turn in range(2, 9) if turn == orientation), 1)
 
 

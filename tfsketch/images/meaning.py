@@ -15,7 +15,7 @@ import os
 import numpy as np
 
 from tfsketch.errors import ImageError
-from tfsketch.images import files, ink
+from tfsketch.images import files, ink, openraster
 from tfsketch.images.layers import number
 from tfsketch.vocabulary import size_of
 
@@ -301,37 +301,49 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
             )
     if not paint_mask.any():
         note = "no colour strokes were found: an empty sheet"
-    result = np.where(paint_mask[..., None], np.dstack([levels, rgba[..., 3]]), np.uint8(0))
-    result[..., 3] = np.where(paint_mask, np.uint8(255), np.uint8(0))
-    return Meaning(result, (f"{name}: {note}",) if note else ())
+    return Meaning(_painted(levels, paint_mask), (f"{name}: {note}",) if note else ())
+
+
+def _painted(levels: np.ndarray, paint_mask: np.ndarray) -> np.ndarray:
+    """Paint [H,W,4] uint8 RGBA of the colours of `levels`, opaque where the mask [H,W] bool is set, all 0 elsewhere."""
+    layer = np.dstack([levels[..., :3], np.full(paint_mask.shape, 255, np.uint8)])
+    return np.where(paint_mask[..., None], layer, np.uint8(0))
 
 
 def read_mask(path: str | os.PathLike, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
-    """A mask's file as ([H,W] uint8 in {0,1}, notes), by `mask`; `data` as of `files.read_rgb`.
-
-    Raises:
-      ImageError: unreadable, or as there.
-    """
-    meaning = mask(files.read_rgba(path, data), str(path))
-    return meaning.layer, list(meaning.notes)
-
-
-def read_sketch(path: str | os.PathLike, level: float = 0.0, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
-    """A sketch's file as ([H,W] uint8 in {0,1}, notes), by `sketch`, which says what `level` is; `data` as of
+    """A mask's file, or the mask of a file of layers, as ([H,W] uint8 in {0,1}, notes), by `mask`; `data` as of
     `files.read_rgb`.
 
     Raises:
       ImageError: unreadable, or as there.
     """
-    meaning = sketch(files.read_rgba(path, data), str(path), level)
+    rgba, known = openraster.read_layer(path, "mask", data)
+    meaning = Meaning(_opaque(rgba[..., 3]).astype(np.uint8)) if known else mask(rgba, str(path))
     return meaning.layer, list(meaning.notes)
 
 
-def read_color(path: str | os.PathLike, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
-    """A colour layer's file as ([H,W,4] uint8 RGBA, alpha 0 or 255, notes), by `color`; `data` as of `files.read_rgb`.
+def read_sketch(
+    path: str | os.PathLike, level: float = 0.0, data: bytes | None = None, most: int = files.MAX_PIXELS
+) -> tuple[np.ndarray, list[str]]:
+    """A sketch's file, or the sketch of a file of layers, as ([H,W] uint8 in {0,1}, notes), by `sketch`; `data` and
+    `most` as of `files.read_rgba`.
 
     Raises:
       ImageError: unreadable, or as there.
     """
-    meaning = color(files.read_rgba(path, data), str(path))
+    rgba, known = openraster.read_layer(path, "sketch", data, most)
+    strokes = ink.on_layer(rgba[..., 3], level).astype(np.uint8) if known else None
+    meaning = sketch(rgba, str(path), level) if strokes is None else Meaning(strokes)
+    return meaning.layer, list(meaning.notes)
+
+
+def read_color(path: str | os.PathLike, data: bytes | None = None) -> tuple[np.ndarray, list[str]]:
+    """A colour layer's file, or the colours of a file of layers, as ([H,W,4] uint8 RGBA, alpha 0 or 255, notes), by
+    `color`; `data` as of `files.read_rgb`.
+
+    Raises:
+      ImageError: unreadable, or as there.
+    """
+    rgba, known = openraster.read_layer(path, "color", data)
+    meaning = Meaning(_painted(rgba, _opaque(rgba[..., 3]))) if known else color(rgba, str(path))
     return meaning.layer, list(meaning.notes)

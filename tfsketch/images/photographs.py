@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tfsketch.errors import ImageError
-from tfsketch.images import files
+from tfsketch.images import files, openraster
 from tfsketch.images import metadata as metadata_lib
 from tfsketch.images.metadata import Metadata
 
@@ -114,8 +114,11 @@ def of_array(image: np.ndarray) -> Photograph:
 
 
 def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.MAX_PIXELS) -> Photograph:
-    """Reads a photograph's file; arguments and errors as of `files.read_rgb`, which returns its `image`."""
+    """Reads a photograph's file, or the photograph of a file of layers (`openraster`); arguments and errors as of
+    `files.read_rgb`, which returns its `image`."""
     details: dict[str, object] = {}
+    layers = openraster.read_photograph(path, data)
+    data = layers[0] if layers else data
     content = metadata_lib.path_of(data, path)
 
     def inspect(picture: Image.Image) -> None:
@@ -130,7 +133,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
     assert isinstance(metadata, Metadata) and isinstance(missing, list) and isinstance(bits, int)
     # Like `exif_transpose`, which accepts numbers of any type but not text or bytes.
     orientation = next((turn for turn in _TURNS if turn == orientation), 1)
-    notes = [f"left out: {one}" for one in missing]
+    notes = [f"left out: {one}" for one in (*missing, *(layers[1] if layers else ()))]
     source = pathlib.Path(path) if data is None and details["format"] in ("JPEG", "MPO") else None
     pixels, shift = None, 0
     if picture.mode.startswith("I;16"):
@@ -161,8 +164,9 @@ def read_rgb(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
     Raises:
       ImageError: as `files.read_rgb`.
     """
-    beyond: list[str] = []
-    image = files.read_rgb(path, inspect=lambda picture: beyond.extend(beyond_rgb(picture, path)))
+    data, beyond = openraster.read_photograph(path) or (None, [])
+    content = metadata_lib.path_of(data, path)
+    image = files.read_rgb(path, data, lambda picture: beyond.extend(beyond_rgb(picture, content)))
     return image, [f"{path}: {_LEFT_OUT}{', '.join(beyond)}"] if beyond else []
 
 

@@ -3,9 +3,10 @@
  *
  *   state()                  what there is: {modes, models, examples, sides, places, regions, formats, limits, lacks}, as `Studio.state` gives
  *                            it; `lacks` says in words what is not there, by name; with `drawings` in it, sketch() is not offered
- *   open(file)               takes a photograph (a Blob): {picture, size, preview, notes}, `picture` a handle that stays
- *                            good, `size` and `preview` [width, height] of the photograph and of what is shown of it,
- *                            `notes` lines on what a result keeps of the file, and what not
+ *   open(file)               takes a photograph (a Blob): {picture, size, preview, notes, strokes}, `picture` a handle that
+ *                            stays good, `size` and `preview` [width, height] of the photograph and of what is shown of
+ *                            it, `notes` lines on what a result keeps of the file, and what not, `strokes` {size, strokes}
+ *                            of a file of layers
  *   address(picture)         where an <img> finds what is shown of a photograph
  *   tile(source, box)        a part [left, top, width, height] of a photograph (its handle) or of the result that a
  *                            request picks, pixel by pixel, as a Blob

@@ -90,6 +90,7 @@ export function openPicture(file) {
     if (mode().sheet) setModel(photographic().name);
     giveBack();
     showPicture(picture, stem(file) || "picture", "");
+    if (picture.strokes) takeStrokes(picture.strokes, file.name); // of a file of layers
   });
 }
 let newestStyle = null;

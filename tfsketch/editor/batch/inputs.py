@@ -6,17 +6,18 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from tfsketch.editor.batch.jobs import Job
+from tfsketch.editor.batch.jobs import LAYERS, Job
 from tfsketch.errors import ImageError
-from tfsketch.images import finder
+from tfsketch.images import finder, openraster
 
 
 def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, str]:
     """The roles of files that a desktop hands over, in any order.
 
     Args:
-      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask.
-        A folder of both is one of photographs, with a service's notes on each beside it, unless these are given.
+      files: paths. JSON, or a folder of it, holds strokes; of pictures the first is the photograph, a second its mask
+        or, of a file of layers, all that it has. A folder of both is one of photographs, with a service's notes on each
+        beside it, unless these are given.
       reserved: names of arguments that are given already.
 
     Returns:
@@ -33,10 +34,12 @@ def sort_files(files: Iterable[str], reserved: Sequence[str] = ()) -> dict[str, 
             inside = list(finder.walk(path))
             json = any(name.lower().endswith(".json") for name, _ in inside)
             json &= "image" in {*roles, *reserved} or all(kind != finder.PICTURE for _, kind in inside)
-        what = "strokes" if json else "mask" if "image" in roles else "image"
-        if what in roles or what in reserved:
-            raise ImageError(f"{what}: expected one of them, found {file} too")
-        roles[what] = file
+        second = "image" in roles
+        layers = openraster.kinds_of(path, LAYERS) if second else []
+        for what in ["strokes"] if json else layers or ["mask" if second else "image"]:
+            if what in roles or what in reserved:
+                raise ImageError(f"{what}: expected one of them, found {file} too")
+            roles[what] = file
     return roles
 
 

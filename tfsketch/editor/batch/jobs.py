@@ -17,7 +17,7 @@ from PIL import Image
 from tfsketch.conditions import regions
 from tfsketch.editor.ways import WAYS
 from tfsketch.errors import ImageError
-from tfsketch.images import encoding, finder, paths
+from tfsketch.images import encoding, finder, openraster, paths
 from tfsketch.images import files as files_lib
 
 MOST_STEPS = 100
@@ -137,6 +137,10 @@ def _find_partners(
     return own, missing, "" if enough else "; ".join(missing)
 
 
+LAYERS = ("mask", "sketch", "color")
+"""The layers of an edit that are pictures."""
+
+
 def _same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
@@ -145,7 +149,7 @@ def _repetition(image: str | os.PathLike, layers: Mapping[str, pathlib.Path]) ->
     """Why one file, or one folder, cannot be the photograph and a layer; "" if none is. Strokes may lie beside the
     photographs."""
     for what, path in layers.items():
-        if what in ("mask", "sketch", "color") and _same_file(path, image):
+        if what in LAYERS and _same_file(path, image) and not openraster.is_openraster(path):
             if path.is_dir():
                 wanted = "put its files into another one, under the photographs' names"
                 return f"{what}: expected a folder of its own, found that of the photographs, {path}: {wanted}"
@@ -204,7 +208,8 @@ def find_jobs(
       region: names of face regions to restyle, instead of a mask.
       suffix: of the files in a folder.
       **partners: `mask`, `sketch`, `color` and `strokes`, each a file, for every picture, or a folder, in which a
-        picture's partner has the same path except for the suffix. An edit needs a mask or strokes.
+        picture's partner has the same path except for the suffix. An edit needs a mask or strokes. A file of layers
+        (`openraster`) as the picture brings those that are not given.
 
     Returns:
       (jobs, a line for every picture without one, because its mask is missing or its name is ambiguous). A picture
@@ -219,6 +224,11 @@ def find_jobs(
     place = output
     output = pathlib.Path(output)
     layer_files = {what: pathlib.Path(path) for what, path in partners.items() if path}
+    own_layers: list[str] = []
+    if image and way in ("edit", "restyle"):  # a file of layers brings its own
+        wanted = LAYERS if way == "edit" else () if region else ("mask",)
+        own_layers = [what for what in openraster.kinds_of(image, wanted) if what not in layer_files]
+        layer_files |= dict.fromkeys(own_layers, pathlib.Path(image))
     if way == "restyle":
         check_restyling(image, steps, styles, region, set(layer_files))
         layer_files |= {f"style {number}": pathlib.Path(style) for number, style in enumerate(styles, 1)}
@@ -280,7 +290,9 @@ def find_jobs(
             if source.is_dir()
             else _output_file(source, place, suffix)
         )
-        notes = tuple(f"{files[0]}: edited without: {m}" for m in missing)
+        notes = [f"{files[0]}: edited without: {m}" for m in missing]
+        if own_layers:
+            notes.append(f"{files[0]}: its {' and its '.join(own_layers)} count{'s' * (len(own_layers) == 1)}")
         style_files = tuple(own.pop(what) for what in layer_files if what.startswith("style "))
         layers: dict[str, Any] = {"image": None, leading: files[0], **own}
         jobs.append(
@@ -291,7 +303,7 @@ def find_jobs(
                 styles=style_files,
                 steps=steps,
                 region=tuple(region),
-                notes=notes,
+                notes=tuple(notes),
                 **layers,
             )
         )
