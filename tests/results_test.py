@@ -39,7 +39,7 @@ def test_every_section_of_the_document_has_its_command():
     assert result["face_parser"].before[0][0] == "prepare_data" and result["benchmark_pipeline"].speed
     # The others say that they cannot be made from what is shipped.
     other = {name for name in there - set(result) if not name.startswith("region_edit_")}
-    former = {"transplant_sc_fegan_before", "cali_sketch_before", "cali_sketch_direct"}
+    former = {"transplant_sc_fegan_before", *(f"cali_sketch_{name}" for name in ("128", "before", "direct", "doubled"))}
     assert other == {"sc_fegan", "sc_fegan_at_256", *former}
 
 

@@ -74,6 +74,22 @@ def test_without_a_fine_level_lines_are_doubled_alone():
     assert large.scn.count_params() == small.scn.count_params()
 
 
+def test_a_smaller_network_begins_without_the_fine_level(tmp_path):
+    large = model_directory.build(CaliSketch, _pair(_FINE, 32))
+    rng = np.random.default_rng(0)
+    for variable in large.variables:
+        variable.assign(rng.uniform(-0.5, 0.5, variable.shape))
+    save_model(tmp_path, large, _pair(_FINE, 32))
+    config = _pair(_PAIR, 16, f"train.init={tmp_path}")
+    task = make_task(config)
+    load_initial(config, task)
+    theirs = model_directory.variable_names(large)
+    ours = model_directory.variable_names(task.networks["cali_sketch"])
+    assert len(theirs) - len(ours) == 2 * (2 + 2 + 1 + 1 + 1 + 1) + 2  # of either, and a tint
+    for name, variable in ours.items():
+        np.testing.assert_array_equal(variable, theirs[name], name)
+
+
 def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     small = model_directory.build(CaliSketch, _pair(_PAIR, 16))
     save_model(tmp_path, small, _pair(_PAIR, 16))

@@ -18,7 +18,7 @@ A network for twice the side of one that is trained (`TranslatorConfig.halved`; 
 half the size, on lines averaged over 2x2 pixels, and what it draws is doubled, before the last activation. A fine level
 (`fine_width`) adds to its first map and to its picture. Both sums are StyleGAN2's (Karras et al., CVPR 2020), of input
 and output skips. What is added begins at zero: the network begins with the smaller one's picture
-(`Translator.take_over`), and a picture of twice the side costs an eighth more than one of the smaller network's.
+(`Translator.take_over`). A picture takes a fifth more multiplications than one of half the side did.
 """
 
 from __future__ import annotations
@@ -144,11 +144,12 @@ class Translator(tf.keras.Model):
                 channels, config.outer_kernel, use_bias=False, kernel_initializer="zeros", name="fine_last"
             )
 
-    def take_over(self, smaller: Translator) -> None:
-        """Begins with the weights of a network for half the side, the same but that it is not `halved`."""
-        ours = model_directory.variable_names(self)
-        for name, variable in model_directory.variable_names(smaller).items():
-            ours[name].assign(variable)
+    def take_over(self, other: Translator) -> None:
+        """Begins with the weights of a network that is the same but for being `halved` or not: with all but those of
+        the fine level."""
+        ours, theirs = model_directory.variable_names(self), model_directory.variable_names(other)
+        for name in ours.keys() & theirs.keys():
+            ours[name].assign(theirs[name])
 
     def translate(
         self, x: tf.Tensor, training: bool, tinted: Callable[[int, tf.Tensor], tf.Tensor] = lambda number, x: x

@@ -89,20 +89,20 @@ class CaliSketchTask(Task):
         }
 
     def grow(self, folder: pathlib.Path, other: Config) -> bool:
-        """From a model for half the side, if this one is `TranslatorConfig.halved`."""
+        """From a model for half the side to a `TranslatorConfig.halved` one, or back, without the fine level."""
         ours, theirs = self._settings, other.section(CaliSketchConfig)
         pairs = [("scn", ours.scn, theirs.scn), ("isn", ours.isn, theirs.isn)]
         if all(here.halved == there.halved for _, here, there in pairs):
             return False
         for name, here, there in pairs:
-            if here.unhalved() != there:
+            if here.unhalved() != there.unhalved():
                 raise ConfigError(
-                    f"train.init: expected model.{name} of {folder} to be {here.unhalved()}, to grow from it to twice "
-                    f"its side, found {there}"
+                    f"train.init: expected model.{name} of {folder} to be {here.unhalved()}, but for the size that it "
+                    f"works at, found {there.unhalved()}"
                 )
-        smaller = model_directory.load(folder, {self.exported: CaliSketch})
+        start = model_directory.load(folder, {self.exported: CaliSketch})
         for name in ("scn", "isn"):
-            self.trained_networks[name].take_over(getattr(smaller, name))
+            self.trained_networks[name].take_over(getattr(start, name))
         return True
 
     def lines(self, batch: Batch) -> tf.Tensor:
