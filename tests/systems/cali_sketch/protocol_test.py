@@ -232,8 +232,8 @@ def test_the_protocols_defaults_are_the_defaults_of_today():
 
 
 def test_the_shipped_model_makes_a_face_of_a_badly_drawn_one():
-    """scikit-image's portrait, its lines drawn badly: redrawn, they stay about as near to the true ones (docs/results.md
-    says that they come no nearer), and what the face parser sees in the photograph lies where it was drawn."""
+    """scikit-image's portrait, its lines drawn badly: redrawn, they stay about as near to the true ones, and no nearer
+    (docs/results.md); and what the face parser sees in the photograph lies where it was drawn."""
     side = 256
     portrait = sizes.center_square(skimage.data.astronaut()[12:199, 130:317], side)
     parser = zoo.load_model("face_parser")
