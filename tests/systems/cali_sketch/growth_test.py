@@ -96,6 +96,13 @@ def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     config = _pair(_FINE, 32, f"train.init={tmp_path}", "model.isn.blocks=2")
     with pytest.raises(ConfigError, match=r"model\.isn of .*blocks=2.*blocks=1"):
         load_initial(config, make_task(config))
+    # A level of another width begins anew.
+    config = _pair(_FINE, 64, "model.isn.fine_width=2")
+    save_model(tmp_path / "other", model_directory.build(CaliSketch, config), config)
+    config = _pair(_FINE, 64, f"train.init={tmp_path / 'other'}")
+    task = make_task(config)
+    load_initial(config, task)
+    assert not np.any(task.networks["cali_sketch"].isn.fine_last.kernel)
     # Of one that has the level, weights are taken by their names.
     large = model_directory.build(CaliSketch, _pair(_FINE, 32))
     large.isn.fine_last.kernel.assign(tf.ones_like(large.isn.fine_last.kernel))

@@ -145,11 +145,12 @@ class Translator(tf.keras.Model):
             )
 
     def take_over(self, other: Translator) -> None:
-        """Begins with the weights of a network that is the same but for being `halved` or not: with all but those of
-        the fine level."""
+        """Begins with the weights of a network that is the same but for being `halved` and for the fine level, whose
+        weights count if it is as wide."""
         ours, theirs = model_directory.variable_names(self), model_directory.variable_names(other)
         for name in ours.keys() & theirs.keys():
-            ours[name].assign(theirs[name])
+            if ours[name].shape == theirs[name].shape:
+                ours[name].assign(theirs[name])
 
     def translate(
         self, x: tf.Tensor, training: bool, tinted: Callable[[int, tf.Tensor], tf.Tensor] = lambda number, x: x

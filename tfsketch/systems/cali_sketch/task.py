@@ -89,10 +89,10 @@ class CaliSketchTask(Task):
         }
 
     def grow(self, folder: pathlib.Path, other: Config) -> bool:
-        """From a model for half the side to a `TranslatorConfig.halved` one, or back, without the fine level."""
+        """From a model that is the same but for `TranslatorConfig.halved` and the fine level."""
         ours, theirs = self._settings, other.section(CaliSketchConfig)
         pairs = [("scn", ours.scn, theirs.scn), ("isn", ours.isn, theirs.isn)]
-        if all(here.halved == there.halved for _, here, there in pairs):
+        if all((here.halved, here.fine_width) == (there.halved, there.fine_width) for _, here, there in pairs):
             return False
         for name, here, there in pairs:
             if here.unhalved() != there.unhalved():
