@@ -219,8 +219,8 @@ def test_layers(model_dirs, tmp_path):
     for _ in range(COUNT):
         start = time.perf_counter()
         try:
-            entry = studio.open(_layered(rng))
-            opened += entry["strokes"] is not None
+            studio.open(_layered(rng))
+            opened += 1
         except TfsketchError as error:
             _check_message(error)
         assert time.perf_counter() - start < SLOW

@@ -162,7 +162,6 @@ def _archive(name: str, content: bytes) -> bytes:
         (b"\xff\x0a" + bytes(100), "a JPEG XL file, which is not read"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "a JPEG XL file, which is not read"),
         (b"%PDF-1.7" + bytes(100), "a PDF"),
-        (_archive("mimetype", b"image/openraster"), "an OpenRaster file, which is not read: save it as PNG or JPEG"),
         (_archive("mimetype", b"application/x-krita"), "a Krita file"),
         (_archive("Document.archive", b"bplist00"), r"an archive \(ZIP\), as Procreate's files are"),
         (b"gimp xcf v011\0" + bytes(100), "a GIMP file"),

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.pictures import crops
 from tfsketch.errors import WeightsError
-from tfsketch.nn import efficientnet, torch_weights
+from tfsketch.nn import efficientnet, operations, torch_weights
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,8 @@ def test_bfloat16_is_near_float32_and_its_gradient_too(trunk):
             a, b = network(picture)["stride8"], network(other)["stride8"]
             loss = tf.reduce_mean(tf.square(tf.cast(a, tf.float32) - tf.cast(b, tf.float32)))
         gradients.append(tape.gradient(loss, picture).numpy().ravel())
-    assert np.corrcoef(*gradients)[0, 1] > 0.95
+    # TensorFlow's own kernels, on processors without 16-bit units, add up in 16 bits.
+    assert np.corrcoef(*gradients)[0, 1] > (0.95 if operations.is_accelerated(tf.bfloat16) else 0.9)
 
 
 def test_files_that_are_not_weights_are_refused(tmp_path):

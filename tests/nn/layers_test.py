@@ -63,9 +63,10 @@ def test_an_enlarged_convolution_is_that_of_the_enlarged_map(dtype, side):
             loss = tf.reduce_sum(y * upstream)
         results.append([y, *tape.gradient(loss, [x, kernel])])
     assert results[0][0].shape == (2, 16, 18, 4)
+    bound = 0.01 if operations.is_accelerated(tf.bfloat16) else 0.03  # TensorFlow's own kernels add up in 16 bits
     for ours, true in zip(*results):
         error = tf.norm(ours - true) / tf.norm(true)
-        assert float(error) < (1e-5 if dtype == "float32" else 0.01)
+        assert float(error) < (1e-5 if dtype == "float32" else bound)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

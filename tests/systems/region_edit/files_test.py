@@ -130,18 +130,19 @@ def test_what_cannot_be_restyled_at_all(model_dir, folders):
         ({"styles": [style, style]}, "expected one style, or steps"),
         ({"styles": [style], "steps": 1}, "steps: expected 2 to 100, found 1"),
         ({"styles": [folders / "nowhere"]}, "style 1: expected a file or a folder, found nothing"),
-        ({"styles": [photo], "output": photo}, "overwrites no input"),
+        ({"styles": [style], "output": photo}, "overwrites no input"),
+        ({"styles": [photo]}, "style: expected another photograph than the one that is restyled"),
     ):
         with pytest.raises(ImageError, match=message):
             find_jobs(photo, way="restyle", **{"output": out, **arguments})
     with pytest.raises(ImageError, match="overwrites no input"):
         find_jobs(photo, style.with_suffix(".png"), "restyle", 1, [style.rename(style.with_suffix(".gif"))], 2)
     with pytest.raises(DataError, match="region: expected face or one of"):
-        find_jobs(photo, out, "restyle", styles=[photo], region=["ear"])
+        find_jobs(photo, out, "restyle", styles=[style], region=["ear"])
     with pytest.raises(ImageError, match="expected a photograph to restyle"):
-        find_jobs(None, out, "restyle", styles=[photo], sketch=mask)
+        find_jobs(None, out, "restyle", styles=[style], sketch=mask)
     with pytest.raises(ImageError, match="expected no style, region or steps for the way edit"):
-        find_jobs(photo, out, styles=[photo], mask=mask)
+        find_jobs(photo, out, styles=[style], mask=mask)
 
 
 def test_an_animation_repeats():
