@@ -7,7 +7,7 @@ that were painted on since, or that come from a paint program alone, the outline
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -30,9 +30,11 @@ _READERS: dict[str, Callable[..., tuple[np.ndarray, list[str]]]] = {
     "sketch": meaning.read_sketch,
     "color": meaning.read_color,
 }
+KINDS = tuple(_READERS)
+"""The layers that strokes make."""
 
 
-def saved_strokes(name: str, data: bytes, kinds: Sequence[str] = tuple(_READERS)) -> dict[str, Any] | None:
+def saved_strokes(name: str, data: bytes, kinds: Sequence[str] = KINDS) -> dict[str, Any] | None:
     """The strokes that the page saved in a file of layers, as the tree of a strokes file.
 
     Args:
@@ -51,15 +53,25 @@ def saved_strokes(name: str, data: bytes, kinds: Sequence[str] = tuple(_READERS)
     file = openraster.File(name, data)
     if STROKES not in file.members:
         return None
+    return _saved(name, file, _layers_of(name, data, file, kinds), kinds)
+
+
+def _layers_of(name: str, data: bytes, file: openraster.File, kinds: Sequence[str]) -> dict[str, np.ndarray]:
+    """Those of the layers of `kinds` that a file has, as `meaning` reads them."""
+    return {kind: _READERS[kind](name, data=data)[0] for kind in kinds if kind in file.kinds}
+
+
+def _saved(
+    name: str, file: openraster.File, layers: Mapping[str, np.ndarray], kinds: Sequence[str]
+) -> dict[str, Any] | None:
+    """`saved_strokes` of a file that has strokes and whose layers of `kinds` are read."""
     try:
         tree = json.loads(file.member(STROKES, strokes_lib.MAX_BYTES))
         strokes = strokes_lib.render(strokes_lib.parse(tree, f"{name}: {STROKES}"), file.size[::-1])
     except (ValueError, RecursionError, ImageError):
         return None  # not the page's, then; the layers are there
-    for kind in kinds:
-        shown = _READERS[kind](name, data=data)[0] if kind in file.kinds else 0
-        if (getattr(strokes, kind) != shown).any():
-            return None
+    if any((getattr(strokes, kind) != layers.get(kind, 0)).any() for kind in kinds):
+        return None
     return {**tree, "strokes": [stroke for stroke in tree["strokes"] if stroke["layer"] in kinds]}
 
 
@@ -81,11 +93,10 @@ def strokes_of(name: str, data: bytes, picture: Picture) -> tuple[dict[str, Any]
     if not openraster.is_openraster(name, data):
         return None, []
     file = openraster.File(name, data)
-    layers = {kind: read(name, data=data)[0] for kind, read in _READERS.items() if kind in file.kinds}
-    layers = {kind: layer for kind, layer in layers.items() if layer.any()}
+    layers = {kind: layer for kind, layer in _layers_of(name, data, file, KINDS).items() if layer.any()}
     if not layers:
         return None, []
-    if tree := saved_strokes(name, data):
+    if STROKES in file.members and (tree := _saved(name, file, layers, KINDS)):
         return tree, []
     strokes = [stroke for kind, layer in layers.items() for stroke in _traced(kind, layer, picture)]
     tree = {"size": list(file.size), "strokes": strokes}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,30 +36,42 @@ def _pair(text: str, side: int, *overrides: str) -> config_lib.Config:
     return systems.parse(_HEAD.format(side) + text + "data: {maps: [canny]}\n", "test", list(overrides))
 
 
-def test_a_network_with_a_fine_level_begins_with_what_the_smaller_one_draws(tmp_path):
-    small = model_directory.build(CaliSketch, _pair(_PAIR, 16))
+def _saved(folder: pathlib.Path, text: str, side: int) -> CaliSketch:
+    """A model with weights at random, as if it had been trained, in a folder."""
+    config = _pair(text, side)
+    model = model_directory.build(CaliSketch, config)
     rng = np.random.default_rng(0)
-    for variable in small.variables:
+    for variable in model.variables:
         variable.assign(rng.uniform(-0.5, 0.5, variable.shape))
-    save_model(tmp_path, small, _pair(_PAIR, 16))
-    config = _pair(_FINE, 32, f"train.init={tmp_path}")
+    save_model(folder, model, config)
+    return model
+
+
+def _begin(folder: pathlib.Path, text: str, side: int) -> CaliSketch:
+    """The network of a run that begins with a folder's model."""
+    config = _pair(text, side, f"train.init={folder}")
     task = make_task(config)
     load_initial(config, task)
+    return task.networks["cali_sketch"]
+
+
+def test_a_network_with_a_fine_level_begins_with_what_the_smaller_one_draws(tmp_path):
+    small, large = _saved(tmp_path, _PAIR, 16), _begin(tmp_path, _FINE, 32)
+    rng = np.random.default_rng(1)
     lines = tf.constant(rng.random((2, 32, 32, 1)) < 0.2, tf.float32)
     palette = tf.constant(rng.uniform(-1.0, 1.0, (2, 6, 3)), tf.float32)
     halved = tf.nn.avg_pool2d(lines, 2, 2, "VALID")
-    large = task.networks["cali_sketch"]
-    for ours, theirs, key, last in (
-        (large.scn, small.scn, {"sketch": lines}, tf.sigmoid),
-        (large.isn, small.isn, {"refined": lines, "palette": palette}, tf.tanh),
+    for ours, theirs, inputs, output, last in (
+        (large.scn, small.scn, {"sketch": lines}, "refined", tf.sigmoid),
+        (large.isn, small.isn, {"refined": lines, "palette": palette}, "image", tf.tanh),
     ):
-        tints = [theirs.palette(palette, tf.float32)] if "palette" in key else []
+        tints = [theirs.palette(palette, tf.float32)] if "palette" in inputs else []
         drawing = theirs.translate(halved, False, *tints)
         expected = last(tf.image.resize(drawing, (32, 32)))
-        np.testing.assert_allclose(ours(key)["refined" if ours is large.scn else "image"], expected, atol=1e-5)
+        np.testing.assert_allclose(ours(inputs)[output], expected, atol=1e-5)
         # What the fine level adds is nothing, but it learns from the first step.
         with tf.GradientTape() as tape:
-            value = tf.reduce_sum(ours(key)["refined" if ours is large.scn else "image"] * rng.random((2, 32, 32, 1)))
+            value = tf.reduce_sum(ours(inputs)[output] * rng.random((2, 32, 32, 1)))
         added = [ours.fine_down.kernel, ours.fine_last.kernel]
         assert not any(np.any(kernel) for kernel in added)
         assert all(np.any(slope) for slope in tape.gradient(value, added))
@@ -75,16 +89,8 @@ def test_without_a_fine_level_lines_are_doubled_alone():
 
 
 def test_a_smaller_network_begins_without_the_fine_level(tmp_path):
-    large = model_directory.build(CaliSketch, _pair(_FINE, 32))
-    rng = np.random.default_rng(0)
-    for variable in large.variables:
-        variable.assign(rng.uniform(-0.5, 0.5, variable.shape))
-    save_model(tmp_path, large, _pair(_FINE, 32))
-    config = _pair(_PAIR, 16, f"train.init={tmp_path}")
-    task = make_task(config)
-    load_initial(config, task)
-    theirs = model_directory.variable_names(large)
-    ours = model_directory.variable_names(task.networks["cali_sketch"])
+    theirs = model_directory.variable_names(_saved(tmp_path, _FINE, 32))
+    ours = model_directory.variable_names(_begin(tmp_path, _PAIR, 16))
     assert len(theirs) - len(ours) == 2 * (2 + 2 + 1 + 1 + 1 + 1) + 2  # of either, and a tint
     for name, variable in ours.items():
         np.testing.assert_array_equal(variable, theirs[name], name)
@@ -99,18 +105,11 @@ def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     # A level of another width begins anew.
     config = _pair(_FINE, 64, "model.isn.fine_width=2")
     save_model(tmp_path / "other", model_directory.build(CaliSketch, config), config)
-    config = _pair(_FINE, 64, f"train.init={tmp_path / 'other'}")
-    task = make_task(config)
-    load_initial(config, task)
-    assert not np.any(task.networks["cali_sketch"].isn.fine_last.kernel)
+    assert not np.any(_begin(tmp_path / "other", _FINE, 64).isn.fine_last.kernel)
     # Of one that has the level, weights are taken by their names.
-    large = model_directory.build(CaliSketch, _pair(_FINE, 32))
-    large.isn.fine_last.kernel.assign(tf.ones_like(large.isn.fine_last.kernel))
-    save_model(tmp_path / "large", large, _pair(_FINE, 32))
-    config = _pair(_FINE, 64, f"train.init={tmp_path / 'large'}")
-    task = make_task(config)
-    load_initial(config, task)
-    for ours, theirs in zip(task.networks["cali_sketch"].variables, large.variables):
+    large = _saved(tmp_path / "large", _FINE, 32)
+    assert np.any(large.isn.fine_last.kernel)
+    for ours, theirs in zip(_begin(tmp_path / "large", _FINE, 64).variables, large.variables):
         np.testing.assert_array_equal(ours, theirs)
 
 
