@@ -70,19 +70,17 @@ def encode(
     """
     width, height = size
     xml = [f'<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.5" w="{width}" h="{height}"><stack>']
+    contents: dict[str, str | bytes] = {"mimetype": TYPE}  # first, and not compressed, as the format wants it
+    for number, layer in enumerate(layers):
+        place = f"data/layer{number}.png"
+        contents[place] = layer.png
+        visibility = "visible" if layer.visible else "hidden"
+        xml.append(f'<layer name={quoteattr(layer.name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
+    contents |= {_STACK: "".join([*xml, "</stack></image>"]), _MERGED: merged, "Thumbnails/thumbnail.png": thumbnail}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        archive.writestr("mimetype", TYPE)  # first, and not compressed, as the format wants it
-        for number, layer in enumerate(layers):
-            place = f"data/layer{number}.png"
-            archive.writestr(place, layer.png)
-            visibility = "visible" if layer.visible else "hidden"
-            xml.append(f'<layer name={quoteattr(layer.name)} src="{place}" x="0" y="0" visibility="{visibility}"/>')
-        archive.writestr(_STACK, "".join([*xml, "</stack></image>"]))
-        archive.writestr(_MERGED, merged)
-        archive.writestr("Thumbnails/thumbnail.png", thumbnail)
-        for name, content in others.items():
-            archive.writestr(name, content)
+        for name, content in (contents | dict(others)).items():
+            archive.writestr(zipfile.ZipInfo(name), content)  # undated: the same edit is the same file at any time
     return buffer.getvalue()
 
 
