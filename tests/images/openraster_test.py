@@ -59,6 +59,7 @@ def test_layers_mean_what_they_are_named(tmp_path):
         assert (meaning.read_color(path, data)[0] == COLOR).all()
     assert (photographs.read_rgb(path)[0] == PHOTO).all()  # as a style
     assert openraster.kinds_of(path) == ["image", "mask", "sketch", "color"]
+    assert openraster.kinds_of(tmp_path / "none.ora") == openraster.kinds_of(tmp_path) == []
 
 
 def test_a_file_is_the_same_at_any_time(monkeypatch):
@@ -68,7 +69,6 @@ def test_a_file_is_the_same_at_any_time(monkeypatch):
         assert _file(*layers) == WHOLE
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert openraster.kinds_of(tmp_path / "none.ora") == openraster.kinds_of(tmp_path) == []
 
 
 def test_what_paint_programs_do_to_layers():

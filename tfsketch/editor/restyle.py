@@ -2,7 +2,7 @@
 
 The square, the mask's pixels at the working side and the pasting are the same as for an edit; the seam is wider
 (`soft_weights`), since a change of light shows an edge that new detail hides; nothing is erased, the model sees the
-whole photograph. At its side, 64 or 128 px, such a model captures the colour and light of a region, but little of a
+whole photograph. At its side, 64 to 256 px, such a model captures the colour and light of a region, but little of a
 photograph's detail: pasted directly, its output makes a face soft, and somebody else's. So by default only its change
 is used: its output in the new style minus its output in the photograph's own. Enlarged as a picture, that change would
 have halos several pixels wide along every contour; so it is enlarged as a linear function of the photograph's luma
