@@ -83,7 +83,7 @@ def test_terms_come_when_they_are_due_and_weigh_as_many_steps():
     assert len(set(steps)) == 4 and {step.reconstruction for step in steps} == {1.0}
 
 
-@pytest.mark.parametrize("overrides", [[], ["model.blend=features"], _PLAIN])
+@pytest.mark.parametrize("overrides", [[], ["model.blend=features", "model.loss.statistics=1"], _PLAIN])
 def test_who_learns_from_what(shards, overrides):
     config = _config(shards, *overrides)
     task, reach = region_edit.RegionEditTask(config), []
@@ -103,9 +103,33 @@ def test_who_learns_from_what(shards, overrides):
     ]
     assert all(term.shape == (4,) and np.isfinite(term).all() for term in terms.values())
     assert ("code_consistency" in terms, "content_alignment" in terms) == ((overrides != _PLAIN,) * 2)
-    assert {"r1", "patch_r1"} <= set(terms)
+    assert {"r1", "patch_r1"} <= set(terms) and ("statistics" in terms) == ("model.loss.statistics=1" in overrides)
     later = task.step(_batch(config), config.model.loss.at(1), lambda *_: None)
     assert not {"r1", "patch_r1", "code_consistency"} & set(later)
+
+
+def test_statistics_forget_where_things_are_and_move_what_is_restyled_alone():
+    features = {
+        "a": tf.random.stateless_normal([2, 8, 8, 3], [1, 2]),
+        "b": tf.random.stateless_normal([2, 4, 4, 5], [3, 4]),
+    }
+    turned = {name: tf.reverse(maps, axis=[1, 2]) for name, maps in features.items()}
+    np.testing.assert_allclose(region_losses.statistics(features, turned), [0, 0], atol=1e-6)
+    # Twice as bright and as strong: the means and the deviations of every channel differ by themselves.
+    double = {name: 2 * maps for name, maps in features.items()}
+    expected = np.mean(
+        [np.abs(m.numpy().mean((1, 2))).mean(1) + m.numpy().std((1, 2)).mean(1) for m in features.values()], axis=0
+    )
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([features, double])
+        value = region_losses.statistics(double, features)
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
+    assert tape.gradient(value, double["a"]) is not None and tape.gradient(value, features["a"]) is None
+    flat = {"a": tf.zeros([1, 8, 8, 3])}
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        value = region_losses.statistics(flat, {"a": features["a"][:1]})
+    assert np.isfinite(tape.gradient(value, flat["a"])).all()
 
 
 def test_code_consistency_moves_the_generator_past_a_constant_encoder(shards):

@@ -105,6 +105,8 @@ class RegionEditLossConfig(LossConfig):
     style_consistency: float = 1.0
     """lambda: the style code's share in code consistency"""
     content_alignment: float = 1.0
+    statistics: float = 0.0
+    """Ours: of the swap's feature statistics to the style image's (`losses.statistics`)."""
     r1_every: int = 16
     """R1 is computed every this many steps, weighted accordingly."""
     consistency_every: int = 16

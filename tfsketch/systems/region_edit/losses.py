@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
 from tfsketch.nn.losses import mean
@@ -52,3 +54,24 @@ def content_alignment(features: tf.Tensor, swap: tf.Tensor, image: tf.Tensor, ma
     """
     inside = l1(features * mask, tf.stop_gradient(swap) * mask)
     return inside + l1(features * (1.0 - mask), tf.stop_gradient(image) * (1.0 - mask))
+
+
+def statistics(features: Mapping[str, tf.Tensor], target: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Mean over maps of L1(mean(f), mean(t)) + L1(deviation(f), deviation(t)), a channel's over its positions: a swap
+    has the other photograph's statistics, wherever that has what.
+
+    Huang & Belongie (ICCV 2017, equation 13) have squares of these, on VGG; the paper has no such term. The target is
+    constant.
+
+    Args:
+      features: of the swap, name -> [B,h,w,C], of about the size 1.
+      target: of the photograph that gave the style.
+    """
+
+    def distance(name: str) -> tf.Tensor:
+        ours, theirs = (tf.nn.moments(tf.cast(maps[name], tf.float32), axes=[1, 2]) for maps in (features, target))
+        # A flat map's deviation has no slope.
+        ours, theirs = ((centre, tf.sqrt(variance + 1e-4)) for centre, variance in (ours, theirs))
+        return tf.add_n([l1(value, tf.stop_gradient(goal)) for value, goal in zip(ours, theirs)])
+
+    return tf.add_n([distance(name) for name in target]) / float(len(target))

@@ -8,6 +8,7 @@ reconstruction, I_h what content alignment's mask merges (`network.RegionEdit.me
     patch_discriminator:  softplus(-D_co(patches of B)) + softplus(D_co(patches of I_g))    [+ R1]
     region_edit:          reconstruction + gan_reconstruction * softplus(-D(A')) + gan_swap * softplus(-D(I_g))
                           + patches * softplus(-D_co(patches of I_g))
+                          + statistics * statistics(I_g, B)
                           [+ code consistency] [+ content alignment]
 
 D_co judges patches beside others of B, the mean of whose features it sees. What is in brackets comes every few steps,
@@ -31,13 +32,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfsketch.config import Config
-from tfsketch.nn import adversarial, model_directory
+from tfsketch.nn import adversarial, efficientnet, model_directory
 from tfsketch.systems.region_edit import losses
 from tfsketch.systems.region_edit.config import RegionEditConfig, RegionEditLossConfig
 from tfsketch.systems.region_edit.discriminators import PatchCooccurrence, ResidualDiscriminator, cut_patches
 from tfsketch.systems.region_edit.network import RegionEdit
 from tfsketch.training.task import Batch, Minimize, Task, Terms, weighted_sum
 from tfsketch.vocabulary import to_uint8
+
+_LOOKS = ("stride2", "stride4", "stride8")
+"""The trunk's maps whose statistics are compared: those of colours and fine texture. What is coarser knows eyes."""
 
 
 def partners(count: tf.Tensor) -> tf.Tensor:
@@ -68,6 +72,7 @@ class RegionEditTask(Task):
         "patches",
         "code_consistency",
         "content_alignment",
+        "statistics",
         "r1",
         "patch_r1",
     )
@@ -75,6 +80,9 @@ class RegionEditTask(Task):
     def __init__(self, config: Config):
         settings, side = config.section(RegionEditConfig), config.image_size
         self._patches = settings.patches
+        if any(phase.apply(settings.loss).statistics for phase in config.train.phases):
+            dtype = tf.bfloat16 if config.train.precision == "mixed_bfloat16" else tf.float32
+            self._trunk = efficientnet.EfficientNetLite1(dtype)
         discriminator = ResidualDiscriminator(settings.discriminator)
         discriminator(tf.zeros([1, side, side, 3]))
         patch_discriminator = PatchCooccurrence(settings.patches)
@@ -151,7 +159,7 @@ class RegionEditTask(Task):
         partner = partners(count)
         values: Terms = {}
         judges = bool(loss.gan_reconstruction or loss.gan_swap)
-        if not (judges or loss.patches or loss.code_consistency or loss.content_alignment):
+        if not (judges or loss.patches or loss.code_consistency or loss.content_alignment or loss.statistics):
             return self._reconstruct(image, loss, minimize)
         with tf.GradientTape() as tape:
             features = network.encoder.features(image)
@@ -197,6 +205,9 @@ class RegionEditTask(Task):
                 )
             if loss.code_consistency:
                 terms["code_consistency"] = _as_judged(swap, consistency, consistency_slope)
+            if loss.statistics:
+                truth = self._trunk(tf.gather(image, partner), _LOOKS)
+                terms["statistics"] = losses.statistics(self._trunk(swap, _LOOKS), truth)
             if loss.content_alignment:
                 mixture = network.merge(features, style, other, batch["mask"], tf.stop_gradient(swap))
                 terms["content_alignment"] = losses.content_alignment(mixture, swap, image, batch["mask"])
