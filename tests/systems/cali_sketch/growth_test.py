@@ -118,6 +118,7 @@ def test_a_network_grows_from_its_own_kind_alone(tmp_path):
     [
         (["model.loss.overview=0.5"], "loss.window: expected a divisor"),
         (["model.loss.overview=0.5", "model.loss.window=96"], "loss.window: expected a divisor"),
+        (["model.loss.central=0.5"], "loss.central: expected 0 without loss.window"),
         (["model.scn.halved=false"], "scn.fine_width: expected 0 without scn.halved"),
         (["model.isn.skips=4"], r"isn.skips: expected from 0 to the number of doublings \(3\)"),
     ],

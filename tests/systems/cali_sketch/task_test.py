@@ -325,3 +325,24 @@ def test_windows_and_overviews_show_photograph_and_result_alike(tiny):
     assert 20 <= is_whole.sum() <= 44
     np.testing.assert_allclose(extent[is_whole], ramp[0, 0, -2:, 0].mean() - ramp[0, 0, :2, 0].mean(), rtol=1e-5)
     np.testing.assert_allclose(extent[~is_whole], 31 * 2.0 / 63, rtol=1e-4)
+
+
+def test_central_windows_lie_round_the_middle(tiny):
+    loss = dataclasses.replace(
+        _phases(tiny)["isn_true"], projected=1.0, window=32, central=0.5, isn_adversarial=0.0, pixel=0.0
+    )
+    critic = ProjectedDiscriminatorConfig(width=4, head_width=4, augment=0.0)
+    model = dataclasses.replace(tiny.model, projected=critic, loss=loss)
+    task = make_task(dataclasses.replace(tiny, model=model, image_size=128))
+    seen: list[tf.Tensor] = []
+    task._trunk = lambda image, names: seen.append(image) or {}
+    count, side = 64, 128
+    places = np.stack(np.meshgrid(*2 * [np.arange(side)], indexing="ij") + [np.zeros((side, side))], -1)
+    image = tf.constant(np.broadcast_to(places, (count, side, side, 3)), tf.float32)
+    batch = {"image": image, "seed": tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (count, 2)), tf.int32)}
+    task._views(batch, tf.zeros((count, side, side, 1)), image, loss)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    corners = seen[0][:, 0, 0, :2].numpy()  # from 0 to 96; the middle third: from 32 to 64
+    is_central = np.all((corners >= 32) & (corners <= 64), axis=1)
+    assert 64 * 0.5 - 12 <= is_central.sum() <= 64 * (0.5 + 0.5 / 9) + 12
+    assert corners[~is_central].min() < 24 and corners[~is_central].max() > 72

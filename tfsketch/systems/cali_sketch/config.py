@@ -129,6 +129,10 @@ class CaliSketchLossConfig(LossConfig):
     overview: float = 0.0
     """Share of the examples of which they see the whole picture instead, shrunk to the size of the window: windows show
     detail, but not whether two eyes match. Needs a side that is a multiple of `window`."""
+    central: float = 0.0
+    """Share of the windows that are in the middle third of their places, up and down as across, where faces aligned like
+    FFHQ's have their eyes: a window anywhere seldom has both. After GFP-GAN's discriminators of facial components (Wang et al., CVPR
+    2021), which see eyes and mouth alone; by the same discriminator as the rest, ours."""
     calibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
     uncalibrated: float = 0.0
@@ -156,6 +160,7 @@ class CaliSketchLossConfig(LossConfig):
         "total_variation_printed",
         "window",
         "overview",
+        "central",
         "calibrated",
         "uncalibrated",
         "misaligned",
@@ -195,6 +200,9 @@ class CaliSketchConfig:
         if side % 32 or not 0 <= side <= image_size:
             yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side
         yield from within("loss.overview", self.loss.overview)
+        yield from within("loss.central", self.loss.central)
+        if self.loss.central and not side:
+            yield "loss.central", "0 without loss.window", self.loss.central
         if self.loss.overview and (not side or image_size % side):
             yield "loss.window", f"a divisor of image_size={image_size} for loss.overview", side
         for name, net in (("scn", self.scn), ("isn", self.isn)):

@@ -144,6 +144,9 @@ class CaliSketchTask(Task):
         window, side = loss.window, raw.shape[1]
         if window not in (0, side):
             chance = adversarial.per_example_uniform(batch["seed"], salt=3, shape=(2,))
+            if loss.central:
+                is_central = adversarial.per_example_uniform(batch["seed"], salt=6) < loss.central
+                chance = tf.where(is_central[:, None], (1.0 + chance) / 3.0, chance)
             near = feature_losses.near_hole(layers, window, chance)
             if loss.overview:
                 is_whole = adversarial.per_example_uniform(batch["seed"], salt=5) < loss.overview
