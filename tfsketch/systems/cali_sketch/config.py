@@ -130,9 +130,9 @@ class CaliSketchLossConfig(LossConfig):
     """Share of the examples of which they see the whole picture instead, shrunk to the size of the window: windows show
     detail, but not whether two eyes match. Needs a side that is a multiple of `window`."""
     central: float = 0.0
-    """Share of the windows that are in the middle third of their places, up and down as across, where faces aligned like
-    FFHQ's have their eyes: a window anywhere seldom has both. After GFP-GAN's discriminators of facial components (Wang et al., CVPR
-    2021), which see eyes and mouth alone; by the same discriminator as the rest, ours."""
+    """Share of the windows that are in the middle third of their places, up and down as across, where faces aligned
+    like FFHQ's have their eyes: a window anywhere seldom has both. After GFP-GAN's discriminators of facial components
+    (Wang et al., CVPR 2021), which see eyes and mouth alone; by the same discriminator as the rest, ours."""
     calibrated: float = 0.0
     """Share of the examples whose photograph ISN makes from SCN's output; the others', from the true lines."""
     uncalibrated: float = 0.0
