@@ -195,6 +195,30 @@ def test_a_portrait_has_one_pen_and_large_eyes_at_a_poor_level():
     assert np.mean(heights[1]) > 1.1 * np.mean(heights[0])
 
 
+def test_a_feature_is_drawn_larger_and_in_another_place():
+    lips = features.region_of("mouth", FACE.regions)
+    lines = features.lines_of("mouth", FACE.image, FACE.regions, lips, np.zeros_like(lips))
+    boxes = [
+        cv2.boundingRect(
+            feature_strokes.freehand(np.random.default_rng(0), lines, FACE.regions, lips, 0.0, HandConfig(), *how)
+        )
+        for how in ((), (1.5,), (1.0, (5, -8)))
+    ]
+    (left, top, width, height), (_, _, *larger), place = boxes
+    np.testing.assert_allclose(larger, [1.5 * width, 1.5 * height], atol=2)
+    np.testing.assert_allclose(place, (left - 8, top + 5, width, height), atol=1)
+
+
+@pytest.mark.parametrize("how", [{"feature_scale": 0.4}, {"feature_shift": 0.05}])
+def test_a_poor_portrait_has_features_of_other_sizes_and_in_other_places(how):
+    lips = masks.grow(regions.mask_of(FACE.regions, "lips"), 2)
+
+    def spread(**how: float) -> float:
+        return float(np.mean([(_portrait(0.6, seed, **how) & (1 - lips))[85:105, 50:78].sum() for seed in range(8)]))
+
+    assert spread(**how) > 1.2 * spread()
+
+
 def test_no_face_has_no_portrait():
     nothing = np.zeros_like(FACE.regions)
     assert not feature_strokes.drawing(

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from tfsketch.conditions import colors, features, hand, masks, regions
+from tfsketch.conditions.trace import trace
 from tfsketch.config import ColorConfig, HandConfig, StrokeConfig
 from tfsketch.vocabulary import size_of
 
@@ -32,6 +33,8 @@ def freehand(
     region: np.ndarray,
     level: float,
     config: HandConfig,
+    zoom: float = 1.0,
+    shift: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
     """The lines of a feature as a freehand drawing, [S,S] uint8 in {0,1}.
 
@@ -44,14 +47,21 @@ def freehand(
       labels: [S,S] uint8 region map.
       region: [S,S] uint8 in {0,1}, not empty.
       level, config: as in `hand.draw_badly`.
+      zoom: how many times as large the feature is drawn.
+      shift: (rows, columns) in pixels that it is drawn too low and too far right; less at the picture's border.
     """
     side = min(region.shape)
     left, top, width, height = cv2.boundingRect(masks.grow(region, max(1, side // 64)))
-    edge = min(max(height, width), side)
+    edge = min(round(max(height, width) * max(zoom, 1.0)), side)
     top, left = (int(np.clip(s + (n - edge) // 2, 0, side - edge)) for s, n in ((top, height), (left, width)))
     window = (slice(top, top + edge), slice(left, left + edge))
+    middle = (edge - 1) / 2
+    strokes = [middle + zoom * (stroke - middle) for stroke in trace(lines[window])]
+    top, left = (int(np.clip(s + by, 0, side - edge)) for s, by in zip((top, left), shift))
     sketch = np.zeros_like(region)
-    sketch[window] = hand.simulate(rng, lines[window], level, config, labels[window])
+    sketch[top : top + edge, left : left + edge] = hand.draw_badly(
+        rng, strokes, (edge, edge), level, config, labels[window]
+    )
     return sketch
 
 
@@ -158,7 +168,13 @@ def _portrait(
             lines = features.lines_of(name, image, labels, region, strands)
         if name == "nose" and rng.random() < 0.5:
             lines |= features.bridge_of(region, rng.random() < 0.5)
-        sketch |= freehand(rng, lines, labels, region, level, thin)
+        zoom, shift = 1.0, (0, 0)
+        if config.feature_scale and name in ("mouth", "nose"):
+            zoom = float(np.exp(np.clip(rng.standard_normal(), -2.0, 2.0) * level * config.feature_scale))
+        if config.feature_shift:
+            down, right = np.round(rng.standard_normal(2) * level * config.feature_shift * side).astype(int)
+            shift = int(down), int(right)
+        sketch |= freehand(rng, lines, labels, region, level, thin, zoom, shift)
     if rng.random() < config.around:
         beside = strands & (1 - masks.grow(regions.mask_of(labels, ("face", "hair")), side // 32))
         sketch |= hand.simulate(rng, beside, level, thin, labels)

@@ -157,6 +157,11 @@ class HandConfig:
     """Standard deviation of the displacement of each of a stroke's points, as a share of the side."""
     warp: float = 0.03
     """Standard deviation of the smooth displacement of the whole drawing along each axis, as a share of the side."""
+    feature_scale: float = 0.0
+    """Standard deviation of the logarithm of the change in size of a portrait's mouth and of its nose
+    (`feature_strokes.drawing`)."""
+    feature_shift: float = 0.0
+    """Standard deviation of the shift of each of a portrait's features along each axis, as a share of the side."""
     double: float = 0.2
     """Chance that a stroke is drawn twice."""
     width: float = 0.015
