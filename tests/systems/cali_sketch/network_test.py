@@ -94,6 +94,7 @@ def test_a_size_that_does_not_fit_is_named(size, expected):
         ("model: {loss: {calibrated: 0.8, uncalibrated: 0.3}}", "model.loss.uncalibrated: expected at most 1"),
         ("model: {isn: {upsampling: gated}}", "model.isn.upsampling"),
         ("model: {scn: {skips: 3}}", "model.scn.skips: expected from 0 to the number of doublings"),
+        ("model: {reach: -1}", "model.reach: expected 0 or more pixels"),
         ("model: {d1: {widths: [4, 4]}}", "model.d1.strides"),
         ("train: {phases: [{loss: {pixels: 1.0}}]}", "did you mean 'pixel'"),
     ],
@@ -113,6 +114,22 @@ def test_every_variable_that_matters_gets_a_gradient(upsampling, spectral_norm):
     gradients = tape.gradient(loss, scn.trainable_variables)
     # Instance norm takes every channel's mean out, and with it what a bias before it adds.
     assert all(float(tf.norm(g)) > 0 for g, v in zip(gradients, scn.trainable_variables) if "bias" not in v.name)
+
+
+def test_lines_far_from_the_sketch_are_left_out():
+    config = TranslatorConfig(width=4, blocks=0, upsampling="nearest")
+    everywhere, near = cali_sketch.StrokeCalibration(config), cali_sketch.StrokeCalibration(config, reach=3)
+    sketch = np.zeros((1, 32, 32, 1), np.float32)
+    sketch[0, 10:20, 16] = 0.4  # soft ink, as of a sketch that was shrunk
+    sketch[0, 2, 2] = 0.02  # paper
+    lines = everywhere({"sketch": tf.constant(sketch)})["refined"].numpy()
+    near({"sketch": tf.constant(sketch)})
+    for ours, theirs in zip(near.variables, everywhere.variables):
+        ours.assign(theirs)
+    expected = np.zeros_like(lines)
+    expected[0, 7:23, 13:20] = lines[0, 7:23, 13:20]
+    np.testing.assert_array_equal(near({"sketch": tf.constant(sketch)})["refined"], expected)
+    assert lines.min() > 0.1
 
 
 def test_skips_pass_on_maps_from_the_smallest_size_up():

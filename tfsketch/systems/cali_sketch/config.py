@@ -182,8 +182,12 @@ class CaliSketchConfig:
     d2: FeatureDiscriminatorConfig = FeatureDiscriminatorConfig()
     projected: ProjectedDiscriminatorConfig = ProjectedDiscriminatorConfig()
     loss: CaliSketchLossConfig = CaliSketchLossConfig()
+    reach: int = 0
+    """Largest distance in pixels, along each axis, at which SCN's lines lie from the sketch's own; what it draws
+    farther away is left out. 0: nothing is. SCN scatters dashes over paper where nobody drew, and ISN makes marks of
+    them. Ours."""
 
-    changeable: ClassVar[tuple[str, ...]] = ("loss",)
+    changeable: ClassVar[tuple[str, ...]] = ("loss", "reach")  # no weight depends on either
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -196,6 +200,8 @@ class CaliSketchConfig:
         return max(multiples), max(smallest)
 
     def problems(self, image_size: int) -> Problems:
+        if self.reach < 0:
+            yield "reach", "0 or more pixels", self.reach
         side = self.loss.window
         if side % 32 or not 0 <= side <= image_size:
             yield "loss.window", f"0 or a multiple of 32 up to image_size={image_size}", side

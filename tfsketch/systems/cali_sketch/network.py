@@ -37,6 +37,9 @@ from tfsketch.systems.cali_sketch.config import CaliSketchConfig, SynthesisConfi
 from tfsketch.systems.cali_sketch.palette import Palette
 from tfsketch.vocabulary import check_sides
 
+_INK = 0.1
+"""Ink of a sketch in [0,1] that counts as a stroke for `CaliSketchConfig.reach`; less is an uneven paper."""
+
 
 def _reflect(x: tf.Tensor, margin: int) -> tf.Tensor:
     return tf.pad(x, [[0, 0], [margin, margin], [margin, margin], [0, 0]], "REFLECT")
@@ -191,16 +194,27 @@ class Translator(tf.keras.Model):
         return drawing + tf.cast(self.fine_last(_reflect(x, self.outer)), tf.float32)
 
 
-class StrokeCalibration(Translator):
-    """SCN: `sketch` [B,H,W,1] -> `refined` [B,H,W,1] in [0,1]."""
+def spread(sketch: tf.Tensor, reach: int) -> tf.Tensor:
+    """The largest value of a sketch [B,H,W,1] up to `reach` pixels away along each axis, [B,H,W,1]."""
+    size = 2 * reach + 1
+    return tf.nn.max_pool2d(tf.nn.max_pool2d(sketch, (size, 1), 1, "SAME"), (1, size), 1, "SAME")
 
-    def __init__(self, config: TranslatorConfig):
+
+class StrokeCalibration(Translator):
+    """SCN: `sketch` [B,H,W,1] -> `refined` [B,H,W,1] in [0,1]; `reach` as in `CaliSketchConfig`."""
+
+    def __init__(self, config: TranslatorConfig, reach: int = 0):
         super().__init__(config, 1, name="scn")
+        self.reach = reach
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """`training=True` moves the power iteration of a spectral norm; do so once a step. See `Translator.translate`
         for what it raises."""
-        return {"refined": tf.sigmoid(self.translate(inputs["sketch"], training))}
+        refined = tf.sigmoid(self.translate(inputs["sketch"], training))
+        if self.reach:
+            near = spread(tf.cast(inputs["sketch"], tf.float32), self.reach) > _INK
+            refined = tf.where(near, refined, tf.zeros_like(refined))
+        return {"refined": refined}
 
 
 class ImageSynthesis(Translator):
@@ -235,7 +249,7 @@ class CaliSketch(ExportedNetwork):
 
     def __init__(self, config: CaliSketchConfig):
         super().__init__(config, "cali_sketch")
-        self.scn, self.isn = StrokeCalibration(config.scn), ImageSynthesis(config.isn)
+        self.scn, self.isn = StrokeCalibration(config.scn, config.reach), ImageSynthesis(config.isn)
         if config.isn.palette:
             self.takes = ("sketch", "seed")
 

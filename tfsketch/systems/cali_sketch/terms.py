@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfsketch.nn import adversarial, feature_losses, line_losses, losses, projected
 from tfsketch.systems.cali_sketch.config import CaliSketchLossConfig
 from tfsketch.systems.cali_sketch.losses import feature_matching, total_variation_printed
+from tfsketch.systems.cali_sketch.network import spread
 from tfsketch.training.task import Batch
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ def lines_near(lines: tf.Tensor, sketch: tf.Tensor, reach: float) -> tf.Tensor:
     """The true lines [B,H,W,1] near a sketch [B,H,W,1]: those within `CaliSketchLossConfig.reach` of its own."""
     if not reach:
         return lines
-    size = 2 * round(reach * sketch.shape[1]) + 1
-    near = tf.nn.max_pool2d(tf.nn.max_pool2d(sketch, (size, 1), 1, "SAME"), (1, size), 1, "SAME")
-    return lines * tf.cast(near > 0.5, lines.dtype)
+    return lines * tf.cast(spread(sketch, round(reach * sketch.shape[1])) > 0.5, lines.dtype)
 
 
 class LineInputs:
