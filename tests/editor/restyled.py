@@ -84,7 +84,8 @@ class Sheets:
         return rows
 
 
-def _save(path: pathlib.Path, rows: list[list[np.ndarray]], side: int, titles: Sequence[str] = ()) -> None:
+def save(path: pathlib.Path, rows: list[list[np.ndarray]], side: int, titles: Sequence[str] = ()) -> None:
+    """Writes a contact sheet of pictures scaled to `side` pixels."""
     small = [
         [np.asarray(Image.fromarray(p).resize((side, side), Image.Resampling.LANCZOS)) for p in row] for row in rows
     ]
@@ -105,15 +106,15 @@ def main() -> None:
         ("092_03", "036_03", "astronaut", "coffee", "chelsea", "rocket"),
     )
     pairs = (("014_03", "092_03"), ("036_03", "astronaut"), ("092_03", "014_03"), ("022_03", "coffee"))
-    _save(folder / "regions.jpg", make.regions(pairs, _REGIONS), 176, _TITLES)
-    _save(folder / "swaps.jpg", make.grid(faces, styles), 176)
-    _save(folder / "drawn.jpg", make.grid(faces, styles, detail=False), 176)
-    _save(folder / "strip.jpg", [make.strip("014_03", ["coffee"]), make.strip("022_03", ["astronaut", "rocket"])], 176)
+    save(folder / "regions.jpg", make.regions(pairs, _REGIONS), 176, _TITLES)
+    save(folder / "swaps.jpg", make.grid(faces, styles), 176)
+    save(folder / "drawn.jpg", make.grid(faces, styles, detail=False), 176)
+    save(folder / "strip.jpg", [make.strip("014_03", ["coffee"]), make.strip("022_03", ["astronaut", "rocket"])], 176)
     others = ("014_03", "036_03", "092_03", "coffee", "rocket")
-    _save(folder / "subjects.jpg", make.grid(("chelsea", "coffee", "rocket"), others), 176)
-    _save(folder / "region_style.jpg", make.region_styles(), 200)
+    save(folder / "subjects.jpg", make.grid(("chelsea", "coffee", "rocket"), others), 176)
+    save(folder / "region_style.jpg", make.region_styles(), 200)
     rows = make.regions((("036_03", "014_03"), ("014_03", "astronaut")), ("hair", "skin", "background"))
-    _save(
+    save(
         flags.docs / "readme" / "restyle.jpg",
         rows,
         192,
