@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -54,6 +55,25 @@ def test_sixteen_bits_stay_outside_and_are_dithered_inside(tmp_path, suffix, cha
         assert len(np.unique(color[HOLE][..., 0] & 255)) > 100  # and no bands below
         if channels == 4:
             assert (again[..., 3] == expected[..., 3]).all()
+
+
+@pytest.mark.parametrize("most", [255, 65535])
+def test_deep_grey_with_transparency_is_grey_and_its_result_is_said_to_be_rgb(tmp_path, most):
+    grey = deep_pixels(1)[..., 0] >> (0 if most > 255 else 8)
+    values = np.dstack([grey, np.full_like(grey, most)])
+    values[:9, :, 1] = 0
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", *grey.shape[::-1], 16, 4, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "la.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    photograph = photographs.read(tmp_path / "la.png")
+    assert (photograph.pixels == values).all() and photograph.image.shape == (*grey.shape, 3)
+    assert any("it is grey and stays grey" in trait for trait in photograph.traits)
+    if most > 255:
+        data, notes = encoding.encode("o.png", photograph)
+        assert notes == ["grey with transparency of 16 bits is written as RGB with transparency"]
+        back = photographs.read("o.png", data).pixels
+        assert (back[..., [0, 3]] == values).all() and (back[..., 1] == values[..., 0]).all()
 
 
 def test_eight_bits_in_a_file_of_sixteen_are_said(tmp_path):

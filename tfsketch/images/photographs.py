@@ -126,6 +126,7 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
         details["metadata"], details["lost"] = metadata_lib.read(picture, content)
         details["bits"] = bits_of(picture, content)
         details["format"] = picture.format
+        details["grey"] = is_grey_with_alpha(picture, content)
 
     picture = files.decode(path, data, most, inspect)
     image = np.asarray(files.eight_bits(picture, path).convert("RGB"))
@@ -142,6 +143,8 @@ def read(path: str | os.PathLike, data: bytes | None = None, most: int = files.M
         pixels = np.asarray(picture).astype(np.uint16)
     elif bits == 16:
         pixels = _deep(path, data, orientation, image, has_alpha(picture))
+        if pixels is not None and details["grey"]:
+            pixels = np.ascontiguousarray(pixels[..., [0, 3]])
     if bits == 16:
         if pixels is None:
             notes.append("its 16 bits a channel could not be read at full depth: it is edited and written at 8")
@@ -176,13 +179,19 @@ _LEFT_OUT = "seen as 8 bits of RGB; left out of its file: "
 def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
     """Bits a channel of a file, given as its content or its path."""
     if picture.format == "PNG":
-        head = content[:25] if isinstance(content, bytes) else _head(content)
-        return head[24] if len(head) == 25 else 8
+        head = content[:26] if isinstance(content, bytes) else _head(content)
+        return head[24] if len(head) == 26 else 8
     if picture.format == "TIFF":
         bits = getattr(picture, "tag_v2", {}).get(258, 8)
         return int(max(bits) if isinstance(bits, tuple) else bits)
     depth = picture.info.get("bit_depth", 8)
     return depth if isinstance(depth, int) else 8
+
+
+def is_grey_with_alpha(picture: Image.Image, content: bytes | str | os.PathLike) -> bool:
+    """Whether a picture is a PNG of grey and alpha, which Pillow reads as RGBA if it has 16 bits a channel."""
+    head = content[:26] if isinstance(content, bytes) else _head(content)
+    return picture.format == "PNG" and head[25:26] == b"\x04"
 
 
 def has_alpha(picture: Image.Image) -> bool:
@@ -202,12 +211,14 @@ def beyond_rgb(picture: Image.Image, content: bytes | str | os.PathLike) -> list
 
 def _head(path: str | os.PathLike) -> bytes:
     with open(path, "rb") as file:
-        return file.read(25)
+        return file.read(26)
 
 
 def _rgb_of(pixels: np.ndarray) -> np.ndarray:
     """Stored channels without alpha, as RGB."""
-    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+    is_grey = pixels.ndim == 2 or pixels.shape[2] == 2
+    return np.repeat(grey[..., None], 3, axis=-1) if is_grey else np.ascontiguousarray(pixels[..., :3])
 
 
 def _deep(
