@@ -203,6 +203,7 @@ def no_masks():
     regions[40:90], regions[90:140], regions[20:40] = (204, 0, 0), (76, 153, 0), (204, 204, 0)
     numbers = np.zeros((SIDE, SIDE), np.uint8)
     numbers[40:90], numbers[90:140], numbers[20:40] = 60, 120, 180
+    part = cv2.ellipse(np.zeros((SIDE, SIDE), np.uint8), (96, 70), (18, 14), 0, 0, 360, 1, -1)
     sky = np.full((SIDE, SIDE, 3), 205, np.uint8)
     sky[50:140, 40:130] = grey[50:140, 40:130]
     return {
@@ -214,6 +215,10 @@ def no_masks():
         "grey photograph": (opaque(grey), "looks like a photograph"),
         "photograph with a scribble": (opaque(scribble), "looks like a photograph"),
         "red on white": (opaque(red), "found colours"),
+        "a part of a photograph on black": (
+            opaque(np.where(part[..., None] > 0, PORTRAIT, np.uint8(0))),
+            "found a part of a photograph on black",
+        ),
         "hole in white": (with_alpha((255,) * 3, 255 - HOLE), "one colour on"),
     }
 
@@ -242,6 +247,33 @@ def colors():
         "clear corner": corner,
         "clear, a third opaque": (clear // np.uint8([1, 1, 1, 3])).astype(np.uint8),
     }
+
+
+def pale_beside_strong():
+    """Name -> (sheet, where there is paint): a stroke of nearly the paper's colour along one of quite another."""
+    paint, near = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    cv2.line(paint, (40, 90), (150, 70), 1, 12)
+    cv2.line(near, (40, 102), (150, 82), 1, 10)
+    rows = {}
+    for name, paper, strong, pale in (
+        ("skin under lips", 255, (200, 40, 60), (250, 235, 225)),
+        ("brow over skin", 0, (250, 225, 205), (30, 20, 15)),
+    ):
+        levels = np.full((SIDE, SIDE, 3), paper, np.uint8)
+        levels[near > 0] = pale
+        levels[paint > 0] = strong
+        rows[name] = opaque(levels), (paint | near) > 0
+    return rows
+
+
+def dithered(size=480):
+    """Name -> (sheet, its lines): scans of grey paper in black and white alone."""
+    lines = face(size, 4)
+    rows = {}
+    for name, paper in (("dithered, dark paper", 215), ("dithered", 240)):
+        levels = sheet(lines, (paper,) * 3, (60,) * 3, 2)
+        rows[name] = np.asarray(Image.fromarray(levels).convert("1").convert("RGB")), lines
+    return rows
 
 
 def vignettes():

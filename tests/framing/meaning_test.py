@@ -22,7 +22,9 @@ def _table():
     rows = [("sketch", name, sheets.opaque(sheet)) for name, sheet in sheets.SHEETS.items()]
     rows += [("sketch", name, sheets.opaque(sheet)) for name, (sheet, _) in sheets.vignettes().items()]
     rows += [("mask", name, sheet) for name, (sheet, _) in {**sheets.masks(), **sheets.no_masks()}.items()]
+    rows += [("sketch", name, sheets.opaque(sheet)) for name, (sheet, _) in sheets.dithered(240).items()]
     rows += [("color", name, sheet) for name, sheet in sheets.colors()[1].items()]
+    rows += [("color", name, sheet) for name, (sheet, _) in sheets.pale_beside_strong().items()]
     odd = {"noise": rng.integers(0, 256, (40, 31, 4)), "pixel": rng.integers(0, 256, (1, 1, 4))}
     odd |= {
         "line": rng.integers(0, 256, (1, 90, 4)),

@@ -73,6 +73,12 @@ def test_filled_areas_of_a_program_are_strokes():
         assert _overlap(meaning.sketch(sheets.opaque(sheets.sheets(lines)[name]), name).layer, lines) >= 0.98, name
 
 
+@pytest.mark.parametrize("name", sheets.dithered())
+def test_the_dots_of_a_scan_in_black_and_white_are_no_strokes(name):
+    sheet, lines = sheets.dithered()[name]
+    assert _overlap(meaning.sketch(sheets.opaque(sheet), "s.tif").layer, lines, 2) >= 0.9
+
+
 @pytest.mark.parametrize("name", sheets.vignettes())
 def test_a_lone_line_in_a_vignette_is_no_ruling(name):
     sheet, line = sheets.vignettes()[name]
@@ -275,6 +281,20 @@ def test_faint_paint_beside_opaque_paint_is_left_out_and_that_is_said():
     color = meaning.color(sheet, "c.png")
     assert color.layer[:60, :, 3].any() and not color.layer[60:, :, 3].any()
     assert color.notes == ("c.png: paint that is less than half opaque was left out",)
+
+
+@pytest.mark.parametrize("name", sheets.pale_beside_strong())
+def test_paint_of_nearly_the_papers_colour_counts_beside_strong_paint(name):
+    sheet, paint = sheets.pale_beside_strong()[name]
+    assert _overlap(meaning.color(sheet, "c.png").layer[..., 3] > 0, paint, 2) >= 0.99
+
+
+def test_a_mask_much_of_which_is_dark_says_so():
+    dim = np.repeat((sheets.HOLE // 255 * 90)[..., None], 3, axis=2)
+    dim[60:90][dim[60:90] > 0] = 255
+    result = meaning.mask(sheets.opaque(dim), "m.png")
+    assert result.layer[70, 96] == 1 and result.layer[100, 96] == 0
+    assert "of what is not black is darker than half and counts as kept" in result.notes[-1]
 
 
 def test_a_cut_out_as_a_mask_says_how_much_is_repainted():

@@ -142,7 +142,7 @@ def _ink_level(contrast: tf.Tensor) -> tf.Tensor:
     return 255 - to_ints(count_of(tf.cumsum(histogram(contrast)[::-1]) < least))
 
 
-def strong_parts(contrast: tf.Tensor, floor: tf.Tensor | int, share: int = 30) -> tf.Tensor:
+def strong_parts(contrast: tf.Tensor, floor: tf.Tensor | int, share: tf.Tensor | int = 30) -> tf.Tensor:
     """`ink.strong_parts`."""
     return _strong_parts(contrast, floor, share)
 
@@ -188,7 +188,8 @@ def _is_exact(apart: tf.Tensor) -> tf.Tensor:
     exact = apart <= ink.EXACT
     away = extreme(to_ints(apart >= ink.FAINT), ink.BESIDE, True) == 0
     most = tf.cast(count_of(exact), tf.float64) >= ink.WRITTEN * tf.cast(tf.size(apart), tf.float64)
-    return most & (100 * count_of(away & exact) >= ink.EVEN * count_of(away))
+    plain = 100 * count_of(away) >= ink.PLAIN * size_of(apart)
+    return most & plain & (100 * count_of(away & exact) >= ink.EVEN * count_of(away))
 
 
 def _is_program_made(work: tf.Tensor, shade: tf.Tensor) -> tf.Tensor:

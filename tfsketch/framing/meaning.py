@@ -21,14 +21,14 @@ from tfsketch.framing.ink import (
     strong_parts,
     to_ints,
 )
-from tfsketch.images import ink, meaning
+from tfsketch.images import ink, meaning, texture
 
 
 def _is_flat(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """`meaning._is_flat`."""
     high = tf.reduce_max(tf.where(mask[..., None], levels, 0), axis=[0, 1])
     low = tf.reduce_min(tf.where(mask[..., None], levels, 255), axis=[0, 1])
-    return tf.reduce_all(high - low <= meaning.DARKEST)
+    return tf.reduce_all(high - low <= texture.DARKEST)
 
 
 def sketch_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
@@ -67,31 +67,49 @@ def _chroma(levels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(levels, axis=-1) - tf.reduce_min(levels, axis=-1)
 
 
+def _bends(grey: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`texture._bends`."""
+    bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
+    bend = bend[:, : tf.shape(grey)[1]]
+    return bend >= 12, extreme(grey, 2, True) - extreme(grey, 2, False) < texture.EDGE
+
+
 def _is_photograph(levels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`meaning._is_photograph`, where a pixel is counted."""
+    """`texture.is_photograph`, where a pixel is counted."""
     count = count_of(mask)
     code = tf.reduce_sum(tf.bitwise.right_shift(levels, 5) * tf.constant([64, 8, 1]), axis=-1)
     bins = histogram(tf.boolean_mask(code, mask), 512)
     grey = grey_of(levels)
-    between = mask & (grey > meaning.DARKEST) & (grey < meaning.LIGHTEST)
-    bend = tf.pad(tf.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:]), [[0, 0], [2, 2]])
-    bend = bend[:, : tf.shape(grey)[1]]
-    inner = extreme(grey, 2, True) - extreme(grey, 2, False) < meaning.EDGE
-    bends = between & (bend >= 12) & (extreme(to_ints(mask), 2, False) > 0)
-    unrest = 20 * count_of(bends & inner) >= count
+    between = mask & (grey > texture.DARKEST) & (grey < texture.LIGHTEST)
+    bends, soft = _bends(grey)
+    bends &= between & (extreme(to_ints(mask), 2, False) > 0)
+    unrest = 20 * count_of(bends & soft) >= count
     few = 10 * tf.reduce_sum(tf.math.top_k(bins, 4)[0]) >= 9 * count
     colors = 20 * count_of(mask & (_chroma(levels) > 32)) >= count
     rough = 20 * count_of(between) >= 3 * count
     rough &= 100 * count_of(bends) >= 15 * count_of(between)
-    ends = tf.minimum(count_of(mask & (grey <= meaning.DARKEST)), count_of(mask & (grey >= meaning.LIGHTEST)))
+    ends = tf.minimum(count_of(mask & (grey <= texture.DARKEST)), count_of(mask & (grey >= texture.LIGHTEST)))
     return unrest | (~few & (colors | rough | ((2 * count_of(between) >= count) & (50 * ends < count))))
+
+
+def _is_photograph_on_black(levels: tf.Tensor) -> tf.Tensor:
+    """`texture.is_photograph_on_black`."""
+    bright = tf.reduce_max(levels, axis=-1)
+    inner = extreme(to_ints(bright > texture.DARKEST), 2, False) > 0
+    lit = extreme(to_ints(bright >= texture.DIM), 2, False) > 0
+    bends, soft = _bends(grey_of(levels))
+    hue = tf.boolean_mask(levels * 255 // tf.maximum(bright, 1)[..., None], lit)
+    others = count_of(tf.reduce_any(tf.abs(hue - median(hue[None])) > texture.TINT, axis=-1))
+    shared = count_of(inner & (10 * bright >= 9 * tf.reduce_max(bright)))
+    rough = 20 * count_of(bends & soft & inner) >= count_of(inner)
+    return tf.reduce_any(lit) & rough & (20 * others >= count_of(lit)) & (2 * shared < count_of(inner))
 
 
 def _opaque(rgba: tf.Tensor) -> tf.Tensor:
     """`meaning._opaque`."""
     alpha = to_ints(rgba[..., 3])
     opaque, most = alpha >= meaning.CLEAR, tf.reduce_max(alpha)
-    return tf.where(tf.reduce_any(opaque) | (most < meaning.DARKEST), opaque, 2 * alpha >= most)
+    return tf.where(tf.reduce_any(opaque) | (most < texture.DARKEST), opaque, 2 * alpha >= most)
 
 
 def _is_map(grey: tf.Tensor) -> tf.Tensor:
@@ -99,7 +117,7 @@ def _is_map(grey: tf.Tensor) -> tf.Tensor:
     count = histogram(tf.boolean_mask(grey, extreme(grey, 1, False) == extreme(grey, 1, True)))
     beside = tf.maximum(tf.pad(count[1:], [[0, 1]]), tf.pad(count[:-1], [[1, 0]]))
     levels = (200 * count >= size_of(grey)) & (4 * beside <= count)
-    return (count_of(levels) >= 3) & (count_of(levels[meaning.DARKEST + 1 : meaning.LIGHTEST]) >= 2)
+    return (count_of(levels) >= 3) & (count_of(levels[texture.DARKEST + 1 : texture.LIGHTEST]) >= 2)
 
 
 def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
@@ -112,11 +130,13 @@ def mask_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tf.Tensor:
     def on_black() -> tf.Tensor:
         sheet = tf.where(opaque_pixels[..., None], levels, 0)
         sheet = tf.where(tf.reduce_max(sheet) == 1, sheet * 255, sheet)
+        expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found a part "
+        sheet = require(~_is_photograph_on_black(sheet), sheet, expected + "of a photograph on black")
         bright = tf.reduce_max(sheet, axis=-1)
         there = _chroma(sheet) > ink.DEEP
         is_colored = 1000 * count_of(there) >= size_of(bright)
-        white = count_of(tf.reduce_all(sheet >= meaning.LIGHTEST, axis=-1))
-        plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= meaning.DARKEST) >= size_of(bright))
+        white = count_of(tf.reduce_all(sheet >= texture.LIGHTEST, axis=-1))
+        plain = (1000 * white < size_of(bright)) & (20 * count_of(bright <= texture.DARKEST) >= size_of(bright))
         expected = f"{field}: expected a mask, white where the picture is repainted and black elsewhere, found colours"
         sheet = require(~is_colored | plain, sheet, expected)
         hue = tf.boolean_mask(sheet * 255 // tf.maximum(bright, 1)[..., None], there)
@@ -156,8 +176,8 @@ def _unmix(levels: tf.Tensor, paper: tf.Tensor, apart: tf.Tensor, paint_mask: tf
 def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`meaning.color`: ([H,W,3] uint8, [H,W] bool, where there is paint); arguments as of `sketch_of`."""
     levels, opaque_pixels = to_ints(rgba[..., :3]), _opaque(rgba)
-    white = tf.reduce_all(levels >= meaning.LIGHTEST, axis=-1) & opaque_pixels
-    black = tf.reduce_all(levels <= meaning.DARKEST, axis=-1) & opaque_pixels
+    white = tf.reduce_all(levels >= texture.LIGHTEST, axis=-1) & opaque_pixels
+    black = tf.reduce_all(levels <= texture.DARKEST, axis=-1) & opaque_pixels
 
     def score(paper: tf.Tensor) -> tf.Tensor:
         border = tf.concat([paper[0], paper[-1], paper[:, 0], paper[:, -1]], axis=0)
@@ -174,7 +194,9 @@ def color_of(field: str, rgba: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, 
         def from_paper() -> tuple[tf.Tensor, tf.Tensor]:
             color = median(levels, tf.where(paper == 1, white, black))
             apart = tf.where(opaque_pixels, tf.reduce_max(tf.abs(levels - color), axis=-1), 0)
-            paint_mask = strong_parts(apart, 6, 15)
+            faint = count_of((apart > 0) & (apart < meaning.LEAST))
+            lossy = meaning.RINGING * faint > count_of(apart >= meaning.LEAST)
+            paint_mask = strong_parts(apart, meaning.LEAST, tf.where(lossy, 15, 0))
             return _unmix(levels, color, apart, paint_mask), paint_mask
 
         return tf.cond(none | (paper == 0), lambda: (levels, opaque_pixels), from_paper)

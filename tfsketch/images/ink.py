@@ -42,9 +42,9 @@ EXACT = 2
 """Levels within which a pixel has the paper's own colour."""
 WRITTEN = 0.4
 """Least share of such pixels in a sheet that a program wrote."""
-EVEN = 97
-"""Least share of them, in percent, among those that are `BESIDE` pixels or more from a stroke: JPEG makes the paper of
-a photograph flat in places, but not everywhere."""
+EVEN, PLAIN = 97, 10
+"""Least shares, in percent: of them among pixels `BESIDE` or more from a stroke, since JPEG makes the paper of a
+photograph flat only in places; and of the latter in the sheet, since a dithered scan has dots everywhere."""
 BESIDE = 3
 DEEP = 64
 """Contrast from which an area wider than a stroke is not paper."""
@@ -191,7 +191,7 @@ def _sheet_of(levels: np.ndarray, work: np.ndarray) -> _Sheet:
     color, reach = median(levels), reach_of(size_of(work))
     apart = difference(levels, color)
     away = extreme((apart >= FAINT).astype(np.uint8), BESIDE, True) == 0
-    is_exact = bool((apart <= EXACT).sum() >= WRITTEN * apart.size)
+    is_exact = bool((apart <= EXACT).sum() >= WRITTEN * apart.size and 100 * away.sum() >= PLAIN * away.size)
     is_exact &= bool(100 * (away & (apart <= EXACT)).sum() >= EVEN * away.sum())
     dark_ink = _ink_is_dark(work, color if is_exact else None, reach)
     paper = _paper_of(work, reach, dark_ink)

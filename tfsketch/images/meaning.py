@@ -15,17 +15,13 @@ import os
 import numpy as np
 
 from tfsketch.errors import ImageError
-from tfsketch.images import files, ink, openraster
+from tfsketch.images import files, ink, openraster, texture
 from tfsketch.images.layers import number
+from tfsketch.images.texture import DARKEST, LIGHTEST
 from tfsketch.vocabulary import size_of
 
 CLEAR = 128
 """Alpha below this is transparent."""
-DARKEST = 16
-LIGHTEST = 239
-"""Levels up to which, and from which, a sheet's pixels are black and white."""
-EDGE = 100
-"""Difference in levels of neighbouring pixels at the edge of a mask."""
 HUE = 64
 """Difference in levels up to which a coloured mask's pixels, at full brightness, have one colour."""
 
@@ -92,44 +88,6 @@ def _is_flat(levels: np.ndarray, mask: np.ndarray) -> bool:
     return bool((high - low <= DARKEST).all())
 
 
-def _grey(levels: np.ndarray) -> np.ndarray:
-    """Pillow's conversion to grey: [H,W] uint8."""
-    r, g, b = (levels[..., channel].astype(np.int32) for channel in range(3))
-    return ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16).astype(np.uint8)
-
-
-def _chroma(levels: np.ndarray) -> np.ndarray:
-    return ink.largest(levels).astype(np.int32) + ink.largest(~levels) - 255
-
-
-def _is_photograph(levels: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether the masked pixels of a sheet are more than flat colours and soft edges: many colours, or the noise of a
-    grey photograph."""
-    count = int(mask.sum())
-    grey = _grey(levels)
-    low, high = (ink.extreme(grey, 2, largest) for largest in (False, True))
-    grey = grey.astype(np.int32)
-    between = mask & (grey > DARKEST) & (grey < LIGHTEST)
-    bend = np.zeros_like(grey)
-    bend[:, 2:-2] = np.abs(grey[:, :-4] - 2 * grey[:, 2:-2] + grey[:, 4:])
-    # The colours of clear pixels are not visible, and the edge to them is not texture.
-    bends = between & (bend >= 12) & (ink.extreme(mask.astype(np.uint8), 2, False) > 0)
-    # Not at a mask's own edge, whatever a lossy file makes of it.
-    if 20 * (bends & (high - low < EDGE)).sum() >= count:
-        return True
-    r, g, b = (levels[..., channel].astype(np.uint16) >> 5 for channel in range(3))
-    bins = np.bincount((64 * r + 8 * g + b)[mask], minlength=512)
-    if 10 * np.sort(bins)[-4:].sum() >= 9 * count:
-        return False
-    if 20 * (mask & (_chroma(levels) > 32)).sum() >= count:
-        return True
-    if 20 * between.sum() >= 3 * count and 100 * bends.sum() >= 15 * between.sum():
-        return True
-    # A studio portrait is as smooth as a mask with a soft edge, but mostly neither black nor white.
-    ends = min((mask & (grey <= DARKEST)).sum(), (mask & (grey >= LIGHTEST)).sum())
-    return bool(2 * between.sum() >= count and 50 * ends < count)
-
-
 def _opaque(alpha: np.ndarray) -> np.ndarray:
     """Which pixels of a layer are painted, by its alpha [H,W] uint8. Paint that marks a part of a photograph, or tints
     it, may be translucent everywhere: then what is at least half as opaque as its most opaque part counts."""
@@ -160,12 +118,12 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
       name: for messages.
 
     Raises:
-      ImageError: an opaque photograph, several colours or greys, as in a map of regions, or a sheet of one colour less
-        than half of which is clear.
+      ImageError: an opaque photograph, a part of one on black, several colours or greys, as in a map of regions, or a
+        sheet of one colour less than half of which is clear.
     """
     levels, alpha = rgba[..., :3], rgba[..., 3]
     opaque, notes = _opaque(alpha), []
-    if not opaque.all() and opaque.any() and _is_photograph(levels, opaque):
+    if not opaque.all() and opaque.any() and texture.is_photograph(levels, opaque):
         note = "the mask is a photograph of which a part is clear; the clear part was taken for the hole"
         if 2 * opaque.sum() < opaque.size:
             note += f", {1 - opaque.mean():.0%} of the sheet; if what is left of it is meant, save that white on black"
@@ -184,7 +142,7 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
             return Meaning(opaque.astype(np.uint8), tuple(notes))
         levels = np.where(opaque[..., None], levels, np.uint8(0))
         notes.append(f"{name}: transparent pixels of the mask count as kept")
-    elif _is_photograph(levels, opaque):
+    elif texture.is_photograph(levels, opaque):
         fully = f", fully (its clearest pixel is {alpha.min() / 255:.0%} opaque)," if alpha.min() < 255 else ""
         raise ImageError(
             f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found what looks "
@@ -193,8 +151,13 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
     if levels.max() == 1:
         levels = levels * np.uint8(255)
         notes.append(f"{name}: the mask holds 0 and 1; 1 was taken for white")
-    grey, bright = _grey(levels), ink.largest(levels)
-    color_mask = _chroma(levels) > ink.DEEP
+    if texture.is_photograph_on_black(levels):
+        raise ImageError(
+            f"{name}: expected a mask, white where the picture is repainted and black elsewhere, found a part of a "
+            "photograph on black: fill that part with white"
+        )
+    grey, bright = texture.grey_of(levels), ink.largest(levels)
+    color_mask = texture.chroma(levels) > ink.DEEP
     if 1000 * color_mask.sum() >= color_mask.size:
         white, black = (ink.largest(~levels) <= 255 - LIGHTEST).sum(), (bright <= DARKEST).sum()
         if 1000 * white >= color_mask.size or 20 * black < color_mask.size:
@@ -218,6 +181,9 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
     if ((grey > 0) & (grey < 255)).any() and grey is not bright:
         notes.append(f"{name}: the mask has grey pixels; it was thresholded at 0.5")
     result = grey >= 128
+    painted = ink.extreme((bright > DARKEST).astype(np.uint8), 2, False) > 0
+    if (dim := int((painted & ~result).sum())) and 4 * dim >= painted.sum():
+        notes.append(f"{name}: {dim / painted.sum():.0%} of what is not black is darker than half and counts as kept")
     if 2 * result.sum() > result.size:
         notes.append(
             f"{name}: white covers {result.mean():.0%} of the mask, and is repainted; if black is meant, invert it"
@@ -244,6 +210,9 @@ def _unmix(levels: np.ndarray, paper: np.ndarray, apart: np.ndarray, paint_mask:
     return result
 
 
+LEAST, RINGING = 6, 50
+"""Least difference of paint from its paper, and how many times as many pixels differ at least so much as differ less,
+in a file that is not lossy."""
 PAPERS = ("transparent", "white", "black")
 
 
@@ -252,7 +221,7 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
 
     The paper is the commonest of the three; the sheet's outermost pixels count as much as all of it. On opaque paper
     strokes are pixels that differ from it, their edges from half of the stroke's difference on, with the stroke's own
-    colour; a difference below 0.15 of the strongest within `ink.HALO` is a lossy file's ringing.
+    colour; in a lossy file, a difference below 0.15 of the strongest within `ink.HALO` is ringing.
 
     Args:
       rgba: the sheet, [H,W,4] uint8.
@@ -291,8 +260,11 @@ def color(rgba: np.ndarray, name: str) -> Meaning:
         paper = (white, black)[first - 1]
         color = ink.median(levels, paper)
         apart = ink.difference(levels, color)
-        paint_mask = ink.strong_parts(np.where(opaque, apart, np.uint8(0)), 6, 15)
-        levels = _unmix(levels, color, np.where(opaque, apart, np.uint8(0)), paint_mask)
+        apart = np.where(opaque, apart, np.uint8(0))
+        # A lossy file has pixels of nearly the paper's colour everywhere, and beside strokes more than that.
+        lossy = RINGING * ((apart > 0) & (apart < LEAST)).sum() > (apart >= LEAST).sum()
+        paint_mask = ink.strong_parts(apart, LEAST, 15 if lossy else 0)
+        levels = _unmix(levels, color, apart, paint_mask)
         note = f"{PAPERS[first]} was taken for paper"
         if 4 * (paint_mask & (apart < ink.FAINT)).sum() > paint_mask.sum():
             note += (
