@@ -184,6 +184,10 @@ def masks():
             opaque(np.where(HOLE[..., None] > 0, np.uint8([230, 20, 30]), 0).astype(np.uint8)),
             "coloured",
         ),
+        "dim green on black, JPEG": (
+            opaque(jpeg(np.where(HOLE[..., None] > 0, np.uint8([60, 140, 60]), 0).astype(np.uint8), 30)),
+            "coloured",
+        ),
         "clear corner": (clear_corner, "transparent pixels"),
         "red on clear, 40 % opaque": (
             with_alpha((255, 0, 0), (HOLE * 0.4).astype(np.uint8)),

@@ -100,7 +100,9 @@ def _is_photograph_on_black(levels: tf.Tensor) -> tf.Tensor:
     bends, soft = _bends(grey_of(levels))
     hue = tf.boolean_mask(levels * 255 // tf.maximum(bright, 1)[..., None], lit)
     others = count_of(tf.reduce_any(tf.abs(hue - median(hue[None])) > texture.TINT, axis=-1))
-    shared = count_of(inner & (10 * bright >= 9 * tf.reduce_max(bright)))
+    above = tf.cumsum(histogram(tf.boolean_mask(bright, inner)), reverse=True)
+    top = tf.cast(count_of(50 * above >= count_of(inner)), tf.int32) - 1
+    shared = count_of(inner & (10 * bright >= 9 * top))
     rough = 20 * count_of(bends & soft & inner) >= count_of(inner)
     return tf.reduce_any(lit) & rough & (20 * others >= count_of(lit)) & (2 * shared < count_of(inner))
 

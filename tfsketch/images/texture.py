@@ -72,7 +72,10 @@ def is_photograph_on_black(levels: np.ndarray) -> bool:
     bends, soft = _bends(grey_of(levels))
     hue = (levels[lit].astype(np.int32) * 255 // bright[lit, None]).astype(np.uint8)
     others = ink.difference(hue[None], ink.median(hue[None])) > TINT
-    shared = inner & (10 * bright >= 9 * bright.max())
+    # Not the very brightest, which is where a lossy file overshoots beside an edge.
+    above = np.bincount(bright[inner], minlength=256)[::-1].cumsum()[::-1]
+    top = np.count_nonzero(50 * above >= inner.sum()) - 1
+    shared = inner & (10 * bright >= 9 * top)
     return bool(
         20 * (bends & soft & inner).sum() >= inner.sum()
         and 20 * others.sum() >= lit.sum()
