@@ -187,9 +187,11 @@ def test_difficulty_grows_with_the_level():
 
 CHANCES = ("abstraction", "probability", "features", "around")
 """What is no magnitude: which examples the freehand simulator draws, how badly, and what of them."""
+PORTRAITS = ("feature_scale", "feature_shift")
+"""Magnitudes of portraits alone (`features_test`)."""
 
 
-@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(CONFIG) if f.name not in CHANCES])
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(CONFIG) if f.name not in CHANCES + PORTRAITS])
 def test_every_magnitude_does_something(field):
     neutral = 1.0 if field == "feature_weight" else 0.0
     strokes = trace(_face(np.random.default_rng(0), 256))

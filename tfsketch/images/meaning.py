@@ -182,7 +182,8 @@ def mask(rgba: np.ndarray, name: str) -> Meaning:
         notes.append(f"{name}: the mask has grey pixels; it was thresholded at 0.5")
     result = grey >= 128
     painted = ink.extreme((bright > DARKEST).astype(np.uint8), 2, False) > 0
-    if (dim := int((painted & ~result).sum())) and 4 * dim >= painted.sum():
+    dim = int((painted & ~result).sum())
+    if result.any() and dim and 4 * dim >= painted.sum():
         notes.append(f"{name}: {dim / painted.sum():.0%} of what is not black is darker than half and counts as kept")
     if 2 * result.sum() > result.size:
         notes.append(
