@@ -179,7 +179,7 @@ _LEFT_OUT = "seen as 8 bits of RGB; left out of its file: "
 def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
     """Bits a channel of a file, given as its content or its path."""
     if picture.format == "PNG":
-        head = content[:26] if isinstance(content, bytes) else _head(content)
+        head = _head(content)
         return head[24] if len(head) == 26 else 8
     if picture.format == "TIFF":
         bits = getattr(picture, "tag_v2", {}).get(258, 8)
@@ -190,8 +190,7 @@ def bits_of(picture: Image.Image, content: bytes | str | os.PathLike) -> int:
 
 def is_grey_with_alpha(picture: Image.Image, content: bytes | str | os.PathLike) -> bool:
     """Whether a picture is a PNG of grey and alpha, which Pillow reads as RGBA if it has 16 bits a channel."""
-    head = content[:26] if isinstance(content, bytes) else _head(content)
-    return picture.format == "PNG" and head[25:26] == b"\x04"
+    return picture.format == "PNG" and _head(content)[25:26] == b"\x04"
 
 
 def has_alpha(picture: Image.Image) -> bool:
@@ -209,8 +208,11 @@ def beyond_rgb(picture: Image.Image, content: bytes | str | os.PathLike) -> list
     ]
 
 
-def _head(path: str | os.PathLike) -> bytes:
-    with open(path, "rb") as file:
+def _head(content: bytes | str | os.PathLike) -> bytes:
+    """A PNG's first bytes, up to its bits a channel and its kind of colour."""
+    if isinstance(content, bytes):
+        return content[:26]
+    with open(content, "rb") as file:
         return file.read(26)
 
 

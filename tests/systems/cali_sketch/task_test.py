@@ -303,24 +303,30 @@ def test_networks_that_are_not_in_the_exported_one_take_no_weights(tiny, tmp_pat
         trainer.Trainer(dataclasses.replace(tiny, train=train), tmp_path / "run", make_task)
 
 
+def _seen(tiny, image: np.ndarray, **loss: float) -> np.ndarray:
+    """What the trunk sees of pictures [B,S,S,3] of which photograph and result are the same, by some of the losses."""
+    weights = dataclasses.replace(_phases(tiny)["isn_true"], projected=1.0, isn_adversarial=0.0, pixel=0.0, **loss)
+    critic = ProjectedDiscriminatorConfig(width=4, head_width=4, augment=0.0)
+    model = dataclasses.replace(tiny.model, projected=critic, loss=weights)
+    task = make_task(dataclasses.replace(tiny, model=model, image_size=image.shape[1]))
+    assert task._trunk is not None
+    seen: list[tf.Tensor] = []
+    task._trunk = lambda image, names: seen.append(image) or {}
+    seeds = np.random.default_rng(0).integers(0, 2**31 - 1, (len(image), 2))
+    batch = {"image": tf.constant(image), "seed": tf.constant(seeds, tf.int32)}
+    task._views(batch, tf.zeros((*image.shape[:3], 1)), tf.constant(image), weights)
+    assert len(seen) == 2
+    np.testing.assert_array_equal(seen[0], seen[1])
+    return seen[0].numpy()
+
+
 def test_windows_and_overviews_show_photograph_and_result_alike(tiny):
     """Of either kind, a share of the examples; and the whole picture is not cut."""
-    loss = dataclasses.replace(
-        _phases(tiny)["isn_true"], projected=1.0, window=32, overview=0.5, isn_adversarial=0.0, pixel=0.0
-    )
-    critic = ProjectedDiscriminatorConfig(width=4, head_width=4, augment=0.0)
-    model = dataclasses.replace(tiny.model, projected=critic, loss=loss)
-    task = make_task(dataclasses.replace(tiny, model=model, image_size=64))
-    seen: list[tf.Tensor] = []
-    trunk, task._trunk = task._trunk, lambda image, names: seen.append(image) or {}
     count, side = 64, 64
     ramp = np.broadcast_to(np.linspace(-1.0, 1.0, side, dtype=np.float32)[None, None, :, None], (count, side, side, 3))
-    seeds = np.random.default_rng(0).integers(0, 2**31 - 1, (count, 2))
-    batch = {"image": tf.constant(ramp), "seed": tf.constant(seeds, tf.int32)}
-    task._views(batch, tf.zeros((count, side, side, 1)), tf.constant(ramp), loss)
-    assert trunk is not None and len(seen) == 2 and seen[0].shape == (count, 32, 32, 3)
-    np.testing.assert_array_equal(seen[0], seen[1])
-    extent = np.ptp(seen[0][:, 0, :, 0], axis=1)
+    seen = _seen(tiny, ramp, window=32, overview=0.5)
+    assert seen.shape == (count, 32, 32, 3)
+    extent = np.ptp(seen[:, 0, :, 0], axis=1)
     is_whole = extent > 1.5
     assert 20 <= is_whole.sum() <= 44
     np.testing.assert_allclose(extent[is_whole], ramp[0, 0, -2:, 0].mean() - ramp[0, 0, :2, 0].mean(), rtol=1e-5)
@@ -328,21 +334,10 @@ def test_windows_and_overviews_show_photograph_and_result_alike(tiny):
 
 
 def test_central_windows_lie_round_the_middle(tiny):
-    loss = dataclasses.replace(
-        _phases(tiny)["isn_true"], projected=1.0, window=32, central=0.5, isn_adversarial=0.0, pixel=0.0
-    )
-    critic = ProjectedDiscriminatorConfig(width=4, head_width=4, augment=0.0)
-    model = dataclasses.replace(tiny.model, projected=critic, loss=loss)
-    task = make_task(dataclasses.replace(tiny, model=model, image_size=128))
-    seen: list[tf.Tensor] = []
-    task._trunk = lambda image, names: seen.append(image) or {}
     count, side = 64, 128
     places = np.stack(np.meshgrid(*2 * [np.arange(side)], indexing="ij") + [np.zeros((side, side))], -1)
-    image = tf.constant(np.broadcast_to(places, (count, side, side, 3)), tf.float32)
-    batch = {"image": image, "seed": tf.constant(np.random.default_rng(0).integers(0, 2**31 - 1, (count, 2)), tf.int32)}
-    task._views(batch, tf.zeros((count, side, side, 1)), image, loss)
-    np.testing.assert_array_equal(seen[0], seen[1])
-    corners = seen[0][:, 0, 0, :2].numpy()  # from 0 to 96; the middle third: from 32 to 64
+    image = np.broadcast_to(places, (count, side, side, 3)).astype(np.float32)
+    corners = _seen(tiny, image, window=32, central=0.5)[:, 0, 0, :2]  # from 0 to 96; the middle third: from 32 to 64
     is_central = np.all((corners >= 32) & (corners <= 64), axis=1)
     assert 64 * 0.5 - 12 <= is_central.sum() <= 64 * (0.5 + 0.5 / 9) + 12
     assert corners[~is_central].min() < 24 and corners[~is_central].max() > 72
